@@ -1,0 +1,1 @@
+//! The committed release artifact: `contract/artifacts/pcac.wasm` and its manifest, embedded.

@@ -1,0 +1,1 @@
+//! Compiles the contract to WASM.
