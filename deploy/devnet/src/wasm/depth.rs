@@ -64,15 +64,11 @@ impl<'a> Depth<'a> {
     }
 
     fn open(&mut self, ty: BlockType) {
-        let results = match ty {
-            BlockType::Empty => 0,
-            BlockType::Type(_) => 1,
-            BlockType::FuncType(index) => self
-                .types
-                .get(index as usize)
-                .map_or(0, |ty| ty.results().len()),
-        };
-        self.push(results as u32);
+        match ty {
+            BlockType::Empty => {}
+            BlockType::Type(_) => self.push(1),
+            BlockType::FuncType(index) => self.call(self.types.get(index as usize)),
+        }
         self.scopes.push(self.current);
     }
 

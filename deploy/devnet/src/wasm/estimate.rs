@@ -45,6 +45,7 @@ impl Estimate {
         let globals = (program.globals.len() + ADDED_GLOBALS) as u64;
         let data = encoded(&program.data);
         let elements = encoded(&program.elements);
+        let payload: u64 = program.data.iter().map(|segment| segment.length).sum();
         let pages = program.memory.initial;
 
         let asm =
@@ -62,7 +63,7 @@ impl Estimate {
 
         let operators: u64 = plans.iter().map(|plan| plan.operators).sum();
         let mut microseconds = functions * 17_263 / 100_000
-            + data * 17_376 / 100_000
+            + payload * 17_376 / 100_000
             + elements * 17_376 / 100_000
             + pages * 2217
             + operators * 535 / 1000;

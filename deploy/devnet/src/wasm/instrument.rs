@@ -233,7 +233,7 @@ pub(super) fn write(program: &Program<'_>, plans: &[FunctionPlan]) -> Vec<u8> {
         pay: pay_for_memory_grow(program).unwrap_or_default(),
     };
     let mut module = Module::new();
-    let mut copy = |module: &mut Module, id: SectionId| {
+    let copy = |module: &mut Module, id: SectionId| {
         let id = id.into();
         if let Some(data) = program.section(id) {
             module.section(&RawSection { id, data });
