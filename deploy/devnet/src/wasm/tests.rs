@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{fs, path::PathBuf, time::Instant};
+mod bounds;
+
+use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 
