@@ -257,7 +257,7 @@ fn bombs_are_defused_in_time() {
         )
     };
     let thousand = repeat(1000, |_| "i64".into());
-    let calls = |n| format!("unreachable {}", repeat(n, |_| "call 0".into()));
+    let calls = |n| format!("unreachable {} unreachable", repeat(n, |_| "call 0".into()));
     let wide_labels = |n| {
         let table = format!("unreachable br_table {}", repeat(n, |_| "0".into()));
         format!("(block (result {thousand}) {table}) unreachable")
@@ -289,7 +289,10 @@ fn bombs_are_defused_in_time() {
             program(
                 "",
                 "",
-                &format!("{} i32.const 0", repeat(60_000, |_| "br 0".into())),
+                &format!(
+                    "{} i32.const 0",
+                    repeat(30_000, |_| "i32.const 0 br 0".into())
+                ),
             ),
             false,
         ),
