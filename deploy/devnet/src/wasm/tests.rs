@@ -9,7 +9,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 
-use super::{estimate::Estimate, instrument::FunctionPlan, validate::Program, *};
+use super::{estimate::Estimate, plan::FunctionPlan, validate::Program, *};
 
 fn vector(file: &str) -> Vec<u8> {
     let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -44,7 +44,7 @@ fn each(plans: &[FunctionPlan], of: impl Fn(&FunctionPlan) -> Value) -> Value {
 fn observe(wasm: &[u8], params: ActivationParams, gas: u64) -> Result<Value, ActivationError> {
     let activated = activate_within(wasm, params, gas)?;
     let program = Program::parse(wasm, params)?;
-    let plans = instrument::plan(&program)?;
+    let plans = plan::plan(&program)?;
     let estimate = Estimate::of(&program, &plans, params)?;
     assert_eq!(estimate.variable_gas, activated.variable_gas);
     let first = instrument::first_added_global(&program);

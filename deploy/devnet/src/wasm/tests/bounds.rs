@@ -216,6 +216,52 @@ fn segments_must_fit() {
 }
 
 #[test]
+fn an_overlong_table_index_is_refused() {
+    use wasm_encoder::{
+        CodeSection, ExportKind, ExportSection, Function, FunctionSection, MemorySection,
+        MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
+    };
+    let wasm = |call: &[u8]| {
+        let mut types = TypeSection::new();
+        types.ty().function([ValType::I32], [ValType::I32]);
+        let mut functions = FunctionSection::new();
+        functions.function(0);
+        let mut tables = TableSection::new();
+        tables.table(TableType {
+            element_type: RefType::FUNCREF,
+            table64: false,
+            minimum: 1,
+            maximum: None,
+            shared: false,
+        });
+        let mut memories = MemorySection::new();
+        memories.memory(MemoryType {
+            minimum: 1,
+            maximum: Some(1),
+            memory64: false,
+            shared: false,
+            page_size_log2: None,
+        });
+        let mut exports = ExportSection::new();
+        exports.export("memory", ExportKind::Memory, 0);
+        exports.export("user_entrypoint", ExportKind::Func, 0);
+        let mut body = Function::new([]);
+        body.raw([0x20, 0, 0x20, 0])
+            .raw(call.iter().copied())
+            .raw([0x0b]);
+        let mut code = CodeSection::new();
+        code.function(&body);
+        let mut module = Module::new();
+        module.section(&types).section(&functions).section(&tables);
+        module.section(&memories).section(&exports).section(&code);
+        module.finish()
+    };
+    assert!(activate(&wasm(&[0x11, 0, 0]), PARAMS).is_ok());
+    assert!(activate(&wasm(&[0x11, 0x80, 0, 0]), PARAMS).is_ok());
+    assert!(refusal(&wasm(&[0x11, 0, 0x80, 0]), PARAMS).contains("zero byte expected"));
+}
+
+#[test]
 fn a_data_count_is_refused() {
     let wasm = program("", r#"(data $d "x")"#, "(data.drop $d) i32.const 0");
     assert!(refusal(&wasm, PARAMS).contains("section 12"));

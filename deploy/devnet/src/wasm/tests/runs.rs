@@ -137,7 +137,7 @@ fn run(engine: &Engine, linker: &Linker<Host>, module: &Module, item: &Value) ->
         outs: Vec::new(),
         pages: pages as u16,
     };
-    let mut global = |store: &mut Store<Host>, name| instance.get_global(store, name).unwrap();
+    let global = |store: &mut Store<Host>, name| instance.get_global(store, name).unwrap();
     let left = global(&mut store, "stylus_ink_left");
     let stack = global(&mut store, "stylus_stack_left");
     let status = global(&mut store, "stylus_ink_status");
