@@ -2,7 +2,6 @@
 
 #![allow(missing_docs)] // The documentation is in the Solidity file.
 
-
 use alloy_sol_types::sol;
 use stylus_sdk::prelude::*;
 
