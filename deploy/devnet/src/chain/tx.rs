@@ -1,8 +1,7 @@
 //! Signed transactions: decoding, and the checks that need no execution.
 
 use alloy_consensus::{
-    EthereumTxEnvelope, Transaction as _, TxEip4844, Typed2718 as _,
-    transaction::SignerRecoverable as _,
+    EthereumTxEnvelope, Transaction as _, TxEip4844, transaction::SignerRecoverable as _,
 };
 use alloy_eips::eip2718::Decodable2718 as _;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
