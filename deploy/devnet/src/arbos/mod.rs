@@ -1,7 +1,6 @@
 //! ArbOS: the chain's own state, in real storage slots of a reserved account, and its precompiles.
 
 use alloy_primitives::{Address, U256, address};
-use revm::DatabaseRef;
 
 use crate::evm::db::{ChainDb, StateError};
 
@@ -37,7 +36,10 @@ pub(crate) fn is_program(code: &[u8]) -> bool {
 /// The storage a chain starts with: (account, slot, value). The accounts need nonce 1, or they count as empty.
 pub(crate) fn genesis_storage() -> Vec<(Address, U256, U256)> {
     let mut slots = vec![
-        (storage::ROOT.field(root::VERSION), U256::from(ARBOS_VERSION)),
+        (
+            storage::ROOT.field(root::VERSION),
+            U256::from(ARBOS_VERSION),
+        ),
         (
             storage::ROOT.field(root::NETWORK_FEE_ACCOUNT),
             U256::from_be_slice(NETWORK_FEE_ACCOUNT.as_slice()),

@@ -176,11 +176,7 @@ pub(crate) fn decompress(code: &[u8], params: &Params) -> Result<Vec<u8>, NotWas
 }
 
 /// The rules that programs are activated under and instrumented by.
-pub(crate) fn activation_params(
-    params: &Params,
-    pages_open: u16,
-    debug: bool,
-) -> ActivationParams {
+pub(crate) fn activation_params(params: &Params, pages_open: u16, debug: bool) -> ActivationParams {
     wasm::ActivationParams {
         version: params.version,
         arbos: ARBOS_VERSION,

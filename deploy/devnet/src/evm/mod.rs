@@ -29,9 +29,9 @@ mod handler;
 mod instructions;
 mod machine;
 mod stylus;
-mod texts;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 /// The rules that ArbOS 51 runs on.
 const SPEC: SpecId = SpecId::OSAKA;

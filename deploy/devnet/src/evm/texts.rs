@@ -69,9 +69,7 @@ pub(crate) fn halt(reason: &HaltReason) -> String {
         HaltReason::CreateCollision => "contract address collision",
         HaltReason::NonceOverflow => "nonce uint64 overflow",
         HaltReason::CreateContractSizeLimit => "max code size exceeded",
-        HaltReason::CreateContractStartingWithEF => {
-            "invalid code: must not begin with 0xef"
-        }
+        HaltReason::CreateContractStartingWithEF => "invalid code: must not begin with 0xef",
         HaltReason::CreateInitCodeSizeLimit => "max initcode size exceeded",
         HaltReason::StateChangeDuringStaticCall | HaltReason::CallNotAllowedInsideStatic => {
             "write protection"
