@@ -16,6 +16,8 @@ mod consortium;
 mod interface;
 mod limit;
 mod record;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod word;
 
