@@ -45,7 +45,7 @@ struct Item {
 struct Setting {
     storage: BTreeMap<String, String>,
     read_only: bool,
-    reentrant: bool,
+    reentrant: u32,
     max_depth: Option<u32>,
     ink_price: Option<u32>,
     open_pages: u16,
@@ -190,7 +190,7 @@ fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> 
         chain_id: 412_346,
         block_number: block.l1_number,
         timestamp: block.timestamp,
-        reentrant: setting.reentrant,
+        reentrant: setting.reentrant != 0,
     };
     let depth = setting.max_depth.unwrap_or(params.max_stack_depth);
     let running = engine::start(program.clone(), env, item.ink_limit, depth).unwrap();
@@ -334,4 +334,6 @@ fn recorded_executions_come_out_the_same() {
         }
     }
     assert!(wrong.is_empty(), "{count:?}\n{}", wrong.join("\n"));
+    let total: usize = count.values().map(|[_, all]| all).sum();
+    assert!(total > 900, "only {count:?} executions found");
 }
