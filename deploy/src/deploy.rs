@@ -128,10 +128,10 @@ async fn send(
         })
     };
     // A node does not estimate what the account cannot pay.
-    if have <= value {
-        if let Some(error) = funds(TYPICAL_GAS) {
-            return Err(error);
-        }
+    if have <= value
+        && let Some(error) = funds(TYPICAL_GAS)
+    {
+        return Err(error);
     }
     let estimate = chain.estimate(from, STYLUS_DEPLOYER, value, &data).await?;
     // The L1 part moves with the price of Ethereum.

@@ -274,9 +274,11 @@ async fn code_that_is_active_already_costs_no_fee() {
     .deploy()
     .await;
     assert_eq!(record.unwrap().data_fee, "0");
-    let seen = seen.lock().unwrap();
-    assert!(seen.dry_run.is_none());
-    assert_eq!(seen.estimated.as_ref().unwrap()["value"], "0x0");
+    assert!(seen.lock().unwrap().dry_run.is_none());
+    assert_eq!(
+        seen.lock().unwrap().estimated.as_ref().unwrap()["value"],
+        "0x0"
+    );
 
     let activation = Err((
         3,
