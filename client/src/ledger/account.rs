@@ -58,8 +58,12 @@ impl Account {
     /// # Errors
     /// [`Error::Io`] if the temporary folder cannot be written; only ciphertext ever goes there.
     pub fn to_keystore(&self, passphrase: &Passphrase) -> Result<Vec<u8>> {
-        let key: Zeroizing<[u8; 32]> = Zeroizing::new(self.wallet.signer().to_bytes().into());
-        keystore::lock(&key, self.address(), passphrase)
+        keystore::lock(&self.expose_key(), self.address(), passphrase)
+    }
+
+    /// The private key, for a signer that is not this one (deploying) and nothing else.
+    pub fn expose_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.wallet.signer().to_bytes().into())
     }
 
     /// The account's address.
@@ -172,6 +176,7 @@ mod tests {
             Err(Error::Key)
         ));
         assert_ne!(Account::generate().address(), Account::generate().address());
+        assert_eq!(one().expose_key()[..], [&[0; 31][..], &[1]].concat());
         assert_eq!(
             format!("{:?}", one()),
             "Account(0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf)"
