@@ -1,8 +1,13 @@
 //! What is let in: whole files, and for de-identification only images that the plain profile can make safe.
 
+use std::io::Read;
+
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use dicom_object::InMemDicomObject;
+use dicom_encoding::{Codec, TransferSyntaxIndex};
+use dicom_object::{FileMetaTable, InMemDicomObject};
+use dicom_parser::dataset::{DataSetReader, DataToken};
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{BurnedIn, Error, Result, only_uid, report, text};
 
@@ -44,6 +49,40 @@ const WITHOUT_PIXELS: [&str; 10] = [
     "1.2.840.10008.5.1.4.34.",
     "1.2.840.10008.1.3.10",
 ];
+
+/// How deep sequences may lie in each other; real files stay below ten.
+const DEPTH_MAX: usize = 32;
+
+/// Walks through the data set without building it and refuses sequences nested so deep that building, which recurs,
+/// would exhaust the stack. What is malformed is left to the reader.
+pub(super) fn not_too_deep(file: &[u8]) -> Result<()> {
+    let mut source = &file[128..];
+    let meta = FileMetaTable::from_reader(&mut source).map_err(|_| Error::Malformed)?;
+    let unknown = || Error::TransferSyntax {
+        uid: only_uid(meta.transfer_syntax()),
+    };
+    let syntax = TransferSyntaxRegistry
+        .get(meta.transfer_syntax())
+        .ok_or_else(unknown)?;
+    let source: Box<dyn Read> = match syntax.codec() {
+        Codec::Dataset(Some(adapter)) => adapter.adapt_reader(Box::new(source)),
+        Codec::Dataset(None) => return Err(unknown()),
+        _ => Box::new(source),
+    };
+    let tokens = DataSetReader::new_with_ts(source, syntax).map_err(|_| Error::Malformed)?;
+    let mut depth = 0_usize;
+    for token in tokens {
+        match token.map_err(|_| Error::Malformed)? {
+            DataToken::SequenceStart { .. } | DataToken::PixelSequenceStart => depth += 1,
+            DataToken::SequenceEnd => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        if depth > DEPTH_MAX {
+            return Err(Error::TooDeep { max: DEPTH_MAX });
+        }
+    }
+    Ok(())
+}
 
 /// Refuses a file that ends before what every file of its class has: its UIDs and, for an image, the pixels.
 pub(super) fn whole(data_set: &InMemDicomObject) -> Result<()> {
