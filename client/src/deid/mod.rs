@@ -192,7 +192,7 @@ fn read(file: &[u8]) -> Result<(InMemDicomObject, String)> {
     if file.get(128..132) != Some(b"DICM") {
         return Err(Error::NotDicom);
     }
-    screen::not_too_deep(file)?;
+    screen::bounded(file)?;
     let object: FileDicomObject<InMemDicomObject> = OpenFileOptions::new()
         .read_all()
         .from_reader(Cursor::new(file))

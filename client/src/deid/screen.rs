@@ -53,9 +53,12 @@ const WITHOUT_PIXELS: [&str; 10] = [
 /// How deep sequences may lie in each other; real files stay below ten.
 const DEPTH_MAX: usize = 32;
 
-/// Walks through the data set without building it and refuses sequences nested so deep that building, which recurs,
-/// would exhaust the stack. What is malformed is left to the reader.
-pub(super) fn not_too_deep(file: &[u8]) -> Result<()> {
+/// The longest value of a deflated data set, in bytes: what it inflates to cannot be told from the file's length.
+const INFLATED_MAX: u64 = 512 * 1024 * 1024;
+
+/// Walks through the data set without building it. Refuses sequences nested so deep that building, which recurs, would
+/// exhaust the stack, and values longer than the file, for which memory would be set aside.
+pub(super) fn bounded(file: &[u8]) -> Result<()> {
     let mut source = &file[128..];
     let meta = FileMetaTable::from_reader(&mut source).map_err(|_| Error::Malformed)?;
     let unknown = || Error::TransferSyntax {
@@ -64,18 +67,34 @@ pub(super) fn not_too_deep(file: &[u8]) -> Result<()> {
     let syntax = TransferSyntaxRegistry
         .get(meta.transfer_syntax())
         .ok_or_else(unknown)?;
-    let source: Box<dyn Read> = match syntax.codec() {
-        Codec::Dataset(Some(adapter)) => adapter.adapt_reader(Box::new(source)),
+    let (source, longest): (Box<dyn Read>, u64) = match syntax.codec() {
+        Codec::Dataset(Some(adapter)) => (adapter.adapt_reader(Box::new(source)), INFLATED_MAX),
         Codec::Dataset(None) => return Err(unknown()),
-        _ => Box::new(source),
+        _ => (Box::new(source), file.len() as u64),
     };
     let tokens = DataSetReader::new_with_ts(source, syntax).map_err(|_| Error::Malformed)?;
     let mut depth = 0_usize;
     for token in tokens {
-        match token.map_err(|_| Error::Malformed)? {
-            DataToken::SequenceStart { .. } | DataToken::PixelSequenceStart => depth += 1,
-            DataToken::SequenceEnd => depth = depth.saturating_sub(1),
-            _ => (),
+        // The length comes a step before the value.
+        let length = match token.map_err(|_| Error::Malformed)? {
+            DataToken::ElementHeader(header) => header.len.get(),
+            DataToken::ItemStart { len } => len.get(),
+            DataToken::SequenceStart { len, .. } => {
+                depth += 1;
+                len.get()
+            }
+            DataToken::PixelSequenceStart => {
+                depth += 1;
+                None
+            }
+            DataToken::SequenceEnd => {
+                depth = depth.saturating_sub(1);
+                None
+            }
+            _ => None,
+        };
+        if length.is_some_and(|length| u64::from(length) > longest) {
+            return Err(Error::Malformed);
         }
         if depth > DEPTH_MAX {
             return Err(Error::TooDeep { max: DEPTH_MAX });

@@ -405,6 +405,13 @@ fn hostile_lengths_neither_crash_nor_allocate() {
         bad[pixels..pixels + 4].copy_from_slice(&length.to_le_bytes());
         assert!(inspect(&bad).is_err(), "{length:#x}");
     }
+    // The same in the file meta group, after its group length: Private Information (0002,0102).
+    let mut bad = file[..144].to_vec();
+    bad.extend([
+        0x02, 0, 0x02, 0x01, b'O', b'B', 0, 0, 0xf0, 0xff, 0xff, 0xff,
+    ]);
+    bad.extend(&file[144..]);
+    assert!(inspect(&bad).is_err());
 }
 
 #[test]
