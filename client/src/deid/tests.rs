@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use dicom_core::value::{DataSetSequence, PrimitiveValue};
+use dicom_core::value::{DataSetSequence, PixelFragmentSequence, PrimitiveValue};
 use dicom_core::{DataElement, Length, VR};
 use dicom_dictionary_std::uids;
 use dicom_object::mem::InMemElement;
@@ -343,10 +343,19 @@ fn what_is_not_whole_dicom_is_refused_without_a_word_of_it() {
     }
     for syntax in SYNTAXES {
         let file = write(image(), syntax);
+        let whole = data_set_bytes(&parse(&file));
         for end in 0..file.len() {
             let error = match inspect(&file[..end]) {
                 Err(error) => error,
-                Ok(_) => panic!("{syntax}: cut at {end} of {} was accepted", file.len()),
+                // The very end of a deflated stream adds nothing to the data set.
+                Ok(_) => {
+                    assert_eq!(
+                        data_set_bytes(&parse(&file[..end])),
+                        whole,
+                        "{syntax} at {end}"
+                    );
+                    continue;
+                }
             };
             let error = format!("{error} {error:?}");
             assert!(!error.contains("SECRET"), "{error}");
@@ -395,6 +404,68 @@ fn hostile_lengths_neither_crash_nor_allocate() {
         let mut bad = file.clone();
         bad[pixels..pixels + 4].copy_from_slice(&length.to_le_bytes());
         assert!(inspect(&bad).is_err(), "{length:#x}");
+    }
+    // The same in the file meta group, after its group length: Private Information (0002,0102).
+    let mut bad = file[..144].to_vec();
+    bad.extend([
+        0x02, 0, 0x02, 0x01, b'O', b'B', 0, 0, 0xf0, 0xff, 0xff, 0xff,
+    ]);
+    bad.extend(&file[144..]);
+    assert!(inspect(&bad).is_err());
+}
+
+#[test]
+fn sequences_may_not_nest_without_end() {
+    // Explicit VR Little Endian, undefined lengths: sequence header and item header, again and again, before the pixels.
+    let header = [
+        0x08, 0x00, 0x40, 0x11, b'S', b'Q', 0, 0, 0xff, 0xff, 0xff, 0xff,
+    ];
+    let item = [0xfe, 0xff, 0x00, 0xe0, 0xff, 0xff, 0xff, 0xff];
+    let item_end = [0xfe, 0xff, 0x0d, 0xe0, 0, 0, 0, 0];
+    let end = [0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0];
+    let mut flat = image();
+    flat.remove_element(tags::REFERENCED_IMAGE_SEQUENCE);
+    let file = write(flat, uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    let thickness = [0x18, 0x00, 0x50, 0x00];
+    let at = file.windows(4).position(|w| w == thickness).unwrap();
+    let nested = |depth: usize| {
+        let mut bytes = file[..at].to_vec();
+        bytes.extend([header.as_slice(), &item].concat().repeat(depth));
+        bytes.extend([item_end.as_slice(), &end].concat().repeat(depth));
+        bytes.extend(&file[at..]);
+        bytes
+    };
+    assert!(deidentify(&nested(20), &KEY).is_ok());
+    for depth in [40, 100_000] {
+        assert_eq!(
+            inspect(&nested(depth)).unwrap_err(),
+            Error::TooDeep { max: 32 }
+        );
+    }
+}
+
+#[test]
+fn compressed_frames_pass_whole_or_not_at_all() {
+    let frames: Vec<Vec<u8>> = vec![vec![0xff, 0xd8, 1, 2], vec![0xff, 0xd8, 3, 4, 5, 6]];
+    let mut compressed = image();
+    compressed.put(DataElement::new(
+        tags::PIXEL_DATA,
+        VR::OB,
+        PixelFragmentSequence::new(vec![0, 12], frames.clone()),
+    ));
+    let file = write(compressed, uids::JPEG_BASELINE8_BIT);
+    let (out, _) = deidentify(&file, &KEY).unwrap();
+    let object = parse(&out);
+    let pixels = object.get(tags::PIXEL_DATA).unwrap();
+    assert_eq!(pixels.fragments().unwrap(), frames);
+    assert_eq!(pixels.offset_table().unwrap(), [0, 12]);
+    assert_eq!(file[file.len() - 54..], out[out.len() - 54..]);
+    for end in 0..file.len() {
+        assert!(
+            inspect(&file[..end]).is_err(),
+            "cut at {end} of {}",
+            file.len()
+        );
     }
 }
 
