@@ -131,8 +131,10 @@ pub fn locked_packages(workspace: &Path) -> Result<Vec<Package>, Error> {
         package: Vec<Package>,
     }
     let path = workspace.join("Cargo.lock");
-    let lock: Lock = toml::from_str(&read(&path)?)
-        .map_err(|error| Error::Toml { path, reason: error.message().to_owned() })?;
+    let lock: Lock = toml::from_str(&read(&path)?).map_err(|error| Error::Toml {
+        path,
+        reason: error.message().to_owned(),
+    })?;
     let mut packages = lock.package;
     packages.sort();
     Ok(packages)
@@ -145,14 +147,19 @@ pub fn locked_packages(workspace: &Path) -> Result<Vec<Package>, Error> {
 pub fn is_current(manifest: &Manifest, workspace: &Path) -> Result<bool, Error> {
     let locked = locked_packages(workspace)?;
     Ok(manifest.source_hash == source_hash(workspace)?
-        && manifest.packages.iter().all(|package| locked.binary_search(package).is_ok()))
+        && manifest
+            .packages
+            .iter()
+            .all(|package| locked.binary_search(package).is_ok()))
 }
 
 /// The contract's profile and dependencies in the workspace's `Cargo.toml`, as JSON with sorted keys.
 fn workspace_part(workspace: &Path) -> Result<String, Error> {
     let path = workspace.join("Cargo.toml");
-    let root: toml::Table = toml::from_str(&read(&path)?)
-        .map_err(|error| Error::Toml { path: path.clone(), reason: error.message().to_owned() })?;
+    let root: toml::Table = toml::from_str(&read(&path)?).map_err(|error| Error::Toml {
+        path: path.clone(),
+        reason: error.message().to_owned(),
+    })?;
     let mut part = serde_json::Map::new();
     let wanted = [
         ["profile", "contract"].as_slice(),
@@ -165,7 +172,10 @@ fn workspace_part(workspace: &Path) -> Result<String, Error> {
         let value = keys[1..]
             .iter()
             .try_fold(&root[keys[0]], |table, key| table.get(*key))
-            .ok_or_else(|| Error::Toml { path: path.clone(), reason: format!("no {name}") })?;
+            .ok_or_else(|| Error::Toml {
+                path: path.clone(),
+                reason: format!("no {name}"),
+            })?;
         part.insert(name, serde_json::to_value(value)?);
     }
     Ok(serde_json::to_string(&part)?)
@@ -174,7 +184,10 @@ fn workspace_part(workspace: &Path) -> Result<String, Error> {
 /// Adds the paths of all `.rs` files under a directory, relative to the root, with `/` between their parts.
 fn rust_files(root: &Path, directory: &str, files: &mut Vec<String>) -> Result<(), Error> {
     let path = root.join(directory);
-    let failed = |source| Error::Read { path: path.clone(), source };
+    let failed = |source| Error::Read {
+        path: path.clone(),
+        source,
+    };
     for entry in fs::read_dir(&path).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = format!("{directory}/{}", entry.file_name().to_string_lossy());
@@ -188,5 +201,8 @@ fn rust_files(root: &Path, directory: &str, files: &mut Vec<String>) -> Result<(
 }
 
 fn read(path: &Path) -> Result<String, Error> {
-    fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+    fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -265,6 +265,13 @@ async fn one_transaction_deploys_activates_and_constructs() {
     assert_eq!((call.initValue, call.salt), (U256::ZERO, B256::ZERO));
 }
 
+#[test]
+fn the_released_module_is_recorded_with_its_compiler() {
+    let released = hex::encode(Sha256::digest(artifact::PCAC_WASM));
+    assert!(compiler(&released).starts_with("rustc "));
+    assert_eq!(compiler(&hex::encode(Sha256::digest(WASM))), "unknown");
+}
+
 #[tokio::test]
 async fn code_that_is_active_already_costs_no_fee() {
     let (record, seen) = Fake {
