@@ -456,6 +456,9 @@ async fn what_was_made_is_looked_at() {
 
 #[tokio::test]
 async fn a_request_that_cannot_succeed_goes_nowhere() {
+    fn movable<T: Send>(future: T) -> T {
+        future
+    }
     let request = |consortium, key, url: &'static str, wasm| {
         let request = Request {
             rpc_url: url,
@@ -464,7 +467,7 @@ async fn a_request_that_cannot_succeed_goes_nowhere() {
             consortium,
             wasm,
         };
-        async move { deploy(&request).await.unwrap_err() }
+        async move { movable(deploy(&request)).await.unwrap_err() }
     };
     let nowhere = "http://user:secret@127.0.0.1:9/key";
     assert!(matches!(
