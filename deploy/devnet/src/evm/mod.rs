@@ -28,6 +28,8 @@ pub(crate) mod db;
 mod handler;
 mod instructions;
 mod machine;
+#[cfg(test)]
+mod replay;
 mod stylus;
 #[cfg(test)]
 mod tests;

@@ -502,6 +502,17 @@ fn a_delegate_call_acts_for_the_caller() {
 }
 
 #[test]
+fn a_program_cannot_be_destroyed() {
+    let mut chain = Chain::new();
+    let proxy = chain.program(&caller("delegate"));
+    // selfdestruct(caller)
+    let bomb = chain.deploy(&[0x33, 0xff]);
+    let outcome = chain.send(proxy, calling(bomb, &[]), 0);
+    assert_eq!(outcome.status, Status::Revert);
+    assert_eq!(chain.send(bomb, Bytes::new(), 0).status, Status::Success);
+}
+
+#[test]
 fn a_static_call_cannot_write() {
     let mut chain = Chain::new();
     let keeper = chain.program(&keeper());
