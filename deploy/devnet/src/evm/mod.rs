@@ -28,14 +28,10 @@ pub(crate) mod db;
 mod handler;
 mod instructions;
 mod machine;
-#[cfg(test)]
-mod replay;
 mod stylus;
 #[cfg(test)]
 mod tests;
 mod texts;
-#[cfg(test)]
-mod vectors;
 
 /// The rules that ArbOS 51 runs on.
 const SPEC: SpecId = SpecId::OSAKA;

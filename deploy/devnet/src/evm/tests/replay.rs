@@ -1,6 +1,5 @@
 //! A block of Arbitrum One, transaction by transaction: a program deployed and activated through StylusDeployer, a
 //! delegated account at work, a transfer. Everything but what L1 posting adds must come out as it did there.
-#![allow(clippy::unwrap_used)]
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256, address, uint};
 use revm::DatabaseCommit;
@@ -8,7 +7,8 @@ use revm::database::{CacheDB, EmptyDB};
 use revm::state::{AccountInfo, Bytecode};
 use serde::Deserialize;
 
-use super::*;
+use crate::arbos;
+use crate::evm::*;
 
 const BLOCK: &str = "tests/data/arb1_arbos51_stylus_activation_485279792.json";
 const ARB_WASM: Address = Address::with_last_byte(0x71);
