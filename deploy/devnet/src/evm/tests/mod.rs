@@ -173,6 +173,7 @@ fn wat_with(locals: &str, body: &str) -> String {
         (import "vm_hooks" "delegate_call_contract" (func $delegate (param i32 i32 i32 i64 i32) (result i32)))
         (import "vm_hooks" "static_call_contract" (func $static (param i32 i32 i32 i64 i32) (result i32)))
         (import "vm_hooks" "create1" (func $create (param i32 i32 i32 i32 i32)))
+        (import "vm_hooks" "create2" (func $create2 (param i32 i32 i32 i32 i32 i32)))
         (import "vm_hooks" "read_return_data" (func $returned (param i32 i32 i32) (result i32)))
         (import "vm_hooks" "msg_reentrant" (func $reentrant (result i32)))
         (import "vm_hooks" "msg_sender" (func $sender (param i32)))
