@@ -243,11 +243,12 @@ impl Store {
         let ipfs = self.0.ipfs.clone();
         tokio::spawn(async move {
             let _round = round;
-            for address in known {
-                if let Err(error) = peers::dial(&ipfs, &address).await {
+            let dials = known.iter().map(async |address| {
+                if let Err(error) = peers::dial(&ipfs, address).await {
                     tracing::debug!(%address, %error, "peer not reached");
                 }
-            }
+            });
+            futures::future::join_all(dials).await;
         });
     }
 }
