@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 
     match task.as_deref() {
         Some("demo") => demo(&rest),
-        Some("verify") => finish(cargo(&["test", "--workspace"]).args(rest)),
+        Some("verify") => finish(cargo(&["test"]).args(rest)),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
@@ -77,13 +77,13 @@ fn main() -> ExitCode {
 /// Builds `pcim`, then runs its demo; the two times are told apart on stderr.
 fn demo(arguments: &[String]) -> ExitCode {
     let started = Instant::now();
-    let built = finish(&mut cargo(&["build", "--package", "pcim", "--bin", "pcim"]));
+    let built = finish(&mut cargo(&["build", "--bin", "pcim"]));
     let build = started.elapsed();
     if built != ExitCode::SUCCESS {
         return built;
     }
     let started = Instant::now();
-    let ran = finish(cargo(&["run", "--quiet", "--package", "pcim", "--", "demo"]).args(arguments));
+    let ran = finish(cargo(&["run", "--quiet", "--bin", "pcim", "--", "demo"]).args(arguments));
     eprintln!("build {}, demo {}", seconds(build), seconds(started.elapsed()));
     ran
 }
