@@ -1,7 +1,7 @@
 //! Requests, decisions, limits and traces.
 
 use alloy_primitives::{Address, FixedBytes, B256};
-use alloy_sol_types::{SolCall, SolError, SolEvent};
+use alloy_sol_types::{SolError, SolEvent};
 
 use super::{host::*, *};
 

@@ -8,7 +8,7 @@ mod host;
 mod registration;
 
 use alloy_primitives::{address, keccak256, Address, LogData, B256};
-use alloy_sol_types::{SolCall, SolError, SolEvent};
+use alloy_sol_types::{SolCall, SolError};
 
 use crate::interface::IPcac::*;
 use host::*;
