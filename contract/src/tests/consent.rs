@@ -1,7 +1,7 @@
 //! Requests and decisions.
 
 use alloy_primitives::{Address, FixedBytes, B256};
-use alloy_sol_types::{SolError, SolEvent};
+use alloy_sol_types::SolEvent;
 
 use super::{host::*, *};
 
