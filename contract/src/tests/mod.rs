@@ -6,9 +6,10 @@
 mod consent;
 mod host;
 mod registration;
+mod upkeep;
 
 use alloy_primitives::{address, keccak256, Address, LogData, B256};
-use alloy_sol_types::{SolCall, SolError, SolEvent};
+use alloy_sol_types::{SolCall, SolError};
 
 use crate::interface::IPcac::*;
 use host::*;

@@ -1,6 +1,6 @@
 //! Construction, the consortium, registration and attestations.
 
-use alloy_primitives::{address, keccak256, Address, FixedBytes, B256, U256};
+use alloy_primitives::{keccak256, Address, FixedBytes, B256, U256};
 use alloy_sol_types::{eip712_domain, sol, SolCall, SolError, SolEvent, SolStruct};
 
 use super::{host::*, *};
@@ -60,6 +60,21 @@ fn dirty_address_bytes_are_refused() {
         calldata[4 + position] = 1;
         assert_eq!(send(STRANGER, &calldata), Err(vec![]));
     }
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_refused() {
+    registered();
+    let calldata = request().abi_encode();
+    assert!(send(REQUESTER, &calldata).is_ok());
+    let text = calldata
+        .windows(5)
+        .position(|bytes| bytes == b"TREAT")
+        .unwrap();
+    let mut broken = calldata.clone();
+    broken[text] = 0xff;
+    assert_eq!(send(REQUESTER, &broken), Err(vec![]));
+    assert_eq!(send(REQUESTER, &calldata[..text]), Err(vec![]), "cut short");
 }
 
 #[test]
