@@ -139,6 +139,31 @@ async fn a_known_peer_is_found_once_it_is_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_comes_back_is_served_and_asked_again() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut keeper = start(there.path()).await;
+    let reader = start(here.path()).await;
+    let addressed = address(&keeper).await;
+    reader.connect(&addressed).await.unwrap();
+    for round in 0u8..4 {
+        let theirs = keeper.put_raw(vec![round, 1]).await.unwrap();
+        let ours = reader.put_raw(vec![round, 2]).await.unwrap();
+        assert_eq!(
+            reader.get_raw(&theirs, 9, PATIENCE).await.unwrap(),
+            [round, 1]
+        );
+        assert_eq!(
+            keeper.get_raw(&ours, 9, PATIENCE).await.unwrap(),
+            [round, 2]
+        );
+        keeper.shutdown().await;
+        let mut again = config(there.path());
+        again.listen = vec![addressed.split("/p2p/").next().unwrap().to_owned()];
+        keeper = Node::start(again).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_is_not_there_or_someone_else_is_unreachable() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (node, other) = (start(here.path()).await, start(there.path()).await);
