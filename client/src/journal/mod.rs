@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::domain::ImageDigest;
-use crate::ledger::LoggedEvent;
+use crate::domain::LoggedEvent;
 
 /// One actor's journal.
 pub struct Journal(());
