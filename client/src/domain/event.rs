@@ -8,93 +8,161 @@ use super::{Address, B256, BlockDigest, ImageDigest, Seal};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event")]
 pub enum Event {
+    /// A patient registered an image.
     ContractCreated {
+        /// Whose image it is.
         patient: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// Who is meant.
         radiologist: Address,
+        /// The attested seal.
         seal: Seal,
+        /// The text given, not interpreted.
         info: String,
     },
+    /// Someone asked a patient for an image.
     RequestedForApproval {
+        /// Who asked.
         requester: Address,
+        /// Whose image it is.
         patient: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// The raw block with the requester's certificate.
         public_key: BlockDigest,
+        /// The text given, not interpreted.
         info: String,
     },
+    /// The patient accepted the request that the next event names.
     Requestaccepted {
+        /// Whose image it is.
         patient: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// The text given, not interpreted.
         info: String,
     },
+    /// The patient shared an image with a requester.
     Approved {
+        /// Who asked.
         requester: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// The raw block with the requester's certificate.
         public_key: BlockDigest,
+        /// The root made for the requester.
         shared_image: ImageDigest,
+        /// When it ends, in Unix seconds; 0 is never.
         expires_at: u64,
+        /// The text given, not interpreted.
         info: String,
     },
+    /// The patient denied the request; the next event says why.
     Requestdenied {
+        /// Whose image it is.
         patient: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// The text given, not interpreted.
         info: String,
     },
+    /// Why a request was denied or an approval removed.
     Reason {
+        /// Who asked.
         requester: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// The text given, not interpreted.
         info: String,
     },
+    /// A trace found the requester authorized.
     AuthorizationSuccess {
+        /// Who asked.
         requester: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// The text given, not interpreted.
         info: String,
+        /// Whose image it is.
         patient: Address,
     },
+    /// A trace found the requester not authorized.
     AuthorizationFailed {
+        /// Who asked.
         requester: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// The text given, not interpreted.
         info: String,
+        /// Whose image it is.
         patient: Address,
     },
+    /// The patient removed a request or an approval.
     UserRemoved {
+        /// Who asked.
         requester: Address,
+        /// Whose image it is.
         patient: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// The text given, not interpreted.
         info: String,
     },
+    /// The patient replaced the shared root or the expiry of an approval.
     Reshared {
+        /// Who asked.
         requester: Address,
+        /// The image, as registered.
         image: ImageDigest,
+        /// The root made for the requester.
         shared_image: ImageDigest,
+        /// When it ends, in Unix seconds; 0 is never.
         expires_at: u64,
     },
+    /// The patient announced a new sealed root for an image.
     ImageResealed {
+        /// The image, as registered.
         image: ImageDigest,
+        /// The new root.
         root: ImageDigest,
     },
+    /// The patient limited how many approvals a window allows.
     ApprovalLimitSet {
+        /// The image, as registered.
         image: ImageDigest,
+        /// How many approvals; 0 lifts the limit.
         approvals: u32,
+        /// In how many seconds.
         window_seconds: u32,
     },
+    /// The consortium accredited a radiologist, or withdrew that.
     RadiologistAccredited {
+        /// Who is meant.
         radiologist: Address,
+        /// Whether accredited from now on.
         accredited: bool,
     },
+    /// The consortium handed over its role.
     ConsortiumTransferred {
+        /// The consortium before.
         from: Address,
+        /// The consortium now.
         to: Address,
     },
 }
 /// An event and where it stands on the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedEvent {
+    /// The block's number.
     pub block: u64,
-    /** unix seconds */
+    /// When the block was made, in Unix seconds, if it was looked up.
     pub timestamp: Option<u64>,
+    /// The transaction's hash.
     pub tx: B256,
+    /// The log's place in its block.
     pub log_index: u64,
+    /// What happened.
     #[serde(flatten)]
     pub event: Event,
 }
