@@ -179,23 +179,13 @@ impl Handover {
         if bytes.len() > MAX_HANDOVER_BYTES {
             return Err(Error::TooLarge { found: bytes.len() });
         }
-        // The document names its signer; whether it was that signer is verified before it is believed.
-        let mut refused = None;
-        let opened = seal::decrypt_document(bytes, key, |plain| match read_signer(plain) {
-            Ok(certificate) => Ok(certificate),
-            Err(error) => {
-                refused = Some(error);
-                Err(seal::Error::UnknownSigner)
-            }
-        });
-        let plain = match (opened, refused) {
-            (_, Some(error)) => return Err(error),
-            (Err(error), None) if error.is_not_for_key() => {
-                return Err(Error::NotForThisKey(error));
-            }
-            (Err(error), None) => return Err(Error::OpenPgp(error)),
-            (Ok(plain), None) => plain,
-        };
+        let sealed = seal::open_document(bytes, key).map_err(|error| match error {
+            seal::Error::NotForReader { .. } => Error::NotForThisKey(error),
+            other => Error::OpenPgp(other),
+        })?;
+        // The document names its signer; nothing in it is believed before that signer's signature is verified.
+        let signer = read(sealed.peek())?.radiologist.certificate;
+        let plain = sealed.verify(&signer).map_err(Error::OpenPgp)?;
         let handover = read(&plain)?;
         handover.check(me)?;
         Ok(handover)
@@ -252,11 +242,6 @@ pub struct Facts<'a> {
     pub seal: Seal,
     /// Modality and body part codes.
     pub description: &'a str,
-}
-
-fn read_signer(plain: &[u8]) -> Result<Certificate, Error> {
-    let document: Document = serde_json::from_slice(plain)?;
-    Ok(Card::verify(&document.radiologist)?.certificate)
 }
 
 fn read(plain: &[u8]) -> Result<Handover, Error> {
