@@ -1,23 +1,61 @@
 //! IPFS: an embedded node with its repository on disk. The only place that names `rust_ipfs` / libp2p.
+//!
+//! Blocks are CIDv1, sha2-256. A body is a balanced UnixFS tree of raw leaves (profile
+//! `unixfs-v1-2025`: the CIDs of `ipfs add --cid-version=1 --raw-leaves --chunker=size-1048576
+//! --max-file-links=1024`); a sealed root is a node over one header block and one body (protocol §4).
+//! Whatever is read, from disk or from a peer, is verified against its CID before it is used.
+//!
+//! The node announces nothing, asks no directory and looks for nobody: it talks to the peers that
+//! were named to it, and to those that connect.
 
+mod body;
+mod peers;
+mod root;
+mod store;
+#[cfg(test)]
+mod tests;
+mod unixfs;
+
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::domain::{BlockDigest, ImageDigest};
+use store::{Reach, Store};
+pub use unixfs::Malformed;
 
+/// Most bytes of a leaf or of a block stored by itself.
+pub const MAX_BLOCK: usize = 1024 * 1024;
+/// Most bytes of a header (protocol §4).
+pub const MAX_HEADER: usize = 1024;
+/// Most bytes of a root block.
+pub const MAX_ROOT: usize = 4096;
+/// Bytes per leaf unless the configuration says otherwise.
+pub const DEFAULT_CHUNK: usize = MAX_BLOCK;
+
+/// Where a node lives and whom it talks to.
+#[derive(Clone, Debug)]
 pub struct NodeConfig {
+    /// The repository's folder; made (0700) if it is not there.
     pub repo: PathBuf,
-    /** multiaddrs */
+    /// Multiaddrs; `/ip4/127.0.0.1/tcp/0` takes a free port.
     pub listen: Vec<String>,
+    /// Multiaddrs of peers to dial at once and whenever a block is missing. Need not be reachable.
     pub bootstrap: Vec<String>,
-    /** bytes per leaf */
+    /// Bytes per leaf, at most [`MAX_BLOCK`].
     pub chunk_size: usize,
 }
+
 /// A running node; `shutdown` stops it cleanly.
-pub struct Node(());
+pub struct Node {
+    store: Store,
+    repo: PathBuf,
+    chunk_size: usize,
+}
+
 /// A SEIPD body's own UnixFS tree: its root (raw leaf or dag-pb) and sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BodyRef {
@@ -28,100 +66,357 @@ pub struct BodyRef {
     /** bytes of all blocks of the tree, dag-pb included */
     pub dag_size: u64,
 }
+
 /// A sealed root taken apart (protocol §4): exactly two links, no inline data, sizes that add up.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
+    /// The PKESK packets of one reader, at most [`MAX_HEADER`] bytes.
     pub header: Vec<u8>,
+    /// What every reader's root of this image links to.
     pub body: BodyRef,
 }
+
+/// A root that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
+    /// The root's digest.
     pub image: ImageDigest,
-    /** bytes of blocks that were not there before */
+    /// bytes of blocks that were not there before
     pub new_bytes: u64,
 }
+
+/// What a repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RepoStat {
+    /// How many blocks.
     pub blocks: u64,
+    /// Their bytes.
     pub bytes: u64,
 }
 
+/// An error of another library, kept as the source.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What can go wrong in the node.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    #[error("placeholder")]
-    Placeholder,
+    /// Another process (or another node of this one) has the repository open.
+    #[error("the IPFS repository {} is in use by another process", path.display())]
+    RepoLocked {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// The file with the node's private key does not serve.
+    #[error("the IPFS identity {} cannot be used", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Cause,
+    },
+    /// A configuration out of bounds.
+    #[error("chunks of {found} bytes, wanted 1 to {max}")]
+    ChunkSize {
+        /// What was asked for.
+        found: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// Not a multiaddr.
+    #[error("`{found}` is not a multiaddr such as /ip4/192.0.2.1/tcp/4001/p2p/12D3…")]
+    Address {
+        /// What was given.
+        found: String,
+        /// Why.
+        source: Cause,
+    },
+    /// A socket that cannot be opened.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The multiaddr.
+        address: String,
+        /// Why.
+        source: Cause,
+    },
+    /// A peer that did not answer, or is somebody else.
+    #[error("peer {address} is not reachable")]
+    PeerUnreachable {
+        /// The multiaddr.
+        address: String,
+        /// Why.
+        source: Cause,
+    },
+    /// A block that nobody delivered in time.
+    #[error("block {cid} did not arrive within {seconds} s ({peers} peers connected)")]
+    Timeout {
+        /// The block.
+        cid: String,
+        /// The time limit in seconds.
+        seconds: f64,
+        /// How many peers were connected at the end.
+        peers: usize,
+    },
+    /// A block that should have been on this node.
+    #[error("block {cid} is not on this node")]
+    Missing {
+        /// The block.
+        cid: String,
+    },
+    /// Bytes that do not hash to the CID that they were stored or sent under.
+    #[error("block {wanted} is damaged: its bytes hash to {found}")]
+    BlockMismatch {
+        /// The block that was asked for.
+        wanted: String,
+        /// What the bytes are.
+        found: String,
+    },
+    /// A block beyond its limit.
+    #[error("block {cid} of {found} bytes, at most {max} allowed here")]
+    TooLarge {
+        /// The block.
+        cid: String,
+        /// Its bytes.
+        found: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// Something else where a sealed root belongs.
+    #[error("{cid} is not a sealed root")]
+    NotARoot {
+        /// The block.
+        cid: String,
+        /// What is wrong with it.
+        source: Malformed,
+    },
+    /// Something else where a body's tree belongs, or sizes other than declared.
+    #[error("{cid} is not the body's tree")]
+    NotABody {
+        /// The block.
+        cid: String,
+        /// What is wrong with it.
+        source: Malformed,
+    },
+    /// The stream that was to be stored failed; nothing of it is kept.
+    #[error("the body broke off")]
+    Body(#[source] io::Error),
+    /// A block that is still there after it was deleted.
+    #[error("block {cid} could not be deleted")]
+    NotDeleted {
+        /// The block.
+        cid: String,
+    },
+    /// The disk refused.
+    #[error("the IPFS repository failed while {doing}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The IPFS library refused.
+    #[error("the IPFS node failed while {doing}")]
+    Ipfs {
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        source: Cause,
+    },
 }
+
+/// The node's results.
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl Error {
+    pub(crate) fn io(doing: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Io { doing, source }
+    }
+}
+
+/// For byte streams; [`io::Error::get_ref`] gives the node's error back.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Timeout { .. } => io::ErrorKind::TimedOut,
+            Error::Missing { .. } => io::ErrorKind::NotFound,
+            Error::BlockMismatch { .. }
+            | Error::TooLarge { .. }
+            | Error::NotARoot { .. }
+            | Error::NotABody { .. } => io::ErrorKind::InvalidData,
+            Error::Io { source, .. } | Error::Body(source) => source.kind(),
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// Every time limit is for one block: a long body may take longer, as long as it keeps coming.
 impl Node {
-    pub async fn start(_config: NodeConfig) -> Result<Self> {
-        todo!()
+    /// Opens the repository, listens, and dials the bootstrap peers in the background.
+    ///
+    /// # Errors
+    /// [`Error::RepoLocked`], [`Error::Identity`], [`Error::Listen`], and malformed configuration.
+    pub async fn start(config: NodeConfig) -> Result<Self> {
+        if !(1..=MAX_BLOCK).contains(&config.chunk_size) {
+            return Err(Error::ChunkSize {
+                found: config.chunk_size,
+                max: MAX_BLOCK,
+            });
+        }
+        let bootstrap = peers::parse_all(&config.bootstrap)?;
+        let store = Store::new(peers::start(&config).await?, &config.repo);
+        for address in bootstrap {
+            store.remember(address);
+        }
+        store.redial();
+        Ok(Self {
+            store,
+            repo: config.repo,
+            chunk_size: config.chunk_size,
+        })
     }
+
+    /// Stops the node and waits until the repository is free for another one. Streams that are still
+    /// open end with an error once they need a peer.
     pub async fn shutdown(self) {
-        todo!()
+        let ipfs = self.store.ipfs().clone();
+        drop(self.store);
+        peers::stop(ipfs, &self.repo).await;
     }
-    /// `/ip4/…/tcp/…/p2p/…`
+
+    /// Where peers reach this node: `/ip4/…/tcp/…/p2p/…`
     pub async fn addresses(&self) -> Result<Vec<String>> {
-        todo!()
+        peers::addresses(self.store.ipfs()).await
     }
-    pub async fn connect(&self, _multiaddr: &str) -> Result<()> {
-        todo!()
+
+    /// Connects to a peer and remembers it for later.
+    ///
+    /// # Errors
+    /// [`Error::PeerUnreachable`] after ten seconds at most.
+    pub async fn connect(&self, multiaddr: &str) -> Result<()> {
+        let address = peers::parse(multiaddr)?;
+        peers::dial(self.store.ipfs(), &address).await?;
+        self.store.remember(address);
+        Ok(())
     }
-    /// Stores a raw block, pinned. At most 1 MiB.
-    pub async fn put_raw(&self, _block: Vec<u8>) -> Result<BlockDigest> {
-        todo!()
+
+    /// How many peers are connected.
+    pub async fn peers(&self) -> usize {
+        self.store.peers().await
     }
+
+    /// Stores a raw block, pinned. At most [`MAX_BLOCK`].
+    pub async fn put_raw(&self, block: Vec<u8>) -> Result<BlockDigest> {
+        let cid = unixfs::cid_of(unixfs::RAW, &block);
+        if block.len() > MAX_BLOCK {
+            return Err(Error::TooLarge {
+                cid: cid.to_string(),
+                found: block.len(),
+                max: MAX_BLOCK,
+            });
+        }
+        let _gate = self.store.gate().read().await;
+        let new = self.store.put(cid, block).await?;
+        if let Err(error) = self.store.pin_direct(&cid).await {
+            if new {
+                self.store.discard(&[cid]).await?;
+            }
+            return Err(error);
+        }
+        let digest = unixfs::digest_of(&cid).expect("blocks are written with sha2-256");
+        Ok(BlockDigest(digest))
+    }
+
     /// Fetches a raw block by digest, from here or from peers; at most `max` bytes.
     pub async fn get_raw(
         &self,
-        _digest: &BlockDigest,
-        _max: usize,
-        _timeout: Duration,
+        digest: &BlockDigest,
+        max: usize,
+        timeout: Duration,
     ) -> Result<Vec<u8>> {
-        todo!()
+        let cid = unixfs::cid_from_digest(unixfs::RAW, &digest.0);
+        let bytes = self.store.get(&cid, max, Reach::Peers(timeout)).await?;
+        Ok(bytes.to_vec())
     }
-    /// Adds a body (UnixFS, CIDv1, raw leaves, `chunk_size`, at most 1024 links a node) and pins it recursively.
+
+    /// Adds a body (UnixFS, CIDv1, raw leaves, `chunk_size`, at most 1024 links a node) and pins it
+    /// recursively. If the stream or the disk fails, nothing is pinned and what was written is deleted.
     pub async fn add_body(
         &self,
-        _body: BoxStream<'static, std::io::Result<Bytes>>,
+        body: BoxStream<'static, io::Result<Bytes>>,
     ) -> Result<BodyRef> {
-        todo!()
+        let _gate = self.store.gate().read().await;
+        body::add(&self.store, body, self.chunk_size, unixfs::MAX_LINKS).await
     }
-    /// Writes the header block and the root that joins it to the body; pins both directly. Does not touch the body.
-    pub async fn put_root(&self, _header: Vec<u8>, _body: &BodyRef) -> Result<Stored> {
-        todo!()
+
+    /// Writes the header block and the root that joins it to the body; pins both directly. Does not
+    /// touch the body, which need not even be here.
+    pub async fn put_root(&self, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
+        let _gate = self.store.gate().read().await;
+        root::put(&self.store, header, body).await
     }
+
     /// Fetches and checks a root and its header.
-    pub async fn get_root(&self, _image: &ImageDigest, _timeout: Duration) -> Result<Root> {
-        todo!()
+    pub async fn get_root(&self, image: &ImageDigest, timeout: Duration) -> Result<Root> {
+        root::get(&self.store, image, Reach::Peers(timeout)).await
     }
-    /// Streams a body's bytes, from here or from peers, each block verified against its CID.
+
+    /// Streams a body's bytes, from here or from peers, each block verified against its CID, every
+    /// size against what `body` declares. What comes from peers stays here, unpinned.
     pub async fn read_body(
         &self,
-        _body: &BodyRef,
-        _timeout: Duration,
-    ) -> Result<BoxStream<'static, std::io::Result<Bytes>>> {
-        todo!()
+        body: &BodyRef,
+        timeout: Duration,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        body::read(&self.store, body, Reach::Peers(timeout)).await
     }
+
     /// Streams a whole sealed root: the OpenPGP message (`ipfs cat`).
     pub async fn cat(
         &self,
-        _image: &ImageDigest,
-        _timeout: Duration,
-    ) -> Result<BoxStream<'static, std::io::Result<Bytes>>> {
-        todo!()
+        image: &ImageDigest,
+        timeout: Duration,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        let root = self.get_root(image, timeout).await?;
+        let body = self.read_body(&root.body, timeout).await?;
+        let header = stream::iter([Ok(Bytes::from(root.header))]);
+        Ok(header.chain(body).boxed())
     }
+
     /// Pins a body recursively after it was fetched.
-    pub async fn pin_body(&self, _body: &BodyRef) -> Result<()> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if a block of it is not here.
+    pub async fn pin_body(&self, body: &BodyRef) -> Result<()> {
+        let _gate = self.store.gate().read().await;
+        body::pin(&self.store, body).await
     }
+
     /// Unpins and deletes a root and its header from this node; the body stays.
-    pub async fn drop_header(&self, _image: &ImageDigest) -> Result<()> {
-        todo!()
+    pub async fn drop_header(&self, image: &ImageDigest) -> Result<()> {
+        let _gate = self.store.gate().write().await;
+        root::drop(&self.store, image).await
     }
-    /// Unpins and deletes a body.
-    pub async fn drop_body(&self, _body: &BodyRef) -> Result<()> {
-        todo!()
+
+    /// Unpins a body and deletes its blocks from this node, as far as no other pin holds them.
+    pub async fn drop_body(&self, body: &BodyRef) -> Result<()> {
+        let _gate = self.store.gate().write().await;
+        body::drop(&self.store, body).await
     }
+
+    /// Deletes every block that nothing pins (left by an interrupted write, or fetched and not kept).
+    /// To be called when no fetch is under way.
+    pub async fn collect_garbage(&self) -> Result<()> {
+        let _gate = self.store.gate().write().await;
+        let blocks = self.store.blocks().await;
+        self.store.discard(&blocks).await
+    }
+
+    /// Counts the blocks on disk.
     pub async fn stat(&self) -> Result<RepoStat> {
-        todo!()
+        Ok(RepoStat {
+            blocks: self.store.blocks().await.len() as u64,
+            bytes: self.store.bytes().await?,
+        })
     }
 }

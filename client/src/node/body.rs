@@ -1,0 +1,363 @@
+//! Bodies as balanced UnixFS trees: cut and written while they stream in, walked strictly, read in order.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use cid::Cid;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use tokio::task::JoinHandle;
+
+use super::store::{Reach, Store};
+use super::unixfs::{self, Link, MAX_NODE, Malformed};
+use super::{BodyRef, Error, MAX_BLOCK, Result};
+
+/// Bytes of blocks that are written in one go while the next ones are cut.
+const BATCH_BYTES: usize = 8 * MAX_BLOCK;
+/// Blocks of such a batch, when they are small.
+const BATCH_BLOCKS: usize = 256;
+/// Leaves that are asked for ahead of the reader.
+const PREFETCH: usize = 8;
+/// Nodes from the root of a tree to a leaf: 1,024⁴ leaves need four.
+const MAX_DEPTH: usize = 8;
+
+/// Writes and pins a body; on any failure takes back what was written.
+pub(super) async fn add(
+    store: &Store,
+    body: BoxStream<'static, io::Result<Bytes>>,
+    chunk_size: usize,
+    max_links: usize,
+) -> Result<BodyRef> {
+    let mut tree = Tree {
+        store: store.clone(),
+        max_links,
+        levels: Vec::new(),
+        below: Vec::new(),
+        batch: Vec::new(),
+        batch_bytes: 0,
+        writing: None,
+        written: Vec::new(),
+    };
+    let grown = match tree.grow(body, chunk_size).await {
+        Ok(root) => {
+            let below = std::mem::take(&mut tree.below);
+            store.pin_tree(&root.cid, below).await.map(|()| root)
+        }
+        Err(error) => Err(error),
+    };
+    match grown {
+        Ok(root) => Ok(BodyRef {
+            cid: root.cid.to_string(),
+            file_size: root.file_size,
+            dag_size: root.dag_size,
+        }),
+        Err(error) => {
+            // The first error is the one to tell, whatever happens to the rest.
+            let _ = tree.settle().await;
+            if let Err(left) = store.discard(&tree.written).await {
+                tracing::warn!(error = %left, "blocks of a failed write are left behind");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// A tree under construction, leaf by leaf: a level that is full becomes a node of the next one.
+struct Tree {
+    store: Store,
+    max_links: usize,
+    levels: Vec<Vec<Link>>,
+    /// Every block so far.
+    below: Vec<Cid>,
+    batch: Vec<(Cid, Bytes)>,
+    batch_bytes: usize,
+    writing: Option<JoinHandle<(Vec<Cid>, Result<()>)>>,
+    /// Blocks that were not there before.
+    written: Vec<Cid>,
+}
+
+impl Tree {
+    async fn grow(
+        &mut self,
+        mut body: BoxStream<'static, io::Result<Bytes>>,
+        chunk_size: usize,
+    ) -> Result<Link> {
+        let mut leaf = BytesMut::with_capacity(chunk_size);
+        while let Some(bytes) = body.next().await {
+            let mut bytes = bytes.map_err(Error::Body)?;
+            while !bytes.is_empty() {
+                let taken = bytes.split_to(bytes.len().min(chunk_size - leaf.len()));
+                leaf.extend_from_slice(&taken);
+                if leaf.len() == chunk_size {
+                    let whole = std::mem::replace(&mut leaf, BytesMut::with_capacity(chunk_size));
+                    self.leaf(whole.freeze()).await?;
+                }
+            }
+        }
+        if !leaf.is_empty() || self.levels.is_empty() {
+            self.leaf(leaf.freeze()).await?;
+        }
+        let root = self.close().await?;
+        self.flush().await?;
+        self.settle().await?;
+        self.below.retain(|cid| *cid != root.cid);
+        Ok(root)
+    }
+
+    async fn leaf(&mut self, bytes: Bytes) -> Result<()> {
+        let link = Link::leaf(&bytes);
+        self.block(link.cid, bytes).await?;
+        self.hang(link, 0).await
+    }
+
+    /// Hangs a sub-tree below the last node of a level.
+    async fn hang(&mut self, mut link: Link, mut level: usize) -> Result<()> {
+        loop {
+            if self.levels.len() == level {
+                self.levels.push(Vec::new());
+            }
+            if self.levels[level].len() < self.max_links {
+                self.levels[level].push(link);
+                return Ok(());
+            }
+            let full = std::mem::replace(&mut self.levels[level], vec![link]);
+            link = self.node(&full).await?;
+            level += 1;
+        }
+    }
+
+    /// Closes the open nodes from the bottom up; the last one is the root.
+    async fn close(&mut self) -> Result<Link> {
+        let mut level = 0;
+        loop {
+            let mut links = std::mem::take(&mut self.levels[level]);
+            if level + 1 == self.levels.len() && links.len() == 1 {
+                return Ok(links.remove(0));
+            }
+            let link = self.node(&links).await?;
+            level += 1;
+            self.hang(link, level).await?;
+        }
+    }
+
+    async fn node(&mut self, links: &[Link]) -> Result<Link> {
+        let (link, block) = Link::node(links);
+        self.block(link.cid, block.into()).await?;
+        Ok(link)
+    }
+
+    async fn block(&mut self, cid: Cid, bytes: Bytes) -> Result<()> {
+        self.below.push(cid);
+        self.batch_bytes += bytes.len();
+        self.batch.push((cid, bytes));
+        if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_BLOCKS {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Hands the batch to a task of its own, once the one before is through.
+    async fn flush(&mut self) -> Result<()> {
+        self.settle().await?;
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        let store = self.store.clone();
+        self.writing = Some(tokio::spawn(async move {
+            let mut written = Vec::new();
+            let outcome = store.put_many(batch, &mut written).await;
+            (written, outcome)
+        }));
+        Ok(())
+    }
+
+    /// Waits for the batch that is being written.
+    async fn settle(&mut self) -> Result<()> {
+        let Some(writing) = self.writing.take() else {
+            return Ok(());
+        };
+        let (written, outcome) = writing.await.map_err(|error| Error::Ipfs {
+            doing: "writing blocks",
+            source: error.into(),
+        })?;
+        self.written.extend(written);
+        outcome
+    }
+}
+
+/// One step of a walk.
+enum Step {
+    /// A dag-pb node, read and checked.
+    Node(Cid),
+    /// A raw leaf, not read yet.
+    Leaf(Link),
+}
+
+/// A tree walked depth first, every node checked against what its parent says of it.
+struct Walk {
+    store: Store,
+    reach: Reach,
+    stack: Vec<(Link, usize)>,
+}
+
+impl Walk {
+    fn new(store: &Store, root: Link, reach: Reach) -> Self {
+        Self {
+            store: store.clone(),
+            reach,
+            stack: vec![(root, 0)],
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Step>> {
+        let Some((link, depth)) = self.stack.pop() else {
+            return Ok(None);
+        };
+        let refuse = |source| Error::NotABody {
+            cid: link.cid.to_string(),
+            source,
+        };
+        if link.is_leaf() {
+            check_size("a leaf", link.dag_size, link.file_size).map_err(refuse)?;
+            if link.file_size > MAX_BLOCK as u64 {
+                return Err(refuse(Malformed::TooLarge {
+                    what: "leaf",
+                    found: link.file_size,
+                    max: MAX_BLOCK as u64,
+                }));
+            }
+            return Ok(Some(Step::Leaf(link)));
+        }
+        if depth == MAX_DEPTH {
+            return Err(refuse(Malformed::TooDeep { max: MAX_DEPTH }));
+        }
+        let block = self.store.get(&link.cid, MAX_NODE, self.reach).await?;
+        let links = unixfs::decode(&block).map_err(refuse)?;
+        let file_size = unixfs::file_size(&links);
+        check_size("the file", link.file_size, file_size).map_err(refuse)?;
+        let dag_size = unixfs::dag_size(&block, &links);
+        check_size("the tree", link.dag_size, dag_size).map_err(refuse)?;
+        let children = links.into_iter().rev().map(|link| (link, depth + 1));
+        self.stack.extend(children);
+        Ok(Some(Step::Node(link.cid)))
+    }
+
+    /// The next leaf, in the order of the file.
+    async fn next_leaf(&mut self) -> Result<Option<Link>> {
+        loop {
+            match self.next().await? {
+                Some(Step::Node(_)) => {}
+                Some(Step::Leaf(leaf)) => return Ok(Some(leaf)),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+fn check_size(what: &'static str, wanted: u64, found: u64) -> std::result::Result<(), Malformed> {
+    if wanted == found {
+        Ok(())
+    } else {
+        Err(Malformed::Size {
+            what,
+            wanted,
+            found,
+        })
+    }
+}
+
+/// Streams the leaves in order. The root is read before this returns.
+pub(super) async fn read(
+    store: &Store,
+    body: &BodyRef,
+    reach: Reach,
+) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+    let mut walk = Walk::new(store, link_to(body)?, reach);
+    if let Some(Step::Leaf(only)) = walk.next().await? {
+        let bytes = read_leaf(store, &only, reach).await?;
+        return Ok(stream::iter([Ok(bytes)]).boxed());
+    }
+    let leaves = stream::try_unfold(walk, |mut walk| async move {
+        Ok(walk.next_leaf().await?.map(|leaf| (leaf, walk)))
+    });
+    let store = store.clone();
+    Ok(leaves
+        .map_ok(move |leaf| {
+            let store = store.clone();
+            async move { read_leaf(&store, &leaf, reach).await }
+        })
+        .try_buffered(PREFETCH)
+        .map_err(io::Error::from)
+        .boxed())
+}
+
+async fn read_leaf(store: &Store, leaf: &Link, reach: Reach) -> Result<Bytes> {
+    let bytes = store.get(&leaf.cid, MAX_BLOCK, reach).await?;
+    let sized = check_size("a leaf", leaf.file_size, bytes.len() as u64);
+    sized.map_err(|source| Error::NotABody {
+        cid: leaf.cid.to_string(),
+        source,
+    })?;
+    Ok(bytes)
+}
+
+/// Pins a body that is here as a whole; leaves are looked for, not read again.
+pub(super) async fn pin(store: &Store, body: &BodyRef) -> Result<()> {
+    let root = link_to(body)?;
+    let mut walk = Walk::new(store, root.clone(), Reach::Local);
+    let mut below = Vec::new();
+    while let Some(step) = walk.next().await? {
+        let cid = match step {
+            Step::Node(cid) => cid,
+            Step::Leaf(leaf) if store.contains(&leaf.cid).await? => leaf.cid,
+            Step::Leaf(leaf) => {
+                return Err(Error::Missing {
+                    cid: leaf.cid.to_string(),
+                });
+            }
+        };
+        if cid != root.cid {
+            below.push(cid);
+        }
+    }
+    store.pin_tree(&root.cid, below).await
+}
+
+/// Unpins a body and deletes as much of its tree as is here and held by no other pin.
+pub(super) async fn drop(store: &Store, body: &BodyRef) -> Result<()> {
+    let root = link_to(body)?.cid;
+    let (mut found, mut ahead) = (Vec::new(), vec![root]);
+    while let Some(cid) = ahead.pop() {
+        if cid.codec() == unixfs::DAG_PB {
+            match store.local(&cid).await {
+                Ok(Some(block)) => match unixfs::decode(&block) {
+                    Ok(links) => ahead.extend(links.into_iter().map(|link| link.cid)),
+                    Err(error) => tracing::warn!(%cid, %error, "cannot follow a node"),
+                },
+                Ok(None) => {}
+                Err(error @ Error::Io { .. }) => return Err(error),
+                Err(error) => tracing::warn!(%cid, %error, "cannot follow a node"),
+            }
+        }
+        found.push(cid);
+    }
+    store.unpin(&root).await?;
+    store.discard(&found).await
+}
+
+/// The body's root as a link.
+pub(super) fn link_to(body: &BodyRef) -> Result<Link> {
+    let cid = Cid::try_from(body.cid.as_str())
+        .ok()
+        .filter(unixfs::is_of_profile)
+        .ok_or_else(|| Error::NotABody {
+            cid: body.cid.clone(),
+            source: Malformed::Target {
+                wanted: "raw or dag-pb",
+                cid: body.cid.clone(),
+            },
+        })?;
+    Ok(Link {
+        cid,
+        file_size: body.file_size,
+        dag_size: body.dag_size,
+    })
+}

@@ -1,0 +1,202 @@
+//! The node's identity, its life-cycle and its connections (libp2p over TCP, Noise, Yamux).
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rust_ipfs::builder::DefaultIpfsBuilder;
+use rust_ipfs::p2p::{IdentifyConfiguration, MultiaddrExt};
+use rust_ipfs::repo::{LockError, Repo};
+use rust_ipfs::{DialOpts, Ipfs, Keypair, Multiaddr, PeerCondition, Protocol};
+use zeroize::Zeroizing;
+
+use super::store::into_error;
+use super::{Cause, Error, NodeConfig, Result};
+
+/// How long a peer may take to answer a dial.
+pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the swarm may take to open a listening socket.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept with nothing to do: a person looks at a request in between.
+const IDLE_SECONDS: u64 = 3600;
+/// How long `shutdown` waits for the last user of the repository.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most bytes of an identity file.
+const MAX_IDENTITY: u64 = 1024;
+
+/// Opens the repository, then starts the swarm on it and listens.
+pub(super) async fn start(config: &NodeConfig) -> Result<Ipfs> {
+    let listen = parse_all(&config.listen)?;
+    create_private_dir(&config.repo).map_err(Error::io("creating the repository"))?;
+    let repo = Repo::new_fs(&config.repo);
+    repo.init().await.map_err(|error| match error.downcast() {
+        Ok(LockError::RepoInUse) => Error::RepoLocked {
+            path: config.repo.clone(),
+        },
+        Ok(other) => Error::Ipfs {
+            doing: "locking the repository",
+            source: Box::new(other),
+        },
+        Err(other) => into_error("opening the repository", other),
+    })?;
+    let keypair = identity(&config.repo.join("identity"))?;
+    let builder = DefaultIpfsBuilder::with_keypair(&keypair)
+        .map_err(Error::io("starting the node"))?
+        .set_repo(&repo)
+        .enable_tcp()
+        .with_bitswap()
+        .with_ping(Default::default())
+        .with_identify(IdentifyConfiguration {
+            agent_version: concat!("pcim/", env!("CARGO_PKG_VERSION")).to_owned(),
+            ..Default::default()
+        })
+        .set_idle_connection_timeout(IDLE_SECONDS);
+    let ipfs = builder
+        .start()
+        .await
+        .map_err(|error| into_error("starting the node", error))?;
+    for address in listen {
+        if let Err(source) = listen_on(&ipfs, &address).await {
+            ipfs.exit_daemon().await;
+            return Err(Error::Listen {
+                address: address.to_string(),
+                source,
+            });
+        }
+    }
+    Ok(ipfs)
+}
+
+async fn listen_on(ipfs: &Ipfs, address: &Multiaddr) -> std::result::Result<(), Cause> {
+    let listening = ipfs.add_listening_address(address.clone());
+    tokio::time::timeout(LISTEN_TIMEOUT, listening)
+        .await?
+        .map(|_| ())
+        .map_err(Cause::from)
+}
+
+/// Stops the swarm, then waits until nobody holds the repository any more.
+pub(super) async fn stop(ipfs: Ipfs, repo: &Path) {
+    ipfs.exit_daemon().await;
+    let lock = repo.join("repo_lock");
+    let freed = async {
+        while !is_free(&lock) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(CLOSE_TIMEOUT, freed).await.is_err() {
+        tracing::warn!(repo = %repo.display(), "the repository is still in use by an open stream");
+    }
+}
+
+fn is_free(lock: &Path) -> bool {
+    match fs::File::open(lock) {
+        Ok(file) => file.try_lock().is_ok(),
+        Err(_) => true,
+    }
+}
+
+/// Connects unless there is a connection already.
+pub(super) async fn dial(ipfs: &Ipfs, address: &Multiaddr) -> Result<()> {
+    let unreachable = |source: Cause| Error::PeerUnreachable {
+        address: address.to_string(),
+        source,
+    };
+    let target = match address.peer_id() {
+        Some(peer) => {
+            if ipfs.is_connected(peer).await.unwrap_or(false) {
+                return Ok(());
+            }
+            DialOpts::peer_id(peer)
+                .condition(PeerCondition::Always)
+                .addresses(vec![address.clone()])
+                .build()
+        }
+        None => address.clone().into(),
+    };
+    let dialled = tokio::time::timeout(DIAL_TIMEOUT, ipfs.connect(target)).await;
+    dialled
+        .map_err(|late| unreachable(late.into()))?
+        .map_err(|error| unreachable(error.into()))?;
+    Ok(())
+}
+
+/// Where others reach this node: `/ip4/…/tcp/…/p2p/…`.
+pub(super) async fn addresses(ipfs: &Ipfs) -> Result<Vec<String>> {
+    let listening = ipfs.listening_addresses().await;
+    let listening = listening.map_err(|error| into_error("asking for addresses", error))?;
+    let peer = ipfs.keypair().public().to_peer_id();
+    Ok(listening
+        .into_iter()
+        .map(|address| match address.peer_id() {
+            Some(_) => address.to_string(),
+            None => address.with(Protocol::P2p(peer)).to_string(),
+        })
+        .collect())
+}
+
+pub(super) fn parse(address: &str) -> Result<Multiaddr> {
+    address.parse().map_err(|error| Error::Address {
+        found: address.to_owned(),
+        source: Box::new(error),
+    })
+}
+
+pub(super) fn parse_all(addresses: &[String]) -> Result<Vec<Multiaddr>> {
+    addresses.iter().map(|address| parse(address)).collect()
+}
+
+fn create_private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+/// Loads the node's private key, or makes one. The caller holds the repository's lock.
+fn identity(path: &Path) -> Result<Keypair> {
+    let broken = |source: Cause| Error::Identity {
+        path: path.to_owned(),
+        source,
+    };
+    match fs::File::open(path) {
+        Ok(file) => {
+            let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_IDENTITY as usize));
+            file.take(MAX_IDENTITY)
+                .read_to_end(&mut bytes)
+                .map_err(|error| broken(error.into()))?;
+            Keypair::from_protobuf_encoding(&bytes).map_err(|error| broken(error.into()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let keypair = Keypair::generate_ed25519();
+            let bytes = keypair.to_protobuf_encoding();
+            let bytes = Zeroizing::new(bytes.map_err(|error| broken(error.into()))?);
+            write_private(path, &bytes).map_err(|error| broken(error.into()))?;
+            Ok(keypair)
+        }
+        Err(error) => Err(broken(error.into())),
+    }
+}
+
+/// Writes a file that only its owner reads; under its name it is whole or not there.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let half = path.with_extension("new");
+    match fs::remove_file(&half) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&half)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&half, path)?;
+    match path.parent() {
+        Some(folder) => fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,123 @@
+//! Sealed roots (protocol §4): a UnixFS file of exactly two parts, one reader's header and the body.
+
+use bytes::Bytes;
+
+use super::body::link_to;
+use super::store::{Reach, Store};
+use super::unixfs::{self, DAG_PB, Link, Malformed};
+use super::{BodyRef, Error, ImageDigest, MAX_HEADER, MAX_ROOT, Result, Root, Stored};
+
+/// Writes and pins header and root, and nothing else; on any failure takes back what was written.
+pub(super) async fn put(store: &Store, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
+    let links = [Link::leaf(&header), link_to(body)?];
+    let (root, block) = Link::node(&links);
+    take_apart(&block).map_err(|source| Error::NotARoot {
+        cid: root.cid.to_string(),
+        source,
+    })?;
+    let sizes = [(links[0].cid, header.len()), (root.cid, block.len())];
+    let blocks = vec![
+        (links[0].cid, Bytes::from(header)),
+        (root.cid, block.into()),
+    ];
+    let mut written = Vec::new();
+    let outcome = async {
+        store.put_many(blocks, &mut written).await?;
+        store.pin_direct(&links[0].cid).await?;
+        store.pin_direct(&root.cid).await
+    }
+    .await;
+    if let Err(error) = outcome {
+        for cid in &written {
+            let _ = store.unpin(cid).await;
+        }
+        if let Err(left) = store.discard(&written).await {
+            tracing::warn!(error = %left, "blocks of a failed write are left behind");
+        }
+        return Err(error);
+    }
+    let new_bytes = sizes
+        .iter()
+        .filter(|(cid, _)| written.contains(cid))
+        .map(|(_, bytes)| *bytes as u64)
+        .sum();
+    let digest = unixfs::digest_of(&root.cid).expect("roots are written with sha2-256");
+    Ok(Stored {
+        image: ImageDigest(digest),
+        new_bytes,
+    })
+}
+
+/// Reads a root and its header, and checks both.
+pub(super) async fn get(store: &Store, image: &ImageDigest, reach: Reach) -> Result<Root> {
+    let cid = unixfs::cid_from_digest(DAG_PB, &image.0);
+    let block = store.get(&cid, MAX_ROOT, reach).await?;
+    let refuse = |source| Error::NotARoot {
+        cid: cid.to_string(),
+        source,
+    };
+    let [header, body] = take_apart(&block).map_err(refuse)?;
+    let bytes = store.get(&header.cid, MAX_HEADER, reach).await?;
+    if bytes.len() as u64 != header.file_size {
+        return Err(refuse(Malformed::Size {
+            what: "the header",
+            wanted: header.file_size,
+            found: bytes.len() as u64,
+        }));
+    }
+    Ok(Root {
+        header: bytes.to_vec(),
+        body: BodyRef {
+            cid: body.cid.to_string(),
+            file_size: body.file_size,
+            dag_size: body.dag_size,
+        },
+    })
+}
+
+/// Unpins and deletes a root and its header.
+pub(super) async fn drop(store: &Store, image: &ImageDigest) -> Result<()> {
+    let root = unixfs::cid_from_digest(DAG_PB, &image.0);
+    let mut cids = vec![root];
+    if let Some(block) = store.local(&root).await? {
+        let [header, _] = take_apart(&block).map_err(|source| Error::NotARoot {
+            cid: root.to_string(),
+            source,
+        })?;
+        cids.push(header.cid);
+    }
+    for cid in &cids {
+        store.unpin(cid).await?;
+    }
+    store.discard(&cids).await
+}
+
+/// The header's and the body's link.
+fn take_apart(block: &[u8]) -> std::result::Result<[Link; 2], Malformed> {
+    if block.len() > MAX_ROOT {
+        return Err(Malformed::TooLarge {
+            what: "root",
+            found: block.len() as u64,
+            max: MAX_ROOT as u64,
+        });
+    }
+    let links = unixfs::decode(block)?;
+    let [header, body] = <[Link; 2]>::try_from(links).map_err(|links| Malformed::Links {
+        wanted: "exactly 2",
+        found: links.len(),
+    })?;
+    if !header.is_leaf() {
+        return Err(Malformed::Target {
+            wanted: "raw",
+            cid: header.cid.to_string(),
+        });
+    }
+    if header.file_size > MAX_HEADER as u64 {
+        return Err(Malformed::TooLarge {
+            what: "header",
+            found: header.file_size,
+            max: MAX_HEADER as u64,
+        });
+    }
+    Ok([header, body])
+}
