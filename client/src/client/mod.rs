@@ -37,8 +37,6 @@ pub use write::Written;
 /// How long the facade waits for others.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// To reach one peer.
-    pub dial: Duration,
     /// For a block from a peer.
     pub fetch: Duration,
     /// For a transaction to be mined.
@@ -48,7 +46,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            dial: Duration::from_secs(10),
             fetch: Duration::from_secs(60),
             mine: Duration::from_secs(120),
         }
@@ -145,20 +142,18 @@ impl Client {
             .await
     }
 
-    /// The node; started, and the configured peers dialled, at the first call.
+    /// The node, started at the first call. It dials the configured peers when a block is missing here.
     pub async fn node(&self) -> Result<&Node> {
         self.node
             .get_or_try_init(|| async {
                 let config = self.home.config();
-                let node = Node::start(NodeConfig {
+                let config = NodeConfig {
                     repo: self.home.repo_dir(),
                     listen: config.listen.clone(),
-                    bootstrap: Vec::new(),
+                    bootstrap: config.peers.clone(),
                     chunk_size: config.chunk_bytes as usize,
-                })
-                .await?;
-                self.dial_all(&node, &config.peers).await;
-                Ok(node)
+                };
+                Ok(Node::start(config).await?)
             })
             .await
     }
@@ -166,24 +161,19 @@ impl Client {
     /// Dials peers, all at once; tells how many answered. A peer that is away is not an error: others
     /// may have what is wanted.
     pub async fn dial(&self, peers: &[String]) -> Result<usize> {
-        Ok(self.dial_all(self.node().await?, peers).await)
-    }
-
-    async fn dial_all(&self, node: &Node, peers: &[String]) -> usize {
+        let node = self.node().await?;
         let attempts = peers.iter().map(|peer| async move {
-            match tokio::time::timeout(self.limits.dial, node.connect(peer)).await {
-                Ok(Ok(())) => true,
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, peer, "peer not reached");
-                    false
-                }
-                Err(_) => {
-                    tracing::debug!(peer, "peer did not answer in time");
-                    false
-                }
+            let result = node.connect(peer).await;
+            if let Err(error) = &result {
+                tracing::debug!(%error, "peer not reached");
             }
+            result.is_ok()
         });
-        join_all(attempts).await.into_iter().filter(|ok| *ok).count()
+        Ok(join_all(attempts)
+            .await
+            .into_iter()
+            .filter(|ok| *ok)
+            .count())
     }
 
     /// Remembers peers, so that the node dials them whenever it starts.

@@ -146,7 +146,7 @@ impl Client {
                     let _ = writer.finish();
                     Ok((sealed, payload.summary()))
                 }
-                Err(_) if writer.broken() => Err(None),
+                Err(seal::Error::Write(_)) => Err(None),
                 Err(error) => Err(Some(payload.take_error().unwrap_or(error.into()))),
             }
         });
