@@ -52,10 +52,24 @@ impl Default for Limits {
     }
 }
 
+/// Settings that stand above the home's configuration for as long as a client lives.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The chain's JSON-RPC endpoint.
+    pub rpc_url: Option<String>,
+    /// The chain's id.
+    pub chain_id: Option<u64>,
+    /// The contract.
+    pub contract: Option<Address>,
+    /// Bytes per leaf of the images added.
+    pub chunk_bytes: Option<u32>,
+}
+
 /// An actor at work.
 pub struct Client {
     home: Home,
     limits: Limits,
+    overrides: Overrides,
     journal: Journal,
     keys: Option<Arc<Keys>>,
     node: OnceCell<Node>,
@@ -69,6 +83,7 @@ impl Client {
         Ok(Self {
             home,
             limits: Limits::default(),
+            overrides: Overrides::default(),
             journal,
             keys: None,
             node: OnceCell::new(),
@@ -93,6 +108,13 @@ impl Client {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets something above the home's configuration; to be called before the first use.
+    #[must_use]
+    pub fn with_overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
         self
     }
 
@@ -126,12 +148,15 @@ impl Client {
     /// # Errors
     /// [`Error::NotConfigured`]
     pub fn deployment(&self) -> Result<Deployment> {
-        let config = self.home.config();
+        let (config, above) = (self.home.config(), self.overrides.clone());
         let missing = |missing| Error::NotConfigured { missing };
+        let rpc_url = above.rpc_url.or_else(|| config.rpc_url.clone());
+        let chain_id = above.chain_id.or(config.chain_id);
+        let contract = above.contract.or(config.contract);
         Ok(Deployment {
-            rpc_url: config.rpc_url.clone().ok_or(missing("rpc_url"))?,
-            chain_id: config.chain_id.ok_or(missing("chain_id"))?,
-            contract: config.contract.ok_or(missing("contract"))?,
+            rpc_url: rpc_url.ok_or(missing("rpc_url"))?,
+            chain_id: chain_id.ok_or(missing("chain_id"))?,
+            contract: contract.ok_or(missing("contract"))?,
         })
     }
 
@@ -147,11 +172,12 @@ impl Client {
         self.node
             .get_or_try_init(|| async {
                 let config = self.home.config();
+                let chunk_bytes = self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes);
                 let config = NodeConfig {
                     repo: self.home.repo_dir(),
                     listen: config.listen.clone(),
                     bootstrap: config.peers.clone(),
-                    chunk_size: config.chunk_bytes as usize,
+                    chunk_size: chunk_bytes as usize,
                 };
                 Ok(Node::start(config).await?)
             })

@@ -1,251 +1,239 @@
-//! The chain: the `Pcac` contract through its ABI. The only place in the client that names `ethers`.
+//! The chain: the `Pcac` contract through its ABI (protocol §3), behind typed calls, events and errors.
+//! The only place in the client that names `ethers`.
+//!
+//! A call goes out in two steps, so that nothing is ever sent twice: [`Ledger::prepare`] simulates and
+//! signs it, the caller records the [`SignedCall`], and [`Ledger::submit`] sends exactly those bytes, as
+//! often as it takes.
 
-use std::time::Duration;
+mod abi;
+mod account;
+mod attestation;
+mod call;
+mod connect;
+mod error;
+mod events;
+mod keystore;
+mod revert;
+mod rpc;
+mod send;
+mod views;
 
-use crate::domain::{
-    Address, B256, BlockDigest, GrantStatus, ImageDigest, LoggedEvent, Passphrase, Seal, U256,
-};
+#[cfg(test)]
+mod fake;
+
 use serde::{Deserialize, Serialize};
 
-/// An Ethereum account, unlocked; zeroized on drop, never printed.
-pub struct Account(());
+pub use self::account::{Account, recover_message};
+pub use self::attestation::recover_attestation;
+pub use self::error::{Error, Result};
+pub use self::revert::Revert;
+pub use crate::domain::{Event, LoggedEvent};
+
+use self::rpc::Rpc;
+use crate::domain::{Address, B256, BlockDigest, GrantStatus, ImageDigest, Seal};
+
 /// A connection to one `Pcac` deployment on one chain.
-pub struct Ledger(());
+#[derive(Debug)]
+pub struct Ledger {
+    rpc: Rpc,
+    deployment: Deployment,
+}
 
 /// Where a contract lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
+    /// `http://` or `https://`; may carry credentials, so it is never shown whole.
     pub rpc_url: String,
+    /// EIP-155 chain id.
     pub chain_id: u64,
+    /// The `Pcac` contract.
     pub contract: Address,
 }
 
 /// A transaction signed and ready: recorded before it is sent, so that a retry sends the same one.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedCall {
+    /// The transaction's hash.
     pub tx: B256,
+    /// The sender's nonce.
     pub nonce: u64,
+    /// The signed transaction (EIP-2718 envelope); hex in JSON.
+    #[serde(with = "alloy_primitives::serde_hex")]
     pub raw: Vec<u8>,
-    /** what an eth_call of the same call returned */
+    /// What a simulation of the same call returned; `None` for a function that returns nothing.
     pub returns: Option<bool>,
 }
-/// A mined call.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+
+/// A mined call that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mined {
+    /// The transaction's hash.
     pub tx: B256,
+    /// The block that holds it.
     pub block: u64,
+    /// Gas, the L1 part included.
     pub gas_used: u64,
-    /** wei per gas */
+    /// Wei per gas.
     pub gas_price: u128,
+    /// What the simulation returned (a transaction itself returns nothing to its sender);
+    /// `None` when it is not known or the function returns nothing.
     pub returns: Option<bool>,
+    /// The contract's events in this transaction, in order.
     pub events: Vec<LoggedEvent>,
 }
 
 /// One call of the contract's state-changing functions (protocol §3).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
+    /// `create_contract`: the patient registers an image.
     CreateContract {
+        /// The sealed root.
         image: ImageDigest,
+        /// The sender.
         patient: Address,
+        /// What the radiologist attested.
         seal: Seal,
+        /// Who attested.
         radiologist: Address,
+        /// The EIP-712 signature.
         attestation: Vec<u8>,
+        /// At most 256 bytes, nothing personal.
         description: String,
     },
+    /// `requesting_access`: a requestor asks.
     RequestingAccess {
+        /// The image's owner.
         patient: Address,
+        /// The image.
         image: ImageDigest,
+        /// The block of the requestor's certificate.
         public_key: BlockDigest,
+        /// A purpose code.
         notes: String,
     },
+    /// `approve_IRs`: the patient approves an open request.
     ApproveIrs {
+        /// Who asked.
         requester: Address,
+        /// The image.
         image: ImageDigest,
+        /// The key that was requested.
         public_key: BlockDigest,
+        /// The requestor's own sealed root.
         shared_image: ImageDigest,
+        /// Unix seconds; 0 never expires.
         expires_at: u64,
+        /// At most 256 bytes.
         notes: String,
     },
+    /// `deny_IRs`: the patient denies an open request.
     DenyIrs {
+        /// Who asked.
         requester: Address,
+        /// The image.
         image: ImageDigest,
+        /// At most 256 bytes.
         reason: String,
     },
+    /// `trace_authorization`: writes on chain whether the requestor is authorized.
     TraceAuthorization {
+        /// The image's owner.
         patient: Address,
+        /// Whose authorization.
         requester: Address,
+        /// The image.
         image: ImageDigest,
     },
+    /// `remove_IRs`: the patient withdraws an approval or an open request.
     RemoveIrs {
+        /// Whose.
         requester: Address,
+        /// The image.
         image: ImageDigest,
     },
+    /// `reshare_IRs`: the patient replaces a reader's root or expiry.
     ReshareIrs {
+        /// Whose.
         requester: Address,
+        /// The image.
         image: ImageDigest,
+        /// The requestor's new sealed root.
         shared_image: ImageDigest,
+        /// Unix seconds; 0 never expires.
         expires_at: u64,
     },
+    /// `reseal_image`: the patient announces a new body's root.
     ResealImage {
+        /// The image, as registered.
         image: ImageDigest,
+        /// The new root.
         root: ImageDigest,
     },
+    /// `set_approval_limit` (paper §4.5).
     SetApprovalLimit {
+        /// The image.
         image: ImageDigest,
+        /// Approvals a window; 0 lifts the limit.
         approvals: u32,
+        /// The window's length.
         window_seconds: u32,
     },
+    /// `accredit_radiologist`: the consortium vouches, or no longer does.
     AccreditRadiologist {
+        /// Whom.
         radiologist: Address,
+        /// Whether he may attest.
         accredited: bool,
     },
+    /// `transfer_consortium`: the consortium hands its role over.
     TransferConsortium {
+        /// To whom.
         to: Address,
     },
 }
 
 /// `image_record`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageRecord {
+    /// The owner.
     pub patient: Address,
+    /// Unix seconds.
     pub registered_at: u64,
+    /// Approvals a window; 0 is no limit.
     pub approval_limit: u32,
+    /// The window's length.
     pub window_seconds: u32,
 }
+
 /// `grant`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
+    /// What became of the request.
     pub status: GrantStatus,
+    /// Unix seconds, 0 if never.
     pub requested_at: u64,
+    /// Unix seconds, 0 if never.
     pub decided_at: u64,
+    /// Unix seconds, 0 if the approval never expires.
     pub expires_at: u64,
+    /// The first half of the digest of the requested key's block.
     pub public_key_prefix: [u8; 16],
+    /// The requestor's own sealed root, once approved.
     pub shared_image: Option<ImageDigest>,
 }
 
-/// Which events to read.
-#[derive(Clone, Debug, Default)]
+/// Which events to read. An event passes if it carries every value that is given: one that has no such
+/// field does not (the owner's name is not in `Approved`, for example: to see all about an image, give the image).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
+    /// Only about this image.
     pub image: Option<ImageDigest>,
+    /// Only events that name this patient.
     pub patient: Option<Address>,
+    /// Only events that name this requestor.
     pub requester: Option<Address>,
+    /// The first block.
     pub from_block: u64,
+    /// The last block, inclusive; the latest if none is given.
     pub to_block: Option<u64>,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    #[error("placeholder")]
-    Placeholder,
-    // one variant `Refused(Revert)` for the contract's own typed errors; others: Rpc, WrongChain{wanted,found}, NoContract{address}, NotActivated{address}, Nonsense, Funds, Timeout, Keystore, …
-}
-pub type Result<T> = std::result::Result<T, Error>;
-
-impl Account {
-    pub fn generate() -> Self {
-        todo!()
-    }
-    pub fn from_private_key(_key: &[u8; 32]) -> Result<Self> {
-        todo!()
-    }
-    /// Web3 Secret Storage v3 JSON.
-    pub fn from_keystore(_json: &[u8], _passphrase: &Passphrase) -> Result<Self> {
-        todo!()
-    }
-    pub fn to_keystore(&self, _passphrase: &Passphrase) -> Result<Vec<u8>> {
-        todo!()
-    }
-    pub fn address(&self) -> Address {
-        todo!()
-    }
-    /// The EIP-712 `ImageAttestation(bytes32 image, address patient, bytes32 seal)` signature, 65 bytes r‖s‖v.
-    pub fn attest(
-        &self,
-        _chain_id: u64,
-        _contract: Address,
-        _image: &ImageDigest,
-        _patient: Address,
-        _seal: &Seal,
-    ) -> Result<[u8; 65]> {
-        todo!()
-    }
-    /// EIP-191 personal message signature (contact cards), 65 bytes.
-    pub fn sign_message(&self, _message: &[u8]) -> Result<[u8; 65]> {
-        todo!()
-    }
-}
-/// Who signed an EIP-191 message.
-pub fn recover_message(_message: &[u8], _signature: &[u8; 65]) -> Result<Address> {
-    todo!()
-}
-/// Who signed an attestation, if it is a key's signature (not ERC-1271).
-pub fn recover_attestation(
-    _chain_id: u64,
-    _contract: Address,
-    _image: &ImageDigest,
-    _patient: Address,
-    _seal: &Seal,
-    _signature: &[u8],
-) -> Result<Address> {
-    todo!()
-}
-
-impl Ledger {
-    /// Connects and checks: the RPC answers, the chain id is the one wanted, the contract has code and is activated.
-    pub async fn connect(_deployment: Deployment) -> Result<Self> {
-        todo!()
-    }
-    pub fn deployment(&self) -> &Deployment {
-        todo!()
-    }
-    /// Simulates the call (typed error if the contract refuses), then signs it with the next nonce; sends nothing.
-    pub async fn prepare(&self, _from: &Account, _call: &Call) -> Result<SignedCall> {
-        todo!()
-    }
-    /// Sends a prepared call and waits; sending again one that is already known or mined is not an error.
-    pub async fn submit(&self, _call: &SignedCall, _timeout: Duration) -> Result<Mined> {
-        todo!()
-    }
-    /// The receipt of a transaction, if it is mined.
-    pub async fn mined(&self, _tx: &B256) -> Result<Option<Mined>> {
-        todo!()
-    }
-    pub async fn is_authorized(
-        &self,
-        _patient: Address,
-        _requester: Address,
-        _image: &ImageDigest,
-    ) -> Result<bool> {
-        todo!()
-    }
-    pub async fn image_record(&self, _image: &ImageDigest) -> Result<Option<ImageRecord>> {
-        todo!()
-    }
-    pub async fn grant(&self, _image: &ImageDigest, _requester: Address) -> Result<Grant> {
-        todo!()
-    }
-    pub async fn consortium(&self) -> Result<Address> {
-        todo!()
-    }
-    pub async fn is_accredited(&self, _radiologist: Address) -> Result<bool> {
-        todo!()
-    }
-    pub async fn events(&self, _filter: &EventFilter) -> Result<Vec<LoggedEvent>> {
-        todo!()
-    }
-    pub async fn block_number(&self) -> Result<u64> {
-        todo!()
-    }
-    pub async fn balance(&self, _address: Address) -> Result<U256> {
-        todo!()
-    }
-    /// Unix seconds of the latest block.
-    pub async fn now(&self) -> Result<u64> {
-        todo!()
-    }
-    /// Sends ether (funding the demo's actors).
-    pub async fn transfer(&self, _from: &Account, _to: Address, _wei: U256) -> Result<Mined> {
-        todo!()
-    }
 }
