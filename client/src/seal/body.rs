@@ -9,8 +9,8 @@ use openpgp::packet::Signature;
 use openpgp::packet::one_pass_sig::OnePassSig6;
 use openpgp::packet::signature::SignatureBuilder;
 use openpgp::packet::signature::subpacket::NotationDataFlags;
+use openpgp::serialize::MarshalInto;
 use openpgp::serialize::stream::{Encryptor, LiteralWriter, Message};
-use openpgp::serialize::{Marshal, MarshalInto};
 use openpgp::types::{AEADAlgorithm, HashAlgorithm, SignatureType};
 use sha2::{Digest, Sha256};
 

@@ -4,7 +4,6 @@ use std::fmt;
 
 use sequoia_openpgp as openpgp;
 
-use openpgp::cert::amalgamation::ValidateAmalgamation;
 use openpgp::cert::amalgamation::key::ValidErasedKeyAmalgamation;
 use openpgp::cert::prelude::*;
 use openpgp::packet::key::PublicParts;

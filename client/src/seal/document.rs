@@ -216,3 +216,11 @@ impl VerificationHelper for OneSigner<'_> {
         }
     }
 }
+
+#[cfg(test)]
+impl Unverified {
+    /// As if another had decrypted it.
+    pub(super) fn pretend_reader(&mut self, reader: &UnlockedKey) {
+        self.reader = reader.0.fingerprint();
+    }
+}

@@ -35,3 +35,6 @@ pub use document::{
 pub use error::{Cause, Error, Result, Unusable};
 pub use header::{BodyVersion, HEADER_MAX, SessionKey, check_header, header_for, unwrap_header};
 pub use key::{LockedKey, UnlockedKey};
+
+#[cfg(test)]
+mod tests;
