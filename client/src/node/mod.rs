@@ -341,10 +341,7 @@ impl Node {
 
     /// Adds a body (UnixFS, CIDv1, raw leaves, `chunk_size`, at most 1024 links a node) and pins it
     /// recursively. If the stream or the disk fails, nothing is pinned and what was written is deleted.
-    pub async fn add_body(
-        &self,
-        body: BoxStream<'static, io::Result<Bytes>>,
-    ) -> Result<BodyRef> {
+    pub async fn add_body(&self, body: BoxStream<'static, io::Result<Bytes>>) -> Result<BodyRef> {
         let _gate = self.store.gate().read().await;
         body::add(&self.store, body, self.chunk_size, unixfs::MAX_LINKS).await
     }

@@ -130,8 +130,8 @@ pub(super) fn cid_of(codec: u64, bytes: &[u8]) -> Cid {
 
 /// The CID whose digest the chain or a parent names.
 pub(super) fn cid_from_digest(codec: u64, digest: &[u8; 32]) -> Cid {
-    let hash = cid::multihash::Multihash::wrap(SHA2_256, digest)
-        .expect("32 bytes fit every multihash");
+    let hash =
+        cid::multihash::Multihash::wrap(SHA2_256, digest).expect("32 bytes fit every multihash");
     Cid::new_v1(codec, hash)
 }
 

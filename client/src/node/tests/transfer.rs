@@ -1,0 +1,148 @@
+//! Two nodes over loopback.
+
+use std::time::Instant;
+
+use super::super::{BlockDigest, Error, Node, unixfs};
+use super::{PATIENCE, SOON, address, collected, config, pair, pattern, start, streamed};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_image_goes_from_node_to_node() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (reader, keeper) = pair(here.path(), there.path()).await;
+    // More leaves than are fetched ahead, two of them alike.
+    let mut bytes = pattern(12 * 1024 * 1024 + 345);
+    bytes.copy_within(0..1024 * 1024, 5 * 1024 * 1024);
+    let body = keeper.add_body(streamed(bytes.clone())).await.unwrap();
+    let image = keeper.put_root(vec![9; 512], &body).await.unwrap().image;
+    let certificate = keeper.put_raw(b"certificate".to_vec()).await.unwrap();
+
+    let fetched = reader.get_raw(&certificate, 4096, PATIENCE).await.unwrap();
+    assert_eq!(fetched, b"certificate");
+    let root = reader.get_root(&image, PATIENCE).await.unwrap();
+    assert_eq!((&root.header, &root.body), (&vec![9; 512], &body));
+    let read = reader.read_body(&root.body, PATIENCE).await.unwrap();
+    assert!(collected(read).await.unwrap() == bytes);
+    reader.pin_body(&root.body).await.unwrap();
+
+    // Root, header and body are here now; only the body is pinned.
+    keeper.shutdown().await;
+    let message = collected(reader.cat(&image, SOON).await.unwrap()).await;
+    assert!(message.unwrap() == [vec![9; 512], bytes].concat());
+    reader.collect_garbage().await.unwrap();
+    assert_eq!(
+        reader.stat().await.unwrap().bytes,
+        body.dag_size - 1024 * 1024
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_body_is_one_leaf() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (reader, keeper) = pair(here.path(), there.path()).await;
+    let body = keeper.add_body(streamed(pattern(1000))).await.unwrap();
+    let image = keeper.put_root(vec![9; 512], &body).await.unwrap().image;
+    assert!(body.cid.starts_with("bafkrei"));
+    let message = collected(reader.cat(&image, PATIENCE).await.unwrap()).await;
+    assert!(message.unwrap() == [vec![9; 512], pattern(1000)].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_has_times_out_and_says_how_many_were_asked() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let digest = BlockDigest([7; 32]);
+    let wanted = unixfs::cid_from_digest(unixfs::RAW, &digest.0).to_string();
+    let check = async |node: &Node, count: usize| {
+        let started = Instant::now();
+        match node.get_raw(&digest, 10, SOON).await {
+            Err(Error::Timeout {
+                cid,
+                seconds,
+                peers,
+            }) => {
+                assert_eq!((cid, seconds, peers), (wanted.clone(), 0.4, count));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(started.elapsed() >= SOON);
+    };
+    let reader = start(here.path()).await;
+    check(&reader, 0).await;
+    let other = start(there.path()).await;
+    reader.connect(&address(&other).await).await.unwrap();
+    check(&reader, 1).await;
+    assert_eq!(other.peers().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_whose_keeper_goes_away_ends_with_an_error() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (reader, keeper) = pair(here.path(), there.path()).await;
+    let body = keeper
+        .add_body(streamed(pattern(3 * 1024 * 1024)))
+        .await
+        .unwrap();
+    let leaf = unixfs::cid_of(unixfs::RAW, &pattern(3 * 1024 * 1024)[2 * 1024 * 1024..]);
+    keeper
+        .store
+        .unpin(&body.cid.parse().unwrap())
+        .await
+        .unwrap();
+    keeper.store.discard(&[leaf]).await.unwrap();
+    let read = collected(reader.read_body(&body, SOON).await.unwrap()).await;
+    match super::inner(&read.unwrap_err()) {
+        Error::Timeout { cid, peers: 1, .. } => assert_eq!(*cid, leaf.to_string()),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        reader.pin_body(&body).await,
+        Err(Error::Missing { .. })
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_peer_is_found_again_after_its_restart() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let keeper = start(there.path()).await;
+    let raw = keeper.put_raw(b"certificate".to_vec()).await.unwrap();
+    let addressed = address(&keeper).await;
+    let mut reader = config(here.path());
+    reader.bootstrap = vec![addressed.clone()];
+    let reader = Node::start(reader).await.unwrap();
+    keeper.shutdown().await;
+
+    let mut keeper = config(there.path());
+    keeper.listen = vec![addressed.split("/p2p/").next().unwrap().to_owned()];
+    let keeper = Node::start(keeper).await.unwrap();
+    assert_eq!(address(&keeper).await, addressed);
+    assert_eq!(
+        reader.get_raw(&raw, 100, PATIENCE).await.unwrap(),
+        b"certificate"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_is_not_there_or_someone_else_is_unreachable() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (node, other) = (start(here.path()).await, start(there.path()).await);
+    let addressed = address(&other).await;
+    let (socket, peer) = addressed.split_once("/p2p/").unwrap();
+    let own = address(&node).await;
+    let (_, own_peer) = own.split_once("/p2p/").unwrap();
+    let closed = format!("/ip4/127.0.0.1/tcp/1/p2p/{peer}");
+    let stranger = "12D3KooWQYhTNQdmr3ArTeUHRYzFg94BKyTkoWBDWez9kSCVe2Xo";
+    let imposter = format!("{socket}/p2p/{stranger}");
+    let own_key = format!("{socket}/p2p/{own_peer}");
+    for address in [closed, imposter, own_key] {
+        match node.connect(&address).await {
+            Err(Error::PeerUnreachable { address: told, .. }) => assert_eq!(told, address),
+            other => panic!("{address}: {other:?}"),
+        }
+    }
+    assert!(matches!(
+        node.connect("nonsense").await,
+        Err(Error::Address { .. })
+    ));
+    node.connect(&addressed).await.unwrap();
+    node.connect(&addressed).await.unwrap();
+    assert_eq!(node.peers().await, 1);
+}
