@@ -43,7 +43,6 @@ pub struct OpenedFile {
 pub(super) struct Attested {
     pub(super) radiologist: Address,
     pub(super) seal: Seal,
-    pub(super) description: String,
 }
 
 impl Client {
@@ -60,13 +59,8 @@ impl Client {
                 Event::ContractCreated {
                     radiologist,
                     seal,
-                    info,
                     ..
-                } => Some(Attested {
-                    radiologist,
-                    seal,
-                    description: info,
-                }),
+                } => Some(Attested { radiologist, seal }),
                 _ => None,
             })
             .ok_or(Error::UnknownImage { image: *image })

@@ -1,5 +1,6 @@
 //! The radiologist: de-identify, sign, seal to the patient, store, attest.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -147,7 +148,10 @@ impl Client {
                     Ok((sealed, payload.summary()))
                 }
                 Err(seal::Error::Write(_)) => Err(None),
-                Err(error) => Err(Some(payload.take_error().unwrap_or(error.into()))),
+                Err(error) => {
+                    writer.fail(io::Error::other("sealing failed"));
+                    Err(Some(payload.take_error().unwrap_or(error.into())))
+                }
             }
         });
         let (body, sealing) = tokio::join!(node.add_body(stream), sealing);
@@ -156,7 +160,7 @@ impl Client {
             (Err(error), _) => Err(error.into()),
             (Ok(body), Ok((sealed, summary))) => Ok((body, sealed, summary)),
             (Ok(_), Err(None)) => Err(Error::Seal(seal::Error::Write(
-                std::io::ErrorKind::BrokenPipe.into(),
+                io::ErrorKind::BrokenPipe.into(),
             ))),
         }
     }
