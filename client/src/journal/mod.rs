@@ -1,80 +1,282 @@
 //! SQLite: operations in flight, what this home has sealed or registered, and an index of events.
 //! The only place that names `rusqlite`. Holds no secrets and no patient data in clear.
+//!
+//! An operation is begun under a key that says what it does, its signed call is recorded before it is sent,
+//! and it is finished once it is mined: whoever comes back after a crash finds the call and sends the same
+//! bytes. Every write is on disk when its method returns.
+
+mod error;
+mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::ImageDigest;
-use crate::domain::LoggedEvent;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+pub use self::error::{Error, Result};
+
+use crate::domain::{ImageDigest, LoggedEvent};
 
 /// One actor's journal.
-pub struct Journal(());
+#[derive(Debug)]
+pub struct Journal {
+    db: Mutex<Connection>,
+}
 
 /// An operation in flight. `key` says what it does (e.g. `approve:<image>:<requester>`), so that a retry finds it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
+    /// Never used twice.
     pub id: i64,
+    /// What it does.
     pub key: String,
-    /** the SignedCall, JSON */
+    /// The `SignedCall`, JSON, once it is signed.
     pub signed_call: Option<String>,
+    /// Finished or abandoned.
     pub done: bool,
 }
+
 /// An image this home knows.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownImage {
+    /// The sealed root.
     pub image: ImageDigest,
+    /// The body's CID.
     pub body: String,
+    /// Bytes of the body.
     pub body_size: u64,
+    /// Bytes of all its blocks.
     pub dag_size: u64,
+    /// Modality and body part codes.
     pub description: String,
-    /** hex address */
+    /// Hex address of the owner.
     pub patient: String,
-    /** sealed | registered | fetched */
+    /// `sealed`, `registered` or `fetched`: an image is remembered once for each.
     pub role: String,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    #[error("placeholder")]
-    Placeholder,
-}
-pub type Result<T> = std::result::Result<T, Error>;
-
 impl Journal {
-    pub fn open(_path: &Path) -> Result<Self> {
-        todo!()
+    /// Opens a journal, or makes one that only its owner can read.
+    ///
+    /// # Errors
+    /// [`Error::NotAJournal`], [`Error::Newer`] for one written by a later version, [`Error::Io`], [`Error::Sqlite`]
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self {
+            db: Mutex::new(schema::open(path)?),
+        })
     }
+
     /// The unfinished operation under this key, or a new one.
-    pub fn begin(&self, _key: &str) -> Result<Operation> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`], as every method.
+    pub fn begin(&self, key: &str) -> Result<Operation> {
+        self.write(|tx| {
+            let found = tx
+                .query_row(
+                    "SELECT id, key, signed_call, done FROM operation WHERE key = ?1 AND done = 0",
+                    [key],
+                    operation,
+                )
+                .optional()?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            tx.execute("INSERT INTO operation (key) VALUES (?1)", [key])?;
+            Ok(Operation {
+                id: tx.last_insert_rowid(),
+                key: key.into(),
+                signed_call: None,
+                done: false,
+            })
+        })
     }
-    /// Records a signed call before it is sent.
-    pub fn record_call(&self, _id: i64, _signed_call: &str) -> Result<()> {
-        todo!()
+
+    /// Records a signed call before it is sent. A later one takes its place (after the first was replaced on chain).
+    ///
+    /// # Errors
+    /// [`Error::NoOperation`] if there is no such operation, or it is done.
+    pub fn record_call(&self, id: i64, signed_call: &str) -> Result<()> {
+        self.on_open(
+            id,
+            "UPDATE operation SET signed_call = ?2 WHERE id = ?1 AND done = 0",
+            Some(signed_call),
+        )
     }
-    pub fn finish(&self, _id: i64) -> Result<()> {
-        todo!()
+
+    /// The operation is mined: nothing is left to do.
+    ///
+    /// # Errors
+    /// [`Error::NoOperation`] if there is no such operation, or it is done.
+    pub fn finish(&self, id: i64) -> Result<()> {
+        self.on_open(id, "UPDATE operation SET done = 1 WHERE id = ?1 AND done = 0", None)
     }
-    pub fn abandon(&self, _id: i64) -> Result<()> {
-        todo!()
+
+    /// The operation will not happen: its key is free again.
+    ///
+    /// # Errors
+    /// [`Error::NoOperation`] if there is no such operation, or it is done.
+    pub fn abandon(&self, id: i64) -> Result<()> {
+        self.on_open(id, "UPDATE operation SET done = 2 WHERE id = ?1 AND done = 0", None)
     }
+
+    /// What was begun and neither finished nor abandoned, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]
     pub fn unfinished(&self) -> Result<Vec<Operation>> {
-        todo!()
+        let db = self.db();
+        let mut query = db.prepare(
+            "SELECT id, key, signed_call, done FROM operation WHERE done = 0 ORDER BY id",
+        )?;
+        let rows = query.query_map([], operation)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
-    pub fn remember_image(&self, _image: &KnownImage) -> Result<()> {
-        todo!()
+
+    /// Remembers an image in its role, or what is new about it.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a size that no file has, [`Error::Sqlite`]
+    pub fn remember_image(&self, image: &KnownImage) -> Result<()> {
+        self.db().execute(
+            "INSERT OR REPLACE INTO image (image, role, body, body_size, dag_size, description, patient)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                image.image.0,
+                image.role,
+                image.body,
+                signed(image.body_size)?,
+                signed(image.dag_size)?,
+                image.description,
+                image.patient,
+            ],
+        )?;
+        Ok(())
     }
+
+    /// The images this home knows, in the order in which they became known.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Sqlite`]
     pub fn images(&self) -> Result<Vec<KnownImage>> {
-        todo!()
+        let db = self.db();
+        let mut query = db.prepare(
+            "SELECT image, role, body, body_size, dag_size, description, patient FROM image ORDER BY rowid",
+        )?;
+        let rows = query.query_map([], |row| {
+            Ok((
+                KnownImage {
+                    image: ImageDigest(row.get(0)?),
+                    role: row.get(1)?,
+                    body: row.get(2)?,
+                    body_size: 0,
+                    dag_size: 0,
+                    description: row.get(5)?,
+                    patient: row.get(6)?,
+                },
+                row.get::<_, i64>(3)?,
+                row.get::<_, i64>(4)?,
+            ))
+        })?;
+        rows.map(|row| {
+            let (image, body_size, dag_size) = row?;
+            Ok(KnownImage {
+                body_size: unsigned("image.body_size", body_size)?,
+                dag_size: unsigned("image.dag_size", dag_size)?,
+                ..image
+            })
+        })
+        .collect()
     }
+
     /// The first block not yet indexed.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Sqlite`]
     pub fn next_block(&self) -> Result<u64> {
-        todo!()
+        let next = self
+            .db()
+            .query_row("SELECT next_block FROM position", [], |row| row.get(0))?;
+        unsigned("position.next_block", next)
     }
-    pub fn index_events(&self, _events: &[LoggedEvent], _next_block: u64) -> Result<()> {
-        todo!()
+
+    /// Adds events, and moves on to `next_block`, both or neither. An event that is there already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a block number beyond 2⁶³, [`Error::Sqlite`]
+    pub fn index_events(&self, events: &[LoggedEvent], next_block: u64) -> Result<()> {
+        self.write(|tx| {
+            let mut insert = tx.prepare(
+                "INSERT OR IGNORE INTO event (block, log_index, event) VALUES (?1, ?2, ?3)",
+            )?;
+            for event in events {
+                insert.execute(params![
+                    signed(event.block)?,
+                    signed(event.log_index)?,
+                    serde_json::to_string(event).map_err(Error::Event)?,
+                ])?;
+            }
+            tx.execute("UPDATE position SET next_block = ?1", [signed(next_block)?])?;
+            Ok(())
+        })
     }
+
+    /// The indexed events, in the order of the chain.
+    ///
+    /// # Errors
+    /// [`Error::Event`] if one cannot be read, [`Error::Sqlite`]
     pub fn events(&self) -> Result<Vec<LoggedEvent>> {
-        todo!()
+        let db = self.db();
+        let mut query = db.prepare("SELECT event FROM event ORDER BY block, log_index")?;
+        let rows = query.query_map([], |row| row.get::<_, String>(0))?;
+        rows.map(|row| serde_json::from_str(&row?).map_err(Error::Event))
+            .collect()
     }
+
+    /// A panic elsewhere leaves at most an open transaction, which SQLite has rolled back.
+    fn db(&self) -> MutexGuard<'_, Connection> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a transaction that holds the write lock from its start.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut db = self.db();
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&tx)?;
+        tx.commit()?;
+        Ok(done)
+    }
+
+    fn on_open(&self, id: i64, sql: &str, value: Option<&str>) -> Result<()> {
+        let db = self.db();
+        let changed = match value {
+            Some(value) => db.execute(sql, params![id, value])?,
+            None => db.execute(sql, [id])?,
+        };
+        match changed {
+            0 => Err(Error::NoOperation { id }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn operation(row: &Row<'_>) -> rusqlite::Result<Operation> {
+    Ok(Operation {
+        id: row.get(0)?,
+        key: row.get(1)?,
+        signed_call: row.get(2)?,
+        done: row.get::<_, i64>(3)? != 0,
+    })
+}
+
+/// SQLite's integers are signed.
+fn signed(value: u64) -> Result<i64> {
+    i64::try_from(value).map_err(|_| Error::TooLarge { value })
+}
+
+fn unsigned(column: &'static str, value: i64) -> Result<u64> {
+    u64::try_from(value).map_err(|_| Error::Damaged { column, value })
 }

@@ -1,0 +1,61 @@
+//! What can go wrong with a journal.
+
+use std::path::PathBuf;
+
+/// Why the journal was not read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that is something else.
+    #[error("{} is not a journal", path.display())]
+    NotAJournal {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Written by a later version of this program.
+    #[error("the journal has version {found}, this program knows up to {known}")]
+    Newer {
+        /// What the file says.
+        found: i64,
+        /// What is known here.
+        known: i64,
+    },
+    /// No such operation is in flight.
+    #[error("there is no operation {id} in flight")]
+    NoOperation {
+        /// Which.
+        id: i64,
+    },
+    /// A number beyond what can be stored.
+    #[error("{value} is too large, wanted less than 2^63")]
+    TooLarge {
+        /// The number.
+        value: u64,
+    },
+    /// A stored number that was never written.
+    #[error("the journal is damaged: {column} is {value}")]
+    Damaged {
+        /// Where.
+        column: &'static str,
+        /// What is there.
+        value: i64,
+    },
+    /// An event that cannot be read or written.
+    #[error("an event in the journal cannot be read")]
+    Event(#[source] serde_json::Error),
+    /// The file cannot be made.
+    #[error("the journal {} cannot be opened", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQLite failed (disk full, locked by another process, …).
+    #[error("the journal cannot be read or written")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// The result of anything in this module.
+pub type Result<T> = std::result::Result<T, Error>;

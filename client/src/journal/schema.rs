@@ -1,0 +1,108 @@
+//! The file: private, durable, versioned.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+use super::{Error, Result};
+
+/// "PCIM", so that no other database is taken for a journal.
+const APPLICATION_ID: i64 = 0x5043_494d;
+/// One step for each version; the file's `user_version` tells how many are behind it.
+const STEPS: [&str; 1] = ["
+    CREATE TABLE operation (
+        id          INTEGER PRIMARY KEY AUTOINCREMENT,
+        key         TEXT NOT NULL,
+        signed_call TEXT,
+        done        INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1, 2))
+    ) STRICT;
+    CREATE UNIQUE INDEX operation_in_flight ON operation (key) WHERE done = 0;
+
+    CREATE TABLE image (
+        image       BLOB NOT NULL CHECK (length(image) = 32),
+        role        TEXT NOT NULL,
+        body        TEXT NOT NULL,
+        body_size   INTEGER NOT NULL,
+        dag_size    INTEGER NOT NULL,
+        description TEXT NOT NULL,
+        patient     TEXT NOT NULL,
+        UNIQUE (image, role)
+    ) STRICT;
+
+    CREATE TABLE event (
+        block     INTEGER NOT NULL,
+        log_index INTEGER NOT NULL,
+        event     TEXT NOT NULL,
+        PRIMARY KEY (block, log_index)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE position (
+        one        INTEGER PRIMARY KEY CHECK (one = 1),
+        next_block INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO position VALUES (1, 0);
+"];
+
+/// Opens the file and brings it to the latest version.
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    make_private(path).map_err(|source| Error::Io {
+        path: path.into(),
+        source,
+    })?;
+    let mut db = Connection::open(path)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    migrate(&mut db).map_err(|e| match e {
+        Error::Sqlite(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            Error::NotAJournal { path: path.into() }
+        }
+        Error::NotAJournal { .. } => Error::NotAJournal { path: path.into() },
+        other => other,
+    })?;
+    Ok(db)
+}
+
+fn migrate(db: &mut Connection) -> Result<()> {
+    let number = |db: &Connection, name: &str| {
+        db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+    };
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let id = number(db, "application_id")?;
+    if id != APPLICATION_ID && (id != 0 || tables != 0) {
+        return Err(Error::NotAJournal {
+            path: Default::default(),
+        });
+    }
+    // A journal that is on disk when a method returns, whatever happens next.
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = number(&tx, "user_version")?;
+    let known = STEPS.len() as i64;
+    let behind = usize::try_from(found)
+        .ok()
+        .filter(|&behind| behind <= STEPS.len())
+        .ok_or(Error::Newer { found, known })?;
+    for step in &STEPS[behind..] {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", known)?;
+    tx.commit()?;
+    Ok(())
+}
+
+/// SQLite gives its side files the mode of the main one.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    drop(file);
+    Ok(())
+}

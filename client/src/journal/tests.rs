@@ -1,0 +1,197 @@
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::domain::{Address, B256, Event};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn event(block: u64, log_index: u64) -> LoggedEvent {
+    LoggedEvent {
+        block,
+        timestamp: Some(1_700_000_000),
+        tx: B256::repeat_byte(7),
+        log_index,
+        event: Event::RequestedForApproval {
+            requester: Address::repeat_byte(1),
+            patient: Address::repeat_byte(2),
+            image: ImageDigest([3; 32]),
+            public_key: crate::domain::BlockDigest([4; 32]),
+            info: "TREAT \u{fffd} '\"".into(),
+        },
+    }
+}
+
+fn image(role: &str) -> KnownImage {
+    KnownImage {
+        image: ImageDigest([9; 32]),
+        body: "bafy".into(),
+        body_size: 1 << 40,
+        dag_size: (1 << 40) + 5,
+        description: "CT CHEST".into(),
+        patient: "0x01".into(),
+        role: role.into(),
+    }
+}
+
+#[test]
+fn a_crash_between_signing_and_finishing_loses_nothing() {
+    let folder = folder();
+    let path = folder.path().join("journal.db");
+    let id = {
+        let journal = Journal::open(&path).unwrap();
+        let begun = journal.begin("approve:image:reader").unwrap();
+        assert_eq!((begun.signed_call, begun.done), (None, false));
+        journal.record_call(begun.id, r#"{"nonce":7}"#).unwrap();
+        begun.id
+        // Dropped here, unfinished.
+    };
+    let journal = Journal::open(&path).unwrap();
+    let again = journal.begin("approve:image:reader").unwrap();
+    assert_eq!(again.id, id);
+    assert_eq!(again.signed_call.as_deref(), Some(r#"{"nonce":7}"#));
+    assert_eq!(journal.unfinished().unwrap(), [again]);
+
+    journal.finish(id).unwrap();
+    assert!(journal.unfinished().unwrap().is_empty());
+    // What is finished is not found again: the same deed anew is another operation.
+    let next = journal.begin("approve:image:reader").unwrap();
+    assert!(next.id > id);
+    assert_eq!(next.signed_call, None);
+}
+
+#[test]
+fn what_was_committed_survives_a_process_that_never_closed_the_file() {
+    let folder = folder();
+    let path = folder.path().join("journal.db");
+    let journal = Journal::open(&path).unwrap();
+    let id = journal.begin("register:image").unwrap().id;
+    journal.record_call(id, "call").unwrap();
+    // The files as another process would find them after a kill: no checkpoint, no clean close.
+    let copy = folder.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(folder.path().join("journal.db-wal"), folder.path().join("copy.db-wal")).unwrap();
+    let found = Journal::open(&copy).unwrap().unfinished().unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].signed_call.as_deref(), Some("call"));
+}
+
+#[test]
+fn operations_are_told_apart_and_end_once() {
+    let folder = folder();
+    let journal = Journal::open(&folder.path().join("j")).unwrap();
+    let a = journal.begin("a").unwrap();
+    let b = journal.begin("b").unwrap();
+    assert_ne!(a.id, b.id);
+    assert_eq!(journal.begin("a").unwrap(), a);
+    journal.abandon(a.id).unwrap();
+    assert_eq!(journal.unfinished().unwrap(), std::slice::from_ref(&b));
+    let gone = |result: Result<()>| matches!(result, Err(Error::NoOperation { id }) if id == a.id);
+    assert!(gone(journal.finish(a.id)));
+    assert!(gone(journal.abandon(a.id)));
+    assert!(gone(journal.record_call(a.id, "late")));
+    assert_ne!(journal.begin("a").unwrap().id, a.id);
+    journal.record_call(b.id, "first").unwrap();
+    journal.record_call(b.id, "second").unwrap();
+    assert_eq!(journal.begin("b").unwrap().signed_call.as_deref(), Some("second"));
+}
+
+#[test]
+fn images_are_remembered_once_for_each_role() {
+    let folder = folder();
+    let path = folder.path().join("j");
+    let journal = Journal::open(&path).unwrap();
+    journal.remember_image(&image("sealed")).unwrap();
+    journal.remember_image(&image("fetched")).unwrap();
+    let changed = KnownImage {
+        body: "bafy2".into(),
+        ..image("fetched")
+    };
+    journal.remember_image(&changed).unwrap();
+    drop(journal);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.images().unwrap(), [image("sealed"), changed]);
+    let absurd = KnownImage {
+        body_size: u64::MAX,
+        ..image("sealed")
+    };
+    assert!(matches!(journal.remember_image(&absurd), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn events_and_position_move_together() {
+    let folder = folder();
+    let path = folder.path().join("j");
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.next_block().unwrap(), 0);
+    journal.index_events(&[event(5, 1), event(4, 0), event(5, 0)], 6).unwrap();
+    journal.index_events(&[event(5, 0), event(7, 0)], 8).unwrap();
+    // The second event cannot be stored: neither can the first, and the position stays.
+    assert!(journal.index_events(&[event(9, 0), event(u64::MAX, 0)], 10).is_err());
+    drop(journal);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.next_block().unwrap(), 8);
+    assert_eq!(
+        journal.events().unwrap(),
+        [event(4, 0), event(5, 0), event(5, 1), event(7, 0)]
+    );
+}
+
+#[test]
+fn the_files_are_the_owners_alone() {
+    let folder = folder();
+    let path = folder.path().join("j");
+    fs::write(&path, b"").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let journal = Journal::open(&path).unwrap();
+    journal.begin("a").unwrap();
+    for name in ["j", "j-wal", "j-shm"] {
+        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_journal_is_left_alone() {
+    let folder = folder();
+    let text = folder.path().join("text");
+    fs::write(&text, "not a database, but long enough to be looked at ".repeat(40)).unwrap();
+    assert!(matches!(Journal::open(&text), Err(Error::NotAJournal { path }) if path == text));
+
+    let other = folder.path().join("other");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    let before = fs::read(&other).unwrap();
+    assert!(matches!(Journal::open(&other), Err(Error::NotAJournal { .. })));
+    assert_eq!(fs::read(&other).unwrap(), before);
+
+    let newer = folder.path().join("newer");
+    drop(Journal::open(&newer).unwrap());
+    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(
+        Journal::open(&newer),
+        Err(Error::Newer { found: 99, known: 1 })
+    ));
+
+    let nowhere = folder.path().join("no/such/folder/j");
+    assert!(matches!(Journal::open(&nowhere), Err(Error::Io { .. })));
+}
+
+#[test]
+fn two_connections_agree_on_one_operation() {
+    let folder = folder();
+    let path = folder.path().join("j");
+    let (one, two) = (Journal::open(&path).unwrap(), Journal::open(&path).unwrap());
+    let ids: Vec<i64> = std::thread::scope(|scope| {
+        [&one, &two]
+            .map(|journal| scope.spawn(|| journal.begin("a").unwrap().id))
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert_eq!(ids[0], ids[1]);
+    assert_eq!(one.unfinished().unwrap().len(), 1);
+}
