@@ -264,12 +264,10 @@ impl<'a> BodyWriter<'a> {
         if key.version == BodyVersion::V2 {
             encryptor = encryptor.aead_algo(AEADAlgorithm::OCB);
         }
-        let mut message = encryptor.build().map_err(Error::writing)?;
+        let mut message = Error::writing(encryptor.build())?;
         message.write_all(announcement).map_err(Error::Write)?;
         Ok(Self {
-            literal: LiteralWriter::new(message)
-                .build()
-                .map_err(Error::writing)?,
+            literal: Error::writing(LiteralWriter::new(message).build())?,
             digest: Sha256::new(),
             len: 0,
         })
@@ -283,13 +281,10 @@ impl<'a> BodyWriter<'a> {
 
     fn finish(self, session_key: SessionKey, signature: Signature) -> Result<Sealed> {
         let (seal, packet) = seal_of(&signature)?;
-        let mut message = self
-            .literal
-            .finalize_one()
-            .map_err(Error::writing)?
+        let mut message = Error::writing(self.literal.finalize_one())?
             .expect("the encryptor lies under the literal");
         message.write_all(&packet).map_err(Error::Write)?;
-        message.finalize().map_err(Error::writing)?;
+        Error::writing(message.finalize())?;
         Ok(Sealed {
             version: session_key.version,
             session_key,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sequoia_openpgp as openpgp;
 
 use openpgp::crypto::SessionKey as Secret;
+use openpgp::packet::header::BodyLength;
 use openpgp::packet::{PKESK, SEIP, SKESK, Signature};
 use openpgp::parse::PacketParser;
 use openpgp::parse::Parse;
@@ -23,6 +24,10 @@ use super::{BodyVersion, Certificate, Error, Result, SessionKey, UnlockedKey};
 
 /// Notation with the signer's published certificate in binary (signature subpacket, RFC 9580 §5.2.3.24).
 pub(super) const SIGNER_CERTIFICATE: &str = "signer-certificate@pcim.invalid";
+
+/// The fewest bytes of a container: a one-pass signature, a literal and a signature take more. The decryptor relies on
+/// what is shorter having been refused.
+pub(super) const CONTAINER_MIN: usize = 100;
 
 /// How much plaintext is held back until the container and the signature are known to be good.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -67,10 +72,22 @@ impl<'a> Container<'a> {
             signature: None,
             signer: None,
         };
-        let source = Source {
+        let mut source = Source {
             inner: source,
             trouble: trouble.clone(),
         };
+        let mut start = Vec::new();
+        let read = source
+            .by_ref()
+            .take(CONTAINER_MIN as u64)
+            .read_to_end(&mut start);
+        if read.map_err(|e| trouble.or(Error::Read(e)))? < CONTAINER_MIN {
+            return Err(Error::Structure {
+                wanted: "a whole message",
+                found: format!("{} bytes", start.len()),
+            });
+        }
+        let source = io::Cursor::new(start).chain(source);
         let decryptor = DecryptorBuilder::from_reader(source)
             .map(|builder| builder.buffer_size(BUFFER_BYTES))
             .and_then(|builder| builder.with_policy(&POLICY, None, helper))
@@ -179,7 +196,18 @@ impl Helper<'_> {
         Err(openpgp::Error::MalformedMessage("refused".to_owned()).into())
     }
 
-    fn container(&mut self, seip: &SEIP) -> Result<()> {
+    fn container(&mut self, seip: &SEIP, length: &BodyLength) -> Result<()> {
+        // RFC 9580 §4.2.1.4: the first part of a packet in parts has 512 octets or more.
+        match length {
+            BodyLength::Full(n) if *n as usize >= CONTAINER_MIN => (),
+            BodyLength::Partial(n) if *n >= 512 => (),
+            other => {
+                return Err(Error::Structure {
+                    wanted: "a container of sufficient length",
+                    found: format!("{other:?}"),
+                });
+            }
+        }
         let version = match seip {
             SEIP::V1(_) => BodyVersion::V1,
             SEIP::V2(v2)
@@ -220,10 +248,12 @@ impl VerificationHelper for Helper<'_> {
         let document = matches!(self.unlock, Unlock::Document(_));
         let next = match (self.stage, pp.recursion_depth(), &pp.packet) {
             (Stage::Start, 0, Packet::PKESK(_)) if document => Stage::Start,
-            (Stage::Start, 0, Packet::SEIP(seip)) => match self.container(seip) {
-                Ok(()) => Stage::Encrypted,
-                Err(e) => return self.fail(e),
-            },
+            (Stage::Start, 0, Packet::SEIP(seip)) => {
+                match self.container(seip, pp.header().length()) {
+                    Ok(()) => Stage::Encrypted,
+                    Err(e) => return self.fail(e),
+                }
+            }
             (Stage::Encrypted, 1, Packet::OnePassSig(_)) => {
                 self.announcement = Some(pp.packet.clone());
                 Stage::Announced

@@ -6,17 +6,17 @@ use std::io::Write;
 use sequoia_openpgp as openpgp;
 
 use openpgp::packet::Signature;
-use openpgp::parse::Parse;
 use openpgp::parse::stream::{
     DetachedVerifierBuilder, MessageLayer, MessageStructure, VerificationHelper,
 };
+use openpgp::parse::{PacketParser, PacketParserResult, Parse};
 use openpgp::serialize::MarshalInto;
 use openpgp::serialize::stream::{Encryptor, LiteralWriter, Message, Recipient, Signer};
 use openpgp::{Cert, Fingerprint, KeyHandle, Packet};
 use zeroize::Zeroizing;
 
 use super::cert::{POLICY, usable};
-use super::container::{Container, Unlock};
+use super::container::{CONTAINER_MIN, Container, Unlock};
 use super::header::CIPHER;
 use super::{Certificate, Error, Result, UnlockedKey};
 
@@ -136,6 +136,7 @@ pub fn decrypt_document(
 /// [`Error::TooLarge`], [`Error::NotForReader`], [`Error::Damaged`], [`Error::Structure`].
 pub fn open_document(sealed: &[u8], reader: &UnlockedKey) -> Result<Unverified> {
     check_size("encrypted document", sealed.len(), SEALED_MAX)?;
+    check_framing(sealed)?;
     let mut source = sealed;
     let mut container = Container::open(&mut source, Unlock::Document(reader))?;
     // Nothing inside can be longer than what it came in: compression is refused.
@@ -190,6 +191,25 @@ pub fn verify_detached(data: &[u8], signature: &[u8], signer: &Certificate) -> R
 fn check_size(what: &'static str, found: usize, max: usize) -> Result<()> {
     if found > max {
         return Err(Error::TooLarge { what, found, max });
+    }
+    Ok(())
+}
+
+/// Checks that the container is not cut short.
+fn check_framing(sealed: &[u8]) -> Result<()> {
+    let mut rest = PacketParser::from_bytes(sealed).map_err(|e| Error::Damaged(e.into()))?;
+    while let PacketParserResult::Some(mut packet) = rest {
+        let container = matches!(packet.packet, Packet::SEIP(_));
+        let body = packet
+            .buffer_unread_content()
+            .map_err(|e| Error::Damaged(e.into()))?;
+        if container && body.len() < CONTAINER_MIN {
+            return Err(Error::Structure {
+                wanted: "a whole message",
+                found: "a part of one".to_owned(),
+            });
+        }
+        rest = packet.next().map_err(|e| Error::Damaged(e.into()))?.1;
     }
     Ok(())
 }

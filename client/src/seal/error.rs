@@ -129,11 +129,11 @@ impl fmt::Display for Unusable {
 
 impl Error {
     /// Sorts a failure of the writer stack: an I/O error is the output's, anything else the library's.
-    pub(super) fn writing(cause: impl Into<Cause>) -> Self {
-        match cause.into().downcast::<io::Error>() {
-            Ok(io) => Self::Write(*io),
-            Err(other) => Self::OpenPgp(other),
-        }
+    pub(super) fn writing<T>(result: sequoia_openpgp::Result<T>) -> Result<T> {
+        result.map_err(|e| match e.downcast::<io::Error>() {
+            Ok(io) => Self::Write(io),
+            Err(other) => Self::OpenPgp(other.into()),
+        })
     }
 
     pub(super) fn openpgp(cause: impl Into<Cause>) -> Self {

@@ -21,7 +21,10 @@ fn refused(body: &[u8], key: &SessionKey, why: &str) {
 }
 
 /// A body with whatever `fill` writes into the container.
-fn body_of(version: BodyVersion, fill: impl FnOnce(Message<'_>)) -> (Vec<u8>, SessionKey) {
+pub(super) fn body_of(
+    version: BodyVersion,
+    fill: impl FnOnce(Message<'_>),
+) -> (Vec<u8>, SessionKey) {
     let key = SessionKey::random(version).unwrap();
     let mut body = Vec::new();
     let mut encryptor = Encryptor::with_session_key(

@@ -12,6 +12,7 @@ use openpgp::parse::stream::{
 };
 use openpgp::policy::StandardPolicy;
 use openpgp::serialize::MarshalInto;
+use openpgp::serialize::stream::LiteralWriter;
 use openpgp::types::SymmetricAlgorithm;
 
 use super::*;
@@ -106,8 +107,20 @@ fn gpg(home: &Path, args: &[&str]) -> std::process::Output {
         .unwrap()
 }
 
+/// What GnuPG makes of `header ‖ body`: the plaintext, if it came out, and what it said.
+fn gpg_decrypt(home: &Path, root: &[u8]) -> (Option<Vec<u8>>, String) {
+    let (file, out) = (home.join("root.pgp"), home.join("out"));
+    std::fs::write(&file, root).unwrap();
+    let (file, target) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let said = gpg(home, &["--output", target, "--decrypt", file]).stderr;
+    (
+        std::fs::read(&out).ok(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
 #[test]
-fn gnupg_opens_a_version_1_root_with_its_own_key() {
+fn gnupg_reads_our_version_1_headers_and_containers() {
     if !tool("gpg") {
         return;
     }
@@ -120,56 +133,41 @@ fn gnupg_opens_a_version_1_root_with_its_own_key() {
             "",
             "--quick-generate-key",
             "Old Reader <old@example.org>",
-            "rsa2048",
+            "future-default",
             "default",
             "never",
         ],
     );
     assert!(made.status.success(), "{made:?}");
-    let sub = gpg(home, &["--list-keys", "--with-colons"]);
-    let listing = String::from_utf8_lossy(&sub.stdout).into_owned();
-    let fingerprint = listing
-        .lines()
-        .find_map(|l| l.strip_prefix("fpr:"))
-        .unwrap()
-        .trim_matches(':')
-        .to_owned();
-    let added = gpg(
-        home,
-        &[
-            "--passphrase",
-            "",
-            "--quick-add-key",
-            &fingerprint,
-            "rsa2048",
-            "encrypt",
-            "never",
-        ],
-    );
-    assert!(added.status.success(), "{added:?}");
-    let exported = gpg(home, &["--export", &fingerprint]);
+    let exported = gpg(home, &["--export"]);
     let reader = Certificate::from_bytes(&exported.stdout).unwrap();
     assert!(!reader.accepts_v2());
     assert!(reader.needs_user_id());
 
     let payload: Vec<u8> = (0..200_000_u32).map(|i| i as u8).collect();
+    let (body, key) = forgery::body_of(BodyVersion::V1, |message| {
+        let mut literal = LiteralWriter::new(message).build().unwrap();
+        literal.write_all(&payload).unwrap();
+        literal.finalize().unwrap();
+    });
+    let mut root = header_for(&key, BodyVersion::V1, &reader).unwrap();
+    root.extend(&body);
+    let (out, said) = gpg_decrypt(home, &root);
+    assert!(out.as_ref() == Some(&payload), "{said}");
+
+    // A whole root: GnuPG up to 2.4 does not skip version 6 signatures as RFC 9580 §5.4 asks, so it says so and stops.
+    // It must never yield anything else than the payload.
+    std::fs::remove_file(home.join("out")).unwrap();
     let (body, sealed) = seal(&payload, &v6(None), BodyVersion::V1);
     let mut root = header_for(&sealed.session_key, BodyVersion::V1, &reader).unwrap();
     root.extend(&body);
-    let (file, out) = (home.join("root.pgp"), home.join("out"));
-    std::fs::write(&file, &root).unwrap();
-    let opened = gpg(
-        home,
-        &[
-            "--output",
-            out.to_str().unwrap(),
-            "--decrypt",
-            file.to_str().unwrap(),
-        ],
-    );
-    let said = String::from_utf8_lossy(&opened.stderr).into_owned();
-    println!("gpg: {said}");
-    assert_eq!(std::fs::read(&out).ok(), Some(payload), "{said}");
+    match gpg_decrypt(home, &root) {
+        (Some(out), said) => assert!(out == payload, "{said}"),
+        (None, said) => {
+            println!("this gpg cannot read version 6 signatures: {said}");
+            assert!(said.contains("unknown version 6"), "{said}");
+        }
+    }
 }
 
 #[test]

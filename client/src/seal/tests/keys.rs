@@ -150,11 +150,15 @@ fn a_v4_certificate_that_needs_its_name_says_so() {
 fn foreign_bytes_are_not_certificates() {
     let key = v6(None).certificate().to_bytes();
     let two = [v6(None).certificate().to_bytes(), key.clone()].concat();
-    for bytes in [&b""[..], b"nonsense", &key[..key.len() / 3], &two] {
-        assert!(matches!(
-            Certificate::from_bytes(bytes),
-            Err(Error::NotACertificate(_))
-        ));
+    for (case, bytes) in [&b""[..], b"nonsense", &key[..20], &two]
+        .into_iter()
+        .enumerate()
+    {
+        let read = Certificate::from_bytes(bytes);
+        assert!(
+            matches!(read, Err(Error::NotACertificate(_))),
+            "case {case}"
+        );
     }
     assert!(matches!(
         Certificate::from_bytes(&[b' '; 65_537]),
@@ -164,6 +168,9 @@ fn foreign_bytes_are_not_certificates() {
             ..
         })
     ));
+    // A certificate that lost its end on the way can be read and not encrypted to.
+    let cut = Certificate::from_bytes(&key[..key.len() / 3]).unwrap();
+    assert!(matches!(cut.check_reader(), Err(Error::Unusable { .. })));
     // Secrets in a file given for a certificate are dropped.
     let secret = openpgp::serialize::MarshalInto::to_vec(&v6(None).0.as_tsk()).unwrap();
     assert!(!Certificate::from_bytes(&secret).unwrap().0.is_tsk());

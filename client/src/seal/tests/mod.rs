@@ -12,6 +12,7 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::Profile;
 use openpgp::cert::prelude::*;
+use openpgp::types::Features;
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -19,21 +20,17 @@ use crate::domain::{ImageDigest, Seal};
 
 /// A version 6 key like those that [`LockedKey::generate`] makes, without the cost of locking.
 fn v6(name: Option<&str>) -> UnlockedKey {
-    key(Profile::RFC9580, name)
+    let builder = CertBuilder::general_purpose(name).set_profile(Profile::RFC9580);
+    UnlockedKey(builder.unwrap().generate().unwrap().0)
 }
 
-/// A version 4 key, as older software makes them.
+/// A version 4 key that knows SEIPDv1 only, as older software makes them.
 fn v4(name: Option<&str>) -> UnlockedKey {
-    key(Profile::RFC4880, name)
-}
-
-fn key(profile: Profile, name: Option<&str>) -> UnlockedKey {
-    let (cert, _) = CertBuilder::general_purpose(name)
-        .set_profile(profile)
+    let builder = CertBuilder::general_purpose(name)
+        .set_profile(Profile::RFC4880)
         .unwrap()
-        .generate()
-        .unwrap();
-    UnlockedKey(cert)
+        .set_features(Features::empty().set_seipdv1());
+    UnlockedKey(builder.unwrap().generate().unwrap().0)
 }
 
 fn seal(payload: &[u8], signer: &UnlockedKey, version: BodyVersion) -> (Vec<u8>, Sealed) {
