@@ -1,1 +1,192 @@
-//! The committed release artifact: `contract/artifacts/pcac.wasm` and its manifest, embedded.
+//! The contract as released: `contract/artifacts/pcac.wasm` and its manifest, embedded, so that deploying
+//! needs no WASM toolchain; and the hash that ties them to the sources.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::build::RECIPE;
+
+/// The released contract: a WASM module that a Stylus chain activates.
+pub const PCAC_WASM: &[u8] = include_bytes!("../../contract/artifacts/pcac.wasm");
+
+const MANIFEST: &str = include_str!("../../contract/artifacts/manifest.json");
+
+/// What goes before the compressed module in the account's code: Stylus, no dictionary.
+pub const CODE_PREFIX: [u8; 4] = [0xef, 0xf0, 0x00, 0x00];
+
+/// Bytes that an account's code may have (EIP-170).
+pub const MAX_CODE_BYTES: usize = 24_576;
+
+/// How an artifact was made and what came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// SHA-256 of the sources and the recipe, in hex; see [`source_hash`]
+    pub source_hash: String,
+    /// `rustc --version`
+    pub compiler: String,
+    /// whether the standard library was rebuilt without panic messages, which the size limit needs
+    pub std_rebuilt: bool,
+    /// compiler and linker flags, and wasm-opt's
+    pub flags: Vec<String>,
+    /// `wasm-opt --version`, if the tool was there
+    pub wasm_opt: Option<String>,
+    /// SHA-256 of the module, in hex
+    pub sha256: String,
+    /// size of the module
+    pub wasm_bytes: usize,
+    /// size of the account's code: prefix and compressed module
+    pub code_bytes: usize,
+    /// what was compiled in from the registry
+    pub packages: Vec<Package>,
+}
+
+/// A package from `Cargo.lock`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Package {
+    /// crate name
+    pub name: String,
+    /// exact version
+    pub version: String,
+    /// the registry's SHA-256, in hex; none for a package of this workspace
+    #[serde(default)]
+    pub checksum: Option<String>,
+}
+
+/// Why the artifact or its sources could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or directory could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// which
+        path: PathBuf,
+        /// why
+        source: std::io::Error,
+    },
+    /// A workspace file is not the TOML that it should be.
+    #[error("{path} is not what it should be: {reason}")]
+    Toml {
+        /// which
+        path: PathBuf,
+        /// why
+        reason: String,
+    },
+    /// A manifest is not the JSON that it should be.
+    #[error("the manifest is not what it should be")]
+    Manifest(#[from] serde_json::Error),
+}
+
+/// The released contract's manifest.
+///
+/// # Errors
+/// If the embedded file is not a manifest.
+pub fn manifest() -> Result<Manifest, Error> {
+    Ok(serde_json::from_str(MANIFEST)?)
+}
+
+/// SHA-256 of everything of this workspace that decides what the module does: the contract's Rust files, its
+/// interface and `Cargo.toml`; from the workspace's `Cargo.toml` the contract's profile and dependencies; and
+/// the build's recipe. Independent of where the workspace lies, of git, and of line endings.
+///
+/// # Errors
+/// If a file is missing or not what it should be.
+pub fn source_hash(workspace: &Path) -> Result<String, Error> {
+    let contract = workspace.join("contract");
+    let mut files = vec!["Cargo.toml".to_owned(), "abi/IPcac.sol".to_owned()];
+    rust_files(&contract, "src", &mut files)?;
+    files.sort();
+
+    let mut hasher = Sha256::new();
+    let mut add = |name: &str, bytes: &[u8]| {
+        for part in [name.as_bytes(), bytes] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    };
+    for file in &files {
+        let text = read(&contract.join(file))?;
+        add(file, text.replace("\r\n", "\n").as_bytes());
+    }
+    add("workspace", workspace_part(workspace)?.as_bytes());
+    for step in RECIPE {
+        add("recipe", step.as_bytes());
+    }
+    Ok(hex::encode(hasher.finalize()))
+}
+
+/// The packages of the workspace's `Cargo.lock`, sorted.
+///
+/// # Errors
+/// If the file is missing or not a lock file.
+pub fn locked_packages(workspace: &Path) -> Result<Vec<Package>, Error> {
+    #[derive(Deserialize)]
+    struct Lock {
+        package: Vec<Package>,
+    }
+    let path = workspace.join("Cargo.lock");
+    let lock: Lock = toml::from_str(&read(&path)?)
+        .map_err(|error| Error::Toml { path, reason: error.message().to_owned() })?;
+    let mut packages = lock.package;
+    packages.sort();
+    Ok(packages)
+}
+
+/// Whether an artifact is what these sources make: same hash, and every package in it still locked.
+///
+/// # Errors
+/// If a source cannot be read.
+pub fn is_current(manifest: &Manifest, workspace: &Path) -> Result<bool, Error> {
+    let locked = locked_packages(workspace)?;
+    Ok(manifest.source_hash == source_hash(workspace)?
+        && manifest.packages.iter().all(|package| locked.binary_search(package).is_ok()))
+}
+
+/// The contract's profile and dependencies in the workspace's `Cargo.toml`, as JSON with sorted keys.
+fn workspace_part(workspace: &Path) -> Result<String, Error> {
+    let path = workspace.join("Cargo.toml");
+    let root: toml::Table = toml::from_str(&read(&path)?)
+        .map_err(|error| Error::Toml { path: path.clone(), reason: error.message().to_owned() })?;
+    let mut part = serde_json::Map::new();
+    let wanted = [
+        ["profile", "contract"].as_slice(),
+        &["workspace", "dependencies", "stylus-sdk"],
+        &["workspace", "dependencies", "alloy-primitives"],
+        &["workspace", "dependencies", "alloy-sol-types"],
+    ];
+    for keys in wanted {
+        let name = keys.join(".");
+        let value = keys[1..]
+            .iter()
+            .try_fold(&root[keys[0]], |table, key| table.get(*key))
+            .ok_or_else(|| Error::Toml { path: path.clone(), reason: format!("no {name}") })?;
+        part.insert(name, serde_json::to_value(value)?);
+    }
+    Ok(serde_json::to_string(&part)?)
+}
+
+/// Adds the paths of all `.rs` files under a directory, relative to the root, with `/` between their parts.
+fn rust_files(root: &Path, directory: &str, files: &mut Vec<String>) -> Result<(), Error> {
+    let path = root.join(directory);
+    let failed = |source| Error::Read { path: path.clone(), source };
+    for entry in fs::read_dir(&path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = format!("{directory}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().map_err(failed)?.is_dir() {
+            rust_files(root, &name, files)?;
+        } else if name.ends_with(".rs") {
+            files.push(name);
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+}
