@@ -1,1 +1,229 @@
-//! TODO
+//! Runs instrumented modules on wasmtime.
+//!
+//! Each invocation has a thread of its own, with a native stack that outlasts the program's own stack
+//! limit, so that no nesting of calls can exhaust the host. Ink ends endless loops; there is no other clock.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use alloy_primitives::B256;
+use wasmtime::{Config, InstancePre, Linker, Module, OptLevel, Store, Trap, Val};
+
+use crate::hostio::guest::Handles;
+use crate::hostio::{Ending, Env, Escape, Finished, Guest, Line, Request, link};
+
+/// Native stack for a program's own frames: far more than its limit in words can use.
+const WASM_STACK: usize = 32 << 20;
+/// Native stack for host functions on top.
+const HOST_STACK: usize = 2 << 20;
+/// Compiled programs kept.
+const CACHE_SIZE: usize = 64;
+
+const ENTRYPOINT: &str = "user_entrypoint";
+const START: &str = "stylus_start";
+const MEMORY: &str = "memory";
+const INK_LEFT: &str = "stylus_ink_left";
+const INK_STATUS: &str = "stylus_ink_status";
+const STACK_LEFT: &str = "stylus_stack_left";
+
+/// A program could not be made to run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum EngineError {
+    /// The code generator refused an activated module.
+    #[error("cannot compile the program: {0:#}")]
+    Compile(wasmtime::Error),
+    /// The host functions do not match an activated module.
+    #[error("cannot link the program: {0:#}")]
+    Link(wasmtime::Error),
+    /// The system has no thread for it.
+    #[error("cannot start a thread for the program")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Compiles programs and keeps them compiled.
+pub(crate) struct Engine {
+    linker: Option<Linker<Guest>>,
+    programs: Mutex<HashMap<(B256, u16), InstancePre<Guest>>>,
+}
+
+/// A running program.
+#[derive(Debug)]
+pub(crate) struct Running {
+    requests: Receiver<Request>,
+}
+
+impl Running {
+    /// Waits for the program's next request. It ends with [`Request::Done`].
+    pub(crate) fn next(&self) -> Request {
+        self.requests.recv().unwrap_or_else(|_| {
+            Request::Done(Finished::broken(
+                "the program's thread ended without a word",
+            ))
+        })
+    }
+}
+
+impl Finished {
+    fn broken(reason: impl ToString) -> Self {
+        Self {
+            ending: Ending::Broken,
+            outs: Vec::new(),
+            ink_left: 0,
+            stack_left: 0,
+            memory_pages: 0,
+            reason: Some(reason.to_string()),
+        }
+    }
+}
+
+impl Engine {
+    /// `debug` offers programs the console.
+    pub(crate) fn new(debug: bool) -> Self {
+        let mut config = Config::new();
+        config
+            .max_wasm_stack(WASM_STACK)
+            .cranelift_opt_level(OptLevel::Speed)
+            .wasm_backtrace_max_frames(None);
+        let linker = wasmtime::Engine::new(&config).and_then(|engine| link::linker(&engine, debug));
+        if let Err(error) = &linker {
+            tracing::error!("Stylus programs cannot run here: {error:#}");
+        }
+        Self {
+            linker: linker.ok(),
+            programs: Mutex::default(),
+        }
+    }
+
+    /// The compiled program for a code hash and a Stylus version; `module` instruments it when it is not in the cache.
+    pub(crate) fn program<E>(
+        &self,
+        key: (B256, u16),
+        module: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<InstancePre<Guest>, EngineError>
+    where
+        E: std::fmt::Display,
+    {
+        if let Some(program) = self.cache().get(&key) {
+            return Ok(program.clone());
+        }
+        let module = module()
+            .map_err(|error| EngineError::Compile(wasmtime::Error::msg(error.to_string())))?;
+        let program = self.compile(&module)?;
+        let mut cache = self.cache();
+        if cache.len() >= CACHE_SIZE {
+            cache.clear();
+        }
+        cache.insert(key, program.clone());
+        Ok(program)
+    }
+
+    /// Compiles an instrumented module.
+    pub(crate) fn compile(&self, module: &[u8]) -> Result<InstancePre<Guest>, EngineError> {
+        let linker = self.linker.as_ref().ok_or_else(|| {
+            EngineError::Link(wasmtime::Error::msg("this machine runs no WebAssembly"))
+        })?;
+        let module = Module::new(linker.engine(), module).map_err(EngineError::Compile)?;
+        linker.instantiate_pre(&module).map_err(EngineError::Link)
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<(B256, u16), InstancePre<Guest>>> {
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts a program with so much ink and so many words of stack. Its requests must be served, or it waits.
+pub(crate) fn start(
+    program: InstancePre<Guest>,
+    env: Env,
+    ink: u64,
+    max_depth: u32,
+) -> Result<Running, EngineError> {
+    let (line, requests) = channel();
+    let line = Line(line);
+    thread::Builder::new()
+        .name("stylus".into())
+        .stack_size(WASM_STACK + HOST_STACK)
+        .spawn(move || run(&program, Guest::new(env, line), ink, max_depth))
+        .map_err(EngineError::Thread)?;
+    Ok(Running { requests })
+}
+
+fn run(program: &InstancePre<Guest>, guest: Guest, ink: u64, max_depth: u32) {
+    let args = guest.args_len();
+    let mut store = Store::new(program.module().engine(), guest);
+    let finished = execute(program, &mut store, args, ink, max_depth)
+        .unwrap_or_else(|error| Finished::broken(format!("{error:#}")));
+    store.data().finish(finished);
+}
+
+fn execute(
+    program: &InstancePre<Guest>,
+    mut store: &mut Store<Guest>,
+    args: u32,
+    ink: u64,
+    max_depth: u32,
+) -> wasmtime::Result<Finished> {
+    let instance = program.instantiate(&mut store)?;
+    let missing = |name: &str| wasmtime::Error::msg(format!("the module does not export {name}"));
+    let mut global = |name: &str| {
+        instance
+            .get_global(&mut store, name)
+            .ok_or_else(|| missing(name))
+    };
+    let handles = Handles {
+        ink_left: global(INK_LEFT)?,
+        ink_status: global(INK_STATUS)?,
+        stack_left: global(STACK_LEFT)?,
+        memory: instance.get_memory(&mut store, MEMORY),
+    };
+    handles.ink_left.set(&mut store, Val::I64(ink as i64))?;
+    handles.ink_status.set(&mut store, Val::I32(0))?;
+    handles
+        .stack_left
+        .set(&mut store, Val::I32(max_depth as i32))?;
+    store.data_mut().handles = Some(handles);
+
+    let entrypoint = instance.get_typed_func::<u32, u32>(&mut store, ENTRYPOINT)?;
+    let started = match instance.get_typed_func::<(), ()>(&mut store, START) {
+        Ok(start) => start.call(&mut store, ()),
+        Err(_) => Ok(()),
+    };
+    let result = started.and_then(|()| entrypoint.call(&mut store, args));
+
+    let stack_left = handles.stack_left.get(&mut store).i32().unwrap_or_default() as u32;
+    let exhausted = handles.ink_status.get(&mut store).i32() != Some(0);
+    let (ending, reason) = match result {
+        Ok(status) => (of_status(status), None),
+        Err(error) if error.downcast_ref() == Some(&Trap::StackOverflow) || stack_left == 0 => {
+            (Ending::OutOfStack, None)
+        }
+        Err(_) if exhausted => (Ending::OutOfInk, None),
+        Err(error) => match error.downcast_ref() {
+            Some(Escape::Exit(status)) => (of_status(*status), None),
+            Some(Escape::HostGone) => (Ending::Broken, Some(error.to_string())),
+            _ => (Ending::Failure, Some(format!("{error:#}"))),
+        },
+    };
+    let outs = match ending {
+        Ending::Success | Ending::Revert => std::mem::take(&mut store.data_mut().outs),
+        _ => Vec::new(),
+    };
+    Ok(Finished {
+        ending,
+        outs,
+        ink_left: handles.ink_left.get(&mut store).i64().unwrap_or_default() as u64,
+        stack_left,
+        memory_pages: handles.memory.map_or(0, |memory| memory.size(&store)),
+        reason,
+    })
+}
+
+fn of_status(status: u32) -> Ending {
+    match status {
+        0 => Ending::Success,
+        _ => Ending::Revert,
+    }
+}

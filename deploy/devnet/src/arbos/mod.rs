@@ -1,1 +1,108 @@
-//! TODO
+//! ArbOS: the chain's own state, in real storage slots of a reserved account, and its precompiles.
+
+use alloy_primitives::{Address, U256, address};
+
+use crate::evm::db::{ChainDb, StateError};
+
+pub(crate) mod params;
+pub(crate) mod precompiles;
+pub(crate) mod pricer;
+pub(crate) mod programs;
+pub(crate) mod storage;
+
+/// The account whose storage is ArbOS's state.
+pub(crate) const ARBOS: Address = address!("A4B05FffffFffFFFFfFFfffFfffFFfffFfFfFFFf");
+/// The ArbOS version that the chain starts with and stays at.
+pub(crate) const ARBOS_VERSION: u64 = 51;
+/// The local development chain, where `console` host functions exist.
+pub(crate) const LOCAL_CHAIN_ID: u64 = 412_346;
+/// Where base fees and data fees go: the sequencer.
+const NETWORK_FEE_ACCOUNT: Address = address!("A4b000000000000000000073657175656e636572");
+
+/// Programs without a dictionary and with one begin so; a byte that tells them apart follows.
+const PROGRAM_PREFIX: [u8; 3] = [0xef, 0xf0, 0x00];
+
+/// Fields directly under the root of ArbOS's state.
+mod root {
+    pub(super) const VERSION: u64 = 0;
+    pub(super) const NETWORK_FEE_ACCOUNT: u64 = 3;
+}
+
+/// Whether account code is a Stylus program.
+pub(crate) fn is_program(code: &[u8]) -> bool {
+    code.len() > PROGRAM_PREFIX.len() && code.starts_with(&PROGRAM_PREFIX)
+}
+
+/// The storage a chain starts with: (account, slot, value). The accounts need nonce 1, or they count as empty.
+pub(crate) fn genesis_storage() -> Vec<(Address, U256, U256)> {
+    let mut slots = vec![
+        (
+            storage::ROOT.field(root::VERSION),
+            U256::from(ARBOS_VERSION),
+        ),
+        (
+            storage::ROOT.field(root::NETWORK_FEE_ACCOUNT),
+            U256::from_be_slice(NETWORK_FEE_ACCOUNT.as_slice()),
+        ),
+        (params::slot(), params::Params::DEFAULT.pack()),
+    ];
+    slots.extend(pricer::genesis());
+    slots
+        .into_iter()
+        .map(|(slot, value)| (ARBOS, slot, value))
+        .collect()
+}
+
+/// The accounts that hold precompiles; each has the code `0xfe`.
+pub(crate) fn precompile_addresses() -> Vec<Address> {
+    precompiles::RESERVED
+        .into_iter()
+        .map(precompiles::at)
+        .collect()
+}
+
+/// Who gets the base fees.
+pub(crate) fn network_fee_account(db: &ChainDb<'_>) -> Result<Address, StateError> {
+    let slot = storage::ROOT.field(root::NETWORK_FEE_ACCOUNT);
+    let word = db.0.storage_ref(ARBOS, slot)?;
+    Ok(Address::from_word(word.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn genesis_sits_in_the_slots_that_arbitrum_one_uses() {
+        let slots = genesis_storage();
+        let value = |slot: &str| {
+            let slot: U256 = slot.parse().unwrap();
+            slots.iter().find(|entry| entry.1 == slot).map(|e| e.2)
+        };
+        // Slots and values as recorded from the public chain at block 485279792.
+        assert_eq!(
+            value("0x15fed0451499512d95f3ec5a41c878b9de55f21878b5b4e190d4667ec709b400"),
+            Some(U256::from(51))
+        );
+        assert_eq!(
+            value("0xfb3a65ee2a3cc0d9ce98ddab7e30ebb719b46a87b8706ff1bf3aef1dcfb0e300"),
+            Some(
+                "0x0002002710000055f0000203e80080450b3232016d001f002000020000000000"
+                    .parse()
+                    .unwrap()
+            )
+        );
+        assert_eq!(
+            value("0x32f3a25635b90f501d25f654cd2ff8f009d6c539bf8691682a31ded63f25ed01"),
+            Some(U256::from(34_865))
+        );
+    }
+
+    #[test]
+    fn only_the_program_prefix_makes_a_program() {
+        assert!(is_program(&[0xef, 0xf0, 0, 0, 1]));
+        assert!(!is_program(&[0xef, 0xf0, 0]));
+        assert!(!is_program(&[0xef, 0x01, 0, 0]));
+        assert!(!is_program(&[0x60, 0x00]));
+    }
+}

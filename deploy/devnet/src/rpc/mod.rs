@@ -1,48 +1,230 @@
 //! Ethereum JSON-RPC over HTTP and WebSocket on one port.
 
-use crate::Config;
-use alloy_primitives::{Address, B256};
+mod dev;
+mod error;
+mod eth;
+mod filters;
+mod subscribe;
+mod types;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use jsonrpsee::{
+    RpcModule,
+    server::{BatchRequestConfig, RegisterMethodError, ServerBuilder, ServerConfig, ServerHandle},
+};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use self::{error::RpcError, filters::Filters, subscribe::HexIds, types::Args};
+use crate::{
+    Config, StoreError,
+    chain::{self, Chain},
+    genesis::{DevAccount, dev_accounts},
+};
+
+/// The longest request, bytes: the largest transaction with room for a batch and overrides.
+const MAX_REQUEST: u32 = 10 << 20;
+/// The longest response, bytes.
+const MAX_RESPONSE: u32 = 64 << 20;
+/// The most calls in one batch.
+const MAX_BATCH: u32 = 1_000;
+/// The most connections at a time.
+const MAX_CONNECTIONS: u32 = 512;
+/// The most subscriptions of one connection.
+const MAX_SUBSCRIPTIONS: u32 = 256;
+/// The most executions at a time; further ones wait.
+const MAX_EXECUTIONS: usize = 16;
 
 /// Why a devnet did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    #[error("placeholder")]
-    Placeholder,
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The port is taken, or not ours to take.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A bug here.
+    #[error("the devnet cannot be set up: {0}")]
+    Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
-/// A prefunded account.
-#[derive(Clone)]
-pub struct DevAccount {
-    pub address: Address,
-    pub private_key: B256,
+impl Error {
+    fn setup(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Setup(Box::new(error))
+    }
 }
+
 /// A running devnet; dropping it stops it.
-pub struct Handle(());
+pub struct Handle {
+    address: SocketAddr,
+    chain: Arc<Chain>,
+    accounts: Vec<DevAccount>,
+    server: ServerHandle,
+}
 impl Handle {
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> String {
-        todo!()
+        format!("http://{}", self.address)
     }
+
+    /// `ws://127.0.0.1:PORT`
     pub fn ws_url(&self) -> String {
-        todo!()
+        format!("ws://{}", self.address)
     }
+
+    /// The chain id (EIP-155).
     pub fn chain_id(&self) -> u64 {
-        todo!()
+        self.chain.chain_id
     }
+
     /// Prefunded accounts; the first is the well-known dev account.
     pub fn accounts(&self) -> &[DevAccount] {
-        todo!()
+        &self.accounts
     }
+
     /// Moves the clock of the next block forward.
-    pub async fn increase_time(&self, _seconds: u64) {
-        todo!()
+    pub async fn increase_time(&self, seconds: u64) {
+        let chain = self.chain.clone();
+        let moved = tokio::task::spawn_blocking(move || chain.increase_time(seconds)).await;
+        match moved {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the clock could not be moved"),
+            Err(error) => tracing::error!(%error, "the clock could not be moved"),
+        }
     }
-    /// Stops it, flushing state to disk.
+
+    /// Stops it. All that was acknowledged is on disk already; afterwards the state directory can
+    /// be opened again.
     pub async fn shutdown(self) {
-        todo!()
+        let _ = self.server.stop();
+        self.server.clone().stopped().await;
+        let chain = self.chain.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || chain.close()).await {
+            tracing::error!(%error, "the chain did not close");
+        }
     }
 }
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // It is stopped already after a shutdown.
+        let _ = self.server.stop();
+        self.chain.close();
+    }
+}
+
 /// Starts a devnet on the current tokio runtime.
-pub async fn spawn(_config: Config) -> Result<Handle, Error> {
-    todo!()
+pub async fn spawn(config: Config) -> Result<Handle, Error> {
+    let accounts = dev_accounts().map_err(Error::setup)?;
+    let address = SocketAddr::new(config.host, config.port);
+    let funded = accounts.clone();
+    let chain = tokio::task::spawn_blocking(move || Chain::open(&config, &funded))
+        .await
+        .map_err(Error::setup)?
+        .map_err(|error| match error {
+            chain::Error::Store(error) => Error::Store(error),
+            other => Error::setup(other),
+        })?;
+    let chain = Arc::new(chain);
+    let module = Node::module(chain.clone()).map_err(Error::setup)?;
+    let server = ServerBuilder::new()
+        .set_config(
+            ServerConfig::builder()
+                .max_request_body_size(MAX_REQUEST)
+                .max_response_body_size(MAX_RESPONSE)
+                .max_connections(MAX_CONNECTIONS)
+                .max_subscriptions_per_connection(MAX_SUBSCRIPTIONS)
+                .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH))
+                .set_id_provider(HexIds::new())
+                .build(),
+        )
+        .build(address)
+        .await
+        .map_err(|source| Error::Listen { address, source })?;
+    let address = server
+        .local_addr()
+        .map_err(|source| Error::Listen { address, source })?;
+    Ok(Handle {
+        address: reachable(address),
+        chain,
+        accounts,
+        server: server.start(module),
+    })
+}
+
+/// An address a client on this machine can connect to.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// What the methods work on.
+struct Node {
+    chain: Arc<Chain>,
+    filters: Mutex<Filters>,
+    executions: Semaphore,
+}
+impl Node {
+    fn module(chain: Arc<Chain>) -> Result<RpcModule<Self>, RegisterMethodError> {
+        let mut module = RpcModule::new(Self {
+            chain,
+            filters: Mutex::default(),
+            executions: Semaphore::new(MAX_EXECUTIONS),
+        });
+        eth::register(&mut module)?;
+        filters::register(&mut module)?;
+        subscribe::register(&mut module)?;
+        dev::register(&mut module)?;
+        Ok(module)
+    }
+
+    fn filters(&self) -> MutexGuard<'_, Filters> {
+        self.filters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a method that answers at once.
+    fn method<R: Serialize + Clone + 'static>(
+        module: &mut RpcModule<Self>,
+        name: &'static str,
+        answer: fn(&Self, &mut Args<'_>) -> Result<R, RpcError>,
+    ) -> Result<(), RegisterMethodError> {
+        module.register_method(name, move |params, node, _| {
+            answer(node, &mut Args::new(&params))
+        })?;
+        Ok(())
+    }
+
+    /// Adds a method that executes or writes, and so may take a while.
+    fn blocking<R: Serialize + Clone + Send + 'static>(
+        module: &mut RpcModule<Self>,
+        name: &'static str,
+        answer: fn(&Self, &mut Args<'_>) -> Result<R, RpcError>,
+    ) -> Result<(), RegisterMethodError> {
+        module.register_async_method(name, move |params, node, _| async move {
+            let _permit = node.executions.acquire().await;
+            let worker = node.clone();
+            tokio::task::spawn_blocking(move || answer(&worker, &mut Args::new(&params)))
+                .await
+                .unwrap_or_else(|error| {
+                    tracing::error!(%error, method = name, "a method failed to finish");
+                    Err(RpcError::Internal)
+                })
+        })?;
+        Ok(())
+    }
 }

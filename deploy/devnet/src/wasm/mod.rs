@@ -1,6 +1,23 @@
 //! From a program's WASM to an activated program: validation, pricing, instrumentation, estimates. Pure.
+//!
+//! [`validate`] parses foreign bytes into a program, [`instrument`] plans and writes the metered module with the
+//! prices of [`price`] and the stack bounds of [`depth`], [`estimate`] computes what the chain records and charges,
+//! [`limits`] and [`link`] hold what a program may not exceed and may import. [`memory`] prices memory growth.
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Keccak256};
+
+mod depth;
+mod estimate;
+pub(crate) mod imports;
+pub(crate) mod instrument;
+mod limits;
+mod link;
+pub(crate) mod memory;
+mod price;
+mod validate;
+
+#[cfg(test)]
+mod tests;
 
 /// The chain parameters that activation depends on (ArbOS 51 / Stylus v2 defaults).
 #[derive(Clone, Copy, Debug)]
@@ -32,17 +49,73 @@ pub(crate) struct Activated {
 #[error("{}", .0.join(": "))]
 pub(crate) struct ActivationError(pub(crate) Vec<String>);
 
-/// Validates, instruments and prices a program. `gas_left` bounds the variable gas; `None` is unbounded.
-pub(crate) fn activate(
-    _wasm: &[u8],
-    _params: ActivationParams,
-) -> Result<Activated, ActivationError> {
-    todo!()
+impl ActivationError {
+    /// The program itself is malformed or beyond a limit.
+    fn parse(reason: impl Into<String>) -> Self {
+        Self(vec!["failed to parse wasm".into(), reason.into()])
+    }
+
+    /// The program is well formed but cannot be built into something that runs.
+    fn build(reason: impl Into<String>) -> Self {
+        Self(vec!["failed to build user module".into(), reason.into()])
+    }
+
+    /// The gas at hand does not cover the variable part of activation.
+    fn out_of_gas() -> Self {
+        Self(vec!["out of gas".into()])
+    }
 }
+
+impl From<wasmparser::Error> for ActivationError {
+    fn from(source: wasmparser::Error) -> Self {
+        Self::parse(source.to_string())
+    }
+}
+
+/// Validates, instruments and prices a program, with unbounded gas.
+pub(crate) fn activate(
+    wasm: &[u8],
+    params: ActivationParams,
+) -> Result<Activated, ActivationError> {
+    activate_within(wasm, params, u64::MAX)
+}
+
+/// As [`activate`], failing with `out of gas` when the variable gas exceeds `gas_left`.
+pub(crate) fn activate_within(
+    wasm: &[u8],
+    params: ActivationParams,
+    gas_left: u64,
+) -> Result<Activated, ActivationError> {
+    let program = validate::Program::parse(wasm, params)?;
+    let plans = instrument::plan(&program)?;
+    program.entrypoint()?;
+    let estimate = estimate::Estimate::of(&program, &plans, params)?;
+    limits::check(&program, &plans)?;
+    if estimate.variable_gas > gas_left {
+        return Err(ActivationError::out_of_gas());
+    }
+    link::check(&program, &plans)?;
+    let module = instrument::write(&program, &plans);
+    let mut hasher = Keccak256::new();
+    hasher.update(&module);
+    hasher.update(params.version.to_be_bytes());
+    Ok(Activated {
+        footprint_pages: program.footprint(),
+        init_cost: estimate.init_cost,
+        cached_cost: estimate.cached_cost,
+        asm_estimate: estimate.asm_bytes,
+        variable_gas: estimate.variable_gas,
+        module,
+        module_hash: hasher.finalize(),
+    })
+}
+
 /// Instruments again for running (same bytes as at activation), without the limits' checks.
 pub(crate) fn instrument_for_run(
-    _wasm: &[u8],
-    _params: ActivationParams,
+    wasm: &[u8],
+    params: ActivationParams,
 ) -> Result<Vec<u8>, ActivationError> {
-    todo!()
+    let program = validate::Program::parse(wasm, params)?;
+    let plans = instrument::plan(&program)?;
+    Ok(instrument::write(&program, &plans))
 }

@@ -1,0 +1,238 @@
+//! Arbitrum's precompiles beside Ethereum's: dispatch, gas and the rules that all of them follow.
+//!
+//! A call pays 3 gas per word of arguments, 800 to open ArbOS's state and 3 per word of its result (also of a Solidity
+//! error). An unknown function, bad arguments, value sent to a function that takes none, a write in a static call
+//! and acting for another address burn all gas.
+
+use alloy_primitives::{Address, Bytes, Log, LogData, U256};
+use alloy_sol_types::abi::token::TokenSeq;
+use alloy_sol_types::{SolEvent, SolType, SolValue};
+use revm::context::{ContextTr, JournalTr};
+use revm::handler::{EthPrecompiles, PrecompileProvider};
+use revm::interpreter::{CallInputs, CallScheme, Gas, InstructionResult, InterpreterResult};
+use revm::primitives::AddressSet;
+use revm::primitives::hardfork::SpecId;
+
+use crate::arbos::params::Params;
+use crate::evm::context::{Ctx, State};
+use crate::evm::db::StateError;
+
+mod sys;
+mod wasm;
+
+/// The last bytes of the addresses that Arbitrum reserves for precompiles.
+pub(crate) const RESERVED: [u8; 16] = [
+    0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0xff,
+];
+const ARB_SYS: u8 = 0x64;
+const ARB_WASM: u8 = 0x71;
+
+/// Gas of each word copied in or out.
+const COPY_WORD: u64 = 3;
+/// Gas of reading and of writing a slot of ArbOS's state, of a code hash.
+const READ: u64 = 800;
+const WRITE: u64 = 20_000;
+const CODE_HASH: u64 = 2600;
+/// Gas of the parameters, which everything needs.
+const PARAMS: u64 = 100;
+/// Gas of an event, of each topic and of each byte.
+const LOG: u64 = 375;
+const LOG_BYTE: u64 = 8;
+
+/// The reserved address that ends in `byte`.
+pub(crate) fn at(byte: u8) -> Address {
+    Address::with_last_byte(byte)
+}
+
+/// How a precompile call fails.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// A Solidity error; gas is kept.
+    #[error("reverted")]
+    Solidity(Vec<u8>),
+    /// Burns all gas and says nothing.
+    #[error("burnt")]
+    Burn,
+    #[error("out of gas")]
+    OutOfGas,
+    /// Burns all gas; the sender of the transaction is told why.
+    #[error("{0}")]
+    Halt(String),
+    /// The machine itself failed.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// What a function may do and takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purity {
+    View,
+    Write,
+    Payable,
+}
+
+/// A call to a precompile.
+pub(super) struct Call<'c, 'a> {
+    pub(super) ctx: &'c mut Ctx<'a>,
+    pub(super) caller: Address,
+    /// The precompile itself.
+    pub(super) own: Address,
+    pub(super) value: U256,
+    /// Arguments, without selector.
+    pub(super) args: &'c [u8],
+    is_static: bool,
+    delegated: bool,
+    gas_left: u64,
+}
+
+type Done<T = ()> = Result<T, Failure>;
+
+impl<'a> Call<'_, 'a> {
+    pub(super) fn state(&mut self) -> &mut State<'a> {
+        self.ctx.journal_mut()
+    }
+
+    pub(super) fn burn(&mut self, gas: u64) -> Done {
+        match self.gas_left.checked_sub(gas) {
+            Some(left) => {
+                self.gas_left = left;
+                Ok(())
+            }
+            None => {
+                self.gas_left = 0;
+                Err(Failure::OutOfGas)
+            }
+        }
+    }
+
+    /// Checks what the function allows, takes its arguments and opens ArbOS's state.
+    pub(super) fn open<T>(&mut self, purity: Purity) -> Done<T>
+    where
+        T: SolValue + From<<T::SolType as SolType>::RustType>,
+        for<'de> <T::SolType as SolType>::Token<'de>: TokenSeq<'de>,
+    {
+        let sends = !self.value.is_zero() && purity != Purity::Payable;
+        if self.delegated || sends || (self.is_static && purity != Purity::View) {
+            return Err(Failure::Burn);
+        }
+        self.burn(COPY_WORD * self.args.len().div_ceil(32) as u64)?;
+        self.burn(READ)?;
+        T::abi_decode_params_validate(self.args).map_err(|_| Failure::Burn)
+    }
+
+    pub(super) fn params(&mut self) -> Done<Params> {
+        self.burn(PARAMS)?;
+        Ok(Params::load(self.state())?)
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.ctx.block.timestamp.saturating_to()
+    }
+
+    pub(super) fn emit(&mut self, event: &impl SolEvent) -> Done {
+        let data: LogData = event.encode_log_data();
+        let topics = data.topics().len() as u64;
+        self.burn(LOG * (1 + topics) + LOG_BYTE * data.data.len() as u64)?;
+        let log = Log {
+            address: self.own,
+            data,
+        };
+        self.state().log(log);
+        Ok(())
+    }
+}
+
+/// Ethereum's precompiles and Arbitrum's.
+#[derive(Debug)]
+pub(crate) struct ArbPrecompiles {
+    ethereum: EthPrecompiles,
+    warm: AddressSet,
+}
+
+impl ArbPrecompiles {
+    pub(crate) fn new(spec: SpecId) -> Self {
+        let ethereum = EthPrecompiles::new(spec);
+        let mut warm = AddressSet::default();
+        warm.clone_from(ethereum.warm_addresses());
+        warm.extend(RESERVED.into_iter().map(at));
+        Self { ethereum, warm }
+    }
+}
+
+impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
+    type Output = InterpreterResult;
+
+    /// The rules are chosen once; there are no others to change to.
+    fn set_spec(&mut self, _spec: SpecId) -> bool {
+        false
+    }
+
+    fn warm_addresses(&self) -> &AddressSet {
+        &self.warm
+    }
+
+    fn run(
+        &mut self,
+        ctx: &mut Ctx<'a>,
+        inputs: &CallInputs,
+    ) -> Result<Option<InterpreterResult>, String> {
+        let run = if inputs.bytecode_address == at(ARB_SYS) {
+            sys::run
+        } else if inputs.bytecode_address == at(ARB_WASM) {
+            wasm::run
+        } else {
+            return self.ethereum.run(ctx, inputs);
+        };
+        let input = inputs.input.bytes_local(&ctx.local);
+        let (selector, args) = match input.split_first_chunk::<4>() {
+            Some((selector, args)) => (Some(*selector), args),
+            None => (None, &[][..]),
+        };
+        let mut call = Call {
+            caller: inputs.caller,
+            own: inputs.bytecode_address,
+            value: inputs.value.get(),
+            args,
+            is_static: inputs.is_static,
+            delegated: matches!(
+                inputs.scheme,
+                CallScheme::DelegateCall | CallScheme::CallCode
+            ),
+            gas_left: inputs.gas_limit,
+            ctx,
+        };
+        let done = match selector {
+            Some(selector) => run(&mut call, selector),
+            None => Err(Failure::Burn),
+        }
+        .and_then(|output| {
+            call.burn(COPY_WORD * output.len().div_ceil(32) as u64)?;
+            Ok(output)
+        });
+        let (result, output, left) = match done {
+            Ok(output) => (InstructionResult::Return, output, call.gas_left),
+            Err(Failure::Solidity(error)) => {
+                match call.burn(COPY_WORD * error.len().div_ceil(32) as u64) {
+                    Ok(()) => (InstructionResult::Revert, error, call.gas_left),
+                    Err(_) => (InstructionResult::PrecompileOOG, Vec::new(), 0),
+                }
+            }
+            Err(Failure::Burn) => (InstructionResult::Revert, Vec::new(), 0),
+            Err(Failure::OutOfGas) => (InstructionResult::PrecompileOOG, Vec::new(), 0),
+            Err(Failure::Halt(text)) => {
+                if ctx.journal().depth() == 1 {
+                    ctx.chain.halt_text = Some(text);
+                }
+                (InstructionResult::PrecompileError, Vec::new(), 0)
+            }
+            Err(Failure::State(error)) => return Err(error.to_string()),
+        };
+        let mut gas = Gas::new_with_regular_gas_and_reservoir(inputs.gas_limit, inputs.reservoir);
+        gas.set_remaining(left);
+        Ok(Some(InterpreterResult::new(
+            result,
+            Bytes::from(output),
+            gas,
+        )))
+    }
+}

@@ -1,0 +1,94 @@
+//! The chain's clock: the machine's, moved by an offset, and never backward.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds between two blocks of the simulated parent chain.
+const L1_BLOCK_SECONDS: u64 = 12;
+
+/// Where the next block's time comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Clock {
+    /** seconds added to the machine's clock */
+    pub(crate) offset: i64,
+    /** unix seconds, for the next block only */
+    pub(crate) next: Option<u64>,
+}
+impl Clock {
+    /// The time a block mined now gets, given the machine's time and the newest block's.
+    pub(crate) fn next_time(&self, now: u64, newest: u64) -> u64 {
+        self.next
+            .unwrap_or_else(|| now.saturating_add_signed(self.offset))
+            .max(newest)
+    }
+
+    /// The clock after a block of time `mined`: a time that was set moves all that follow.
+    pub(crate) fn after(self, now: u64, mined: u64) -> Self {
+        match self.next {
+            None => self,
+            Some(_) => Self {
+                offset: i64::try_from(i128::from(mined) - i128::from(now)).unwrap_or(i64::MAX),
+                next: None,
+            },
+        }
+    }
+
+    /// Moves the clock forward.
+    pub(crate) fn advance(&mut self, seconds: u64) {
+        let by = i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.offset = self.offset.saturating_add(by);
+        if let Some(next) = &mut self.next {
+            *next = next.saturating_add(seconds);
+        }
+    }
+}
+
+/// The machine's time, unix seconds.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// The number of the simulated parent chain's block at `time`, for a chain begun at `genesis`.
+pub(crate) fn l1_number(genesis: u64, time: u64) -> u64 {
+    1 + time.saturating_sub(genesis) / L1_BLOCK_SECONDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_never_goes_backward() {
+        let clock = Clock {
+            offset: -500,
+            next: None,
+        };
+        assert_eq!(clock.next_time(1_000, 900), 900);
+        assert_eq!(clock.next_time(2_000, 900), 1_500);
+    }
+
+    #[test]
+    fn a_set_time_moves_all_that_follow() {
+        let mut clock = Clock {
+            offset: 0,
+            next: Some(5_000),
+        };
+        assert_eq!(clock.next_time(1_000, 900), 5_000);
+        clock = clock.after(1_000, 5_000);
+        assert_eq!(clock.next_time(1_010, 5_000), 5_010);
+        clock.advance(60);
+        assert_eq!(clock.next_time(1_010, 5_000), 5_070);
+        clock.advance(u64::MAX);
+        assert!(clock.next_time(1_010, 5_070) > 5_070);
+    }
+
+    #[test]
+    fn the_parent_chain_makes_a_block_every_twelve_seconds() {
+        assert_eq!(l1_number(100, 100), 1);
+        assert_eq!(l1_number(100, 111), 1);
+        assert_eq!(l1_number(100, 112), 2);
+    }
+}

@@ -1,0 +1,304 @@
+//! World state with its history: every account and slot keeps the values it had, by version.
+//!
+//! A version is a number that only grows; each block and each direct edit takes one. Reading at
+//! a version finds the newest value not younger than it, so a reader holding a version sees one
+//! consistent state however far the chain moves on, and undoing means dropping the newest values.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    convert::Infallible,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use revm::{
+    DatabaseRef,
+    bytecode::Bytecode,
+    state::{AccountInfo, EvmState},
+};
+use serde::{Deserialize, Serialize};
+
+use super::ledger::Ledger;
+
+/// What an account holds besides its storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) nonce: u64,
+    /** wei */
+    pub(crate) balance: U256,
+    pub(crate) code_hash: B256,
+}
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            nonce: 0,
+            balance: U256::ZERO,
+            code_hash: KECCAK256_EMPTY,
+        }
+    }
+}
+
+/// A set of writes, in ascending key order, so that equal sets have equal encodings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Changes {
+    /// `None` removes the account.
+    pub(crate) accounts: BTreeMap<Address, Option<Account>>,
+    pub(crate) storage: BTreeMap<Address, Vec<(U256, U256)>>,
+    /// Code that may be new to the state.
+    pub(crate) code: BTreeMap<B256, Bytes>,
+}
+impl Changes {
+    /// The writes of an executed transaction.
+    pub(crate) fn from_evm(state: EvmState) -> Self {
+        let mut changes = Self::default();
+        for (address, account) in state {
+            if !account.is_touched() {
+                continue;
+            }
+            // Only an account made in the same transaction can be destroyed (EIP-6780), so there
+            // is no stored slot to clear.
+            if account.is_selfdestructed() || account.info.is_empty() {
+                changes.accounts.insert(address, None);
+                continue;
+            }
+            let mut slots: Vec<_> = account
+                .changed_storage_slots()
+                .map(|(key, slot)| (*key, slot.present_value))
+                .collect();
+            if !slots.is_empty() {
+                slots.sort_unstable();
+                changes.storage.insert(address, slots);
+            }
+            let info = account.info;
+            if let Some(code) = info.code.filter(|code| !code.is_empty()) {
+                changes.code.insert(info.code_hash, code.original_bytes());
+            }
+            changes.accounts.insert(
+                address,
+                Some(Account {
+                    nonce: info.nonce,
+                    balance: info.balance,
+                    code_hash: info.code_hash,
+                }),
+            );
+        }
+        changes
+    }
+
+    /// Adds an account with code, as genesis does.
+    pub(crate) fn put_code(&mut self, address: Address, nonce: u64, code: Bytes) {
+        let code_hash = keccak256(&code);
+        self.code.insert(code_hash, code);
+        self.accounts.insert(
+            address,
+            Some(Account {
+                nonce,
+                balance: U256::ZERO,
+                code_hash,
+            }),
+        );
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    version: u64,
+    accounts: HashMap<Address, Vec<(u64, Option<Account>)>>,
+    storage: HashMap<(Address, U256), Vec<(u64, U256)>>,
+    code: HashMap<B256, Bytecode>,
+    /// What each version wrote, to undo it.
+    touched: Vec<Touched>,
+}
+#[derive(Debug)]
+struct Touched {
+    version: u64,
+    accounts: Vec<Address>,
+    slots: Vec<(Address, U256)>,
+}
+
+impl State {
+    /// The version of the newest write.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Writes `changes` as a new version and returns it.
+    pub(crate) fn apply(&mut self, changes: &Changes) -> u64 {
+        self.version += 1;
+        let version = self.version;
+        let mut touched = Touched {
+            version,
+            accounts: Vec::with_capacity(changes.accounts.len()),
+            slots: Vec::new(),
+        };
+        for (hash, code) in &changes.code {
+            self.code.entry(*hash).or_insert_with(|| bytecode(code));
+        }
+        for (address, account) in &changes.accounts {
+            let history = self.accounts.entry(*address).or_default();
+            if history.last().and_then(|(_, last)| *last) != *account {
+                history.push((version, *account));
+                touched.accounts.push(*address);
+            }
+        }
+        for (address, slots) in &changes.storage {
+            for (key, value) in slots {
+                let history = self.storage.entry((*address, *key)).or_default();
+                history.push((version, *value));
+                touched.slots.push((*address, *key));
+            }
+        }
+        self.touched.push(touched);
+        version
+    }
+
+    /// Undoes every write younger than `version`. Numbers already given out are not used again.
+    pub(crate) fn rewind(&mut self, version: u64) {
+        while let Some(touched) = self.touched.pop_if(|newest| newest.version > version) {
+            for address in touched.accounts {
+                if let Some(history) = self.accounts.get_mut(&address) {
+                    history.pop();
+                }
+            }
+            for slot in touched.slots {
+                if let Some(history) = self.storage.get_mut(&slot) {
+                    history.pop();
+                }
+            }
+        }
+    }
+
+    pub(crate) fn account(&self, address: Address, version: u64) -> Option<Account> {
+        *newest(self.accounts.get(&address)?, version)?
+    }
+
+    pub(crate) fn storage(&self, address: Address, key: U256, version: u64) -> U256 {
+        self.storage
+            .get(&(address, key))
+            .and_then(|history| newest(history, version))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn code(&self, hash: B256) -> Option<&Bytecode> {
+        self.code.get(&hash)
+    }
+}
+
+/// The value in force at `version` in a history of ascending versions.
+fn newest<T>(history: &[(u64, T)], version: u64) -> Option<&T> {
+    let after = history.partition_point(|(at, _)| *at <= version);
+    Some(&history.get(after.checked_sub(1)?)?.1)
+}
+
+/// Code as the interpreter wants it; bytes that only look like a delegation are plain code.
+pub(crate) fn bytecode(code: &Bytes) -> Bytecode {
+    Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code.clone()))
+}
+
+/// The state at one version, for executing on. Takes the ledger's lock per read only.
+#[derive(Clone)]
+pub(crate) struct StateView {
+    pub(crate) ledger: Arc<RwLock<Ledger>>,
+    pub(crate) version: u64,
+}
+impl StateView {
+    fn read<R>(&self, read: impl FnOnce(&State) -> R) -> R {
+        read(
+            &self
+                .ledger
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .state,
+        )
+    }
+}
+impl DatabaseRef for StateView {
+    type Error = Infallible;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
+        let account = self.read(|state| state.account(address, self.version));
+        Ok(account.map(|account| AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code_hash,
+            code: None,
+            ..AccountInfo::default()
+        }))
+    }
+
+    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, Infallible> {
+        Ok(self
+            .read(|state| state.code(code_hash).cloned())
+            .unwrap_or_default())
+    }
+
+    fn storage_ref(&self, address: Address, index: U256) -> Result<U256, Infallible> {
+        Ok(self.read(|state| state.storage(address, index, self.version)))
+    }
+
+    /// Hashes of the simulated parent chain's blocks: the Keccak-256 of the number in decimal.
+    fn block_hash_ref(&self, number: u64) -> Result<B256, Infallible> {
+        Ok(keccak256(number.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn balance(address: Address, wei: u64) -> Changes {
+        let account = Account {
+            balance: U256::from(wei),
+            ..Account::default()
+        };
+        Changes {
+            accounts: [(address, Some(account))].into(),
+            ..Changes::default()
+        }
+    }
+    fn slot(address: Address, value: u64) -> Changes {
+        Changes {
+            storage: [(address, vec![(U256::ZERO, U256::from(value))])].into(),
+            ..Changes::default()
+        }
+    }
+
+    #[test]
+    fn every_version_stays_readable() {
+        let who = Address::repeat_byte(1);
+        let mut state = State::default();
+        let first = state.apply(&balance(who, 5));
+        let second = state.apply(&slot(who, 9));
+        let third = state.apply(&balance(who, 6));
+        assert_eq!(state.account(who, 0), None);
+        assert_eq!(state.account(who, second).unwrap().balance, U256::from(5));
+        assert_eq!(state.account(who, third).unwrap().balance, U256::from(6));
+        assert_eq!(state.storage(who, U256::ZERO, first), U256::ZERO);
+        assert_eq!(state.storage(who, U256::ZERO, third), U256::from(9));
+    }
+
+    #[test]
+    fn rewinding_undoes_and_never_reuses_a_version() {
+        let who = Address::repeat_byte(1);
+        let mut state = State::default();
+        let kept = state.apply(&balance(who, 5));
+        let undone = state.apply(&balance(who, 6));
+        state.apply(&slot(who, 7));
+        state.rewind(kept);
+        let newest = state.apply(&slot(who, 8));
+        assert!(newest > undone);
+        assert_eq!(state.account(who, newest).unwrap().balance, U256::from(5));
+        assert_eq!(state.storage(who, U256::ZERO, newest), U256::from(8));
+        assert_eq!(state.storage(who, U256::ZERO, undone), U256::ZERO);
+    }
+
+    #[test]
+    fn a_malformed_delegation_is_plain_code() {
+        let code = Bytes::from_static(&[0xef, 0x01, 0x00, 0x00]);
+        assert_eq!(bytecode(&code).original_bytes(), code);
+        let stylus = Bytes::from_static(&[0xef, 0xf0, 0x00, 0x00, 0x01]);
+        assert_eq!(bytecode(&stylus).original_bytes(), stylus);
+    }
+}

@@ -1,0 +1,320 @@
+//! Signed transactions: decoding, and the checks that need no execution.
+
+use alloy_consensus::{
+    EthereumTxEnvelope, Transaction as _, TxEip4844, transaction::SignerRecoverable as _,
+};
+use alloy_eips::eip2718::Decodable2718 as _;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+
+use super::state::Account;
+use crate::evm::TxParams;
+
+/// The most bytes a transaction may have.
+pub(crate) const MAX_TX_BYTES: usize = 128 * 1024;
+/// The most bytes of init code (EIP-3860).
+const MAX_INIT_CODE: usize = 2 * 24_576;
+
+/// A transaction as signed, whatever its type.
+pub(crate) type Envelope = EthereumTxEnvelope<TxEip4844>;
+
+/// Why a transaction is not taken; worded as geth words it, which clients match on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum TxError {
+    #[error("oversized data: transaction size {0}, limit {MAX_TX_BYTES}")]
+    TooLong(usize),
+    #[error("transaction cannot be decoded: {0}")]
+    Encoding(#[source] alloy_eips::eip2718::Eip2718Error),
+    #[error("transaction type not supported")]
+    Type,
+    #[error("invalid sender: {0}")]
+    Signature(#[source] alloy_consensus::crypto::RecoveryError),
+    #[error("only replay-protected (EIP-155) transactions allowed over RPC")]
+    Unprotected,
+    #[error("invalid chain id for signer: have {have} want {want}")]
+    ChainId { have: u64, want: u64 },
+    #[error("already known")]
+    Known,
+    #[error("nonce too low: address {address}, tx: {tx} state: {state}")]
+    NonceTooLow {
+        address: Address,
+        tx: u64,
+        state: u64,
+    },
+    #[error("nonce has max value: address {0}")]
+    NonceMax(Address),
+    #[error("exceeds block gas limit")]
+    BlockGas,
+    #[error("intrinsic gas too low: have {have}, want {want}")]
+    Intrinsic { have: u64, want: u64 },
+    #[error("max initcode size exceeded: code size {0}, limit {MAX_INIT_CODE}")]
+    InitCode(usize),
+    #[error(
+        "max fee per gas less than block base fee: address {address}, maxFeePerGas: {fee}, baseFee: {base_fee}"
+    )]
+    FeeTooLow {
+        address: Address,
+        fee: u128,
+        base_fee: u64,
+    },
+    #[error(
+        "max priority fee per gas higher than max fee per gas: address {address}, maxPriorityFeePerGas: {tip}, maxFeePerGas: {fee}"
+    )]
+    TipAboveFee {
+        address: Address,
+        tip: u128,
+        fee: u128,
+    },
+    #[error(
+        "insufficient funds for gas * price + value: address {address} have {have} want {want}"
+    )]
+    Funds {
+        address: Address,
+        have: U256,
+        want: U256,
+    },
+    #[error("replacement transaction underpriced")]
+    Underpriced,
+    #[error("account limit exceeded: {0} transactions queued")]
+    AccountFull(usize),
+    #[error("txpool is full")]
+    PoolFull,
+    #[error(transparent)]
+    Invalid(#[from] crate::evm::InvalidTx),
+}
+
+/// A decoded transaction and its sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Transaction {
+    pub(crate) envelope: Envelope,
+    pub(crate) from: Address,
+    /// As received (EIP-2718).
+    pub(crate) raw: Bytes,
+}
+impl Transaction {
+    /// Decodes a signed transaction for this chain and recovers its sender.
+    pub(crate) fn decode(raw: Bytes, chain_id: u64) -> Result<Self, TxError> {
+        if raw.len() > MAX_TX_BYTES {
+            return Err(TxError::TooLong(raw.len()));
+        }
+        let envelope = Envelope::decode_2718_exact(&raw).map_err(TxError::Encoding)?;
+        if envelope.is_eip4844() {
+            return Err(TxError::Type);
+        }
+        match envelope.chain_id() {
+            None => return Err(TxError::Unprotected),
+            Some(have) if have != chain_id => {
+                return Err(TxError::ChainId {
+                    have,
+                    want: chain_id,
+                });
+            }
+            Some(_) => {}
+        }
+        let from = envelope.recover_signer().map_err(TxError::Signature)?;
+        Ok(Self {
+            envelope,
+            from,
+            raw,
+        })
+    }
+
+    /// Restores a transaction that [`Transaction::decode`] accepted before.
+    pub(crate) fn restore(raw: Bytes, from: Address) -> Result<Self, TxError> {
+        let envelope = Envelope::decode_2718_exact(&raw).map_err(TxError::Encoding)?;
+        Ok(Self {
+            envelope,
+            from,
+            raw,
+        })
+    }
+
+    pub(crate) fn hash(&self) -> B256 {
+        *self.envelope.tx_hash()
+    }
+
+    pub(crate) fn nonce(&self) -> u64 {
+        self.envelope.nonce()
+    }
+
+    /// The contract this transaction creates, if it is a creation.
+    pub(crate) fn creates(&self) -> Option<Address> {
+        self.envelope
+            .is_create()
+            .then(|| self.from.create(self.nonce()))
+    }
+
+    /// All checks against the sender's account and the block but the nonce's upper side.
+    pub(crate) fn check(
+        &self,
+        account: &Account,
+        base_fee: u64,
+        gas_limit: u64,
+    ) -> Result<(), TxError> {
+        let (address, tx) = (self.from, &self.envelope);
+        if tx.nonce() < account.nonce {
+            return Err(TxError::NonceTooLow {
+                address,
+                tx: tx.nonce(),
+                state: account.nonce,
+            });
+        }
+        if tx.nonce() == u64::MAX {
+            return Err(TxError::NonceMax(address));
+        }
+        if tx.gas_limit() > gas_limit {
+            return Err(TxError::BlockGas);
+        }
+        if tx.is_create() && tx.input().len() > MAX_INIT_CODE {
+            return Err(TxError::InitCode(tx.input().len()));
+        }
+        let fee = tx.max_fee_per_gas();
+        if let Some(tip) = tx.max_priority_fee_per_gas().filter(|tip| *tip > fee) {
+            return Err(TxError::TipAboveFee { address, tip, fee });
+        }
+        if fee < u128::from(base_fee) {
+            return Err(TxError::FeeTooLow {
+                address,
+                fee,
+                base_fee,
+            });
+        }
+        let want = U256::from(fee)
+            .saturating_mul(U256::from(tx.gas_limit()))
+            .saturating_add(tx.value());
+        if want > account.balance {
+            return Err(TxError::Funds {
+                address,
+                have: account.balance,
+                want,
+            });
+        }
+        let params = self.params();
+        let intrinsic = intrinsic_gas(&params);
+        if params.gas_limit < intrinsic {
+            return Err(TxError::Intrinsic {
+                have: params.gas_limit,
+                want: intrinsic,
+            });
+        }
+        Ok(())
+    }
+
+    /// As the virtual machine wants it.
+    pub(crate) fn params(&self) -> TxParams {
+        let tx = &self.envelope;
+        TxParams {
+            from: self.from,
+            to: tx.kind(),
+            value: tx.value(),
+            input: tx.input().clone(),
+            gas_limit: tx.gas_limit(),
+            gas_price: tx.max_fee_per_gas(),
+            nonce: tx.nonce(),
+            access_list: tx.access_list().map_or_else(Vec::new, |list| {
+                list.iter()
+                    .map(|item| (item.address, item.storage_keys.clone()))
+                    .collect()
+            }),
+            authorizations: tx.authorization_list().map_or_else(Vec::new, <[_]>::to_vec),
+        }
+    }
+}
+
+/// Gas a transaction costs before anything runs (EIP-2028, 2930, 3860, 7702).
+pub(crate) fn intrinsic_gas(tx: &TxParams) -> u64 {
+    let zeros = tx.input.iter().filter(|byte| **byte == 0).count() as u64;
+    let input = tx.input.len() as u64;
+    let mut gas = 21_000 + 4 * zeros + 16 * (input - zeros);
+    if tx.to == TxKind::Create {
+        gas += 32_000 + 2 * input.div_ceil(32);
+    }
+    for (_, keys) in &tx.access_list {
+        gas += 2_400 + 1_900 * keys.len() as u64;
+    }
+    gas + 25_000 * tx.authorizations.len() as u64
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use alloy_consensus::{SignableTransaction as _, TxLegacy};
+    use alloy_eips::eip2718::Encodable2718 as _;
+    use alloy_primitives::Signature;
+
+    /// A plain transfer signed by the well-known dev account.
+    pub(crate) fn transfer(chain_id: u64, nonce: u64, gas_price: u128) -> Bytes {
+        let tx = TxLegacy {
+            chain_id: Some(chain_id),
+            nonce,
+            gas_price,
+            gas_limit: 21_000,
+            to: TxKind::Call(Address::repeat_byte(9)),
+            value: U256::from(1),
+            input: Bytes::new(),
+        };
+        let key = k256::ecdsa::SigningKey::from_slice(
+            crate::genesis::dev_accounts().unwrap()[0]
+                .private_key
+                .as_slice(),
+        )
+        .unwrap();
+        let (signature, recovery) = key
+            .sign_prehash_recoverable(tx.signature_hash().as_slice())
+            .unwrap();
+        let signature = Signature::from((signature, recovery));
+        Envelope::from(tx.into_signed(signature))
+            .encoded_2718()
+            .into()
+    }
+
+    #[test]
+    fn a_transaction_tells_its_sender() {
+        let tx = Transaction::decode(transfer(7, 3, 100_000_000), 7).unwrap();
+        assert_eq!(tx.from, crate::genesis::dev_accounts().unwrap()[0].address);
+        assert_eq!(tx.nonce(), 3);
+        assert_eq!(Transaction::restore(tx.raw.clone(), tx.from).unwrap(), tx);
+    }
+
+    #[test]
+    fn refusals_are_worded_as_clients_expect() {
+        let raw = transfer(7, 3, 100_000_000);
+        let text = |result: Result<Transaction, TxError>| result.unwrap_err().to_string();
+        assert_eq!(
+            text(Transaction::decode(raw.clone(), 8)),
+            "invalid chain id for signer: have 7 want 8"
+        );
+        assert!(text(Transaction::decode(Bytes::new(), 7)).contains("decoded"));
+        assert!(text(Transaction::decode(raw.slice(..40), 7)).contains("decoded"));
+        assert!(text(Transaction::decode(vec![0; MAX_TX_BYTES + 1].into(), 7)).contains("131073"));
+
+        let tx = Transaction::decode(raw, 7).unwrap();
+        let rich = Account {
+            balance: U256::MAX,
+            ..Account::default()
+        };
+        let check = |account: &Account, base_fee| {
+            tx.check(account, base_fee, 1 << 50)
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(tx.check(&rich, 100_000_000, 1 << 50).is_ok());
+        assert!(check(&Account { nonce: 4, ..rich }, 1).starts_with("nonce too low"));
+        assert!(check(&rich, 100_000_001).starts_with("max fee per gas less than block base fee"));
+        assert!(check(&Account::default(), 1).starts_with("insufficient funds for gas * price"));
+    }
+
+    #[test]
+    fn intrinsic_gas_counts_every_part() {
+        let mut params = Transaction::decode(transfer(7, 0, 1), 7).unwrap().params();
+        assert_eq!(intrinsic_gas(&params), 21_000);
+        params.input = Bytes::from_static(&[0, 1]);
+        params.to = TxKind::Create;
+        params.access_list = vec![(Address::ZERO, vec![B256::ZERO])];
+        assert_eq!(
+            intrinsic_gas(&params),
+            21_000 + 4 + 16 + 32_000 + 2 + 2_400 + 1_900
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! The life of a transaction around its frames: validation, buying gas, paying for it.
+
+use revm::context::result::{EVMError, HaltReason, InvalidTransaction};
+use revm::context_interface::journaled_state::account::JournaledAccountTr;
+use revm::context_interface::{Cfg, ContextTr, JournalTr, Transaction};
+use revm::handler::validation::validate_initial_tx_gas_with_gas_params;
+use revm::handler::{EvmTr, FrameResult, Handler, post_execution, pre_execution};
+use revm::interpreter::{GasTracker, InitialAndFloorGas};
+use revm::primitives::U256;
+
+use super::Mode;
+use super::db::StateError;
+use super::machine::Machine;
+
+/// Gas that one transaction may compute with; what it offers beyond is held and given back.
+const COMPUTE_GAS_CAP: u64 = 32_000_000;
+
+pub(crate) type Error = EVMError<StateError>;
+
+/// [`Handler`] with Arbitrum's differences.
+pub(crate) struct ArbHandler<'a> {
+    pub(crate) mode: Mode,
+    pub(crate) _state: std::marker::PhantomData<&'a ()>,
+}
+
+impl<'a> Handler for ArbHandler<'a> {
+    type Evm = Machine<'a>;
+    type Error = Error;
+    type HaltReason = HaltReason;
+
+    /// No calldata floor (EIP-7623).
+    fn validate_initial_tx_gas(
+        &self,
+        evm: &mut Machine<'a>,
+    ) -> Result<InitialAndFloorGas, Self::Error> {
+        let ctx = evm.ctx_ref();
+        let gas = validate_initial_tx_gas_with_gas_params(
+            ctx.tx(),
+            *ctx.cfg().spec(),
+            Cfg::gas_params(ctx.cfg()),
+            true,
+            false,
+            u64::MAX,
+            None,
+        )?;
+        Ok(gas)
+    }
+
+    fn tx_gas(&self, evm: &mut Machine<'a>, gas: &InitialAndFloorGas) -> GasTracker {
+        let limit = evm.ctx_ref().tx().gas_limit();
+        let left = limit.saturating_sub(gas.initial_total_gas());
+        let compute = match self.mode {
+            Mode::Transaction => left.min(COMPUTE_GAS_CAP),
+            Mode::Call => left,
+        };
+        GasTracker::new(limit, compute, left - compute)
+    }
+
+    /// A call pays nothing and may come from anybody, but it cannot send value it does not have.
+    fn validate_against_state_and_deduct_caller(
+        &self,
+        evm: &mut Machine<'a>,
+        _gas: &mut InitialAndFloorGas,
+    ) -> Result<(), Self::Error> {
+        let ctx = evm.ctx();
+        if self.mode == Mode::Transaction {
+            return pre_execution::validate_against_state_and_deduct_caller(ctx);
+        }
+        let (tx, journal) = ctx.tx_journal_mut();
+        let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
+        if *caller.balance() < tx.value() {
+            return Err(InvalidTransaction::LackOfFundForMaxFee {
+                fee: Box::new(tx.value()),
+                balance: Box::new(*caller.balance()),
+            }
+            .into());
+        }
+        caller.touch();
+        if tx.kind().is_call() {
+            caller.bump_nonce();
+        }
+        Ok(())
+    }
+
+    fn reimburse_caller(
+        &self,
+        evm: &mut Machine<'a>,
+        result: &mut FrameResult,
+    ) -> Result<(), Self::Error> {
+        match self.mode {
+            Mode::Call => Ok(()),
+            Mode::Transaction => {
+                post_execution::reimburse_caller(evm.ctx(), result.gas(), U256::ZERO)
+                    .map_err(From::from)
+            }
+        }
+    }
+
+    /// The base fee is not burnt: it goes to the network fee account. There are no tips.
+    fn reward_beneficiary(
+        &self,
+        evm: &mut Machine<'a>,
+        result: &mut FrameResult,
+    ) -> Result<(), Self::Error> {
+        if self.mode == Mode::Call {
+            return Ok(());
+        }
+        let ctx = evm.ctx();
+        let used = result.gas().used().saturating_sub(result.gas().reservoir());
+        let fee = U256::from(ctx.block.basefee) * U256::from(used);
+        let account = ctx.chain.network_fee_account;
+        ctx.journal_mut()
+            .load_account_mut(account)?
+            .data
+            .incr_balance(fee);
+        Ok(())
+    }
+}

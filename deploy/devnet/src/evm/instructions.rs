@@ -1,0 +1,24 @@
+//! Opcodes that differ from Ethereum's by more than a constant of the block.
+
+use revm::context_interface::Host;
+use revm::interpreter::instructions::host;
+use revm::interpreter::interpreter::EthInterpreter;
+use revm::interpreter::{Instruction, InstructionContext, InstructionResult};
+
+use super::context::Ctx;
+use crate::arbos::is_program;
+
+/// The static part of SELFDESTRUCT's price.
+pub(crate) const SELFDESTRUCT_GAS: u16 = 5000;
+
+/// SELFDESTRUCT, which reverts while the acting address holds a Stylus program.
+pub(crate) fn selfdestruct<'a>() -> Instruction<EthInterpreter, Ctx<'a>> {
+    Instruction::new(|context: InstructionContext<'_, Ctx<'a>, EthInterpreter>| {
+        let acting = context.interpreter.input.target_address;
+        match context.host.load_account_code(acting) {
+            Some(code) if is_program(&code.data) => Err(InstructionResult::Revert),
+            Some(_) => host::selfdestruct(context),
+            None => Err(InstructionResult::FatalExternalError),
+        }
+    })
+}

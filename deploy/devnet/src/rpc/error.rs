@@ -1,0 +1,87 @@
+//! Errors as JSON-RPC shows them, with the codes and words that clients match on.
+
+use alloy_primitives::Bytes;
+use alloy_sol_types::{Panic, Revert, SolError as _};
+use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
+
+use crate::{
+    chain,
+    evm::{Outcome, Status},
+};
+
+/// Why a request is not answered with a result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum RpcError {
+    /// The parameters do not fit the method.
+    #[error("invalid argument {index}: {reason}")]
+    Argument { index: usize, reason: String },
+    /// The request is well-formed but not one this node answers.
+    #[error("{0}")]
+    Refused(String),
+    /// A call reverted.
+    #[error("{}", revert_message(.0))]
+    Reverted(Bytes),
+    #[error(transparent)]
+    Chain(#[from] chain::Error),
+    /// A bug here.
+    #[error("internal error")]
+    Internal,
+}
+
+impl RpcError {
+    /// How a failed execution is reported; success gives the output.
+    pub(crate) fn from_outcome(outcome: Outcome) -> Result<Bytes, Self> {
+        match outcome.status {
+            Status::Success => Ok(outcome.output),
+            Status::Revert => Err(Self::Reverted(outcome.output)),
+            Status::Halt(text) => Err(Self::Refused(text)),
+        }
+    }
+}
+
+impl From<RpcError> for ErrorObjectOwned {
+    fn from(error: RpcError) -> Self {
+        let message = error.to_string();
+        match error {
+            RpcError::Argument { .. } => ErrorObject::owned(-32602, message, None::<()>),
+            RpcError::Reverted(data) => ErrorObject::owned(3, message, Some(data)),
+            RpcError::Internal => ErrorObject::owned(-32603, message, None::<()>),
+            RpcError::Refused(_) | RpcError::Chain(_) => {
+                ErrorObject::owned(-32000, message, None::<()>)
+            }
+        }
+    }
+}
+
+/// `execution reverted`, with the reason if the data is Solidity's `Error(string)` or `Panic`.
+fn revert_message(data: &[u8]) -> String {
+    let reason = match Revert::abi_decode(data) {
+        Ok(revert) => Some(revert.reason),
+        Err(_) => Panic::abi_decode(data)
+            .ok()
+            .map(|panic| format!("panic code {:#04x}", panic.code)),
+    };
+    match reason {
+        Some(reason) => format!("execution reverted: {reason}"),
+        None => "execution reverted".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn reverts_carry_their_reason_and_data() {
+        let data = Bytes::from(Revert::from("no such image").abi_encode());
+        let error = ErrorObjectOwned::from(RpcError::Reverted(data.clone()));
+        assert_eq!(error.code(), 3);
+        assert_eq!(error.message(), "execution reverted: no such image");
+        assert_eq!(error.data().unwrap().get(), format!("\"{data}\""));
+
+        let custom = RpcError::Reverted(Bytes::from_static(&[1, 2, 3, 4]));
+        assert_eq!(custom.to_string(), "execution reverted");
+    }
+}

@@ -1,0 +1,253 @@
+//! The `eth_` methods that read the chain, call it and send to it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use jsonrpsee::{RpcModule, server::RegisterMethodError};
+use serde::Serialize;
+
+use super::{
+    Node,
+    error::RpcError,
+    types::{
+        Args, CallRequest, StateOverrides, WireBlock, WireBlockOverride, WireReceipt,
+        WireTransaction,
+    },
+};
+use crate::{
+    chain::{
+        self, BlockId, Call,
+        block::{BASE_FEE, Block},
+        overrides::{AccountOverride, BlockOverride},
+        state::Account,
+    },
+    evm::Status,
+};
+
+/// The most blocks one fee history covers.
+const MAX_HISTORY: u64 = 1_024;
+/// The most percentiles a fee history computes.
+const MAX_PERCENTILES: usize = 100;
+
+/// Adds the methods of this file.
+pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    chain_methods(module)?;
+    state_methods(module)?;
+    block_methods(module)?;
+    transaction_methods(module)?;
+    execution_methods(module)
+}
+
+fn chain_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    Node::method(module, "eth_chainId", |node, _| {
+        Ok(U64::from(node.chain.chain_id))
+    })?;
+    Node::method(module, "eth_blockNumber", |node, _| {
+        Ok(U64::from(node.block(BlockId::Latest)?.number()))
+    })?;
+    Node::method(module, "eth_gasPrice", |_, _| Ok(U64::from(BASE_FEE)))?;
+    // Tips are not paid here.
+    Node::method(module, "eth_maxPriorityFeePerGas", |_, _| Ok(U64::ZERO))?;
+    Node::method(module, "eth_feeHistory", fee_history)?;
+    Node::method(module, "eth_syncing", |_, _| Ok(false))?;
+    // The node holds no keys; the prefunded accounts are the client's to sign for.
+    Node::method(module, "eth_accounts", |_, _| Ok(Vec::<Address>::new()))
+}
+
+fn state_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    Node::method(module, "eth_getBalance", |node, args| {
+        Ok(node.account(args)?.balance)
+    })?;
+    Node::method(module, "eth_getTransactionCount", |node, args| {
+        Ok(U64::from(node.account(args)?.nonce))
+    })?;
+    Node::method(module, "eth_getCode", |node, args| {
+        let account = node.account(args)?;
+        let ledger = node.chain.read();
+        let code = ledger.state.code(account.code_hash);
+        Ok(code.map_or_else(Bytes::new, |code| code.original_bytes()))
+    })?;
+    Node::method(module, "eth_getStorageAt", |node, args| {
+        let (address, slot): (Address, U256) = (args.need()?, args.need()?);
+        let (_, version) = node.resolve(args.opt()?)?;
+        let value = node.chain.read().state.storage(address, slot, version);
+        Ok(B256::from(value))
+    })
+}
+
+fn block_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    for name in ["eth_getBlockByNumber", "eth_getBlockByHash"] {
+        Node::method(module, name, |node, args| {
+            let block = node.find(args.need()?);
+            let full = args.opt()?.unwrap_or(false);
+            Ok(block.map(|block| WireBlock::new(&block, full)))
+        })?;
+    }
+    for name in [
+        "eth_getBlockTransactionCountByNumber",
+        "eth_getBlockTransactionCountByHash",
+    ] {
+        Node::method(module, name, |node, args| {
+            let block = node.find(args.need()?);
+            Ok(block.map(|block| U64::from(block.mined.is_some())))
+        })?;
+    }
+    for name in [
+        "eth_getUncleCountByBlockNumber",
+        "eth_getUncleCountByBlockHash",
+    ] {
+        Node::method(module, name, |node, args| {
+            Ok(node.find(args.need()?).map(|_| U64::ZERO))
+        })?;
+    }
+    Node::method(module, "eth_getBlockReceipts", |node, args| {
+        let block = node.find(args.need()?);
+        Ok(block.map(|block| {
+            let mined = block.mined.iter();
+            mined
+                .map(|mined| WireReceipt::new(&block, mined))
+                .collect::<Vec<_>>()
+        }))
+    })
+}
+
+fn transaction_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    for name in [
+        "eth_getTransactionByBlockNumberAndIndex",
+        "eth_getTransactionByBlockHashAndIndex",
+    ] {
+        Node::method(module, name, |node, args| {
+            let block = node.find(args.need()?);
+            let index: U64 = args.need()?;
+            Ok(block.filter(|_| index.is_zero()).and_then(|block| {
+                let mined = block.mined.as_ref()?;
+                Some(WireTransaction::new(&mined.tx, Some(&block)))
+            }))
+        })?;
+    }
+    Node::method(module, "eth_getTransactionByHash", |node, args| {
+        let hash: B256 = args.need()?;
+        let ledger = node.chain.read();
+        if let Some(held) = ledger.pool.get(&hash) {
+            return Ok(Some(WireTransaction::new(held, None)));
+        }
+        Ok(ledger.block_of(&hash).and_then(|block| {
+            let mined = block.mined.as_ref()?;
+            Some(WireTransaction::new(&mined.tx, Some(block)))
+        }))
+    })?;
+    Node::method(module, "eth_getTransactionReceipt", |node, args| {
+        let hash: B256 = args.need()?;
+        let ledger = node.chain.read();
+        Ok(ledger.block_of(&hash).and_then(|block| {
+            let mined = block.mined.as_ref()?;
+            Some(WireReceipt::new(block, mined))
+        }))
+    })?;
+    Node::blocking(module, "eth_sendRawTransaction", |node, args| {
+        Ok(node.chain.submit(args.need()?)?)
+    })
+}
+
+fn execution_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    Node::blocking(module, "eth_call", |node, args| {
+        let (call, at, accounts, block) = execution(args, BlockId::Latest)?;
+        RpcError::from_outcome(node.chain.call(&call, at, accounts, &block)?)
+    })?;
+    Node::blocking(module, "eth_estimateGas", |node, args| {
+        let (call, at, accounts, block) = execution(args, BlockId::Pending)?;
+        match node.chain.estimate(&call, at, accounts, &block)? {
+            Ok(gas) => Ok(U64::from(gas)),
+            Err((cap, outcome)) => Err(match outcome.status {
+                Status::Halt(text) if text.starts_with("out of gas") => {
+                    RpcError::Refused(format!("gas required exceeds allowance ({cap})"))
+                }
+                _ => RpcError::from_outcome(outcome)
+                    .err()
+                    .unwrap_or(RpcError::Internal),
+            }),
+        }
+    })
+}
+
+type Execution = (
+    Call,
+    BlockId,
+    HashMap<Address, AccountOverride>,
+    BlockOverride,
+);
+
+/// Call, block, state overrides, block overrides.
+fn execution(args: &mut Args<'_>, default: BlockId) -> Result<Execution, RpcError> {
+    let call: CallRequest = args.need()?;
+    let at: Option<BlockId> = args.opt()?;
+    let accounts: Option<StateOverrides> = args.opt()?;
+    let block: Option<WireBlockOverride> = args.opt()?;
+    Ok((
+        call.try_into()?,
+        at.unwrap_or(default),
+        accounts.unwrap_or_default().try_into()?,
+        block.unwrap_or_default().into(),
+    ))
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FeeHistory {
+    oldest_block: U64,
+    base_fee_per_gas: Vec<U64>,
+    gas_used_ratio: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reward: Option<Vec<Vec<U64>>>,
+}
+
+/// Base fees are constant and tips are not paid, so only the shape varies.
+fn fee_history(node: &Node, args: &mut Args<'_>) -> Result<FeeHistory, RpcError> {
+    let count: U64 = args.need()?;
+    let newest = node.block(args.need()?)?.number();
+    let percentiles: Option<Vec<f64>> = args.opt()?;
+    if let Some(percentiles) = &percentiles {
+        let ascending = percentiles.is_sorted();
+        let in_range = percentiles.iter().all(|p| (0.0..=100.0).contains(p));
+        if !ascending || !in_range || percentiles.len() > MAX_PERCENTILES {
+            return Err(RpcError::Refused("invalid reward percentile".into()));
+        }
+    }
+    let count = count.to::<u64>().min(MAX_HISTORY).min(newest + 1);
+    let oldest = newest + 1 - count;
+    let ledger = node.chain.read();
+    let ratio = |number| {
+        ledger.block(number).map_or(0.0, |block| {
+            block.header.gas_used as f64 / block.header.gas_limit as f64
+        })
+    };
+    Ok(FeeHistory {
+        oldest_block: U64::from(oldest),
+        base_fee_per_gas: vec![U64::from(BASE_FEE); count as usize + 1],
+        gas_used_ratio: (oldest..=newest).take(count as usize).map(ratio).collect(),
+        reward: percentiles.map(|p| vec![vec![U64::ZERO; p.len()]; count as usize]),
+    })
+}
+
+impl Node {
+    fn find(&self, at: BlockId) -> Option<Arc<Block>> {
+        Some(self.chain.resolve(at)?.0)
+    }
+
+    fn block(&self, at: BlockId) -> Result<Arc<Block>, RpcError> {
+        Ok(self.resolve(Some(at))?.0)
+    }
+
+    fn resolve(&self, at: Option<BlockId>) -> Result<(Arc<Block>, u64), RpcError> {
+        let at = at.unwrap_or(BlockId::Latest);
+        Ok(self.chain.resolve(at).ok_or(chain::Error::NoBlock)?)
+    }
+
+    /// The account that the parameters (address, block) name.
+    fn account(&self, args: &mut Args<'_>) -> Result<Account, RpcError> {
+        let address: Address = args.need()?;
+        let (_, version) = self.resolve(args.opt()?)?;
+        let account = self.chain.read().state.account(address, version);
+        Ok(account.unwrap_or_default())
+    }
+}

@@ -1,0 +1,583 @@
+//! What goes over the wire: parameters as clients write them, results as they expect them.
+
+use std::collections::HashMap;
+
+use alloy_consensus::{Transaction as _, Typed2718 as _};
+use alloy_eips::eip7702::{Authorization, SignedAuthorization};
+use alloy_primitives::{Address, B64, B256, Bloom, Bytes, U64, U256};
+use jsonrpsee::types::{Params, params::ParamsSequence};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned, de::Error as _};
+
+use super::error::RpcError;
+use crate::chain::{
+    BlockId, Call,
+    block::{BASE_FEE, Block, Mined},
+    overrides::{AccountOverride, BlockOverride},
+    state::bytecode,
+    tx::Transaction,
+};
+
+/// The parameters of a request, taken one after the other.
+pub(crate) struct Args<'a> {
+    rest: ParamsSequence<'a>,
+    index: usize,
+}
+impl<'a> Args<'a> {
+    pub(crate) fn new(params: &'a Params<'_>) -> Self {
+        Self {
+            rest: params.sequence(),
+            index: 0,
+        }
+    }
+
+    /// The next parameter.
+    pub(crate) fn need<T: DeserializeOwned>(&mut self) -> Result<T, RpcError> {
+        self.opt()?.ok_or_else(|| RpcError::Argument {
+            index: self.index - 1,
+            reason: "missing value for required argument".into(),
+        })
+    }
+
+    /// The next parameter, if it is there and not null.
+    pub(crate) fn opt<T: DeserializeOwned>(&mut self) -> Result<Option<T>, RpcError> {
+        let index = self.index;
+        self.index += 1;
+        self.rest.optional_next().map_err(|error| {
+            let detail = error.data().map_or("", |data| data.get());
+            RpcError::Argument {
+                index,
+                reason: detail.trim_matches('"').into(),
+            }
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for BlockId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Wire {
+            Number(u64),
+            Text(String),
+            #[serde(rename_all = "camelCase")]
+            Object {
+                block_number: Option<U64>,
+                block_hash: Option<B256>,
+            },
+        }
+        match Wire::deserialize(deserializer)? {
+            Wire::Number(number) => Ok(Self::Number(number)),
+            Wire::Object {
+                block_hash: Some(hash),
+                block_number: None,
+            } => Ok(Self::Hash(hash)),
+            Wire::Object {
+                block_number: Some(number),
+                block_hash: None,
+            } => Ok(Self::Number(number.to())),
+            Wire::Object { .. } => Err(D::Error::custom("want blockNumber or blockHash")),
+            Wire::Text(text) => match text.as_str() {
+                "latest" | "safe" | "finalized" => Ok(Self::Latest),
+                "pending" => Ok(Self::Pending),
+                "earliest" => Ok(Self::Earliest),
+                hash if hash.len() == 66 => hash.parse().map(Self::Hash).map_err(D::Error::custom),
+                number => number
+                    .strip_prefix("0x")
+                    .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+                    .map(Self::Number)
+                    .ok_or_else(|| D::Error::custom(format!("not a block: {number:.20}"))),
+            },
+        }
+    }
+}
+
+/// The object that `eth_call` and `eth_estimateGas` take.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CallRequest {
+    from: Option<Address>,
+    to: Option<Address>,
+    gas: Option<U64>,
+    gas_price: Option<U256>,
+    max_fee_per_gas: Option<U256>,
+    max_priority_fee_per_gas: Option<U256>,
+    value: Option<U256>,
+    nonce: Option<U64>,
+    data: Option<Bytes>,
+    input: Option<Bytes>,
+    access_list: Option<Vec<AccessListItem>>,
+    authorization_list: Option<Vec<AuthorizationItem>>,
+}
+impl TryFrom<CallRequest> for Call {
+    type Error = RpcError;
+
+    fn try_from(request: CallRequest) -> Result<Self, RpcError> {
+        let refuse = |reason: &str| Err(RpcError::Refused(reason.into()));
+        let input = match (request.input, request.data) {
+            (Some(input), Some(data)) if input != data => {
+                return refuse(
+                    "both \"data\" and \"input\" are set and not equal. Please use \"input\" to pass transaction call data",
+                );
+            }
+            (Some(bytes), _) | (None, Some(bytes)) => bytes,
+            (None, None) => Bytes::new(),
+        };
+        let dynamic = request.max_fee_per_gas.or(request.max_priority_fee_per_gas);
+        if request.gas_price.is_some() && dynamic.is_some() {
+            return refuse("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified");
+        }
+        let gas_price = request
+            .gas_price
+            .or(request.max_fee_per_gas)
+            .unwrap_or_default();
+        let Ok(gas_price) = u128::try_from(gas_price) else {
+            return refuse("gas price is too high");
+        };
+        Ok(Self {
+            from: request.from.unwrap_or_default(),
+            to: request.to,
+            value: request.value.unwrap_or_default(),
+            input,
+            gas: request.gas.map(|gas| gas.to()),
+            gas_price,
+            nonce: request.nonce.map(|nonce| nonce.to()),
+            access_list: request
+                .access_list
+                .unwrap_or_default()
+                .into_iter()
+                .map(|item| (item.address, item.storage_keys))
+                .collect(),
+            authorizations: request
+                .authorization_list
+                .unwrap_or_default()
+                .into_iter()
+                .map(AuthorizationItem::into_signed)
+                .collect(),
+        })
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccessListItem {
+    address: Address,
+    storage_keys: Vec<B256>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AuthorizationItem {
+    chain_id: U256,
+    address: Address,
+    nonce: U64,
+    y_parity: U64,
+    r: U256,
+    s: U256,
+}
+impl AuthorizationItem {
+    fn into_signed(self) -> SignedAuthorization {
+        let inner = Authorization {
+            chain_id: self.chain_id,
+            address: self.address,
+            nonce: self.nonce.to(),
+        };
+        // Any other parity is out of range whatever its value, and recovers no signer.
+        let parity = u8::try_from(self.y_parity.to::<u64>()).unwrap_or(u8::MAX);
+        SignedAuthorization::new_unchecked(inner, parity, self.r, self.s)
+    }
+}
+impl From<&SignedAuthorization> for AuthorizationItem {
+    fn from(signed: &SignedAuthorization) -> Self {
+        Self {
+            chain_id: signed.inner().chain_id,
+            address: signed.inner().address,
+            nonce: U64::from(signed.inner().nonce),
+            y_parity: U64::from(signed.y_parity()),
+            r: signed.r(),
+            s: signed.s(),
+        }
+    }
+}
+
+/// The third parameter of `eth_call`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct StateOverrides(HashMap<Address, WireAccountOverride>);
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WireAccountOverride {
+    balance: Option<U256>,
+    nonce: Option<U64>,
+    code: Option<Bytes>,
+    state: Option<HashMap<B256, B256>>,
+    state_diff: Option<HashMap<B256, B256>>,
+}
+impl TryFrom<StateOverrides> for HashMap<Address, AccountOverride> {
+    type Error = RpcError;
+
+    fn try_from(wire: StateOverrides) -> Result<Self, RpcError> {
+        let slots = |slots: HashMap<B256, B256>| {
+            slots
+                .into_iter()
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect()
+        };
+        wire.0
+            .into_iter()
+            .map(|(address, account)| {
+                if account.state.is_some() && account.state_diff.is_some() {
+                    return Err(RpcError::Refused(format!(
+                        "account {address} has both 'state' and 'stateDiff'"
+                    )));
+                }
+                let pretend = AccountOverride {
+                    balance: account.balance,
+                    nonce: account.nonce.map(|nonce| nonce.to()),
+                    code: account.code.as_ref().map(bytecode),
+                    state: account.state.map(slots),
+                    state_diff: account.state_diff.map(slots).unwrap_or_default(),
+                };
+                Ok((address, pretend))
+            })
+            .collect()
+    }
+}
+
+/// The fourth parameter of `eth_call`. Difficulty and randomness are fixed on this chain.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WireBlockOverride {
+    number: Option<U64>,
+    time: Option<U64>,
+    gas_limit: Option<U64>,
+    #[serde(alias = "coinbase")]
+    fee_recipient: Option<Address>,
+    #[serde(alias = "baseFee")]
+    base_fee_per_gas: Option<U64>,
+}
+impl From<WireBlockOverride> for BlockOverride {
+    fn from(wire: WireBlockOverride) -> Self {
+        Self {
+            number: wire.number.map(|number| number.to()),
+            time: wire.time.map(|time| time.to()),
+            gas_limit: wire.gas_limit.map(|gas| gas.to()),
+            coinbase: wire.fee_recipient,
+            base_fee: wire.base_fee_per_gas.map(|fee| fee.to()),
+        }
+    }
+}
+
+/// A block's header, as `newHeads` tells it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WireHeader {
+    number: U64,
+    hash: B256,
+    parent_hash: B256,
+    nonce: B64,
+    sha3_uncles: B256,
+    logs_bloom: Bloom,
+    transactions_root: B256,
+    state_root: B256,
+    receipts_root: B256,
+    miner: Address,
+    difficulty: U256,
+    extra_data: Bytes,
+    gas_limit: U64,
+    gas_used: U64,
+    timestamp: U64,
+    base_fee_per_gas: U64,
+    mix_hash: B256,
+    l1_block_number: U64,
+    send_root: B256,
+    send_count: U64,
+}
+impl From<&Block> for WireHeader {
+    fn from(block: &Block) -> Self {
+        let header = &block.header;
+        Self {
+            number: U64::from(header.number),
+            hash: block.hash,
+            parent_hash: header.parent_hash,
+            nonce: header.nonce,
+            sha3_uncles: header.ommers_hash,
+            logs_bloom: header.logs_bloom,
+            transactions_root: header.transactions_root,
+            state_root: header.state_root,
+            receipts_root: header.receipts_root,
+            miner: header.beneficiary,
+            difficulty: header.difficulty,
+            extra_data: header.extra_data.clone(),
+            gas_limit: U64::from(header.gas_limit),
+            gas_used: U64::from(header.gas_used),
+            timestamp: U64::from(header.timestamp),
+            base_fee_per_gas: U64::from(header.base_fee_per_gas.unwrap_or(BASE_FEE)),
+            mix_hash: header.mix_hash,
+            l1_block_number: U64::from(block.l1_number()),
+            send_root: B256::ZERO,
+            send_count: U64::ZERO,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WireBlock {
+    #[serde(flatten)]
+    header: WireHeader,
+    total_difficulty: U256,
+    size: U64,
+    uncles: [B256; 0],
+    transactions: WireTransactions,
+}
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum WireTransactions {
+    Hashes(Vec<B256>),
+    Full(Vec<WireTransaction>),
+}
+impl WireBlock {
+    /// `full` gives the transactions themselves instead of their hashes.
+    pub(crate) fn new(block: &Block, full: bool) -> Self {
+        let mined = block.mined.iter();
+        let raw: usize = mined.clone().map(|mined| mined.tx.raw.len()).sum();
+        Self {
+            header: block.into(),
+            total_difficulty: U256::from(block.number()) + U256::ONE,
+            size: U64::from(alloy_rlp::encode(&block.header).len() + raw),
+            uncles: [],
+            transactions: match full {
+                true => WireTransactions::Full(
+                    mined
+                        .map(|mined| WireTransaction::new(&mined.tx, Some(block)))
+                        .collect(),
+                ),
+                false => WireTransactions::Hashes(mined.map(|mined| mined.tx.hash()).collect()),
+            },
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WireTransaction {
+    hash: B256,
+    nonce: U64,
+    block_hash: Option<B256>,
+    block_number: Option<U64>,
+    transaction_index: Option<U64>,
+    from: Address,
+    to: Option<Address>,
+    value: U256,
+    gas: U64,
+    gas_price: U256,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_fee_per_gas: Option<U256>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_priority_fee_per_gas: Option<U256>,
+    input: Bytes,
+    r#type: U64,
+    chain_id: Option<U64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_list: Option<Vec<AccessListItem>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_list: Option<Vec<AuthorizationItem>>,
+    v: U64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y_parity: Option<U64>,
+    r: U256,
+    s: U256,
+}
+impl WireTransaction {
+    /// `block` is where it was mined; `None` while it is held.
+    pub(crate) fn new(tx: &Transaction, block: Option<&Block>) -> Self {
+        let envelope = &tx.envelope;
+        let signature = envelope.signature();
+        let parity = u64::from(signature.v());
+        let legacy = envelope.is_legacy();
+        let v = match envelope.chain_id() {
+            Some(chain_id) if legacy => chain_id
+                .saturating_mul(2)
+                .saturating_add(35)
+                .saturating_add(parity),
+            _ => parity,
+        };
+        let price = match block {
+            Some(_) => u128::from(BASE_FEE),
+            None => envelope.max_fee_per_gas(),
+        };
+        let dynamic = envelope.is_dynamic_fee();
+        Self {
+            hash: tx.hash(),
+            nonce: U64::from(envelope.nonce()),
+            block_hash: block.map(|block| block.hash),
+            block_number: block.map(|block| U64::from(block.number())),
+            transaction_index: block.map(|_| U64::ZERO),
+            from: tx.from,
+            to: envelope.to(),
+            value: envelope.value(),
+            gas: U64::from(envelope.gas_limit()),
+            gas_price: match dynamic {
+                true => U256::from(price),
+                false => U256::from(envelope.max_fee_per_gas()),
+            },
+            max_fee_per_gas: dynamic.then(|| U256::from(envelope.max_fee_per_gas())),
+            max_priority_fee_per_gas: envelope.max_priority_fee_per_gas().map(U256::from),
+            input: envelope.input().clone(),
+            r#type: U64::from(envelope.ty()),
+            chain_id: envelope.chain_id().map(U64::from),
+            access_list: envelope.access_list().map(|list| {
+                list.iter()
+                    .map(|item| AccessListItem {
+                        address: item.address,
+                        storage_keys: item.storage_keys.clone(),
+                    })
+                    .collect()
+            }),
+            authorization_list: envelope
+                .authorization_list()
+                .map(|list| list.iter().map(Into::into).collect()),
+            v: U64::from(v),
+            y_parity: (!legacy).then(|| U64::from(parity)),
+            r: signature.r(),
+            s: signature.s(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WireReceipt {
+    transaction_hash: B256,
+    transaction_index: U64,
+    block_hash: B256,
+    block_number: U64,
+    from: Address,
+    to: Option<Address>,
+    contract_address: Option<Address>,
+    cumulative_gas_used: U64,
+    gas_used: U64,
+    gas_used_for_l1: U64,
+    l1_block_number: U64,
+    effective_gas_price: U64,
+    status: U64,
+    r#type: U64,
+    logs_bloom: Bloom,
+    logs: Vec<WireLog>,
+}
+impl WireReceipt {
+    pub(crate) fn new(block: &Block, mined: &Mined) -> Self {
+        let Mined { tx, receipt } = mined;
+        Self {
+            transaction_hash: tx.hash(),
+            transaction_index: U64::ZERO,
+            block_hash: block.hash,
+            block_number: U64::from(block.number()),
+            from: tx.from,
+            to: tx.envelope.to(),
+            contract_address: receipt.contract,
+            cumulative_gas_used: U64::from(receipt.gas_used),
+            gas_used: U64::from(receipt.gas_used),
+            gas_used_for_l1: U64::ZERO,
+            l1_block_number: U64::from(block.l1_number()),
+            effective_gas_price: U64::from(block.header.base_fee_per_gas.unwrap_or(BASE_FEE)),
+            status: U64::from(receipt.success),
+            r#type: U64::from(tx.envelope.ty()),
+            logs_bloom: block.header.logs_bloom,
+            logs: WireLog::of_block(block).collect(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WireLog {
+    pub(crate) address: Address,
+    pub(crate) topics: Vec<B256>,
+    data: Bytes,
+    block_number: U64,
+    block_hash: B256,
+    block_timestamp: U64,
+    transaction_hash: B256,
+    transaction_index: U64,
+    log_index: U64,
+    removed: bool,
+}
+impl WireLog {
+    /// The logs of a block's transaction.
+    pub(crate) fn of_block(block: &Block) -> impl Iterator<Item = Self> + '_ {
+        let tx = block.mined.as_ref().map(|mined| mined.tx.hash());
+        block
+            .logs()
+            .iter()
+            .zip(0_u64..)
+            .map(move |(log, index)| Self {
+                address: log.address,
+                topics: log.topics().to_vec(),
+                data: log.data.data.clone(),
+                block_number: U64::from(block.number()),
+                block_hash: block.hash,
+                block_timestamp: U64::from(block.timestamp()),
+                transaction_hash: tx.unwrap_or_default(),
+                transaction_index: U64::ZERO,
+                log_index: U64::from(index),
+                removed: false,
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::{from_value, json};
+
+    #[test]
+    fn blocks_are_named_in_every_usual_way() {
+        let id = |value| from_value::<BlockId>(value);
+        let hash = B256::repeat_byte(7);
+        assert_eq!(id(json!("latest")).unwrap(), BlockId::Latest);
+        assert_eq!(id(json!("finalized")).unwrap(), BlockId::Latest);
+        assert_eq!(id(json!("pending")).unwrap(), BlockId::Pending);
+        assert_eq!(id(json!("0x10")).unwrap(), BlockId::Number(16));
+        assert_eq!(id(json!(5)).unwrap(), BlockId::Number(5));
+        assert_eq!(id(json!(hash)).unwrap(), BlockId::Hash(hash));
+        assert_eq!(id(json!({"blockHash": hash})).unwrap(), BlockId::Hash(hash));
+        assert_eq!(
+            id(json!({"blockNumber": "0x2"})).unwrap(),
+            BlockId::Number(2)
+        );
+        for bad in [
+            json!("newest"),
+            json!("0x"),
+            json!({}),
+            json!(-1),
+            json!("0xfffffffffffffffff"),
+        ] {
+            assert!(id(bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn data_and_input_mean_the_same() {
+        let call = |value| Call::try_from(from_value::<CallRequest>(value).unwrap());
+        assert_eq!(*call(json!({"data": "0x01"})).unwrap().input, [1]);
+        assert_eq!(*call(json!({"input": "0x02"})).unwrap().input, [2]);
+        assert!(call(json!({"data": "0x01", "input": "0x01"})).is_ok());
+        assert!(call(json!({"data": "0x01", "input": "0x02"})).is_err());
+        assert!(call(json!({"gasPrice": "0x1", "maxFeePerGas": "0x1"})).is_err());
+        assert!(from_value::<CallRequest>(json!({"gas": "0x10000000000000000"})).is_err());
+    }
+
+    #[test]
+    fn overrides_are_strict() {
+        let parse = |value| from_value::<StateOverrides>(value);
+        let who = Address::repeat_byte(1);
+        let good = parse(json!({ (who.to_string()): {"balance": "0x5", "code": "0xeff00000"} }));
+        let accounts: HashMap<_, AccountOverride> = good.unwrap().try_into().unwrap();
+        assert_eq!(accounts[&who].balance, Some(U256::from(5)));
+        assert!(parse(json!({ (who.to_string()): {"movePrecompileToAddress": who} })).is_err());
+        let both = parse(json!({ (who.to_string()): {"state": {}, "stateDiff": {}} })).unwrap();
+        assert!(HashMap::try_from(both).is_err());
+    }
+}

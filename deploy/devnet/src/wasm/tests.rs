@@ -1,0 +1,121 @@
+//! Activation against recorded numbers, and programs made to hurt.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{fs, path::PathBuf, time::Instant};
+
+use serde_json::Value;
+
+use super::{estimate::Estimate, instrument::FunctionPlan, validate::Program, *};
+
+fn vector(file: &str) -> Vec<u8> {
+    let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    path.extend(["tests", "vectors", file]);
+    fs::read(path).unwrap()
+}
+
+fn items(kinds: &[&str]) -> Vec<Value> {
+    let all: Vec<Value> = serde_json::from_slice(&vector("vectors.json")).unwrap();
+    all.into_iter()
+        .filter(|item| kinds.contains(&item["kind"].as_str().unwrap()))
+        .collect()
+}
+
+fn params(item: &Value) -> (ActivationParams, u64) {
+    let given = &item["activate"];
+    let number = |name: &str| given[name].as_u64().unwrap();
+    let params = ActivationParams {
+        version: number("version") as u16,
+        arbos: number("arbos"),
+        page_limit: number("page_limit") as u16,
+        debug: given["debug"].as_bool().unwrap(),
+    };
+    (params, given["gas"].as_u64().unwrap_or(u64::MAX))
+}
+
+fn each(plans: &[FunctionPlan], of: impl Fn(&FunctionPlan) -> Value) -> Value {
+    plans.iter().map(of).collect()
+}
+
+/// All recorded numbers of an activation, as the vectors name them.
+fn observe(wasm: &[u8], params: ActivationParams, gas: u64) -> Result<Value, ActivationError> {
+    let activated = activate_within(wasm, params, gas)?;
+    let program = Program::parse(wasm, params)?;
+    let plans = instrument::plan(&program)?;
+    let estimate = Estimate::of(&program, &plans, params)?;
+    assert_eq!(estimate.variable_gas, activated.variable_gas);
+    let first = instrument::first_added_global(&program);
+    Ok(serde_json::json!({
+        "ok": true,
+        "asm_estimate": activated.asm_estimate,
+        "block_ink": each(&plans, |plan| plan.block_ink.clone().into()),
+        "cached_init_cost": activated.cached_cost,
+        "footprint": activated.footprint_pages,
+        "frame_words": each(&plans, |plan| plan.frame_words.into()),
+        "globals": {"ink_left": first, "ink_status": first + 1, "depth_left": first + 3},
+        "init_cost": activated.init_cost,
+        "ops_instrumented": plans.iter().map(|plan| plan.operators).sum::<u64>(),
+        "ops_per_func": each(&plans, |plan| plan.operators.into()),
+        "user_main": program.entrypoint()?,
+        "variable_gas": activated.variable_gas,
+        "wasm_len": wasm.len(),
+    }))
+}
+
+/// Compares all recorded numbers of the items and returns how many items there are.
+fn matches(kinds: &[&str]) -> usize {
+    let mut wrong = Vec::new();
+    let items = items(kinds);
+    for item in &items {
+        let (params, gas) = params(item);
+        let wasm = vector(item["file"].as_str().unwrap());
+        let expected = item["expected"].as_object().unwrap();
+        match observe(&wasm, params, gas) {
+            Err(error) if expected["ok"] == true => {
+                wrong.push(format!("{}: {error}", item["name"]))
+            }
+            Err(_) => {}
+            Ok(found) => {
+                for (name, value) in expected {
+                    if found[name] != *value {
+                        wrong.push(format!(
+                            "{}: {name} is {}, want {value}",
+                            item["name"], found[name]
+                        ));
+                    }
+                }
+            }
+        }
+        if let Ok(module) = instrument_for_run(&wasm, params) {
+            wasmparser::validate(&module).unwrap();
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        items.len(),
+        wrong.join("\n")
+    );
+    items.len()
+}
+
+#[test]
+fn activates_written_programs_to_the_recorded_numbers() {
+    assert_eq!(matches(&["activation_hand"]), 112);
+}
+
+#[test]
+fn activates_random_programs_to_the_recorded_numbers() {
+    assert_eq!(matches(&["activation_random"]), 70);
+}
+
+#[test]
+fn accepts_what_the_reference_accepts() {
+    assert_eq!(matches(&["accept"]), 29);
+}
+
+#[test]
+fn rejects_what_the_reference_rejects() {
+    assert_eq!(matches(&["reject"]), 45);
+}
