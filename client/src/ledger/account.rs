@@ -58,8 +58,12 @@ impl Account {
     /// # Errors
     /// [`Error::Io`] if the temporary folder cannot be written; only ciphertext ever goes there.
     pub fn to_keystore(&self, passphrase: &Passphrase) -> Result<Vec<u8>> {
-        let key: Zeroizing<[u8; 32]> = Zeroizing::new(self.wallet.signer().to_bytes().into());
-        keystore::lock(&key, self.address(), passphrase)
+        keystore::lock(&self.expose_key(), self.address(), passphrase)
+    }
+
+    /// The private key, big-endian, for a tool that signs by itself (deploying the contract).
+    pub fn expose_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.wallet.signer().to_bytes().into())
     }
 
     /// The account's address.
