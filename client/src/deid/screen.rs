@@ -1,0 +1,98 @@
+//! What is let in: whole files, and for de-identification only images that the plain profile can make safe.
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+use super::{BurnedIn, Error, Result, only_uid, report, text};
+
+/// Where the standard's storage classes lie.
+const STORAGE_CLASSES: &str = "1.2.840.10008.5.1.4.";
+
+/// Classes whose content is free text, drawings or documents.
+const FREE_CONTENT: [(&str, &str); 4] = [
+    ("1.2.840.10008.5.1.4.1.1.88.", "a structured report"),
+    ("1.2.840.10008.5.1.4.1.1.11.", "a presentation state"),
+    ("1.2.840.10008.5.1.4.1.1.104.", "an encapsulated document"),
+    ("1.2.840.10008.5.1.4.1.1.66", "raw data or annotations"),
+];
+
+/// Attributes that hold the same, whatever the class says.
+const FREE_ATTRIBUTES: [(Tag, &str); 3] = [
+    (tags::ENCAPSULATED_DOCUMENT, "an encapsulated document"),
+    (tags::CONTENT_SEQUENCE, "structured report content"),
+    (tags::GRAPHIC_ANNOTATION_SEQUENCE, "graphic annotations"),
+];
+
+const PIXELS: [Tag; 3] = [
+    tags::PIXEL_DATA,
+    tags::FLOAT_PIXEL_DATA,
+    tags::DOUBLE_FLOAT_PIXEL_DATA,
+];
+
+/// Refuses a file that announces an image and ends before its pixels.
+pub(super) fn whole(data_set: &InMemDicomObject) -> Result<()> {
+    let announced = data_set.get(tags::ROWS).is_some();
+    let referenced = data_set.get(tags::PIXEL_DATA_PROVIDER_URL).is_some();
+    if announced && !referenced && !has_pixels(data_set) {
+        return Err(Error::Malformed);
+    }
+    Ok(())
+}
+
+/// Refuses what the plain actions of the profile cannot make safe.
+pub(super) fn admit(data_set: &InMemDicomObject) -> Result<()> {
+    let class = text(data_set, tags::SOP_CLASS_UID).ok_or(Error::Missing {
+        attribute: "SOP Class UID",
+    })?;
+    if text(data_set, tags::SOP_INSTANCE_UID).is_none() {
+        return Err(Error::Missing {
+            attribute: "SOP Instance UID",
+        });
+    }
+    let by_class = FREE_CONTENT
+        .iter()
+        .find(|(root, _)| class.starts_with(root));
+    if let Some((_, what)) = by_class {
+        return Err(Error::FreeContent { what });
+    }
+    let by_attribute = FREE_ATTRIBUTES
+        .iter()
+        .find(|(tag, _)| data_set.get(*tag).is_some());
+    if let Some((_, what)) = by_attribute {
+        return Err(Error::FreeContent { what });
+    }
+    if !class.starts_with(STORAGE_CLASSES) {
+        return Err(Error::NotAnImage {
+            uid: only_uid(&class),
+        });
+    }
+    if !has_pixels(data_set) {
+        return Err(Error::Missing {
+            attribute: "Pixel Data",
+        });
+    }
+    if report(data_set).burned_in == BurnedIn::Yes {
+        return Err(Error::BurnedIn);
+    }
+    if embedded_overlay(data_set) {
+        return Err(Error::EmbeddedOverlay);
+    }
+    Ok(())
+}
+
+fn has_pixels(data_set: &InMemDicomObject) -> bool {
+    PIXELS.iter().any(|tag| data_set.get(*tag).is_some())
+}
+
+/// Whether an overlay plane lies in unused bits of the pixel data (retired, PS3.5 §8.1.2): its group has no Overlay Data.
+fn embedded_overlay(data_set: &InMemDicomObject) -> bool {
+    (0x6000..=0x60ff_u16).step_by(2).any(|group| {
+        let rows = data_set.get(Tag(group, 0x0010)).is_some();
+        let position = data_set
+            .get(Tag(group, 0x0102))
+            .is_some_and(|e| e.to_int::<u16>().unwrap_or(u16::MAX) != 0);
+        let data = data_set.get(Tag(group, 0x3000)).is_some();
+        !data && (rows || position)
+    })
+}
