@@ -34,7 +34,7 @@ use self::{
     tx::{Transaction, TxError},
 };
 use crate::{
-    evm::{BlockParams, InvalidTx, Mode, Outcome, Status, TxParams, Vm},
+    evm::{BlockParams, Mode, Outcome, Status, TxParams, Vm},
     genesis::{self, DevAccount},
 };
 

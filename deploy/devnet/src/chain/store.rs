@@ -180,7 +180,8 @@ impl BlockLog {
             .and_then(|_| self.file.write_all(&frame))
             .and_then(|()| self.file.sync_data());
         if let Err(source) = written {
-            self.broken = self.truncate(self.end).is_err();
+            // If this fails too, it marks the log broken.
+            let _ = self.truncate(self.end);
             return Err(io_error(&self.path)(source));
         }
         self.end += frame.len() as u64;
@@ -189,10 +190,9 @@ impl BlockLog {
 
     /// Drops every record from `end` on.
     pub(crate) fn truncate(&mut self, end: u64) -> Result<(), StoreError> {
-        self.file
-            .set_len(end)
-            .and_then(|()| self.file.sync_data())
-            .map_err(io_error(&self.path))?;
+        let cut = self.file.set_len(end).and_then(|()| self.file.sync_data());
+        self.broken |= cut.is_err();
+        cut.map_err(io_error(&self.path))?;
         self.end = end;
         Ok(())
     }

@@ -306,6 +306,30 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn no_bytes_make_it_panic() {
+        let good = transfer(7, 3, 100_000_000).to_vec();
+        let mut seed = 1_u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as usize
+        };
+        let mut accepted = 0;
+        for _ in 0..3_000 {
+            let mut bytes = good.clone();
+            for _ in 0..1 + random() % 3 {
+                let at = random() % bytes.len();
+                bytes[at] = random() as u8;
+            }
+            bytes.truncate(bytes.len() - random() % 3);
+            for prefix in [vec![], vec![1], vec![2], vec![4]] {
+                let raw = [prefix, bytes.clone()].concat();
+                accepted += usize::from(Transaction::decode(raw.into(), 7).is_ok());
+            }
+        }
+        assert!(accepted < 3_000, "{accepted}");
+    }
+
+    #[test]
     fn intrinsic_gas_counts_every_part() {
         let mut params = Transaction::decode(transfer(7, 0, 1), 7).unwrap().params();
         assert_eq!(intrinsic_gas(&params), 21_000);

@@ -561,8 +561,8 @@ mod tests {
     #[test]
     fn data_and_input_mean_the_same() {
         let call = |value| Call::try_from(from_value::<CallRequest>(value).unwrap());
-        assert_eq!(*call(json!({"data": "0x01"})).unwrap().input, [1]);
-        assert_eq!(*call(json!({"input": "0x02"})).unwrap().input, [2]);
+        assert_eq!(call(json!({"data": "0x01"})).unwrap().input[..], [1]);
+        assert_eq!(call(json!({"input": "0x02"})).unwrap().input[..], [2]);
         assert!(call(json!({"data": "0x01", "input": "0x01"})).is_ok());
         assert!(call(json!({"data": "0x01", "input": "0x02"})).is_err());
         assert!(call(json!({"gasPrice": "0x1", "maxFeePerGas": "0x1"})).is_err());
