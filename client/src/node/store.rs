@@ -1,5 +1,6 @@
 //! Blocks and pins: what lies in the repository on disk, and what has to come from a peer.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use rust_ipfs::{Block, Ipfs, Multiaddr};
 use tokio::sync::RwLock;
 
 use super::unixfs::cid_of;
-use super::{Cause, Error, Result, peers};
+use super::{Cause, Error, MAX_BLOCK, Result, peers};
 
 /// How often a waiting fetch looks whether the block has come in by another way.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -119,6 +120,8 @@ impl Store {
                 return Ok(bytes);
             }
             if started.elapsed() >= timeout {
+                // rust-ipfs drops a peer's block that it cannot write: a full disk looks like silence.
+                probe(&self.0.dir).map_err(Error::io("making room for a block"))?;
                 return Err(Error::Timeout {
                     cid: cid.to_string(),
                     seconds: timeout.as_secs_f64(),
@@ -259,6 +262,13 @@ fn verified(cid: &Cid, bytes: Bytes) -> Result<Bytes> {
         });
     }
     Ok(bytes)
+}
+
+/// Whether the disk would take a block.
+fn probe(repo: &Path) -> std::io::Result<()> {
+    let mut file = tempfile::tempfile_in(repo)?;
+    file.write_all(&[0; MAX_BLOCK])?;
+    file.sync_all()
 }
 
 /// Where rust-ipfs keeps a block: a folder named by the two characters before the CID's last.

@@ -140,6 +140,15 @@ const KNOWN: &[(usize, usize, usize, &str, u64)] = &[
 async fn bodies_have_the_cids_of_the_profile_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
     let node = start(dir.path()).await;
+    // Kubo's own fixture for the profile.
+    let added = node
+        .add_body(streamed(b"hello world".to_vec()))
+        .await
+        .unwrap();
+    assert_eq!(
+        added.cid,
+        "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"
+    );
     for (chunk, links, len, cid, dag_size) in KNOWN {
         let added = body::add(&node.store, streamed(pattern(*len)), *chunk, *links);
         let added = added.await.unwrap();

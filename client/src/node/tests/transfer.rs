@@ -36,14 +36,27 @@ async fn a_sealed_image_goes_from_node_to_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_small_body_is_one_leaf() {
+async fn a_small_body_is_one_leaf_and_tasks_may_move_between_threads() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (reader, keeper) = pair(here.path(), there.path()).await;
-    let body = keeper.add_body(streamed(pattern(1000))).await.unwrap();
-    let image = keeper.put_root(vec![9; 512], &body).await.unwrap().image;
+    let stored = tokio::spawn(async move {
+        let body = keeper.add_body(streamed(pattern(1000))).await.unwrap();
+        let root = keeper.put_root(vec![9; 512], &body).await.unwrap();
+        (keeper, body, root.image)
+    });
+    let (keeper, body, image) = stored.await.unwrap();
     assert!(body.cid.starts_with("bafkrei"));
-    let message = collected(reader.cat(&image, PATIENCE).await.unwrap()).await;
+    let read = tokio::spawn(async move {
+        let message = collected(reader.cat(&image, PATIENCE).await.unwrap()).await;
+        reader.pin_body(&body).await.unwrap();
+        reader.drop_header(&image).await.unwrap();
+        reader.drop_body(&body).await.unwrap();
+        (message, reader.stat().await.unwrap().blocks)
+    });
+    let (message, left) = read.await.unwrap();
     assert!(message.unwrap() == [vec![9; 512], pattern(1000)].concat());
+    assert_eq!(left, 0);
+    assert_eq!(keeper.stat().await.unwrap().blocks, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
