@@ -112,7 +112,11 @@ impl Journal {
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
     pub fn finish(&self, id: i64) -> Result<()> {
-        self.on_open(id, "UPDATE operation SET done = 1 WHERE id = ?1 AND done = 0", None)
+        self.on_open(
+            id,
+            "UPDATE operation SET done = 1 WHERE id = ?1 AND done = 0",
+            None,
+        )
     }
 
     /// The operation will not happen: its key is free again.
@@ -120,7 +124,11 @@ impl Journal {
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
     pub fn abandon(&self, id: i64) -> Result<()> {
-        self.on_open(id, "UPDATE operation SET done = 2 WHERE id = ?1 AND done = 0", None)
+        self.on_open(
+            id,
+            "UPDATE operation SET done = 2 WHERE id = ?1 AND done = 0",
+            None,
+        )
     }
 
     /// What was begun and neither finished nor abandoned, oldest first.

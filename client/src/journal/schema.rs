@@ -64,9 +64,8 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
 }
 
 fn migrate(db: &mut Connection) -> Result<()> {
-    let number = |db: &Connection, name: &str| {
-        db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
-    };
+    let number =
+        |db: &Connection, name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let id = number(db, "application_id")?;
     if id != APPLICATION_ID && (id != 0 || tables != 0) {

@@ -74,7 +74,11 @@ fn what_was_committed_survives_a_process_that_never_closed_the_file() {
     // The files as another process would find them after a kill: no checkpoint, no clean close.
     let copy = folder.path().join("copy.db");
     fs::copy(&path, &copy).unwrap();
-    fs::copy(folder.path().join("journal.db-wal"), folder.path().join("copy.db-wal")).unwrap();
+    fs::copy(
+        folder.path().join("journal.db-wal"),
+        folder.path().join("copy.db-wal"),
+    )
+    .unwrap();
     let found = Journal::open(&copy).unwrap().unfinished().unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].signed_call.as_deref(), Some("call"));
@@ -97,7 +101,10 @@ fn operations_are_told_apart_and_end_once() {
     assert_ne!(journal.begin("a").unwrap().id, a.id);
     journal.record_call(b.id, "first").unwrap();
     journal.record_call(b.id, "second").unwrap();
-    assert_eq!(journal.begin("b").unwrap().signed_call.as_deref(), Some("second"));
+    assert_eq!(
+        journal.begin("b").unwrap().signed_call.as_deref(),
+        Some("second")
+    );
 }
 
 #[test]
@@ -119,7 +126,10 @@ fn images_are_remembered_once_for_each_role() {
         body_size: u64::MAX,
         ..image("sealed")
     };
-    assert!(matches!(journal.remember_image(&absurd), Err(Error::TooLarge { .. })));
+    assert!(matches!(
+        journal.remember_image(&absurd),
+        Err(Error::TooLarge { .. })
+    ));
 }
 
 #[test]
@@ -128,10 +138,18 @@ fn events_and_position_move_together() {
     let path = folder.path().join("j");
     let journal = Journal::open(&path).unwrap();
     assert_eq!(journal.next_block().unwrap(), 0);
-    journal.index_events(&[event(5, 1), event(4, 0), event(5, 0)], 6).unwrap();
-    journal.index_events(&[event(5, 0), event(7, 0)], 8).unwrap();
+    journal
+        .index_events(&[event(5, 1), event(4, 0), event(5, 0)], 6)
+        .unwrap();
+    journal
+        .index_events(&[event(5, 0), event(7, 0)], 8)
+        .unwrap();
     // The second event cannot be stored: neither can the first, and the position stays.
-    assert!(journal.index_events(&[event(9, 0), event(u64::MAX, 0)], 10).is_err());
+    assert!(
+        journal
+            .index_events(&[event(9, 0), event(u64::MAX, 0)], 10)
+            .is_err()
+    );
     drop(journal);
     let journal = Journal::open(&path).unwrap();
     assert_eq!(journal.next_block().unwrap(), 8);
@@ -150,7 +168,10 @@ fn the_files_are_the_owners_alone() {
     let journal = Journal::open(&path).unwrap();
     journal.begin("a").unwrap();
     for name in ["j", "j-wal", "j-shm"] {
-        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        let mode = fs::metadata(folder.path().join(name))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
@@ -159,21 +180,37 @@ fn the_files_are_the_owners_alone() {
 fn what_is_no_journal_is_left_alone() {
     let folder = folder();
     let text = folder.path().join("text");
-    fs::write(&text, "not a database, but long enough to be looked at ".repeat(40)).unwrap();
+    fs::write(
+        &text,
+        "not a database, but long enough to be looked at ".repeat(40),
+    )
+    .unwrap();
     assert!(matches!(Journal::open(&text), Err(Error::NotAJournal { path }) if path == text));
 
     let other = folder.path().join("other");
-    Connection::open(&other).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    Connection::open(&other)
+        .unwrap()
+        .execute_batch("CREATE TABLE t (a)")
+        .unwrap();
     let before = fs::read(&other).unwrap();
-    assert!(matches!(Journal::open(&other), Err(Error::NotAJournal { .. })));
+    assert!(matches!(
+        Journal::open(&other),
+        Err(Error::NotAJournal { .. })
+    ));
     assert_eq!(fs::read(&other).unwrap(), before);
 
     let newer = folder.path().join("newer");
     drop(Journal::open(&newer).unwrap());
-    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    Connection::open(&newer)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
     assert!(matches!(
         Journal::open(&newer),
-        Err(Error::Newer { found: 99, known: 1 })
+        Err(Error::Newer {
+            found: 99,
+            known: 1
+        })
     ));
 
     let nowhere = folder.path().join("no/such/folder/j");

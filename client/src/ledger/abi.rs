@@ -88,7 +88,6 @@ mod tests {
     use serde_json::Value;
 
     use super::IPcac::{IPcacCalls, IPcacErrors, IPcacEvents};
-    use super::*;
 
     /// `name(type,…)` of every item of a kind in a Solidity ABI JSON.
     fn signatures(abi: &Value, kind: &str) -> BTreeSet<String> {

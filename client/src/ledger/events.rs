@@ -1,6 +1,9 @@
 //! The contract's events: which to ask for, and what a log says. Logs of other contracts are not looked at;
 //! a log that claims to be ours and cannot be read is an error, never skipped: it must not hide a request.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Bytes, U64};

@@ -1,5 +1,8 @@
 //! Sending: simulate, sign, and then send exactly those bytes until they are mined or never can be.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, Instant};
 
 use alloy_primitives::{Bytes, U64, keccak256};
