@@ -45,7 +45,8 @@ pub(crate) enum EngineError {
 
 /// Compiles programs and keeps them compiled.
 pub(crate) struct Engine {
-    linker: Option<Linker<Guest>>,
+    /// Or why this machine runs no WebAssembly.
+    linker: Result<Linker<Guest>, String>,
     programs: Mutex<HashMap<(B256, u16), InstancePre<Guest>>>,
 }
 
@@ -84,15 +85,13 @@ impl Engine {
     pub(crate) fn new(debug: bool) -> Self {
         let mut config = Config::new();
         config
+            .async_stack_size(WASM_STACK + HOST_STACK)
             .max_wasm_stack(WASM_STACK)
             .cranelift_opt_level(OptLevel::Speed)
             .wasm_backtrace_max_frames(None);
         let linker = wasmtime::Engine::new(&config).and_then(|engine| link::linker(&engine, debug));
-        if let Err(error) = &linker {
-            tracing::error!("Stylus programs cannot run here: {error:#}");
-        }
         Self {
-            linker: linker.ok(),
+            linker: linker.map_err(|error| format!("{error:#}")),
             programs: Mutex::default(),
         }
     }
@@ -122,9 +121,10 @@ impl Engine {
 
     /// Compiles an instrumented module.
     pub(crate) fn compile(&self, module: &[u8]) -> Result<InstancePre<Guest>, EngineError> {
-        let linker = self.linker.as_ref().ok_or_else(|| {
-            EngineError::Link(wasmtime::Error::msg("this machine runs no WebAssembly"))
-        })?;
+        let linker = self
+            .linker
+            .as_ref()
+            .map_err(|reason| EngineError::Link(wasmtime::Error::msg(reason.clone())))?;
         let module = Module::new(linker.engine(), module).map_err(EngineError::Compile)?;
         linker.instantiate_pre(&module).map_err(EngineError::Link)
     }

@@ -29,4 +29,10 @@ pub(crate) struct TxScratch {
     pub(crate) network_fee_account: Address,
     /// Whether `console` host functions exist.
     pub(crate) debug: bool,
+    /// How the program of the outermost frame ended.
+    #[cfg(test)]
+    pub(crate) ended: Option<crate::hostio::Finished>,
+    /// Pages open at that moment.
+    #[cfg(test)]
+    pub(crate) pages_at_end: u16,
 }

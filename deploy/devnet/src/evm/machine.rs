@@ -65,6 +65,31 @@ impl<'a> Machine<'a> {
         self.inner.ctx
     }
 
+    /// Runs the call `input` with `program` in its frame, instead of what its code says.
+    #[cfg(test)]
+    pub(super) fn run_with(
+        &mut self,
+        input: FrameInit,
+        program: Program,
+    ) -> Result<FrameResult, Fatal> {
+        assert!(matches!(self.frame_init(input)?, ItemOrResult::Item(_)));
+        if let Some(side) = self.sides.last_mut() {
+            side.program = Some(program);
+        }
+        loop {
+            let result = match self.frame_run()? {
+                ItemOrResult::Item(init) => match self.frame_init(init)? {
+                    ItemOrResult::Item(_) => continue,
+                    ItemOrResult::Result(result) => result,
+                },
+                ItemOrResult::Result(result) => result,
+            };
+            if let Some(result) = self.frame_return_result(result)? {
+                return Ok(result);
+            }
+        }
+    }
+
     fn open(&mut self) -> Side {
         let frame = self.inner.frame_stack.get();
         let own = match &frame.input {

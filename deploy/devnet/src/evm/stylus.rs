@@ -97,6 +97,22 @@ pub(super) fn enter(
 }
 
 impl Program {
+    /// A program that was started by itself, with `ink_price`·`start_gas` ink.
+    #[cfg(test)]
+    pub(super) fn started(running: Running, params: &Params, start_gas: u64) -> Self {
+        Self {
+            running,
+            memory: MemoryModel {
+                free_pages: params.free_pages,
+                page_gas: params.page_gas,
+            },
+            ink_price: params.ink_price,
+            pages_open: 0,
+            start_gas,
+            pending: None,
+        }
+    }
+
     /// Serves the program until it calls out or ends.
     pub(super) fn run(
         &mut self,
@@ -215,6 +231,11 @@ impl Program {
         frame: &mut Frame,
         end: Finished,
     ) -> Result<InterpreterResult, Fatal> {
+        #[cfg(test)]
+        if frame.depth == 0 {
+            ctx.chain.ended = Some(end.clone());
+            ctx.chain.pages_at_end = ctx.chain.pages_open;
+        }
         ctx.chain.pages_open = self.pages_open;
         if let Some(reason) = &end.reason {
             let contract = frame.interpreter.input.target_address;

@@ -19,8 +19,6 @@ mod math;
 mod price;
 mod state;
 mod storage_cache;
-#[cfg(test)]
-pub(crate) mod vectors;
 
 pub(crate) use guest::Guest;
 

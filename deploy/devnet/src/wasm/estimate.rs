@@ -2,7 +2,8 @@
 
 use super::{
     ActivationError, ActivationParams,
-    instrument::{ADDED_GLOBALS, FunctionPlan},
+    instrument::ADDED_GLOBALS,
+    plan::FunctionPlan,
     validate::{Program, Segment},
 };
 

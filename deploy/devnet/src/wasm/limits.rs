@@ -1,10 +1,6 @@
 //! How much of everything a program may have. Checked on the instrumented program: what instrumentation adds counts.
 
-use super::{
-    ActivationError,
-    instrument::{ADDED_GLOBALS, FunctionPlan},
-    validate::Program,
-};
+use super::{ActivationError, instrument::ADDED_GLOBALS, plan::FunctionPlan, validate::Program};
 
 /// Bytes of WASM that are looked at, whatever the chain's own limit is.
 pub(super) const MAX_WASM_BYTES: usize = 1 << 20;

@@ -2,7 +2,7 @@
 
 use super::{
     ActivationError, imports,
-    instrument::FunctionPlan,
+    plan::FunctionPlan,
     validate::{Program, Segment},
 };
 

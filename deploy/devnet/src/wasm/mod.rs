@@ -1,7 +1,7 @@
 //! From a program's WASM to an activated program: validation, pricing, instrumentation, estimates. Pure.
 //!
-//! [`validate`] parses foreign bytes into a program, [`instrument`] plans and writes the metered module with the
-//! prices of [`price`] and the stack bounds of [`depth`], [`estimate`] computes what the chain records and charges,
+//! [`validate`] parses foreign bytes into a program, [`plan`] decides with the prices of [`price`] and the stack
+//! bounds of [`depth`] what goes where, [`instrument`] writes the metered module, [`estimate`] computes what the chain records and charges,
 //! [`limits`] and [`link`] hold what a program may not exceed and may import. [`memory`] prices memory growth.
 
 use alloy_primitives::{B256, Keccak256};
@@ -13,6 +13,7 @@ pub(crate) mod instrument;
 mod limits;
 mod link;
 pub(crate) mod memory;
+mod plan;
 mod price;
 mod validate;
 
@@ -87,7 +88,7 @@ pub(crate) fn activate_within(
     gas_left: u64,
 ) -> Result<Activated, ActivationError> {
     let program = validate::Program::parse(wasm, params)?;
-    let plans = instrument::plan(&program)?;
+    let plans = plan::plan(&program)?;
     program.entrypoint()?;
     let estimate = estimate::Estimate::of(&program, &plans, params)?;
     limits::check(&program, &plans)?;
@@ -116,6 +117,6 @@ pub(crate) fn instrument_for_run(
     params: ActivationParams,
 ) -> Result<Vec<u8>, ActivationError> {
     let program = validate::Program::parse(wasm, params)?;
-    let plans = instrument::plan(&program)?;
+    let plans = plan::plan(&program)?;
     Ok(instrument::write(&program, &plans))
 }

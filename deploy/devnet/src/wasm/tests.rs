@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{fs, path::PathBuf, time::Instant};
+mod bounds;
+mod runs;
+
+use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 
-use super::{estimate::Estimate, instrument::FunctionPlan, validate::Program, *};
+use super::{estimate::Estimate, plan::FunctionPlan, validate::Program, *};
 
 fn vector(file: &str) -> Vec<u8> {
     let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -41,7 +44,7 @@ fn each(plans: &[FunctionPlan], of: impl Fn(&FunctionPlan) -> Value) -> Value {
 fn observe(wasm: &[u8], params: ActivationParams, gas: u64) -> Result<Value, ActivationError> {
     let activated = activate_within(wasm, params, gas)?;
     let program = Program::parse(wasm, params)?;
-    let plans = instrument::plan(&program)?;
+    let plans = plan::plan(&program)?;
     let estimate = Estimate::of(&program, &plans, params)?;
     assert_eq!(estimate.variable_gas, activated.variable_gas);
     let first = instrument::first_added_global(&program);
@@ -118,4 +121,28 @@ fn accepts_what_the_reference_accepts() {
 #[test]
 fn rejects_what_the_reference_rejects() {
     assert_eq!(matches(&["reject"]), 45);
+}
+
+/// What Arbitrum One recorded when it activated this program.
+#[test]
+fn activates_a_real_program_to_the_record_of_its_chain() {
+    let code = vector("arb1_485279792.code");
+    let compressed = code.strip_prefix(b"\xef\xf0\x00\x00").unwrap();
+    let mut wasm = Vec::new();
+    brotli::BrotliDecompress(&mut &*compressed, &mut wasm).unwrap();
+    assert_eq!(wasm.len(), 84_603);
+    let params = ActivationParams {
+        version: 2,
+        arbos: 51,
+        page_limit: 128,
+        debug: false,
+    };
+    let start = std::time::Instant::now();
+    let activated = activate(&wasm, params).unwrap();
+    println!("{:?}", start.elapsed());
+    assert_eq!(activated.init_cost, 13_779);
+    assert_eq!(activated.cached_cost, 3459);
+    assert_eq!(activated.footprint_pages, 17);
+    assert_eq!(activated.asm_estimate.div_ceil(1024), 1275);
+    assert_eq!(activated.variable_gas, 3_084_088);
 }
