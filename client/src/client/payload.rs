@@ -10,7 +10,7 @@ use std::vec;
 use sha2::{Digest, Sha256};
 
 use super::{Error, Result};
-use crate::deid::{self, Report};
+use crate::deid::{self, BurnedIn, Report};
 use crate::private;
 
 /// Most bytes of one file.
@@ -159,4 +159,7 @@ fn add(total: &mut Option<Report>, one: Report) {
     total.private_removed += one.private_removed;
     total.modality = total.modality.take().or(one.modality);
     total.body_part = total.body_part.take().or(one.body_part);
+    if total.burned_in == BurnedIn::No {
+        total.burned_in = one.burned_in;
+    }
 }

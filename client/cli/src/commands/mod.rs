@@ -15,14 +15,17 @@ pub(crate) mod trace;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::Context as _;
-use pcim_client::client::Written;
+use pcim_client::client::{Error, Written};
 
-/// Writes a result file in one step; an existing one only with `overwrite`.
+/// Writes a result file in one step, with the permissions of any new file; an existing one only with `overwrite`.
 fn write_result(path: &Path, content: &[u8], overwrite: bool) -> anyhow::Result<()> {
     let put = || -> std::io::Result<()> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let mut file = tempfile::NamedTempFile::new_in(dir.unwrap_or(Path::new(".")))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".pcim-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(dir.unwrap_or(Path::new(".")))?;
         file.write_all(content)?;
         file.as_file().sync_all()?;
         match overwrite {
@@ -31,7 +34,14 @@ fn write_result(path: &Path, content: &[u8], overwrite: bool) -> anyhow::Result<
         };
         Ok(())
     };
-    put().with_context(|| format!("cannot write {}", path.display()))
+    put().map_err(|source| {
+        let path = path.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::AlreadyExists => Error::FileExists { path },
+            _ => Error::File { path, source },
+        }
+        .into()
+    })
 }
 
 /// The lines that tell of a transaction.

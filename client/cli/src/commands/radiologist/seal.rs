@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::client::{Client, Overrides, SealOptions, SealedImage};
+use pcim_client::client::{Error, Overrides, SealOptions};
+use pcim_client::deid::BurnedIn;
 
 use crate::commands::write_result;
 use crate::context::{Context, read_card};
@@ -43,14 +44,19 @@ impl SealArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         if !self.force && self.out.exists() {
             let path = self.out.clone();
-            return Err(pcim_client::client::Error::FileExists { path }.into());
+            return Err(Error::FileExists { path }.into());
         }
         let own = Overrides {
             chunk_bytes: self.chunk,
             ..Overrides::default()
         };
+        let patient = read_card(&self.to)?;
+        let options = SealOptions {
+            deidentify: !self.no_deid,
+            description: self.description.clone(),
+        };
         let client = context.client_with(own).await?;
-        let sealed = self.seal(&client).await;
+        let sealed = client.seal(self.files.clone(), &patient, &options).await;
         client.shutdown().await;
         let sealed = sealed?;
         write_result(&self.out, &sealed.handover, self.force)?;
@@ -68,16 +74,12 @@ impl SealArgs {
                 "removed      {} elements, {} private; emptied {}, replaced {}, new UIDs {}\n",
                 report.removed, report.private_removed, report.emptied, report.replaced, report.uids
             ));
+            if report.burned_in == BurnedIn::Unknown {
+                context.ui.note(
+                    "note: the file does not say whether its pixels show text about the patient: look at them",
+                );
+            }
         }
         context.ui.result(&sealed, &text)
-    }
-
-    async fn seal(&self, client: &Client) -> anyhow::Result<SealedImage> {
-        let patient = read_card(&self.to)?;
-        let options = SealOptions {
-            deidentify: !self.no_deid,
-            description: self.description.clone(),
-        };
-        Ok(client.seal(self.files.clone(), &patient, &options).await?)
     }
 }
