@@ -1,9 +1,13 @@
 //! The Basic Application Level Confidentiality Profile as data: PS3.15 Table E.1-1, column "Basic Prof.".
+//!
+//! The table grows with every edition of the standard, and ours has the 621 rows of one edition. So that what a later
+//! edition lists does not slip through, unlisted attributes about the patient, the trial and the visit go, and so do
+//! unlisted names, dates and times.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use dicom_core::Tag;
+use dicom_core::{Tag, VR};
 
 /// The table's name in reports and in Deidentification Method.
 pub(super) const PROFILE: &str = "PS3.15 Basic Application Level Confidentiality Profile";
@@ -22,12 +26,12 @@ pub(super) enum Action {
     Dummy,
     /// U: another UID replaces it, the same one for the same UID.
     Uid,
-    /// K, or not listed: stays; sequences are searched.
+    /// K, or not listed and not suspect: stays; sequences are searched.
     Keep,
 }
 
-/// What the profile says about an attribute.
-pub(super) fn action(tag: Tag) -> Action {
+/// What happens to an attribute of this VR.
+pub(super) fn action(tag: Tag, vr: VR) -> Action {
     static ACTIONS: LazyLock<HashMap<Tag, Action>> =
         LazyLock::new(|| TABLE.lines().filter_map(row).collect());
     match tag {
@@ -36,8 +40,19 @@ pub(super) fn action(tag: Tag) -> Action {
         // Curves, and whole overlay planes: an overlay without its data means nothing.
         Tag(0x5000..=0x50ff | 0x6000..=0x60ff, _) => Action::Remove,
         Tag(group, _) if group % 2 == 1 => Action::Remove,
-        tag => ACTIONS.get(&tag).copied().unwrap_or(Action::Keep),
+        tag => match ACTIONS.get(&tag) {
+            Some(action) => *action,
+            None if unlisted_goes(tag, vr) => Action::Remove,
+            None => Action::Keep,
+        },
     }
+}
+
+/// Whether an attribute that the table does not list is too likely to be personal: patient (0010), clinical trial (0012),
+/// request (0032) and visit (0038) groups; names, dates and times.
+fn unlisted_goes(tag: Tag, vr: VR) -> bool {
+    matches!(tag.group(), 0x0010 | 0x0012 | 0x0032 | 0x0038)
+        || matches!(vr, VR::PN | VR::DA | VR::DT | VR::TM)
 }
 
 fn row(line: &str) -> Option<(Tag, Action)> {
@@ -101,7 +116,11 @@ mod tests {
             (Tag(0x0009, 0x0010), Action::Remove), // private
             (Tag(0x0008, 0x0000), Action::Remove), // group length
         ] {
-            assert_eq!(action(tag), wanted, "{tag}");
+            assert_eq!(action(tag, VR::LO), wanted, "{tag}");
         }
+        let unlisted = Tag(0x0018, 0x0050); // Slice Thickness
+        assert_eq!(action(unlisted, VR::DS), Action::Keep);
+        assert_eq!(action(unlisted, VR::PN), Action::Remove);
+        assert_eq!(action(Tag(0x0010, 0x0041), VR::SQ), Action::Remove);
     }
 }

@@ -30,11 +30,31 @@ const PIXELS: [Tag; 3] = [
     tags::DOUBLE_FLOAT_PIXEL_DATA,
 ];
 
-/// Refuses a file that announces an image and ends before its pixels.
+/// Classes without pixel data of their own, besides [`FREE_CONTENT`]: waveforms, radiotherapy plans and structures,
+/// measurements, work lists, media directories. Their last attribute cannot be known.
+const WITHOUT_PIXELS: [&str; 10] = [
+    "1.2.840.10008.5.1.4.1.1.9.",
+    "1.2.840.10008.5.1.4.1.1.66",
+    "1.2.840.10008.5.1.4.1.1.67",
+    "1.2.840.10008.5.1.4.1.1.68",
+    "1.2.840.10008.5.1.4.1.1.78.",
+    "1.2.840.10008.5.1.4.1.1.79.1",
+    "1.2.840.10008.5.1.4.1.1.200.",
+    "1.2.840.10008.5.1.4.1.1.481.",
+    "1.2.840.10008.5.1.4.34.",
+    "1.2.840.10008.1.3.10",
+];
+
+/// Refuses a file that ends before what every file of its class has: its UIDs and, for an image, the pixels.
 pub(super) fn whole(data_set: &InMemDicomObject) -> Result<()> {
-    let announced = data_set.get(tags::ROWS).is_some();
-    let referenced = data_set.get(tags::PIXEL_DATA_PROVIDER_URL).is_some();
-    if announced && !referenced && !has_pixels(data_set) {
+    let class = text(data_set, tags::SOP_CLASS_UID).ok_or(Error::Malformed)?;
+    text(data_set, tags::SOP_INSTANCE_UID).ok_or(Error::Malformed)?;
+    let roots = FREE_CONTENT.iter().map(|(root, _)| root);
+    let pixels_expected = !roots
+        .chain(&WITHOUT_PIXELS)
+        .any(|root| class.starts_with(root));
+    let elsewhere = data_set.get(tags::PIXEL_DATA_PROVIDER_URL).is_some();
+    if pixels_expected && !elsewhere && !has_pixels(data_set) {
         return Err(Error::Malformed);
     }
     Ok(())
@@ -45,11 +65,6 @@ pub(super) fn admit(data_set: &InMemDicomObject) -> Result<()> {
     let class = text(data_set, tags::SOP_CLASS_UID).ok_or(Error::Missing {
         attribute: "SOP Class UID",
     })?;
-    if text(data_set, tags::SOP_INSTANCE_UID).is_none() {
-        return Err(Error::Missing {
-            attribute: "SOP Instance UID",
-        });
-    }
     let by_class = FREE_CONTENT
         .iter()
         .find(|(root, _)| class.starts_with(root));

@@ -67,7 +67,7 @@ impl Transform<'_> {
             self.report.removed += 1;
             return None;
         };
-        match action(tag) {
+        match action(tag, vr) {
             Action::Remove => {
                 self.report.removed += 1;
                 None
