@@ -1,1 +1,6 @@
-//! tests
+//! End-to-end tests on real parts: the contract's WASM on a devnet, IPFS nodes, OpenPGP keys, DICOM files.
+
+#![allow(clippy::unwrap_used)]
+
+mod chain;
+mod contract;

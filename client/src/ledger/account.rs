@@ -61,7 +61,7 @@ impl Account {
         keystore::lock(&self.expose_key(), self.address(), passphrase)
     }
 
-    /// The private key, big-endian, for a tool that signs by itself (deploying the contract).
+    /// The private key, for a signer that is not this one (deploying) and nothing else.
     pub fn expose_key(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.wallet.signer().to_bytes().into())
     }
@@ -176,6 +176,7 @@ mod tests {
             Err(Error::Key)
         ));
         assert_ne!(Account::generate().address(), Account::generate().address());
+        assert_eq!(one().expose_key()[..], [&[0; 31][..], &[1]].concat());
         assert_eq!(
             format!("{:?}", one()),
             "Account(0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf)"

@@ -319,6 +319,17 @@ async fn what_the_node_will_not_take_is_said() {
 }
 
 #[tokio::test]
+async fn a_node_that_mines_a_failure_and_says_so_is_read_by_its_receipt() {
+    let (result, _) = submit(
+        vec![Send::TakesAndSays("execution reverted")],
+        Some(0),
+        LATER,
+    )
+    .await;
+    assert!(matches!(result, Err(Error::Reverted { .. })), "{result:?}");
+}
+
+#[tokio::test]
 async fn a_nonce_that_another_transaction_used_ends_the_wait() {
     let (_fake, ledger, nonce) = Chain {
         sends: vec![Send::Says("nonce too low")],

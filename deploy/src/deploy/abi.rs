@@ -1,0 +1,75 @@
+//! The factory, the precompile that manages Stylus programs, and what is needed of the contract.
+
+#![allow(missing_docs, unreachable_pub)]
+
+use alloy_primitives::{Address, address, hex};
+use alloy_sol_types::{SolCall, SolInterface, SolValue, sol};
+
+/// Arbitrum's precompile that manages Stylus programs.
+pub(super) const ARB_WASM: Address = address!("0000000000000000000000000000000000000071");
+
+sol! {
+    #[derive(Debug)]
+    interface IArbWasm {
+        function stylusVersion() external view returns (uint16 version);
+        function codehashVersion(bytes32 codehash) external view returns (uint16 version);
+        function activateProgram(address program) external payable returns (uint16 version, uint256 dataFee);
+
+        event ProgramActivated(bytes32 indexed codehash, bytes32 moduleHash, address program, uint256 dataFee, uint16 version);
+
+        error ProgramNotWasm();
+        error ProgramNotActivated();
+        error ProgramNeedsUpgrade(uint16 version, uint16 stylusVersion);
+        error ProgramExpired(uint64 ageInSeconds);
+        error ProgramUpToDate();
+        error ProgramInsufficientValue(uint256 have, uint256 want);
+    }
+
+    #[derive(Debug)]
+    interface IStylusDeployer {
+        function deploy(bytes bytecode, bytes initData, uint256 initValue, bytes32 salt) external payable returns (address);
+
+        event ContractDeployed(address deployedContract);
+
+        error ContractDeploymentError(bytes bytecode);
+        error ContractInitializationError(address newContract);
+        error EmptyBytecode();
+        error InitValueButNotInitData();
+        error RefundExcessValueError(uint256 excessValue);
+    }
+
+    interface Pcac {
+        /// The name by which the Stylus SDK calls every constructor, whatever its arguments.
+        function stylus_constructor() external;
+        function consortium() external view returns (address);
+    }
+}
+
+/// The constructor's calldata.
+pub(super) fn constructor(consortium: Address) -> Vec<u8> {
+    let mut data = Pcac::stylus_constructorCall::SELECTOR.to_vec();
+    data.extend(consortium.abi_encode());
+    data
+}
+
+/// Revert data in words.
+pub(super) fn reason(data: &[u8]) -> String {
+    if let Ok(error) = IStylusDeployer::IStylusDeployerErrors::abi_decode(data) {
+        return match error {
+            IStylusDeployer::IStylusDeployerErrors::ContractDeploymentError(_) => {
+                "StylusDeployer could not create the contract (ContractDeploymentError)".into()
+            }
+            IStylusDeployer::IStylusDeployerErrors::ContractInitializationError(_) => {
+                "the constructor reverted (ContractInitializationError)".into()
+            }
+            other => format!("StylusDeployer: {other:?}"),
+        };
+    }
+    if let Ok(error) = IArbWasm::IArbWasmErrors::abi_decode(data) {
+        return format!("ArbWasm: {error:?}");
+    }
+    match data {
+        [] => "no reason given".into(),
+        _ => format!("revert data 0x{}", hex::encode(&data[..data.len().min(68)])),
+    }
+}

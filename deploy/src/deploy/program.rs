@@ -1,0 +1,152 @@
+//! A module as a chain keeps it: compressed behind a prefix, and the init code that puts it there.
+
+use alloy_primitives::{B256, keccak256};
+use brotli::enc::BrotliEncoderParams;
+use wasmparser::{KnownCustom, Parser, Payload};
+
+use super::Error;
+
+/// Stylus, no dictionary.
+const PREFIX: [u8; 4] = [0xef, 0xf0, 0x00, 0x00];
+/// Bytes of code that an account may have (EIP-170).
+pub(super) const MAX_CODE_BYTES: usize = 24_576;
+/// What follows `PUSH32 <length>` in the init code: copies all behind itself, and returns it.
+const RETURN_THE_REST: [u8; 10] = [
+    0x80, // DUP1
+    0x60, 0x2b, // PUSH1 43: where the code starts
+    0x60, 0x00, // PUSH1 0
+    0x39, // CODECOPY
+    0x60, 0x00, // PUSH1 0
+    0xf3, // RETURN
+    0x00, // version of this prelude
+];
+const PUSH32: u8 = 0x7f;
+
+/// A program that fits.
+pub(super) struct Program {
+    code: Vec<u8>,
+}
+
+impl Program {
+    /// Compresses a module (brotli, quality 11, window 22).
+    pub(super) fn new(wasm: &[u8]) -> Result<Self, Error> {
+        if !wasm.starts_with(b"\0asm") {
+            return Err(Error::NotWasm);
+        }
+        let params = BrotliEncoderParams {
+            quality: 11,
+            lgwin: 22,
+            size_hint: wasm.len(),
+            ..Default::default()
+        };
+        let mut code = PREFIX.to_vec();
+        brotli::BrotliCompress(&mut &*wasm, &mut code, &params).map_err(Error::Compress)?;
+        if code.len() > MAX_CODE_BYTES {
+            return Err(Error::TooLarge {
+                size: code.len(),
+                max: MAX_CODE_BYTES,
+            });
+        }
+        Ok(Self { code })
+    }
+
+    /// The account's code.
+    pub(super) fn code(&self) -> &[u8] {
+        &self.code
+    }
+
+    /// Keccak-256 of the account's code.
+    pub(super) fn code_hash(&self) -> B256 {
+        keccak256(&self.code)
+    }
+
+    /// What `CREATE` runs to make an account with this code.
+    pub(super) fn init_code(&self) -> Vec<u8> {
+        let mut length = [0; 32];
+        length[24..].copy_from_slice(&(self.code.len() as u64).to_be_bytes());
+        [&[PUSH32][..], &length, &RETURN_THE_REST, &self.code].concat()
+    }
+}
+
+/// The compiler that a module names in its `producers` section.
+pub(super) fn processed_by(wasm: &[u8]) -> Option<String> {
+    Parser::new(0)
+        .parse_all(wasm)
+        .filter_map(Result::ok)
+        .find_map(|payload| {
+            let Payload::CustomSection(section) = payload else {
+                return None;
+            };
+            let KnownCustom::Producers(fields) = section.as_known() else {
+                return None;
+            };
+            let field = fields
+                .into_iter()
+                .flatten()
+                .find(|f| f.name == "processed-by")?;
+            let tool = field.values.into_iter().flatten().next()?;
+            Some(format!("{} {}", tool.name, tool.version))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_code_is_the_module_behind_the_prefix() {
+        let wasm = [b"\0asm\x01\0\0\0".to_vec(), vec![0; 100_000]].concat();
+        let program = Program::new(&wasm).unwrap();
+        assert_eq!(program.code()[..4], [0xef, 0xf0, 0, 0]);
+        let mut back = Vec::new();
+        brotli::BrotliDecompress(&mut &program.code()[4..], &mut back).unwrap();
+        assert_eq!(back, wasm);
+        assert_eq!(program.code_hash(), keccak256(program.code()));
+    }
+
+    #[test]
+    fn the_init_code_is_43_bytes_and_the_code() {
+        let program = Program::new(b"\0asm\x01\0\0\0").unwrap();
+        let init = program.init_code();
+        assert_eq!(init.len(), 43 + program.code().len());
+        let prelude = format!("7f{:064x}80602b6000396000f300", program.code().len());
+        assert_eq!(hex::encode(&init[..43]), prelude);
+        assert_eq!(&init[43..], program.code());
+    }
+
+    #[test]
+    fn what_cannot_be_deployed_is_refused() {
+        assert!(matches!(Program::new(b"\x7fELF"), Err(Error::NotWasm)));
+        // Noise does not compress.
+        let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+        let mut state = 1u64;
+        wasm.extend((0..30_000).map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        }));
+        assert!(matches!(
+            Program::new(&wasm),
+            Err(Error::TooLarge { size, max: 24_576 }) if size > 30_000
+        ));
+    }
+
+    #[test]
+    fn the_compiler_is_named_by_the_module_if_at_all() {
+        let mut producers = wasm_encoder::ProducersSection::new();
+        let mut field = wasm_encoder::ProducersField::new();
+        field.value("rustc", "1.95.0");
+        producers.field("processed-by", &field);
+        let mut module = wasm_encoder::Module::new();
+        module.section(&producers);
+        assert_eq!(
+            processed_by(&module.finish()).as_deref(),
+            Some("rustc 1.95.0")
+        );
+        assert_eq!(processed_by(b"\0asm\x01\0\0\0"), None);
+        assert_eq!(processed_by(b"\0asm"), None);
+    }
+}

@@ -1,0 +1,6 @@
+//! The contract, through its ABI alone.
+
+mod figures;
+mod roles;
+mod rules;
+mod text;
