@@ -105,6 +105,12 @@ pub enum Error {
         /// The most that is read, in bytes.
         max: u64,
     },
+    /// Sequences nested deeper than any image's.
+    #[error("sequences are nested more than {max} deep")]
+    TooDeep {
+        /// The deepest nesting that is read.
+        max: usize,
+    },
     /// An attribute that every image has is missing.
     #[error("{attribute} is missing")]
     Missing {
@@ -186,13 +192,11 @@ fn read(file: &[u8]) -> Result<(InMemDicomObject, String)> {
     if file.get(128..132) != Some(b"DICM") {
         return Err(Error::NotDicom);
     }
+    screen::bounded(file)?;
     let object: FileDicomObject<InMemDicomObject> = OpenFileOptions::new()
         .read_all()
         .from_reader(Cursor::new(file))
         .map_err(|e| match e {
-            ReadError::ReadUnrecognizedTransferSyntax { uid, .. } => Error::TransferSyntax {
-                uid: only_uid(&uid),
-            },
             ReadError::ReadUnsupportedTransferSyntax { uid, .. }
             | ReadError::ReadUnsupportedTransferSyntaxWithSuggestion { uid, .. } => {
                 Error::TransferSyntax {

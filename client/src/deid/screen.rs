@@ -1,8 +1,13 @@
 //! What is let in: whole files, and for de-identification only images that the plain profile can make safe.
 
+use std::io::Read;
+
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use dicom_object::InMemDicomObject;
+use dicom_encoding::{Codec, TransferSyntaxIndex};
+use dicom_object::{FileMetaTable, InMemDicomObject};
+use dicom_parser::dataset::{DataSetReader, DataToken};
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{BurnedIn, Error, Result, only_uid, report, text};
 
@@ -44,6 +49,59 @@ const WITHOUT_PIXELS: [&str; 10] = [
     "1.2.840.10008.5.1.4.34.",
     "1.2.840.10008.1.3.10",
 ];
+
+/// How deep sequences may lie in each other; real files stay below ten.
+const DEPTH_MAX: usize = 32;
+
+/// The longest value of a deflated data set, in bytes: what it inflates to cannot be told from the file's length.
+const INFLATED_MAX: u64 = 512 * 1024 * 1024;
+
+/// Walks through the data set without building it. Refuses sequences nested so deep that building, which recurs, would
+/// exhaust the stack, and values longer than the file, for which memory would be set aside.
+pub(super) fn bounded(file: &[u8]) -> Result<()> {
+    let mut source = &file[128..];
+    let meta = FileMetaTable::from_reader(&mut source).map_err(|_| Error::Malformed)?;
+    let unknown = || Error::TransferSyntax {
+        uid: only_uid(meta.transfer_syntax()),
+    };
+    let syntax = TransferSyntaxRegistry
+        .get(meta.transfer_syntax())
+        .ok_or_else(unknown)?;
+    let (source, longest): (Box<dyn Read>, u64) = match syntax.codec() {
+        Codec::Dataset(Some(adapter)) => (adapter.adapt_reader(Box::new(source)), INFLATED_MAX),
+        Codec::Dataset(None) => return Err(unknown()),
+        _ => (Box::new(source), file.len() as u64),
+    };
+    let tokens = DataSetReader::new_with_ts(source, syntax).map_err(|_| Error::Malformed)?;
+    let mut depth = 0_usize;
+    for token in tokens {
+        // The length comes a step before the value.
+        let length = match token.map_err(|_| Error::Malformed)? {
+            DataToken::ElementHeader(header) => header.len.get(),
+            DataToken::ItemStart { len } => len.get(),
+            DataToken::SequenceStart { len, .. } => {
+                depth += 1;
+                len.get()
+            }
+            DataToken::PixelSequenceStart => {
+                depth += 1;
+                None
+            }
+            DataToken::SequenceEnd => {
+                depth = depth.saturating_sub(1);
+                None
+            }
+            _ => None,
+        };
+        if length.is_some_and(|length| u64::from(length) > longest) {
+            return Err(Error::Malformed);
+        }
+        if depth > DEPTH_MAX {
+            return Err(Error::TooDeep { max: DEPTH_MAX });
+        }
+    }
+    Ok(())
+}
 
 /// Refuses a file that ends before what every file of its class has: its UIDs and, for an image, the pixels.
 pub(super) fn whole(data_set: &InMemDicomObject) -> Result<()> {

@@ -349,7 +349,11 @@ fn what_is_not_whole_dicom_is_refused_without_a_word_of_it() {
                 Err(error) => error,
                 // The very end of a deflated stream adds nothing to the data set.
                 Ok(_) => {
-                    assert_eq!(data_set_bytes(&parse(&file[..end])), whole, "{syntax} at {end}");
+                    assert_eq!(
+                        data_set_bytes(&parse(&file[..end])),
+                        whole,
+                        "{syntax} at {end}"
+                    );
                     continue;
                 }
             };
@@ -400,6 +404,43 @@ fn hostile_lengths_neither_crash_nor_allocate() {
         let mut bad = file.clone();
         bad[pixels..pixels + 4].copy_from_slice(&length.to_le_bytes());
         assert!(inspect(&bad).is_err(), "{length:#x}");
+    }
+    // The same in the file meta group, after its group length: Private Information (0002,0102).
+    let mut bad = file[..144].to_vec();
+    bad.extend([
+        0x02, 0, 0x02, 0x01, b'O', b'B', 0, 0, 0xf0, 0xff, 0xff, 0xff,
+    ]);
+    bad.extend(&file[144..]);
+    assert!(inspect(&bad).is_err());
+}
+
+#[test]
+fn sequences_may_not_nest_without_end() {
+    // Explicit VR Little Endian, undefined lengths: sequence header and item header, again and again, before the pixels.
+    let header = [
+        0x08, 0x00, 0x40, 0x11, b'S', b'Q', 0, 0, 0xff, 0xff, 0xff, 0xff,
+    ];
+    let item = [0xfe, 0xff, 0x00, 0xe0, 0xff, 0xff, 0xff, 0xff];
+    let item_end = [0xfe, 0xff, 0x0d, 0xe0, 0, 0, 0, 0];
+    let end = [0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0];
+    let mut flat = image();
+    flat.remove_element(tags::REFERENCED_IMAGE_SEQUENCE);
+    let file = write(flat, uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    let thickness = [0x18, 0x00, 0x50, 0x00];
+    let at = file.windows(4).position(|w| w == thickness).unwrap();
+    let nested = |depth: usize| {
+        let mut bytes = file[..at].to_vec();
+        bytes.extend([header.as_slice(), &item].concat().repeat(depth));
+        bytes.extend([item_end.as_slice(), &end].concat().repeat(depth));
+        bytes.extend(&file[at..]);
+        bytes
+    };
+    assert!(deidentify(&nested(20), &KEY).is_ok());
+    for depth in [40, 100_000] {
+        assert_eq!(
+            inspect(&nested(depth)).unwrap_err(),
+            Error::TooDeep { max: 32 }
+        );
     }
 }
 

@@ -155,7 +155,7 @@ fn gnupg_reads_our_version_1_headers_and_containers() {
     let (out, said) = gpg_decrypt(home, &root);
     assert!(out.as_ref() == Some(&payload), "{said}");
 
-    // A whole root: GnuPG up to 2.4 does not skip version 6 signatures as RFC 9580 §5.4 asks, so it says so and stops.
+    // A whole root: GnuPG 2.2 does not skip version 6 signatures as RFC 9580 asks, so it says so and stops.
     // It must never yield anything else than the payload.
     std::fs::remove_file(home.join("out")).unwrap();
     let (body, sealed) = seal(&payload, &v6(None), BodyVersion::V1);
@@ -213,4 +213,32 @@ fn sq_opens_a_root_with_the_readers_key() {
         "{}",
         String::from_utf8_lossy(&opened.stderr)
     );
+}
+
+/// Writes keys, roots and the payload, for other implementations to open.
+#[test]
+#[ignore = "writes to PCIM_OPENPGP_OUT, a folder"]
+fn samples_for_other_programs() {
+    let out = std::path::PathBuf::from(std::env::var("PCIM_OPENPGP_OUT").unwrap());
+    let write = |name: &str, bytes: &[u8]| std::fs::write(out.join(name), bytes).unwrap();
+    let payload: Vec<u8> = (0..100_000_u32).map(|i| (i * 7) as u8).collect();
+    write("payload", &payload);
+    let passphrase = crate::domain::Passphrase::new("open sesame".to_owned());
+    let radiologist = LockedKey::generate(None, &passphrase).unwrap();
+    let reader = LockedKey::generate(None, &passphrase).unwrap();
+    write("reader-key.asc", &reader.to_armored());
+    let cert = radiologist.certificate();
+    write("signer-cert.pgp", &cert.to_published_bytes());
+    let (radiologist, open) = (
+        radiologist.unlock(&passphrase).unwrap(),
+        reader.unlock(&passphrase).unwrap(),
+    );
+    write("reader-open.pgp", &open.0.as_tsk().to_vec().unwrap());
+    for version in [BodyVersion::V1, BodyVersion::V2] {
+        let (body, sealed) = seal(&payload, &radiologist, version);
+        let header = header_for(&sealed.session_key, version, &reader.certificate()).unwrap();
+        write(&format!("root-v{version}.pgp"), &[header, body].concat());
+    }
+    let document = encrypt_document(b"hello", &radiologist, &[&reader.certificate()]).unwrap();
+    write("document.pgp", &document);
 }
