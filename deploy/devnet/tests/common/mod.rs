@@ -18,7 +18,7 @@ use tokio::{
 
 /// Counts. Called without data it adds one and logs the count under topic 0x2a; called with 32
 /// bytes it returns the count; called with anything else it reverts with what it was given.
-pub const COUNTER: &str = concat!(
+pub(crate) const COUNTER: &str = concat!(
     "6038600c60003960386000f3",
     "3680156016576020146",
     "02c57366000600037366000fd",
@@ -26,14 +26,14 @@ pub const COUNTER: &str = concat!(
     "52602a60206000a1005b60005460005260206000f3",
 );
 
-pub type Client = SignerMiddleware<Provider<Http>, LocalWallet>;
+pub(crate) type Client = SignerMiddleware<Provider<Http>, LocalWallet>;
 
-pub async fn devnet() -> Handle {
+pub(crate) async fn devnet() -> Handle {
     stylus_devnet::spawn(Config::default()).await.unwrap()
 }
 
 /// A client that signs with the `n`-th prefunded account.
-pub fn client(devnet: &Handle, n: usize) -> Arc<Client> {
+pub(crate) fn client(devnet: &Handle, n: usize) -> Arc<Client> {
     let key = devnet.accounts()[n].private_key;
     let wallet = LocalWallet::from_bytes(key.as_slice())
         .unwrap()
@@ -45,13 +45,13 @@ pub fn client(devnet: &Handle, n: usize) -> Arc<Client> {
 }
 
 /// Sends a transaction and waits for its receipt.
-pub async fn send(client: &Client, tx: TransactionRequest) -> TransactionReceipt {
+pub(crate) async fn send(client: &Client, tx: TransactionRequest) -> TransactionReceipt {
     let pending = client.send_transaction(tx, None).await.unwrap();
     pending.await.unwrap().unwrap()
 }
 
 /// Deploys [`COUNTER`].
-pub async fn deploy(client: &Client) -> Address {
+pub(crate) async fn deploy(client: &Client) -> Address {
     let code: Bytes = COUNTER.parse().unwrap();
     let receipt = send(client, TransactionRequest::new().data(code)).await;
     assert_eq!(receipt.status, Some(1.into()));
@@ -59,7 +59,7 @@ pub async fn deploy(client: &Client) -> Address {
 }
 
 /// Posts bytes to the devnet; the HTTP status and body that come back.
-pub async fn post(devnet: &Handle, body: &[u8]) -> (u16, String) {
+pub(crate) async fn post(devnet: &Handle, body: &[u8]) -> (u16, String) {
     let host = devnet.url().replace("http://", "");
     let mut stream = TcpStream::connect(&host).await.unwrap();
     let head = format!(
@@ -77,14 +77,14 @@ pub async fn post(devnet: &Handle, body: &[u8]) -> (u16, String) {
 }
 
 /// Calls a method; the whole response object.
-pub async fn raw(devnet: &Handle, method: &str, params: Value) -> Value {
+pub(crate) async fn raw(devnet: &Handle, method: &str, params: Value) -> Value {
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
     let (_, body) = post(devnet, request.to_string().as_bytes()).await;
     serde_json::from_str(&body).unwrap()
 }
 
 /// Calls a method that must succeed; its result.
-pub async fn rpc(devnet: &Handle, method: &str, params: Value) -> Value {
+pub(crate) async fn rpc(devnet: &Handle, method: &str, params: Value) -> Value {
     let response = raw(devnet, method, params).await;
     assert!(response.get("error").is_none(), "{method}: {response}");
     response["result"].clone()
