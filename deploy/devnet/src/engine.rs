@@ -227,3 +227,118 @@ fn of_status(status: u32) -> Ending {
         _ => Ending::Revert,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use alloy_primitives::{Address, U256};
+
+    use super::*;
+    use crate::arbos::{params::Params, programs};
+    use crate::wasm;
+
+    const GAS: u64 = 1_000_000;
+    const INK_PRICE: u32 = 10_000;
+
+    fn compile(engine: &Engine, body: &str) -> InstancePre<Guest> {
+        let wasm = wat::parse_str(format!(
+            r#"(module
+            (import "vm_hooks" "exit_early" (func $exit (param i32)))
+            (import "vm_hooks" "transient_load_bytes32" (func $load (param i32 i32)))
+            (memory (export "memory") 1 1)
+            (func $deep (param i32) (result i32)
+                (i32.add (i32.const 1) (call $deep (local.get 0))))
+            (func (export "user_entrypoint") (param $len i32) (result i32) {body}))"#
+        ))
+        .unwrap();
+        let rules = programs::activation_params(&Params::DEFAULT, 0, false);
+        let module = wasm::instrument_for_run(&wasm, rules).unwrap();
+        engine.compile(&module).unwrap()
+    }
+
+    fn launch(body: &str, ink: u64, max_depth: u32) -> Running {
+        let engine = Engine::new(false);
+        let env = Env {
+            args: Default::default(),
+            ink_price: INK_PRICE,
+            contract: Address::ZERO,
+            sender: Address::ZERO,
+            origin: Address::ZERO,
+            value: U256::ZERO,
+            gas_price: U256::ZERO,
+            base_fee: U256::ZERO,
+            coinbase: Address::ZERO,
+            gas_limit: 0,
+            chain_id: 1,
+            block_number: 0,
+            timestamp: 0,
+            reentrant: false,
+        };
+        start(compile(&engine, body), env, ink, max_depth).unwrap()
+    }
+
+    fn ending(body: &str, ink: u64, max_depth: u32) -> Ending {
+        match launch(body, ink, max_depth).next() {
+            Request::Done(finished) => finished.ending,
+            other => panic!("asked for {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_program_ends_in_one_of_the_known_ways() {
+        let ink = GAS * u64::from(INK_PRICE);
+        let depth = Params::DEFAULT.max_stack_depth;
+        assert_eq!(ending("(i32.const 0)", ink, depth), Ending::Success);
+        assert_eq!(ending("(i32.const 3)", ink, depth), Ending::Revert);
+        assert_eq!(
+            ending("(call $exit (i32.const 0)) unreachable", ink, depth),
+            Ending::Success
+        );
+        assert_eq!(
+            ending("(call $exit (i32.const 1)) unreachable", ink, depth),
+            Ending::Revert
+        );
+        assert_eq!(ending("unreachable", ink, depth), Ending::Failure);
+        assert_eq!(
+            ending("(loop $l (br $l)) (i32.const 0)", ink, depth),
+            Ending::OutOfInk
+        );
+        assert_eq!(
+            ending("(call $deep (i32.const 0))", ink, depth),
+            Ending::OutOfStack
+        );
+        assert_eq!(
+            ending(
+                "(call $load (i32.const 65530) (i32.const 0)) (i32.const 0)",
+                ink,
+                depth
+            ),
+            Ending::Failure
+        );
+    }
+
+    #[test]
+    fn the_native_stack_may_end_first() {
+        // No limit in words and ink for everything: the guard of the native stack is all there is.
+        assert_eq!(
+            ending("(call $deep (i32.const 0))", u64::MAX / 2, u32::MAX),
+            Ending::OutOfStack
+        );
+    }
+
+    #[test]
+    fn a_program_whose_transaction_is_gone_ends_too() {
+        let ink = GAS * u64::from(INK_PRICE);
+        let body = "(call $load (i32.const 0) (i32.const 0)) (i32.const 0)";
+        let running = launch(body, ink, 22_000);
+        match running.next() {
+            // Dropped unanswered.
+            Request::LoadTransient { .. } => {}
+            other => panic!("asked for {other:?}"),
+        }
+        match running.next() {
+            Request::Done(finished) => assert_eq!(finished.ending, Ending::Broken),
+            other => panic!("asked for {other:?}"),
+        }
+    }
+}

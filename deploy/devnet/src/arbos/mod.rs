@@ -69,6 +69,7 @@ pub(crate) fn network_fee_account(db: &ChainDb<'_>) -> Result<Address, StateErro
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

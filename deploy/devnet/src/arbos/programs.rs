@@ -186,6 +186,7 @@ pub(crate) fn activation_params(params: &Params, pages_open: u16, debug: bool) -
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -32,8 +32,6 @@ mod stylus;
 #[cfg(test)]
 mod tests;
 mod texts;
-#[cfg(test)]
-mod vectors;
 
 /// The rules that ArbOS 51 runs on.
 const SPEC: SpecId = SpecId::OSAKA;

@@ -237,10 +237,17 @@ impl Program {
             ctx.chain.pages_at_end = ctx.chain.pages_open;
         }
         ctx.chain.pages_open = self.pages_open;
-        if let Some(reason) = &end.reason {
-            let contract = frame.interpreter.input.target_address;
-            tracing::debug!(target: "stylus", %contract, "program failed: {reason}");
-        }
+        let contract = frame.interpreter.input.target_address;
+        tracing::debug!(
+            target: "stylus",
+            %contract,
+            ending = ?end.ending,
+            reason = end.reason.as_deref().unwrap_or_default(),
+            ink_left = end.ink_left,
+            stack_left = end.stack_left,
+            memory_pages = end.memory_pages,
+            "program ended"
+        );
         let result = match end.ending {
             Ending::Success => InstructionResult::Return,
             Ending::Revert | Ending::Failure => InstructionResult::Revert,

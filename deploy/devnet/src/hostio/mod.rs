@@ -184,10 +184,8 @@ pub(crate) struct Finished {
     pub(crate) outs: Vec<u8>,
     pub(crate) ink_left: u64,
     /** words */
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) stack_left: u32,
     /// Of the program's memory.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) memory_pages: u64,
     /// Why, for a failure; for logs only.
     pub(crate) reason: Option<String>,

@@ -67,7 +67,6 @@ pub(super) enum Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purity {
     View,
-    Write,
     Payable,
 }
 

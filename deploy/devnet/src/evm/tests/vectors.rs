@@ -1,5 +1,4 @@
 //! The recorded executions of `tests/vectors`, each in a frame of the machine: ink, stack, memory, pages, output.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -13,9 +12,9 @@ use revm::interpreter::{CallInput, CallInputs, CallScheme, CallValue, FrameInput
 use revm::state::{AccountInfo, Bytecode};
 use serde::Deserialize;
 
-use super::*;
 use crate::arbos::params::Params;
 use crate::engine::{self, Engine};
+use crate::evm::*;
 use crate::hostio::{Ending, Env, Guest};
 use crate::wasm;
 
@@ -215,7 +214,7 @@ fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> 
         memory,
         frame_input: FrameInput::Call(Box::new(call)),
     };
-    let program = super::stylus::Program::started(running, &params, u64::MAX);
+    let program = crate::evm::stylus::Program::started(running, &params, u64::MAX);
     let result = machine.run_with(input, program).unwrap();
     let mut ctx = machine.into_context();
     let end = ctx.chain.ended.take().unwrap();

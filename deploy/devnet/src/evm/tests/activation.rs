@@ -1,0 +1,114 @@
+//! Precompiles: activating programs, and what entering one costs.
+
+use super::*;
+
+#[test]
+fn a_program_is_activated_once_for_its_fee() {
+    let mut chain = Chain::new();
+    let code = program_code(&keeper());
+    let program = chain.deploy(&code);
+    let version = codehashVersionCall {
+        codehash: keccak256(&code),
+    };
+    let outcome = chain.view(ARB_WASM, version.abi_encode());
+    assert_eq!(outcome.status, Status::Revert);
+    assert_eq!(outcome.output[..], ProgramNotActivated::SELECTOR);
+
+    let poor = chain.send(ARB_WASM, activateProgramCall { program }.abi_encode(), 1);
+    assert_eq!(poor.status, Status::Revert);
+    let error = ProgramInsufficientValue::abi_decode(&poor.output).unwrap();
+    assert_eq!(error.have, U256::ONE);
+
+    let before = chain.balance(ALICE);
+    let outcome = chain.activate(program);
+    assert_eq!(outcome.status, Status::Success);
+    let event = ProgramActivated::decode_log(&outcome.logs[0]).unwrap();
+    assert_eq!(event.address, ARB_WASM);
+    assert_eq!(
+        (event.program, event.version, event.codehash),
+        (program, 2, keccak256(&code))
+    );
+    assert_eq!(event.dataFee, error.want);
+    let paid = event.dataFee + U256::from(outcome.gas_used * BASE_FEE);
+    assert_eq!(before - chain.balance(ALICE), paid);
+    assert_eq!(chain.balance(ARB_WASM), U256::ZERO);
+
+    let outcome = chain.view(ARB_WASM, version.abi_encode());
+    assert_eq!(outcome.output, Bytes::from(2u16.abi_encode()));
+    let again = chain.activate(program);
+    assert_eq!(again.output[..], ProgramUpToDate::SELECTOR);
+}
+
+#[test]
+fn precompiles_cost_what_they_cost() {
+    let mut chain = Chain::new();
+    let program = chain.program(&keeper());
+    let cost = |outcome: Outcome, input: &[u8]| {
+        assert_eq!(outcome.status, Status::Success);
+        let data: u64 = input.iter().map(|b| if *b == 0 { 4 } else { 16 }).sum();
+        outcome.gas_used - 21_000 - data
+    };
+    let input = stylusVersionCall {}.abi_encode();
+    assert_eq!(cost(chain.view(ARB_WASM, input.clone()), &input), 903);
+    let input = programInitGasCall { program }.abi_encode();
+    assert_eq!(cost(chain.view(ARB_WASM, input.clone()), &input), 4309);
+    let outcome = chain.view(ARB_SYS, arbOSVersionCall {}.abi_encode());
+    assert_eq!(outcome.output, Bytes::from(U256::from(106).abi_encode()));
+}
+
+#[test]
+fn a_precompile_burns_all_for_what_it_does_not_understand() {
+    let mut chain = Chain::new();
+    for (input, value) in [
+        (vec![1, 2, 3, 4], 0),
+        (vec![], 0),
+        (stylusVersionCall {}.abi_encode(), 1),
+        (programInitGasCall::SELECTOR.to_vec(), 0),
+    ] {
+        let outcome = chain.send(ARB_WASM, input.clone(), value);
+        assert_eq!(outcome.status, Status::Revert, "{input:?}");
+        assert_eq!(outcome.gas_used, 20_000_000, "{input:?}");
+    }
+}
+
+#[test]
+fn what_is_no_program_is_not_activated() {
+    let mut chain = Chain::new();
+    let plain = chain.deploy(&[0x60, 0x00]);
+    let outcome = chain.activate(plain);
+    assert_eq!(outcome.output[..], ProgramNotWasm::SELECTOR);
+    let no_entry = chain.deploy(&program_code("(module (memory (export \"memory\") 1 1))"));
+    let outcome = chain.activate(no_entry);
+    assert!(
+        matches!(&outcome.status, Status::Halt(text) if text.starts_with("program activation failed: ")),
+        "{outcome:?}"
+    );
+    assert_eq!(outcome.gas_used, 20_000_000);
+}
+
+#[test]
+fn a_program_that_is_not_activated_burns_all_gas() {
+    let mut chain = Chain::new();
+    let program = chain.deploy(&program_code(&keeper()));
+    let outcome = chain.send(program, A, 0);
+    assert_eq!(outcome.status, Status::Halt("program not activated".into()));
+    assert_eq!(outcome.gas_used, 20_000_000);
+    // For a caller it is a call that failed.
+    let evm = chain.deploy(&evm_caller());
+    let outcome = chain.send(evm, calling(program, A.as_slice()), 0);
+    assert_eq!(outcome.status, Status::Revert);
+    assert!(outcome.output.is_empty());
+}
+
+#[test]
+fn entering_costs_memory_and_initialisation() {
+    let mut chain = Chain::new();
+    let program = chain.program(&wat("(i32.const 0)"));
+    let outcome = chain.send(program, Bytes::new(), 0);
+    let init = programInitGasCall { program }.abi_encode();
+    let output = chain.view(ARB_WASM, init).output;
+    let (init, _) = <(u64, u64)>::abi_decode_params(&output).unwrap();
+    // One page is free. read_args 13 440, its call 3800 + 2450 + 70 + …: under 3 gas.
+    let own = outcome.gas_used - 21_000 - init;
+    assert!((1..=3).contains(&own), "{own}");
+}
