@@ -138,6 +138,7 @@ impl Pcac {
             .set(shared_image);
     }
 
+    #[inline(never)]
     pub(crate) fn request(
         &mut self,
         patient: Address,
@@ -191,6 +192,7 @@ impl Pcac {
         Ok(false)
     }
 
+    #[inline(never)]
     pub(crate) fn approve(
         &mut self,
         requester: Address,
@@ -255,6 +257,7 @@ impl Pcac {
         Ok(true)
     }
 
+    #[inline(never)]
     pub(crate) fn deny(
         &mut self,
         requester: Address,
@@ -289,6 +292,7 @@ impl Pcac {
         Ok(true)
     }
 
+    #[inline(never)]
     pub(crate) fn remove(&mut self, requester: Address, image: B256) -> Result<bool, Error> {
         nonzero(&[requester.as_slice(), image.as_slice()])?;
         let patient = self.owned(image)?.patient;
@@ -320,6 +324,7 @@ impl Pcac {
         Ok(true)
     }
 
+    #[inline(never)]
     pub(crate) fn reshare(
         &mut self,
         requester: Address,

@@ -12,6 +12,7 @@ impl Pcac {
         Ok(())
     }
 
+    #[inline(never)]
     pub(crate) fn accredit(&mut self, radiologist: Address, accredited: bool) -> Result<(), Error> {
         nonzero(&[radiologist.as_slice()])?;
         self.only_consortium()?;
@@ -23,6 +24,7 @@ impl Pcac {
         Ok(())
     }
 
+    #[inline(never)]
     pub(crate) fn transfer(&mut self, to: Address) -> Result<(), Error> {
         nonzero(&[to.as_slice()])?;
         self.only_consortium()?;

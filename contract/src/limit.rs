@@ -86,6 +86,7 @@ impl Pcac {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn set_limit(
         &mut self,
         image: B256,

@@ -107,6 +107,7 @@ impl Pcac {
         Ok(())
     }
 
+    #[inline(never)]
     pub(crate) fn register(
         &mut self,
         image: B256,
@@ -156,6 +157,7 @@ impl Pcac {
         Ok(true)
     }
 
+    #[inline(never)]
     pub(crate) fn announce_reseal(&mut self, image: B256, root: B256) -> Result<(), Error> {
         nonzero(&[image.as_slice(), root.as_slice()])?;
         self.owned(image)?;

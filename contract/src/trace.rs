@@ -17,6 +17,7 @@ impl Pcac {
                     .authorized(self.vm().block_timestamp()))
     }
 
+    #[inline(never)]
     pub(crate) fn trace(
         &mut self,
         patient: Address,

@@ -22,6 +22,9 @@ pub const CODE_PREFIX: [u8; 4] = [0xef, 0xf0, 0x00, 0x00];
 /// Bytes that an account's code may have (EIP-170).
 pub const MAX_CODE_BYTES: usize = 24_576;
 
+/// Of the contract's sources, what is compiled for tests only.
+const TESTS: &str = "src/tests";
+
 /// How an artifact was made and what came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,8 +94,8 @@ pub fn manifest() -> Result<Manifest, Error> {
     Ok(serde_json::from_str(MANIFEST)?)
 }
 
-/// SHA-256 of everything of this workspace that decides what the module does: the contract's Rust files, its
-/// interface and `Cargo.toml`; from the workspace's `Cargo.toml` the contract's profile and dependencies; and
+/// SHA-256 of everything of this workspace that decides what the module does: the contract's Rust files but its
+/// tests', its interface and `Cargo.toml`; from the workspace's `Cargo.toml` the contract's profile and dependencies; and
 /// the build's recipe. Independent of where the workspace lies, of git, and of line endings.
 ///
 /// # Errors
@@ -131,8 +134,10 @@ pub fn locked_packages(workspace: &Path) -> Result<Vec<Package>, Error> {
         package: Vec<Package>,
     }
     let path = workspace.join("Cargo.lock");
-    let lock: Lock = toml::from_str(&read(&path)?)
-        .map_err(|error| Error::Toml { path, reason: error.message().to_owned() })?;
+    let lock: Lock = toml::from_str(&read(&path)?).map_err(|error| Error::Toml {
+        path,
+        reason: error.message().to_owned(),
+    })?;
     let mut packages = lock.package;
     packages.sort();
     Ok(packages)
@@ -145,14 +150,19 @@ pub fn locked_packages(workspace: &Path) -> Result<Vec<Package>, Error> {
 pub fn is_current(manifest: &Manifest, workspace: &Path) -> Result<bool, Error> {
     let locked = locked_packages(workspace)?;
     Ok(manifest.source_hash == source_hash(workspace)?
-        && manifest.packages.iter().all(|package| locked.binary_search(package).is_ok()))
+        && manifest
+            .packages
+            .iter()
+            .all(|package| locked.binary_search(package).is_ok()))
 }
 
 /// The contract's profile and dependencies in the workspace's `Cargo.toml`, as JSON with sorted keys.
 fn workspace_part(workspace: &Path) -> Result<String, Error> {
     let path = workspace.join("Cargo.toml");
-    let root: toml::Table = toml::from_str(&read(&path)?)
-        .map_err(|error| Error::Toml { path: path.clone(), reason: error.message().to_owned() })?;
+    let root: toml::Table = toml::from_str(&read(&path)?).map_err(|error| Error::Toml {
+        path: path.clone(),
+        reason: error.message().to_owned(),
+    })?;
     let mut part = serde_json::Map::new();
     let wanted = [
         ["profile", "contract"].as_slice(),
@@ -165,7 +175,10 @@ fn workspace_part(workspace: &Path) -> Result<String, Error> {
         let value = keys[1..]
             .iter()
             .try_fold(&root[keys[0]], |table, key| table.get(*key))
-            .ok_or_else(|| Error::Toml { path: path.clone(), reason: format!("no {name}") })?;
+            .ok_or_else(|| Error::Toml {
+                path: path.clone(),
+                reason: format!("no {name}"),
+            })?;
         part.insert(name, serde_json::to_value(value)?);
     }
     Ok(serde_json::to_string(&part)?)
@@ -174,10 +187,16 @@ fn workspace_part(workspace: &Path) -> Result<String, Error> {
 /// Adds the paths of all `.rs` files under a directory, relative to the root, with `/` between their parts.
 fn rust_files(root: &Path, directory: &str, files: &mut Vec<String>) -> Result<(), Error> {
     let path = root.join(directory);
-    let failed = |source| Error::Read { path: path.clone(), source };
+    let failed = |source| Error::Read {
+        path: path.clone(),
+        source,
+    };
     for entry in fs::read_dir(&path).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = format!("{directory}/{}", entry.file_name().to_string_lossy());
+        if name == TESTS {
+            continue;
+        }
         if entry.file_type().map_err(failed)?.is_dir() {
             rust_files(root, &name, files)?;
         } else if name.ends_with(".rs") {
@@ -188,5 +207,8 @@ fn rust_files(root: &Path, directory: &str, files: &mut Vec<String>) -> Result<(
 }
 
 fn read(path: &Path) -> Result<String, Error> {
-    fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+    fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
 }

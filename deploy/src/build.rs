@@ -38,8 +38,12 @@ const RUST_FLAGS: [&str; 3] = [
 ];
 
 /// With the standard library's sources: a panic traps at once, without its message and location.
-const SILENT_STD_FLAGS: [&str; 4] =
-    ["-Zunstable-options", "-Cpanic=immediate-abort", "-Zlocation-detail=none", "-Zfmt-debug=none"];
+const SILENT_STD_FLAGS: [&str; 4] = [
+    "-Zunstable-options",
+    "-Cpanic=immediate-abort",
+    "-Zlocation-detail=none",
+    "-Zfmt-debug=none",
+];
 
 const WASM_OPT_FLAGS: [&str; 5] = [
     "-Oz",
@@ -161,7 +165,11 @@ pub fn build_contract(workspace: &Path, out: &Path) -> Result<BuiltArtifact, Bui
     fs::create_dir_all(out).map_err(file_error(out))?;
     replace(&out.join("pcac.wasm"), &wasm)?;
     replace(&out.join("manifest.json"), text.as_bytes())?;
-    Ok(BuiltArtifact { wasm, manifest, compiled: true })
+    Ok(BuiltArtifact {
+        wasm,
+        manifest,
+        compiled: true,
+    })
 }
 
 /// Where the contract is compiled, and where builds that are not releases are kept.
@@ -172,20 +180,23 @@ pub fn target_directory(workspace: &Path) -> PathBuf {
 
 /// The artifact in `out`, if it is whole and what the sources make.
 fn kept(workspace: &Path, out: &Path) -> Result<Option<BuiltArtifact>, BuildError> {
-    let (Ok(wasm), Ok(text)) =
-        (fs::read(out.join("pcac.wasm")), fs::read_to_string(out.join("manifest.json")))
-    else {
+    let (Ok(wasm), Ok(text)) = (
+        fs::read(out.join("pcac.wasm")),
+        fs::read_to_string(out.join("manifest.json")),
+    ) else {
         return Ok(None);
     };
     let Ok(manifest) = serde_json::from_str::<Manifest>(&text) else {
         return Ok(None);
     };
     let whole = manifest.sha256 == hex::encode(Sha256::digest(&wasm));
-    Ok((whole && is_current(&manifest, workspace)?).then_some(BuiltArtifact {
-        wasm,
-        manifest,
-        compiled: false,
-    }))
+    Ok(
+        (whole && is_current(&manifest, workspace)?).then_some(BuiltArtifact {
+            wasm,
+            manifest,
+            compiled: false,
+        }),
+    )
 }
 
 /// Compiles and links; returns the linker's module.
@@ -194,14 +205,25 @@ fn compile(workspace: &Path, toolchain: &Toolchain) -> Result<PathBuf, BuildErro
     let mut flags: Vec<&str> = RUST_FLAGS.to_vec();
     let mut cargo = toolchain.cargo(workspace);
     cargo
-        .args(["rustc", "--locked", "--package", "pcim-contract", "--lib", "--crate-type", "cdylib"])
+        .args([
+            "rustc",
+            "--locked",
+            "--package",
+            "pcim-contract",
+            "--lib",
+            "--crate-type",
+            "cdylib",
+        ])
         .args(["--profile", "contract", "--target", TARGET, "--target-dir"])
         .arg(&target)
         .stdout(Stdio::inherit())
         .stderr(Stdio::inherit());
     if toolchain.rebuilds_std() {
         flags.extend(SILENT_STD_FLAGS);
-        cargo.args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
+        cargo.args([
+            "-Zbuild-std=std,panic_abort",
+            "-Zbuild-std-features=optimize_for_size",
+        ]);
     }
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     let status = cargo.status().map_err(start_error("cargo"))?;
@@ -211,7 +233,10 @@ fn compile(workspace: &Path, toolchain: &Toolchain) -> Result<PathBuf, BuildErro
             output: format!("{status}; its messages are above"),
         });
     }
-    Ok(target.join(TARGET).join("contract").join("pcim_contract.wasm"))
+    Ok(target
+        .join(TARGET)
+        .join("contract")
+        .join("pcim_contract.wasm"))
 }
 
 /// The module after `wasm-opt`, and the tool's version; the module as it is if there is no such tool.
@@ -241,8 +266,22 @@ fn optimize(linked: PathBuf, target: &Path) -> Result<(Vec<u8>, Option<String>),
 fn packages(workspace: &Path, toolchain: &Toolchain) -> Result<Vec<Package>, BuildError> {
     let output = toolchain
         .cargo(workspace)
-        .args(["tree", "--locked", "--package", "pcim-contract", "--target", TARGET])
-        .args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
+        .args([
+            "tree",
+            "--locked",
+            "--package",
+            "pcim-contract",
+            "--target",
+            TARGET,
+        ])
+        .args([
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
         .output()
         .map_err(start_error("cargo"))?;
     let tree = finished("cargo tree", output)?;
@@ -250,7 +289,9 @@ fn packages(workspace: &Path, toolchain: &Toolchain) -> Result<Vec<Package>, Bui
     packages.retain(|package| {
         let line = format!("{} v{}", package.name, package.version);
         package.checksum.is_some()
-            && tree.lines().any(|found| found == line || found.starts_with(&format!("{line} ")))
+            && tree
+                .lines()
+                .any(|found| found == line || found.starts_with(&format!("{line} ")))
     });
     Ok(packages)
 }
@@ -265,7 +306,11 @@ fn finished(tool: &str, output: std::process::Output) -> Result<String, BuildErr
     let tail: Vec<&str> = said.lines().rev().take(10).collect();
     Err(BuildError::Tool {
         tool: tool.to_owned(),
-        output: format!("{}: {}", output.status, tail.into_iter().rev().collect::<Vec<_>>().join("\n")),
+        output: format!(
+            "{}: {}",
+            output.status,
+            tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+        ),
     })
 }
 
@@ -276,7 +321,8 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
         io::Write::write_all(&mut file, bytes)?;
         #[cfg(unix)]
-        file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        file.as_file()
+            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         file.persist(path)?;
         Ok(())
     };

@@ -1,12 +1,7 @@
 //! Builds the contract. With no option, into `target/contract-wasm`; `--release-artifact` into
 //! `contract/artifacts`; `--check` only says whether the release artifact is what the sources make.
 
-use std::{
-    env,
-    error::Error,
-    path::Path,
-    process::ExitCode,
-};
+use std::{env, error::Error, path::Path, process::ExitCode};
 
 use pcim_deploy::{
     artifact::{MAX_CODE_BYTES, is_current, manifest},
@@ -46,12 +41,27 @@ fn main() -> ExitCode {
 fn build(workspace: &Path, out: &Path) -> Result<bool, Box<dyn Error>> {
     let built = build_contract(workspace, out)?;
     let manifest = built.manifest;
-    let how = if built.compiled { "compiled" } else { "unchanged" };
+    let how = if built.compiled {
+        "compiled"
+    } else {
+        "unchanged"
+    };
     println!("{} ({how})", out.join("pcac.wasm").display());
-    println!("  {} bytes, {} of {MAX_CODE_BYTES} as code", manifest.wasm_bytes, manifest.code_bytes);
+    println!(
+        "  {} bytes, {} of {MAX_CODE_BYTES} as code",
+        manifest.wasm_bytes, manifest.code_bytes
+    );
     println!("  sha256 {}", manifest.sha256);
-    let std = if manifest.std_rebuilt { "std rebuilt" } else { "std as shipped" };
-    println!("  {}, {std}, {}", manifest.compiler, manifest.wasm_opt.as_deref().unwrap_or("no wasm-opt"));
+    let std = if manifest.std_rebuilt {
+        "std rebuilt"
+    } else {
+        "std as shipped"
+    };
+    println!(
+        "  {}, {std}, {}",
+        manifest.compiler,
+        manifest.wasm_opt.as_deref().unwrap_or("no wasm-opt")
+    );
     Ok(true)
 }
 
@@ -60,7 +70,9 @@ fn check(workspace: &Path) -> Result<bool, Box<dyn Error>> {
     if current {
         println!("contract/artifacts is what the sources make");
     } else {
-        eprintln!("contract/artifacts is not what the sources make; run `cargo contract --release-artifact`");
+        eprintln!(
+            "contract/artifacts is not what the sources make; run `cargo contract --release-artifact`"
+        );
     }
     Ok(current)
 }

@@ -6,12 +6,13 @@
 use std::io::Cursor;
 
 use wasm_encoder::{
-    CodeSection, DataSection, ElementSection, ExportSection, FunctionSection, GlobalSection, ImportSection,
-    MemorySection, TableSection, TypeSection,
+    CodeSection, DataSection, ElementSection, ExportSection, FunctionSection, GlobalSection,
+    ImportSection, MemorySection, TableSection, TypeSection,
     reencode::{self, Reencode, RoundtripReencoder},
 };
 use wasmparser::{
-    ExternalKind, FuncType, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures, types::Types,
+    ExternalKind, FuncType, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures,
+    types::Types,
 };
 
 use crate::artifact::{CODE_PREFIX, MAX_CODE_BYTES};
@@ -73,7 +74,9 @@ pub enum Error {
         found: Vec<u64>,
     },
     /// It is larger than a chain takes.
-    #[error("has {wasm} bytes, {code} as code; at most {MAX_WASM_BYTES} and {MAX_CODE_BYTES} are allowed")]
+    #[error(
+        "has {wasm} bytes, {code} as code; at most {MAX_WASM_BYTES} and {MAX_CODE_BYTES} are allowed"
+    )]
     TooLarge {
         /// bytes of the module
         wasm: usize,
@@ -96,32 +99,44 @@ pub fn encode(wasm: &[u8]) -> Result<Vec<u8>, Error> {
         match payload? {
             Payload::TypeSection(section) => {
                 let mut types = TypeSection::new();
-                encoder.parse_type_section(&mut types, section).map_err(failed)?;
+                encoder
+                    .parse_type_section(&mut types, section)
+                    .map_err(failed)?;
                 module.section(&types);
             }
             Payload::ImportSection(section) => {
                 let mut imports = ImportSection::new();
-                encoder.parse_import_section(&mut imports, section).map_err(failed)?;
+                encoder
+                    .parse_import_section(&mut imports, section)
+                    .map_err(failed)?;
                 module.section(&imports);
             }
             Payload::FunctionSection(section) => {
                 let mut functions = FunctionSection::new();
-                encoder.parse_function_section(&mut functions, section).map_err(failed)?;
+                encoder
+                    .parse_function_section(&mut functions, section)
+                    .map_err(failed)?;
                 module.section(&functions);
             }
             Payload::TableSection(section) => {
                 let mut tables = TableSection::new();
-                encoder.parse_table_section(&mut tables, section).map_err(failed)?;
+                encoder
+                    .parse_table_section(&mut tables, section)
+                    .map_err(failed)?;
                 module.section(&tables);
             }
             Payload::MemorySection(section) => {
                 let mut memories = MemorySection::new();
-                encoder.parse_memory_section(&mut memories, section).map_err(failed)?;
+                encoder
+                    .parse_memory_section(&mut memories, section)
+                    .map_err(failed)?;
                 module.section(&memories);
             }
             Payload::GlobalSection(section) => {
                 let mut globals = GlobalSection::new();
-                encoder.parse_global_section(&mut globals, section).map_err(failed)?;
+                encoder
+                    .parse_global_section(&mut globals, section)
+                    .map_err(failed)?;
                 module.section(&globals);
             }
             Payload::ExportSection(section) => {
@@ -136,17 +151,23 @@ pub fn encode(wasm: &[u8]) -> Result<Vec<u8>, Error> {
             }
             Payload::ElementSection(section) => {
                 let mut elements = ElementSection::new();
-                encoder.parse_element_section(&mut elements, section).map_err(failed)?;
+                encoder
+                    .parse_element_section(&mut elements, section)
+                    .map_err(failed)?;
                 module.section(&elements);
             }
             Payload::CodeSectionEntry(body) => {
-                encoder.parse_function_body(&mut bodies, body).map_err(failed)?;
+                encoder
+                    .parse_function_body(&mut bodies, body)
+                    .map_err(failed)?;
             }
             Payload::DataSection(section) => {
                 // The code section comes before the data section; its bodies are all read by now.
                 module.section(&std::mem::take(&mut bodies));
                 let mut data = DataSection::new();
-                encoder.parse_data_section(&mut data, section).map_err(failed)?;
+                encoder
+                    .parse_data_section(&mut data, section)
+                    .map_err(failed)?;
                 module.section(&data);
             }
             Payload::StartSection { .. } => return Err(Error::Section("start")),
@@ -211,12 +232,18 @@ pub fn check(wasm: &[u8]) -> Result<usize, Error> {
             if memory == MEMORY && entrypoint == ENTRYPOINT && is_entrypoint(&types, *index)
     );
     if !fit {
-        let found = exports.into_iter().map(|(name, kind, _)| format!("{name} ({kind:?})")).collect();
+        let found = exports
+            .into_iter()
+            .map(|(name, kind, _)| format!("{name} ({kind:?})"))
+            .collect();
         return Err(Error::Exports { found });
     }
     let code = code(wasm).len();
     if wasm.len() > MAX_WASM_BYTES || code > MAX_CODE_BYTES {
-        return Err(Error::TooLarge { wasm: wasm.len(), code });
+        return Err(Error::TooLarge {
+            wasm: wasm.len(),
+            code,
+        });
     }
     Ok(code)
 }

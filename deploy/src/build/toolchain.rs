@@ -52,10 +52,18 @@ impl Toolchain {
         let mut tried = Vec::new();
         let sysroot = rustc_says(workspace, "rustc", &["--print", "sysroot"]);
         let has_target = || {
-            rustc_says(workspace, "rustc", &["--print", "target-libdir", "--target", TARGET])
-                .is_some_and(|directory| holds_std(Path::new(&directory)))
+            rustc_says(
+                workspace,
+                "rustc",
+                &["--print", "target-libdir", "--target", TARGET],
+            )
+            .is_some_and(|directory| holds_std(Path::new(&directory)))
         };
-        let rustup_sources = || sysroot.as_deref().is_some_and(|root| has_std_sources(Path::new(root)));
+        let rustup_sources = || {
+            sysroot
+                .as_deref()
+                .is_some_and(|root| has_std_sources(Path::new(root)))
+        };
 
         if sysroot.is_some() {
             if !has_target() {
@@ -77,7 +85,9 @@ impl Toolchain {
         if has_target() {
             return Self::new(workspace, Kind::Rustup, false, None);
         }
-        Err(BuildError::NoToolchain { tried: tried.join("; ") })
+        Err(BuildError::NoToolchain {
+            tried: tried.join("; "),
+        })
     }
 
     fn new(
@@ -86,13 +96,22 @@ impl Toolchain {
         std_sources: bool,
         linker: Option<PathBuf>,
     ) -> Result<Self, BuildError> {
-        let rustc = if kind == Kind::Debian { DEBIAN_RUSTC } else { "rustc" };
+        let rustc = if kind == Kind::Debian {
+            DEBIAN_RUSTC
+        } else {
+            "rustc"
+        };
         let output = command(workspace, rustc)
             .arg("--version")
             .output()
             .map_err(start_error(rustc))?;
         let version = finished(rustc, output)?;
-        Ok(Self { version, kind, std_sources, linker })
+        Ok(Self {
+            version,
+            kind,
+            std_sources,
+            linker,
+        })
     }
 
     /// Whether the standard library is compiled along.
@@ -111,7 +130,9 @@ impl Toolchain {
             Kind::Debian => {
                 let mut cargo = command(workspace, DEBIAN_CARGO);
                 // An outer cargo's libraries are not this compiler's.
-                cargo.env("RUSTC", DEBIAN_RUSTC).env_remove("LD_LIBRARY_PATH");
+                cargo
+                    .env("RUSTC", DEBIAN_RUSTC)
+                    .env_remove("LD_LIBRARY_PATH");
                 cargo
             }
         };
@@ -154,12 +175,16 @@ fn rustc_says(workspace: &Path, rustc: &str, arguments: &[&str]) -> Option<Strin
 /// Whether a target's library directory holds its standard library.
 fn holds_std(directory: &Path) -> bool {
     fs::read_dir(directory).is_ok_and(|entries| {
-        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+        entries
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
     })
 }
 
 fn has_std_sources(sysroot: &Path) -> bool {
-    sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file()
+    sysroot
+        .join("lib/rustlib/src/rust/library/std/Cargo.toml")
+        .is_file()
 }
 
 /// Runs rustup for a limited time and says what came of it.
@@ -200,12 +225,19 @@ fn debian_linker(workspace: &Path, rustup_sysroot: Option<&str>) -> Result<PathB
         .filter(|_| Path::new(DEBIAN_CARGO).is_file())
         .ok_or_else(|| format!("{DEBIAN_RUSTC} and {DEBIAN_CARGO}: not installed"))?;
     if !has_std_sources(Path::new(&sysroot)) {
-        return Err(format!("{DEBIAN_RUSTC}: no standard library sources in {sysroot}"));
+        return Err(format!(
+            "{DEBIAN_RUSTC}: no standard library sources in {sysroot}"
+        ));
     }
     let mut linkers = Vec::new();
     if let Some(root) = rustup_sysroot {
         let host = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-        linkers.push(Path::new(root).join("lib/rustlib").join(host).join("bin/rust-lld"));
+        linkers.push(
+            Path::new(root)
+                .join("lib/rustlib")
+                .join(host)
+                .join("bin/rust-lld"),
+        );
     }
     linkers.push("/usr/bin/rust-lld".into());
     linkers.push("/usr/bin/wasm-ld".into());
