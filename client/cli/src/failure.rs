@@ -1,7 +1,8 @@
 //! From an error to its exit code, its one line and its hint.
 
 use pcim_client::client::Error as E;
-use pcim_client::{card, handover, home, ledger, node, seal};
+use pcim_client::{card, deid, handover, home, ledger, node, seal};
+use pcim_deploy::deploy;
 
 /// Refused or failed.
 const FAILED: u8 = 1;
@@ -83,6 +84,8 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         of_card(error)
     } else if let Some(error) = error.downcast_ref::<ledger::Error>() {
         of_ledger(error)
+    } else if let Some(error) = error.downcast_ref::<deploy::Error>() {
+        of_deploy(error)
     } else {
         None
     };
@@ -98,9 +101,7 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::Node(error) => return of_node(error),
         E::Ledger(error) => return of_ledger(error),
         E::Request(_) => "ask the requestor to make the request again",
-        E::Dicom { .. } => {
-            "give a whole DICOM file (PS3.10); one that cannot be de-identified safely is sealed as it is with --no-deid"
-        }
+        E::Dicom { source, .. } => return of_dicom(source),
         E::File { .. } => "check the path, its permissions and the space on the disk",
         E::FileExists { .. } => "give another --out, or --force to replace the file",
         E::NotConfigured { .. } => {
@@ -123,6 +124,16 @@ fn of_client(error: &E) -> Option<&'static str> {
             "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one)"
         }
         _ => return None,
+    })
+}
+
+fn of_dicom(error: &deid::Error) -> Option<&'static str> {
+    Some(match error {
+        deid::Error::NotDicom => "give a DICOM file with its preamble and `DICM` (PS3.10)",
+        deid::Error::Malformed | deid::Error::TooLarge { .. } => {
+            "export the file again from its source"
+        }
+        _ => "clean the file with a tool for its kind; --no-deid seals it with everything it tells",
     })
 }
 
@@ -214,6 +225,23 @@ fn of_ledger(error: &ledger::Error) -> Option<&'static str> {
         L::NotMined { .. } => "run the same command again: it goes on with the same transaction",
         L::Replaced { .. } | L::Rejected { .. } => "run the same command again: it makes a new transaction",
         L::Passphrase => "type it again, or check the file that PCIM_PASSPHRASE_FILE names",
+        _ => return None,
+    })
+}
+
+fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
+    use deploy::Error as D;
+    Some(match error {
+        D::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
+        D::Rpc { .. } | D::Timeout { .. } => {
+            "check --rpc-url and that the chain runs (`pcim devnet` starts one here)"
+        }
+        D::Nonsense { .. } => "check that --rpc-url is an Ethereum JSON-RPC endpoint",
+        D::WrongChain { .. } => "give the --rpc-url of that chain, or another --network or --chain-id",
+        D::NoStylus | D::NoDeployer { .. } => "deploy on an Arbitrum chain with Stylus, or on `pcim devnet`",
+        D::Funds { .. } => "send ether to this address on this chain",
+        D::NotMined { .. } => "look for the transaction before deploying again",
+        D::Write { .. } => "give another --record-dir; the contract is deployed",
         _ => return None,
     })
 }

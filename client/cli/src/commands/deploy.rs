@@ -6,11 +6,10 @@ use clap::Args;
 use pcim_client::domain::Address;
 use pcim_client::home::Home;
 use pcim_deploy::artifact;
-use pcim_deploy::deploy::{Record, Request, deploy};
+use pcim_deploy::deploy::{Request, deploy, write_record};
 use zeroize::Zeroizing;
 
 use super::init::private_key;
-use super::write_result;
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::parse;
@@ -39,8 +38,6 @@ impl DeployArgs {
         let missing = |what: &str| Usage(format!("which chain? give --network, or {what}"));
         let rpc_url = network.rpc_url.ok_or_else(|| missing("--rpc-url"))?;
         let chain_id = network.chain_id.ok_or_else(|| missing("--chain-id"))?;
-        std::fs::create_dir_all(&self.record_dir)
-            .map_err(|error| anyhow::anyhow!("{}: {error}", self.record_dir.display()))?;
         let key = self.payer(context).await?;
         let request = Request {
             rpc_url: &rpc_url,
@@ -50,10 +47,8 @@ impl DeployArgs {
             wasm: artifact::PCAC_WASM,
         };
         context.ui.note("deploying and activating …");
-        let record: Record = deploy(&request).await?;
-        let path = self.record_dir.join(format!("{chain_id}.json"));
-        let json = serde_json::to_string_pretty(&record)? + "\n";
-        write_result(&path, json.as_bytes(), true)?;
+        let record = deploy(&request).await?;
+        let path = write_record(&self.record_dir, &record)?;
         let text = format!(
             "contract     {}\nconsortium   {}\ntransaction  {}\ngas          {} in block {}\ndata fee     {} wei\nrecord       {}\n",
             record.contract,
