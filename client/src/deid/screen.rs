@@ -100,6 +100,10 @@ pub(super) fn bounded(file: &[u8]) -> Result<()> {
             return Err(Error::TooDeep { max: DEPTH_MAX });
         }
     }
+    // A file that ends inside a sequence or between fragments is not whole.
+    if depth > 0 {
+        return Err(Error::Malformed);
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use dicom_core::value::{DataSetSequence, PrimitiveValue};
+use dicom_core::value::{DataSetSequence, PixelFragmentSequence, PrimitiveValue};
 use dicom_core::{DataElement, Length, VR};
 use dicom_dictionary_std::uids;
 use dicom_object::mem::InMemElement;
@@ -440,6 +440,31 @@ fn sequences_may_not_nest_without_end() {
         assert_eq!(
             inspect(&nested(depth)).unwrap_err(),
             Error::TooDeep { max: 32 }
+        );
+    }
+}
+
+#[test]
+fn compressed_frames_pass_whole_or_not_at_all() {
+    let frames: Vec<Vec<u8>> = vec![vec![0xff, 0xd8, 1, 2], vec![0xff, 0xd8, 3, 4, 5, 6]];
+    let mut compressed = image();
+    compressed.put(DataElement::new(
+        tags::PIXEL_DATA,
+        VR::OB,
+        PixelFragmentSequence::new(vec![0, 12], frames.clone()),
+    ));
+    let file = write(compressed, uids::JPEG_BASELINE8_BIT);
+    let (out, _) = deidentify(&file, &KEY).unwrap();
+    let object = parse(&out);
+    let pixels = object.get(tags::PIXEL_DATA).unwrap();
+    assert_eq!(pixels.fragments().unwrap(), frames);
+    assert_eq!(pixels.offset_table().unwrap(), [0, 12]);
+    assert_eq!(file[file.len() - 54..], out[out.len() - 54..]);
+    for end in 0..file.len() {
+        assert!(
+            inspect(&file[..end]).is_err(),
+            "cut at {end} of {}",
+            file.len()
         );
     }
 }

@@ -20,8 +20,9 @@ use crate::domain::Passphrase;
 /// The most bytes that are read of a key file.
 const KEY_MAX: usize = 64 * 1024;
 
-/// Argon2id (RFC 9106 §4, the second recommended choice): 3 passes, 4 lanes, 2^16 KiB.
-const ARGON2: (u8, u8, u8) = (3, 4, 16);
+/// Argon2id (RFC 9106): passes, lanes, binary logarithm of KiB. 64 MiB in one pass are above what OWASP's password
+/// storage guide asks of one pass (46 MiB), and unlock the two keys in well under a second.
+const ARGON2: (u8, u8, u8) = (1, 4, 16);
 /// A foreign key may ask for 1 GiB at most, as the binary logarithm of KiB.
 const ARGON2_MEMORY_MAX: u8 = 20;
 
