@@ -17,6 +17,8 @@ use sha2::{Digest, Sha256};
 pub use self::error::Error;
 pub use self::record::{Record, write_record};
 
+use crate::artifact;
+
 use self::abi::{ARB_WASM, IArbWasm, IStylusDeployer, Pcac};
 use self::chain::{Chain, Mined};
 use self::program::Program;
@@ -61,13 +63,14 @@ pub async fn deploy(request: &Request<'_>) -> Result<Record, Error> {
     let activation = check(&chain, &program).await?;
     let mined = send(&chain, &wallet, &program, request.consortium, activation).await?;
     let contract = read_back(&chain, &program, request.consortium, &mined).await?;
+    let wasm_sha256 = hex::encode(Sha256::digest(request.wasm));
     Ok(Record {
         chain_id: request.chain_id,
         contract,
         consortium: request.consortium,
         code_hash: program.code_hash(),
-        wasm_sha256: hex::encode(Sha256::digest(request.wasm)),
-        compiler: compiler(request.wasm),
+        compiler: compiler(&wasm_sha256),
+        wasm_sha256,
         block: mined.block,
         tx: mined.tx,
         gas_used: mined.gas_used,
@@ -181,7 +184,10 @@ async fn read_back(
     Ok(contract)
 }
 
-/// What compiled the module, if it says so (the `producers` custom section).
-fn compiler(wasm: &[u8]) -> String {
-    program::processed_by(wasm).unwrap_or_else(|| "unknown".into())
+/// What compiled the module, if it is the released one: a module does not say so itself.
+fn compiler(wasm_sha256: &str) -> String {
+    artifact::manifest()
+        .ok()
+        .filter(|manifest| manifest.sha256 == wasm_sha256)
+        .map_or_else(|| "unknown".into(), |manifest| manifest.compiler)
 }

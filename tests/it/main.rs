@@ -4,3 +4,4 @@
 
 mod chain;
 mod contract;
+mod ledger;

@@ -18,9 +18,6 @@ pub enum Error {
     /// Not a WASM module.
     #[error("not a WASM module")]
     NotWasm,
-    /// The module cannot be compressed.
-    #[error("the module cannot be compressed")]
-    Compress(#[source] std::io::Error),
     /// The compressed module does not fit an account (EIP-170).
     #[error("the code has {size} bytes, at most {max} can be deployed")]
     TooLarge {

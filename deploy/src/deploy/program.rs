@@ -1,15 +1,11 @@
 //! A module as a chain keeps it: compressed behind a prefix, and the init code that puts it there.
 
 use alloy_primitives::{B256, keccak256};
-use brotli::enc::BrotliEncoderParams;
-use wasmparser::{KnownCustom, Parser, Payload};
 
 use super::Error;
+use crate::artifact::MAX_CODE_BYTES;
+use crate::build::module;
 
-/// Stylus, no dictionary.
-const PREFIX: [u8; 4] = [0xef, 0xf0, 0x00, 0x00];
-/// Bytes of code that an account may have (EIP-170).
-pub(super) const MAX_CODE_BYTES: usize = 24_576;
 /// What follows `PUSH32 <length>` in the init code: copies all behind itself, and returns it.
 const RETURN_THE_REST: [u8; 10] = [
     0x80, // DUP1
@@ -28,19 +24,12 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Compresses a module (brotli, quality 11, window 22).
+    /// Compresses a module.
     pub(super) fn new(wasm: &[u8]) -> Result<Self, Error> {
         if !wasm.starts_with(b"\0asm") {
             return Err(Error::NotWasm);
         }
-        let params = BrotliEncoderParams {
-            quality: 11,
-            lgwin: 22,
-            size_hint: wasm.len(),
-            ..Default::default()
-        };
-        let mut code = PREFIX.to_vec();
-        brotli::BrotliCompress(&mut &*wasm, &mut code, &params).map_err(Error::Compress)?;
+        let code = module::code(wasm);
         if code.len() > MAX_CODE_BYTES {
             return Err(Error::TooLarge {
                 size: code.len(),
@@ -66,27 +55,6 @@ impl Program {
         length[24..].copy_from_slice(&(self.code.len() as u64).to_be_bytes());
         [&[PUSH32][..], &length, &RETURN_THE_REST, &self.code].concat()
     }
-}
-
-/// The compiler that a module names in its `producers` section.
-pub(super) fn processed_by(wasm: &[u8]) -> Option<String> {
-    Parser::new(0)
-        .parse_all(wasm)
-        .filter_map(Result::ok)
-        .find_map(|payload| {
-            let Payload::CustomSection(section) = payload else {
-                return None;
-            };
-            let KnownCustom::Producers(fields) = section.as_known() else {
-                return None;
-            };
-            let field = fields
-                .into_iter()
-                .flatten()
-                .find(|f| f.name == "processed-by")?;
-            let tool = field.values.into_iter().flatten().next()?;
-            Some(format!("{} {}", tool.name, tool.version))
-        })
 }
 
 #[cfg(test)]
@@ -132,21 +100,5 @@ mod tests {
             Program::new(&wasm),
             Err(Error::TooLarge { size, max: 24_576 }) if size > 30_000
         ));
-    }
-
-    #[test]
-    fn the_compiler_is_named_by_the_module_if_at_all() {
-        let mut producers = wasm_encoder::ProducersSection::new();
-        let mut field = wasm_encoder::ProducersField::new();
-        field.value("rustc", "1.95.0");
-        producers.field("processed-by", &field);
-        let mut module = wasm_encoder::Module::new();
-        module.section(&producers);
-        assert_eq!(
-            processed_by(&module.finish()).as_deref(),
-            Some("rustc 1.95.0")
-        );
-        assert_eq!(processed_by(b"\0asm\x01\0\0\0"), None);
-        assert_eq!(processed_by(b"\0asm"), None);
     }
 }

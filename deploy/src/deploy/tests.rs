@@ -265,6 +265,13 @@ async fn one_transaction_deploys_activates_and_constructs() {
     assert_eq!((call.initValue, call.salt), (U256::ZERO, B256::ZERO));
 }
 
+#[test]
+fn the_released_module_is_recorded_with_its_compiler() {
+    let released = hex::encode(Sha256::digest(artifact::PCAC_WASM));
+    assert!(compiler(&released).starts_with("rustc "));
+    assert_eq!(compiler(&hex::encode(Sha256::digest(WASM))), "unknown");
+}
+
 #[tokio::test]
 async fn code_that_is_active_already_costs_no_fee() {
     let (record, seen) = Fake {
@@ -449,6 +456,9 @@ async fn what_was_made_is_looked_at() {
 
 #[tokio::test]
 async fn a_request_that_cannot_succeed_goes_nowhere() {
+    fn movable<T: Send>(future: T) -> T {
+        future
+    }
     let request = |consortium, key, url: &'static str, wasm| {
         let request = Request {
             rpc_url: url,
@@ -457,7 +467,7 @@ async fn a_request_that_cannot_succeed_goes_nowhere() {
             consortium,
             wasm,
         };
-        async move { deploy(&request).await.unwrap_err() }
+        async move { movable(deploy(&request)).await.unwrap_err() }
     };
     let nowhere = "http://user:secret@127.0.0.1:9/key";
     assert!(matches!(

@@ -445,3 +445,36 @@ async fn a_node_that_lies_about_a_transaction_is_not_believed() {
         );
     }
 }
+
+/// A server may run a call on any thread.
+#[test]
+fn every_future_may_move_between_threads() {
+    fn send<T: std::marker::Send>(_: &T) {}
+    let ledger = Ledger {
+        rpc: Rpc::new("http://127.0.0.1:9").unwrap(),
+        deployment: Deployment {
+            rpc_url: String::new(),
+            chain_id: CHAIN,
+            contract: CONTRACT,
+        },
+    };
+    let account = Account::generate();
+    let call = call();
+    let filter = Default::default();
+    let signed = SignedCall {
+        tx: B256::ZERO,
+        nonce: 0,
+        raw: vec![],
+        returns: None,
+    };
+    send(&Ledger::connect(ledger.deployment.clone()));
+    send(&ledger.prepare(&account, &call));
+    send(&ledger.submit(&signed, SOON));
+    send(&ledger.transfer(&account, CONTRACT, U256::ZERO));
+    send(&ledger.events(&filter));
+    send(&ledger);
+    assert!(matches!(
+        Origin::read(&signed),
+        Err(Error::BadRecord { .. })
+    ));
+}
