@@ -77,7 +77,7 @@ const STYLUS_DEPLOYER_CODE: &[u8] = &hex!(
 );
 
 /// A prefunded account. Its key is public.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct DevAccount {
     /// Its address.
     pub address: Address,

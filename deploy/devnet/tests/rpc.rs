@@ -369,6 +369,10 @@ async fn subscriptions_tell_heads_logs_and_transactions() {
         json!({"jsonrpc": "2.0", "id": 9, "method": "eth_subscribe", "params": ["newMoons"]});
     socket.send(Message::Text(call.to_string())).await.unwrap();
     assert_eq!(next(&mut socket).await["error"]["code"], -32602);
+
+    // An open connection does not keep it from stopping.
+    let stopped = tokio::time::timeout(std::time::Duration::from_secs(5), devnet.shutdown());
+    stopped.await.unwrap();
 }
 
 type Socket =

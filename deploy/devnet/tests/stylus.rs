@@ -135,13 +135,14 @@ async fn a_program_is_checked_deployed_activated_and_called() {
 
     // A second activation is refused.
     let request = json!({
-        "to": ARB_WASM, "value": "0xde0b6b3a7640000",
+        "from": devnet.accounts()[0].address, "to": ARB_WASM, "value": "0xde0b6b3a7640000",
         "input": call("activateProgram(address)", &[Token::Address(echo)]),
     });
     let error = raw(&devnet, "eth_call", json!([request, "latest"])).await["error"].clone();
     assert_eq!(
         error["data"],
-        json!(Bytes::from(id("ProgramUpToDate()").to_vec()))
+        json!(Bytes::from(id("ProgramUpToDate()").to_vec())),
+        "{error}"
     );
 }
 

@@ -9,10 +9,8 @@ use serde::Serialize;
 use super::{
     Node,
     error::RpcError,
-    types::{
-        Args, CallRequest, StateOverrides, WireBlock, WireBlockOverride, WireReceipt,
-        WireTransaction,
-    },
+    results::{WireBlock, WireReceipt, WireTransaction},
+    types::{Args, CallRequest, StateOverrides, WireBlockOverride},
 };
 use crate::{
     chain::{

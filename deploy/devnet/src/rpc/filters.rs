@@ -9,11 +9,7 @@ use alloy_primitives::{Address, B256, Bloom, BloomInput, Log, U256};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Node,
-    error::RpcError,
-    types::{Args, WireLog},
-};
+use super::{Node, error::RpcError, results::WireLog, types::Args};
 use crate::chain::{BlockId, block::Block, ledger::Ledger};
 
 /// The most logs one request returns.

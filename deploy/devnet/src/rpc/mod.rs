@@ -4,6 +4,7 @@ mod dev;
 mod error;
 mod eth;
 mod filters;
+mod results;
 mod subscribe;
 mod types;
 

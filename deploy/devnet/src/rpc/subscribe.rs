@@ -19,7 +19,8 @@ use super::{
     Node,
     error::RpcError,
     filters::{LogFilter, LogRequest},
-    types::{Args, WireHeader, WireTransaction},
+    results::{WireHeader, WireTransaction},
+    types::Args,
 };
 use crate::chain::ledger::Ledger;
 
