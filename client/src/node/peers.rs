@@ -7,8 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rust_ipfs::builder::DefaultIpfsBuilder;
-use rust_ipfs::p2p::{IdentifyConfiguration, MultiaddrExt};
+use rust_ipfs::p2p::{IdentifyConfiguration, MultiaddrExt, bitswap};
 use rust_ipfs::repo::{LockError, Repo};
+use rust_ipfs::swarm::SwarmEvent;
 use rust_ipfs::{DialOpts, Ipfs, Keypair, Multiaddr, PeerCondition, Protocol};
 use zeroize::Zeroizing;
 
@@ -17,6 +18,8 @@ use super::{Cause, Error, NodeConfig, Result};
 
 /// How long a peer may take to answer a dial.
 pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a new connection may take until blocks can be asked over it.
+const SESSION_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the swarm may take to open a listening socket.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept with nothing to do: a person looks at a request in between.
@@ -52,7 +55,27 @@ pub(super) async fn start(config: &NodeConfig) -> Result<Ipfs> {
             agent_version: concat!("pcim/", env!("CARGO_PKG_VERSION")).to_owned(),
             ..Default::default()
         })
-        .set_idle_connection_timeout(IDLE_SECONDS);
+        .set_idle_connection_timeout(IDLE_SECONDS)
+        .swarm_events({
+            let repo = repo.clone();
+            move |swarm, event| {
+                if let SwarmEvent::ConnectionEstablished {
+                    peer_id,
+                    num_established,
+                    ..
+                } = event
+                    && num_established.get() == 1
+                    && let Some(node) = swarm.behaviour_mut().custom.as_mut()
+                    && let Some(exchange) = node.bitswap.as_mut()
+                    && exchange.peers().contains(peer_id)
+                {
+                    // A session from before the connection: rust-ipfs keeps the dead one of a peer
+                    // that went away, and would never open another. Start over; sessions come back
+                    // with the next message or connection, wants with the next look.
+                    *exchange = bitswap::Behaviour::new(&repo, bitswap::Config::default());
+                }
+            }
+        });
     let ipfs = builder
         .start()
         .await
@@ -98,16 +121,25 @@ fn is_free(lock: &Path) -> bool {
     }
 }
 
-/// Connects unless there is a connection already.
+/// Connects unless there is a connection already that blocks can be asked over.
 pub(super) async fn dial(ipfs: &Ipfs, address: &Multiaddr) -> Result<()> {
     let unreachable = |source: Cause| Error::PeerUnreachable {
         address: address.to_string(),
         source,
     };
+    let mut looked = false;
     let target = match address.peer_id() {
         Some(peer) => {
-            if ipfs.is_connected(peer).await.unwrap_or(false) {
-                return Ok(());
+            while ipfs.is_connected(peer).await.unwrap_or(false) {
+                let sessions = ipfs.get_bitswap_peers().await.unwrap_or_default();
+                if sessions.contains(&peer) {
+                    return Ok(());
+                }
+                if looked {
+                    break;
+                }
+                looked = true;
+                tokio::time::sleep(SESSION_TIMEOUT).await;
             }
             DialOpts::peer_id(peer)
                 .condition(PeerCondition::Always)

@@ -104,8 +104,7 @@ impl Store {
     async fn fetch(&self, cid: &Cid, timeout: Duration) -> Result<Bytes> {
         self.redial();
         let started = Instant::now();
-        let wanted = self.0.repo.get_block(cid).timeout(timeout);
-        tokio::pin!(wanted);
+        let mut wanted = self.0.repo.get_block(cid).timeout(timeout);
         loop {
             let left = timeout.saturating_sub(started.elapsed());
             match tokio::time::timeout(left.min(LOOK_AGAIN), &mut wanted).await {
@@ -114,6 +113,12 @@ impl Store {
                     return Err(into_error("fetching a block", error));
                 }
                 Ok(Err(_)) | Err(_) => {}
+            }
+            // Exchange may have started over and forgotten.
+            let wants = self.0.ipfs.bitswap_wantlist(None).await;
+            if wants.is_ok_and(|wants| !wants.contains(cid)) {
+                wanted = self.0.repo.get_block(cid).timeout(left);
+                self.redial();
             }
             // A waiter that subscribes just after another one's block was stored is never told.
             if let Some(bytes) = self.local(cid).await? {
@@ -243,11 +248,12 @@ impl Store {
         let ipfs = self.0.ipfs.clone();
         tokio::spawn(async move {
             let _round = round;
-            for address in known {
-                if let Err(error) = peers::dial(&ipfs, &address).await {
+            let dials = known.iter().map(async |address| {
+                if let Err(error) = peers::dial(&ipfs, address).await {
                     tracing::debug!(%address, %error, "peer not reached");
                 }
-            }
+            });
+            futures::future::join_all(dials).await;
         });
     }
 }

@@ -6,6 +6,8 @@ use super::super::unixfs::{DAG_PB, Link, RAW, cid_of, digest_of, encode};
 use super::super::{BodyRef, Error, ImageDigest, MAX_HEADER, Malformed, Node};
 use super::{PATIENCE, SOON, collected, inner, pair, pattern, start};
 
+type Expected = fn(&Malformed) -> bool;
+
 async fn plant(node: &Node, codec: u64, bytes: &[u8]) -> Cid {
     let cid = cid_of(codec, bytes);
     node.store.put(cid, bytes.to_vec()).await.unwrap();
@@ -65,7 +67,7 @@ async fn only_a_root_is_read_as_a_root() {
         .unwrap();
     assert_eq!(root.header, [3; 100]);
 
-    let cases: &[(&str, Vec<u8>, fn(&Malformed) -> bool)] = &[
+    let cases: &[(&str, Vec<u8>, Expected)] = &[
         ("no link", encode(&[]), |e| {
             matches!(e, Malformed::Links { found: 0, .. })
         }),

@@ -113,15 +113,20 @@ async fn a_body_whose_keeper_goes_away_ends_with_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_known_peer_is_found_again_after_its_restart() {
+async fn a_known_peer_is_found_once_it_is_up() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let keeper = start(there.path()).await;
     let raw = keeper.put_raw(b"certificate".to_vec()).await.unwrap();
     let addressed = address(&keeper).await;
+    keeper.shutdown().await;
     let mut reader = config(here.path());
     reader.bootstrap = vec![addressed.clone()];
     let reader = Node::start(reader).await.unwrap();
-    keeper.shutdown().await;
+    let nobody = reader.get_raw(&raw, 100, SOON).await;
+    assert!(
+        matches!(nobody, Err(Error::Timeout { peers: 0, .. })),
+        "{nobody:?}"
+    );
 
     let mut keeper = config(there.path());
     keeper.listen = vec![addressed.split("/p2p/").next().unwrap().to_owned()];
@@ -131,6 +136,31 @@ async fn a_known_peer_is_found_again_after_its_restart() {
         reader.get_raw(&raw, 100, PATIENCE).await.unwrap(),
         b"certificate"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_comes_back_is_served_and_asked_again() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut keeper = start(there.path()).await;
+    let reader = start(here.path()).await;
+    let addressed = address(&keeper).await;
+    reader.connect(&addressed).await.unwrap();
+    for round in 0u8..4 {
+        let theirs = keeper.put_raw(vec![round, 1]).await.unwrap();
+        let ours = reader.put_raw(vec![round, 2]).await.unwrap();
+        assert_eq!(
+            reader.get_raw(&theirs, 9, PATIENCE).await.unwrap(),
+            [round, 1]
+        );
+        assert_eq!(
+            keeper.get_raw(&ours, 9, PATIENCE).await.unwrap(),
+            [round, 2]
+        );
+        keeper.shutdown().await;
+        let mut again = config(there.path());
+        again.listen = vec![addressed.split("/p2p/").next().unwrap().to_owned()];
+        keeper = Node::start(again).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
