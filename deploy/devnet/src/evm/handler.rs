@@ -12,8 +12,8 @@ use super::Mode;
 use super::db::StateError;
 use super::machine::Machine;
 
-/// Gas that one transaction may compute with; what it offers beyond is held and given back.
-const COMPUTE_GAS_CAP: u64 = 32_000_000;
+/// Gas that one transaction may use, intrinsic gas included; what it offers beyond is held and given back.
+const GAS_CAP: u64 = 32_000_000;
 
 pub(crate) type Error = EVMError<StateError>;
 
@@ -48,9 +48,10 @@ impl<'a> Handler for ArbHandler<'a> {
 
     fn tx_gas(&self, evm: &mut Machine<'a>, gas: &InitialAndFloorGas) -> GasTracker {
         let limit = evm.ctx_ref().tx().gas_limit();
-        let left = limit.saturating_sub(gas.initial_total_gas());
+        let intrinsic = gas.initial_total_gas();
+        let left = limit.saturating_sub(intrinsic);
         let compute = match self.mode {
-            Mode::Transaction => left.min(COMPUTE_GAS_CAP),
+            Mode::Transaction => left.min(GAS_CAP.saturating_sub(intrinsic)),
             Mode::Call => left,
         };
         GasTracker::new(limit, compute, left - compute)

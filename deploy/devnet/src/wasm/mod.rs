@@ -29,7 +29,7 @@ pub(crate) struct ActivationParams {
     pub(crate) debug: bool,
 }
 
-/// An activated program: what the chain records, and the instrumented module that the engine runs.
+/// An activated program: what the chain records and charges.
 #[derive(Clone, Debug)]
 pub(crate) struct Activated {
     pub(crate) footprint_pages: u16,
@@ -39,8 +39,6 @@ pub(crate) struct Activated {
     pub(crate) asm_estimate: u32,
     /// gas beyond the fixed part (28·µs formula)
     pub(crate) variable_gas: u64,
-    /// The instrumented WASM; exports `user_entrypoint`, `memory`, `stylus_ink_left` (i64), `stylus_ink_status` (i32), `stylus_scratch_global` (i32), `stylus_stack_left` (i32).
-    pub(crate) module: Vec<u8>,
     /// A placeholder: keccak256 of the instrumented module and the version.
     pub(crate) module_hash: B256,
 }
@@ -106,12 +104,12 @@ pub(crate) fn activate_within(
         cached_cost: estimate.cached_cost,
         asm_estimate: estimate.asm_bytes,
         variable_gas: estimate.variable_gas,
-        module,
         module_hash: hasher.finalize(),
     })
 }
 
-/// Instruments again for running (same bytes as at activation), without the limits' checks.
+/// The instrumented module that the engine runs, without the limits' checks: exports `user_entrypoint`, `memory`,
+/// `stylus_ink_left` (i64), `stylus_ink_status` (i32), `stylus_scratch_global` (i32), `stylus_stack_left` (i32).
 pub(crate) fn instrument_for_run(
     wasm: &[u8],
     params: ActivationParams,

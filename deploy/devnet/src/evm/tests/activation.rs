@@ -112,3 +112,65 @@ fn entering_costs_memory_and_initialisation() {
     let own = outcome.gas_used - 21_000 - init;
     assert!((1..=3).contains(&own), "{own}");
 }
+
+const DAY: u64 = 86_400;
+
+#[test]
+fn a_program_expires_and_comes_back() {
+    let mut chain = Chain::new();
+    let code = program_code(&keeper());
+    let program = chain.program(&keeper());
+    chain.now += 366 * DAY;
+    let outcome = chain.send(program, A, 0);
+    assert!(
+        matches!(&outcome.status, Status::Halt(text) if text.starts_with("program expired")),
+        "{outcome:?}"
+    );
+    let codehash = keccak256(&code);
+    let outcome = chain.view(ARB_WASM, codehashVersionCall { codehash }.abi_encode());
+    let error = ProgramExpired::abi_decode(&outcome.output).unwrap();
+    assert!((366 * DAY..366 * DAY + 3600).contains(&error.age));
+    assert_eq!(chain.activate(program).status, Status::Success);
+    assert_eq!(chain.send(program, A, 0).status, Status::Success);
+}
+
+#[test]
+fn a_program_is_kept_alive_but_not_too_often() {
+    let mut chain = Chain::new();
+    let codehash = keccak256(program_code(&keeper()));
+    let program = chain.program(&keeper());
+    let keepalive = codehashKeepaliveCall { codehash }.abi_encode();
+    chain.now += 10 * DAY;
+    let outcome = chain.send(ARB_WASM, keepalive.clone(), ETHER);
+    let error = ProgramKeepaliveTooSoon::abi_decode(&outcome.output).unwrap();
+    assert!((10 * DAY..10 * DAY + 3600).contains(&error.age));
+
+    chain.now += 30 * DAY;
+    let time_left = programTimeLeftCall { program }.abi_encode();
+    let left = |outcome: Outcome| u64::abi_decode(&outcome.output).unwrap() / DAY;
+    assert_eq!(left(chain.view(ARB_WASM, time_left.clone())), 324);
+    let outcome = chain.send(ARB_WASM, keepalive, ETHER);
+    assert_eq!(outcome.status, Status::Success, "{outcome:?}");
+    let event = ProgramLifetimeExtended::decode_log(&outcome.logs[0]).unwrap();
+    assert_eq!(event.codehash, codehash);
+    assert!(event.dataFee > U256::ZERO);
+    assert_eq!(left(chain.view(ARB_WASM, time_left)), 364);
+}
+
+#[test]
+fn block_hashes_reach_back_a_little() {
+    let mut chain = Chain::new();
+    let mut ask = |number| {
+        let number = U256::from(number);
+        chain.view(ARB_SYS, arbBlockHashCall { number }.abi_encode())
+    };
+    let known = revm::DatabaseRef::block_hash_ref(&EmptyDB::default(), 6).unwrap();
+    assert_eq!(ask(6).output[..], known[..]);
+    let outcome = ask(7);
+    assert_eq!(outcome.status, Status::Revert);
+    let error = InvalidBlockNumber::abi_decode(&outcome.output).unwrap();
+    assert_eq!(
+        (error.requested, error.current),
+        (U256::from(7), U256::from(7))
+    );
+}

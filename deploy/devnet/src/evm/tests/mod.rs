@@ -23,6 +23,13 @@ sol! {
     function programInitGas(address program) external view returns (uint64 gas, uint64 gasWhenCached);
     function arbBlockNumber() external view returns (uint256);
     function arbOSVersion() external view returns (uint256);
+    function arbBlockHash(uint256 number) external view returns (bytes32);
+    function codehashKeepalive(bytes32 codehash) external payable;
+    function programTimeLeft(address program) external view returns (uint64);
+    event ProgramLifetimeExtended(bytes32 indexed codehash, uint256 dataFee);
+    error ProgramExpired(uint64 age);
+    error ProgramKeepaliveTooSoon(uint64 age);
+    error InvalidBlockNumber(uint256 requested, uint256 current);
     event ProgramActivated(bytes32 indexed codehash, bytes32 moduleHash, address program, uint256 dataFee, uint16 version);
     error ProgramNotWasm();
     error ProgramNotActivated();
@@ -40,6 +47,8 @@ const ETHER: u128 = 1_000_000_000_000_000_000;
 struct Chain {
     vm: Vm,
     db: CacheDB<EmptyDB>,
+    /** unix seconds */
+    now: u64,
 }
 
 impl Chain {
@@ -56,14 +65,18 @@ impl Chain {
         }
         db.insert_account_info(ALICE, AccountInfo::from_balance(U256::from(1000 * ETHER)));
         let vm = Vm::new(arbos::LOCAL_CHAIN_ID);
-        Self { vm, db }
+        Self {
+            vm,
+            db,
+            now: 1_790_000_000,
+        }
     }
 
     fn try_run(&mut self, tx: TxParams, mode: Mode) -> Result<Outcome, InvalidTx> {
         let block = BlockParams {
             number: 7,
             l1_number: 1234,
-            timestamp: 1_790_000_000,
+            timestamp: self.now,
             base_fee: BASE_FEE,
             gas_limit: 1 << 50,
             coinbase: COINBASE,
@@ -173,6 +186,7 @@ fn wat_with(locals: &str, body: &str) -> String {
         (import "vm_hooks" "delegate_call_contract" (func $delegate (param i32 i32 i32 i64 i32) (result i32)))
         (import "vm_hooks" "static_call_contract" (func $static (param i32 i32 i32 i64 i32) (result i32)))
         (import "vm_hooks" "create1" (func $create (param i32 i32 i32 i32 i32)))
+        (import "vm_hooks" "create2" (func $create2 (param i32 i32 i32 i32 i32 i32)))
         (import "vm_hooks" "read_return_data" (func $returned (param i32 i32 i32) (result i32)))
         (import "vm_hooks" "msg_reentrant" (func $reentrant (result i32)))
         (import "vm_hooks" "msg_sender" (func $sender (param i32)))

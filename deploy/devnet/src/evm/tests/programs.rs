@@ -207,3 +207,42 @@ fn a_trap_is_a_revert_that_keeps_the_gas() {
     assert!(outcome.output.is_empty());
     assert!(outcome.gas_used < 100_000);
 }
+
+#[test]
+fn a_creation_costs_to_the_ink_what_it_costs() {
+    let mut chain = Chain::new();
+    let mut ink = |create: &str| {
+        let program = chain.program(&wat_with(
+            "(local $before i64)",
+            &format!(
+                r#"(local.set $before (call $ink))
+                {create}
+                (i64.store (i32.const 0) (i64.sub (local.get $before) (call $ink)))
+                (call $write_result (i32.const 0) (i32.const 8))
+                (i32.const 0)"#
+            ),
+        ));
+        let output = chain.send(program, Bytes::new(), 0).output;
+        u64::from_le_bytes(output[..].try_into().unwrap())
+    };
+    // Reading no code twice, 32 000 gas; the callers' blocks; the question at the end.
+    let code = 2 * 16_381 + 320_000_000;
+    let blocks = (2450 + 210 + 5 + 3800) + (2450 + 1 + 75 + 3800);
+    let create = "(call $create (i32.const 99) (i32.const 0) (i32.const 4096) (i32.const 64) (i32.const 128))";
+    assert_eq!(ink(create), 83_193 + code + blocks + 8400);
+    let create2 = "(call $create2 (i32.const 99) (i32.const 0) (i32.const 4096) (i32.const 4096) (i32.const 64) (i32.const 128))";
+    assert_eq!(ink(create2), 88_233 + code + blocks + 1 + 8400);
+}
+
+#[test]
+fn gas_beyond_the_cap_is_given_back() {
+    let mut chain = Chain::new();
+    let program = chain.program(&wat("(loop $l (br $l)) (i32.const 0)"));
+    let mut tx = chain.tx(TxKind::Call(program), Bytes::new(), U256::ZERO);
+    tx.gas_limit = 50_000_000;
+    let outcome = chain.try_run(tx.clone(), Mode::Transaction).unwrap();
+    assert_eq!(outcome.status, Status::Halt("out of gas".into()));
+    assert_eq!(outcome.gas_used, 32_000_000);
+    // A call may use what it brings.
+    assert_eq!(chain.try_run(tx, Mode::Call).unwrap().gas_used, 50_000_000);
+}
