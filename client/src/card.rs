@@ -230,7 +230,10 @@ pub(crate) mod tests {
         assert!(matches!(Card::verify(&bad), Err(Error::WrongSigner { .. })));
         let mut bad = good.clone();
         bad.version = 2;
-        assert!(matches!(Card::verify(&bad), Err(Error::Version { found: 2 })));
+        assert!(matches!(
+            Card::verify(&bad),
+            Err(Error::Version { found: 2 })
+        ));
         let mut bad = good;
         bad.peers = vec!["/x\npeer /y".to_owned()];
         assert!(matches!(Card::verify(&bad), Err(Error::Field { .. })));

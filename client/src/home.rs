@@ -139,8 +139,7 @@ impl Home {
         let keystore = account
             .to_keystore(new.passphrase)
             .map_err(Error::Ethereum)?;
-        let openpgp =
-            LockedKey::generate(new.user_id, new.passphrase).map_err(Error::OpenPgp)?;
+        let openpgp = LockedKey::generate(new.user_id, new.passphrase).map_err(Error::OpenPgp)?;
         let mut deid = Zeroizing::new([0; 32]);
         rand::rng().fill_bytes(deid.as_mut());
         let mut config = new.config;

@@ -112,7 +112,9 @@ pub enum Error {
         found: u32,
     },
     /// It was written for another request.
-    #[error("the request document was written for another request: {found:?} instead of {wanted:?}")]
+    #[error(
+        "the request document was written for another request: {found:?} instead of {wanted:?}"
+    )]
     OtherRequest {
         /// What was asked on the chain.
         wanted: Box<Subject>,
@@ -160,8 +162,8 @@ impl RequestDocument {
         subject: &Subject,
     ) -> Result<Self, Error> {
         limit("request document", sealed.len(), MAX_REQUEST_BYTES)?;
-        let plain = seal::decrypt_document(sealed, key, |_| Ok(signer.clone()))
-            .map_err(Error::OpenPgp)?;
+        let plain =
+            seal::decrypt_document(sealed, key, |_| Ok(signer.clone())).map_err(Error::OpenPgp)?;
         let document: Self = serde_json::from_slice(&plain)?;
         if document.version != 1 {
             return Err(Error::Version {

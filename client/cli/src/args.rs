@@ -54,7 +54,12 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "ID", help_heading = "Network")]
     pub(crate) chain_id: Option<u64>,
     /// The contract: an address, or the JSON file that `pcim deploy` wrote
-    #[arg(long, global = true, value_name = "ADDRESS|FILE", help_heading = "Network")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS|FILE",
+        help_heading = "Network"
+    )]
     pub(crate) contract: Option<String>,
 }
 

@@ -87,7 +87,9 @@ impl Context {
         };
         let (contract, recorded_chain) = match self.global.contract.as_deref() {
             None => (None, None),
-            Some(text) if text.starts_with("0x") => (Some(parse::address(text).map_err(Usage)?), None),
+            Some(text) if text.starts_with("0x") => {
+                (Some(parse::address(text).map_err(Usage)?), None)
+            }
             Some(path) => {
                 let json = read_small(Path::new(path))?;
                 let record: pcim_deploy::deploy::Record = serde_json::from_slice(&json)

@@ -112,13 +112,19 @@ fn of_client(error: &E) -> Option<&'static str> {
         }
         E::NotMine { .. } => "only the patient who registered an image decides about it",
         E::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
-        E::NotAccredited { .. } => "the consortium accredits radiologists: `pcim consortium accredit`",
+        E::NotAccredited { .. } => {
+            "the consortium accredits radiologists: `pcim consortium accredit`"
+        }
         E::SealMismatch { .. } | E::SignerMismatch { .. } => {
             "do not use this image; ask the radiologist for a new handover"
         }
-        E::NotAuthorized { .. } => "ask the patient: `pcim requestor request`; look with `pcim requestor status`",
+        E::NotAuthorized { .. } => {
+            "ask the patient: `pcim requestor request`; look with `pcim requestor status`"
+        }
         E::NoOpenRequest { .. } => "see `pcim patient requests`",
-        E::AlreadyAuthorized { .. } => "nothing to do; the image can be fetched with `pcim requestor fetch`",
+        E::AlreadyAuthorized { .. } => {
+            "nothing to do; the image can be fetched with `pcim requestor fetch`"
+        }
         E::NothingToRevoke { .. } => "see `pcim patient audit`",
         E::ReaderLacksV2 { .. } => {
             "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one)"
@@ -182,7 +188,9 @@ fn of_seal(error: &seal::Error) -> Option<&'static str> {
         seal::Error::WrongPassphrase { .. } => {
             "type it again, or check the file that PCIM_PASSPHRASE_FILE names"
         }
-        seal::Error::NotForReader { .. } => "it was sealed to another certificate; open it with that home",
+        seal::Error::NotForReader { .. } => {
+            "it was sealed to another certificate; open it with that home"
+        }
         seal::Error::Damaged(_) | seal::Error::Structure { .. } | seal::Error::Signature(_) => {
             "do not use it; ask its author for a new one"
         }
@@ -197,7 +205,9 @@ fn of_node(error: &node::Error) -> Option<&'static str> {
             "the owner's node must run and be reachable: `pcim node` there, its address among this home's peers"
         }
         node::Error::RepoLocked { .. } => "wait until the other process ends, or stop it",
-        node::Error::Listen { .. } => "another program has the port; change `listen` in the home's config.toml",
+        node::Error::Listen { .. } => {
+            "another program has the port; change `listen` in the home's config.toml"
+        }
         node::Error::Address { .. } => "correct `listen` or `peers` in the home's config.toml",
         node::Error::BlockMismatch { .. } => {
             "the block is damaged on this disk or at its sender; fetch it again from another peer"
@@ -216,14 +226,20 @@ fn of_ledger(error: &ledger::Error) -> Option<&'static str> {
             "check --rpc-url and that the chain runs (`pcim devnet` starts one here)"
         }
         L::Nonsense { .. } => "check that --rpc-url is an Ethereum JSON-RPC endpoint",
-        L::WrongChain { .. } => "give the --rpc-url of the chain the home is set up for, or another --chain-id",
+        L::WrongChain { .. } => {
+            "give the --rpc-url of the chain the home is set up for, or another --chain-id"
+        }
         L::NoContract { .. } | L::NotPcac { .. } => {
             "check --contract; `pcim deploy` deploys the contract and records where"
         }
-        L::NotActivated { .. } => "activate the contract again: `pcim deploy` deploys and activates",
+        L::NotActivated { .. } => {
+            "activate the contract again: `pcim deploy` deploys and activates"
+        }
         L::Funds { .. } => "send ether to this address on this chain",
         L::NotMined { .. } => "run the same command again: it goes on with the same transaction",
-        L::Replaced { .. } | L::Rejected { .. } => "run the same command again: it makes a new transaction",
+        L::Replaced { .. } | L::Rejected { .. } => {
+            "run the same command again: it makes a new transaction"
+        }
         L::Passphrase => "type it again, or check the file that PCIM_PASSPHRASE_FILE names",
         _ => return None,
     })
@@ -237,8 +253,12 @@ fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
             "check --rpc-url and that the chain runs (`pcim devnet` starts one here)"
         }
         D::Nonsense { .. } => "check that --rpc-url is an Ethereum JSON-RPC endpoint",
-        D::WrongChain { .. } => "give the --rpc-url of that chain, or another --network or --chain-id",
-        D::NoStylus | D::NoDeployer { .. } => "deploy on an Arbitrum chain with Stylus, or on `pcim devnet`",
+        D::WrongChain { .. } => {
+            "give the --rpc-url of that chain, or another --network or --chain-id"
+        }
+        D::NoStylus | D::NoDeployer { .. } => {
+            "deploy on an Arbitrum chain with Stylus, or on `pcim devnet`"
+        }
         D::Funds { .. } => "send ether to this address on this chain",
         D::NotMined { .. } => "look for the transaction before deploying again",
         D::Write { .. } => "give another --record-dir; the contract is deployed",
@@ -251,13 +271,19 @@ fn of_revert(revert: &ledger::Revert) -> Option<&'static str> {
     Some(match revert {
         R::NoRequest { .. } => "see `pcim patient requests`",
         R::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
-        R::NotAccredited { .. } => "the consortium accredits radiologists: `pcim consortium accredit`",
+        R::NotAccredited { .. } => {
+            "the consortium accredits radiologists: `pcim consortium accredit`"
+        }
         R::ApprovalLimitReached { .. } => "wait, or change the limit: `pcim patient limit`",
-        R::KeyChanged { .. } => "the requestor changed the key; look again: `pcim patient requests`",
+        R::KeyChanged { .. } => {
+            "the requestor changed the key; look again: `pcim patient requests`"
+        }
         R::NotConsortium { .. } => "use the consortium's home (--home)",
         R::NotRequesterOrPatient { .. } => "only the requestor and the patient may trace",
         R::OwnImage => "open your own image with `pcim patient open`",
-        R::BadExpiry { .. } => "give --expires as a length of time (12h, 30d) or later unix seconds",
+        R::BadExpiry { .. } => {
+            "give --expires as a length of time (12h, 30d) or later unix seconds"
+        }
         _ => return None,
     })
 }

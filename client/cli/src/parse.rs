@@ -78,7 +78,11 @@ mod tests {
         let good = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
         assert_eq!(address(good).unwrap().to_string(), good);
         assert!(address(&good.to_lowercase()).is_ok());
-        assert!(address(&good.replace('F', "f")).unwrap_err().contains("checksum"));
+        assert!(
+            address(&good.replace('F', "f"))
+                .unwrap_err()
+                .contains("checksum")
+        );
         assert!(address("0x12").is_err());
         assert!(address("f39fd6e51aad88f6f4ce6ab8827279cfffb92266").is_err());
     }

@@ -23,11 +23,6 @@ impl Ui {
         Self { json }
     }
 
-    /// Whether the result is one JSON document.
-    pub(crate) fn json(&self) -> bool {
-        self.json
-    }
-
     /// Writes the result: `value` as JSON, or `text`.
     pub(crate) fn result(&self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
         let mut text = match self.json {

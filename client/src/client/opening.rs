@@ -57,9 +57,7 @@ impl Client {
             .into_iter()
             .find_map(|logged| match logged.event {
                 Event::ContractCreated {
-                    radiologist,
-                    seal,
-                    ..
+                    radiologist, seal, ..
                 } => Some(Attested { radiologist, seal }),
                 _ => None,
             })

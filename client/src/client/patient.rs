@@ -99,6 +99,8 @@ impl Client {
                 return Err(Error::NotAccredited { radiologist });
             }
         }
+        // Remembered before the node starts, it dials them until the image is here.
+        self.remember_peers(&handover.radiologist.peers)?;
         self.dial(&handover.radiologist.peers).await?;
         let payload_sha256 = self.take_in(&handover).await?;
         let call = async || {
@@ -113,7 +115,6 @@ impl Client {
         };
         let written = self.write(&key, Wanted::Any, call).await?;
         let written = written.ok_or(Error::UnknownImage { image })?;
-        self.remember_peers(&handover.radiologist.peers)?;
         Ok(Registered {
             image,
             radiologist,
@@ -236,7 +237,8 @@ impl Client {
         let call = async || {
             let certificate = self.certificate(&public_key).await?;
             // A document that came with the request must be the requestor's own.
-            self.document(image, requester, &notes, &certificate).await?;
+            self.document(image, requester, &notes, &certificate)
+                .await?;
             let stored = self.share(image, &certificate).await?;
             let shared_image = stored.image;
             shared = Some(stored);
@@ -250,19 +252,21 @@ impl Client {
             })
         };
         let written = self.write(&key, Wanted::True, call).await;
-        if let (Err(Error::Ledger(crate::ledger::Error::Refused(_))) | Ok(None), Some(stored)) =
-            (&written, &shared)
+        if let (Err(_) | Ok(None), Some(stored)) = (&written, &shared)
+            && !self.in_flight(&key)?
         {
             self.node().await?.drop_header(&stored.image).await?;
         }
         let image = *image;
         let written = written?.ok_or(Error::AlreadyAuthorized { requester, image })?;
-        let shared_image = written.mined.events.iter().find_map(|logged| {
-            match &logged.event {
+        let shared_image = written
+            .mined
+            .events
+            .iter()
+            .find_map(|logged| match &logged.event {
                 Event::Approved { shared_image, .. } => Some(*shared_image),
                 _ => None,
-            }
-        });
+            });
         Ok(Decision {
             shared_image: shared_image.ok_or(no_request(&image, requester))?,
             new_bytes: shared.map_or(0, |stored| stored.new_bytes),

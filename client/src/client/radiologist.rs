@@ -60,7 +60,10 @@ pub struct SealedImage {
     pub body_bytes: u64,
 }
 
-fn as_text<S: serde::Serializer>(seal: &Seal, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+fn as_text<S: serde::Serializer>(
+    seal: &Seal,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
     serializer.collect_str(seal)
 }
 

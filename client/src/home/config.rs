@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::domain::Address;
 
 /// Bytes per leaf of the images added, unless the configuration says otherwise.
-pub const DEFAULT_CHUNK_BYTES: u32 = 1024 * 1024;
+const DEFAULT_CHUNK_BYTES: u32 = 1024 * 1024;
 
 /// An actor's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -31,7 +31,9 @@ impl CardArgs {
             Some(path) => {
                 write_result(path, text.as_bytes(), self.force)?;
                 let text = format!("card  {}\n", path.display());
-                context.ui.result(&serde_json::json!({ "card": path }), &text)
+                context
+                    .ui
+                    .result(&serde_json::json!({ "card": path }), &text)
             }
             None => context.ui.result(&card, &text),
         }

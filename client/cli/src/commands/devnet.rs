@@ -42,7 +42,9 @@ impl DevnetArgs {
         let accounts: Vec<_> = devnet
             .accounts()
             .iter()
-            .map(|account| json!({ "address": account.address, "private_key": account.private_key }))
+            .map(
+                |account| json!({ "address": account.address, "private_key": account.private_key }),
+            )
             .collect();
         let value = json!({
             "rpc_url": devnet.url(),

@@ -19,7 +19,9 @@ use crate::parse;
 /// The home holds an Ethereum key and an OpenPGP key (RFC 9580), both locked with a passphrase. It is
 /// made whole or not at all, and never over something that is there.
 #[derive(Debug, Args)]
-#[command(after_help = "The passphrase is asked for, or is the first line of the file that PCIM_PASSPHRASE_FILE names.")]
+#[command(
+    after_help = "The passphrase is asked for, or is the first line of the file that PCIM_PASSPHRASE_FILE names."
+)]
 pub(crate) struct InitArgs {
     /// What you call this home; stays here
     #[arg(long)]

@@ -25,7 +25,9 @@ impl NodeArgs {
             .iter()
             .map(|address| format!("serving  {address}\n"))
             .collect();
-        context.ui.result(&json!({ "addresses": addresses }), &text)?;
+        context
+            .ui
+            .result(&json!({ "addresses": addresses }), &text)?;
         let peers = client.home().config().peers.clone();
         let redialling = async {
             loop {

@@ -102,7 +102,9 @@ impl Report {
             let text = tx.to_string();
             format!("{}…{}", &text[..8], &text[text.len() - 4..])
         });
-        let gas = on_chain.gas_used.map_or(String::new(), |gas| gas.to_string());
+        let gas = on_chain
+            .gas_used
+            .map_or(String::new(), |gas| gas.to_string());
         let mut said: Vec<_> = on_chain.events.iter().map(event_name).collect();
         said.extend((!detail.is_empty()).then(|| detail.to_owned()));
         self.ui.line(

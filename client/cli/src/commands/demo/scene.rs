@@ -62,7 +62,10 @@ impl Scene {
             let passphrase = Passphrase::new(passphrase.clone());
             make_home(dir, name, account, passphrase)
         }));
-        let payer = devnet.accounts().first().context("a chain without accounts")?;
+        let payer = devnet
+            .accounts()
+            .first()
+            .context("a chain without accounts")?;
         let deploying = async {
             let clock = Instant::now();
             let record = deploy(&Request {
@@ -75,8 +78,7 @@ impl Scene {
             .await?;
             anyhow::Ok((record, clock.elapsed()))
         };
-        let (homes, (record, deploy_time)) =
-            futures::future::try_join(homes, deploying).await?;
+        let (homes, (record, deploy_time)) = futures::future::try_join(homes, deploying).await?;
         report.time("keys, homes and deploying, side by side", clock.elapsed());
         tell_deployment(&record, deploy_time, report)?;
 
@@ -173,11 +175,7 @@ async fn open(
     Ok(Client::open(home, passphrase).await?.with_limits(limits))
 }
 
-fn tell_deployment(
-    record: &Record,
-    spent: Duration,
-    report: &mut Report,
-) -> anyhow::Result<()> {
+fn tell_deployment(record: &Record, spent: Duration, report: &mut Report) -> anyhow::Result<()> {
     let on_chain = OnChain {
         tx: Some(record.tx),
         gas_used: Some(record.gas_used),

@@ -42,11 +42,21 @@ pub(super) async fn tell(
     } = scene;
 
     let accredited = consortium.accredit(radiologist.address(), true).await?;
-    report.step("consortium", "accredit the radiologist", (&accredited).into(), "")?;
+    report.step(
+        "consortium",
+        "accredit the radiologist",
+        (&accredited).into(),
+        "",
+    )?;
 
     // Figure 4: the image is made the patient's.
     let card = hand_over_card(patient, dir).await?;
-    report.step("patient", "give the radiologist a card", OnChain::default(), "patient.card")?;
+    report.step(
+        "patient",
+        "give the radiologist a card",
+        OnChain::default(),
+        "patient.card",
+    )?;
     let options = SealOptions {
         deidentify,
         description: None,
@@ -65,14 +75,39 @@ pub(super) async fn tell(
     let handover = std::fs::read(&handover).context("handover.pgp")?;
     let registered = patient.register(&handover).await?;
     ensure!(registered.image == image, "another image was registered");
-    report.step("patient", "verify and register the image", (&registered.written).into(), "")?;
+    report.step(
+        "patient",
+        "verify and register the image",
+        (&registered.written).into(),
+        "",
+    )?;
 
     // Figures 5 and 6: two requests.
-    ask(requestor_a, "requestor-a", &card, image, Purpose::Treat, report).await?;
-    ask(requestor_b, "requestor-b", &card, image, Purpose::Hresch, report).await?;
+    ask(
+        requestor_a,
+        "requestor-a",
+        &card,
+        image,
+        Purpose::Treat,
+        report,
+    )
+    .await?;
+    ask(
+        requestor_b,
+        "requestor-b",
+        &card,
+        image,
+        Purpose::Hresch,
+        report,
+    )
+    .await?;
     let (a, b) = (requestor_a.address(), requestor_b.address());
     let waiting = patient.requests().await?;
-    ensure!(waiting.len() == 2, "{} requests are open, not 2", waiting.len());
+    ensure!(
+        waiting.len() == 2,
+        "{} requests are open, not 2",
+        waiting.len()
+    );
     for request in &waiting {
         if let Some(error) = &request.document_error {
             bail!("a request document was not read: {error}");
@@ -83,7 +118,12 @@ pub(super) async fn tell(
     // Figure 7: one approval, one denial.
     let decision = patient.approve(&image, a, 0).await?;
     let detail = format!("{} bytes of new blocks", decision.new_bytes);
-    report.step("patient", "approve requestor-a", (&decision.written).into(), &detail)?;
+    report.step(
+        "patient",
+        "approve requestor-a",
+        (&decision.written).into(),
+        &detail,
+    )?;
     let denied = patient.deny(&image, b, "").await?;
     report.step("patient", "deny requestor-b", (&denied).into(), "")?;
 
@@ -153,8 +193,17 @@ async fn trace(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let traced = requestor.trace(image, requestor.address()).await?;
-    ensure!(traced.authorized == wanted, "{name}'s trace says {}", traced.authorized);
-    report.step(name, "trace the authorization", (&traced.written).into(), "")
+    ensure!(
+        traced.authorized == wanted,
+        "{name}'s trace says {}",
+        traced.authorized
+    );
+    report.step(
+        name,
+        "trace the authorization",
+        (&traced.written).into(),
+        "",
+    )
 }
 
 /// The client itself must refuse, and leave no file.

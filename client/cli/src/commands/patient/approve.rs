@@ -47,6 +47,8 @@ impl ApproveArgs {
                 client.ledger().await?.now().await? + u64::from(seconds)
             }
         };
-        Ok(client.approve(&self.image, self.requester, expires_at).await?)
+        Ok(client
+            .approve(&self.image, self.requester, expires_at)
+            .await?)
     }
 }

@@ -23,7 +23,9 @@ pub(crate) struct DenyArgs {
 impl DenyArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.client().await?;
-        let written = client.deny(&self.image, self.requester, &self.reason).await?;
+        let written = client
+            .deny(&self.image, self.requester, &self.reason)
+            .await?;
         let text = format!("denied       {}\n{}", self.requester, transaction(&written));
         context.ui.result(&written, &text)
     }

@@ -72,7 +72,11 @@ impl SealArgs {
         if let Some(report) = &sealed.deidentified {
             text.push_str(&format!(
                 "removed      {} elements, {} private; emptied {}, replaced {}, new UIDs {}\n",
-                report.removed, report.private_removed, report.emptied, report.replaced, report.uids
+                report.removed,
+                report.private_removed,
+                report.emptied,
+                report.replaced,
+                report.uids
             ));
             if report.burned_in == BurnedIn::Unknown {
                 context.ui.note(

@@ -48,9 +48,9 @@ impl RequestArgs {
         client.shutdown().await;
         let requested = requested?;
         if requested.published_name {
-            context
-                .ui
-                .note("note: this certificate is not valid without its User ID, which is public now");
+            context.ui.note(
+                "note: this certificate is not valid without its User ID, which is public now",
+            );
         }
         let text = format!(
             "requested    {}\ncertificate  {}\n{}",

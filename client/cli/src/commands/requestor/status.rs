@@ -34,7 +34,10 @@ impl StatusArgs {
             standing.patient
         );
         if standing.status == GrantStatus::Approved && standing.expires_at != 0 {
-            text.push_str(&format!("expires     {} (unix seconds)\n", standing.expires_at));
+            text.push_str(&format!(
+                "expires     {} (unix seconds)\n",
+                standing.expires_at
+            ));
         }
         context.ui.result(&standing, &text)
     }
