@@ -212,3 +212,154 @@ fn read(path: &Path) -> Result<String, Error> {
         source,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::build::module;
+
+    fn workspace() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    /// A copy of what the source hash covers.
+    fn copy() -> tempfile::TempDir {
+        fn tree(from: &Path, to: &Path) {
+            fs::create_dir_all(to).unwrap();
+            for entry in fs::read_dir(from).unwrap() {
+                let entry = entry.unwrap();
+                let target = to.join(entry.file_name());
+                if entry.file_type().unwrap().is_dir() {
+                    tree(&entry.path(), &target);
+                } else {
+                    fs::copy(entry.path(), target).unwrap();
+                }
+            }
+        }
+        let copy = tempfile::tempdir().unwrap();
+        tree(&workspace().join("contract"), &copy.path().join("contract"));
+        for file in ["Cargo.toml", "Cargo.lock"] {
+            fs::copy(workspace().join(file), copy.path().join(file)).unwrap();
+        }
+        copy
+    }
+
+    #[test]
+    fn the_release_artifact_is_what_the_sources_make() {
+        assert!(
+            is_current(&manifest().unwrap(), &workspace()).unwrap(),
+            "the contract's sources moved: run `cargo contract --release-artifact` and commit contract/artifacts"
+        );
+    }
+
+    #[test]
+    fn the_release_artifact_is_what_its_manifest_says_and_fit_for_a_chain() {
+        let manifest = manifest().unwrap();
+        assert_eq!(manifest.sha256, hex::encode(Sha256::digest(PCAC_WASM)));
+        assert_eq!(manifest.wasm_bytes, PCAC_WASM.len());
+        assert_eq!(manifest.code_bytes, module::check(PCAC_WASM).unwrap());
+        assert!(
+            manifest
+                .packages
+                .iter()
+                .any(|package| package.name == "stylus-sdk")
+        );
+        assert!(
+            manifest
+                .packages
+                .iter()
+                .all(|package| package.checksum.is_some())
+        );
+        assert_eq!(
+            module::encode(PCAC_WASM).unwrap(),
+            PCAC_WASM,
+            "encoding is stable"
+        );
+    }
+
+    #[test]
+    fn the_code_is_the_prefix_and_what_brotli_gives_back() {
+        let code = module::code(PCAC_WASM);
+        let (prefix, mut compressed) = code.split_at(CODE_PREFIX.len());
+        assert_eq!(prefix, CODE_PREFIX);
+        let mut wasm = Vec::new();
+        brotli::BrotliDecompress(&mut compressed, &mut wasm).unwrap();
+        assert_eq!(wasm, PCAC_WASM);
+    }
+
+    #[test]
+    fn the_hash_moves_with_what_is_compiled_and_with_nothing_else() {
+        let copy = copy();
+        let root = copy.path();
+        let hash = || source_hash(root).unwrap();
+        let edit = |file: &str, change: &dyn Fn(String) -> String| {
+            let path = root.join(file);
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, change(text)).unwrap();
+        };
+        let before = source_hash(&workspace()).unwrap();
+        assert_eq!(hash(), before, "the place does not count");
+
+        edit("contract/src/lib.rs", &|text| text.replace('\n', "\r\n"));
+        assert_eq!(hash(), before, "line endings do not count");
+        edit("contract/src/tests/mod.rs", &|text| text + "// more\n");
+        edit("Cargo.toml", &|text| {
+            text + "\n[profile.other]\ninherits = \"release\"\n"
+        });
+        fs::write(root.join("contract/src/notes.txt"), "not compiled").unwrap();
+        assert_eq!(
+            hash(),
+            before,
+            "nor does what the contract is not compiled from"
+        );
+
+        let mut seen = vec![before];
+        let edits: [(&str, &str, &str); 4] = [
+            (
+                "contract/src/lib.rs",
+                "extern crate alloc;",
+                "extern crate alloc; ",
+            ),
+            (
+                "contract/abi/IPcac.sol",
+                "interface IPcac",
+                "interface  IPcac",
+            ),
+            ("contract/Cargo.toml", "publish = false", "publish = false "),
+            ("Cargo.toml", "lto = \"fat\"", "lto = \"thin\""),
+        ];
+        for (file, from, to) in edits {
+            edit(file, &|text| text.replacen(from, to, 1));
+            let hash = hash();
+            assert!(!seen.contains(&hash), "{file}");
+            seen.push(hash);
+        }
+        fs::rename(
+            root.join("contract/src/word.rs"),
+            root.join("contract/src/words.rs"),
+        )
+        .unwrap();
+        assert!(!seen.contains(&hash()), "a file's name counts");
+    }
+
+    #[test]
+    fn an_artifact_of_another_dependency_is_not_current() {
+        let copy = copy();
+        let manifest = manifest().unwrap();
+        assert!(is_current(&manifest, copy.path()).unwrap());
+        let lock = copy.path().join("Cargo.lock");
+        let text = fs::read_to_string(&lock).unwrap();
+        let sdk = manifest
+            .packages
+            .iter()
+            .find(|package| package.name == "stylus-sdk")
+            .unwrap();
+        fs::write(
+            &lock,
+            text.replace(sdk.checksum.as_deref().unwrap(), &"0".repeat(64)),
+        )
+        .unwrap();
+        assert!(!is_current(&manifest, copy.path()).unwrap());
+    }
+}

@@ -338,3 +338,70 @@ fn file_error(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
     let path = path.to_owned();
     move |source| BuildError::File { path, source }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_artifact_is_kept_while_it_is_whole_and_current() {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let out = tempfile::tempdir().unwrap();
+        assert!(
+            kept(&workspace, out.path()).unwrap().is_none(),
+            "nothing there"
+        );
+
+        let released = workspace.join("contract/artifacts");
+        for file in ["pcac.wasm", "manifest.json"] {
+            fs::copy(released.join(file), out.path().join(file)).unwrap();
+        }
+        let found = kept(&workspace, out.path()).unwrap().expect("current");
+        assert!(!found.compiled);
+        assert_eq!(found.wasm, artifact::PCAC_WASM);
+
+        let wasm = out.path().join("pcac.wasm");
+        replace(&wasm, &found.wasm[1..]).unwrap();
+        assert!(kept(&workspace, out.path()).unwrap().is_none(), "cut short");
+        replace(&wasm, &found.wasm).unwrap();
+        let stale = Manifest {
+            source_hash: String::new(),
+            ..found.manifest
+        };
+        replace(
+            &out.path().join("manifest.json"),
+            &serde_json::to_vec(&stale).unwrap(),
+        )
+        .unwrap();
+        assert!(
+            kept(&workspace, out.path()).unwrap().is_none(),
+            "of other sources"
+        );
+        replace(&out.path().join("manifest.json"), b"{").unwrap();
+        assert!(
+            kept(&workspace, out.path()).unwrap().is_none(),
+            "no manifest"
+        );
+    }
+
+    #[test]
+    fn a_tool_that_fails_is_quoted_at_its_end() {
+        let output = Command::new("sh")
+            .args([
+                "-c",
+                "for i in $(seq 20); do echo line $i >&2; done; exit 3",
+            ])
+            .output()
+            .unwrap();
+        let Err(BuildError::Tool { tool, output }) = finished("sh", output) else {
+            panic!("not an error")
+        };
+        assert_eq!(tool, "sh");
+        assert!(
+            output.contains("line 11\n") && output.ends_with("line 20"),
+            "{output}"
+        );
+        assert!(!output.contains("line 10\n"), "{output}");
+    }
+}

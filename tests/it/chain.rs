@@ -2,13 +2,16 @@
 
 use alloy_primitives::{Address, B256, Bytes, LogData, address, keccak256};
 use alloy_sol_types::{SolCall, SolEventInterface, SolInterface, SolStruct, eip712_domain, sol};
-use ethers::providers::{Http, Middleware, Provider};
+use ethers::providers::{Http, Middleware, Provider, RpcError};
 use ethers::signers::{LocalWallet, Signer};
 use ethers::types::transaction::eip2718::TypedTransaction;
 use ethers::types::{H160, H256, TransactionReceipt, TransactionRequest};
 use stylus_devnet::{Config, Handle};
 
-sol!("../contract/abi/IPcac.sol");
+sol!(
+    #![sol(all_derives)]
+    "../contract/abi/IPcac.sol"
+);
 
 pub(crate) use IPcac::{IPcacErrors as Refusal, IPcacEvents as Event};
 
@@ -35,12 +38,11 @@ pub(crate) struct Chain {
     pub(crate) stranger: Actor,
 }
 
-/// A call that was mined: what it returned, what it logged, what it cost.
+/// A call that was mined: what it returned and what it logged.
 #[derive(Debug)]
 pub(crate) struct Done<R> {
     pub(crate) returned: R,
     pub(crate) events: Vec<Event>,
-    pub(crate) gas_used: u64,
 }
 
 /// What a reverted call carried.
@@ -60,7 +62,8 @@ pub(crate) const SHARED: B256 = B256::repeat_byte(0x44);
 /// The WASM under test: a fresh build when `PCAC_WASM` names one, else the committed artifact.
 pub(crate) fn wasm() -> Vec<u8> {
     match std::env::var_os("PCAC_WASM") {
-        Some(path) => std::fs::read(&path).unwrap_or_else(|error| panic!("PCAC_WASM={}: {error}", path.display())),
+        Some(path) => std::fs::read(&path)
+            .unwrap_or_else(|error| panic!("PCAC_WASM={}: {error}", path.display())),
         None => pcim_deploy::artifact::PCAC_WASM.to_vec(),
     }
 }
@@ -71,8 +74,13 @@ impl Chain {
         let devnet = stylus_devnet::spawn(Config::default()).await.unwrap();
         let actor = |n: usize| {
             let account = &devnet.accounts()[n];
-            let wallet = LocalWallet::from_bytes(account.private_key.as_slice()).unwrap().with_chain_id(devnet.chain_id());
-            Actor { address: account.address, wallet }
+            let wallet = LocalWallet::from_bytes(account.private_key.as_slice())
+                .unwrap()
+                .with_chain_id(devnet.chain_id());
+            Actor {
+                address: account.address,
+                wallet,
+            }
         };
         let (deployer, consortium) = (actor(0), actor(1));
         let record = pcim_deploy::deploy::deploy(&pcim_deploy::deploy::Request {
@@ -85,7 +93,9 @@ impl Chain {
         .await
         .unwrap();
         let chain = Self {
-            provider: Provider::<Http>::try_from(devnet.url()).unwrap().interval(std::time::Duration::from_millis(5)),
+            provider: Provider::<Http>::try_from(devnet.url())
+                .unwrap()
+                .interval(std::time::Duration::from_millis(5)),
             contract: record.contract,
             radiologist: actor(2),
             patient: actor(3),
@@ -94,7 +104,10 @@ impl Chain {
             consortium,
             devnet,
         };
-        let accredit = IPcac::accredit_radiologistCall { radiologist: chain.radiologist.address, accredited: true };
+        let accredit = IPcac::accredit_radiologistCall {
+            radiologist: chain.radiologist.address,
+            accredited: true,
+        };
         chain.send(&chain.consortium, &accredit).await.unwrap();
         chain
     }
@@ -102,7 +115,10 @@ impl Chain {
     /// `start`, and the patient's [`IMAGE`] registered.
     pub(crate) async fn with_image() -> Self {
         let chain = Self::start().await;
-        let done = chain.send(&chain.patient, &chain.registration(IMAGE)).await.unwrap();
+        let done = chain
+            .send(&chain.patient, &chain.registration(IMAGE))
+            .await
+            .unwrap();
         assert!(done.returned);
         chain
     }
@@ -118,7 +134,10 @@ impl Chain {
     /// `with_request`, and it is approved for good.
     pub(crate) async fn with_approval() -> Self {
         let chain = Self::with_request().await;
-        let done = chain.send(&chain.patient, &chain.approval(0)).await.unwrap();
+        let done = chain
+            .send(&chain.patient, &chain.approval(0))
+            .await
+            .unwrap();
         assert!(done.returned);
         chain
     }
@@ -129,7 +148,12 @@ impl Chain {
     }
 
     /// A registration of `image` for `patient`, attested by `radiologist`.
-    pub(crate) fn registration_by(&self, image: B256, patient: Address, radiologist: &Actor) -> IPcac::create_contractCall {
+    pub(crate) fn registration_by(
+        &self,
+        image: B256,
+        patient: Address,
+        radiologist: &Actor,
+    ) -> IPcac::create_contractCall {
         IPcac::create_contractCall {
             image,
             patient,
@@ -142,7 +166,12 @@ impl Chain {
 
     /// The doctor's request with [`KEY`].
     pub(crate) fn request(&self) -> IPcac::requesting_accessCall {
-        IPcac::requesting_accessCall { patient: self.patient.address, image: IMAGE, publicKey: KEY, notes: "TREAT".into() }
+        IPcac::requesting_accessCall {
+            patient: self.patient.address,
+            image: IMAGE,
+            publicKey: KEY,
+            notes: "TREAT".into(),
+        }
     }
 
     /// The patient's approval of the doctor's request.
@@ -159,46 +188,101 @@ impl Chain {
 
     /// The patient's denial of the doctor's request.
     pub(crate) fn denial(&self) -> IPcac::deny_IRsCall {
-        IPcac::deny_IRsCall { requester: self.doctor.address, image: IMAGE, reason: "not my doctor".into() }
+        IPcac::deny_IRsCall {
+            requester: self.doctor.address,
+            image: IMAGE,
+            reason: "not my doctor".into(),
+        }
     }
 
     /// A trace of the doctor's authorization.
     pub(crate) fn trace(&self) -> IPcac::trace_authorizationCall {
-        IPcac::trace_authorizationCall { patient: self.patient.address, requester: self.doctor.address, image: IMAGE }
+        IPcac::trace_authorizationCall {
+            patient: self.patient.address,
+            requester: self.doctor.address,
+            image: IMAGE,
+        }
     }
 
     /// The removal of the doctor.
     pub(crate) fn removal(&self) -> IPcac::remove_IRsCall {
-        IPcac::remove_IRsCall { requester: self.doctor.address, image: IMAGE }
+        IPcac::remove_IRsCall {
+            requester: self.doctor.address,
+            image: IMAGE,
+        }
     }
 
     /// The EIP-712 attestation of (image, patient, seal), 65 bytes.
-    pub(crate) fn attest(&self, radiologist: &Actor, image: B256, patient: Address, seal: B256) -> Bytes {
+    pub(crate) fn attest(
+        &self,
+        radiologist: &Actor,
+        image: B256,
+        patient: Address,
+        seal: B256,
+    ) -> Bytes {
         let domain = eip712_domain! {
             name: "Pcac", version: "1", chain_id: self.devnet.chain_id(), verifying_contract: self.contract,
         };
-        let digest = ImageAttestation { image, patient, seal }.eip712_signing_hash(&domain);
-        radiologist.wallet.sign_hash(H256(digest.0)).unwrap().to_vec().into()
+        let digest = ImageAttestation {
+            image,
+            patient,
+            seal,
+        }
+        .eip712_signing_hash(&domain);
+        radiologist
+            .wallet
+            .sign_hash(H256(digest.0))
+            .unwrap()
+            .to_vec()
+            .into()
     }
 
     /// Whether the doctor may see [`IMAGE`] now, by the free view.
     pub(crate) async fn authorized(&self) -> bool {
-        let view = IPcac::is_authorizedCall { patient: self.patient.address, requester: self.doctor.address, image: IMAGE };
+        let view = IPcac::is_authorizedCall {
+            patient: self.patient.address,
+            requester: self.doctor.address,
+            image: IMAGE,
+        };
         self.call(&self.stranger, &view).await.unwrap()
     }
 
     /// The doctor's grant on [`IMAGE`].
     pub(crate) async fn grant(&self) -> IPcac::grantReturn {
-        self.call(&self.stranger, &IPcac::grantCall { image: IMAGE, requester: self.doctor.address }).await.unwrap()
+        self.call(
+            &self.stranger,
+            &IPcac::grantCall {
+                image: IMAGE,
+                requester: self.doctor.address,
+            },
+        )
+        .await
+        .unwrap()
     }
 
     /// Unix seconds of the latest block.
     pub(crate) async fn now(&self) -> u64 {
-        self.provider.get_block(ethers::types::BlockNumber::Latest).await.unwrap().unwrap().timestamp.as_u64()
+        self.provider
+            .get_block(ethers::types::BlockNumber::Latest)
+            .await
+            .unwrap()
+            .unwrap()
+            .timestamp
+            .as_u64()
+    }
+
+    /// Lets time pass and mines a block, so that calls at the latest block see it too.
+    pub(crate) async fn later(&self, seconds: u64) {
+        self.devnet.increase_time(seconds).await;
+        let _: serde_json::Value = self.provider.request("evm_mine", ()).await.unwrap();
     }
 
     /// `eth_call`.
-    pub(crate) async fn call<C: SolCall>(&self, from: &Actor, call: &C) -> Result<C::Return, Revert> {
+    pub(crate) async fn call<C: SolCall>(
+        &self,
+        from: &Actor,
+        call: &C,
+    ) -> Result<C::Return, Revert> {
         let output = self.call_raw(from, call.abi_encode()).await?;
         Ok(C::abi_decode_returns_validate(&output).unwrap())
     }
@@ -209,7 +293,12 @@ impl Chain {
     }
 
     /// `eth_call` of arbitrary calldata, with ether.
-    pub(crate) async fn call_with_value(&self, from: &Actor, data: Vec<u8>, wei: u64) -> Result<Bytes, Revert> {
+    pub(crate) async fn call_with_value(
+        &self,
+        from: &Actor,
+        data: Vec<u8>,
+        wei: u64,
+    ) -> Result<Bytes, Revert> {
         let tx: TypedTransaction = TransactionRequest::new()
             .from(H160(from.address.into()))
             .to(H160(self.contract.into()))
@@ -219,9 +308,15 @@ impl Chain {
         match self.provider.call(&tx, None).await {
             Ok(output) => Ok(output.0.into()),
             Err(error) => {
-                let response = error.as_error_response().unwrap_or_else(|| panic!("no JSON-RPC answer: {error}"));
+                let response = error
+                    .as_error_response()
+                    .unwrap_or_else(|| panic!("no JSON-RPC answer: {error}"));
                 assert_eq!(response.code, 3, "{response}");
-                let data = response.data.as_ref().and_then(|data| data.as_str()).unwrap_or("0x");
+                let data = response
+                    .data
+                    .as_ref()
+                    .and_then(|data| data.as_str())
+                    .unwrap_or("0x");
                 let data: Bytes = data.parse().unwrap();
                 Err(match Refusal::abi_decode_validate(&data) {
                     Ok(refusal) => Revert::Typed(refusal),
@@ -232,16 +327,28 @@ impl Chain {
     }
 
     /// Calls, then sends the same as a transaction. A refused call is sent as well: it must fail there too, without a log.
-    pub(crate) async fn send<C: SolCall>(&self, from: &Actor, call: &C) -> Result<Done<C::Return>, Revert> {
+    pub(crate) async fn send<C: SolCall>(
+        &self,
+        from: &Actor,
+        call: &C,
+    ) -> Result<Done<C::Return>, Revert> {
         let returned = self.call(from, call).await;
         let receipt = self.send_raw(from, call.abi_encode()).await;
         match returned {
             Ok(returned) => {
-                assert_eq!(receipt.status.unwrap().as_u64(), 1, "the call succeeded, the transaction did not");
-                Ok(Done { returned, events: self.events(&receipt), gas_used: receipt.gas_used.unwrap().as_u64() })
+                assert_eq!(
+                    receipt.status.unwrap().as_u64(),
+                    1,
+                    "the call succeeded, the transaction did not"
+                );
+                Ok(Done { returned, events: self.events(&receipt) })
             }
             Err(revert) => {
-                assert_eq!(receipt.status.unwrap().as_u64(), 0, "the call was refused, the transaction was not");
+                assert_eq!(
+                    receipt.status.unwrap().as_u64(),
+                    0,
+                    "the call was refused, the transaction was not"
+                );
                 assert!(receipt.logs.is_empty());
                 Err(revert)
             }
@@ -250,16 +357,27 @@ impl Chain {
 
     /// Sends arbitrary calldata with plenty of gas and waits for the receipt.
     pub(crate) async fn send_raw(&self, from: &Actor, data: Vec<u8>) -> TransactionReceipt {
-        self.transact(from, TransactionRequest::new().to(H160(self.contract.into())).data(data)).await
+        self.transact(
+            from,
+            TransactionRequest::new()
+                .to(H160(self.contract.into()))
+                .data(data),
+        )
+        .await
     }
 
     /// Creates an EVM contract.
     pub(crate) async fn create(&self, from: &Actor, init: Vec<u8>) -> TransactionReceipt {
-        self.transact(from, TransactionRequest::new().data(init)).await
+        self.transact(from, TransactionRequest::new().data(init))
+            .await
     }
 
     async fn transact(&self, from: &Actor, request: TransactionRequest) -> TransactionReceipt {
-        let nonce = self.provider.get_transaction_count(H160(from.address.into()), None).await.unwrap();
+        let nonce = self
+            .provider
+            .get_transaction_count(H160(from.address.into()), None)
+            .await
+            .unwrap();
         let tx: TypedTransaction = request
             .from(H160(from.address.into()))
             .gas(3_000_000)
@@ -268,18 +386,27 @@ impl Chain {
             .chain_id(self.devnet.chain_id())
             .into();
         let signature = from.wallet.sign_transaction(&tx).await.unwrap();
-        let pending = self.provider.send_raw_transaction(tx.rlp_signed(&signature)).await.unwrap();
+        let pending = self
+            .provider
+            .send_raw_transaction(tx.rlp_signed(&signature))
+            .await
+            .unwrap();
         pending.await.unwrap().unwrap()
     }
 
     /// The contract's events in a receipt; a log that is none of them fails the test.
     pub(crate) fn events(&self, receipt: &TransactionReceipt) -> Vec<Event> {
-        receipt.logs.iter().map(|log| {
-            assert_eq!(log.address.0, self.contract.0.0);
-            let topics: Vec<B256> = log.topics.iter().map(|topic| B256::from(topic.0)).collect();
-            let data = LogData::new(topics, log.data.0.clone().into()).unwrap();
-            Event::decode_raw_log_validate(data.topics(), &data.data).unwrap()
-        }).collect()
+        receipt
+            .logs
+            .iter()
+            .map(|log| {
+                assert_eq!(log.address.0, self.contract.0.0);
+                let topics: Vec<B256> =
+                    log.topics.iter().map(|topic| B256::from(topic.0)).collect();
+                let data = LogData::new(topics, log.data.0.clone().into()).unwrap();
+                Event::decode_raw_log(data.topics(), &data.data).unwrap()
+            })
+            .collect()
     }
 }
 
@@ -288,7 +415,8 @@ macro_rules! assert_refused {
     ($result:expr, $pattern:pat $(if $guard:expr)? $(,)?) => {
         match $result {
             Err($crate::chain::Revert::Typed($pattern)) $(if $guard)? => {}
-            other => panic!("wanted {}, got {other:?}", stringify!($pattern $(if $guard)?)),
+            Err(other) => panic!("wanted {}, got {other:?}", stringify!($pattern $(if $guard)?)),
+            Ok(_) => panic!("wanted {}, but it passed", stringify!($pattern $(if $guard)?)),
         }
     };
 }

@@ -268,3 +268,129 @@ fn is_entrypoint(types: &Types, function: u32) -> bool {
     let types = types.as_ref();
     types[types.core_function_at(function)].unwrap_func() == &wanted
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const ENTRY: &str =
+        r#"(func (export "user_entrypoint") (param i32) (result i32) (i32.const 0))"#;
+    const GROW: &str = r#"(import "vm_hooks" "pay_for_memory_grow" (func (param i32)))"#;
+    const PAGE: &str = r#"(memory (export "memory") 1)"#;
+
+    fn module(parts: &[&str]) -> Vec<u8> {
+        wat::parse_str(format!("(module {})", parts.concat())).unwrap()
+    }
+
+    #[test]
+    fn a_small_module_is_fit() {
+        let wasm = module(&[GROW, PAGE, ENTRY]);
+        assert_eq!(check(&wasm).unwrap(), code(&wasm).len());
+        assert_eq!(encode(&wasm).unwrap(), wasm);
+    }
+
+    #[test]
+    fn what_a_chain_refuses_is_refused() {
+        let refused = |parts: &[&str]| check(&module(parts)).unwrap_err();
+        let two = r#"(memory (export "memory") 2)"#;
+        assert!(matches!(refused(&[GROW, two, ENTRY]), Error::Memory { found } if found == [2]));
+        assert!(matches!(refused(&[GROW, ENTRY]), Error::Memory { found } if found.is_empty()));
+        assert!(matches!(refused(&[PAGE, ENTRY]), Error::NoGrowth));
+        let foreign = r#"(import "env" "abort" (func))"#;
+        let error = refused(&[GROW, foreign, PAGE, ENTRY]);
+        assert!(
+            matches!(error, Error::Import { module, name } if module == "env" && name == "abort")
+        );
+        let hidden = "(func (param i32) (result i32) (i32.const 0))";
+        assert!(matches!(
+            refused(&[GROW, PAGE, hidden]),
+            Error::Exports { .. }
+        ));
+        let wrong_type =
+            r#"(func (export "user_entrypoint") (param i64) (result i32) (i32.const 0))"#;
+        assert!(matches!(
+            refused(&[GROW, PAGE, wrong_type]),
+            Error::Exports { .. }
+        ));
+        let more = r#"(func (export "more"))"#;
+        assert!(matches!(
+            refused(&[GROW, PAGE, ENTRY, more]),
+            Error::Exports { .. }
+        ));
+        let float = "(func (drop (f64.add (f64.const 1) (f64.const 1))))";
+        assert!(matches!(
+            refused(&[GROW, PAGE, ENTRY, float]),
+            Error::Invalid(_)
+        ));
+        let start = "(func $start) (start $start)";
+        assert!(matches!(
+            refused(&[GROW, PAGE, ENTRY, start]),
+            Error::Section("start")
+        ));
+        let custom = r#"(@custom "name" "x")"#;
+        assert!(matches!(
+            refused(&[GROW, PAGE, ENTRY, custom]),
+            Error::Section("custom")
+        ));
+    }
+
+    #[test]
+    fn a_module_that_does_not_compress_is_too_large() {
+        // A linear congruential generator's high bytes: nothing for a compressor to find.
+        let mut state = 1_u32;
+        let noise: String = (0..30_000)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                format!("\\{:02x}", state >> 24)
+            })
+            .collect();
+        let wasm = module(&[
+            GROW,
+            PAGE,
+            ENTRY,
+            &format!("(data (i32.const 0) \"{noise}\")"),
+        ]);
+        assert!(matches!(check(&wasm), Err(Error::TooLarge { code, .. }) if code > MAX_CODE_BYTES));
+    }
+
+    #[test]
+    fn encoding_leaves_out_what_linkers_write() {
+        let data_count =
+            r#"(data $d "x") (func (memory.init $d (i32.const 0) (i32.const 0) (i32.const 0)))"#;
+        let wasm = module(&[GROW, PAGE, ENTRY, data_count]);
+        assert!(matches!(check(&wasm), Err(Error::Section("DataCount"))));
+
+        let plain = r#"(data (i32.const 8) "abc") (@custom "producers" "x") (global (export "__heap_base") i32 (i32.const 1))"#;
+        let encoded = encode(&module(&[GROW, PAGE, ENTRY, plain])).unwrap();
+        let without = r#"(data (i32.const 8) "abc") (global i32 (i32.const 1))"#;
+        assert_eq!(encoded, module(&[GROW, PAGE, ENTRY, without]));
+        check(&encoded).unwrap();
+    }
+
+    #[test]
+    fn encoding_shortens_table_indices() {
+        let call = "(table 1 funcref) (func (call_indirect (i32.const 0)))";
+        let short = module(&[GROW, PAGE, ENTRY, call]);
+        // The last function's body: size 7, no locals, i32.const 0, call_indirect, type, table 0, end.
+        let at = short.len() - 8;
+        assert_eq!(
+            [short[at], short[at + 1], short[at + 4], short[at + 6]],
+            [7, 0, 0x11, 0]
+        );
+        let mut long = short[..at].to_vec();
+        long.push(11);
+        long.extend_from_slice(&short[at + 1..at + 6]);
+        long.extend_from_slice(&[0x80, 0x80, 0x80, 0x80, 0x00, 0x0b]);
+        // The code section's size, before its count of two and the entry point's four bytes.
+        let section = at - 6 - 1;
+        assert_eq!(
+            usize::from(short[section]),
+            short.len() - section - 1,
+            "{short:02x?}"
+        );
+        long[section] += 4;
+        assert!(matches!(check(&long), Err(Error::Invalid(_))));
+        assert_eq!(encode(&long).unwrap(), short);
+    }
+}

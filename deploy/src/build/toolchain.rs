@@ -1,4 +1,5 @@
-//! Finds a compiler for the contract: rustup's, with the target and sources added if they can be, or Debian's.
+//! Finds a compiler for the contract: the one in the path, to which rustup adds target and sources if it can, or
+//! Debian's.
 
 use std::{
     env, fs,
@@ -8,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BuildError, TARGET, finished, start_error};
+use super::{BuildError, TARGET, finished};
 
 /// How long rustup may take to add something.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(90);
@@ -41,16 +42,16 @@ pub(super) struct Toolchain {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Rustup,
+    InPath,
     Debian,
 }
 
 impl Toolchain {
-    /// Finds the best toolchain: one whose standard library can be rebuilt, rustup's before Debian's, else one
-    /// that has the target.
+    /// Finds the best toolchain: one whose standard library can be rebuilt, that in the path before Debian's,
+    /// else one that has the target.
     pub(super) fn find(workspace: &Path) -> Result<Self, BuildError> {
         let mut tried = Vec::new();
-        let sysroot = rustc_says(workspace, "rustc", &["--print", "sysroot"]);
+        let sysroot = sysroot(workspace, "rustc");
         let has_target = || {
             rustc_says(
                 workspace,
@@ -59,53 +60,45 @@ impl Toolchain {
             )
             .is_some_and(|directory| holds_std(Path::new(&directory)))
         };
-        let rustup_sources = || {
-            sysroot
-                .as_deref()
-                .is_some_and(|root| has_std_sources(Path::new(root)))
-        };
+        let has_sources = || sysroot.as_deref().is_some_and(has_std_sources);
 
         if sysroot.is_some() {
-            if !has_target() {
+            if !has_target() && !has_sources() {
                 tried.push(rustup(workspace, &["target", "add", TARGET]));
             }
-            if has_target() && !rustup_sources() {
+            if !has_sources() {
                 tried.push(rustup(workspace, &["component", "add", "rust-src"]));
             }
         } else {
             tried.push("`rustc`: not found".to_owned());
         }
-        if rustup_sources() {
-            return Self::new(workspace, Kind::Rustup, true, None);
+        if has_sources() {
+            return Self::new(workspace, Kind::InPath, true);
         }
-        match debian_linker(workspace, sysroot.as_deref()) {
-            Ok(linker) => return Self::new(workspace, Kind::Debian, true, Some(linker)),
+        match debian_is_complete(workspace) {
+            Ok(()) => return Self::new(workspace, Kind::Debian, true),
             Err(missing) => tried.push(missing),
         }
         if has_target() {
-            return Self::new(workspace, Kind::Rustup, false, None);
+            return Self::new(workspace, Kind::InPath, false);
         }
         Err(BuildError::NoToolchain {
             tried: tried.join("; "),
         })
     }
 
-    fn new(
-        workspace: &Path,
-        kind: Kind,
-        std_sources: bool,
-        linker: Option<PathBuf>,
-    ) -> Result<Self, BuildError> {
+    fn new(workspace: &Path, kind: Kind, std_sources: bool) -> Result<Self, BuildError> {
         let rustc = if kind == Kind::Debian {
             DEBIAN_RUSTC
         } else {
             "rustc"
         };
-        let output = command(workspace, rustc)
-            .arg("--version")
-            .output()
-            .map_err(start_error(rustc))?;
-        let version = finished(rustc, output)?;
+        let version = rustc_says(workspace, rustc, &["--version"]).ok_or_else(|| {
+            BuildError::NoToolchain {
+                tried: format!("`{rustc} --version`: failed"),
+            }
+        })?;
+        let linker = linker(workspace, rustc)?;
         Ok(Self {
             version,
             kind,
@@ -122,7 +115,7 @@ impl Toolchain {
     /// This toolchain's cargo, in the workspace.
     pub(super) fn cargo(&self, workspace: &Path) -> Command {
         let mut cargo = match self.kind {
-            Kind::Rustup => {
+            Kind::InPath => {
                 let mut cargo = command(workspace, "cargo");
                 cargo.env_remove("RUSTC");
                 cargo
@@ -218,31 +211,43 @@ fn rustup(workspace: &Path, arguments: &[&str]) -> String {
     }
 }
 
-/// The linker for Debian's compiler, if that is installed with the standard library's sources; Debian's own
-/// package brings none. Else what is missing.
-fn debian_linker(workspace: &Path, rustup_sysroot: Option<&str>) -> Result<PathBuf, String> {
-    let sysroot = rustc_says(workspace, DEBIAN_RUSTC, &["--print", "sysroot"])
+fn sysroot(workspace: &Path, rustc: &str) -> Option<PathBuf> {
+    rustc_says(workspace, rustc, &["--print", "sysroot"]).map(PathBuf::from)
+}
+
+/// Whether Debian's toolchain is installed with the standard library's sources; else what is missing.
+fn debian_is_complete(workspace: &Path) -> Result<(), String> {
+    let sysroot = sysroot(workspace, DEBIAN_RUSTC)
         .filter(|_| Path::new(DEBIAN_CARGO).is_file())
         .ok_or_else(|| format!("{DEBIAN_RUSTC} and {DEBIAN_CARGO}: not installed"))?;
-    if !has_std_sources(Path::new(&sysroot)) {
-        return Err(format!(
-            "{DEBIAN_RUSTC}: no standard library sources in {sysroot}"
-        ));
+    if has_std_sources(&sysroot) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{DEBIAN_RUSTC}: no standard library sources in {}",
+            sysroot.display()
+        ))
     }
-    let mut linkers = Vec::new();
-    if let Some(root) = rustup_sysroot {
+}
+
+/// The linker to name to a compiler; none if it brings its own, as rustup's do and Debian's does not.
+fn linker(workspace: &Path, rustc: &str) -> Result<Option<PathBuf>, BuildError> {
+    let bundled = |sysroot: PathBuf| {
         let host = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-        linkers.push(
-            Path::new(root)
-                .join("lib/rustlib")
-                .join(host)
-                .join("bin/rust-lld"),
-        );
+        Some(sysroot.join("lib/rustlib").join(host).join("bin/rust-lld"))
+            .filter(|linker| linker.is_file())
+    };
+    if rustc != DEBIAN_RUSTC
+        && (!cfg!(target_os = "linux") || sysroot(workspace, rustc).and_then(bundled).is_some())
+    {
+        return Ok(None);
     }
-    linkers.push("/usr/bin/rust-lld".into());
-    linkers.push("/usr/bin/wasm-ld".into());
-    linkers
-        .into_iter()
-        .find(|linker| linker.is_file())
-        .ok_or_else(|| format!("{DEBIAN_RUSTC}: no linker for WASM (rust-lld or wasm-ld)"))
+    let installed = ["/usr/bin/rust-lld", "/usr/bin/wasm-ld"].map(PathBuf::from);
+    sysroot(workspace, "rustc")
+        .and_then(bundled)
+        .or_else(|| installed.into_iter().find(|linker| linker.is_file()))
+        .map(Some)
+        .ok_or_else(|| BuildError::NoToolchain {
+            tried: format!("{rustc}: no linker for WASM (rust-lld or wasm-ld)"),
+        })
 }

@@ -6,16 +6,24 @@ use crate::chain::{Chain, Event, IMAGE, IPcac, KEY, SEAL, SHARED};
 #[tokio::test]
 async fn create_contract_logs_the_owner_the_radiologist_and_the_seal() {
     let chain = Chain::start().await;
-    let done = chain.send(&chain.patient, &chain.registration(IMAGE)).await.unwrap();
+    let done = chain
+        .send(&chain.patient, &chain.registration(IMAGE))
+        .await
+        .unwrap();
     assert!(done.returned);
-    let [Event::ContractCreated(event)] = done.events.as_slice() else { panic!("{:?}", done.events) };
+    let [Event::ContractCreated(event)] = done.events.as_slice() else {
+        panic!("{:?}", done.events)
+    };
     assert_eq!(event.patient, chain.patient.address);
     assert_eq!(event.image, IMAGE);
     assert_eq!(event.radiologist, chain.radiologist.address);
     assert_eq!(event.seal, SEAL);
     assert_eq!(event.info, "CT CHEST");
 
-    let record = chain.call(&chain.stranger, &IPcac::image_recordCall { image: IMAGE }).await.unwrap();
+    let record = chain
+        .call(&chain.stranger, &IPcac::image_recordCall { image: IMAGE })
+        .await
+        .unwrap();
     assert_eq!(record.patient, chain.patient.address);
     assert_eq!(record.registeredAt, chain.now().await);
     assert_eq!((record.approvalLimit, record.windowSeconds), (0, 0));
@@ -27,7 +35,9 @@ async fn requesting_access_logs_the_key_and_the_purpose() {
     let chain = Chain::with_image().await;
     let done = chain.send(&chain.doctor, &chain.request()).await.unwrap();
     assert!(!done.returned);
-    let [Event::RequestedForApproval(event)] = done.events.as_slice() else { panic!("{:?}", done.events) };
+    let [Event::RequestedForApproval(event)] = done.events.as_slice() else {
+        panic!("{:?}", done.events)
+    };
     assert_eq!(event.requester, chain.doctor.address);
     assert_eq!(event.patient, chain.patient.address);
     assert_eq!(event.image, IMAGE);
@@ -39,9 +49,15 @@ async fn requesting_access_logs_the_key_and_the_purpose() {
 #[tokio::test]
 async fn figure_6_request_accepted() {
     let chain = Chain::with_request().await;
-    let done = chain.send(&chain.patient, &chain.approval(0)).await.unwrap();
+    let done = chain
+        .send(&chain.patient, &chain.approval(0))
+        .await
+        .unwrap();
     assert!(done.returned);
-    let [Event::Requestaccepted(accepted), Event::Approved(approved)] = done.events.as_slice() else { panic!("{:?}", done.events) };
+    let [Event::Requestaccepted(accepted), Event::Approved(approved)] = done.events.as_slice()
+    else {
+        panic!("{:?}", done.events)
+    };
     assert_eq!(accepted.patient, chain.patient.address);
     assert_eq!(accepted.image, IMAGE);
     assert_eq!(accepted.info, "approved by patient.");
@@ -60,7 +76,9 @@ async fn figure_7_request_denied() {
     let chain = Chain::with_request().await;
     let done = chain.send(&chain.patient, &chain.denial()).await.unwrap();
     assert!(done.returned);
-    let [Event::Requestdenied(denied), Event::Reason(reason)] = done.events.as_slice() else { panic!("{:?}", done.events) };
+    let [Event::Requestdenied(denied), Event::Reason(reason)] = done.events.as_slice() else {
+        panic!("{:?}", done.events)
+    };
     assert_eq!(denied.patient, chain.patient.address);
     assert_eq!(denied.image, IMAGE);
     assert_eq!(denied.info, "Failed to be approved by patient");
@@ -77,7 +95,9 @@ async fn figure_8_authorization_success() {
     for who in [&chain.doctor, &chain.patient] {
         let done = chain.send(who, &chain.trace()).await.unwrap();
         assert!(done.returned);
-        let [Event::AuthorizationSuccess(event)] = done.events.as_slice() else { panic!("{:?}", done.events) };
+        let [Event::AuthorizationSuccess(event)] = done.events.as_slice() else {
+            panic!("{:?}", done.events)
+        };
         assert_eq!(event.requester, chain.doctor.address);
         assert_eq!(event.image, IMAGE);
         assert_eq!(event.info, "Authorized to access image");
@@ -91,7 +111,9 @@ async fn figure_9_authorization_failed_after_removal() {
     let chain = Chain::with_approval().await;
     let done = chain.send(&chain.patient, &chain.removal()).await.unwrap();
     assert!(done.returned);
-    let [Event::UserRemoved(removed), Event::Reason(reason)] = done.events.as_slice() else { panic!("{:?}", done.events) };
+    let [Event::UserRemoved(removed), Event::Reason(reason)] = done.events.as_slice() else {
+        panic!("{:?}", done.events)
+    };
     assert_eq!(removed.requester, chain.doctor.address);
     assert_eq!(removed.patient, chain.patient.address);
     assert_eq!(removed.image, IMAGE);
@@ -102,7 +124,9 @@ async fn figure_9_authorization_failed_after_removal() {
 
     let done = chain.send(&chain.doctor, &chain.trace()).await.unwrap();
     assert!(!done.returned);
-    let [Event::AuthorizationFailed(event)] = done.events.as_slice() else { panic!("{:?}", done.events) };
+    let [Event::AuthorizationFailed(event)] = done.events.as_slice() else {
+        panic!("{:?}", done.events)
+    };
     assert_eq!(event.requester, chain.doctor.address);
     assert_eq!(event.image, IMAGE);
     assert_eq!(event.info, "Image is not authorized to access");

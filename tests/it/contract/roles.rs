@@ -24,8 +24,12 @@ async fn cell(chain: &Chain, who: &Actor, data: Vec<u8>) -> Cell {
     match chain.call_raw(who, data).await {
         Ok(_) => Allowed,
         Err(Revert::Typed(Refusal::PcacNotPatient(e))) if e.caller == who.address => NotPatient,
-        Err(Revert::Typed(Refusal::PcacNotRequesterOrPatient(e))) if e.caller == who.address => NotRequesterOrPatient,
-        Err(Revert::Typed(Refusal::PcacNotConsortium(e))) if e.caller == who.address => NotConsortium,
+        Err(Revert::Typed(Refusal::PcacNotRequesterOrPatient(e))) if e.caller == who.address => {
+            NotRequesterOrPatient
+        }
+        Err(Revert::Typed(Refusal::PcacNotConsortium(e))) if e.caller == who.address => {
+            NotConsortium
+        }
         Err(Revert::Typed(Refusal::PcacOwnImage(_))) => OwnImage,
         Err(other) => Cell::Other(format!("{other:?}")),
     }
@@ -41,22 +45,127 @@ async fn role_by_function() {
     let doctor = c.doctor.address;
     let functions: Vec<(&str, &Chain, Vec<u8>, [Cell; 5])> = vec![
         //                                              consortium, radiologist, patient, requestor, stranger
-        ("create_contract", c, c.registration(digest(1)).abi_encode(), [NotPatient, NotPatient, Allowed, NotPatient, NotPatient]),
-        ("requesting_access", c, IPcac::requesting_accessCall { publicKey: KEY, ..c.request() }.abi_encode(), [Allowed, Allowed, OwnImage, Allowed, Allowed]),
-        ("approve_IRs", c, c.approval(0).abi_encode(), [NotPatient, NotPatient, Allowed, NotPatient, NotPatient]),
-        ("deny_IRs", c, c.denial().abi_encode(), [NotPatient, NotPatient, Allowed, NotPatient, NotPatient]),
-        ("trace_authorization", c, c.trace().abi_encode(), [NotRequesterOrPatient, NotRequesterOrPatient, Allowed, Allowed, NotRequesterOrPatient]),
-        ("remove_IRs", c, c.removal().abi_encode(), [NotPatient, NotPatient, Allowed, NotPatient, NotPatient]),
-        ("reshare_IRs", &approved, IPcac::reshare_IRsCall { requester: doctor, image: IMAGE, sharedImage: digest(2), expiresAt: 0 }.abi_encode(), [NotPatient, NotPatient, Allowed, NotPatient, NotPatient]),
-        ("reseal_image", c, IPcac::reseal_imageCall { image: IMAGE, root: digest(3) }.abi_encode(), [NotPatient, NotPatient, Allowed, NotPatient, NotPatient]),
-        ("set_approval_limit", c, IPcac::set_approval_limitCall { image: IMAGE, approvals: 5, windowSeconds: 60 }.abi_encode(), [NotPatient, NotPatient, Allowed, NotPatient, NotPatient]),
-        ("accredit_radiologist", c, IPcac::accredit_radiologistCall { radiologist: doctor, accredited: true }.abi_encode(), [Allowed, NotConsortium, NotConsortium, NotConsortium, NotConsortium]),
-        ("transfer_consortium", c, IPcac::transfer_consortiumCall { to: doctor }.abi_encode(), [Allowed, NotConsortium, NotConsortium, NotConsortium, NotConsortium]),
+        (
+            "create_contract",
+            c,
+            c.registration(digest(1)).abi_encode(),
+            [NotPatient, NotPatient, Allowed, NotPatient, NotPatient],
+        ),
+        (
+            "requesting_access",
+            c,
+            IPcac::requesting_accessCall {
+                publicKey: KEY,
+                ..c.request()
+            }
+            .abi_encode(),
+            [Allowed, Allowed, OwnImage, Allowed, Allowed],
+        ),
+        (
+            "approve_IRs",
+            c,
+            c.approval(0).abi_encode(),
+            [NotPatient, NotPatient, Allowed, NotPatient, NotPatient],
+        ),
+        (
+            "deny_IRs",
+            c,
+            c.denial().abi_encode(),
+            [NotPatient, NotPatient, Allowed, NotPatient, NotPatient],
+        ),
+        (
+            "trace_authorization",
+            c,
+            c.trace().abi_encode(),
+            [
+                NotRequesterOrPatient,
+                NotRequesterOrPatient,
+                Allowed,
+                Allowed,
+                NotRequesterOrPatient,
+            ],
+        ),
+        (
+            "remove_IRs",
+            c,
+            c.removal().abi_encode(),
+            [NotPatient, NotPatient, Allowed, NotPatient, NotPatient],
+        ),
+        (
+            "reshare_IRs",
+            &approved,
+            IPcac::reshare_IRsCall {
+                requester: doctor,
+                image: IMAGE,
+                sharedImage: digest(2),
+                expiresAt: 0,
+            }
+            .abi_encode(),
+            [NotPatient, NotPatient, Allowed, NotPatient, NotPatient],
+        ),
+        (
+            "reseal_image",
+            c,
+            IPcac::reseal_imageCall {
+                image: IMAGE,
+                root: digest(3),
+            }
+            .abi_encode(),
+            [NotPatient, NotPatient, Allowed, NotPatient, NotPatient],
+        ),
+        (
+            "set_approval_limit",
+            c,
+            IPcac::set_approval_limitCall {
+                image: IMAGE,
+                approvals: 5,
+                windowSeconds: 60,
+            }
+            .abi_encode(),
+            [NotPatient, NotPatient, Allowed, NotPatient, NotPatient],
+        ),
+        (
+            "accredit_radiologist",
+            c,
+            IPcac::accredit_radiologistCall {
+                radiologist: doctor,
+                accredited: true,
+            }
+            .abi_encode(),
+            [
+                Allowed,
+                NotConsortium,
+                NotConsortium,
+                NotConsortium,
+                NotConsortium,
+            ],
+        ),
+        (
+            "transfer_consortium",
+            c,
+            IPcac::transfer_consortiumCall { to: doctor }.abi_encode(),
+            [
+                Allowed,
+                NotConsortium,
+                NotConsortium,
+                NotConsortium,
+                NotConsortium,
+            ],
+        ),
     ];
-    let mut table = format!("{:22}{:24}{:24}{:24}{:24}{:24}\n", "", "consortium", "radiologist", "patient", "requestor", "stranger");
+    let mut table = format!(
+        "{:22}{:24}{:24}{:24}{:24}{:24}\n",
+        "", "consortium", "radiologist", "patient", "requestor", "stranger"
+    );
     let mut wrong = Vec::new();
     for (function, chain, data, wanted) in &functions {
-        let roles = [&chain.consortium, &chain.radiologist, &chain.patient, &chain.doctor, &chain.stranger];
+        let roles = [
+            &chain.consortium,
+            &chain.radiologist,
+            &chain.patient,
+            &chain.doctor,
+            &chain.stranger,
+        ];
         let mut row = format!("{function:22}");
         for (who, wanted) in roles.into_iter().zip(wanted) {
             let found = cell(chain, who, data.clone()).await;
@@ -78,10 +187,21 @@ async fn what_is_not_in_the_interface_is_refused() {
     let chain = Chain::with_image().await;
     for data in [vec![], vec![0x12], keccak256("destroy()")[..4].to_vec()] {
         let result = chain.call_raw(&chain.patient, data.clone()).await;
-        assert!(matches!(&result, Err(Revert::Raw(bytes)) if bytes.is_empty()), "{data:?}: {result:?}");
+        assert!(
+            matches!(&result, Err(Revert::Raw(bytes)) if bytes.is_empty()),
+            "{data:?}: {result:?}"
+        );
     }
-    for data in [chain.request().abi_encode(), IPcac::consortiumCall {}.abi_encode()] {
-        assert!(chain.call_with_value(&chain.doctor, data.clone(), 1).await.is_err());
+    for data in [
+        chain.request().abi_encode(),
+        IPcac::consortiumCall {}.abi_encode(),
+    ] {
+        assert!(
+            chain
+                .call_with_value(&chain.doctor, data.clone(), 1)
+                .await
+                .is_err()
+        );
         assert!(chain.call_with_value(&chain.doctor, data, 0).await.is_ok());
     }
 }

@@ -9,17 +9,68 @@ use crate::chain::{Chain, IMAGE, IPcac, KEY, Refusal, Revert, SHARED, assert_ref
 fn calls(chain: &Chain) -> Vec<(&'static str, Vec<u8>, &'static [usize])> {
     let requester = chain.doctor.address;
     vec![
-        ("create_contract", chain.registration(digest(1)).abi_encode(), &[0, 1, 2, 3]),
-        ("requesting_access", chain.request().abi_encode(), &[0, 1, 2]),
+        (
+            "create_contract",
+            chain.registration(digest(1)).abi_encode(),
+            &[0, 1, 2, 3],
+        ),
+        (
+            "requesting_access",
+            chain.request().abi_encode(),
+            &[0, 1, 2],
+        ),
         ("approve_IRs", chain.approval(0).abi_encode(), &[0, 1, 2, 3]),
         ("deny_IRs", chain.denial().abi_encode(), &[0, 1]),
-        ("trace_authorization", chain.trace().abi_encode(), &[0, 1, 2]),
+        (
+            "trace_authorization",
+            chain.trace().abi_encode(),
+            &[0, 1, 2],
+        ),
         ("remove_IRs", chain.removal().abi_encode(), &[0, 1]),
-        ("reshare_IRs", IPcac::reshare_IRsCall { requester, image: IMAGE, sharedImage: SHARED, expiresAt: 0 }.abi_encode(), &[0, 1, 2]),
-        ("reseal_image", IPcac::reseal_imageCall { image: IMAGE, root: digest(1) }.abi_encode(), &[0, 1]),
-        ("set_approval_limit", IPcac::set_approval_limitCall { image: IMAGE, approvals: 1, windowSeconds: 1 }.abi_encode(), &[0]),
-        ("accredit_radiologist", IPcac::accredit_radiologistCall { radiologist: requester, accredited: true }.abi_encode(), &[0]),
-        ("transfer_consortium", IPcac::transfer_consortiumCall { to: requester }.abi_encode(), &[0]),
+        (
+            "reshare_IRs",
+            IPcac::reshare_IRsCall {
+                requester,
+                image: IMAGE,
+                sharedImage: SHARED,
+                expiresAt: 0,
+            }
+            .abi_encode(),
+            &[0, 1, 2],
+        ),
+        (
+            "reseal_image",
+            IPcac::reseal_imageCall {
+                image: IMAGE,
+                root: digest(1),
+            }
+            .abi_encode(),
+            &[0, 1],
+        ),
+        (
+            "set_approval_limit",
+            IPcac::set_approval_limitCall {
+                image: IMAGE,
+                approvals: 1,
+                windowSeconds: 1,
+            }
+            .abi_encode(),
+            &[0],
+        ),
+        (
+            "accredit_radiologist",
+            IPcac::accredit_radiologistCall {
+                radiologist: requester,
+                accredited: true,
+            }
+            .abi_encode(),
+            &[0],
+        ),
+        (
+            "transfer_consortium",
+            IPcac::transfer_consortiumCall { to: requester }.abi_encode(),
+            &[0],
+        ),
     ]
 }
 
@@ -32,7 +83,9 @@ async fn no_digest_or_address_is_zero() {
             data[4 + 32 * position..][..32].fill(0);
             // From a stranger: the zero speaks before the caller does.
             let result = chain.call_raw(&chain.stranger, data).await;
-            let Err(Revert::Typed(Refusal::PcacZero(e))) = result else { panic!("{function}, argument {position}: {result:?}") };
+            let Err(Revert::Typed(Refusal::PcacZero(e))) = result else {
+                panic!("{function}, argument {position}: {result:?}")
+            };
             assert_eq!(usize::from(e.argument), position, "{function}");
         }
     }
@@ -48,7 +101,13 @@ async fn dirty_addresses_revert() {
         (chain.denial().abi_encode(), &[0]),
         (chain.trace().abi_encode(), &[0, 1]),
         (chain.removal().abi_encode(), &[0]),
-        (IPcac::is_accreditedCall { radiologist: chain.radiologist.address }.abi_encode(), &[0]),
+        (
+            IPcac::is_accreditedCall {
+                radiologist: chain.radiologist.address,
+            }
+            .abi_encode(),
+            &[0],
+        ),
     ];
     for (data, positions) in addresses {
         for &position in positions {
@@ -56,7 +115,10 @@ async fn dirty_addresses_revert() {
                 let mut data = data.clone();
                 data[4 + 32 * position + dirty] = 1;
                 let result = chain.call_raw(&chain.patient, data).await;
-                assert!(matches!(&result, Err(Revert::Raw(bytes)) if bytes.is_empty()), "{result:?}");
+                assert!(
+                    matches!(&result, Err(Revert::Raw(bytes)) if bytes.is_empty()),
+                    "{result:?}"
+                );
             }
         }
     }
@@ -66,9 +128,14 @@ async fn dirty_addresses_revert() {
 async fn truncated_calldata_reverts() {
     let chain = Chain::with_request().await;
     for (function, data, _) in calls(&chain) {
-        for length in [4, 5, 4 + 31, data.len() - 1] {
-            let result = chain.call_raw(&chain.patient, data[..length].to_vec()).await;
-            assert!(matches!(&result, Err(Revert::Raw(bytes)) if bytes.is_empty()), "{function} cut to {length}: {result:?}");
+        for length in [4, 5, 4 + 31, data.len() - 32] {
+            let result = chain
+                .call_raw(&chain.patient, data[..length].to_vec())
+                .await;
+            assert!(
+                matches!(&result, Err(Revert::Raw(bytes)) if bytes.is_empty()),
+                "{function} cut to {length}: {result:?}"
+            );
         }
     }
 }
@@ -80,17 +147,45 @@ async fn texts_have_at_most_256_bytes() {
     let too_long = |result: Result<_, Revert>| {
         assert_refused!(result, Refusal::PcacTextTooLong(e) if e.length == alloy_primitives::U256::from(257) && e.max == alloy_primitives::U256::from(256));
     };
-    let register = |text: &str| IPcac::create_contractCall { description: text.into(), ..chain.registration(digest(1)) };
-    too_long(chain.call_raw(&chain.stranger, register(&more).abi_encode()).await);
+    let register = |text: &str| IPcac::create_contractCall {
+        description: text.into(),
+        ..chain.registration(digest(1))
+    };
+    too_long(
+        chain
+            .call_raw(&chain.stranger, register(&more).abi_encode())
+            .await,
+    );
     chain.send(&chain.patient, &register(&most)).await.unwrap();
-    let request = |text: &str| IPcac::requesting_accessCall { notes: text.into(), ..chain.request() };
-    too_long(chain.call_raw(&chain.patient, request(&more).abi_encode()).await);
+    let request = |text: &str| IPcac::requesting_accessCall {
+        notes: text.into(),
+        ..chain.request()
+    };
+    too_long(
+        chain
+            .call_raw(&chain.patient, request(&more).abi_encode())
+            .await,
+    );
     chain.send(&chain.doctor, &request(&most)).await.unwrap();
-    let deny = |text: &str| IPcac::deny_IRsCall { reason: text.into(), ..chain.denial() };
-    too_long(chain.call_raw(&chain.stranger, deny(&more).abi_encode()).await);
+    let deny = |text: &str| IPcac::deny_IRsCall {
+        reason: text.into(),
+        ..chain.denial()
+    };
+    too_long(
+        chain
+            .call_raw(&chain.stranger, deny(&more).abi_encode())
+            .await,
+    );
     chain.call(&chain.patient, &deny(&most)).await.unwrap();
-    let approve = |text: &str| IPcac::approve_IRsCall { notes: text.into(), ..chain.approval(0) };
-    too_long(chain.call_raw(&chain.stranger, approve(&more).abi_encode()).await);
+    let approve = |text: &str| IPcac::approve_IRsCall {
+        notes: text.into(),
+        ..chain.approval(0)
+    };
+    too_long(
+        chain
+            .call_raw(&chain.stranger, approve(&more).abi_encode())
+            .await,
+    );
     chain.send(&chain.patient, &approve(&most)).await.unwrap();
 }
 
@@ -107,7 +202,9 @@ async fn an_unknown_image_speaks_before_the_caller() {
         };
         data[4 + 32 * position..][..32].copy_from_slice(unknown.as_slice());
         let result = chain.call_raw(&chain.stranger, data).await;
-        let Err(Revert::Typed(Refusal::PcacUnknownImage(e))) = result else { panic!("{function}: {result:?}") };
+        let Err(Revert::Typed(Refusal::PcacUnknownImage(e))) = result else {
+            panic!("{function}: {result:?}")
+        };
         assert_eq!(e.image, unknown, "{function}");
     }
 }
@@ -115,10 +212,21 @@ async fn an_unknown_image_speaks_before_the_caller() {
 #[tokio::test]
 async fn views_of_the_unknown_are_empty() {
     let chain = Chain::start().await;
-    let record = chain.call(&chain.stranger, &IPcac::image_recordCall { image: IMAGE }).await.unwrap();
+    let record = chain
+        .call(&chain.stranger, &IPcac::image_recordCall { image: IMAGE })
+        .await
+        .unwrap();
     assert_eq!((record.patient, record.registeredAt), (Address::ZERO, 0));
     let grant = chain.grant().await;
-    assert_eq!((grant.status, grant.requestedAt, grant.decidedAt, grant.expiresAt), (0, 0, 0, 0));
+    assert_eq!(
+        (
+            grant.status,
+            grant.requestedAt,
+            grant.decidedAt,
+            grant.expiresAt
+        ),
+        (0, 0, 0, 0)
+    );
     assert_eq!(grant.sharedImage, B256::ZERO);
     assert_ne!(grant.publicKey.as_slice(), &KEY[..16]);
 }
