@@ -18,7 +18,7 @@ pub enum Error {
     Card(#[from] card::Error),
     /// A handover.
     #[error(transparent)]
-    Handover(#[from] handover::Error),
+    Handover(Box<handover::Error>),
     /// A request document.
     #[error(transparent)]
     Request(#[from] request::Error),
@@ -160,6 +160,12 @@ pub enum Error {
     /// A background task died.
     #[error("a task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl From<handover::Error> for Error {
+    fn from(error: handover::Error) -> Self {
+        Self::Handover(Box::new(error))
+    }
 }
 
 /// What the facade returns.
