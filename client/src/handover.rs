@@ -1,1 +1,380 @@
-//! TODO handover
+//! Handovers: what a radiologist gives a patient so that she can register a sealed image.
+//!
+//! A handover is a JSON document, encrypted to the patient's certificate and signed by the radiologist's.
+//! It carries the radiologist's contact card and the attestation that the contract asks for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::card::{self, Card, CardDocument};
+use crate::domain::{Address, ImageDigest, Seal};
+use crate::ledger::{self, Account};
+use crate::seal::{self, Certificate, UnlockedKey};
+
+/// Most bytes of a handover file.
+pub const MAX_HANDOVER_BYTES: usize = 256 * 1024;
+/// Most bytes of an attestation, as the contract has it.
+const MAX_ATTESTATION_BYTES: usize = 2048;
+/// Most bytes of a description, as the contract has it.
+const MAX_DESCRIPTION_BYTES: usize = 256;
+
+/// A handover, opened and verified but for the image itself.
+#[derive(Clone)]
+pub struct Handover {
+    /// The chain the attestation is for.
+    pub chain_id: u64,
+    /// The contract the attestation is for.
+    pub contract: Address,
+    /// The sealed root for the patient.
+    pub image: ImageDigest,
+    /// Whose image it is.
+    pub patient: Address,
+    /// The SHA-256 of the radiologist's signature packet inside the image.
+    pub seal: Seal,
+    /// The radiologist's EIP-712 signature over image, patient and seal.
+    pub attestation: Vec<u8>,
+    /// Modality and body part codes; goes on the chain in clear.
+    pub description: String,
+    /// Who the radiologist is and where the radiologist's node is found.
+    pub radiologist: Card,
+}
+
+/// Where a handover has to be for: a home's own address, chain and contract.
+#[derive(Clone, Copy, Debug)]
+pub struct Addressee {
+    /// The patient.
+    pub patient: Address,
+    /// The chain's id.
+    pub chain_id: u64,
+    /// The contract.
+    pub contract: Address,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(rename = "pcim-handover")]
+    version: u32,
+    chain_id: u64,
+    contract: Address,
+    image: ImageDigest,
+    patient: Address,
+    /// Hex.
+    seal: String,
+    /// Hex.
+    attestation: String,
+    description: String,
+    radiologist: CardDocument,
+}
+
+/// Why a handover is not accepted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Larger than [`MAX_HANDOVER_BYTES`].
+    #[error("a handover of {found} bytes; at most {MAX_HANDOVER_BYTES} are read")]
+    TooLarge {
+        /// Its length in bytes.
+        found: usize,
+    },
+    /// It was not encrypted to this key.
+    #[error("the handover is for someone else: this home's key does not open it")]
+    NotForThisKey(#[source] seal::Error),
+    /// It does not decrypt or verify.
+    #[error("the handover does not open: {0}")]
+    OpenPgp(#[source] seal::Error),
+    /// Not the JSON of a handover.
+    #[error("not a handover: {0}")]
+    Format(#[from] serde_json::Error),
+    /// A later format.
+    #[error("a handover of version {found}; this program reads version 1")]
+    Version {
+        /// Its version.
+        found: u32,
+    },
+    /// A field is not what it should be.
+    #[error("not a handover: `{field}` is malformed")]
+    Field {
+        /// The field.
+        field: &'static str,
+    },
+    /// The radiologist's card is not good.
+    #[error("the handover's contact card: {0}")]
+    Card(#[from] card::Error),
+    /// It names another patient.
+    #[error("the handover is for someone else: for {found}, and this home is {wanted}")]
+    NotForYou {
+        /// This home's address.
+        wanted: Address,
+        /// The patient it names.
+        found: Address,
+    },
+    /// It is for another chain.
+    #[error("the handover is for chain {found}, and this home is set up for chain {wanted}")]
+    WrongChain {
+        /// This home's chain.
+        wanted: u64,
+        /// The chain it names.
+        found: u64,
+    },
+    /// It is for another contract.
+    #[error("the handover is for contract {found}, and this home is set up for {wanted}")]
+    WrongContract {
+        /// This home's contract.
+        wanted: Address,
+        /// The contract it names.
+        found: Address,
+    },
+    /// Someone else's signature, or one over something else.
+    #[error("the attestation is forged: signed by {found}, and the radiologist is {wanted}")]
+    ForgedAttestation {
+        /// The radiologist's address.
+        wanted: Address,
+        /// Whose signature it is.
+        found: Address,
+    },
+    /// Not a signature at all.
+    #[error("the attestation is forged: {0}")]
+    BadAttestation(#[source] ledger::Error),
+}
+
+impl Handover {
+    /// Attests and writes a handover: encrypted to the patient, signed by the radiologist.
+    ///
+    /// `card` is the radiologist's own, issued by the same two keys.
+    pub fn issue(
+        facts: Facts<'_>,
+        card: CardDocument,
+        account: &Account,
+        key: &UnlockedKey,
+    ) -> Result<Vec<u8>, Error> {
+        let attestation = account
+            .attest(
+                facts.to.chain_id,
+                facts.to.contract,
+                &facts.image,
+                facts.to.patient,
+                &facts.seal,
+            )
+            .map_err(Error::BadAttestation)?;
+        let document = Document {
+            version: 1,
+            chain_id: facts.to.chain_id,
+            contract: facts.to.contract,
+            image: facts.image,
+            patient: facts.to.patient,
+            seal: hex::encode(facts.seal.0),
+            attestation: hex::encode(attestation),
+            description: facts.description.to_owned(),
+            radiologist: card,
+        };
+        let plain = serde_json::to_vec(&document)?;
+        seal::encrypt_document(&plain, key, &[facts.reader]).map_err(Error::OpenPgp)
+    }
+
+    /// Opens a handover and verifies whom it is for, who signed it, and the attestation.
+    ///
+    /// # Errors
+    /// [`Error::NotForThisKey`] and [`Error::NotForYou`] for someone else's, [`Error::ForgedAttestation`].
+    pub fn open(bytes: &[u8], key: &UnlockedKey, me: Addressee) -> Result<Self, Error> {
+        if bytes.len() > MAX_HANDOVER_BYTES {
+            return Err(Error::TooLarge { found: bytes.len() });
+        }
+        let sealed = seal::open_document(bytes, key).map_err(|error| match error {
+            seal::Error::NotForReader { .. } => Error::NotForThisKey(error),
+            other => Error::OpenPgp(other),
+        })?;
+        // The document names its signer; nothing in it is believed before that signer's signature is verified.
+        let signer = read(sealed.peek())?.radiologist.certificate;
+        let plain = sealed.verify(&signer).map_err(Error::OpenPgp)?;
+        let handover = read(&plain)?;
+        handover.check(me)?;
+        Ok(handover)
+    }
+
+    fn check(&self, me: Addressee) -> Result<(), Error> {
+        if self.patient != me.patient {
+            return Err(Error::NotForYou {
+                wanted: me.patient,
+                found: self.patient,
+            });
+        }
+        if self.chain_id != me.chain_id {
+            return Err(Error::WrongChain {
+                wanted: me.chain_id,
+                found: self.chain_id,
+            });
+        }
+        if self.contract != me.contract {
+            return Err(Error::WrongContract {
+                wanted: me.contract,
+                found: self.contract,
+            });
+        }
+        let found = ledger::recover_attestation(
+            self.chain_id,
+            self.contract,
+            &self.image,
+            self.patient,
+            &self.seal,
+            &self.attestation,
+        )
+        .map_err(Error::BadAttestation)?;
+        if found != self.radiologist.address {
+            return Err(Error::ForgedAttestation {
+                wanted: self.radiologist.address,
+                found,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What a new handover says.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// Whom it is for.
+    pub to: Addressee,
+    /// The patient's certificate.
+    pub reader: &'a Certificate,
+    /// The sealed root.
+    pub image: ImageDigest,
+    /// Its seal.
+    pub seal: Seal,
+    /// Modality and body part codes.
+    pub description: &'a str,
+}
+
+fn read(plain: &[u8]) -> Result<Handover, Error> {
+    let document: Document = serde_json::from_slice(plain)?;
+    if document.version != 1 {
+        return Err(Error::Version {
+            found: document.version,
+        });
+    }
+    let field = |field| Error::Field { field };
+    let seal = hex::decode(&document.seal)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| field("seal"))?;
+    let attestation = hex::decode(&document.attestation).map_err(|_| field("attestation"))?;
+    if attestation.len() > MAX_ATTESTATION_BYTES {
+        return Err(field("attestation"));
+    }
+    if document.description.len() > MAX_DESCRIPTION_BYTES {
+        return Err(field("description"));
+    }
+    Ok(Handover {
+        chain_id: document.chain_id,
+        contract: document.contract,
+        image: document.image,
+        patient: document.patient,
+        seal: Seal(seal),
+        attestation,
+        description: document.description,
+        radiologist: Card::verify(&document.radiologist)?,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::card::tests::actor;
+
+    struct Scene {
+        radiologist: (Account, UnlockedKey),
+        patient: (Account, UnlockedKey),
+        to: Addressee,
+    }
+
+    fn scene() -> Scene {
+        let patient = actor();
+        let to = Addressee {
+            patient: patient.0.address(),
+            chain_id: 412_346,
+            contract: Address::repeat_byte(5),
+        };
+        Scene {
+            radiologist: actor(),
+            patient,
+            to,
+        }
+    }
+
+    fn issue(scene: &Scene, attester: &Account) -> Vec<u8> {
+        let (account, key) = &scene.radiologist;
+        let facts = Facts {
+            to: scene.to,
+            reader: &scene.patient.1.certificate(),
+            image: ImageDigest([1; 32]),
+            seal: Seal([2; 32]),
+            description: "CT CHEST",
+        };
+        let card = Card::issue(account, key, Vec::new()).unwrap();
+        Handover::issue(facts, card, attester, key).unwrap()
+    }
+
+    #[test]
+    fn the_patient_opens_it() {
+        let scene = scene();
+        let bytes = issue(&scene, &scene.radiologist.0);
+        let handover = Handover::open(&bytes, &scene.patient.1, scene.to).unwrap();
+        assert_eq!(handover.image, ImageDigest([1; 32]));
+        assert_eq!(handover.seal, Seal([2; 32]));
+        assert_eq!(handover.description, "CT CHEST");
+        assert_eq!(handover.radiologist.address, scene.radiologist.0.address());
+    }
+
+    #[test]
+    fn someone_elses_and_a_forged_one_are_told_apart() {
+        let scene = scene();
+        let bytes = issue(&scene, &scene.radiologist.0);
+        let stranger = actor();
+        assert!(matches!(
+            Handover::open(&bytes, &stranger.1, scene.to),
+            Err(Error::NotForThisKey(_))
+        ));
+        let other = Addressee {
+            patient: stranger.0.address(),
+            ..scene.to
+        };
+        assert!(matches!(
+            Handover::open(&bytes, &scene.patient.1, other),
+            Err(Error::NotForYou { .. })
+        ));
+        let other = Addressee {
+            chain_id: 1,
+            ..scene.to
+        };
+        assert!(matches!(
+            Handover::open(&bytes, &scene.patient.1, other),
+            Err(Error::WrongChain { wanted: 1, .. })
+        ));
+        let forged = issue(&scene, &stranger.0);
+        assert!(matches!(
+            Handover::open(&forged, &scene.patient.1, scene.to),
+            Err(Error::ForgedAttestation { found, .. }) if found == stranger.0.address()
+        ));
+    }
+
+    #[test]
+    fn a_signature_by_another_key_than_the_cards_is_refused() {
+        let scene = scene();
+        let (account, key) = &scene.radiologist;
+        let stranger = actor();
+        let facts = Facts {
+            to: scene.to,
+            reader: &scene.patient.1.certificate(),
+            image: ImageDigest([1; 32]),
+            seal: Seal([2; 32]),
+            description: "",
+        };
+        let card = Card::issue(account, key, Vec::new()).unwrap();
+        let bytes = Handover::issue(facts, card, account, &stranger.1).unwrap();
+        assert!(matches!(
+            Handover::open(&bytes, &scene.patient.1, scene.to),
+            Err(Error::OpenPgp(_))
+        ));
+        assert!(Handover::open(b"not OpenPGP", &scene.patient.1, scene.to).is_err());
+    }
+}

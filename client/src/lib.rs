@@ -16,3 +16,4 @@ pub mod request;
 pub mod seal;
 
 mod pipe;
+mod private;

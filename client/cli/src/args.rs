@@ -1,0 +1,127 @@
+//! The command line: global options and the tree of commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    card, consortium, demo, deploy, devnet, init, node, patient, radiologist, requestor, trace,
+};
+use crate::context::Context;
+
+/// What each exit code means.
+const EXIT_CODES: &str = "\
+0  done
+1  refused or failed: the error says why, the hint what to do
+2  wrong usage: nothing was tried
+4  not authorized: the patient has not approved, has denied or removed the access, or it expired";
+
+/// Medical images that belong to the patient.
+///
+/// A radiologist seals an image to its patient; the patient registers it on a chain and decides who
+/// may open it; a requestor asks, fetches and opens. Images lie encrypted in IPFS, decisions on the
+/// chain.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pcim",
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 4 not authorized (see `pcim help exit-codes`)."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The actor's home [default: $PCIM_HOME, or ~/.pcim]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Print the result as one JSON document
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// A network by name: devnet, arbitrum-sepolia, arbitrum-one
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Network")]
+    pub(crate) network: Option<String>,
+    /// The chain's JSON-RPC endpoint
+    #[arg(long, global = true, value_name = "URL", help_heading = "Network")]
+    pub(crate) rpc_url: Option<String>,
+    /// The chain's id; any other chain is refused
+    #[arg(long, global = true, value_name = "ID", help_heading = "Network")]
+    pub(crate) chain_id: Option<u64>,
+    /// The contract: an address, or the JSON file that `pcim deploy` wrote
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS|FILE",
+        help_heading = "Network"
+    )]
+    pub(crate) contract: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(init::InitArgs),
+    Card(card::CardArgs),
+    /// Seal images to patients
+    #[command(subcommand)]
+    Radiologist(radiologist::RadiologistCommand),
+    /// Register images and decide who may open them
+    #[command(subcommand)]
+    Patient(patient::PatientCommand),
+    /// Ask for images, fetch and open them
+    #[command(subcommand)]
+    Requestor(requestor::RequestorCommand),
+    Trace(trace::TraceArgs),
+    /// Accredit radiologists
+    #[command(subcommand)]
+    Consortium(consortium::ConsortiumCommand),
+    Node(node::NodeArgs),
+    Devnet(devnet::DevnetArgs),
+    Deploy(deploy::DeployArgs),
+    Demo(demo::DemoArgs),
+    /// What each exit code means
+    #[command(name = "exit-codes", long_about = EXIT_CODES)]
+    ExitCodes,
+}
+
+impl Command {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::Init(args) => args.run(context).await,
+            Self::Card(args) => args.run(context).await,
+            Self::Radiologist(command) => command.run(context).await,
+            Self::Patient(command) => command.run(context).await,
+            Self::Requestor(command) => command.run(context).await,
+            Self::Trace(args) => args.run(context).await,
+            Self::Consortium(command) => command.run(context).await,
+            Self::Node(args) => args.run(context).await,
+            Self::Devnet(args) => args.run(context).await,
+            Self::Deploy(args) => args.run(context).await,
+            Self::Demo(args) => args.run(context).await,
+            Self::ExitCodes => context.ui.result(&EXIT_CODES, EXIT_CODES),
+        }
+    }
+
+    /// Whether an interrupt is the ordinary end of the command.
+    pub(crate) fn ends_on_interrupt(&self) -> bool {
+        matches!(self, Self::Node(_) | Self::Devnet(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

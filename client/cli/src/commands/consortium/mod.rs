@@ -1,0 +1,21 @@
+//! `pcim consortium`
+
+mod accredit;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+
+/// The consortium's commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConsortiumCommand {
+    Accredit(accredit::AccreditArgs),
+}
+
+impl ConsortiumCommand {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::Accredit(args) => args.run(context).await,
+        }
+    }
+}

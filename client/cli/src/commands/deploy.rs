@@ -1,0 +1,74 @@
+//! `pcim deploy`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pcim_client::domain::Address;
+use pcim_client::home::Home;
+use pcim_deploy::artifact;
+use pcim_deploy::deploy::{Request, deploy, write_record};
+use zeroize::Zeroizing;
+
+use super::init::private_key;
+use crate::context::Context;
+use crate::failure::Usage;
+use crate::parse;
+
+/// Deploy and activate the contract, and record where it is
+///
+/// One transaction through StylusDeployer deploys, activates and constructs; `consortium()` is read
+/// back. The account that pays is --key-file's, or that of the home. Name the chain with --network, or
+/// with --rpc-url and --chain-id.
+#[derive(Debug, Args)]
+pub(crate) struct DeployArgs {
+    /// Who will accredit radiologists
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
+    consortium: Address,
+    /// File with the private key (64 hex digits) of the account that pays
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Where <CHAIN-ID>.json is written
+    #[arg(long, value_name = "DIR", default_value = "deploy/deployments")]
+    record_dir: PathBuf,
+}
+
+impl DeployArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let network = context.overrides()?;
+        let missing = |what: &str| Usage(format!("which chain? give --network, or {what}"));
+        let rpc_url = network.rpc_url.ok_or_else(|| missing("--rpc-url"))?;
+        let chain_id = network.chain_id.ok_or_else(|| missing("--chain-id"))?;
+        let key = self.payer(context).await?;
+        let request = Request {
+            rpc_url: &rpc_url,
+            chain_id,
+            deployer_key: &key,
+            consortium: self.consortium,
+            wasm: artifact::PCAC_WASM,
+        };
+        context.ui.note("deploying and activating …");
+        let record = deploy(&request).await?;
+        let path = write_record(&self.record_dir, &record)?;
+        let text = format!(
+            "contract     {}\nconsortium   {}\ntransaction  {}\ngas          {} in block {}\ndata fee     {} wei\nrecord       {}\n",
+            record.contract,
+            record.consortium,
+            record.tx,
+            record.gas_used,
+            record.block,
+            record.data_fee,
+            path.display()
+        );
+        context.ui.result(&record, &text)
+    }
+
+    async fn payer(&self, context: &Context) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+        if let Some(path) = &self.key_file {
+            return private_key(path);
+        }
+        let home = Home::open(&context.home_dir()?)?;
+        let passphrase = context.passphrase("Passphrase: ")?;
+        let keys = tokio::task::spawn_blocking(move || home.unlock(&passphrase)).await??;
+        Ok(keys.account.expose_key())
+    }
+}

@@ -1,0 +1,69 @@
+//! `pcim devnet`
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use stylus_devnet::Config;
+
+use crate::context::{Context, interrupted};
+
+/// Run a development chain until interrupted
+///
+/// It executes Stylus contracts as an Arbitrum chain does, and answers Ethereum JSON-RPC over HTTP and
+/// WebSocket on one port. Its accounts are known to everyone: never use their keys elsewhere. The
+/// chain's id is that of --chain-id or --network.
+#[derive(Debug, Args)]
+pub(crate) struct DevnetArgs {
+    /// Port; 0 takes a free one
+    #[arg(long, default_value_t = 8547)]
+    port: u16,
+    /// Address to listen on
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// Keep the chain's state here, and go on from it
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl DevnetArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let mut config = Config {
+            port: self.port,
+            host: self.host,
+            state_dir: self.state_dir.clone(),
+            ..Config::default()
+        };
+        if let Some(chain_id) = context.overrides()?.chain_id {
+            config.chain_id = chain_id;
+        }
+        let devnet = stylus_devnet::spawn(config).await?;
+        let accounts: Vec<_> = devnet
+            .accounts()
+            .iter()
+            .map(
+                |account| json!({ "address": account.address, "private_key": account.private_key }),
+            )
+            .collect();
+        let value = json!({
+            "rpc_url": devnet.url(),
+            "ws_url": devnet.ws_url(),
+            "chain_id": devnet.chain_id(),
+            "accounts": accounts,
+        });
+        let mut text = format!(
+            "RPC       {}\nWebSocket {}\nchain id  {}\n\nfunded accounts (address, private key)\n",
+            devnet.url(),
+            devnet.ws_url(),
+            devnet.chain_id()
+        );
+        for account in devnet.accounts() {
+            text.push_str(&format!("{} {}\n", account.address, account.private_key));
+        }
+        context.ui.result(&value, &text)?;
+        interrupted().await;
+        devnet.shutdown().await;
+        Ok(())
+    }
+}

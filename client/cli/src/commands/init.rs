@@ -1,0 +1,114 @@
+//! `pcim init`
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use pcim_client::home::{Config, Home, NewHome};
+use pcim_client::ledger::Account;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::context::{Context, read_small};
+use crate::failure::Usage;
+use crate::parse;
+
+/// Make a home: keys, configuration, an empty repository
+///
+/// The home holds an Ethereum key and an OpenPGP key (RFC 9580), both locked with a passphrase. It is
+/// made whole or not at all, and never over something that is there.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The passphrase is asked for, or is the first line of the file that PCIM_PASSPHRASE_FILE names."
+)]
+pub(crate) struct InitArgs {
+    /// What you call this home; stays here
+    #[arg(long)]
+    name: Option<String>,
+    /// A User ID for the OpenPGP certificate; never published
+    #[arg(long, value_name = "TEXT")]
+    user_id: Option<String>,
+    /// Multiaddr the IPFS node listens on [default: a free port of this machine, for this machine only]
+    #[arg(long, value_name = "MULTIADDR")]
+    listen: Vec<String>,
+    /// Multiaddr of a node to dial
+    #[arg(long, value_name = "MULTIADDR")]
+    peer: Vec<String>,
+    /// Bytes per leaf of the images added
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse::bytes)]
+    chunk: u32,
+    /// File with an Ethereum private key (64 hex digits) to use instead of a new one
+    #[arg(long, value_name = "FILE")]
+    import_key: Option<PathBuf>,
+}
+
+impl InitArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let dir = context.home_dir()?;
+        let network = context.overrides()?;
+        let account = match &self.import_key {
+            Some(path) => Some(Account::from_private_key(&*private_key(path)?)?),
+            None => None,
+        };
+        let listen = match self.listen.is_empty() {
+            true => vec![free_address()?],
+            false => self.listen.clone(),
+        };
+        let config = Config {
+            name: self.name.clone(),
+            network: context.global().network.clone(),
+            rpc_url: network.rpc_url,
+            chain_id: network.chain_id,
+            contract: network.contract,
+            listen,
+            peers: self.peer.clone(),
+            chunk_bytes: self.chunk,
+            ..Config::default()
+        };
+        let passphrase = context.new_passphrase()?;
+        let user_id = self.user_id.clone();
+        let home = tokio::task::spawn_blocking(move || {
+            let new = NewHome {
+                config,
+                passphrase: &passphrase,
+                user_id: user_id.as_deref(),
+                account,
+            };
+            Home::init(&dir, new)
+        })
+        .await??;
+        let fingerprint = home.openpgp()?.certificate().fingerprint();
+        let value = json!({
+            "home": home.dir(),
+            "address": home.address(),
+            "fingerprint": fingerprint,
+            "listen": home.config().listen,
+        });
+        let text = format!(
+            "home         {}\naddress      {}\nOpenPGP key  {fingerprint}\n",
+            home.dir().display(),
+            home.address()
+        );
+        context.ui.result(&value, &text)
+    }
+}
+
+/// A port that is free now, so that contact cards stay true.
+fn free_address() -> anyhow::Result<String> {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .context("no free port")?
+        .port();
+    Ok(format!("/ip4/127.0.0.1/tcp/{port}"))
+}
+
+/// Reads an Ethereum private key in hex.
+pub(crate) fn private_key(path: &std::path::Path) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    let content = Zeroizing::new(read_small(path)?);
+    let wrong = || Usage(format!("{}: not 64 hex digits", path.display()));
+    let text = std::str::from_utf8(&content).map_err(|_| wrong())?.trim();
+    let text = text.strip_prefix("0x").unwrap_or(text);
+    let key: pcim_client::domain::B256 = text.parse().map_err(|_| wrong())?;
+    Ok(Zeroizing::new(key.0))
+}

@@ -1,0 +1,58 @@
+//! One file per command: its arguments (their documentation is the help) and what it does.
+
+pub(crate) mod card;
+pub(crate) mod consortium;
+pub(crate) mod demo;
+pub(crate) mod deploy;
+pub(crate) mod devnet;
+pub(crate) mod init;
+pub(crate) mod node;
+pub(crate) mod patient;
+pub(crate) mod radiologist;
+pub(crate) mod requestor;
+pub(crate) mod trace;
+
+use std::io::Write;
+use std::path::Path;
+
+use pcim_client::client::{Error, Written};
+
+/// Writes a result file in one step, with the permissions of any new file; an existing one only with `overwrite`.
+fn write_result(path: &Path, content: &[u8], overwrite: bool) -> anyhow::Result<()> {
+    let put = || -> std::io::Result<()> {
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".pcim-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(dir.unwrap_or(Path::new(".")))?;
+        file.write_all(content)?;
+        file.as_file().sync_all()?;
+        match overwrite {
+            true => file.persist(path)?,
+            false => file.persist_noclobber(path)?,
+        };
+        Ok(())
+    };
+    put().map_err(|source| {
+        let path = path.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::AlreadyExists => Error::FileExists { path },
+            _ => Error::File { path, source },
+        }
+        .into()
+    })
+}
+
+/// The lines that tell of a transaction.
+fn transaction(written: &Written) -> String {
+    let mined = &written.mined;
+    let again = match written.resumed {
+        true => "  (sent by an earlier attempt)",
+        false => "",
+    };
+    format!(
+        "transaction  {}{again}\ngas          {} in block {}\n",
+        mined.tx, mined.gas_used, mined.block
+    )
+}

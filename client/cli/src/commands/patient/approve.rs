@@ -1,0 +1,54 @@
+//! `pcim patient approve`
+
+use clap::Args;
+use pcim_client::client::Client;
+use pcim_client::domain::{Address, ImageDigest};
+
+use crate::commands::transaction;
+use crate::context::Context;
+use crate::parse::{self, Expiry};
+
+/// Let a requestor open an image
+///
+/// Adds a header of less than 1 KiB for the requestor; the image itself is neither encrypted nor
+/// uploaded again. Serve it with `pcim node`.
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// The image
+    image: ImageDigest,
+    /// The requestor
+    #[arg(value_parser = parse::address)]
+    requester: Address,
+    /// When the approval ends: 12h or 30d from now, or unix seconds [default: never]
+    #[arg(long, value_name = "WHEN", value_parser = parse::expiry)]
+    expires: Option<Expiry>,
+}
+
+impl ApproveArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let client = context.client().await?;
+        let decision = self.approve(&client).await;
+        client.shutdown().await;
+        let decision = decision?;
+        let text = format!(
+            "shared as    {}\nnew blocks   {} bytes\n{}",
+            decision.shared_image,
+            decision.new_bytes,
+            transaction(&decision.written)
+        );
+        context.ui.result(&decision, &text)
+    }
+
+    async fn approve(&self, client: &Client) -> anyhow::Result<pcim_client::client::Decision> {
+        let expires_at = match self.expires {
+            None => 0,
+            Some(Expiry::At(moment)) => moment,
+            Some(Expiry::After(seconds)) => {
+                client.ledger().await?.now().await? + u64::from(seconds)
+            }
+        };
+        Ok(client
+            .approve(&self.image, self.requester, expires_at)
+            .await?)
+    }
+}

@@ -1,0 +1,30 @@
+//! `pcim patient images`
+
+use clap::Args;
+
+use crate::context::Context;
+
+/// List the images you have registered
+#[derive(Debug, Args)]
+pub(crate) struct ImagesArgs {}
+
+impl ImagesArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let images = context.reader()?.images().await?;
+        let mut text = String::new();
+        for own in &images {
+            text.push_str(&format!(
+                "{}  {}  registered {}",
+                own.image, own.description, own.registered_at
+            ));
+            if own.approval_limit > 0 {
+                text.push_str(&format!(
+                    "  at most {} approvals in {} s",
+                    own.approval_limit, own.window_seconds
+                ));
+            }
+            text.push('\n');
+        }
+        context.ui.result(&images, &text)
+    }
+}

@@ -1,0 +1,33 @@
+//! `pcim patient limit`
+
+use clap::Args;
+use pcim_client::domain::ImageDigest;
+
+use crate::commands::transaction;
+use crate::context::Context;
+use crate::parse;
+
+/// Limit how many approvals an image may have in a window of time
+///
+/// A window starts with its first approval; across the edge of two windows twice the limit can pass.
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
+    /// The image
+    image: ImageDigest,
+    /// Approvals in one window; 0 lifts the limit
+    #[arg(long, value_name = "NUMBER")]
+    approvals: u32,
+    /// The window, such as 1h or 7d
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds, default_value = "1d")]
+    per: u32,
+}
+
+impl LimitArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let client = context.client().await?;
+        let window = if self.approvals == 0 { 0 } else { self.per };
+        let written = client.limit(&self.image, self.approvals, window).await?;
+        let text = format!("limit        {}\n{}", self.approvals, transaction(&written));
+        context.ui.result(&written, &text)
+    }
+}

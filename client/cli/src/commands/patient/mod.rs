@@ -1,0 +1,45 @@
+//! `pcim patient`
+
+mod approve;
+mod audit;
+mod deny;
+mod images;
+mod limit;
+pub(crate) mod open;
+mod register;
+mod requests;
+mod revoke;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+
+/// The patient's commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PatientCommand {
+    Register(register::RegisterArgs),
+    Images(images::ImagesArgs),
+    Requests(requests::RequestsArgs),
+    Approve(approve::ApproveArgs),
+    Deny(deny::DenyArgs),
+    Revoke(revoke::RevokeArgs),
+    Limit(limit::LimitArgs),
+    Audit(audit::AuditArgs),
+    Open(open::OpenArgs),
+}
+
+impl PatientCommand {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::Register(args) => args.run(context).await,
+            Self::Images(args) => args.run(context).await,
+            Self::Requests(args) => args.run(context).await,
+            Self::Approve(args) => args.run(context).await,
+            Self::Deny(args) => args.run(context).await,
+            Self::Revoke(args) => args.run(context).await,
+            Self::Limit(args) => args.run(context).await,
+            Self::Audit(args) => args.run(context).await,
+            Self::Open(args) => args.run(context).await,
+        }
+    }
+}

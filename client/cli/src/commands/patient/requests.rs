@@ -1,0 +1,50 @@
+//! `pcim patient requests`
+
+use clap::Args;
+
+use crate::context::Context;
+
+/// List the requests that wait for your decision
+///
+/// Names and notes come from documents that the requestors encrypted to you. That a name is true is
+/// for you to judge: the document proves only that the requestor's key wrote it.
+#[derive(Debug, Args)]
+pub(crate) struct RequestsArgs {}
+
+impl RequestsArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let client = context.client().await?;
+        let requests = client.requests().await;
+        client.shutdown().await;
+        let requests = requests?;
+        let mut text = String::new();
+        for request in &requests {
+            text.push_str(&format!(
+                "image      {}\nrequester  {}\npurpose    {}\nsince      {} (unix seconds)\n",
+                request.image,
+                request.requester,
+                printable(&request.purpose),
+                request.requested_at
+            ));
+            if let Some(document) = &request.document {
+                for (label, value) in [("name", &document.name), ("note", &document.note)] {
+                    if let Some(value) = value {
+                        text.push_str(&format!("{label:<9}  {}\n", printable(value)));
+                    }
+                }
+            }
+            if let Some(error) = &request.document_error {
+                text.push_str(&format!("document   not read: {error}\n"));
+            }
+            text.push('\n');
+        }
+        context.ui.result(&requests, text.trim_end())
+    }
+}
+
+/// A stranger's text, without what could steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}

@@ -1,0 +1,21 @@
+//! `pcim radiologist`
+
+mod seal;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+
+/// The radiologist's commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RadiologistCommand {
+    Seal(seal::SealArgs),
+}
+
+impl RadiologistCommand {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::Seal(args) => args.run(context).await,
+        }
+    }
+}

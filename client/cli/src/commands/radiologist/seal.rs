@@ -1,0 +1,89 @@
+//! `pcim radiologist seal`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pcim_client::client::{Error, Overrides, SealOptions};
+use pcim_client::deid::BurnedIn;
+
+use crate::commands::write_result;
+use crate::context::{Context, read_card};
+use crate::parse;
+
+/// De-identify, sign and seal images to a patient, and write the handover
+///
+/// One file is sealed as it is; several are the files of one study and are sealed together as one tar.
+/// The handover is encrypted to the patient, who registers the image with it. Serve the image with
+/// `pcim node` until the patient has fetched it.
+#[derive(Debug, Args)]
+pub(crate) struct SealArgs {
+    /// DICOM files (PS3.10)
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The patient's contact card
+    #[arg(long, value_name = "CARD")]
+    to: PathBuf,
+    /// Where the handover is written
+    #[arg(long, value_name = "HANDOVER", default_value = "handover.pgp")]
+    out: PathBuf,
+    /// Replace the handover file if it is there
+    #[arg(long)]
+    force: bool,
+    /// Seal the files as they are, with everything they tell about the patient
+    #[arg(long)]
+    no_deid: bool,
+    /// Bytes per leaf in IPFS, such as 256KiB [default: the home's]
+    #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
+    chunk: Option<u32>,
+    /// Modality and body part codes for the chain, readable by everyone [default: the files' own]
+    #[arg(long, value_name = "CODES")]
+    description: Option<String>,
+}
+
+impl SealArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        if !self.force && self.out.exists() {
+            let path = self.out.clone();
+            return Err(Error::FileExists { path }.into());
+        }
+        let own = Overrides {
+            chunk_bytes: self.chunk,
+            ..Overrides::default()
+        };
+        let patient = read_card(&self.to)?;
+        let options = SealOptions {
+            deidentify: !self.no_deid,
+            description: self.description.clone(),
+        };
+        let client = context.client_with(own).await?;
+        let sealed = client.seal(self.files.clone(), &patient, &options).await;
+        client.shutdown().await;
+        let sealed = sealed?;
+        write_result(&self.out, &sealed.handover, self.force)?;
+        let mut text = format!(
+            "image        {}\nseal         {}\ndescription  {}\nsealed       {} bytes as {} bytes\nhandover     {}\n",
+            sealed.image,
+            sealed.seal,
+            sealed.description,
+            sealed.payload_bytes,
+            sealed.body_bytes,
+            self.out.display()
+        );
+        if let Some(report) = &sealed.deidentified {
+            text.push_str(&format!(
+                "removed      {} elements, {} private; emptied {}, replaced {}, new UIDs {}\n",
+                report.removed,
+                report.private_removed,
+                report.emptied,
+                report.replaced,
+                report.uids
+            ));
+            if report.burned_in == BurnedIn::Unknown {
+                context.ui.note(
+                    "note: the file does not say whether its pixels show text about the patient: look at them",
+                );
+            }
+        }
+        context.ui.result(&sealed, &text)
+    }
+}

@@ -1,0 +1,63 @@
+//! `pcim requestor request`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pcim_client::client::AccessRequest;
+use pcim_client::domain::ImageDigest;
+use pcim_client::request::Purpose;
+
+use crate::commands::transaction;
+use crate::context::{Context, read_card};
+
+/// Ask a patient for an image
+///
+/// Puts this home's certificate (no names) and an encrypted document (name and note, for the patient
+/// only) into IPFS and the request on the chain, where everyone can read the image, both addresses and
+/// the purpose code. Serve both with `pcim node` until the patient has decided.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// The patient's contact card
+    #[arg(long, value_name = "CARD")]
+    patient: PathBuf,
+    /// The image
+    #[arg(long, value_name = "DIGEST")]
+    image: ImageDigest,
+    /// TREAT (treatment), HRESCH (research), HPAYMT (payment) or ETREAT (emergency)
+    #[arg(long)]
+    purpose: Purpose,
+    /// Who you are, for the patient only
+    #[arg(long, value_name = "TEXT")]
+    name: Option<String>,
+    /// A word to the patient only
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+impl RequestArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let patient = read_card(&self.patient)?;
+        let request = AccessRequest {
+            image: self.image,
+            purpose: self.purpose,
+            name: self.name.clone(),
+            note: self.note.clone(),
+        };
+        let mut client = context.client().await?;
+        let requested = client.request(&patient, request).await;
+        client.shutdown().await;
+        let requested = requested?;
+        if requested.published_name {
+            context.ui.note(
+                "note: this certificate is not valid without its User ID, which is public now",
+            );
+        }
+        let text = format!(
+            "requested    {}\ncertificate  {}\n{}",
+            requested.image,
+            requested.public_key,
+            transaction(&requested.written)
+        );
+        context.ui.result(&requested, &text)
+    }
+}

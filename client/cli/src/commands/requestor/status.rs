@@ -1,0 +1,44 @@
+//! `pcim requestor status`
+
+use clap::Args;
+use pcim_client::domain::{Address, GrantStatus, ImageDigest};
+
+use crate::context::Context;
+use crate::parse;
+
+/// Show how a request stands; sends nothing
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The image
+    image: ImageDigest,
+    /// The requestor [default: this home]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
+    requester: Option<Address>,
+}
+
+impl StatusArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let client = context.reader()?;
+        let standing = client.status(&self.image, self.requester).await?;
+        let status = match standing.status {
+            GrantStatus::None => "none",
+            GrantStatus::Requested => "requested",
+            GrantStatus::Approved if standing.authorized => "approved",
+            GrantStatus::Approved => "approved, expired",
+            GrantStatus::Denied => "denied",
+            GrantStatus::Removed => "removed",
+        };
+        let mut text = format!(
+            "status      {status}\nauthorized  {}\npatient     {}\n",
+            if standing.authorized { "yes" } else { "no" },
+            standing.patient
+        );
+        if standing.status == GrantStatus::Approved && standing.expires_at != 0 {
+            text.push_str(&format!(
+                "expires     {} (unix seconds)\n",
+                standing.expires_at
+            ));
+        }
+        context.ui.result(&standing, &text)
+    }
+}

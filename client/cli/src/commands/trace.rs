@@ -1,0 +1,40 @@
+//! `pcim trace`
+
+use clap::Args;
+use pcim_client::domain::{Address, ImageDigest};
+
+use super::transaction;
+use crate::context::Context;
+use crate::failure::NotAuthorized;
+use crate::parse;
+
+/// Write on the chain whether a requestor is authorized
+///
+/// Only the requestor and the image's patient may. The exit code is 0 for yes and 4 for no; either way
+/// the transaction was sent. The free view of the same truth is `pcim requestor status`.
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// The image
+    image: ImageDigest,
+    /// The requestor [default: this home]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
+    requester: Option<Address>,
+}
+
+impl TraceArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let client = context.client().await?;
+        let requester = self.requester.unwrap_or(client.address());
+        let traced = client.trace(&self.image, requester).await?;
+        let answer = match traced.authorized {
+            true => "authorized",
+            false => "not authorized",
+        };
+        let text = format!("answer       {answer}\n{}", transaction(&traced.written));
+        context.ui.result(&traced, &text)?;
+        match traced.authorized {
+            true => Ok(()),
+            false => Err(NotAuthorized(format!("{requester} is not authorized")).into()),
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! From an error to its exit code, its one line and its hint.
+
+use pcim_client::client::Error as E;
+use pcim_client::{card, deid, handover, home, ledger, node, seal};
+use pcim_deploy::deploy;
+
+/// Refused or failed.
+const FAILED: u8 = 1;
+/// Wrong usage.
+const USAGE: u8 = 2;
+/// Not authorized.
+const NOT_AUTHORIZED: u8 = 4;
+
+/// What the user is told.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: u8,
+    /// One line.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) hint: Option<String>,
+}
+
+/// The command line or the environment cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// The answer is no.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotAuthorized(pub(crate) String);
+
+/// The user stopped it.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted; what was sent to the chain is seen through by the same command again")]
+pub(crate) struct Interrupted;
+
+impl Failure {
+    /// Explains an error.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        let (code, hint) = explain(error);
+        Self {
+            code,
+            message: one_line(error),
+            hint: hint.map(str::to_owned),
+        }
+    }
+}
+
+/// The error and its causes, each said once.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if line.is_empty() {
+            line = text;
+        } else if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+    }
+    line.replace(['\n', '\r'], " ")
+}
+
+fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
+    if error.is::<Usage>() {
+        return (USAGE, None);
+    }
+    if error.is::<NotAuthorized>() {
+        return (NOT_AUTHORIZED, None);
+    }
+    if let Some(error) = error.downcast_ref::<E>() {
+        let code = match error {
+            E::NotAuthorized { .. } => NOT_AUTHORIZED,
+            E::NotConfigured { .. } | E::NoFile => USAGE,
+            _ => FAILED,
+        };
+        return (code, of_client(error));
+    }
+    let hint = if let Some(error) = error.downcast_ref::<home::Error>() {
+        of_home(error)
+    } else if let Some(error) = error.downcast_ref::<card::Error>() {
+        of_card(error)
+    } else if let Some(error) = error.downcast_ref::<ledger::Error>() {
+        of_ledger(error)
+    } else if let Some(error) = error.downcast_ref::<deploy::Error>() {
+        of_deploy(error)
+    } else {
+        None
+    };
+    (FAILED, hint)
+}
+
+fn of_client(error: &E) -> Option<&'static str> {
+    Some(match error {
+        E::Home(error) => return of_home(error),
+        E::Card(error) => return of_card(error),
+        E::Handover(error) => return of_handover(error),
+        E::Seal(error) => return of_seal(error),
+        E::Node(error) => return of_node(error),
+        E::Ledger(error) => return of_ledger(error),
+        E::Request(_) => "ask the requestor to make the request again",
+        E::Dicom { source, .. } => return of_dicom(source),
+        E::File { .. } => "check the path, its permissions and the space on the disk",
+        E::FileExists { .. } => "give another --out, or --force to replace the file",
+        E::NotConfigured { .. } => {
+            "give --network, --rpc-url, --chain-id and --contract, or write them into the home's config.toml"
+        }
+        E::UnknownImage { .. } => {
+            "check the digest and the contract; the patient registers an image with `pcim patient register`"
+        }
+        E::NotMine { .. } => "only the patient who registered an image decides about it",
+        E::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
+        E::NotAccredited { .. } => {
+            "the consortium accredits radiologists: `pcim consortium accredit`"
+        }
+        E::SealMismatch { .. } | E::SignerMismatch { .. } => {
+            "do not use this image; ask the radiologist for a new handover"
+        }
+        E::NotAuthorized { .. } => {
+            "ask the patient: `pcim requestor request`; look with `pcim requestor status`"
+        }
+        E::NoOpenRequest { .. } => "see `pcim patient requests`",
+        E::AlreadyAuthorized { .. } => {
+            "nothing to do; the image can be fetched with `pcim requestor fetch`"
+        }
+        E::NothingToRevoke { .. } => "see `pcim patient audit`",
+        E::ReaderLacksV2 { .. } => {
+            "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one)"
+        }
+        _ => return None,
+    })
+}
+
+fn of_dicom(error: &deid::Error) -> Option<&'static str> {
+    Some(match error {
+        deid::Error::NotDicom => "give a DICOM file with its preamble and `DICM` (PS3.10)",
+        deid::Error::Malformed | deid::Error::TooLarge { .. } => {
+            "export the file again from its source"
+        }
+        _ => "clean the file with a tool for its kind; --no-deid seals it with everything it tells",
+    })
+}
+
+fn of_home(error: &home::Error) -> Option<&'static str> {
+    Some(match error {
+        home::Error::Exists { .. } => "give another --home; a home is never overwritten",
+        home::Error::NotAHome { .. } => "make one with `pcim init`, or name another with --home",
+        home::Error::Busy { .. } => {
+            "wait until that process ends, or stop it (a `pcim node` holds its home as long as it serves)"
+        }
+        home::Error::Config { .. } => "correct the file by hand",
+        home::Error::OpenPgp(error) => return of_seal(error),
+        home::Error::Ethereum(error) => return of_ledger(error),
+        home::Error::Io { .. } => "check the permissions and the space on the disk",
+        _ => return None,
+    })
+}
+
+fn of_card(error: &card::Error) -> Option<&'static str> {
+    Some(match error {
+        card::Error::Version { .. } => "update pcim",
+        _ => "ask the owner for a new contact card: `pcim card`",
+    })
+}
+
+fn of_handover(error: &handover::Error) -> Option<&'static str> {
+    use handover::Error as H;
+    Some(match error {
+        H::NotForThisKey(_) | H::NotForYou { .. } => {
+            "open it with the home whose card the radiologist was given (--home)"
+        }
+        H::ForgedAttestation { .. } | H::BadAttestation(_) => {
+            "do not register this image; ask the radiologist how the handover came about"
+        }
+        H::WrongChain { .. } | H::WrongContract { .. } => {
+            "give the --network and --contract that the radiologist uses"
+        }
+        H::Version { .. } => "update pcim",
+        H::Card(error) => return of_card(error),
+        _ => "ask the radiologist for a new handover",
+    })
+}
+
+fn of_seal(error: &seal::Error) -> Option<&'static str> {
+    Some(match error {
+        seal::Error::WrongPassphrase { .. } => {
+            "type it again, or check the file that PCIM_PASSPHRASE_FILE names"
+        }
+        seal::Error::NotForReader { .. } => {
+            "it was sealed to another certificate; open it with that home"
+        }
+        seal::Error::Damaged(_) | seal::Error::Structure { .. } | seal::Error::Signature(_) => {
+            "do not use it; ask its author for a new one"
+        }
+        seal::Error::Unusable { .. } => "ask the owner for a contact card with a valid certificate",
+        _ => return None,
+    })
+}
+
+fn of_node(error: &node::Error) -> Option<&'static str> {
+    Some(match error {
+        node::Error::Timeout { .. } | node::Error::PeerUnreachable { .. } => {
+            "the owner's node must run and be reachable: `pcim node` there, its address among this home's peers"
+        }
+        node::Error::RepoLocked { .. } => "wait until the other process ends, or stop it",
+        node::Error::Listen { .. } => {
+            "another program has the port; change `listen` in the home's config.toml"
+        }
+        node::Error::Address { .. } => "correct `listen` or `peers` in the home's config.toml",
+        node::Error::BlockMismatch { .. } => {
+            "the block is damaged on this disk or at its sender; fetch it again from another peer"
+        }
+        node::Error::Io { .. } => "check the permissions and the space on the disk",
+        _ => return None,
+    })
+}
+
+fn of_ledger(error: &ledger::Error) -> Option<&'static str> {
+    use ledger::Error as L;
+    Some(match error {
+        L::Refused(revert) => return of_revert(revert),
+        L::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
+        L::Rpc { .. } | L::Timeout { .. } => {
+            "check --rpc-url and that the chain runs (`pcim devnet` starts one here)"
+        }
+        L::Nonsense { .. } => "check that --rpc-url is an Ethereum JSON-RPC endpoint",
+        L::WrongChain { .. } => {
+            "give the --rpc-url of the chain the home is set up for, or another --chain-id"
+        }
+        L::NoContract { .. } | L::NotPcac { .. } => {
+            "check --contract; `pcim deploy` deploys the contract and records where"
+        }
+        L::NotActivated { .. } => {
+            "activate the contract again: `pcim deploy` deploys and activates"
+        }
+        L::Funds { .. } => "send ether to this address on this chain",
+        L::NotMined { .. } => "run the same command again: it goes on with the same transaction",
+        L::Replaced { .. } | L::Rejected { .. } => {
+            "run the same command again: it makes a new transaction"
+        }
+        L::Passphrase => "type it again, or check the file that PCIM_PASSPHRASE_FILE names",
+        _ => return None,
+    })
+}
+
+fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
+    use deploy::Error as D;
+    Some(match error {
+        D::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
+        D::Rpc { .. } | D::Timeout { .. } => {
+            "check --rpc-url and that the chain runs (`pcim devnet` starts one here)"
+        }
+        D::Nonsense { .. } => "check that --rpc-url is an Ethereum JSON-RPC endpoint",
+        D::WrongChain { .. } => {
+            "give the --rpc-url of that chain, or another --network or --chain-id"
+        }
+        D::NoStylus | D::NoDeployer { .. } => {
+            "deploy on an Arbitrum chain with Stylus, or on `pcim devnet`"
+        }
+        D::Funds { .. } => "send ether to this address on this chain",
+        D::NotMined { .. } => "look for the transaction before deploying again",
+        D::Write { .. } => "give another --record-dir; the contract is deployed",
+        _ => return None,
+    })
+}
+
+fn of_revert(revert: &ledger::Revert) -> Option<&'static str> {
+    use ledger::Revert as R;
+    Some(match revert {
+        R::NoRequest { .. } => "see `pcim patient requests`",
+        R::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
+        R::NotAccredited { .. } => {
+            "the consortium accredits radiologists: `pcim consortium accredit`"
+        }
+        R::ApprovalLimitReached { .. } => "wait, or change the limit: `pcim patient limit`",
+        R::KeyChanged { .. } => {
+            "the requestor changed the key; look again: `pcim patient requests`"
+        }
+        R::NotConsortium { .. } => "use the consortium's home (--home)",
+        R::NotRequesterOrPatient { .. } => "only the requestor and the patient may trace",
+        R::OwnImage => "open your own image with `pcim patient open`",
+        R::BadExpiry { .. } => {
+            "give --expires as a length of time (12h, 30d) or later unix seconds"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_each_cause_once() {
+        let error = anyhow::anyhow!("disk full").context("cannot write x: disk full");
+        assert_eq!(one_line(&error), "cannot write x: disk full");
+        let error = anyhow::anyhow!("line 1\nline 2").context("outer");
+        assert_eq!(one_line(&error), "outer: line 1 line 2");
+    }
+
+    #[test]
+    fn codes_follow_the_kind_of_error() {
+        assert_eq!(Failure::of(&Usage("x".to_owned()).into()).code, 2);
+        assert_eq!(Failure::of(&NotAuthorized("x".to_owned()).into()).code, 4);
+        assert_eq!(Failure::of(&anyhow::anyhow!("x")).code, 1);
+        let error = home::Error::Busy {
+            dir: "h".into(),
+            pid: Some(7),
+        };
+        let failure = Failure::of(&error.into());
+        assert_eq!(failure.code, 1);
+        assert_eq!(failure.message, "h is open in another process (pid 7)");
+        assert!(failure.hint.is_some());
+    }
+}

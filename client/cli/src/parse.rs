@@ -1,0 +1,102 @@
+//! Values on the command line.
+
+use pcim_client::domain::Address;
+
+/// An address; one in mixed case must have its checksum right (EIP-55).
+pub(crate) fn address(text: &str) -> Result<Address, String> {
+    let wrong = || format!("`{text}` is not an address (0x and 40 hex digits)");
+    let digits = text.strip_prefix("0x").ok_or_else(wrong)?;
+    let mixed = digits.bytes().any(|b| b.is_ascii_lowercase())
+        && digits.bytes().any(|b| b.is_ascii_uppercase());
+    if mixed {
+        return Address::parse_checksummed(text, None)
+            .map_err(|_| format!("`{text}` is mistyped: its checksum is wrong (EIP-55)"));
+    }
+    text.parse().map_err(|_| wrong())
+}
+
+/// Bytes: `262144`, `256KiB`, `1MiB`.
+pub(crate) fn bytes(text: &str) -> Result<u32, String> {
+    let (number, factor) = if let Some(number) = text.strip_suffix("KiB") {
+        (number, 1024)
+    } else if let Some(number) = text.strip_suffix("MiB") {
+        (number, 1024 * 1024)
+    } else {
+        (text, 1)
+    };
+    let bytes = number.parse::<u32>().ok();
+    bytes
+        .and_then(|bytes| bytes.checked_mul(factor))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("`{text}` is not a size such as 256KiB or 1MiB"))
+}
+
+/// A length of time in seconds: `90s`, `45m`, `12h`, `30d`.
+pub(crate) fn seconds(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is not a length of time such as 90s, 45m, 12h or 30d");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number = text[..text.len() - 1].parse::<u32>().map_err(|_| wrong())?;
+    number
+        .checked_mul(factor)
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(wrong)
+}
+
+/// When an approval ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// Seconds from the chain's now.
+    After(u32),
+    /// Unix seconds.
+    At(u64),
+}
+
+/// `30d` from now, or a moment in unix seconds.
+pub(crate) fn expiry(text: &str) -> Result<Expiry, String> {
+    if let Ok(moment) = text.parse::<u64>() {
+        return Ok(Expiry::At(moment));
+    }
+    seconds(text)
+        .map(Expiry::After)
+        .map_err(|_| format!("`{text}` is neither a length of time (12h, 30d) nor unix seconds"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked() {
+        let good = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+        assert_eq!(address(good).unwrap().to_string(), good);
+        assert!(address(&good.to_lowercase()).is_ok());
+        assert!(
+            address(&good.replace('F', "f"))
+                .unwrap_err()
+                .contains("checksum")
+        );
+        assert!(address("0x12").is_err());
+        assert!(address("f39fd6e51aad88f6f4ce6ab8827279cfffb92266").is_err());
+    }
+
+    #[test]
+    fn sizes_and_times() {
+        assert_eq!(bytes("256KiB"), Ok(262_144));
+        assert_eq!(bytes("1MiB"), Ok(1_048_576));
+        assert_eq!(bytes("512"), Ok(512));
+        assert!(bytes("0").is_err() && bytes("5000MiB").is_err() && bytes("1GB").is_err());
+        assert_eq!(seconds("30d"), Ok(2_592_000));
+        assert!(seconds("").is_err() && seconds("é").is_err() && seconds("0h").is_err());
+        assert_eq!(expiry("12h"), Ok(Expiry::After(43_200)));
+        assert_eq!(expiry("1900000000"), Ok(Expiry::At(1_900_000_000)));
+        assert!(expiry("tomorrow").is_err());
+    }
+}

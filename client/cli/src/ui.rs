@@ -1,0 +1,78 @@
+//! The only writer to standard output and standard error.
+//!
+//! Standard output carries the result and nothing else: text, or one JSON document. Notes, prompts and
+//! errors go to standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// How to talk to the user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ui {
+    json: bool,
+}
+
+impl Ui {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Writes the result: `value` as JSON, or `text`.
+    pub(crate) fn result(&self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
+        let mut text = match self.json {
+            true => serde_json::to_string_pretty(value)?,
+            false => text.to_owned(),
+        };
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        write(&text)
+    }
+
+    /// Writes a line of a result that grows; nothing with `--json`.
+    pub(crate) fn line(&self, text: &str) -> anyhow::Result<()> {
+        match self.json {
+            true => Ok(()),
+            false => write(&format!("{text}\n")),
+        }
+    }
+
+    /// Writes a remark.
+    pub(crate) fn note(&self, text: &str) {
+        // A user who closed standard error does not want remarks.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Writes an error and its hint; returns its exit code.
+    pub(crate) fn failure(&self, failure: &Failure) -> ExitCode {
+        self.note(&format!("error: {}", failure.message));
+        if let Some(hint) = &failure.hint {
+            self.note(&format!("hint: {hint}"));
+        }
+        ExitCode::from(failure.code)
+    }
+
+    /// Asks for a secret on the terminal; `None` if there is none.
+    pub(crate) fn ask_secret(&self, prompt: &str) -> anyhow::Result<Option<Zeroizing<String>>> {
+        if !io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        let secret = rpassword::prompt_password(prompt).context("cannot read from the terminal")?;
+        Ok(Some(Zeroizing::new(secret)))
+    }
+}
+
+fn write(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // The reader has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to standard output"),
+    }
+}

@@ -1,0 +1,79 @@
+//! What the chain saw, and the consortium's part.
+
+use serde::Serialize;
+
+use super::write::Wanted;
+use super::{Client, Error, Result, Written};
+use crate::domain::{Address, Event, ImageDigest, LoggedEvent};
+use crate::ledger::{Call, EventFilter};
+
+/// The answer that a trace wrote to the chain.
+#[derive(Clone, Debug, Serialize)]
+pub struct Traced {
+    /// Whether the requestor is authorized.
+    pub authorized: bool,
+    /// The transaction.
+    #[serde(flatten)]
+    pub written: Written,
+}
+
+impl Client {
+    /// Everything that happened to this patient's images, or to one of them, in the chain's order.
+    pub async fn audit(&self, image: Option<&ImageDigest>) -> Result<Vec<LoggedEvent>> {
+        let images = match image {
+            Some(image) => {
+                self.own_record(image).await?;
+                vec![*image]
+            }
+            None => self.images().await?.iter().map(|own| own.image).collect(),
+        };
+        let ledger = self.ledger().await?;
+        let mut events = Vec::new();
+        for image in images {
+            let filter = EventFilter {
+                image: Some(image),
+                ..EventFilter::default()
+            };
+            events.extend(ledger.events(&filter).await?);
+        }
+        events.sort_by_key(|event| (event.block, event.log_index));
+        Ok(events)
+    }
+
+    /// Writes to the chain whether a requestor is authorized. Only the requestor and the patient may.
+    pub async fn trace(&self, image: &ImageDigest, requester: Address) -> Result<Traced> {
+        let patient = self.record(image).await?.patient;
+        let key = format!("trace:{image}:{requester}");
+        let call = async || {
+            Ok(Call::TraceAuthorization {
+                patient,
+                requester,
+                image: *image,
+            })
+        };
+        let written = self.write(&key, Wanted::Any, call).await?;
+        let written = written.ok_or(Error::UnknownImage { image: *image })?;
+        let authorized = written
+            .mined
+            .events
+            .iter()
+            .any(|logged| matches!(logged.event, Event::AuthorizationSuccess { .. }));
+        Ok(Traced {
+            authorized,
+            written,
+        })
+    }
+
+    /// Accredits a radiologist, or withdraws that. Only the consortium may.
+    pub async fn accredit(&self, radiologist: Address, accredited: bool) -> Result<Written> {
+        let key = format!("accredit:{radiologist}:{accredited}");
+        let call = async || {
+            Ok(Call::AccreditRadiologist {
+                radiologist,
+                accredited,
+            })
+        };
+        let written = self.write(&key, Wanted::Any, call).await?;
+        written.ok_or(Error::NotAccredited { radiologist })
+    }
+}

@@ -1,0 +1,255 @@
+//! The facade: an actor's work, and the only place that joins the adapters.
+//!
+//! A [`Client`] is an open [`Home`] with its keys, its IPFS node and its connection to the chain. Each is
+//! started when it is first needed; the node then runs, and serves others, as long as the client lives.
+
+mod audit;
+mod error;
+mod opening;
+mod patient;
+mod payload;
+mod radiologist;
+mod requestor;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::sync::OnceCell;
+
+use crate::card::{Card, CardDocument};
+use crate::domain::{Address, ImageDigest, Passphrase};
+use crate::handover::Addressee;
+use crate::home::{Home, Keys};
+use crate::journal::Journal;
+use crate::ledger::{Deployment, ImageRecord, Ledger};
+use crate::node::{Node, NodeConfig};
+
+pub use audit::Traced;
+pub use error::{Error, Result};
+pub use opening::{OpenedFile, Target};
+pub use patient::{Decision, OwnImage, PendingRequest, Registered};
+pub use radiologist::{SealOptions, SealedImage};
+pub use requestor::{AccessRequest, Requested, Standing};
+pub use write::Written;
+
+/// How long the facade waits for others.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For a block from a peer.
+    pub fetch: Duration,
+    /// For a transaction to be mined.
+    pub mine: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fetch: Duration::from_secs(60),
+            mine: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Settings that stand above the home's configuration for as long as a client lives.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The chain's JSON-RPC endpoint.
+    pub rpc_url: Option<String>,
+    /// The chain's id.
+    pub chain_id: Option<u64>,
+    /// The contract.
+    pub contract: Option<Address>,
+    /// Bytes per leaf of the images added.
+    pub chunk_bytes: Option<u32>,
+}
+
+/// An actor at work.
+pub struct Client {
+    home: Home,
+    limits: Limits,
+    overrides: Overrides,
+    journal: Journal,
+    keys: Option<Arc<Keys>>,
+    node: OnceCell<Node>,
+    ledger: OnceCell<Ledger>,
+}
+
+impl Client {
+    /// Opens a client whose keys stay locked: enough to read the chain.
+    pub fn new(home: Home) -> Result<Self> {
+        let journal = Journal::open(&home.journal_path())?;
+        Ok(Self {
+            home,
+            limits: Limits::default(),
+            overrides: Overrides::default(),
+            journal,
+            keys: None,
+            node: OnceCell::new(),
+            ledger: OnceCell::new(),
+        })
+    }
+
+    /// Opens a client and unlocks its keys.
+    pub async fn open(home: Home, passphrase: Passphrase) -> Result<Self> {
+        let (home, keys) = tokio::task::spawn_blocking(move || {
+            let keys = home.unlock(&passphrase);
+            (home, keys)
+        })
+        .await?;
+        let keys = keys?;
+        let mut client = Self::new(home)?;
+        client.keys = Some(Arc::new(keys));
+        Ok(client)
+    }
+
+    /// Changes how long is waited for others.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets something above the home's configuration; to be called before the first use.
+    #[must_use]
+    pub fn with_overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
+        self
+    }
+
+    /// Stops the node, if it was started, and closes the home.
+    pub async fn shutdown(self) {
+        if let Some(node) = self.node.into_inner() {
+            node.shutdown().await;
+        }
+    }
+
+    /// The home.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The actor's Ethereum address.
+    pub fn address(&self) -> Address {
+        self.home.address()
+    }
+
+    /// The keys.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]
+    pub fn keys(&self) -> Result<&Arc<Keys>> {
+        self.keys.as_ref().ok_or(Error::Locked)
+    }
+
+    /// The chain and contract this home is set up for.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`]
+    pub fn deployment(&self) -> Result<Deployment> {
+        let (config, above) = (self.home.config(), self.overrides.clone());
+        let missing = |missing| Error::NotConfigured { missing };
+        let rpc_url = above.rpc_url.or_else(|| config.rpc_url.clone());
+        let chain_id = above.chain_id.or(config.chain_id);
+        let contract = above.contract.or(config.contract);
+        Ok(Deployment {
+            rpc_url: rpc_url.ok_or(missing("rpc_url"))?,
+            chain_id: chain_id.ok_or(missing("chain_id"))?,
+            contract: contract.ok_or(missing("contract"))?,
+        })
+    }
+
+    /// The connection to the chain.
+    pub async fn ledger(&self) -> Result<&Ledger> {
+        self.ledger
+            .get_or_try_init(|| async { Ok(Ledger::connect(self.deployment()?).await?) })
+            .await
+    }
+
+    /// The node, started at the first call. It dials the configured peers when a block is missing here.
+    pub async fn node(&self) -> Result<&Node> {
+        self.node
+            .get_or_try_init(|| async {
+                let config = self.home.config();
+                let chunk_bytes = self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes);
+                let config = NodeConfig {
+                    repo: self.home.repo_dir(),
+                    listen: config.listen.clone(),
+                    bootstrap: config.peers.clone(),
+                    chunk_size: chunk_bytes as usize,
+                };
+                Ok(Node::start(config).await?)
+            })
+            .await
+    }
+
+    /// Dials peers, all at once; tells how many answered. A peer that is away is not an error: others
+    /// may have what is wanted.
+    pub async fn dial(&self, peers: &[String]) -> Result<usize> {
+        let node = self.node().await?;
+        let attempts = peers.iter().map(|peer| async move {
+            let result = node.connect(peer).await;
+            if let Err(error) = &result {
+                tracing::debug!(%error, "peer not reached");
+            }
+            result.is_ok()
+        });
+        Ok(join_all(attempts)
+            .await
+            .into_iter()
+            .filter(|ok| *ok)
+            .count())
+    }
+
+    /// Remembers peers, so that the node dials them whenever it starts.
+    pub fn remember_peers(&mut self, peers: &[String]) -> Result<()> {
+        let mut config = self.home.config().clone();
+        let known = config.peers.len();
+        for peer in peers {
+            if !config.peers.contains(peer) {
+                config.peers.push(peer.clone());
+            }
+        }
+        if config.peers.len() > known {
+            self.home.set_config(config)?;
+        }
+        Ok(())
+    }
+
+    /// Issues the actor's contact card, with the addresses its node listens on.
+    pub async fn card(&self) -> Result<CardDocument> {
+        let peers = self.node().await?.addresses().await?;
+        let keys = self.keys()?;
+        Ok(Card::issue(&keys.account, &keys.openpgp, peers)?)
+    }
+
+    /// What a handover to this actor must name.
+    fn addressee(&self) -> Result<Addressee> {
+        let deployment = self.deployment()?;
+        Ok(Addressee {
+            patient: self.address(),
+            chain_id: deployment.chain_id,
+            contract: deployment.contract,
+        })
+    }
+
+    /// The contract's record of an image.
+    async fn record(&self, image: &ImageDigest) -> Result<ImageRecord> {
+        let record = self.ledger().await?.image_record(image).await?;
+        record.ok_or(Error::UnknownImage { image: *image })
+    }
+
+    /// The record of an image that must be this patient's.
+    async fn own_record(&self, image: &ImageDigest) -> Result<ImageRecord> {
+        let record = self.record(image).await?;
+        if record.patient != self.address() {
+            return Err(Error::NotMine {
+                image: *image,
+                owner: record.patient,
+                me: self.address(),
+            });
+        }
+        Ok(record)
+    }
+}

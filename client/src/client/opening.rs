@@ -1,0 +1,139 @@
+//! Opening a sealed root: fetch, decrypt, verify, and only then give the result its name.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Client, Error, Result};
+use crate::domain::{Address, Event, ImageDigest, Seal};
+use crate::ledger::EventFilter;
+use crate::node::Root;
+use crate::seal::Opened;
+use crate::{pipe, private, seal};
+
+/// Where an opened payload goes.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether a file that is there may be replaced.
+    pub overwrite: bool,
+}
+
+/// An opened and verified payload.
+#[derive(Clone, Debug, Serialize)]
+pub struct OpenedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, hex.
+    pub sha256: String,
+    /// Who registered the image.
+    pub patient: Address,
+    /// Who attested it.
+    pub radiologist: Address,
+    /// The fingerprint of the certificate that signed it.
+    pub signer: String,
+}
+
+/// What the chain says of an image's origin.
+pub(super) struct Attested {
+    pub(super) radiologist: Address,
+    pub(super) seal: Seal,
+}
+
+impl Client {
+    /// The attestation an image was registered with, from the contract's own event.
+    pub(super) async fn attested(&self, image: &ImageDigest) -> Result<Attested> {
+        let filter = EventFilter {
+            image: Some(*image),
+            ..EventFilter::default()
+        };
+        let events = self.ledger().await?.events(&filter).await?;
+        events
+            .into_iter()
+            .find_map(|logged| match logged.event {
+                Event::ContractCreated {
+                    radiologist, seal, ..
+                } => Some(Attested { radiologist, seal }),
+                _ => None,
+            })
+            .ok_or(Error::UnknownImage { image: *image })
+    }
+
+    /// Opens the sealed root `root` of the registered `image` into a file. The file appears only if what
+    /// was opened is what the radiologist attested, and whole.
+    pub(super) async fn open_into(
+        &self,
+        image: &ImageDigest,
+        root: &ImageDigest,
+        patient: Address,
+        target: &Target,
+    ) -> Result<OpenedFile> {
+        let at = |source| file_error(&target.path, source);
+        if !target.overwrite && target.path.exists() {
+            return Err(Error::FileExists {
+                path: target.path.clone(),
+            });
+        }
+        let attested = self.attested(image).await?;
+        let root = self.node().await?.get_root(root, self.limits.fetch).await?;
+        let file = private::temp_file_beside(&target.path).map_err(at)?;
+        let (opened, file) = self.open_root(root, file).await?;
+        check_seal(attested.seal, &opened)?;
+        private::persist(file, &target.path, target.overwrite).map_err(at)?;
+        Ok(OpenedFile {
+            path: target.path.clone(),
+            bytes: opened.payload_len,
+            sha256: hex::encode(opened.payload_sha256),
+            patient,
+            radiologist: attested.radiologist,
+            signer: opened.signer.fingerprint(),
+        })
+    }
+
+    /// Decrypts a root's body into `sink` and verifies its signature. Whose signature it is, is for the
+    /// caller to judge; on an error `sink` is dropped with what was written.
+    pub(super) async fn open_root<W: Write + Send + 'static>(
+        &self,
+        root: Root,
+        mut sink: W,
+    ) -> Result<(Opened, W)> {
+        let keys = Arc::clone(self.keys()?);
+        let node = self.node().await?;
+        let (session_key, _) = seal::unwrap_header(&root.header, &keys.openpgp)?;
+        let stream = node.read_body(&root.body, self.limits.fetch).await?;
+        let mut body = pipe::reader(stream);
+        tokio::task::spawn_blocking(move || {
+            let opened = seal::open_body(&mut body, &session_key, &mut sink)?;
+            Ok((opened, sink))
+        })
+        .await?
+    }
+}
+
+/// The signature inside must be the attested one.
+pub(super) fn check_seal(wanted: Seal, opened: &Opened) -> Result<()> {
+    if opened.seal != wanted {
+        return Err(Error::SealMismatch {
+            wanted,
+            found: opened.seal,
+        });
+    }
+    Ok(())
+}
+
+fn file_error(path: &Path, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::AlreadyExists {
+        return Error::FileExists {
+            path: path.to_owned(),
+        };
+    }
+    Error::File {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,460 @@
+//! The patient: register, review, decide, revoke.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::opening::check_seal;
+use super::write::Wanted;
+use super::{Client, Error, OpenedFile, Result, Target, Written};
+use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
+use crate::handover::Handover;
+use crate::journal::KnownImage;
+use crate::ledger::{Call, EventFilter};
+use crate::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject};
+use crate::seal::{self, BodyVersion, Certificate};
+
+/// A registered image.
+#[derive(Clone, Debug, Serialize)]
+pub struct Registered {
+    /// The image.
+    pub image: ImageDigest,
+    /// Who attested it.
+    pub radiologist: Address,
+    /// Modality and body part codes.
+    pub description: String,
+    /// SHA-256 (hex) of what the patient can open.
+    pub payload_sha256: String,
+    /// The transaction.
+    #[serde(flatten)]
+    pub written: Written,
+}
+
+/// One of the patient's images, as the chain has it.
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnImage {
+    /// The image.
+    pub image: ImageDigest,
+    /// Unix seconds.
+    pub registered_at: u64,
+    /// Who attested it.
+    pub radiologist: Address,
+    /// Modality and body part codes.
+    pub description: String,
+    /// Approvals a window; 0 is no limit.
+    pub approval_limit: u32,
+    /// The window's length.
+    pub window_seconds: u32,
+}
+
+/// A request that waits for the patient's decision.
+#[derive(Clone, Debug, Serialize)]
+pub struct PendingRequest {
+    /// The image asked for.
+    pub image: ImageDigest,
+    /// Who asks.
+    pub requester: Address,
+    /// Unix seconds.
+    pub requested_at: u64,
+    /// The code on the chain.
+    pub purpose: String,
+    /// The block of the requestor's certificate.
+    pub public_key: BlockDigest,
+    /// The encrypted document, if there is one and it could be fetched and verified.
+    pub document: Option<RequestDocument>,
+    /// Why the document could not be read.
+    pub document_error: Option<String>,
+}
+
+/// An approval.
+#[derive(Clone, Debug, Serialize)]
+pub struct Decision {
+    /// The reader's own sealed root.
+    pub shared_image: ImageDigest,
+    /// Bytes of the blocks that sharing added to the node.
+    pub new_bytes: u64,
+    /// The transaction.
+    #[serde(flatten)]
+    pub written: Written,
+}
+
+impl Client {
+    /// Registers an image: verifies the handover, fetches the image, opens it, verifies the
+    /// radiologist's signature, keeps a copy, and only then writes to the chain.
+    pub async fn register(&mut self, handover: &[u8]) -> Result<Registered> {
+        let me = self.addressee()?;
+        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
+        let (image, radiologist) = (handover.image, handover.radiologist.address);
+        let key = format!("register:{image}");
+        let ledger = self.ledger().await?;
+        // An attempt that was cut off may have registered it already; that one is seen through below.
+        if !self.in_flight(&key)? {
+            if let Some(record) = ledger.image_record(&image).await? {
+                return Err(Error::ImageTaken {
+                    image,
+                    owner: record.patient,
+                });
+            }
+            if !ledger.is_accredited(radiologist).await? {
+                return Err(Error::NotAccredited { radiologist });
+            }
+        }
+        // Remembered before the node starts, it dials them until the image is here.
+        self.remember_peers(&handover.radiologist.peers)?;
+        self.dial(&handover.radiologist.peers).await?;
+        let payload_sha256 = self.take_in(&handover).await?;
+        let call = async || {
+            Ok(Call::CreateContract {
+                image,
+                patient: me.patient,
+                seal: handover.seal,
+                radiologist,
+                attestation: handover.attestation.clone(),
+                description: handover.description.clone(),
+            })
+        };
+        let written = self.write(&key, Wanted::Any, call).await?;
+        let written = written.ok_or(Error::UnknownImage { image })?;
+        Ok(Registered {
+            image,
+            radiologist,
+            description: handover.description,
+            payload_sha256,
+            written,
+        })
+    }
+
+    /// Fetches and verifies the image of a handover, and pins it here. Returns the payload's SHA-256.
+    async fn take_in(&self, handover: &Handover) -> Result<String> {
+        let node = self.node().await?;
+        let root = node.get_root(&handover.image, self.limits.fetch).await?;
+        let (header, body) = (root.header.clone(), root.body.clone());
+        let (opened, _) = self.open_root(root, io::sink()).await?;
+        check_seal(handover.seal, &opened)?;
+        let wanted = handover.radiologist.certificate.fingerprint();
+        let found = opened.signer.fingerprint();
+        if found != wanted {
+            return Err(Error::SignerMismatch { wanted, found });
+        }
+        node.pin_body(&body).await?;
+        node.put_root(header, &body).await?;
+        self.journal.remember_image(&KnownImage {
+            image: handover.image,
+            body: body.cid,
+            body_size: body.file_size,
+            dag_size: body.dag_size,
+            description: handover.description.clone(),
+            patient: handover.patient.to_string(),
+            role: "registered".to_owned(),
+        })?;
+        Ok(hex::encode(opened.payload_sha256))
+    }
+
+    fn in_flight(&self, key: &str) -> Result<bool> {
+        let unfinished = self.journal.unfinished()?;
+        Ok(unfinished
+            .iter()
+            .any(|operation| operation.key == key && operation.signed_call.is_some()))
+    }
+
+    /// The images registered by this patient.
+    pub async fn images(&self) -> Result<Vec<OwnImage>> {
+        let ledger = self.ledger().await?;
+        let filter = EventFilter {
+            patient: Some(self.address()),
+            ..EventFilter::default()
+        };
+        let mut images = Vec::new();
+        for logged in ledger.events(&filter).await? {
+            if let Event::ContractCreated {
+                image,
+                radiologist,
+                info,
+                ..
+            } = logged.event
+            {
+                let record = self.record(&image).await?;
+                images.push(OwnImage {
+                    image,
+                    registered_at: record.registered_at,
+                    radiologist,
+                    description: info,
+                    approval_limit: record.approval_limit,
+                    window_seconds: record.window_seconds,
+                });
+            }
+        }
+        Ok(images)
+    }
+
+    /// The requests that wait for this patient's decision, with their documents where they can be had.
+    pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
+        let mut pending = Vec::new();
+        for (image, requester) in self.requested().await? {
+            let grant = self.ledger().await?.grant(&image, requester).await?;
+            if grant.status != GrantStatus::Requested {
+                continue;
+            }
+            let (public_key, notes) = self.latest_request(&image, requester).await?;
+            let document = match self.certificate(&public_key).await {
+                Ok(certificate) => self.document(&image, requester, &notes, &certificate).await,
+                Err(error) => Err(error),
+            };
+            let (document, document_error) = match document {
+                Ok(document) => (document, None),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            pending.push(PendingRequest {
+                image,
+                requester,
+                requested_at: grant.requested_at,
+                purpose: notes.purpose,
+                public_key,
+                document,
+                document_error,
+            });
+        }
+        Ok(pending)
+    }
+
+    /// Approves an open request: wraps the session key to the requestor, adds the header and the root,
+    /// tells the chain. The body is neither read nor written.
+    ///
+    /// `expires_at` is in unix seconds; 0 never expires.
+    pub async fn approve(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        expires_at: u64,
+    ) -> Result<Decision> {
+        self.own_record(image).await?;
+        let (public_key, notes) = self.latest_request(image, requester).await?;
+        let key = format!("approve:{image}:{requester}:{public_key}");
+        if !self.in_flight(&key)? {
+            self.check_open(image, requester).await?;
+        }
+        let mut shared = None;
+        let call = async || {
+            let certificate = self.certificate(&public_key).await?;
+            // A document that came with the request must be the requestor's own.
+            self.document(image, requester, &notes, &certificate)
+                .await?;
+            let stored = self.share(image, &certificate).await?;
+            let shared_image = stored.image;
+            shared = Some(stored);
+            Ok(Call::ApproveIrs {
+                requester,
+                image: *image,
+                public_key,
+                shared_image,
+                expires_at,
+                notes: String::new(),
+            })
+        };
+        let written = self.write(&key, Wanted::True, call).await;
+        if let (Err(_) | Ok(None), Some(stored)) = (&written, &shared)
+            && !self.in_flight(&key)?
+        {
+            self.node().await?.drop_header(&stored.image).await?;
+        }
+        let image = *image;
+        let written = written?.ok_or(Error::AlreadyAuthorized { requester, image })?;
+        let shared_image = written
+            .mined
+            .events
+            .iter()
+            .find_map(|logged| match &logged.event {
+                Event::Approved { shared_image, .. } => Some(*shared_image),
+                _ => None,
+            });
+        Ok(Decision {
+            shared_image: shared_image.ok_or(no_request(&image, requester))?,
+            new_bytes: shared.map_or(0, |stored| stored.new_bytes),
+            written,
+        })
+    }
+
+    /// A request must be open to be decided on.
+    async fn check_open(&self, image: &ImageDigest, requester: Address) -> Result<()> {
+        let standing = self.status(image, Some(requester)).await?;
+        match standing.status {
+            GrantStatus::Requested => Ok(()),
+            GrantStatus::Approved if standing.authorized => Err(Error::AlreadyAuthorized {
+                requester,
+                image: *image,
+            }),
+            _ => Err(no_request(image, requester)),
+        }
+    }
+
+    /// Denies an open request. `reason` stands on the chain in clear.
+    pub async fn deny(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        reason: &str,
+    ) -> Result<Written> {
+        self.own_record(image).await?;
+        let key = format!("deny:{image}:{requester}");
+        let call = async || {
+            Ok(Call::DenyIrs {
+                requester,
+                image: *image,
+                reason: reason.to_owned(),
+            })
+        };
+        let written = self.write(&key, Wanted::True, call).await?;
+        written.ok_or(no_request(image, requester))
+    }
+
+    /// Removes an approval or an open request, and drops the reader's header from this node.
+    ///
+    /// Someone who has opened the image may have kept it.
+    pub async fn revoke(&self, image: &ImageDigest, requester: Address) -> Result<Written> {
+        self.own_record(image).await?;
+        let grant = self.ledger().await?.grant(image, requester).await?;
+        let key = format!("revoke:{image}:{requester}");
+        let call = async || {
+            Ok(Call::RemoveIrs {
+                requester,
+                image: *image,
+            })
+        };
+        let written = self.write(&key, Wanted::True, call).await?;
+        let image = *image;
+        let written = written.ok_or(Error::NothingToRevoke { requester, image })?;
+        if let Some(shared) = grant.shared_image {
+            self.node().await?.drop_header(&shared).await?;
+        }
+        Ok(written)
+    }
+
+    /// Limits how many approvals a window of time may have; 0 approvals lifts the limit.
+    pub async fn limit(
+        &self,
+        image: &ImageDigest,
+        approvals: u32,
+        window_seconds: u32,
+    ) -> Result<Written> {
+        self.own_record(image).await?;
+        let key = format!("limit:{image}:{approvals}:{window_seconds}");
+        let call = async || {
+            Ok(Call::SetApprovalLimit {
+                image: *image,
+                approvals,
+                window_seconds,
+            })
+        };
+        let written = self.write(&key, Wanted::Any, call).await?;
+        written.ok_or(Error::UnknownImage { image: *image })
+    }
+
+    /// Opens an image of one's own into a file.
+    pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
+        self.own_record(image).await?;
+        self.open_into(image, image, self.address(), target).await
+    }
+
+    /// Who ever asked for what, each pair once, in order of first request.
+    async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
+        let filter = EventFilter {
+            patient: Some(self.address()),
+            ..EventFilter::default()
+        };
+        let mut pairs = Vec::new();
+        for logged in self.ledger().await?.events(&filter).await? {
+            if let Event::RequestedForApproval {
+                image, requester, ..
+            } = logged.event
+                && !pairs.contains(&(image, requester))
+            {
+                pairs.push((image, requester));
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// The key and notes of the latest request.
+    async fn latest_request(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+    ) -> Result<(BlockDigest, Notes)> {
+        let filter = EventFilter {
+            image: Some(*image),
+            requester: Some(requester),
+            ..EventFilter::default()
+        };
+        let events = self.ledger().await?.events(&filter).await?;
+        events
+            .into_iter()
+            .rev()
+            .find_map(|logged| match logged.event {
+                Event::RequestedForApproval {
+                    public_key, info, ..
+                } => Some((public_key, Notes::parse(&info))),
+                _ => None,
+            })
+            .ok_or(no_request(image, requester))
+    }
+
+    async fn certificate(&self, digest: &BlockDigest) -> Result<Certificate> {
+        let node = self.node().await?;
+        let bytes = node
+            .get_raw(digest, MAX_CERTIFICATE_BYTES, self.limits.fetch)
+            .await?;
+        Ok(Certificate::from_bytes(&bytes)?)
+    }
+
+    /// The request document that the notes name, opened and verified.
+    async fn document(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        notes: &Notes,
+        certificate: &Certificate,
+    ) -> Result<Option<RequestDocument>> {
+        let Some(digest) = &notes.document else {
+            return Ok(None);
+        };
+        let node = self.node().await?;
+        let sealed = node
+            .get_raw(digest, MAX_REQUEST_BYTES, self.limits.fetch)
+            .await?;
+        let deployment = self.deployment()?;
+        let subject = Subject {
+            chain_id: deployment.chain_id,
+            contract: deployment.contract,
+            image: *image,
+            requester,
+        };
+        let key = &self.keys()?.openpgp;
+        let document = RequestDocument::open(&sealed, key, certificate, &subject)?;
+        Ok(Some(document))
+    }
+
+    /// Adds a header for another reader to an image of one's own.
+    async fn share(
+        &self,
+        image: &ImageDigest,
+        reader: &Certificate,
+    ) -> Result<crate::node::Stored> {
+        let node = self.node().await?;
+        let root = node.get_root(image, self.limits.fetch).await?;
+        let (session_key, version) = seal::unwrap_header(&root.header, &self.keys()?.openpgp)?;
+        if version == BodyVersion::V2 && !reader.accepts_v2() {
+            return Err(Error::ReaderLacksV2 {
+                fingerprint: reader.fingerprint(),
+            });
+        }
+        let header = seal::header_for(&session_key, version, reader)?;
+        Ok(node.put_root(header, &root.body).await?)
+    }
+}
+
+fn no_request(image: &ImageDigest, requester: Address) -> Error {
+    Error::NoOpenRequest {
+        requester,
+        image: *image,
+    }
+}

@@ -1,0 +1,196 @@
+//! The radiologist: de-identify, sign, seal to the patient, store, attest.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::payload::{Payload, Summary};
+use super::{Client, Error, Result};
+use crate::card::Card;
+use crate::deid::{self, Report};
+use crate::domain::{ImageDigest, Seal};
+use crate::handover::{Addressee, Facts, Handover};
+use crate::journal::KnownImage;
+use crate::node::BodyRef;
+use crate::seal::{self, BodyVersion, Sealed};
+use crate::{pipe, seal::Certificate};
+
+/// How to seal.
+#[derive(Clone, Debug)]
+pub struct SealOptions {
+    /// Whether the files are de-identified first (PS3.15 Annex E).
+    pub deidentify: bool,
+    /// Modality and body part codes for the chain; taken from the files if none are given.
+    pub description: Option<String>,
+}
+
+impl Default for SealOptions {
+    fn default() -> Self {
+        Self {
+            deidentify: true,
+            description: None,
+        }
+    }
+}
+
+/// A sealed image and the handover for its patient.
+#[derive(Clone, Debug, Serialize)]
+pub struct SealedImage {
+    /// The sealed root for the patient.
+    pub image: ImageDigest,
+    /// What the radiologist attested.
+    #[serde(serialize_with = "as_text")]
+    pub seal: Seal,
+    /// The handover, encrypted to the patient.
+    #[serde(skip)]
+    pub handover: Vec<u8>,
+    /// What the chain will say of the image.
+    pub description: String,
+    /// What de-identification did, if it was wanted.
+    pub deidentified: Option<Report>,
+    /// SHA-256 (hex) of the file as it was given, or of the tar of the files as they were given.
+    pub original_sha256: String,
+    /// SHA-256 (hex) of what a reader will open.
+    pub payload_sha256: String,
+    /// Bytes that a reader will open.
+    pub payload_bytes: u64,
+    /// Bytes of the encrypted body, which all readers share.
+    pub body_bytes: u64,
+}
+
+fn as_text<S: serde::Serializer>(
+    seal: &Seal,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(seal)
+}
+
+impl Client {
+    /// Seals files to a patient: one file as it is, several as one tar.
+    ///
+    /// # Errors
+    /// [`Error::Dicom`] names the file that is not DICOM or cannot be de-identified safely; then nothing
+    /// is stored.
+    pub async fn seal(
+        &self,
+        files: Vec<PathBuf>,
+        patient: &Card,
+        options: &SealOptions,
+    ) -> Result<SealedImage> {
+        let keys = Arc::clone(self.keys()?);
+        let deployment = self.deployment()?;
+        let version = version_for(&patient.certificate)?;
+        let deid = match options.deidentify {
+            true => Some(deid::Options {
+                key: *self.home.deid_key()?,
+            }),
+            false => None,
+        };
+        let payload = Payload::new(files, deid)?;
+        let (body, sealed, summary) = self.store_body(payload, version).await?;
+
+        let node = self.node().await?;
+        let header = seal::header_for(&sealed.session_key, version, &patient.certificate)?;
+        let stored = node.put_root(header, &body).await?;
+        let description = match &options.description {
+            Some(text) => text.clone(),
+            None => describe(summary.report.as_ref()),
+        };
+        let facts = Facts {
+            to: Addressee {
+                patient: patient.address,
+                chain_id: deployment.chain_id,
+                contract: deployment.contract,
+            },
+            reader: &patient.certificate,
+            image: stored.image,
+            seal: sealed.seal,
+            description: &description,
+        };
+        let card = self.card().await?;
+        let handover = Handover::issue(facts, card, &keys.account, &keys.openpgp)?;
+        self.journal.remember_image(&KnownImage {
+            image: stored.image,
+            body: body.cid.clone(),
+            body_size: body.file_size,
+            dag_size: body.dag_size,
+            description: description.clone(),
+            patient: patient.address.to_string(),
+            role: "sealed".to_owned(),
+        })?;
+        Ok(SealedImage {
+            image: stored.image,
+            seal: sealed.seal,
+            handover,
+            description,
+            deidentified: summary.report.filter(|_| options.deidentify),
+            original_sha256: hex::encode(summary.original_sha256),
+            payload_sha256: hex::encode(sealed.payload_sha256),
+            payload_bytes: sealed.payload_len,
+            body_bytes: body.file_size,
+        })
+    }
+
+    /// Encrypts the payload straight into the node.
+    async fn store_body(
+        &self,
+        mut payload: Payload,
+        version: BodyVersion,
+    ) -> Result<(BodyRef, Sealed, Summary)> {
+        let keys = Arc::clone(self.keys()?);
+        let node = self.node().await?;
+        let (mut writer, stream) = pipe::writer();
+        let sealing = tokio::task::spawn_blocking(move || {
+            let sealed = seal::seal_body(&mut payload, &keys.openpgp, None, version, &mut writer);
+            match sealed {
+                Ok(sealed) => {
+                    // If the node went away its own error tells why.
+                    let _ = writer.finish();
+                    Ok((sealed, payload.summary()))
+                }
+                Err(seal::Error::Write(_)) => Err(None),
+                Err(error) => {
+                    writer.fail(io::Error::other("sealing failed"));
+                    Err(Some(payload.take_error().unwrap_or(error.into())))
+                }
+            }
+        });
+        let (body, sealing) = tokio::join!(node.add_body(stream), sealing);
+        match (body, sealing?) {
+            (_, Err(Some(error))) => Err(error),
+            (Err(error), _) => Err(error.into()),
+            (Ok(body), Ok((sealed, summary))) => Ok((body, sealed, summary)),
+            (Ok(_), Err(None)) => Err(Error::Seal(seal::Error::Write(
+                io::ErrorKind::BrokenPipe.into(),
+            ))),
+        }
+    }
+}
+
+/// The newest container that the patient's certificate reads.
+fn version_for(reader: &Certificate) -> Result<BodyVersion> {
+    reader.check_reader()?;
+    Ok(match reader.accepts_v2() {
+        true => BodyVersion::V2,
+        false => BodyVersion::V1,
+    })
+}
+
+/// Codes for the chain. Anything that does not look like a code stays away from it.
+fn describe(report: Option<&Report>) -> String {
+    let code = |text: &Option<String>| {
+        text.as_deref()
+            .map(str::trim)
+            .filter(|text| text.len() <= 16)
+            .filter(|text| {
+                text.bytes()
+                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+            })
+            .map(str::to_owned)
+    };
+    let codes = report.map(|report| [code(&report.modality), code(&report.body_part)]);
+    let codes: Vec<_> = codes.into_iter().flatten().flatten().collect();
+    codes.join(" ")
+}

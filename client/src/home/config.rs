@@ -1,0 +1,130 @@
+//! `config.toml`: what an actor may edit by hand.
+
+use serde::Deserialize;
+
+use crate::domain::Address;
+
+/// Bytes per leaf of the images added, unless the configuration says otherwise.
+const DEFAULT_CHUNK_BYTES: u32 = 1024 * 1024;
+
+/// An actor's configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What the actor calls this home; stays here.
+    pub name: Option<String>,
+    /// The address of `ethereum.json`.
+    pub address: Address,
+    /// The network's name.
+    pub network: Option<String>,
+    /// The chain's JSON-RPC endpoint.
+    pub rpc_url: Option<String>,
+    /// The chain's id; any other chain is refused.
+    pub chain_id: Option<u64>,
+    /// The `Pcac` contract.
+    pub contract: Option<Address>,
+    /// Multiaddrs the IPFS node listens on.
+    pub listen: Vec<String>,
+    /// Multiaddrs (with `/p2p/…`) of the nodes it dials when it starts.
+    pub peers: Vec<String>,
+    /// Bytes per leaf of the images added.
+    pub chunk_bytes: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: None,
+            address: Address::ZERO,
+            network: None,
+            rpc_url: None,
+            chain_id: None,
+            contract: None,
+            listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
+            peers: Vec::new(),
+            chunk_bytes: DEFAULT_CHUNK_BYTES,
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn from_toml(text: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(text).map_err(|_| "not UTF-8".to_owned())?;
+        toml::from_str(text).map_err(|error| {
+            let line = error
+                .span()
+                .map(|span| text[..span.start].lines().count().max(1));
+            match line {
+                Some(line) => format!("line {line}: {}", error.message()),
+                None => error.message().to_owned(),
+            }
+        })
+    }
+
+    pub(super) fn to_toml(&self) -> String {
+        let mut lines = Vec::new();
+        let mut put = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                lines.push(format!("{key} = {value}\n"));
+            }
+        };
+        put("name", self.name.as_deref().map(quote));
+        put("address", Some(quote(&self.address.to_string())));
+        put("network", self.network.as_deref().map(quote));
+        put("rpc_url", self.rpc_url.as_deref().map(quote));
+        put("chain_id", self.chain_id.map(|id| id.to_string()));
+        put("contract", self.contract.map(|it| quote(&it.to_string())));
+        put("listen", Some(list(&self.listen)));
+        put("peers", Some(list(&self.peers)));
+        put("chunk_bytes", Some(self.chunk_bytes.to_string()));
+        lines.concat()
+    }
+}
+
+/// A TOML basic string.
+fn quote(text: &str) -> String {
+    let mut out = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn list(items: &[String]) -> String {
+    let items: Vec<_> = items.iter().map(|item| quote(item)).collect();
+    format!("[{}]", items.join(", "))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let config = Config {
+            name: Some("a\"b\\c\n\u{7f}é".to_owned()),
+            address: Address::repeat_byte(7),
+            network: Some("devnet".to_owned()),
+            rpc_url: Some("http://127.0.0.1:8547".to_owned()),
+            chain_id: Some(412_346),
+            contract: Some(Address::repeat_byte(9)),
+            peers: vec!["/ip4/127.0.0.1/tcp/1".to_owned(), "x".to_owned()],
+            ..Config::default()
+        };
+        assert_eq!(Config::from_toml(config.to_toml().as_bytes()), Ok(config));
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line() {
+        let text = b"name = \"a\"\nchain_id = \"one\"\n";
+        let message = Config::from_toml(text).unwrap_err();
+        assert!(message.starts_with("line 2: "), "{message}");
+        assert!(Config::from_toml(b"nmae = \"a\"").is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! Files and directories that only their owner may read, from the first instant.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Mode of a directory that only its owner may enter.
+const DIRECTORY_MODE: u32 = 0o700;
+/// Mode of a file that only its owner may read.
+const FILE_MODE: u32 = 0o600;
+
+/// Makes a new temporary directory beside `sibling`, closed to everyone else.
+pub(crate) fn temp_dir_beside(sibling: &Path) -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".pcim-");
+    #[cfg(unix)]
+    builder.permissions(mode(DIRECTORY_MODE));
+    builder.tempdir_in(parent(sibling))
+}
+
+/// Makes a new temporary file in the directory of `target`, closed to everyone else.
+pub(crate) fn temp_file_beside(target: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".pcim-");
+    #[cfg(unix)]
+    builder.permissions(mode(FILE_MODE));
+    builder.tempfile_in(parent(target))
+}
+
+/// Writes a new file, synced; one that exists already is an error.
+pub(crate) fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
+    let mut file = options.open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Puts `content` in the place of a file in one step, synced.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = temp_file_beside(path)?;
+    file.write_all(content)?;
+    persist(file, path, true)
+}
+
+/// Syncs a temporary file and gives it its name; without `overwrite` an existing file is an error.
+pub(crate) fn persist(
+    file: tempfile::NamedTempFile,
+    path: &Path,
+    overwrite: bool,
+) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    if overwrite {
+        file.persist(path)?;
+    } else {
+        file.persist_noclobber(path)?;
+    }
+    File::open(parent(path))?.sync_all()
+}
+
+/// Reads a file of at most `max` bytes.
+pub(crate) fn read_limited(path: &Path, max: usize) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path)?.take(limit).read_to_end(&mut content)?;
+    if content.len() > max {
+        let text = format!("larger than {max} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(content)
+}
+
+#[cfg(unix)]
+fn mode(mode: u32) -> Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(mode)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
