@@ -48,7 +48,8 @@ const TOOLS: [Tool; 5] = [
     },
 ];
 
-const USAGE: &str = "usage: cargo demo [OPTIONS of pcim demo] | cargo verify [OPTIONS of cargo test]";
+const USAGE: &str =
+    "usage: cargo demo [OPTIONS of pcim demo] | cargo verify [OPTIONS of cargo test]";
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
@@ -57,7 +58,10 @@ fn main() -> ExitCode {
 
     let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !(tool.present)()).collect();
     for tool in &missing {
-        eprintln!("error: {} is missing; it is needed for {}", tool.name, tool.needed_for);
+        eprintln!(
+            "error: {} is missing; it is needed for {}",
+            tool.name, tool.needed_for
+        );
         eprintln!("hint: install it ({})", tool.packages);
     }
     if !missing.is_empty() {
@@ -84,7 +88,11 @@ fn demo(arguments: &[String]) -> ExitCode {
     }
     let started = Instant::now();
     let ran = finish(cargo(&["run", "--quiet", "--bin", "pcim", "--", "demo"]).args(arguments));
-    eprintln!("build {}, demo {}", seconds(build), seconds(started.elapsed()));
+    eprintln!(
+        "build {}, demo {}",
+        seconds(build),
+        seconds(started.elapsed())
+    );
     ran
 }
 
@@ -92,10 +100,26 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
+/// Cargo as the user would call it: without what `cargo run` tells this program about its own package, since build
+/// scripts of dependencies watch those variables and would compile again.
 fn cargo(arguments: &[&str]) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(arguments);
+    for (name, _) in env::vars_os() {
+        let told = name.to_string_lossy();
+        if [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ]
+        .iter()
+        .any(|prefix| told.starts_with(prefix))
+        {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 
@@ -106,7 +130,10 @@ fn finish(command: &mut Command) -> ExitCode {
             None => ExitCode::FAILURE,
         },
         Err(error) => {
-            eprintln!("error: {} did not start: {error}", command.get_program().display());
+            eprintln!(
+                "error: {} did not start: {error}",
+                command.get_program().display()
+            );
             ExitCode::FAILURE
         }
     }
@@ -124,7 +151,10 @@ fn runs(program: &str, argument: &str) -> bool {
 
 /// Looks where bindgen looks: `LIBCLANG_PATH`, then `llvm-config`'s and the system's library folders.
 fn has_libclang() -> bool {
-    let mut folders: Vec<PathBuf> = env::var_os("LIBCLANG_PATH").into_iter().map(PathBuf::from).collect();
+    let mut folders: Vec<PathBuf> = env::var_os("LIBCLANG_PATH")
+        .into_iter()
+        .map(PathBuf::from)
+        .collect();
     if let Ok(output) = Command::new("llvm-config").arg("--libdir").output() {
         folders.push(String::from_utf8_lossy(&output.stdout).trim().into());
     }
@@ -152,9 +182,14 @@ fn has_libclang() -> bool {
 }
 
 fn holds_libclang(folder: &Path) -> bool {
-    std::fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        (name.starts_with("libclang.") || name.starts_with("libclang-")) && (name.contains(".so") || name.ends_with(".dylib"))
-    })
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            (name.starts_with("libclang.") || name.starts_with("libclang-"))
+                && (name.contains(".so") || name.ends_with(".dylib"))
+        })
 }
