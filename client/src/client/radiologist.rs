@@ -148,21 +148,21 @@ impl Client {
                 Ok(sealed) => {
                     // If the node went away its own error tells why.
                     let _ = writer.finish();
-                    Ok((sealed, payload.summary()))
+                    Some(Ok((sealed, payload.summary())))
                 }
-                Err(seal::Error::Write(_)) => Err(None),
+                Err(seal::Error::Write(_)) => None,
                 Err(error) => {
                     writer.fail(io::Error::other("sealing failed"));
-                    Err(Some(payload.take_error().unwrap_or(error.into())))
+                    Some(Err(payload.take_error().unwrap_or(error.into())))
                 }
             }
         });
         let (body, sealing) = tokio::join!(node.add_body(stream), sealing);
         match (body, sealing?) {
-            (_, Err(Some(error))) => Err(error),
+            (_, Some(Err(error))) => Err(error),
             (Err(error), _) => Err(error.into()),
-            (Ok(body), Ok((sealed, summary))) => Ok((body, sealed, summary)),
-            (Ok(_), Err(None)) => Err(Error::Seal(seal::Error::Write(
+            (Ok(body), Some(Ok((sealed, summary)))) => Ok((body, sealed, summary)),
+            (Ok(_), None) => Err(Error::Seal(seal::Error::Write(
                 io::ErrorKind::BrokenPipe.into(),
             ))),
         }

@@ -119,6 +119,9 @@ impl Store {
             if wants.is_ok_and(|wants| !wants.contains(cid)) {
                 wanted = self.0.repo.get_block(cid).timeout(left);
                 self.redial();
+            } else if self.peers().await < self.known() {
+                // A peer that was away may be back.
+                self.redial();
             }
             // A waiter that subscribes just after another one's block was stored is never told.
             if let Some(bytes) = self.local(cid).await? {
@@ -236,6 +239,12 @@ impl Store {
         if !known.contains(&address) {
             known.push(address);
         }
+    }
+
+    /// How many peers are known by address.
+    fn known(&self) -> usize {
+        let known = self.0.known.lock().unwrap_or_else(|held| held.into_inner());
+        known.len()
     }
 
     /// Dials the known peers that are not connected, in the background, one round at a time.
