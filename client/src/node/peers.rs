@@ -82,7 +82,8 @@ pub(super) async fn start(config: &NodeConfig) -> Result<Ipfs> {
         .map_err(|error| into_error("starting the node", error))?;
     for address in listen {
         if let Err(source) = listen_on(&ipfs, &address).await {
-            ipfs.exit_daemon().await;
+            drop(repo);
+            stop(ipfs, &config.repo).await;
             return Err(Error::Listen {
                 address: address.to_string(),
                 source,
