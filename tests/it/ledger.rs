@@ -9,24 +9,24 @@ use pcim_client::ledger::{
 use pcim_deploy::{artifact, deploy};
 use stylus_devnet::{Config, Handle};
 
-const IMAGE: ImageDigest = ImageDigest([0x11; 32]);
+pub(super) const IMAGE: ImageDigest = ImageDigest([0x11; 32]);
 const SHARED: ImageDigest = ImageDigest([0x22; 32]);
 const SEAL: Seal = Seal([0x33; 32]);
-const KEY: BlockDigest = BlockDigest([0x44; 32]);
+pub(super) const KEY: BlockDigest = BlockDigest([0x44; 32]);
 const WAIT: Duration = Duration::from_secs(30);
 
-struct World {
-    devnet: Handle,
-    deployment: Deployment,
-    ledger: Ledger,
-    consortium: Account,
-    radiologist: Account,
-    patient: Account,
-    doctor: Account,
+pub(super) struct World {
+    pub(super) devnet: Handle,
+    pub(super) deployment: Deployment,
+    pub(super) ledger: Ledger,
+    pub(super) consortium: Account,
+    pub(super) radiologist: Account,
+    pub(super) patient: Account,
+    pub(super) doctor: Account,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let devnet = stylus_devnet::spawn(Config::default()).await.unwrap();
         let account =
             |n: usize| Account::from_private_key(&devnet.accounts()[n].private_key.0).unwrap();
@@ -59,7 +59,7 @@ impl World {
         }
     }
 
-    async fn send(&self, from: &Account, call: &Call) -> Mined {
+    pub(super) async fn send(&self, from: &Account, call: &Call) -> Mined {
         let signed = self.ledger.prepare(from, call).await.unwrap();
         self.ledger.submit(&signed, WAIT).await.unwrap()
     }
@@ -71,7 +71,7 @@ impl World {
         }
     }
 
-    fn registration(&self) -> Call {
+    pub(super) fn registration(&self) -> Call {
         let Deployment {
             chain_id, contract, ..
         } = self.deployment;
