@@ -147,6 +147,11 @@ impl Handover {
         account: &Account,
         key: &UnlockedKey,
     ) -> Result<Vec<u8>, Error> {
+        if facts.description.len() > MAX_DESCRIPTION_BYTES {
+            return Err(Error::Field {
+                field: "description",
+            });
+        }
         let attestation = account
             .attest(
                 facts.to.chain_id,

@@ -155,13 +155,17 @@ impl Home {
         put(DEID, deid.as_ref())?;
         put(JOURNAL, b"")?;
         put(LOCK, b"")?;
-        std::fs::create_dir(staging.path().join(REPO)).map_err(io_at(dir))?;
+        let repo = staging.path().join(REPO);
+        std::fs::create_dir(&repo)
+            .and_then(|()| private::sync_parent(&repo))
+            .map_err(io_at(dir))?;
         // A rename onto a directory that is not empty fails; onto an empty one it replaces it.
         std::fs::rename(staging.path(), dir).map_err(|error| match error.kind() {
             io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => exists(),
             _ => io_at(dir)(error),
         })?;
         drop(staging);
+        private::sync_parent(dir).map_err(io_at(dir))?;
         Self::open(dir)
     }
 

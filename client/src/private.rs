@@ -57,6 +57,11 @@ pub(crate) fn persist(
     } else {
         file.persist_noclobber(path)?;
     }
+    sync_parent(path)
+}
+
+/// Makes names in the directory of `path` last.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
     File::open(parent(path))?.sync_all()
 }
 

@@ -111,6 +111,14 @@ pub enum Error {
         /// Its version.
         found: u32,
     },
+    /// It says another purpose than the chain.
+    #[error("the request document says {found}, and the request on the chain {wanted}")]
+    OtherPurpose {
+        /// What stands on the chain.
+        wanted: Purpose,
+        /// What the document says.
+        found: Purpose,
+    },
     /// It was written for another request.
     #[error(
         "the request document was written for another request: {found:?} instead of {wanted:?}"
@@ -178,6 +186,21 @@ impl RequestDocument {
         }
         document.check_lengths()?;
         Ok(document)
+    }
+
+    /// Checks that the document says the purpose that stands on the chain.
+    ///
+    /// # Errors
+    /// [`Error::OtherPurpose`]; [`Error::Purpose`] if the chain has none.
+    pub fn check_purpose(&self, notes: &Notes) -> Result<(), Error> {
+        let wanted = notes.purpose.parse()?;
+        if self.purpose != wanted {
+            return Err(Error::OtherPurpose {
+                wanted,
+                found: self.purpose,
+            });
+        }
+        Ok(())
     }
 
     fn check_lengths(&self) -> Result<(), Error> {
@@ -295,6 +318,18 @@ mod tests {
         let signer = requestor.1.certificate();
         let opened = RequestDocument::open(&sealed, &patient.1, &signer, &subject).unwrap();
         assert_eq!(opened, document);
+        let notes = |purpose: Purpose| Notes {
+            purpose: purpose.to_string(),
+            document: None,
+        };
+        assert!(opened.check_purpose(&notes(Purpose::Etreat)).is_ok());
+        assert!(matches!(
+            opened.check_purpose(&notes(Purpose::Hresch)),
+            Err(Error::OtherPurpose {
+                wanted: Purpose::Hresch,
+                found: Purpose::Etreat
+            })
+        ));
 
         let other = self::subject(stranger.0.address());
         assert!(matches!(

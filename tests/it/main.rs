@@ -5,3 +5,4 @@
 mod chain;
 mod contract;
 mod ledger;
+mod resume;

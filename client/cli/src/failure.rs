@@ -4,6 +4,8 @@ use pcim_client::client::Error as E;
 use pcim_client::{card, deid, handover, home, ledger, node, seal};
 use pcim_deploy::deploy;
 
+use crate::ui::printable;
+
 /// Refused or failed.
 const FAILED: u8 = 1;
 /// Wrong usage.
@@ -60,7 +62,8 @@ fn one_line(error: &anyhow::Error) -> String {
             line.push_str(&text);
         }
     }
-    line.replace(['\n', '\r'], " ")
+    // Causes quote what was read: nothing of it may steer a terminal.
+    printable(&line)
 }
 
 fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
@@ -236,6 +239,7 @@ fn of_ledger(error: &ledger::Error) -> Option<&'static str> {
             "activate the contract again: `pcim deploy` deploys and activates"
         }
         L::Funds { .. } => "send ether to this address on this chain",
+        L::Fee { .. } => "check that --rpc-url is the endpoint you mean",
         L::NotMined { .. } => "run the same command again: it goes on with the same transaction",
         L::Replaced { .. } | L::Rejected { .. } => {
             "run the same command again: it makes a new transaction"

@@ -68,6 +68,16 @@ impl Ui {
     }
 }
 
+/// A stranger's text in one line, without what could steer a terminal: controls, and the characters that turn the
+/// direction of writing (Unicode UAX #9), become spaces.
+pub(crate) fn printable(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace(steers, " ")
+}
+
 fn write(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

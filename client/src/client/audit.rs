@@ -43,6 +43,7 @@ impl Client {
     /// Writes to the chain whether a requestor is authorized. Only the requestor and the patient may.
     pub async fn trace(&self, image: &ImageDigest, requester: Address) -> Result<Traced> {
         let patient = self.record(image).await?.patient;
+        let ledger = self.ledger().await?;
         let key = format!("trace:{image}:{requester}");
         let call = async || {
             Ok(Call::TraceAuthorization {
@@ -51,15 +52,16 @@ impl Client {
                 image: *image,
             })
         };
-        let written = self.write(&key, Wanted::Any, call).await?;
+        let mut written = self.write(&key, Wanted::Any, call).await?;
+        if let Some(earlier) = &written
+            && earlier.resumed
+            && answer(earlier) != ledger.is_authorized(patient, requester, image).await?
+        {
+            written = self.start(&key, Wanted::Any, call).await?;
+        }
         let written = written.ok_or(Error::UnknownImage { image: *image })?;
-        let authorized = written
-            .mined
-            .events
-            .iter()
-            .any(|logged| matches!(logged.event, Event::AuthorizationSuccess { .. }));
         Ok(Traced {
-            authorized,
+            authorized: answer(&written),
             written,
         })
     }
@@ -76,4 +78,10 @@ impl Client {
         let written = self.write(&key, Wanted::Any, call).await?;
         written.ok_or(Error::NotAccredited { radiologist })
     }
+}
+
+/// What a trace says.
+fn answer(written: &Written) -> bool {
+    let mut events = written.mined.events.iter();
+    events.any(|logged| matches!(logged.event, Event::AuthorizationSuccess { .. }))
 }

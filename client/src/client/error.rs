@@ -114,6 +114,14 @@ pub enum Error {
         /// Fingerprint of the signer.
         found: String,
     },
+    /// More than is taken from others.
+    #[error("a sealed image of {found} bytes; at most {max} are opened")]
+    BodyTooLarge {
+        /// Bytes of the body.
+        found: u64,
+        /// The limit in bytes.
+        max: u64,
+    },
     /// The chain does not authorize this requestor.
     #[error("not authorized to open image {image}: {}", standing(*status, *expires_at))]
     NotAuthorized {

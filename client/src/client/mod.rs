@@ -34,13 +34,18 @@ pub use radiologist::{SealOptions, SealedImage};
 pub use requestor::{AccessRequest, Requested, Standing};
 pub use write::Written;
 
-/// How long the facade waits for others.
+/// Most peers that a home remembers of itself: they come from other people's files.
+const MAX_PEERS: usize = 256;
+
+/// How long the facade waits for others, and how much it takes from them.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// For a block from a peer.
     pub fetch: Duration,
     /// For a transaction to be mined.
     pub mine: Duration,
+    /// Most bytes of a sealed body that is opened: it is decrypted onto the disk before all of it is verified.
+    pub body_bytes: u64,
 }
 
 impl Default for Limits {
@@ -48,6 +53,7 @@ impl Default for Limits {
         Self {
             fetch: Duration::from_secs(60),
             mine: Duration::from_secs(120),
+            body_bytes: 64 << 30,
         }
     }
 }
@@ -202,12 +208,12 @@ impl Client {
             .count())
     }
 
-    /// Remembers peers, so that the node dials them whenever it starts.
+    /// Remembers peers, so that the node dials them whenever it starts; no more once [`MAX_PEERS`] are known.
     pub fn remember_peers(&mut self, peers: &[String]) -> Result<()> {
         let mut config = self.home.config().clone();
         let known = config.peers.len();
         for peer in peers {
-            if !config.peers.contains(peer) {
+            if config.peers.len() < MAX_PEERS && !config.peers.contains(peer) {
                 config.peers.push(peer.clone());
             }
         }

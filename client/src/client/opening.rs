@@ -102,6 +102,12 @@ impl Client {
         root: Root,
         mut sink: W,
     ) -> Result<(Opened, W)> {
+        if root.body.file_size > self.limits.body_bytes {
+            return Err(Error::BodyTooLarge {
+                found: root.body.file_size,
+                max: self.limits.body_bytes,
+            });
+        }
         let keys = Arc::clone(self.keys()?);
         let node = self.node().await?;
         let (session_key, _) = seal::unwrap_header(&root.header, &keys.openpgp)?;

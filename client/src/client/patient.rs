@@ -2,6 +2,7 @@
 
 use std::io;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use super::opening::check_seal;
@@ -13,6 +14,9 @@ use crate::journal::KnownImage;
 use crate::ledger::{Call, EventFilter};
 use crate::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject};
 use crate::seal::{self, BodyVersion, Certificate};
+
+/// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
+const REQUESTS_AT_ONCE: usize = 16;
 
 /// A registered image.
 #[derive(Clone, Debug, Serialize)]
@@ -71,6 +75,8 @@ pub struct PendingRequest {
 pub struct Decision {
     /// The reader's own sealed root.
     pub shared_image: ImageDigest,
+    /// When the approval ends, unix seconds; 0 never. That of the transaction, which an earlier attempt may have signed.
+    pub expires_at: u64,
     /// Bytes of the blocks that sharing added to the node.
     pub new_bytes: u64,
     /// The transaction.
@@ -113,7 +119,7 @@ impl Client {
                 description: handover.description.clone(),
             })
         };
-        let written = self.write(&key, Wanted::Any, call).await?;
+        let written = self.write(&key, Wanted::Once, call).await?;
         let written = written.ok_or(Error::UnknownImage { image })?;
         Ok(Registered {
             image,
@@ -150,13 +156,6 @@ impl Client {
         Ok(hex::encode(opened.payload_sha256))
     }
 
-    fn in_flight(&self, key: &str) -> Result<bool> {
-        let unfinished = self.journal.unfinished()?;
-        Ok(unfinished
-            .iter()
-            .any(|operation| operation.key == key && operation.signed_call.is_some()))
-    }
-
     /// The images registered by this patient.
     pub async fn images(&self) -> Result<Vec<OwnImage>> {
         let ledger = self.ledger().await?;
@@ -189,32 +188,43 @@ impl Client {
 
     /// The requests that wait for this patient's decision, with their documents where they can be had.
     pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
-        let mut pending = Vec::new();
-        for (image, requester) in self.requested().await? {
-            let grant = self.ledger().await?.grant(&image, requester).await?;
-            if grant.status != GrantStatus::Requested {
-                continue;
-            }
-            let (public_key, notes) = self.latest_request(&image, requester).await?;
-            let document = match self.certificate(&public_key).await {
-                Ok(certificate) => self.document(&image, requester, &notes, &certificate).await,
-                Err(error) => Err(error),
-            };
-            let (document, document_error) = match document {
-                Ok(document) => (document, None),
-                Err(error) => (None, Some(error.to_string())),
-            };
-            pending.push(PendingRequest {
-                image,
-                requester,
-                requested_at: grant.requested_at,
-                purpose: notes.purpose,
-                public_key,
-                document,
-                document_error,
-            });
+        let asked = self.requested().await?;
+        let pending = stream::iter(asked)
+            .map(|(image, requester)| self.pending(image, requester))
+            .buffered(REQUESTS_AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await?;
+        Ok(pending.into_iter().flatten().collect())
+    }
+
+    /// The request, if it is open still.
+    async fn pending(
+        &self,
+        image: ImageDigest,
+        requester: Address,
+    ) -> Result<Option<PendingRequest>> {
+        let grant = self.ledger().await?.grant(&image, requester).await?;
+        if grant.status != GrantStatus::Requested {
+            return Ok(None);
         }
-        Ok(pending)
+        let (public_key, notes) = self.latest_request(&image, requester).await?;
+        let document = match self.certificate(&public_key).await {
+            Ok(certificate) => self.document(&image, requester, &notes, &certificate).await,
+            Err(error) => Err(error),
+        };
+        let (document, document_error) = match document {
+            Ok(document) => (document, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Ok(Some(PendingRequest {
+            image,
+            requester,
+            requested_at: grant.requested_at,
+            purpose: notes.purpose,
+            public_key,
+            document,
+            document_error,
+        }))
     }
 
     /// Approves an open request: wraps the session key to the requestor, adds the header and the root,
@@ -230,9 +240,12 @@ impl Client {
         self.own_record(image).await?;
         let (public_key, notes) = self.latest_request(image, requester).await?;
         let key = format!("approve:{image}:{requester}:{public_key}");
-        if !self.in_flight(&key)? {
-            self.check_open(image, requester).await?;
+        if let Some(earlier) = self.resume(&key).await?
+            && self.status(image, Some(requester)).await?.authorized
+        {
+            return decision(image, requester, earlier, 0);
         }
+        self.check_open(image, requester).await?;
         let mut shared = None;
         let call = async || {
             let certificate = self.certificate(&public_key).await?;
@@ -251,27 +264,18 @@ impl Client {
                 notes: String::new(),
             })
         };
-        let written = self.write(&key, Wanted::True, call).await;
+        let written = self.start(&key, Wanted::True, call).await;
         if let (Err(_) | Ok(None), Some(stored)) = (&written, &shared)
             && !self.in_flight(&key)?
         {
             self.node().await?.drop_header(&stored.image).await?;
         }
-        let image = *image;
-        let written = written?.ok_or(Error::AlreadyAuthorized { requester, image })?;
-        let shared_image = written
-            .mined
-            .events
-            .iter()
-            .find_map(|logged| match &logged.event {
-                Event::Approved { shared_image, .. } => Some(*shared_image),
-                _ => None,
-            });
-        Ok(Decision {
-            shared_image: shared_image.ok_or(no_request(&image, requester))?,
-            new_bytes: shared.map_or(0, |stored| stored.new_bytes),
-            written,
-        })
+        let written = written?.ok_or(Error::AlreadyAuthorized {
+            requester,
+            image: *image,
+        })?;
+        let new_bytes = shared.map_or(0, |stored| stored.new_bytes);
+        decision(image, requester, written, new_bytes)
     }
 
     /// A request must be open to be decided on.
@@ -323,10 +327,19 @@ impl Client {
         let written = self.write(&key, Wanted::True, call).await?;
         let image = *image;
         let written = written.ok_or(Error::NothingToRevoke { requester, image })?;
-        if let Some(shared) = grant.shared_image {
+        if let Some(shared) = grant.shared_image
+            && !self.is_own_root(&shared)?
+        {
             self.node().await?.drop_header(&shared).await?;
         }
         Ok(written)
+    }
+
+    /// Whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must
+    /// not be dropped whatever a chain's node says was shared.
+    fn is_own_root(&self, root: &ImageDigest) -> Result<bool> {
+        let known = self.journal.images()?;
+        Ok(known.iter().any(|known| known.image == *root))
     }
 
     /// Limits how many approvals a window of time may have; 0 approvals lifts the limit.
@@ -430,6 +443,7 @@ impl Client {
         };
         let key = &self.keys()?.openpgp;
         let document = RequestDocument::open(&sealed, key, certificate, &subject)?;
+        document.check_purpose(notes)?;
         Ok(Some(document))
     }
 
@@ -450,6 +464,33 @@ impl Client {
         let header = seal::header_for(&session_key, version, reader)?;
         Ok(node.put_root(header, &root.body).await?)
     }
+}
+
+/// What the chain says of an approval.
+fn decision(
+    image: &ImageDigest,
+    requester: Address,
+    written: Written,
+    new_bytes: u64,
+) -> Result<Decision> {
+    let approved = written.mined.events.iter().find_map(|logged| {
+        if let Event::Approved {
+            shared_image,
+            expires_at,
+            ..
+        } = logged.event
+        {
+            return Some((shared_image, expires_at));
+        }
+        None
+    });
+    let (shared_image, expires_at) = approved.ok_or(no_request(image, requester))?;
+    Ok(Decision {
+        shared_image,
+        expires_at,
+        new_bytes,
+        written,
+    })
 }
 
 fn no_request(image: &ImageDigest, requester: Address) -> Error {

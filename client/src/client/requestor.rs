@@ -103,8 +103,11 @@ impl Client {
                 notes: notes.to_string(),
             })
         };
-        let written = self.write(&key, Wanted::False, call).await?;
         let requester = self.address();
+        let written = match self.resume(&key).await? {
+            Some(earlier) if self.is_open(&image, requester).await? => Some(earlier),
+            earlier => self.start(&key, Wanted::False, call).await?.or(earlier),
+        };
         let written = written.ok_or(Error::AlreadyAuthorized { requester, image })?;
         // The patient fetches the two blocks from here, and the image will be fetched from there.
         self.dial(&patient.peers).await?;
@@ -115,6 +118,11 @@ impl Client {
             published_name,
             written,
         })
+    }
+
+    async fn is_open(&self, image: &ImageDigest, requester: Address) -> Result<bool> {
+        let grant = self.ledger().await?.grant(image, requester).await?;
+        Ok(grant.status == GrantStatus::Requested)
     }
 
     /// How a requestor stands with an image; oneself if none is named.

@@ -1,8 +1,11 @@
 //! Writing to the chain so that nothing is sent twice.
 //!
-//! Every write has a key that says what it does. The signed transaction is recorded in the journal under
-//! that key before it is sent; a repetition after a crash or a time-out finds it there and sends the
-//! same bytes again, which the chain takes once.
+//! Every write has a key that says what it does, to which contract on which chain. The signed transaction is
+//! recorded in the journal under that key before it is sent; a repetition after a crash or a time-out finds it
+//! there and sends the same bytes again, which the chain takes once.
+//!
+//! That transaction may have been mined long before the repetition, and its effect undone since. So a repetition
+//! sees it through and then looks whether something is left to do.
 
 use serde::Serialize;
 
@@ -28,65 +31,116 @@ pub(super) enum Wanted {
     False,
     /// The call is sent whatever it returns.
     Any,
+    /// The call is sent whatever it returns, and nothing undoes it: mined once, it is done.
+    Once,
 }
 
 impl Client {
     /// Carries out one call. `None` if the contract says that it would change nothing: then nothing was sent.
     ///
-    /// `call` is asked for only if no earlier attempt under the same key is in flight.
+    /// `call` is asked for only if no earlier attempt under the same key settles the matter.
     pub(super) async fn write(
         &self,
         key: &str,
         wanted: Wanted,
         call: impl AsyncFnOnce() -> Result<Call>,
     ) -> Result<Option<Written>> {
-        let ledger = self.ledger().await?;
-        let operation = self.journal.begin(key)?;
-        let recorded = operation
-            .signed_call
-            .as_deref()
-            .and_then(|json| serde_json::from_str::<SignedCall>(json).ok());
-        let resumed = recorded.is_some();
-        let signed = match recorded {
-            Some(signed) => signed,
-            None => match self.prepare(ledger, wanted, call).await {
-                Ok(Some(signed)) => {
-                    self.journal
-                        .record_call(operation.id, &serde_json::to_string(&signed)?)?;
-                    signed
-                }
-                Ok(None) => {
-                    self.journal.abandon(operation.id)?;
-                    return Ok(None);
-                }
-                Err(error) => {
-                    self.journal.abandon(operation.id)?;
-                    return Err(error);
-                }
-            },
-        };
-        match ledger.submit(&signed, self.limits.mine).await {
-            Ok(mined) => {
-                self.journal.finish(operation.id)?;
-                Ok(Some(Written { mined, resumed }))
+        let overtaken = self.journal.is_overtaken(&self.scoped(key)?)?;
+        match self.resume(key).await? {
+            Some(earlier) if wanted == Wanted::Once || wanted == Wanted::Any && !overtaken => {
+                Ok(Some(earlier))
             }
-            Err(error) => {
-                if is_final(&error) {
-                    self.journal.abandon(operation.id)?;
-                }
-                Err(error.into())
-            }
+            earlier => Ok(self.start(key, wanted, call).await?.or(earlier)),
         }
+    }
+
+    /// Sees an earlier attempt through, if one is in flight.
+    pub(super) async fn resume(&self, key: &str) -> Result<Option<Written>> {
+        let key = self.scoped(key)?;
+        let unfinished = self.journal.unfinished()?;
+        let Some(operation) = unfinished.iter().find(|operation| operation.key == key) else {
+            return Ok(None);
+        };
+        let Some(json) = &operation.signed_call else {
+            // It ended before anything was signed.
+            self.journal.abandon(operation.id)?;
+            return Ok(None);
+        };
+        let signed: SignedCall = match serde_json::from_str(json) {
+            Ok(signed) => signed,
+            Err(error) => {
+                self.journal.abandon(operation.id)?;
+                return Err(error.into());
+            }
+        };
+        let mined = self.submit(operation.id, &signed).await?;
+        Ok(Some(Written {
+            mined,
+            resumed: true,
+        }))
+    }
+
+    /// Carries out one call of which no earlier attempt is in flight. `None` as in [`Self::write`].
+    pub(super) async fn start(
+        &self,
+        key: &str,
+        wanted: Wanted,
+        call: impl AsyncFnOnce() -> Result<Call>,
+    ) -> Result<Option<Written>> {
+        let operation = self.journal.begin(&self.scoped(key)?)?;
+        let signed = match self.prepare(wanted, call).await {
+            Ok(Some(signed)) => signed,
+            nothing => {
+                self.journal.abandon(operation.id)?;
+                return nothing.map(|_| None);
+            }
+        };
+        self.journal
+            .record_call(operation.id, &serde_json::to_string(&signed)?)?;
+        let mined = self.submit(operation.id, &signed).await?;
+        Ok(Some(Written {
+            mined,
+            resumed: false,
+        }))
+    }
+
+    /// Whether an earlier attempt was signed and not seen through.
+    pub(super) fn in_flight(&self, key: &str) -> Result<bool> {
+        let key = self.scoped(key)?;
+        let unfinished = self.journal.unfinished()?;
+        Ok(unfinished
+            .iter()
+            .any(|operation| operation.key == key && operation.signed_call.is_some()))
+    }
+
+    /// The key in the journal: a transaction is for one contract on one chain.
+    fn scoped(&self, key: &str) -> Result<String> {
+        let deployment = self.deployment()?;
+        Ok(format!(
+            "{}:{}:{key}",
+            deployment.chain_id, deployment.contract
+        ))
+    }
+
+    /// Sends what was recorded, and settles the operation if the outcome is final.
+    async fn submit(&self, operation: i64, signed: &SignedCall) -> Result<Mined> {
+        let result = self.ledger().await?.submit(signed, self.limits.mine).await;
+        match &result {
+            Ok(_) => self.journal.finish(operation)?,
+            Err(error) if is_final(error) => self.journal.abandon(operation)?,
+            Err(_) => {}
+        }
+        Ok(result?)
     }
 
     async fn prepare(
         &self,
-        ledger: &ledger::Ledger,
         wanted: Wanted,
         call: impl AsyncFnOnce() -> Result<Call>,
     ) -> Result<Option<SignedCall>> {
         let call = call().await?;
-        let signed = ledger.prepare(&self.keys()?.account, &call).await?;
+        let account = &self.keys()?.account;
+        let signed = self.ledger().await?.prepare(account, &call).await?;
         let idle = matches!(
             (wanted, signed.returns),
             (Wanted::True, Some(false)) | (Wanted::False, Some(true))

@@ -25,6 +25,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::{
     FileDicomObject, FileMetaTableBuilder, InMemDicomObject, OpenFileOptions, ReadError,
 };
+use zeroize::Zeroize;
 
 /// Who wrote the file (PS3.10 §7.1): a UUID-derived UID of this program.
 const IMPLEMENTATION_CLASS_UID: &str = "2.25.247352046126719243064113853245926349107";
@@ -38,6 +39,12 @@ const FILE_MAX: u64 = u32::MAX as u64;
 pub struct Options {
     /// Secret that keys the UID mapping: same input and key, same output.
     pub key: [u8; 32],
+}
+
+impl Drop for Options {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
 }
 
 impl fmt::Debug for Options {

@@ -144,6 +144,23 @@ impl Journal {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Whether the operation in flight under this key is followed by another one whose call was signed later: what it
+    /// does may then be undone already.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]
+    pub fn is_overtaken(&self, key: &str) -> Result<bool> {
+        Ok(self.db().query_row(
+            "SELECT EXISTS (
+                SELECT 1 FROM operation earlier JOIN operation later ON later.id > earlier.id
+                WHERE earlier.key = ?1 AND earlier.done = 0
+                AND later.signed_call IS NOT NULL AND later.done != 2
+            )",
+            [key],
+            |row| row.get(0),
+        )?)
+    }
+
     /// Remembers an image in its role, or what is new about it.
     ///
     /// # Errors

@@ -65,6 +65,27 @@ fn a_crash_between_signing_and_finishing_loses_nothing() {
 }
 
 #[test]
+fn an_operation_is_overtaken_by_what_was_signed_after_it() {
+    let folder = folder();
+    let journal = Journal::open(&folder.path().join("j")).unwrap();
+    let revoke = journal.begin("revoke").unwrap();
+    journal.record_call(revoke.id, "call").unwrap();
+    let refused = journal.begin("limit").unwrap();
+    journal.abandon(refused.id).unwrap();
+    journal.begin("trace").unwrap();
+    assert!(!journal.is_overtaken("revoke").unwrap());
+
+    let approve = journal.begin("approve").unwrap();
+    journal.record_call(approve.id, "call").unwrap();
+    assert!(journal.is_overtaken("revoke").unwrap());
+    journal.finish(approve.id).unwrap();
+    assert!(journal.is_overtaken("revoke").unwrap());
+    assert!(!journal.is_overtaken("approve").unwrap());
+    journal.finish(revoke.id).unwrap();
+    assert!(!journal.is_overtaken("revoke").unwrap());
+}
+
+#[test]
 fn what_was_committed_survives_a_process_that_never_closed_the_file() {
     let folder = folder();
     let path = folder.path().join("journal.db");

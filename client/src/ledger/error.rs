@@ -99,6 +99,16 @@ pub enum Error {
         /// Most that the call can cost, in wei.
         need: U256,
     },
+    /// A fee that no honest node asks for: it is not signed away.
+    #[error("the node at {url} asks for up to {found} wei as the fee; at most {max} are paid")]
+    Fee {
+        /// The endpoint, without credentials.
+        url: String,
+        /// Most that gas and price together can cost, in wei.
+        found: U256,
+        /// The limit in wei.
+        max: U256,
+    },
     /// The transaction was mined and failed.
     #[error("transaction {tx} was mined in block {block} and reverted{}", reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default())]
     Reverted {

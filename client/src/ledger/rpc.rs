@@ -199,6 +199,11 @@ impl Rpc {
         }
     }
 
+    /// The endpoint, without credentials.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
     pub(super) fn nonsense(&self, method: &'static str, detail: impl Into<String>) -> Error {
         Error::Nonsense {
             url: self.shown.clone(),

@@ -21,6 +21,9 @@ use crate::domain::{Address, B256, U256};
 const TRANSFER_WAIT: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The most wei that a transaction may cost beside its value. The node names both gas and price, and is not trusted with
+/// everything the account has: no call of the contract comes near one ether.
+const MOST_FEE: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
 /// How often the nonce must be seen used, and no receipt be there, before the transaction is given up.
 const NONCE_SEEN_USED: u32 = 3;
 
@@ -261,7 +264,15 @@ impl Ledger {
         }
         let gas = self.estimate(address, to, value, &data).await?;
         let price = self.price().await?;
-        let need = value.saturating_add(U256::from(gas).saturating_mul(price.most()));
+        let fee = U256::from(gas).saturating_mul(price.most());
+        if fee > MOST_FEE {
+            return Err(Error::Fee {
+                url: self.rpc.shown().to_owned(),
+                found: fee,
+                max: MOST_FEE,
+            });
+        }
+        let need = value.saturating_add(fee);
         if have < need {
             return Err(Error::Funds {
                 address,

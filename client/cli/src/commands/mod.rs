@@ -19,12 +19,22 @@ use pcim_client::client::{Error, Written};
 
 /// Writes a result file in one step, with the permissions of any new file; an existing one only with `overwrite`.
 fn write_result(path: &Path, content: &[u8], overwrite: bool) -> anyhow::Result<()> {
+    write_whole(path, content, overwrite, 0o666)
+}
+
+/// Writes a new file in one step that only its owner can read, from the first instant.
+fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    write_whole(path, content, false, 0o600)
+}
+
+/// `mode` as for a new file: the process's mask takes its part away.
+fn write_whole(path: &Path, content: &[u8], overwrite: bool, mode: u32) -> anyhow::Result<()> {
     let put = || -> std::io::Result<()> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let mut builder = tempfile::Builder::new();
         builder.prefix(".pcim-");
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
         let mut file = builder.tempfile_in(dir.unwrap_or(Path::new(".")))?;
         file.write_all(content)?;
         file.as_file().sync_all()?;

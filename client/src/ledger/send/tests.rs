@@ -265,6 +265,30 @@ async fn too_little_ether_tells_both_amounts() {
     assert!(matches!(error, Error::Funds { need, .. } if need == U256::from(1_001)));
 }
 
+#[tokio::test]
+async fn a_node_cannot_name_any_price() {
+    for (base_fee, honest) in [(4_000_000_000_000, true), (5_000_000_000_000, false)] {
+        let (fake, ledger, _) = Chain {
+            balance: u64::MAX,
+            base_fee: Some(base_fee),
+            ..Chain::default()
+        }
+        .start()
+        .await;
+        // 110,000 gas at twice the base fee.
+        match ledger.prepare(&Account::generate(), &call()).await {
+            Ok(_) => assert!(honest),
+            Err(Error::Fee { found, max, .. }) => {
+                assert!(!honest);
+                assert_eq!(found, U256::from(1_100_000_000_000_000_000u64));
+                assert_eq!(max, U256::from(1_000_000_000_000_000_000u64));
+            }
+            Err(other) => panic!("{other}"),
+        }
+        drop(fake);
+    }
+}
+
 /// Prepares on a healthy chain, then submits to one that sends as told.
 async fn submit(sends: Vec<Send>, mines: Option<u8>, wait: Duration) -> (Result<Mined>, usize) {
     let (fake, ledger, _) = Chain {

@@ -13,7 +13,7 @@ use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Record, Request, deploy};
 
 use super::report::{OnChain, Report};
-use crate::commands::write_result;
+use crate::commands::write_secret;
 
 /// What each actor is given to pay for transactions: a tenth of an ether, in wei.
 const FUNDS: u64 = 100_000_000_000_000_000;
@@ -53,7 +53,7 @@ impl Scene {
         // Another key that nobody will see is as good as any randomness.
         let passphrase = B256::from(*Account::generate().expose_key()).to_string();
         if keep {
-            write_result(&dir.join("passphrase"), passphrase.as_bytes(), false)?;
+            write_secret(&dir.join("passphrase"), passphrase.as_bytes())?;
         }
         let accounts: Vec<_> = ACTORS.iter().map(|_| Account::generate()).collect();
         let addresses: Vec<_> = accounts.iter().map(Account::address).collect();

@@ -31,8 +31,12 @@ impl ApproveArgs {
         client.shutdown().await;
         let decision = decision?;
         let text = format!(
-            "shared as    {}\nnew blocks   {} bytes\n{}",
+            "shared as    {}\nexpires      {}\nnew blocks   {} bytes\n{}",
             decision.shared_image,
+            match decision.expires_at {
+                0 => "never".to_owned(),
+                moment => format!("{moment} (unix seconds)"),
+            },
             decision.new_bytes,
             transaction(&decision.written)
         );

@@ -4,6 +4,7 @@ use clap::Args;
 use pcim_client::domain::ImageDigest;
 
 use crate::context::Context;
+use crate::ui::printable;
 
 /// Show what happened to your images, event by event
 #[derive(Debug, Args)]
@@ -23,7 +24,7 @@ impl AuditArgs {
                 line.push_str(&format!("{:<22}", name.unwrap_or_default()));
                 for (name, value) in fields.iter().filter(|(name, _)| *name != "event") {
                     let value = match value.as_str() {
-                        Some(text) => text.replace(char::is_control, " "),
+                        Some(text) => printable(text),
                         None => value.to_string(),
                     };
                     line.push_str(&format!(" {name}={value}"));

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::context::Context;
+use crate::ui::printable;
 
 /// List the images you have registered
 #[derive(Debug, Args)]
@@ -15,7 +16,9 @@ impl ImagesArgs {
         for own in &images {
             text.push_str(&format!(
                 "{}  {}  registered {}",
-                own.image, own.description, own.registered_at
+                own.image,
+                printable(&own.description),
+                own.registered_at
             ));
             if own.approval_limit > 0 {
                 text.push_str(&format!(

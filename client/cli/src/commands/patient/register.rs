@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
+use crate::ui::printable;
 
 /// Register the image of a handover as yours
 ///
@@ -28,7 +29,7 @@ impl RegisterArgs {
             "image        {}\nradiologist  {}\ndescription  {}\n{}",
             registered.image,
             registered.radiologist,
-            registered.description,
+            printable(&registered.description),
             transaction(&registered.written)
         );
         context.ui.result(&registered, &text)

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::context::Context;
+use crate::ui::printable;
 
 /// List the requests that wait for your decision
 ///
@@ -34,17 +35,10 @@ impl RequestsArgs {
                 }
             }
             if let Some(error) = &request.document_error {
-                text.push_str(&format!("document   not read: {error}\n"));
+                text.push_str(&format!("document   not read: {}\n", printable(error)));
             }
             text.push('\n');
         }
         context.ui.result(&requests, text.trim_end())
     }
-}
-
-/// A stranger's text, without what could steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }

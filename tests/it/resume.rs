@@ -1,0 +1,183 @@
+//! Commands that were cut off after their transaction was sent, and given again: nothing is sent twice, and nothing
+//! that was undone meanwhile is passed off as done.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pcim_client::client::{Client, Error, Limits};
+use pcim_client::domain::{GrantStatus, Passphrase};
+use pcim_client::home::{Config, Home, NewHome};
+use pcim_client::ledger::{self, Account, Call};
+
+use crate::ledger::{IMAGE, KEY, World};
+
+/// Does not wait for a transaction that it has sent.
+const HASTY: Limits = Limits {
+    mine: Duration::ZERO,
+    fetch: Duration::from_secs(5),
+    body_bytes: 1 << 20,
+};
+
+/// An actor with a home of his own, who is the owner of `account`.
+struct Actor<'w> {
+    world: &'w World,
+    dir: tempfile::TempDir,
+    passphrase: Passphrase,
+}
+
+impl<'w> Actor<'w> {
+    fn new(world: &'w World, account: &Account) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let passphrase = Passphrase::new("correct horse".to_owned());
+        let account = Account::from_private_key(&account.expose_key()).unwrap();
+        let new = NewHome {
+            config: Config {
+                rpc_url: Some(world.deployment.rpc_url.clone()),
+                chain_id: Some(world.deployment.chain_id),
+                contract: Some(world.deployment.contract),
+                ..Config::default()
+            },
+            passphrase: &passphrase,
+            user_id: None,
+            account: Some(account),
+        };
+        Home::init(&home(&dir), new).unwrap();
+        Self {
+            world,
+            dir,
+            passphrase,
+        }
+    }
+
+    async fn client(&self, limits: Limits) -> Client {
+        let home = Home::open(&home(&self.dir)).unwrap();
+        let client = Client::open(home, self.passphrase.clone()).await.unwrap();
+        client.with_limits(limits)
+    }
+
+    /// Transactions of this actor on the chain.
+    async fn sent(&self, account: &Account) -> u64 {
+        let probe = Call::TraceAuthorization {
+            patient: self.world.patient.address(),
+            requester: account.address(),
+            image: IMAGE,
+        };
+        let signed = self.world.ledger.prepare(account, &probe).await.unwrap();
+        signed.nonce
+    }
+}
+
+fn home(dir: &tempfile::TempDir) -> std::path::PathBuf {
+    Path::join(dir.path(), "home")
+}
+
+fn cut_off<T>(result: Result<T, Error>) {
+    let error = result.err();
+    assert!(
+        matches!(&error, Some(Error::Ledger(ledger::Error::NotMined { .. }))),
+        "{error:?}"
+    );
+}
+
+/// A registered image that the doctor has asked for.
+async fn asked() -> World {
+    let world = World::start().await;
+    let accredit = Call::AccreditRadiologist {
+        radiologist: world.radiologist.address(),
+        accredited: true,
+    };
+    world.send(&world.consortium, &accredit).await;
+    world.send(&world.patient, &world.registration()).await;
+    ask(&world).await;
+    world
+}
+
+async fn ask(world: &World) {
+    let request = Call::RequestingAccess {
+        patient: world.patient.address(),
+        image: IMAGE,
+        public_key: KEY,
+        notes: "TREAT".to_owned(),
+    };
+    world.send(&world.doctor, &request).await;
+}
+
+async fn status(world: &World) -> GrantStatus {
+    let grant = world.ledger.grant(&IMAGE, world.doctor.address()).await;
+    grant.unwrap().status
+}
+
+#[tokio::test]
+async fn what_was_cut_off_is_seen_through_and_not_sent_again() {
+    let world = asked().await;
+    let doctor = world.doctor.address();
+    let patient = Actor::new(&world, &world.patient);
+    cut_off(patient.client(HASTY).await.deny(&IMAGE, doctor, "").await);
+    assert_eq!(status(&world).await, GrantStatus::Denied);
+    let sent = patient.sent(&world.patient).await;
+
+    let client = patient.client(Limits::default()).await;
+    let written = client.deny(&IMAGE, doctor, "").await.unwrap();
+    assert!(written.resumed);
+    assert_eq!(patient.sent(&world.patient).await, sent);
+    // What was seen through is over.
+    let again = client.deny(&IMAGE, doctor, "").await;
+    assert!(matches!(again, Err(Error::NoOpenRequest { .. })));
+}
+
+#[tokio::test]
+async fn an_old_revocation_does_not_stand_in_for_a_new_one() {
+    let world = asked().await;
+    let doctor = world.doctor.address();
+    let patient = Actor::new(&world, &world.patient);
+    cut_off(patient.client(HASTY).await.revoke(&IMAGE, doctor).await);
+    assert_eq!(status(&world).await, GrantStatus::Removed);
+    ask(&world).await;
+    assert_eq!(status(&world).await, GrantStatus::Requested);
+
+    let client = patient.client(Limits::default()).await;
+    let written = client.revoke(&IMAGE, doctor).await.unwrap();
+    assert!(!written.resumed);
+    assert_eq!(status(&world).await, GrantStatus::Removed);
+}
+
+#[tokio::test]
+async fn an_accreditation_that_was_withdrawn_is_given_anew() {
+    let world = World::start().await;
+    let radiologist = world.radiologist.address();
+    let consortium = Actor::new(&world, &world.consortium);
+    cut_off(
+        consortium
+            .client(HASTY)
+            .await
+            .accredit(radiologist, true)
+            .await,
+    );
+    let client = consortium.client(Limits::default()).await;
+    client.accredit(radiologist, false).await.unwrap();
+    assert!(!world.ledger.is_accredited(radiologist).await.unwrap());
+
+    assert!(!client.accredit(radiologist, true).await.unwrap().resumed);
+    assert!(world.ledger.is_accredited(radiologist).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_old_trace_is_not_an_answer_to_a_new_question() {
+    let world = asked().await;
+    let doctor = Actor::new(&world, &world.doctor);
+    let me = world.doctor.address();
+    cut_off(doctor.client(HASTY).await.trace(&IMAGE, me).await);
+    let approve = Call::ApproveIrs {
+        requester: me,
+        image: IMAGE,
+        public_key: KEY,
+        shared_image: pcim_client::domain::ImageDigest([0x22; 32]),
+        expires_at: 0,
+        notes: String::new(),
+    };
+    world.send(&world.patient, &approve).await;
+
+    let client = doctor.client(Limits::default()).await;
+    let traced = client.trace(&IMAGE, me).await.unwrap();
+    assert!(traced.authorized && !traced.written.resumed);
+}
