@@ -11,7 +11,8 @@ use crate::program::{Run, names, pcim};
 use crate::stage::{CHAIN_ID, IMAGE, PATIENT_NAME};
 
 /// Who does what on the chain, in the order of Figures 4 to 9, and the events of each transaction.
-const ON_CHAIN: [(&str, &str, &[&str]); 10] = [
+const ON_CHAIN: [(&str, &str, &[&str]); 11] = [
+    ("consortium", "deploy the contract", &[]),
     (
         "consortium",
         "accredit the radiologist",
@@ -37,23 +38,28 @@ const ON_CHAIN: [(&str, &str, &[&str]); 10] = [
         "approve requestor-a",
         &["Requestaccepted", "Approved"],
     ),
-    (
-        "patient",
-        "deny requestor-b",
-        &["Requestdenied", "ReasonForDecline"],
-    ),
+    ("patient", "deny requestor-b", &["Requestdenied", "Reason"]),
     (
         "requestor-a",
         "trace the authorization",
-        &["TracingSuccess"],
+        &["AuthorizationSuccess"],
     ),
-    ("requestor-b", "trace the authorization", &["TracingFailed"]),
-    ("patient", "remove requestor-a", &["Removed"]),
-    ("requestor-a", "trace the authorization", &["TracingFailed"]),
+    (
+        "requestor-b",
+        "trace the authorization",
+        &["AuthorizationFailed"],
+    ),
+    ("patient", "remove requestor-a", &["UserRemoved", "Reason"]),
+    (
+        "requestor-a",
+        "trace the authorization",
+        &["AuthorizationFailed"],
+    ),
 ];
 
 /// What everyone does, in order.
-const STEPS: [(&str, &str); 16] = [
+const STEPS: [(&str, &str); 17] = [
+    ("consortium", "deploy the contract"),
     ("consortium", "accredit the radiologist"),
     ("patient", "give the radiologist a card"),
     ("radiologist", "sign and seal as it is"),
@@ -173,7 +179,7 @@ fn de_identification_is_the_default() {
     let told = demo(&[]).json();
     assert_eq!(told["original_sha256"], sha256(IMAGE));
     assert_ne!(told["opened_sha256"], told["original_sha256"]);
-    let seal = &told["steps"][2];
+    let seal = &told["steps"][3];
     assert_eq!(seal["action"], "de-identify, sign and seal");
 }
 

@@ -166,7 +166,7 @@ fn every_command_writes_one_document() {
     let traced = hospital.run(["trace", image]).json();
     assert_eq!(
         (&traced["authorized"], &traced["events"][0]["event"]),
-        (&json!(true), &json!("TracingSuccess"))
+        (&json!(true), &json!("AuthorizationSuccess"))
     );
     let served = patient.serve();
     hospital.knows(&served.address);
@@ -182,7 +182,7 @@ fn every_command_writes_one_document() {
     let revoked = patient
         .run(["patient", "revoke", image, &hospital.address])
         .json();
-    assert_eq!(revoked["events"][0]["event"], "Removed");
+    assert_eq!(revoked["events"][0]["event"], "UserRemoved");
     status("removed", false);
     let limit = [
         "patient",
@@ -214,8 +214,8 @@ fn every_command_writes_one_document() {
         "RequestedForApproval",
         "Requestaccepted",
         "Approved",
-        "TracingSuccess",
-        "Removed",
+        "AuthorizationSuccess",
+        "UserRemoved",
     ];
     assert_eq!(
         story

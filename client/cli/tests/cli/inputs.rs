@@ -199,12 +199,12 @@ fn a_directory_that_is_no_home_is_said_to_be_none() {
 fn wrong_usage_is_code_2() {
     let stage = Stage::new();
     let patient = stage.actor("patient");
-    let mixed = stage.actor("doctor").address.replace('a', "A");
+    let mixed = "0xF39fd6e51aad88F6F4ce6aB8827279cffFb92266";
     for args in [
         &["patient", "images", "--network", "mainnet"][..],
         &["patient", "images", "--contract", "0x12"],
         &["patient", "open", "QmNonsense", "--out", "x"],
-        &["patient", "approve", &stage.known.image, &mixed],
+        &["patient", "approve", &stage.known.image, mixed],
         &["patient", "approve"],
         &["nonsense"],
         &[],

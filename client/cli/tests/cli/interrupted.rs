@@ -54,7 +54,7 @@ fn an_approval_is_sent_once() {
         assert_eq!(kill(&stage, &patient, approve, fault), sent, "{fault:?}");
 
         let approved = patient.run(approve).json();
-        let recorded = !matches!(fault, BEFORE);
+        let recorded = fault != BEFORE;
         assert_eq!(approved["resumed"], recorded, "{fault:?}");
         assert_eq!(stage.nonce(&patient), before + 1, "{fault:?}");
         patient

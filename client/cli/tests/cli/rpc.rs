@@ -65,7 +65,7 @@ fn answer(stream: &mut TcpStream, kind: &str, body: &[u8]) -> std::io::Result<()
 }
 
 /// What goes wrong.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Every answer is a web page.
     WebPage,
