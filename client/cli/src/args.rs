@@ -3,18 +3,27 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use serde_json::json;
 
 use crate::commands::{
     card, consortium, demo, deploy, devnet, init, node, patient, radiologist, requestor, trace,
 };
 use crate::context::Context;
+use crate::parse;
 
 /// What each exit code means.
-const EXIT_CODES: &str = "\
-0  done
-1  refused or failed: the error says why, the hint what to do
-2  wrong usage: nothing was tried
-4  not authorized: the patient has not approved, has denied or removed the access, or it expired";
+const EXIT_CODES: [(u8, &str); 4] = [
+    (0, "done"),
+    (
+        1,
+        "refused or failed: the error says why, the hint what to do",
+    ),
+    (2, "wrong usage: nothing was tried"),
+    (
+        4,
+        "not authorized: the patient has not approved, has denied or removed the access, or it expired",
+    ),
+];
 
 /// Medical images that belong to the patient.
 ///
@@ -61,6 +70,15 @@ pub(crate) struct Global {
         help_heading = "Network"
     )]
     pub(crate) contract: Option<String>,
+    /// How long a peer may take to send a block, such as 90s [default: 60s]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        help_heading = "Network",
+        value_parser = parse::seconds
+    )]
+    pub(crate) wait: Option<u32>,
 }
 
 /// What to do.
@@ -86,7 +104,7 @@ pub(crate) enum Command {
     Deploy(deploy::DeployArgs),
     Demo(demo::DemoArgs),
     /// What each exit code means
-    #[command(name = "exit-codes", long_about = EXIT_CODES)]
+    #[command(name = "exit-codes", long_about = exit_codes())]
     ExitCodes,
 }
 
@@ -104,7 +122,11 @@ impl Command {
             Self::Devnet(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
             Self::Demo(args) => args.run(context).await,
-            Self::ExitCodes => context.ui.result(&EXIT_CODES, EXIT_CODES),
+            Self::ExitCodes => {
+                let codes =
+                    EXIT_CODES.map(|(code, meaning)| json!({ "code": code, "meaning": meaning }));
+                context.ui.result(&codes, &exit_codes())
+            }
         }
     }
 
@@ -112,6 +134,12 @@ impl Command {
     pub(crate) fn ends_on_interrupt(&self) -> bool {
         matches!(self, Self::Node(_) | Self::Devnet(_))
     }
+}
+
+/// A line for each exit code.
+fn exit_codes() -> String {
+    let lines = EXIT_CODES.map(|(code, meaning)| format!("{code}  {meaning}"));
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! From the command line and the environment to an open home.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use pcim_client::card::{Card, MAX_CARD_BYTES};
-use pcim_client::client::{Client, Overrides};
+use pcim_client::client::{Client, Limits, Overrides};
 use pcim_client::domain::{Address, Passphrase};
 use pcim_client::home::Home;
 use zeroize::Zeroizing;
@@ -55,7 +56,8 @@ impl Context {
     /// Opens the home with its keys locked: enough to read the chain.
     pub(crate) fn reader(&self) -> anyhow::Result<Client> {
         let home = Home::open(&self.home_dir()?)?;
-        Ok(Client::new(home)?.with_overrides(self.overrides()?))
+        let client = Client::new(home)?.with_overrides(self.overrides()?);
+        Ok(client.with_limits(self.limits()))
     }
 
     /// Opens the home and unlocks its keys.
@@ -72,7 +74,16 @@ impl Context {
         };
         let passphrase = self.passphrase("Passphrase: ")?;
         let client = Client::open(home, passphrase).await?;
-        Ok(client.with_overrides(overrides))
+        Ok(client.with_overrides(overrides).with_limits(self.limits()))
+    }
+
+    /// How long is waited for others.
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(seconds) = self.global.wait {
+            limits.fetch = Duration::from_secs(seconds.into());
+        }
+        limits
     }
 
     /// What the command line says of the network.
@@ -92,8 +103,10 @@ impl Context {
             }
             Some(path) => {
                 let json = read_small(Path::new(path))?;
-                let record: pcim_deploy::deploy::Record = serde_json::from_slice(&json)
-                    .with_context(|| format!("{path}: not the record of a deployment"))?;
+                let record: pcim_deploy::deploy::Record =
+                    serde_json::from_slice(&json).map_err(|error| {
+                        Usage(format!("{path}: not the record of a deployment: {error}"))
+                    })?;
                 (Some(record.contract), Some(record.chain_id))
             }
         };
@@ -173,7 +186,9 @@ pub(crate) fn read_small(path: &Path) -> anyhow::Result<Vec<u8>> {
         .and_then(|file| file.take(MAX_SMALL_FILE + 1).read_to_end(&mut content))
         .with_context(|| path.display().to_string())?;
     if content.len() as u64 > MAX_SMALL_FILE {
-        anyhow::bail!("{}: larger than {MAX_SMALL_FILE} bytes", path.display());
+        let text = format!("larger than {MAX_SMALL_FILE} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
+            .with_context(|| path.display().to_string());
     }
     Ok(content)
 }

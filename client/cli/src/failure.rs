@@ -1,7 +1,9 @@
 //! From an error to its exit code, its one line and its hint.
 
+use std::io;
+
 use pcim_client::client::Error as E;
-use pcim_client::{card, deid, handover, home, ledger, node, seal};
+use pcim_client::{card, deid, handover, home, journal, ledger, node, seal};
 use pcim_deploy::deploy;
 
 use crate::ui::printable;
@@ -12,6 +14,12 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Not authorized.
 const NOT_AUTHORIZED: u8 = 4;
+
+/// The hint when access is not authorized.
+const ASK_THE_PATIENT: &str =
+    "ask the patient: `pcim requestor request`; look with `pcim requestor status`";
+/// The hint when a file could not be read or written.
+const CHECK_THE_DISK: &str = "check the path, its permissions and the space on the disk";
 
 /// What the user is told.
 #[derive(Debug)]
@@ -68,10 +76,10 @@ fn one_line(error: &anyhow::Error) -> String {
 
 fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
     if error.is::<Usage>() {
-        return (USAGE, None);
+        return (USAGE, Some("see `pcim help`, or the command's --help"));
     }
     if error.is::<NotAuthorized>() {
-        return (NOT_AUTHORIZED, None);
+        return (NOT_AUTHORIZED, Some(ASK_THE_PATIENT));
     }
     if let Some(error) = error.downcast_ref::<E>() {
         let code = match error {
@@ -89,6 +97,10 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         of_ledger(error)
     } else if let Some(error) = error.downcast_ref::<deploy::Error>() {
         of_deploy(error)
+    } else if let Some(error) = error.downcast_ref::<stylus_devnet::Error>() {
+        of_devnet(error)
+    } else if error.is::<io::Error>() {
+        Some(CHECK_THE_DISK)
     } else {
         None
     };
@@ -105,7 +117,8 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::Ledger(error) => return of_ledger(error),
         E::Request(_) => "ask the requestor to make the request again",
         E::Dicom { source, .. } => return of_dicom(source),
-        E::File { .. } => "check the path, its permissions and the space on the disk",
+        E::Journal(error) => return of_journal(error),
+        E::File { .. } => CHECK_THE_DISK,
         E::FileExists { .. } => "give another --out, or --force to replace the file",
         E::NotConfigured { .. } => {
             "give --network, --rpc-url, --chain-id and --contract, or write them into the home's config.toml"
@@ -121,9 +134,7 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::SealMismatch { .. } | E::SignerMismatch { .. } => {
             "do not use this image; ask the radiologist for a new handover"
         }
-        E::NotAuthorized { .. } => {
-            "ask the patient: `pcim requestor request`; look with `pcim requestor status`"
-        }
+        E::NotAuthorized { .. } => ASK_THE_PATIENT,
         E::NoOpenRequest { .. } => "see `pcim patient requests`",
         E::AlreadyAuthorized { .. } => {
             "nothing to do; the image can be fetched with `pcim requestor fetch`"
@@ -156,7 +167,20 @@ fn of_home(error: &home::Error) -> Option<&'static str> {
         home::Error::Config { .. } => "correct the file by hand",
         home::Error::OpenPgp(error) => return of_seal(error),
         home::Error::Ethereum(error) => return of_ledger(error),
-        home::Error::Io { .. } => "check the permissions and the space on the disk",
+        home::Error::Io { .. } => CHECK_THE_DISK,
+        home::Error::DeidKey { .. } => "restore the file from a backup of the home",
+        _ => return None,
+    })
+}
+
+fn of_journal(error: &journal::Error) -> Option<&'static str> {
+    use journal::Error as J;
+    Some(match error {
+        J::NotAJournal { .. } | J::Damaged { .. } | J::Event(_) => {
+            "restore the file from a backup of the home"
+        }
+        J::Newer { .. } => "update pcim",
+        J::Io { .. } | J::Sqlite(_) => CHECK_THE_DISK,
         _ => return None,
     })
 }
@@ -198,6 +222,7 @@ fn of_seal(error: &seal::Error) -> Option<&'static str> {
             "do not use it; ask its author for a new one"
         }
         seal::Error::Unusable { .. } => "ask the owner for a contact card with a valid certificate",
+        seal::Error::Read(_) | seal::Error::Write(_) => CHECK_THE_DISK,
         _ => return None,
     })
 }
@@ -215,7 +240,7 @@ fn of_node(error: &node::Error) -> Option<&'static str> {
         node::Error::BlockMismatch { .. } => {
             "the block is damaged on this disk or at its sender; fetch it again from another peer"
         }
-        node::Error::Io { .. } => "check the permissions and the space on the disk",
+        node::Error::Io { .. } => CHECK_THE_DISK,
         _ => return None,
     })
 }
@@ -244,6 +269,7 @@ fn of_ledger(error: &ledger::Error) -> Option<&'static str> {
         L::Replaced { .. } | L::Rejected { .. } => {
             "run the same command again: it makes a new transaction"
         }
+        L::Node { .. } => "look up the RPC's own words; another --rpc-url may do",
         L::Passphrase => "type it again, or check the file that PCIM_PASSPHRASE_FILE names",
         _ => return None,
     })
@@ -252,6 +278,8 @@ fn of_ledger(error: &ledger::Error) -> Option<&'static str> {
 fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
     use deploy::Error as D;
     Some(match error {
+        D::NoConsortium => "give the --consortium's own address",
+        D::Key => "check the file that --key-file names",
         D::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
         D::Rpc { .. } | D::Timeout { .. } => {
             "check --rpc-url and that the chain runs (`pcim devnet` starts one here)"
@@ -265,7 +293,22 @@ fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
         }
         D::Funds { .. } => "send ether to this address on this chain",
         D::NotMined { .. } => "look for the transaction before deploying again",
+        D::Node { .. } | D::Rejected { .. } => {
+            "look up the RPC's own words; another --rpc-url may do"
+        }
         D::Write { .. } => "give another --record-dir; the contract is deployed",
+        _ => return None,
+    })
+}
+
+fn of_devnet(error: &stylus_devnet::Error) -> Option<&'static str> {
+    use stylus_devnet::{Error as D, StoreError as S};
+    Some(match error {
+        D::Listen { .. } => "give another --port or --host",
+        D::Store(S::Io { .. }) => CHECK_THE_DISK,
+        D::Store(S::Locked(_)) => "wait until that process ends, or give another --state-dir",
+        D::Store(S::WrongChain { .. }) => "give that --chain-id, or another --state-dir",
+        D::Store(_) => "give another --state-dir; this one cannot be gone on with",
         _ => return None,
     })
 }

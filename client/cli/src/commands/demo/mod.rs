@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::context::Context;
+use crate::failure::Usage;
 use report::Report;
 use scene::Scene;
 
@@ -81,7 +82,11 @@ impl Stage {
         let at = || dir.display().to_string();
         std::fs::create_dir_all(dir).with_context(at)?;
         if std::fs::read_dir(dir).with_context(at)?.next().is_some() {
-            anyhow::bail!("{} is not empty", dir.display());
+            let text = format!(
+                "{} is not empty: --keep wants a new directory",
+                dir.display()
+            );
+            return Err(Usage(text).into());
         }
         Ok(Self::Kept(dir.to_owned()))
     }

@@ -32,8 +32,7 @@ struct Step {
     events: Vec<LoggedEvent>,
 }
 
-/// Where the time went.
-#[derive(Debug, Serialize)]
+/// Where the time went; for people only.
 struct Time {
     what: &'static str,
     millis: u64,
@@ -49,7 +48,6 @@ struct Document {
     original_sha256: String,
     opened_sha256: String,
     steps: Vec<Step>,
-    times: Vec<Time>,
 }
 
 /// What went to the chain in a step, if anything.
@@ -175,7 +173,6 @@ impl Report {
             original_sha256: told.original_sha256,
             opened_sha256: told.opened_sha256,
             steps: self.steps,
-            times: self.times,
         };
         self.ui.result(&document, &text)
     }

@@ -1,0 +1,117 @@
+//! Help texts and exit codes.
+
+use crate::program::{Run, pcim};
+
+/// Every command with its subcommands, found through the help texts themselves.
+fn commands() -> Vec<(Vec<String>, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![Vec::new()];
+    while let Some(path) = open.pop() {
+        let run = Run::of(pcim().args(&path).arg("--help"));
+        assert_eq!(run.code, Some(0), "{path:?}: {run:?}");
+        assert_eq!(run.stderr, "", "{path:?}");
+        let mut names = false;
+        for line in run.stdout.lines() {
+            if line.is_empty() || !line.starts_with(' ') {
+                names = line == "Commands:";
+            } else if names && line.starts_with("  ") && !line.starts_with("   ") {
+                let name = line.split_whitespace().next().unwrap().to_owned();
+                if name != "help" {
+                    open.push([path.clone(), vec![name]].concat());
+                }
+            }
+        }
+        found.push((path, run.stdout));
+    }
+    found
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let commands = commands();
+    let names: Vec<_> = commands.iter().map(|(path, _)| path.join(" ")).collect();
+    for name in [
+        "init",
+        "card",
+        "radiologist seal",
+        "patient register",
+        "patient images",
+        "patient requests",
+        "patient approve",
+        "patient deny",
+        "patient revoke",
+        "patient limit",
+        "patient audit",
+        "patient open",
+        "requestor request",
+        "requestor status",
+        "requestor fetch",
+        "trace",
+        "consortium accredit",
+        "node",
+        "devnet",
+        "deploy",
+        "demo",
+        "exit-codes",
+    ] {
+        assert!(
+            names.iter().any(|it| it == name),
+            "no `pcim {name}` in {names:?}"
+        );
+    }
+    for (path, help) in &commands {
+        let first = help.lines().next().unwrap();
+        assert!(
+            !first.is_empty() && !first.starts_with("Usage"),
+            "{path:?}: {help}"
+        );
+        assert!(help.contains("Usage: pcim"), "{path:?}: {help}");
+        for option in help
+            .lines()
+            .filter(|line| line.trim_start().starts_with('-'))
+        {
+            let name = option.trim_start();
+            // In the long form the explanation stands below.
+            let at = help.find(option).unwrap() + option.len();
+            let below = help[at..].lines().nth(1).unwrap_or_default();
+            let explained = below.starts_with("          ") || name.contains("  ");
+            assert!(explained, "{path:?}: {name} is not explained:\n{help}");
+        }
+        let words: Vec<_> = help.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let word = pair[0].chars().all(|c| c.is_ascii_lowercase());
+            assert!(
+                !word || pair[0] != pair[1],
+                "{path:?}: `{} {}`",
+                pair[0],
+                pair[1]
+            );
+        }
+    }
+}
+
+#[test]
+fn exit_codes_are_documented() {
+    let help = Run::of(pcim().args(["help", "exit-codes"]));
+    assert_eq!(help.code, Some(0), "{help:?}");
+    let command = Run::of(pcim().arg("exit-codes"));
+    assert_eq!(command.code, Some(0), "{command:?}");
+    let json = Run::of(pcim().args(["--json", "exit-codes"])).json();
+    let codes: Vec<_> = json
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["code"].as_u64().unwrap())
+        .collect();
+    assert_eq!(codes, [0, 1, 2, 4]);
+    for it in json.as_array().unwrap() {
+        let line = format!("{}  {}", it["code"], it["meaning"].as_str().unwrap());
+        assert!(command.stdout.contains(&line), "{line}: {command:?}");
+        assert!(help.stdout.contains(&line), "{line}: {help:?}");
+    }
+    let version = Run::of(pcim().arg("--version"));
+    assert_eq!(
+        version.stdout.trim(),
+        concat!("pcim ", env!("CARGO_PKG_VERSION"))
+    );
+}

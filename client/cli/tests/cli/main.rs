@@ -1,0 +1,16 @@
+//! The `pcim` program as its users meet it: processes, files, exit codes, a real chain and real nodes.
+
+#![allow(clippy::unwrap_used)]
+
+mod chain;
+mod demo;
+mod devnet;
+mod disk;
+mod flow;
+mod help;
+mod inputs;
+mod interrupted;
+mod peers;
+mod program;
+mod rpc;
+mod stage;

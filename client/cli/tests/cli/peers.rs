@@ -1,0 +1,113 @@
+//! Nodes that are away, blocks that are wrong, homes that are in use.
+
+use std::fs;
+
+use crate::program::names;
+use crate::stage::{Stage, block_files};
+
+#[test]
+fn a_peer_that_is_away_is_waited_for_no_longer_than_told() {
+    let stage = Stage::new();
+    let (patient, clinic) = (stage.actor("patient"), stage.actor("clinic"));
+    let before = stage.nonce(&patient);
+    patient
+        .run([
+            "patient",
+            "register",
+            &stage.file("fresh.handover"),
+            "--wait",
+            "1s",
+        ])
+        .refused(1, "did not arrive within 1 s");
+    assert_eq!(stage.nonce(&patient), before);
+    let out = stage.results().join("image.dcm");
+    let out = out.to_str().unwrap();
+    clinic
+        .run([
+            "requestor",
+            "fetch",
+            &stage.known.image,
+            "--out",
+            out,
+            "--wait",
+            "1s",
+        ])
+        .refused(1, "did not arrive within 1 s");
+    assert!(names(&stage.results()).is_empty());
+
+    // The peer comes, and the same command goes through.
+    let served = patient.serve();
+    clinic.knows(&served.address);
+    clinic
+        .run(["requestor", "fetch", &stage.known.image, "--out", out])
+        .json();
+    assert_eq!(fs::read(out).unwrap(), crate::stage::IMAGE);
+}
+
+#[test]
+fn a_block_that_does_not_match_its_cid_is_never_used() {
+    let stage = Stage::new();
+    let patient = stage.actor("patient");
+    // The largest block is the image's own.
+    let files = block_files(&patient.home);
+    let largest = files
+        .iter()
+        .max_by_key(|path| fs::metadata(path).unwrap().len())
+        .unwrap();
+    let mut block = fs::read(largest).unwrap();
+    let middle = block.len() / 2;
+    block[middle] ^= 1;
+    fs::write(largest, &block).unwrap();
+
+    let out = stage.results().join("image.dcm");
+    let open = [
+        "patient",
+        "open",
+        &stage.known.image,
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    patient
+        .run(open)
+        .refused(1, "is damaged: its bytes hash to");
+    assert!(names(&stage.results()).is_empty());
+
+    // A node with a damaged block does not pass it on either.
+    let clinic = stage.actor("clinic");
+    let served = patient.serve();
+    clinic.knows(&served.address);
+    let fetch = [
+        "requestor",
+        "fetch",
+        &stage.known.image,
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let run = clinic.run([
+        fetch[0], fetch[1], fetch[2], fetch[3], fetch[4], "--wait", "3s",
+    ]);
+    run.refused(1, "did not arrive within 3 s");
+    assert!(names(&stage.results()).is_empty());
+    drop(served);
+
+    block[middle] ^= 1;
+    fs::write(largest, &block).unwrap();
+    patient.run(open).json();
+}
+
+#[test]
+fn a_home_in_use_is_left_alone() {
+    let stage = Stage::new();
+    let patient = stage.actor("patient");
+    let served = patient.serve();
+    let why = "is open in another process (pid ";
+    patient.run(["patient", "images"]).refused(1, why);
+    let doctor = stage.actor("doctor").address;
+    patient
+        .run(["patient", "approve", &stage.known.image, &doctor])
+        .refused(1, why);
+    patient.run(["node"]).refused(1, why);
+    // A process that is killed leaves no lock behind.
+    drop(served);
+    patient.run(["patient", "images"]).json();
+}
