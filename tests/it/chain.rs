@@ -341,7 +341,10 @@ impl Chain {
                     1,
                     "the call succeeded, the transaction did not"
                 );
-                Ok(Done { returned, events: self.events(&receipt) })
+                Ok(Done {
+                    returned,
+                    events: self.events(&receipt),
+                })
             }
             Err(revert) => {
                 assert_eq!(

@@ -28,7 +28,8 @@ struct World {
 impl World {
     async fn start() -> Self {
         let devnet = stylus_devnet::spawn(Config::default()).await.unwrap();
-        let account = |n: usize| Account::from_private_key(&devnet.accounts()[n].private_key.0).unwrap();
+        let account =
+            |n: usize| Account::from_private_key(&devnet.accounts()[n].private_key.0).unwrap();
         let consortium = account(1);
         let record = deploy::deploy(&deploy::Request {
             rpc_url: &devnet.url(),
@@ -47,7 +48,15 @@ impl World {
         let ledger = Ledger::connect(deployment.clone()).await.unwrap();
         assert_eq!(ledger.consortium().await.unwrap(), consortium.address());
         let (radiologist, patient, doctor) = (account(2), account(3), account(4));
-        Self { devnet, deployment, ledger, consortium, radiologist, patient, doctor }
+        Self {
+            devnet,
+            deployment,
+            ledger,
+            consortium,
+            radiologist,
+            patient,
+            doctor,
+        }
     }
 
     async fn send(&self, from: &Account, call: &Call) -> Mined {
@@ -63,9 +72,14 @@ impl World {
     }
 
     fn registration(&self) -> Call {
-        let Deployment { chain_id, contract, .. } = self.deployment;
+        let Deployment {
+            chain_id, contract, ..
+        } = self.deployment;
         let patient = self.patient.address();
-        let attestation = self.radiologist.attest(chain_id, contract, &IMAGE, patient, &SEAL).unwrap();
+        let attestation = self
+            .radiologist
+            .attest(chain_id, contract, &IMAGE, patient, &SEAL)
+            .unwrap();
         let signer = recover_attestation(chain_id, contract, &IMAGE, patient, &SEAL, &attestation);
         assert_eq!(signer.unwrap(), self.radiologist.address());
         Call::CreateContract {
@@ -86,8 +100,18 @@ async fn a_whole_consent_through_the_ledger() {
     let radiologist = w.radiologist.address();
 
     // Not accredited yet: the contract's own error arrives typed.
-    assert_eq!(w.refusal(&w.patient, &w.registration()).await, Revert::NotAccredited { radiologist });
-    w.send(&w.consortium, &Call::AccreditRadiologist { radiologist, accredited: true }).await;
+    assert_eq!(
+        w.refusal(&w.patient, &w.registration()).await,
+        Revert::NotAccredited { radiologist }
+    );
+    w.send(
+        &w.consortium,
+        &Call::AccreditRadiologist {
+            radiologist,
+            accredited: true,
+        },
+    )
+    .await;
     assert!(w.ledger.is_accredited(radiologist).await.unwrap());
 
     assert_eq!(w.ledger.image_record(&IMAGE).await.unwrap(), None);
@@ -103,10 +127,18 @@ async fn a_whole_consent_through_the_ledger() {
     let record = w.ledger.image_record(&IMAGE).await.unwrap().unwrap();
     assert_eq!((record.patient, record.approval_limit), (patient, 0));
 
-    let ask = Call::RequestingAccess { patient, image: IMAGE, public_key: KEY, notes: "TREAT".into() };
+    let ask = Call::RequestingAccess {
+        patient,
+        image: IMAGE,
+        public_key: KEY,
+        notes: "TREAT".into(),
+    };
     assert_eq!(w.send(&w.doctor, &ask).await.returns, Some(false));
     let grant = w.ledger.grant(&IMAGE, doctor).await.unwrap();
-    assert_eq!((grant.status, grant.public_key_prefix), (GrantStatus::Requested, [0x44; 16]));
+    assert_eq!(
+        (grant.status, grant.public_key_prefix),
+        (GrantStatus::Requested, [0x44; 16])
+    );
     assert_eq!(grant.shared_image, None);
 
     let approve = Call::ApproveIrs {
@@ -117,29 +149,70 @@ async fn a_whole_consent_through_the_ledger() {
         expires_at: 0,
         notes: String::new(),
     };
-    assert_eq!(w.refusal(&w.doctor, &approve).await, Revert::NotPatient { caller: doctor, patient });
+    assert_eq!(
+        w.refusal(&w.doctor, &approve).await,
+        Revert::NotPatient {
+            caller: doctor,
+            patient
+        }
+    );
     let approved = w.send(&w.patient, &approve).await;
     assert!(matches!(
         approved.events.iter().map(|e| &e.event).collect::<Vec<_>>()[..],
-        [Event::Requestaccepted { .. }, Event::Approved { shared_image: SHARED, .. }]
+        [
+            Event::Requestaccepted { .. },
+            Event::Approved {
+                shared_image: SHARED,
+                ..
+            }
+        ]
     ));
-    assert!(w.ledger.is_authorized(patient, doctor, &IMAGE).await.unwrap());
+    assert!(
+        w.ledger
+            .is_authorized(patient, doctor, &IMAGE)
+            .await
+            .unwrap()
+    );
 
-    let remove = Call::RemoveIrs { requester: doctor, image: IMAGE };
+    let remove = Call::RemoveIrs {
+        requester: doctor,
+        image: IMAGE,
+    };
     assert_eq!(w.send(&w.patient, &remove).await.returns, Some(true));
-    let trace = Call::TraceAuthorization { patient, requester: doctor, image: IMAGE };
+    let trace = Call::TraceAuthorization {
+        patient,
+        requester: doctor,
+        image: IMAGE,
+    };
     assert_eq!(w.send(&w.doctor, &trace).await.returns, Some(false));
-    assert!(!w.ledger.is_authorized(patient, doctor, &IMAGE).await.unwrap());
+    assert!(
+        !w.ledger
+            .is_authorized(patient, doctor, &IMAGE)
+            .await
+            .unwrap()
+    );
 
     // What the receipts told and what the chain's index tells is the same.
-    let about = EventFilter { image: Some(IMAGE), ..EventFilter::default() };
+    let about = EventFilter {
+        image: Some(IMAGE),
+        ..EventFilter::default()
+    };
     let events = w.ledger.events(&about).await.unwrap();
     assert_eq!(events.len(), 7, "{events:?}");
     assert!(events.starts_with(&created.events));
-    let of_doctor = EventFilter { requester: Some(doctor), ..about.clone() };
+    let of_doctor = EventFilter {
+        requester: Some(doctor),
+        ..about.clone()
+    };
     assert_eq!(w.ledger.events(&of_doctor).await.unwrap().len(), 5);
     let whole = w.ledger.events(&EventFilter::default()).await.unwrap();
-    assert!(matches!(whole[0].event, Event::ConsortiumTransferred { from: Address::ZERO, .. }));
+    assert!(matches!(
+        whole[0].event,
+        Event::ConsortiumTransferred {
+            from: Address::ZERO,
+            ..
+        }
+    ));
     assert_eq!(whole.len(), events.len() + 2);
     w.devnet.shutdown().await;
 }
@@ -147,10 +220,15 @@ async fn a_whole_consent_through_the_ledger() {
 #[tokio::test]
 async fn a_call_goes_out_once_however_often_it_is_submitted() {
     let w = World::start().await;
-    let accredit = Call::AccreditRadiologist { radiologist: w.radiologist.address(), accredited: true };
+    let accredit = Call::AccreditRadiologist {
+        radiologist: w.radiologist.address(),
+        accredited: true,
+    };
     let signed = w.ledger.prepare(&w.consortium, &accredit).await.unwrap();
     // Another call prepared at the same time takes the same nonce.
-    let transfer = Call::TransferConsortium { to: w.doctor.address() };
+    let transfer = Call::TransferConsortium {
+        to: w.doctor.address(),
+    };
     let rival = w.ledger.prepare(&w.consortium, &transfer).await.unwrap();
     assert_eq!(signed.nonce, rival.nonce);
 
@@ -159,7 +237,10 @@ async fn a_call_goes_out_once_however_often_it_is_submitted() {
     assert_eq!(again.submit(&signed, WAIT).await.unwrap(), mined);
     assert_eq!(again.mined(&signed.tx).await.unwrap(), Some(mined));
     let error = again.submit(&rival, WAIT).await.unwrap_err();
-    assert!(matches!(error, Error::Replaced { tx, .. } if tx == rival.tx), "{error}");
+    assert!(
+        matches!(error, Error::Replaced { tx, .. } if tx == rival.tx),
+        "{error}"
+    );
     assert_eq!(again.consortium().await.unwrap(), w.consortium.address());
     w.devnet.shutdown().await;
 }
@@ -168,17 +249,41 @@ async fn a_call_goes_out_once_however_often_it_is_submitted() {
 async fn ether_moves_and_its_lack_is_told() {
     let w = World::start().await;
     let poor = Account::generate();
-    let call = Call::RemoveIrs { requester: w.doctor.address(), image: IMAGE };
-    assert_eq!(w.refusal(&poor, &call).await, Revert::UnknownImage { image: IMAGE });
-    let ask = Call::TransferConsortium { to: w.doctor.address() };
-    assert_eq!(w.refusal(&poor, &ask).await, Revert::NotConsortium { caller: poor.address() });
+    let call = Call::RemoveIrs {
+        requester: w.doctor.address(),
+        image: IMAGE,
+    };
+    assert_eq!(
+        w.refusal(&poor, &call).await,
+        Revert::UnknownImage { image: IMAGE }
+    );
+    let ask = Call::TransferConsortium {
+        to: w.doctor.address(),
+    };
+    assert_eq!(
+        w.refusal(&poor, &ask).await,
+        Revert::NotConsortium {
+            caller: poor.address()
+        }
+    );
 
     let wei = U256::from(1_000_000);
-    let mined = w.ledger.transfer(&w.doctor, poor.address(), wei).await.unwrap();
+    let mined = w
+        .ledger
+        .transfer(&w.doctor, poor.address(), wei)
+        .await
+        .unwrap();
     assert!(mined.events.is_empty());
     assert_eq!(w.ledger.balance(poor.address()).await.unwrap(), wei);
-    let error = w.ledger.transfer(&poor, w.doctor.address(), wei).await.unwrap_err();
-    assert!(matches!(error, Error::Funds { have, need, .. } if have == wei && need > wei), "{error}");
+    let error = w
+        .ledger
+        .transfer(&poor, w.doctor.address(), wei)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Funds { have, need, .. } if have == wei && need > wei),
+        "{error}"
+    );
     assert!(w.ledger.block_number().await.unwrap() >= mined.block);
     assert!(w.ledger.now().await.unwrap() > 1_600_000_000);
     w.devnet.shutdown().await;
@@ -228,7 +333,15 @@ async fn deploying_again_costs_no_activation_and_needs_ether() {
     assert_eq!(record.wasm_sha256, artifact::manifest().unwrap().sha256);
 
     let pauper = Account::generate().expose_key();
-    let error = deploy::deploy(&deploy::Request { deployer_key: &pauper, ..request }).await.unwrap_err();
-    assert!(matches!(error, deploy::Error::Funds { have, .. } if have == U256::ZERO), "{error}");
+    let error = deploy::deploy(&deploy::Request {
+        deployer_key: &pauper,
+        ..request
+    })
+    .await
+    .unwrap_err();
+    assert!(
+        matches!(error, deploy::Error::Funds { have, .. } if have == U256::ZERO),
+        "{error}"
+    );
     w.devnet.shutdown().await;
 }

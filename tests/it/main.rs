@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod actors;
 mod chain;
 mod contract;
+mod deploy;
+mod flow;
 mod ledger;
+mod refusals;
+mod sealed;
+mod stock;
