@@ -31,6 +31,9 @@ pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
 /// How long a block that somebody has may take on a busy machine.
 pub(crate) const WAIT: Duration = Duration::from_secs(60);
 
+/// The tag and type of Pixel Data, in Explicit VR Little Endian.
+const PIXELS: [u8; 8] = [0xe0, 0x7f, 0x10, 0, b'O', b'W', 0, 0];
+
 /// The places of the prefunded accounts in [`Chain`].
 const RADIOLOGIST: usize = 2;
 const PATIENT: usize = 3;
@@ -215,7 +218,9 @@ pub(crate) async fn cat(of: &Client, root: &ImageDigest) -> Vec<u8> {
 
 /// The blocks in an actor's repository, by CID, as the disk has them.
 pub(crate) fn blocks(of: &Client) -> BTreeMap<String, BlockFile> {
-    let shards = std::fs::read_dir(of.home().repo_dir().join("blockstore")).unwrap();
+    // A node that never ran has none.
+    let shards = std::fs::read_dir(of.home().repo_dir().join("blockstore"));
+    let shards = shards.into_iter().flatten();
     let files = shards
         .map(|shard| shard.unwrap().path())
         .filter(|path| path.is_dir())
@@ -236,15 +241,23 @@ pub(crate) fn blocks(of: &Client) -> BTreeMap<String, BlockFile> {
     described.collect()
 }
 
+/// Where the value, or the long value's length, of an attribute of the demo's image stands.
+fn after(tag: [u8; 8]) -> usize {
+    DEMO.windows(8).position(|at| at == tag).unwrap() + 8
+}
+
+/// The demo's picture: 128 × 128 pixels of 16 bits.
+pub(crate) fn demo_picture() -> &'static [u8] {
+    &DEMO[after(PIXELS) + 4..][..128 * 128 * 2]
+}
+
 /// The demo's image with another picture: `side` × `side` pixels of 16 bits.
 pub(crate) fn image_of(side: u16) -> Vec<u8> {
     const ROWS: [u8; 8] = [0x28, 0, 0x10, 0, b'U', b'S', 2, 0];
     const COLUMNS: [u8; 8] = [0x28, 0, 0x11, 0, b'U', b'S', 2, 0];
-    const PIXELS: [u8; 8] = [0xe0, 0x7f, 0x10, 0, b'O', b'W', 0, 0];
-    let after = |tag: &[u8; 8]| DEMO.windows(8).position(|at| at == tag).unwrap() + 8;
-    let mut file = DEMO[..after(&PIXELS)].to_vec();
+    let mut file = DEMO[..after(PIXELS)].to_vec();
     for tag in [ROWS, COLUMNS] {
-        let value = after(&tag);
+        let value = after(tag);
         file[value..value + 2].copy_from_slice(&side.to_le_bytes());
     }
     let pixels = usize::from(side) * usize::from(side);
@@ -266,6 +279,7 @@ pub(crate) fn v4_key() -> Vec<u8> {
         .set_profile(Profile::RFC4880)
         .unwrap()
         .set_features(Features::empty().set_seipdv1())
+        .unwrap()
         .set_password(Some(PASSPHRASE.into()))
         .generate()
         .unwrap();
