@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod actors;
 mod chain;
 mod contract;
+mod deploy;
+mod flow;
 mod ledger;
+mod refusals;
 mod resume;
+mod sealed;
+mod stock;

@@ -1,6 +1,8 @@
 //! The contract, through its ABI alone.
 
 mod figures;
+mod grant;
+mod registration;
 mod roles;
-mod rules;
 mod text;
+mod upkeep;

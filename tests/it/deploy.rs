@@ -1,0 +1,165 @@
+//! Deploying to a network by its name, with a devnet in its place, and the record that is left.
+
+use alloy_primitives::{U256, keccak256};
+use ethers::providers::{Http, Middleware, Provider};
+use ethers::types::{H160, H256, U256 as EthersU256};
+use pcim_client::ledger::{Deployment, Ledger};
+use pcim_deploy::deploy::{Error, Record, Request, deploy, write_record};
+use pcim_deploy::{artifact, networks};
+use sha2::{Digest, Sha256};
+use stylus_devnet::{Config, Handle};
+
+use crate::chain::wasm;
+
+fn provider(devnet: &Handle) -> Provider<Http> {
+    Provider::<Http>::try_from(devnet.url()).unwrap()
+}
+
+async fn deployed(devnet: &Handle, chain_id: u64) -> Result<Record, Error> {
+    deploy(&Request {
+        rpc_url: &devnet.url(),
+        chain_id,
+        deployer_key: &devnet.accounts()[0].private_key.0,
+        consortium: devnet.accounts()[1].address,
+        wasm: &wasm(),
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arbitrum_sepolia_by_name_with_another_rpc() {
+    let network = networks::by_name("arbitrum-sepolia").unwrap();
+    assert_eq!(network.chain_id, 421_614);
+    let devnet = stylus_devnet::spawn(Config {
+        chain_id: network.chain_id,
+        ..Config::default()
+    })
+    .await
+    .unwrap();
+    let provider = provider(&devnet);
+    let wasm = wasm();
+
+    let record = deployed(&devnet, network.chain_id).await.unwrap();
+    let code = provider
+        .get_code(H160(record.contract.into()), None)
+        .await
+        .unwrap();
+    assert!(code.starts_with(&artifact::CODE_PREFIX) && code.len() <= artifact::MAX_CODE_BYTES);
+    assert_eq!(record.code_hash, keccak256(&code));
+    assert_eq!(record.wasm_sha256, hex::encode(Sha256::digest(&wasm)));
+    assert_eq!(record.chain_id, 421_614);
+    assert_eq!(record.consortium, devnet.accounts()[1].address);
+    let manifest = artifact::manifest().unwrap();
+    let compiler = match record.wasm_sha256 == manifest.sha256 {
+        true => manifest.compiler.as_str(),
+        false => "unknown",
+    };
+    assert_eq!(record.compiler, compiler);
+    assert!(record.data_fee.parse::<U256>().unwrap() > U256::ZERO);
+    let receipt = provider
+        .get_transaction_receipt(H256(record.tx.0))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(receipt.block_number.unwrap().as_u64(), record.block);
+    assert_eq!(receipt.gas_used.unwrap(), EthersU256::from(record.gas_used));
+    let to = receipt.to.unwrap();
+    assert_eq!(
+        to.0, network.stylus_deployer.0.0,
+        "one transaction, through the factory"
+    );
+    let payer = devnet.accounts()[0].address;
+    let nonce = provider
+        .get_transaction_count(H160(payer.into()), None)
+        .await
+        .unwrap();
+    assert_eq!(nonce.as_u64(), 1);
+
+    // The record, as a file, is all that a client needs.
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_record(folder.path(), &record).unwrap();
+    assert_eq!(path, folder.path().join("421614.json"));
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let mut fields: Vec<_> = json
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    fields.sort_unstable();
+    let wanted = [
+        "block",
+        "chain_id",
+        "code_hash",
+        "compiler",
+        "consortium",
+        "contract",
+        "data_fee",
+        "gas_used",
+        "tx",
+        "wasm_sha256",
+    ];
+    assert_eq!(fields, wanted);
+    let deployment = Deployment {
+        rpc_url: devnet.url(),
+        chain_id: json["chain_id"].as_u64().unwrap(),
+        contract: json["contract"].as_str().unwrap().parse().unwrap(),
+    };
+    let ledger = Ledger::connect(deployment).await.unwrap();
+    assert_eq!(ledger.consortium().await.unwrap(), record.consortium);
+
+    // Again: another contract, no activation, and a record in place of the first.
+    let again = deployed(&devnet, network.chain_id).await.unwrap();
+    assert_ne!(again.contract, record.contract);
+    assert_eq!(
+        (again.code_hash, again.data_fee.as_str()),
+        (record.code_hash, "0")
+    );
+    assert!(
+        again.gas_used < record.gas_used,
+        "{} < {}",
+        again.gas_used,
+        record.gas_used
+    );
+    assert!(again.block > record.block);
+    assert_eq!(write_record(folder.path(), &again).unwrap(), path);
+    let kept: Record = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(kept, again);
+    devnet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_chain_than_the_named_one_is_refused_before_anything_is_sent() {
+    let network = networks::by_name("arbitrum-sepolia").unwrap();
+    let devnet = stylus_devnet::spawn(Config::default()).await.unwrap();
+    let provider = provider(&devnet);
+    let payer = H160(devnet.accounts()[0].address.into());
+    let balance = provider.get_balance(payer, None).await.unwrap();
+
+    let refused = deployed(&devnet, network.chain_id).await;
+    let found = devnet.chain_id();
+    assert!(
+        matches!(refused, Err(Error::WrongChain { wanted: 421_614, found: f }) if f == found),
+        "{refused:?}"
+    );
+    assert_eq!(provider.get_balance(payer, None).await.unwrap(), balance);
+    let nonce = provider.get_transaction_count(payer, None).await.unwrap();
+    assert!(nonce.is_zero());
+
+    // A module that the chain would not activate is refused as well.
+    let module = b"\0asm\x01\0\0\0";
+    let refused = deploy(&Request {
+        rpc_url: &devnet.url(),
+        chain_id: found,
+        deployer_key: &devnet.accounts()[0].private_key.0,
+        consortium: devnet.accounts()[1].address,
+        wasm: module,
+    })
+    .await;
+    assert!(
+        matches!(refused, Err(Error::Activation { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(provider.get_balance(payer, None).await.unwrap(), balance);
+    devnet.shutdown().await;
+}
