@@ -15,9 +15,6 @@ const USAGE: u8 = 2;
 /// Not authorized.
 const NOT_AUTHORIZED: u8 = 4;
 
-/// The hint when access is not authorized.
-const ASK_THE_PATIENT: &str =
-    "ask the patient: `pcim requestor request`; look with `pcim requestor status`";
 /// The hint when a file could not be read or written.
 const CHECK_THE_DISK: &str = "check the path, its permissions and the space on the disk";
 
@@ -79,7 +76,8 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         return (USAGE, Some("see `pcim help`, or the command's --help"));
     }
     if error.is::<NotAuthorized>() {
-        return (NOT_AUTHORIZED, Some(ASK_THE_PATIENT));
+        let hint = "`pcim requestor status` tells why; the patient decides";
+        return (NOT_AUTHORIZED, Some(hint));
     }
     if let Some(error) = error.downcast_ref::<E>() {
         let code = match error {
@@ -134,7 +132,9 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::SealMismatch { .. } | E::SignerMismatch { .. } => {
             "do not use this image; ask the radiologist for a new handover"
         }
-        E::NotAuthorized { .. } => ASK_THE_PATIENT,
+        E::NotAuthorized { .. } => {
+            "ask the patient: `pcim requestor request`; look with `pcim requestor status`"
+        }
         E::NoOpenRequest { .. } => "see `pcim patient requests`",
         E::AlreadyAuthorized { .. } => {
             "nothing to do; the image can be fetched with `pcim requestor fetch`"
