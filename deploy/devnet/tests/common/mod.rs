@@ -1,7 +1,7 @@
 //! What the tests of the wire share: a bare JSON-RPC client, a signing one, a small contract.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
 use ethers::{
     middleware::SignerMiddleware,
@@ -88,4 +88,22 @@ pub(crate) async fn rpc(devnet: &Handle, method: &str, params: Value) -> Value {
     let response = raw(devnet, method, params).await;
     assert!(response.get("error").is_none(), "{method}: {response}");
     response["result"].clone()
+}
+
+/// The code on chain of a program: prefix, no dictionary, Brotli.
+pub(crate) fn program(wat: &str) -> Vec<u8> {
+    let wasm = wat::parse_str(wat).unwrap();
+    let mut code = vec![0xef, 0xf0, 0x00, 0x00];
+    brotli::CompressorWriter::new(&mut code, 4096, 11, 22)
+        .write_all(&wasm)
+        .unwrap();
+    code
+}
+/// Creation code that leaves `code` on chain.
+pub(crate) fn creation(code: &[u8]) -> Vec<u8> {
+    let mut init = vec![0x7f];
+    init.extend_from_slice(&[[0; 28].as_slice(), &(code.len() as u32).to_be_bytes()].concat());
+    init.extend_from_slice(&[0x80, 0x60, 0x2b, 0x60, 0, 0x39, 0x60, 0, 0xf3, 0]);
+    init.extend_from_slice(code);
+    init
 }
