@@ -32,7 +32,11 @@ impl AddressSet {
     pub(crate) fn members(self, state: &mut State<'_>) -> Answer<Vec<Address>> {
         let size = self.size(state)?;
         (1..=size)
-            .map(|at| Ok(Address::from_word(storage::read(state, self.0.field(at))?.into())))
+            .map(|at| {
+                Ok(Address::from_word(
+                    storage::read(state, self.0.field(at))?.into(),
+                ))
+            })
             .collect()
     }
 

@@ -84,7 +84,6 @@ mod tests {
                 gas_used: used,
                 max_gas_used: used,
                 output: Default::default(),
-                created: None,
                 logs: vec![],
                 state: Default::default(),
             }),

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256};
-use revm::context::result::{ExecutionResult, Output};
+use revm::context::result::ExecutionResult;
 use revm::context::transaction::{AccessList, AccessListItem};
 use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
 use revm::context_interface::JournalTr;
@@ -86,7 +86,6 @@ pub(crate) struct Outcome {
     /** before refunds */
     pub(crate) max_gas_used: u64,
     pub(crate) output: Bytes,
-    pub(crate) created: Option<Address>,
     pub(crate) logs: Vec<Log>,
     pub(crate) state: EvmState,
 }
@@ -261,15 +260,14 @@ fn cfg_env(chain_id: u64, mode: Mode) -> CfgEnv {
 
 fn outcome(result: ExecutionResult, halt_text: Option<String>, state: EvmState) -> Outcome {
     let gas = *result.gas();
-    let (status, output, created, logs) = match result {
-        ExecutionResult::Success { logs, output, .. } => match output {
-            Output::Call(data) => (Status::Success, data, None, logs),
-            Output::Create(data, created) => (Status::Success, data, created, logs),
-        },
-        ExecutionResult::Revert { output, .. } => (Status::Revert, output, None, Vec::new()),
+    let (status, output, logs) = match result {
+        ExecutionResult::Success { logs, output, .. } => {
+            (Status::Success, output.into_data(), logs)
+        }
+        ExecutionResult::Revert { output, .. } => (Status::Revert, output, Vec::new()),
         ExecutionResult::Halt { reason, .. } => {
             let text = halt_text.unwrap_or_else(|| texts::halt(&reason));
-            (Status::Halt(text), Bytes::new(), None, Vec::new())
+            (Status::Halt(text), Bytes::new(), Vec::new())
         }
     };
     Outcome {
@@ -277,7 +275,6 @@ fn outcome(result: ExecutionResult, halt_text: Option<String>, state: EvmState) 
         gas_used: gas.tx_gas_used(),
         max_gas_used: gas.total_gas_spent(),
         output,
-        created,
         logs,
         state,
     }

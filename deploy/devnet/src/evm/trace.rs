@@ -60,7 +60,8 @@ impl TracedFrame {
 
     fn take_logs(&mut self, logs: &[Log]) {
         let before = self.calls().count();
-        self.logs.extend(logs.iter().map(|log| (log.clone(), before)));
+        self.logs
+            .extend(logs.iter().map(|log| (log.clone(), before)));
     }
 }
 

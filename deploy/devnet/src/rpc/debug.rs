@@ -95,7 +95,9 @@ fn trace_call(node: &Node, args: &mut Args<'_>) -> Result<Value, RpcError> {
         None => HashMap::default(),
     };
     let block = options.block_overrides.unwrap_or_default().into();
-    let frame = node.chain.trace(&request.try_into()?, at, accounts, &block)?;
+    let frame = node
+        .chain
+        .trace(&request.try_into()?, at, accounts, &block)?;
     Ok(tracer.show(&frame))
 }
 
@@ -134,7 +136,10 @@ fn call(frame: &TracedFrame, config: TracerConfig) -> Value {
         put("logs", logs.collect());
     }
     if !config.only_top_call && frame.calls().next().is_some() {
-        put("calls", frame.calls().map(|inner| call(inner, config)).collect());
+        put(
+            "calls",
+            frame.calls().map(|inner| call(inner, config)).collect(),
+        );
     }
     Value::Object(shown)
 }

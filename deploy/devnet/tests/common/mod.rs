@@ -7,7 +7,7 @@ use ethers::{
     middleware::SignerMiddleware,
     providers::{Http, Middleware, Provider},
     signers::{LocalWallet, Signer},
-    types::{Address, Bytes, TransactionReceipt, TransactionRequest},
+    types::{Address, Bytes, TransactionReceipt, TransactionRequest, U256},
 };
 use serde_json::{Value, json};
 use stylus_devnet::{Config, Handle};
@@ -106,4 +106,15 @@ pub(crate) fn creation(code: &[u8]) -> Vec<u8> {
     init.extend_from_slice(&[0x80, 0x60, 0x2b, 0x60, 0, 0x39, 0x60, 0, 0xf3, 0]);
     init.extend_from_slice(code);
     init
+}
+
+/// Activates a deployed program.
+pub(crate) async fn activate(client: &Client, program: Address) {
+    let arguments = ethers::abi::encode(&[ethers::abi::Token::Address(program)]);
+    let selector = ethers::utils::id("activateProgram(address)");
+    let sent = TransactionRequest::new()
+        .to(Address::from_low_u64_be(0x71))
+        .data([selector.to_vec(), arguments].concat())
+        .value(U256::exp10(15));
+    assert_eq!(send(client, sent).await.status, Some(1.into()));
 }

@@ -10,8 +10,8 @@ use alloy_sol_types::{SolEvent, SolType, SolValue};
 use revm::context::{ContextTr, JournalTr};
 use revm::handler::{EthPrecompiles, PrecompileProvider};
 use revm::interpreter::{CallInputs, CallScheme, Gas, InstructionResult, InterpreterResult};
-use revm::primitives::hardfork::SpecId;
 use revm::primitives::AddressSet as Warm;
+use revm::primitives::hardfork::SpecId;
 
 use crate::arbos::address_set::AddressSet;
 use crate::arbos::params::Params;

@@ -64,7 +64,6 @@ pub(super) fn run_public(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
 
 pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
     let owner = call.caller;
-    call.burn(READ)?;
     if !arbos::chain_owners().contains(call.state(), owner)? {
         return Err(Failure::Halt(UNAUTHORIZED.into()));
     }

@@ -71,7 +71,8 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>,
 
 /// The address that a contract of the parent chain acts as here.
 fn alias(sender: Address) -> Address {
-    let sum = U256::from_be_slice(sender.as_slice()).wrapping_add(U256::from_be_slice(ALIAS.as_slice()));
+    let sum =
+        U256::from_be_slice(sender.as_slice()).wrapping_add(U256::from_be_slice(ALIAS.as_slice()));
     Address::from_word(sum.into())
 }
 

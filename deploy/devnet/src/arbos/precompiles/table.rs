@@ -108,7 +108,11 @@ fn register(call: &mut Call<'_, '_>, address: Address) -> Done<u64> {
     let index = size(call)?;
     let next = U256::from(index + 1);
     write(call, address_table().field(SIZE), next)?;
-    write(call, address_table().field(index + 1), address.into_word().into())?;
+    write(
+        call,
+        address_table().field(index + 1),
+        address.into_word().into(),
+    )?;
     write(call, place(address), next)?;
     Ok(index)
 }

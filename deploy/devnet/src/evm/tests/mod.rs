@@ -127,10 +127,11 @@ impl Chain {
 
     /// Deploys runtime code through a create transaction.
     fn deploy(&mut self, code: &[u8]) -> Address {
+        let created = ALICE.create(self.nonce(ALICE));
         let tx = self.tx(TxKind::Create, init_code(code), U256::ZERO);
         let outcome = self.try_run(tx, Mode::Transaction).unwrap();
         assert_eq!(outcome.status, Status::Success);
-        outcome.created.unwrap()
+        created
     }
 
     fn activate(&mut self, program: Address) -> Outcome {
