@@ -12,7 +12,7 @@ use alloy_primitives::B256;
 use wasmtime::{Config, InstancePre, Linker, Module, OptLevel, Store, Trap, Val};
 
 use crate::hostio::guest::Handles;
-use crate::hostio::{Ending, Env, Escape, Finished, Guest, Line, Request, link};
+use crate::hostio::{Ending, Env, Escape, Finished, Guest, HostCall, Line, Request, link};
 
 /// Native stack for a program's own frames: far more than its limit in words can use.
 const WASM_STACK: usize = 32 << 20;
@@ -22,6 +22,8 @@ const HOST_STACK: usize = 2 << 20;
 const CACHE_SIZE: usize = 64;
 
 const ENTRYPOINT: &str = "user_entrypoint";
+/// What a trace calls the end of the entry point.
+const RETURNED: &str = "user_returned";
 const START: &str = "stylus_start";
 const MEMORY: &str = "memory";
 const INK_LEFT: &str = "stylus_ink_left";
@@ -191,10 +193,27 @@ fn execute(
         Ok(start) => start.call(&mut store, ()),
         Err(_) => Ok(()),
     };
+    store.data().step(HostCall {
+        name: ENTRYPOINT,
+        args: args.to_be_bytes().into(),
+        start_ink: ink,
+        end_ink: ink,
+        ..HostCall::default()
+    });
     let result = started.and_then(|()| entrypoint.call(&mut store, args));
 
     let stack_left = handles.stack_left.get(&mut store).i32().unwrap_or_default() as u32;
     let exhausted = handles.ink_status.get(&mut store).i32() != Some(0);
+    if let Ok(status) = result {
+        let ink = handles.ink_left.get(&mut store).i64().unwrap_or_default() as u64;
+        store.data().step(HostCall {
+            name: RETURNED,
+            outs: status.to_be_bytes().into(),
+            start_ink: ink,
+            end_ink: ink,
+            ..HostCall::default()
+        });
+    }
     let (ending, reason) = match result {
         Ok(status) => (of_status(status), None),
         Err(error) if error.downcast_ref() == Some(&Trap::StackOverflow) || stack_left == 0 => {
@@ -273,6 +292,7 @@ mod tests {
             block_number: 0,
             timestamp: 0,
             reentrant: false,
+            traced: false,
         };
         start(compile(&engine, body), env, ink, max_depth).unwrap()
     }

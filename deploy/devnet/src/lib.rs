@@ -29,6 +29,10 @@
 //! * There is no parent chain: its block numbers are simulated from the clock, its block hashes
 //!   from the numbers, and posting to it costs nothing. There are no bridge, no retryable
 //!   tickets, and no internal transaction at the start of a block.
+//! * `ArbSys` sends nothing to a parent chain, `ArbOwner` sets no price of one and schedules no upgrade; `ArbRetryableTx`,
+//!   `ArbAggregator` and `ArbFunctionTable` are not there. The cache manager, where development nodes have a contract, is
+//!   built in: it answers as the contract does, but its gas is that of a precompile.
+//! * `debug_traceTransaction` and `debug_traceCall` know `callTracer` and `stylusTracer`, not single opcodes.
 //! * A header's `stateRoot` commits to the state by hashing each block's changes onto the
 //!   parent's root; it is not the root of a Merkle tree, so there is no `eth_getProof`.
 

@@ -3,9 +3,7 @@
 
 mod common;
 
-use std::io::Write as _;
-
-use common::{client, devnet, raw, rpc, send};
+use common::{client, creation, devnet, program, raw, rpc, send};
 use ethers::{
     abi::{Token, encode},
     types::{Address, Bytes, TransactionRequest, U256},
@@ -25,23 +23,6 @@ const ECHO: &str = r#"(module
         (call $write_result (i32.const 0) (local.get $length))
         (i32.const 0)))"#;
 
-/// The code on chain of a program: prefix, no dictionary, Brotli.
-fn program(wat: &str) -> Vec<u8> {
-    let wasm = wat::parse_str(wat).unwrap();
-    let mut code = vec![0xef, 0xf0, 0x00, 0x00];
-    brotli::CompressorWriter::new(&mut code, 4096, 11, 22)
-        .write_all(&wasm)
-        .unwrap();
-    code
-}
-/// Creation code that leaves `code` on chain.
-fn creation(code: &[u8]) -> Vec<u8> {
-    let mut init = vec![0x7f];
-    init.extend_from_slice(&encode(&[Token::Uint(code.len().into())]));
-    init.extend_from_slice(&[0x80, 0x60, 0x2b, 0x60, 0, 0x39, 0x60, 0, 0xf3, 0]);
-    init.extend_from_slice(code);
-    init
-}
 fn call(signature: &str, arguments: &[Token]) -> Bytes {
     [id(signature).to_vec(), encode(arguments)].concat().into()
 }

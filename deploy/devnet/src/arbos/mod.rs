@@ -2,8 +2,10 @@
 
 use alloy_primitives::{Address, U256, address};
 
+use self::address_set::AddressSet;
 use crate::evm::db::{ChainDb, StateError};
 
+pub(crate) mod address_set;
 pub(crate) mod params;
 pub(crate) mod precompiles;
 pub(crate) mod pricer;
@@ -19,6 +21,9 @@ pub(crate) const LOCAL_CHAIN_ID: u64 = 412_346;
 /// Where base fees and data fees go: the sequencer.
 const NETWORK_FEE_ACCOUNT: Address = address!("A4b000000000000000000073657175656e636572");
 
+/// The chain's first owner: the account that Arbitrum-style development nodes fund.
+const FIRST_OWNER: Address = address!("3f1Eae7D46d88F08fc2F8ed27FCb2AB183EB2d0E");
+
 /// Programs without a dictionary and with one begin so; a byte that tells them apart follows.
 const PROGRAM_PREFIX: [u8; 3] = [0xef, 0xf0, 0x00];
 
@@ -26,6 +31,33 @@ const PROGRAM_PREFIX: [u8; 3] = [0xef, 0xf0, 0x00];
 mod root {
     pub(super) const VERSION: u64 = 0;
     pub(super) const NETWORK_FEE_ACCOUNT: u64 = 3;
+    pub(super) const INFRA_FEE_ACCOUNT: u64 = 6;
+}
+
+/// Key spaces directly under the root.
+mod space {
+    pub(super) const ADDRESS_TABLE: u8 = 3;
+    pub(super) const CHAIN_OWNERS: u8 = 4;
+}
+
+/// The addresses that have an index.
+pub(crate) fn address_table() -> storage::Space {
+    storage::ROOT.child(space::ADDRESS_TABLE)
+}
+
+/// The slot of the account that base fees go to.
+pub(crate) fn network_fee_slot() -> U256 {
+    storage::ROOT.field(root::NETWORK_FEE_ACCOUNT)
+}
+
+/// The slot of the account that a part of the base fees could go to; none does.
+pub(crate) fn infra_fee_slot() -> U256 {
+    storage::ROOT.field(root::INFRA_FEE_ACCOUNT)
+}
+
+/// Who may change the chain's parameters.
+pub(crate) fn chain_owners() -> AddressSet {
+    AddressSet(storage::ROOT.child(space::CHAIN_OWNERS))
 }
 
 /// Whether account code is a Stylus program.
@@ -41,12 +73,14 @@ pub(crate) fn genesis_storage() -> Vec<(Address, U256, U256)> {
             U256::from(ARBOS_VERSION),
         ),
         (
-            storage::ROOT.field(root::NETWORK_FEE_ACCOUNT),
+            network_fee_slot(),
             U256::from_be_slice(NETWORK_FEE_ACCOUNT.as_slice()),
         ),
         (params::slot(), params::Params::DEFAULT.pack()),
     ];
     slots.extend(pricer::genesis());
+    slots.extend(chain_owners().genesis(FIRST_OWNER));
+    slots.extend(programs::cache_managers().genesis(precompiles::CACHE_MANAGER));
     slots
         .into_iter()
         .map(|(slot, value)| (ARBOS, slot, value))
@@ -58,13 +92,13 @@ pub(crate) fn precompile_addresses() -> Vec<Address> {
     precompiles::RESERVED
         .into_iter()
         .map(precompiles::at)
+        .chain([precompiles::CACHE_MANAGER])
         .collect()
 }
 
 /// Who gets the base fees.
 pub(crate) fn network_fee_account(db: &ChainDb<'_>) -> Result<Address, StateError> {
-    let slot = storage::ROOT.field(root::NETWORK_FEE_ACCOUNT);
-    let word = db.0.storage_ref(ARBOS, slot)?;
+    let word = db.0.storage_ref(ARBOS, network_fee_slot())?;
     Ok(Address::from_word(word.into()))
 }
 

@@ -17,9 +17,9 @@ pub(crate) fn slot() -> U256 {
 }
 
 /// Units of [`Params::min_init_gas`], in gas.
-const MIN_INIT_UNIT: u64 = 128;
+pub(crate) const MIN_INIT_UNIT: u64 = 128;
 /// Units of [`Params::min_cached_gas`], in gas.
-const MIN_CACHED_UNIT: u64 = 32;
+pub(crate) const MIN_CACHED_UNIT: u64 = 32;
 /// Units of the two cost scalars, in percent.
 pub(crate) const SCALAR_UNIT: u64 = 2;
 /// The exponential memory price's ramp; recorded, while the price itself is a table.
@@ -73,6 +73,11 @@ impl Params {
     /// The parameters in force.
     pub(crate) fn load(state: &mut State<'_>) -> Result<Self, StateError> {
         Ok(Self::unpack(storage::read(state, slot())?))
+    }
+
+    /// Puts these parameters in force.
+    pub(crate) fn store(&self, state: &mut State<'_>) -> Result<(), StateError> {
+        storage::write(state, slot(), self.pack())
     }
 
     /// Big-endian fields from the left, zeros behind.

@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256, U256};
 use revm::context_interface::JournalTr;
 
+use super::address_set::AddressSet;
 use super::params::{Params, programs_space};
 use super::{ARBOS_VERSION, is_program, storage};
 use crate::evm::context::State;
@@ -55,6 +56,11 @@ pub(crate) enum NotWasm {
     Dictionary(u8),
     #[error("invalid brotli stream, or more than {0} bytes of WASM")]
     Brotli(u32),
+}
+
+/// Who may put programs into the cache and out of it.
+pub(crate) fn cache_managers() -> AddressSet {
+    AddressSet(programs_space().child(4))
 }
 
 fn record_slot(code_hash: B256) -> U256 {

@@ -20,6 +20,11 @@ impl Space {
         Self(Some(keccak256([self.prefix(), &[id]].concat())))
     }
 
+    /// The sub-space without a name.
+    pub(crate) fn unnamed(self) -> Self {
+        Self(Some(keccak256(self.prefix())))
+    }
+
     /// The slot of the small-numbered field `offset`.
     pub(crate) fn field(self, offset: u64) -> U256 {
         self.slot(B256::from(U256::from(offset)))

@@ -34,7 +34,7 @@ use self::{
     tx::{Transaction, TxError},
 };
 use crate::{
-    evm::{BlockParams, Mode, Outcome, Status, TxParams, Vm},
+    evm::{BlockParams, Mode, Outcome, Status, TxParams, Vm, trace::TracedFrame},
     genesis::{self, DevAccount},
 };
 
@@ -266,6 +266,48 @@ impl Chain {
             .vm
             .transact(&db, &params, &tx, Mode::Call)
             .map_err(TxError::from)?)
+    }
+
+    /// [`Chain::call`], and what happened on the way.
+    pub(crate) fn trace(
+        &self,
+        call: &Call,
+        at: BlockId,
+        accounts: HashMap<Address, AccountOverride>,
+        block: &BlockOverride,
+    ) -> Result<TracedFrame, Error> {
+        let (mut params, view) = self.surroundings(at)?;
+        block.apply(&mut params);
+        let db = Overlay::new(view, accounts);
+        let gas = call.gas.unwrap_or(CALL_GAS_CAP).min(CALL_GAS_CAP);
+        let tx = call_params(&db, call, gas);
+        let traced = self.vm.trace(&db, &params, &tx, Mode::Call);
+        Ok(traced.map_err(TxError::from)?.1)
+    }
+
+    /// Executes a mined transaction again, on the state before its block; `None` if there is none.
+    pub(crate) fn retrace(&self, hash: &B256) -> Result<Option<TracedFrame>, Error> {
+        let (block, version) = {
+            let ledger = self.read();
+            let Some(block) = ledger.block_of(hash) else {
+                return Ok(None);
+            };
+            let before = block.number().saturating_sub(1);
+            (
+                block.clone(),
+                ledger.version_at(before).ok_or(Error::NoBlock)?,
+            )
+        };
+        let Some(mined) = &block.mined else {
+            return Ok(None);
+        };
+        let traced = self.vm.trace(
+            &self.view(version),
+            &block.params(),
+            &mined.tx.params(),
+            Mode::Transaction,
+        );
+        Ok(Some(traced.map_err(TxError::from)?.1))
     }
 
     /// The least gas, to within 1.5 %, with which a call succeeds. `Ok(Err(_))` is how it fails.

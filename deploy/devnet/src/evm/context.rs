@@ -5,6 +5,7 @@ use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
 use revm::context_interface::context::ContextError;
 
 use super::db::{ChainDb, StateError};
+use super::trace::Trace;
 
 /// revm's context on this chain's state.
 pub(crate) type Ctx<'a> =
@@ -29,6 +30,8 @@ pub(crate) struct TxScratch {
     pub(crate) network_fee_account: Address,
     /// Whether `console` host functions exist.
     pub(crate) debug: bool,
+    /// What it did, when that is asked for.
+    pub(crate) trace: Option<Box<Trace>>,
     /// How the program of the outermost frame ended.
     #[cfg(test)]
     pub(crate) ended: Option<crate::hostio::Finished>,

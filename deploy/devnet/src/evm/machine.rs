@@ -21,6 +21,7 @@ use revm::primitives::hardfork::SpecId;
 use super::context::{Ctx, Fatal};
 use super::instructions;
 use super::stylus::{self, Program};
+use super::trace;
 use crate::arbos::is_program;
 use crate::arbos::precompiles::ArbPrecompiles;
 use crate::engine::Engine;
@@ -172,7 +173,13 @@ impl<'a> EvmTr for Machine<'a> {
         &mut self,
         input: FrameInit,
     ) -> Result<FrameInitResult<'_, Frame>, ContextDbError<Ctx<'a>>> {
-        if let ItemOrResult::Result(result) = self.inner.frame_init(input)? {
+        trace::open(&mut self.inner.ctx, &input.frame_input);
+        let ended = match self.inner.frame_init(input)? {
+            ItemOrResult::Result(result) => Some(result),
+            ItemOrResult::Item(_) => None,
+        };
+        if let Some(result) = ended {
+            trace::close(&mut self.inner.ctx, &result);
             return Ok(ItemOrResult::Result(result));
         }
         let side = self.open();
@@ -209,6 +216,7 @@ impl<'a> EvmTr for Machine<'a> {
         if self.inner.frame_stack.get().is_finished() {
             self.inner.frame_stack.pop();
             self.close();
+            trace::close(&mut self.inner.ctx, &result);
         }
         if self.inner.frame_stack.index().is_none() {
             return Ok(Some(result));

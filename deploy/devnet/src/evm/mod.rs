@@ -19,6 +19,7 @@ use self::context::TxScratch;
 use self::db::{ChainDb, Erased};
 use self::handler::ArbHandler;
 use self::machine::Machine;
+use self::trace::{Trace, TracedFrame};
 use crate::arbos;
 use crate::engine::Engine;
 
@@ -32,6 +33,7 @@ mod stylus;
 #[cfg(test)]
 mod tests;
 mod texts;
+pub(crate) mod trace;
 
 /// The rules that ArbOS 51 runs on.
 const SPEC: SpecId = SpecId::OSAKA;
@@ -122,6 +124,41 @@ impl Vm {
     where
         DB::Error: std::fmt::Display,
     {
+        Ok(self.run(db, block, tx, mode, None)?.0)
+    }
+
+    /// [`Vm::transact`], and what happened on the way.
+    pub(crate) fn trace<DB: revm::DatabaseRef + Send + Sync>(
+        &self,
+        db: &DB,
+        block: &BlockParams,
+        tx: &TxParams,
+        mode: Mode,
+    ) -> Result<(Outcome, TracedFrame), InvalidTx>
+    where
+        DB::Error: std::fmt::Display,
+    {
+        let (outcome, trace) = self.run(db, block, tx, mode, Some(Box::default()))?;
+        let mut frame = trace.map(|trace| trace.finish()).unwrap_or_default();
+        frame.gas = tx.gas_limit;
+        frame.gas_used = outcome.gas_used;
+        if let Status::Halt(text) = &outcome.status {
+            frame.error = Some(text.clone());
+        }
+        Ok((outcome, frame))
+    }
+
+    fn run<DB: revm::DatabaseRef + Send + Sync>(
+        &self,
+        db: &DB,
+        block: &BlockParams,
+        tx: &TxParams,
+        mode: Mode,
+        trace: Option<Box<Trace>>,
+    ) -> Result<(Outcome, Option<Box<Trace>>), InvalidTx>
+    where
+        DB::Error: std::fmt::Display,
+    {
         let erased = Erased(db);
         let db = ChainDb(&erased);
         let network_fee_account = arbos::network_fee_account(&db).map_err(texts::broken)?;
@@ -135,6 +172,7 @@ impl Vm {
             chain: TxScratch {
                 l2_block: block.number,
                 network_fee_account,
+                trace,
                 debug: self.chain_id == arbos::LOCAL_CHAIN_ID,
                 ..TxScratch::default()
             },
@@ -151,7 +189,8 @@ impl Vm {
             .map_err(|error| texts::invalid(error, block, tx))?;
         let mut ctx = machine.into_context();
         let halt_text = ctx.chain.halt_text.take();
-        Ok(outcome(result, halt_text, ctx.journaled_state.finalize()))
+        let outcome = outcome(result, halt_text, ctx.journaled_state.finalize());
+        Ok((outcome, ctx.chain.trace))
     }
 }
 

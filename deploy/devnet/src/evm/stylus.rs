@@ -218,6 +218,11 @@ impl Program {
                 add_pages(ctx, pages);
                 answer(reply, gas);
             }
+            Request::Step(step) => {
+                if let Some(trace) = &mut ctx.chain.trace {
+                    trace.host(step);
+                }
+            }
             Request::Call { .. } | Request::Create { .. } | Request::Done(_) => {
                 unreachable!("served by run")
             }
@@ -367,5 +372,6 @@ fn env(ctx: &Ctx<'_>, frame: &Frame, params: &Params, reentrant: bool) -> Env {
         block_number: ctx.block.number.saturating_to(),
         timestamp: ctx.block.timestamp.saturating_to(),
         reentrant,
+        traced: ctx.chain.trace.is_some(),
     }
 }

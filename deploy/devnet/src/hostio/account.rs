@@ -18,6 +18,8 @@ impl Host<'_> {
         let address = self.read_address(address)?;
         let (balance, gas) = self.ask(|reply| Request::Balance { address, reply })?;
         self.buy_gas(gas)?;
+        self.given(&[address.as_slice()]);
+        self.gave(&[&balance.to_be_bytes::<32>()]);
         self.write_number(dst, balance)
     }
 
@@ -27,6 +29,8 @@ impl Host<'_> {
         let address = self.read_address(address)?;
         let (hash, gas) = self.ask(|reply| Request::CodeHash { address, reply })?;
         self.buy_gas(gas)?;
+        self.given(&[address.as_slice()]);
+        self.gave(&[hash.as_slice()]);
         self.write(dst, hash.as_slice())
     }
 
@@ -42,12 +46,16 @@ impl Host<'_> {
         self.buy_ink(price::write(code.len() as u32))?;
         let rest = code.get(offset as usize..).unwrap_or_default();
         let len = rest.len().min(size as usize);
+        self.given(&[&offset.to_be_bytes(), &size.to_be_bytes()]);
+        self.gave(&[&rest[..len]]);
         self.write(dst, &rest[..len])?;
         Ok(len as u32)
     }
 
     pub(super) fn account_code_size(&mut self, address: u32) -> Done<u32> {
-        Ok(self.code(address)?.len() as u32)
+        let size = self.code(address)?.len() as u32;
+        self.gave(&[&size.to_be_bytes()]);
+        Ok(size)
     }
 
     /// The code of the account at a pointer; asking again for the same one is free.
@@ -55,6 +63,7 @@ impl Host<'_> {
         self.buy_ink(HOSTIO + EVM_API)?;
         self.require_gas(COLD_ACCOUNT)?;
         let address = self.read_address(address)?;
+        self.given(&[address.as_slice()]);
         if let Some((last, code)) = &self.guest().last_code
             && *last == address
         {

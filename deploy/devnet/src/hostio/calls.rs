@@ -38,6 +38,7 @@ impl Host<'_> {
         self.buy_ink(HOSTIO)?;
         let args = self.env().args.clone();
         self.buy_ink(price::write(args.len() as u32))?;
+        self.gave(&[&args]);
         self.write(dst, &args)
     }
 
@@ -45,7 +46,9 @@ impl Host<'_> {
         self.buy_ink(HOSTIO)?;
         self.buy_ink(price::read(len))?;
         self.buy_ink(price::read(len))?;
-        self.guest().outs = self.read(data, len)?;
+        let outs = self.read(data, len)?;
+        self.given(&[&outs]);
+        self.guest().outs = outs;
         Ok(())
     }
 
@@ -65,10 +68,17 @@ impl Host<'_> {
                 None => U256::ZERO,
             },
         };
+        self.given(&[call.to.as_slice(), &call.gas_asked.to_be_bytes()]);
+        if at.value.is_some() {
+            self.given(&[&call.value.to_be_bytes::<32>()]);
+        }
+        self.given(&[&call.input]);
         let reply = self.ask(|reply| Request::Call { call, reply })?;
         self.buy_gas(reply.cost)?;
         self.keep_return_data(at.return_len, reply.data)?;
-        Ok(if reply.success { SUCCEEDED } else { FAILED })
+        let status = if reply.success { SUCCEEDED } else { FAILED };
+        self.gave(&[&[status as u8]]);
+        Ok(status)
     }
 
     pub(super) fn create(&mut self, at: CreatePointers) -> Done {
@@ -85,17 +95,22 @@ impl Host<'_> {
                 None => None,
             },
         };
+        self.given(&[&create.value.to_be_bytes::<32>()]);
+        self.given(&[create.salt.as_ref().map_or(&[], |salt| salt.as_slice())]);
+        self.given(&[&create.code]);
         let reply = self
             .ask(|reply| Request::Create { create, reply })?
             .map_err(|Refused| Escape::Failure("creation refused"))?;
         self.buy_gas(reply.cost)?;
         let address = reply.address.unwrap_or_default();
+        self.gave(&[address.as_slice()]);
         self.write(at.address, address.as_slice())?;
         self.keep_return_data(at.return_len, reply.data)
     }
 
     fn keep_return_data(&mut self, len_at: u32, data: Bytes) -> Done {
         let len = data.len() as u32;
+        self.gave(&[&len.to_be_bytes()]);
         self.guest().return_data = data;
         self.write_u32(len_at, len)
     }
@@ -106,6 +121,8 @@ impl Host<'_> {
         let rest = data.get(offset as usize..).unwrap_or_default();
         let len = size.min(rest.len() as u32);
         self.buy_ink(price::write(len))?;
+        self.given(&[&offset.to_be_bytes(), &size.to_be_bytes()]);
+        self.gave(&[&rest[..len as usize]]);
         if len > 0 {
             self.write(dst, &rest[..len as usize])?;
         }
@@ -114,6 +131,8 @@ impl Host<'_> {
 
     pub(super) fn return_data_size(&mut self) -> Done<u32> {
         self.buy_ink(HOSTIO)?;
-        Ok(self.guest().return_data.len() as u32)
+        let size = self.guest().return_data.len() as u32;
+        self.gave(&[&size.to_be_bytes()]);
+        Ok(size)
     }
 }

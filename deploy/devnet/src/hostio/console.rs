@@ -6,6 +6,7 @@ use super::guest::Host;
 impl Host<'_> {
     pub(super) fn log_txt(&mut self, at: u32, len: u32) -> Result<(), Escape> {
         let text = self.read(at, len)?;
+        self.given(&[&text]);
         let contract = self.env().contract;
         tracing::info!(target: "stylus", %contract, "{}", String::from_utf8_lossy(&text));
         Ok(())

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use wasmtime::{Caller, Global, Memory, Val};
 
 use super::storage_cache::StorageCache;
-use super::{Env, Escape, Line, Reply, Request};
+use super::{Env, Escape, HostCall, Line, Reply, Request};
 
 /// Ink status when ink ran out.
 const EXHAUSTED: i32 = 1;
@@ -30,6 +30,8 @@ pub(crate) struct Guest {
     pub(super) storage: StorageCache,
     /// The code asked for last.
     pub(super) last_code: Option<(Address, Bytes)>,
+    /// The running host call, when the call is traced.
+    step: Option<HostCall>,
 }
 
 impl Guest {
@@ -42,11 +44,19 @@ impl Guest {
             return_data: Bytes::new(),
             storage: StorageCache::default(),
             last_code: None,
+            step: None,
         }
     }
 
     pub(crate) fn args_len(&self) -> u32 {
         self.env.args.len() as u32
+    }
+
+    /// Tells of a host call, if the call is traced.
+    pub(crate) fn step(&self, step: HostCall) {
+        if self.env.traced {
+            let _ = self.line.0.send(Request::Step(step));
+        }
     }
 
     /// Says that the program ended.
@@ -82,6 +92,51 @@ impl Host<'_> {
 
     pub(super) fn ask<T>(&self, build: impl FnOnce(Reply<T>) -> Request) -> Done<T> {
         self.0.data().line.ask(build)
+    }
+
+    /// A host call begins.
+    pub(super) fn begin(&mut self, name: &'static str) {
+        // Printed values are no part of a trace, printed text is.
+        let name = match name {
+            "log_txt" => "console_log_text",
+            _ if name.starts_with("log_") || name.starts_with("tee_") => return,
+            _ => name,
+        };
+        if !self.env().traced {
+            return;
+        }
+        let start_ink = self.ink_left().unwrap_or_default();
+        self.guest().step = Some(HostCall {
+            name,
+            start_ink,
+            ..HostCall::default()
+        });
+    }
+
+    /// The host call that began last ends.
+    pub(super) fn end<T>(&mut self, done: Result<T, Escape>) -> Result<T, Escape> {
+        let Some(mut step) = self.guest().step.take() else {
+            return done;
+        };
+        if matches!(done, Ok(_) | Err(Escape::Exit(_))) {
+            step.end_ink = self.ink_left().unwrap_or_default();
+            self.guest().step(step);
+        }
+        done
+    }
+
+    /// For the trace: what the host call was given.
+    pub(super) fn given(&mut self, parts: &[&[u8]]) {
+        if let Some(step) = &mut self.guest().step {
+            parts.iter().for_each(|part| step.args.extend(*part));
+        }
+    }
+
+    /// For the trace: what the host call gave.
+    pub(super) fn gave(&mut self, parts: &[&[u8]]) {
+        if let Some(step) = &mut self.guest().step {
+            parts.iter().for_each(|part| step.outs.extend(*part));
+        }
     }
 
     pub(super) fn ink_left(&mut self) -> Done<u64> {

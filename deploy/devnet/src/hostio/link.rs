@@ -14,10 +14,10 @@ macro_rules! hook {
             $module,
             $name,
             |caller: Caller<'_, Guest> $(, $arg: $type)*| -> wasmtime::Result<$out> {
-                #[allow(unused_mut)]
                 let mut $host = Host(caller);
+                $host.begin($name);
                 let done: Result<$out, Escape> = $body;
-                done.map_err(wasmtime::Error::new)
+                $host.end(done).map_err(wasmtime::Error::new)
             },
         )?;
     };
@@ -110,7 +110,8 @@ fn calls(l: &mut Linker<Guest>) -> wasmtime::Result<()> {
     hook!(l, M, "write_result", |host, data: u32, len: u32| -> () {
         host.write_result(data, len)
     });
-    hook!(l, M, "exit_early", |_host, status: u32| -> () {
+    hook!(l, M, "exit_early", |host, status: u32| -> () {
+        host.given(&[&status.to_be_bytes()]);
         Err(Escape::Exit(status))
     });
     hook!(l, M, "call_contract", |host,

@@ -22,6 +22,7 @@ impl Host<'_> {
         self.buy_ink(price::read(len))?;
         self.buy_gas(LOG * u64::from(1 + topics) + LOG_BYTE * u64::from(len - 32 * topics))?;
         let bytes = self.read(at, len)?;
+        self.given(&[&topics.to_be_bytes(), &bytes]);
         let (topics, data) = bytes.split_at(32 * topics as usize);
         let topics = topics.chunks_exact(32).map(B256::from_slice).collect();
         let data = data.to_vec().into();

@@ -21,7 +21,9 @@ impl Host<'_> {
         self.buy_ink(HOSTIO + 3 * PTR + DIV)?;
         let a = self.read_number(a_at)?;
         let b = self.read_number(b_at)?;
-        self.write_number(a_at, op(a, b).unwrap_or_default())
+        let result = op(a, b).unwrap_or_default();
+        self.computed(&[a, b], result);
+        self.write_number(a_at, result)
     }
 
     pub(super) fn math_pow(&mut self, value: u32, exponent: u32) -> Done {
@@ -29,7 +31,9 @@ impl Host<'_> {
         let base = self.read_number(value)?;
         let exponent = self.read_number(exponent)?;
         self.buy_ink(price::pow(exponent))?;
-        self.write_number(value, base.wrapping_pow(exponent))
+        let result = base.wrapping_pow(exponent);
+        self.computed(&[base, exponent], result);
+        self.write_number(value, result)
     }
 
     pub(super) fn math_add_mod(&mut self, value: u32, addend: u32, modulus: u32) -> Done {
@@ -52,12 +56,24 @@ impl Host<'_> {
         let a = self.read_number(a_at)?;
         let b = self.read_number(b_at)?;
         let m = self.read_number(m_at)?;
-        self.write_number(a_at, op(a, b, m))
+        let result = op(a, b, m);
+        self.computed(&[a, b, m], result);
+        self.write_number(a_at, result)
+    }
+
+    fn computed(&mut self, operands: &[U256], result: U256) {
+        for operand in operands {
+            self.given(&[&operand.to_be_bytes::<32>()]);
+        }
+        self.gave(&[&result.to_be_bytes::<32>()]);
     }
 
     pub(super) fn native_keccak256(&mut self, data: u32, len: u32, dst: u32) -> Done {
         self.buy_ink(price::keccak(len))?;
-        let hash = keccak256(self.read(data, len)?);
+        let preimage = self.read(data, len)?;
+        let hash = keccak256(&preimage);
+        self.given(&[&preimage]);
+        self.gave(&[hash.as_slice()]);
         self.write(dst, hash.as_slice())
     }
 }

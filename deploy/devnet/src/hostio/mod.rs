@@ -42,6 +42,8 @@ pub(crate) struct Env {
     /** unix seconds */
     pub(crate) timestamp: u64,
     pub(crate) reentrant: bool,
+    /// Whether each host call is told to the transaction's thread.
+    pub(crate) traced: bool,
 }
 
 /// Who a call runs as.
@@ -104,6 +106,16 @@ pub(crate) enum FlushError {
     OutOfGas,
 }
 
+/// A host call as a trace shows it. Arguments and results are what pointers point at, numbers big-endian.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HostCall {
+    pub(crate) name: &'static str,
+    pub(crate) args: Vec<u8>,
+    pub(crate) outs: Vec<u8>,
+    pub(crate) start_ink: u64,
+    pub(crate) end_ink: u64,
+}
+
 /// Where the answer to a request goes; used once.
 pub(crate) type Reply<T> = SyncSender<T>;
 
@@ -158,6 +170,8 @@ pub(crate) enum Request {
         pages: u16,
         reply: Reply<u64>,
     },
+    /// A host call that succeeded, when the call is traced.
+    Step(HostCall),
     /// The program ended; nothing follows.
     Done(Finished),
 }

@@ -24,6 +24,7 @@ impl Host<'_> {
         let api = evm_api_gas(self);
         self.require_gas(COLD_SLOAD + CACHE_MAX + api)?;
         let key = self.read_word(key)?;
+        self.given(&[key.as_slice()]);
         let mut gas = self.guest().storage.read_gas();
         let value = match self.guest().storage.get(key) {
             Some(value) => value,
@@ -35,6 +36,7 @@ impl Host<'_> {
             }
         };
         self.buy_gas(gas)?;
+        self.gave(&[value.as_slice()]);
         self.write(dst, value.as_slice())
     }
 
@@ -43,12 +45,14 @@ impl Host<'_> {
         self.require_gas(SSTORE_SENTRY + CACHE_MAX)?;
         let key = self.read_word(key)?;
         let value = self.read_word(value)?;
+        self.given(&[key.as_slice(), value.as_slice()]);
         let gas = self.guest().storage.write_gas();
         self.guest().storage.put(key, value);
         self.buy_gas(gas)
     }
 
     pub(super) fn storage_flush_cache(&mut self, clear: u32) -> Done {
+        self.given(&[&[u8::from(clear != 0)]]);
         self.buy_ink(HOSTIO + EVM_API)?;
         self.require_gas(SSTORE_SENTRY)?;
         let gas_left = self.gas_left()?;
@@ -76,6 +80,8 @@ impl Host<'_> {
         self.buy_gas(TRANSIENT)?;
         let key = self.read_word(key)?;
         let value = self.ask(|reply| Request::LoadTransient { key, reply })?;
+        self.given(&[key.as_slice()]);
+        self.gave(&[value.as_slice()]);
         self.write(dst, value.as_slice())
     }
 
@@ -84,12 +90,14 @@ impl Host<'_> {
         self.buy_gas(TRANSIENT)?;
         let key = self.read_word(key)?;
         let value = self.read_word(value)?;
+        self.given(&[key.as_slice(), value.as_slice()]);
         self.ask(|reply| Request::StoreTransient { key, value, reply })?
             .map_err(|Refused| Escape::Failure("write protection"))
     }
 
     pub(super) fn pay_for_memory_grow(&mut self, pages: u32) -> Done {
         let pages = pages as u16;
+        self.given(&[&pages.to_be_bytes()]);
         if pages == 0 {
             return self.buy_ink(HOSTIO);
         }

@@ -1,5 +1,6 @@
 //! Ethereum JSON-RPC over HTTP and WebSocket on one port.
 
+mod debug;
 mod dev;
 mod error;
 mod eth;
@@ -191,6 +192,7 @@ impl Node {
         filters::register(&mut module)?;
         subscribe::register(&mut module)?;
         dev::register(&mut module)?;
+        debug::register(&mut module)?;
         Ok(module)
     }
 

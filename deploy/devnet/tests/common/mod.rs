@@ -1,13 +1,13 @@
 //! What the tests of the wire share: a bare JSON-RPC client, a signing one, a small contract.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
 use ethers::{
     middleware::SignerMiddleware,
     providers::{Http, Middleware, Provider},
     signers::{LocalWallet, Signer},
-    types::{Address, Bytes, TransactionReceipt, TransactionRequest},
+    types::{Address, Bytes, TransactionReceipt, TransactionRequest, U256},
 };
 use serde_json::{Value, json};
 use stylus_devnet::{Config, Handle};
@@ -88,4 +88,33 @@ pub(crate) async fn rpc(devnet: &Handle, method: &str, params: Value) -> Value {
     let response = raw(devnet, method, params).await;
     assert!(response.get("error").is_none(), "{method}: {response}");
     response["result"].clone()
+}
+
+/// The code on chain of a program: prefix, no dictionary, Brotli.
+pub(crate) fn program(wat: &str) -> Vec<u8> {
+    let wasm = wat::parse_str(wat).unwrap();
+    let mut code = vec![0xef, 0xf0, 0x00, 0x00];
+    brotli::CompressorWriter::new(&mut code, 4096, 11, 22)
+        .write_all(&wasm)
+        .unwrap();
+    code
+}
+/// Creation code that leaves `code` on chain.
+pub(crate) fn creation(code: &[u8]) -> Vec<u8> {
+    let mut init = vec![0x7f];
+    init.extend_from_slice(&[[0; 28].as_slice(), &(code.len() as u32).to_be_bytes()].concat());
+    init.extend_from_slice(&[0x80, 0x60, 0x2b, 0x60, 0, 0x39, 0x60, 0, 0xf3, 0]);
+    init.extend_from_slice(code);
+    init
+}
+
+/// Activates a deployed program.
+pub(crate) async fn activate(client: &Client, program: Address) {
+    let arguments = ethers::abi::encode(&[ethers::abi::Token::Address(program)]);
+    let selector = ethers::utils::id("activateProgram(address)");
+    let sent = TransactionRequest::new()
+        .to(Address::from_low_u64_be(0x71))
+        .data([selector.to_vec(), arguments].concat())
+        .value(U256::exp10(15));
+    assert_eq!(send(client, sent).await.status, Some(1.into()));
 }

@@ -4,28 +4,37 @@
 //! error). An unknown function, bad arguments, value sent to a function that takes none, a write in a static call
 //! and acting for another address burn all gas.
 
-use alloy_primitives::{Address, Bytes, Log, LogData, U256};
+use alloy_primitives::{Address, Bytes, Log, LogData, U256, address};
 use alloy_sol_types::abi::token::TokenSeq;
 use alloy_sol_types::{SolEvent, SolType, SolValue};
 use revm::context::{ContextTr, JournalTr};
 use revm::handler::{EthPrecompiles, PrecompileProvider};
 use revm::interpreter::{CallInputs, CallScheme, Gas, InstructionResult, InterpreterResult};
-use revm::primitives::AddressSet;
+use revm::primitives::AddressSet as Warm;
 use revm::primitives::hardfork::SpecId;
 
+use crate::arbos::address_set::AddressSet;
 use crate::arbos::params::Params;
 use crate::evm::context::{Ctx, State};
 use crate::evm::db::StateError;
 
+mod cache_manager;
+mod debug;
+mod gas_info;
+mod info;
+mod owner;
+mod statistics;
 mod sys;
+mod table;
 mod wasm;
+mod wasm_cache;
 
 /// The last bytes of the addresses that Arbitrum reserves for precompiles.
 pub(crate) const RESERVED: [u8; 16] = [
     0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0xff,
 ];
-const ARB_SYS: u8 = 0x64;
-const ARB_WASM: u8 = 0x71;
+/// Where development nodes have the contract that sells places in the cache of programs.
+pub(crate) const CACHE_MANAGER: Address = address!("2F8Bd4EaB69764c105aDd7dE7CB0402557a44E6f");
 
 /// Gas of each word copied in or out.
 const COPY_WORD: u64 = 3;
@@ -55,6 +64,9 @@ pub(super) enum Failure {
     Burn,
     #[error("out of gas")]
     OutOfGas,
+    /// Reverts without data; gas is kept.
+    #[error("refused")]
+    Refused,
     /// Burns all gas; the sender of the transaction is told why.
     #[error("{0}")]
     Halt(String),
@@ -66,7 +78,10 @@ pub(super) enum Failure {
 /// What a function may do and takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purity {
+    /// Does not open ArbOS's state.
+    Pure,
     View,
+    Write,
     Payable,
 }
 
@@ -82,6 +97,8 @@ pub(super) struct Call<'c, 'a> {
     is_static: bool,
     delegated: bool,
     gas_left: u64,
+    /// Whether it costs nothing.
+    free: bool,
 }
 
 type Done<T = ()> = Result<T, Failure>;
@@ -92,6 +109,9 @@ impl<'a> Call<'_, 'a> {
     }
 
     pub(super) fn burn(&mut self, gas: u64) -> Done {
+        if self.free {
+            return Ok(());
+        }
         match self.gas_left.checked_sub(gas) {
             Some(left) => {
                 self.gas_left = left;
@@ -111,11 +131,14 @@ impl<'a> Call<'_, 'a> {
         for<'de> <T::SolType as SolType>::Token<'de>: TokenSeq<'de>,
     {
         let sends = !self.value.is_zero() && purity != Purity::Payable;
-        if self.delegated || sends || (self.is_static && purity != Purity::View) {
+        let writes = matches!(purity, Purity::Write | Purity::Payable);
+        if (self.delegated && purity != Purity::Pure) || sends || (self.is_static && writes) {
             return Err(Failure::Burn);
         }
         self.burn(COPY_WORD * self.args.len().div_ceil(32) as u64)?;
-        self.burn(READ)?;
+        if purity != Purity::Pure {
+            self.burn(READ)?;
+        }
         T::abi_decode_params_validate(self.args).map_err(|_| Failure::Burn)
     }
 
@@ -128,30 +151,74 @@ impl<'a> Call<'_, 'a> {
         self.ctx.block.timestamp.saturating_to()
     }
 
+    pub(super) fn contains(&mut self, set: AddressSet, address: Address) -> Done<bool> {
+        self.burn(READ)?;
+        Ok(set.contains(self.state(), address)?)
+    }
+
+    pub(super) fn members(&mut self, set: AddressSet) -> Done<Vec<Address>> {
+        let members = set.members(self.state())?;
+        self.burn(READ * (1 + members.len() as u64))?;
+        Ok(members)
+    }
+
+    pub(super) fn insert(&mut self, set: AddressSet, address: Address) -> Done {
+        if self.contains(set, address)? {
+            return Ok(());
+        }
+        self.burn(2 * READ + 3 * WRITE)?;
+        Ok(set.insert(self.state(), address)?)
+    }
+
     pub(super) fn emit(&mut self, event: &impl SolEvent) -> Done {
-        let data: LogData = event.encode_log_data();
+        self.emit_from(self.own, event.encode_log_data())
+    }
+
+    fn emit_from(&mut self, address: Address, data: LogData) -> Done {
         let topics = data.topics().len() as u64;
         self.burn(LOG * (1 + topics) + LOG_BYTE * data.data.len() as u64)?;
-        let log = Log {
-            address: self.own,
-            data,
-        };
-        self.state().log(log);
+        self.state().log(Log { address, data });
         Ok(())
     }
+}
+
+type Function = fn(&mut Call<'_, '_>, [u8; 4]) -> Done<Vec<u8>>;
+
+/// What answers at an address.
+fn function(address: Address, debug: bool) -> Option<Function> {
+    if address == CACHE_MANAGER {
+        return Some(cache_manager::run);
+    }
+    let (byte, zeros) = address.split_last()?;
+    if zeros.iter().any(|byte| *byte != 0) {
+        return None;
+    }
+    Some(match byte {
+        0x64 => sys::run,
+        0x65 => info::run,
+        0x66 => table::run,
+        0x6b => owner::run_public,
+        0x6c => gas_info::run,
+        0x6f => statistics::run,
+        0x70 => owner::run,
+        0x71 => wasm::run,
+        0x72 => wasm_cache::run,
+        0xff if debug => debug::run,
+        _ => return None,
+    })
 }
 
 /// Ethereum's precompiles and Arbitrum's.
 #[derive(Debug)]
 pub(crate) struct ArbPrecompiles {
     ethereum: EthPrecompiles,
-    warm: AddressSet,
+    warm: Warm,
 }
 
 impl ArbPrecompiles {
     pub(crate) fn new(spec: SpecId) -> Self {
         let ethereum = EthPrecompiles::new(spec);
-        let mut warm = AddressSet::default();
+        let mut warm = Warm::default();
         warm.clone_from(ethereum.warm_addresses());
         warm.extend(RESERVED.into_iter().map(at));
         Self { ethereum, warm }
@@ -166,7 +233,7 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
         false
     }
 
-    fn warm_addresses(&self) -> &AddressSet {
+    fn warm_addresses(&self) -> &Warm {
         &self.warm
     }
 
@@ -175,11 +242,7 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
         ctx: &mut Ctx<'a>,
         inputs: &CallInputs,
     ) -> Result<Option<InterpreterResult>, String> {
-        let run = if inputs.bytecode_address == at(ARB_SYS) {
-            sys::run
-        } else if inputs.bytecode_address == at(ARB_WASM) {
-            wasm::run
-        } else {
+        let Some(run) = function(inputs.bytecode_address, ctx.chain.debug) else {
             return self.ethereum.run(ctx, inputs);
         };
         let input = inputs.input.bytes_local(&ctx.local);
@@ -198,6 +261,7 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
                 CallScheme::DelegateCall | CallScheme::CallCode
             ),
             gas_left: inputs.gas_limit,
+            free: false,
             ctx,
         };
         let done = match selector {
@@ -216,6 +280,7 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
                     Err(_) => (InstructionResult::PrecompileOOG, Vec::new(), 0),
                 }
             }
+            Err(Failure::Refused) => (InstructionResult::Revert, Vec::new(), call.gas_left),
             Err(Failure::Burn) => (InstructionResult::Revert, Vec::new(), 0),
             Err(Failure::OutOfGas) => (InstructionResult::PrecompileOOG, Vec::new(), 0),
             Err(Failure::Halt(text)) => {

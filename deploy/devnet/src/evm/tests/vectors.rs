@@ -190,6 +190,7 @@ fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> 
         block_number: block.l1_number,
         timestamp: block.timestamp,
         reentrant: setting.reentrant != 0,
+        traced: false,
     };
     let depth = setting.max_depth.unwrap_or(params.max_stack_depth);
     let running = engine::start(program.clone(), env, item.ink_limit, depth).unwrap();

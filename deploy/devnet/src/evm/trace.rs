@@ -1,0 +1,176 @@
+//! What a transaction did, frame by frame: its calls and creations, their logs, and the host calls of its programs.
+
+use alloy_primitives::{Address, Bytes, Log, U256};
+use revm::context::result::HaltReason;
+use revm::context::{ContextTr, JournalTr};
+use revm::context_interface::CreateScheme;
+use revm::handler::FrameResult;
+use revm::interpreter::{CallScheme, FrameInput, SuccessOrHalt};
+
+use super::context::Ctx;
+use super::texts;
+use crate::hostio::HostCall;
+
+/// What opened a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FrameKind {
+    #[default]
+    Call,
+    CallCode,
+    DelegateCall,
+    StaticCall,
+    Create,
+    Create2,
+}
+
+/// A call or creation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TracedFrame {
+    pub(crate) kind: FrameKind,
+    pub(crate) from: Address,
+    /// The callee's code or the created account; `None` for a creation that got no address.
+    pub(crate) to: Option<Address>,
+    pub(crate) value: U256,
+    pub(crate) gas: u64,
+    pub(crate) gas_used: u64,
+    pub(crate) input: Bytes,
+    pub(crate) output: Bytes,
+    /// Why it failed.
+    pub(crate) error: Option<String>,
+    /// With the number of subcalls made before each. None of a failed frame.
+    pub(crate) logs: Vec<(Log, usize)>,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// What a frame did, in order.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Frame(TracedFrame),
+    Host(HostCall),
+}
+
+impl TracedFrame {
+    /// The frames that it opened.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &TracedFrame> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Frame(frame) => Some(frame),
+            Step::Host(_) => None,
+        })
+    }
+
+    fn take_logs(&mut self, logs: &[Log]) {
+        let before = self.calls().count();
+        self.logs
+            .extend(logs.iter().map(|log| (log.clone(), before)));
+    }
+}
+
+/// A transaction being traced.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trace {
+    /// The frames that are open, the outermost first.
+    open: Vec<TracedFrame>,
+    /// The outermost frame, once it is closed.
+    done: Option<TracedFrame>,
+    /// Logs in the journal that belong to a frame already.
+    logs_seen: usize,
+}
+
+impl Trace {
+    /// The outermost frame. A transaction that ran has one.
+    pub(crate) fn finish(self) -> TracedFrame {
+        self.done.unwrap_or_default()
+    }
+
+    /// Notes a host call of the running program.
+    pub(super) fn host(&mut self, call: HostCall) {
+        if let Some(frame) = self.open.last_mut() {
+            frame.steps.push(Step::Host(call));
+        }
+    }
+
+    fn take_logs(&mut self, logs: &[Log]) {
+        if let (Some(frame), Some(new)) = (self.open.last_mut(), logs.get(self.logs_seen..)) {
+            frame.take_logs(new);
+        }
+        self.logs_seen = logs.len();
+    }
+}
+
+/// Notes that a frame opens.
+pub(super) fn open(ctx: &mut Ctx<'_>, input: &FrameInput) {
+    if ctx.chain.trace.is_none() {
+        return;
+    }
+    let frame = match input {
+        FrameInput::Call(call) => TracedFrame {
+            kind: match call.scheme {
+                CallScheme::Call => FrameKind::Call,
+                CallScheme::CallCode => FrameKind::CallCode,
+                CallScheme::DelegateCall => FrameKind::DelegateCall,
+                CallScheme::StaticCall => FrameKind::StaticCall,
+            },
+            // A delegate call acts as the account that makes it.
+            from: match call.scheme {
+                CallScheme::DelegateCall => call.target_address,
+                _ => call.caller,
+            },
+            to: Some(call.bytecode_address),
+            value: call.value.get(),
+            gas: call.gas_limit,
+            input: call.input.bytes_local(ctx.local()),
+            ..TracedFrame::default()
+        },
+        FrameInput::Create(create) => TracedFrame {
+            kind: match create.scheme() {
+                CreateScheme::Create2 { .. } => FrameKind::Create2,
+                _ => FrameKind::Create,
+            },
+            from: create.caller(),
+            value: create.value(),
+            gas: create.gas_limit(),
+            input: create.init_code().clone(),
+            ..TracedFrame::default()
+        },
+        FrameInput::Empty => TracedFrame::default(),
+    };
+    let logs = ctx.journaled_state.logs();
+    if let Some(trace) = &mut ctx.chain.trace {
+        trace.take_logs(logs);
+        trace.open.push(frame);
+    }
+}
+
+/// Notes that the innermost frame ends.
+pub(super) fn close(ctx: &mut Ctx<'_>, result: &FrameResult) {
+    let logs = ctx.journaled_state.logs();
+    let Some(trace) = &mut ctx.chain.trace else {
+        return;
+    };
+    trace.take_logs(logs);
+    let Some(mut frame) = trace.open.pop() else {
+        return;
+    };
+    let result = match result {
+        FrameResult::Call(call) => &call.result,
+        FrameResult::Create(create) => {
+            frame.to = create.address;
+            &create.result
+        }
+    };
+    frame.gas_used = frame.gas.saturating_sub(result.gas.remaining());
+    frame.output = result.output.clone();
+    frame.error = match SuccessOrHalt::<HaltReason>::from(result.result) {
+        SuccessOrHalt::Success(_) => None,
+        SuccessOrHalt::Revert => Some("execution reverted".into()),
+        SuccessOrHalt::Halt(reason) => Some(texts::halt(&reason)),
+        other => Some(format!("{other:?}")),
+    };
+    if frame.error.is_some() {
+        frame.logs.clear();
+    }
+    match trace.open.last_mut() {
+        Some(parent) => parent.steps.push(Step::Frame(frame)),
+        None => trace.done = Some(frame),
+    }
+}

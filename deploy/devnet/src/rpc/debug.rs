@@ -1,0 +1,215 @@
+//! The `debug_` methods: what a transaction or a call did, by `callTracer` or `stylusTracer`.
+
+use std::collections::HashMap;
+
+use alloy_primitives::{B256, Bytes, U64};
+use alloy_sol_types::{Revert, SolError as _};
+use jsonrpsee::{RpcModule, server::RegisterMethodError};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Node,
+    error::RpcError,
+    types::{Args, CallRequest, StateOverrides, WireBlockOverride},
+};
+use crate::{
+    chain::BlockId,
+    evm::trace::{FrameKind, Step, TracedFrame},
+    hostio::HostCall,
+};
+
+/// Host calls that open a frame; a trace shows it inside them.
+const CALLS: [&str; 3] = [
+    "call_contract",
+    "delegate_call_contract",
+    "static_call_contract",
+];
+
+/// How to trace.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Options {
+    tracer: Option<String>,
+    tracer_config: Option<TracerConfig>,
+    state_overrides: Option<StateOverrides>,
+    block_overrides: Option<WireBlockOverride>,
+}
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct TracerConfig {
+    only_top_call: bool,
+    with_log: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Tracer {
+    Calls(TracerConfig),
+    Stylus,
+}
+impl Options {
+    fn tracer(&self) -> Result<Tracer, RpcError> {
+        match self.tracer.as_deref() {
+            Some("callTracer") => Ok(Tracer::Calls(self.tracer_config.unwrap_or_default())),
+            Some("stylusTracer") => Ok(Tracer::Stylus),
+            // The script that tools send to nodes without a Stylus tracer asks for the same.
+            Some(script) if script.trim_start().starts_with('{') && script.contains("hostio") => {
+                Ok(Tracer::Stylus)
+            }
+            _ => Err(RpcError::Refused(
+                "this node traces with callTracer and stylusTracer only".into(),
+            )),
+        }
+    }
+}
+impl Tracer {
+    fn show(self, frame: &TracedFrame) -> Value {
+        match self {
+            Self::Calls(config) => call(frame, config),
+            Self::Stylus => steps(frame),
+        }
+    }
+}
+
+/// Adds the methods of this file.
+pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    Node::blocking(module, "debug_traceTransaction", |node, args| {
+        let hash: B256 = args.need()?;
+        let options: Options = args.opt()?.unwrap_or_default();
+        let tracer = options.tracer()?;
+        match node.chain.retrace(&hash)? {
+            Some(frame) => Ok(tracer.show(&frame)),
+            None => Err(RpcError::Refused("transaction not found".into())),
+        }
+    })?;
+    Node::blocking(module, "debug_traceCall", trace_call)
+}
+
+fn trace_call(node: &Node, args: &mut Args<'_>) -> Result<Value, RpcError> {
+    let request: CallRequest = args.need()?;
+    let at = args.opt()?.unwrap_or(BlockId::Latest);
+    let options: Options = args.opt()?.unwrap_or_default();
+    let tracer = options.tracer()?;
+    let accounts = match options.state_overrides {
+        Some(accounts) => accounts.try_into()?,
+        None => HashMap::default(),
+    };
+    let block = options.block_overrides.unwrap_or_default().into();
+    let frame = node
+        .chain
+        .trace(&request.try_into()?, at, accounts, &block)?;
+    Ok(tracer.show(&frame))
+}
+
+fn call(frame: &TracedFrame, config: TracerConfig) -> Value {
+    let mut shown = Map::new();
+    let mut put = |name: &str, value: Value| {
+        shown.insert(name.into(), value);
+    };
+    put("type", json!(kind(frame.kind)));
+    put("from", json!(frame.from));
+    if let Some(to) = frame.to {
+        put("to", json!(to));
+    }
+    if frame.kind != FrameKind::StaticCall {
+        put("value", json!(frame.value));
+    }
+    put("gas", json!(U64::from(frame.gas)));
+    put("gasUsed", json!(U64::from(frame.gas_used)));
+    put("input", json!(frame.input));
+    if !frame.output.is_empty() {
+        put("output", json!(frame.output));
+    }
+    if let Some(error) = &frame.error {
+        put("error", json!(error));
+        if let Ok(revert) = Revert::abi_decode(&frame.output) {
+            put("revertReason", json!(revert.reason));
+        }
+    }
+    if config.with_log && !frame.logs.is_empty() {
+        let logs = frame.logs.iter().map(|(log, position)| {
+            json!({
+                "address": log.address, "topics": log.topics(), "data": log.data.data,
+                "position": U64::from(*position),
+            })
+        });
+        put("logs", logs.collect());
+    }
+    if !config.only_top_call && frame.calls().next().is_some() {
+        put(
+            "calls",
+            frame.calls().map(|inner| call(inner, config)).collect(),
+        );
+    }
+    Value::Object(shown)
+}
+
+fn kind(kind: FrameKind) -> &'static str {
+    match kind {
+        FrameKind::Call => "CALL",
+        FrameKind::CallCode => "CALLCODE",
+        FrameKind::DelegateCall => "DELEGATECALL",
+        FrameKind::StaticCall => "STATICCALL",
+        FrameKind::Create => "CREATE",
+        FrameKind::Create2 => "CREATE2",
+    }
+}
+
+/// The host calls of a frame. A frame that it opened stands in the host call that opened it, or by itself with a name that
+/// begins with `evm_` when that was an opcode or a creation.
+fn steps(frame: &TracedFrame) -> Value {
+    let mut shown: Vec<Value> = Vec::new();
+    let mut inner: Option<&TracedFrame> = None;
+    for step in &frame.steps {
+        match step {
+            Step::Frame(frame) => {
+                shown.extend(inner.map(bare));
+                inner = Some(frame);
+            }
+            Step::Host(call) if CALLS.contains(&call.name) => {
+                shown.push(host(call, Some(inner.take())));
+            }
+            Step::Host(call) => {
+                shown.extend(inner.take().map(bare));
+                shown.push(host(call, None));
+            }
+        }
+    }
+    shown.extend(inner.map(bare));
+    Value::Array(shown)
+}
+
+/// A host call; one that calls has a frame, or none because it was refused.
+fn host(call: &HostCall, inner: Option<Option<&TracedFrame>>) -> Value {
+    let mut shown = json!({
+        "name": call.name,
+        "args": Bytes::copy_from_slice(&call.args),
+        "outs": Bytes::copy_from_slice(&call.outs),
+        "startInk": call.start_ink,
+        "endInk": call.end_ink,
+    });
+    if let Some(frame) = inner {
+        // The callee's address is the first argument.
+        shown["address"] = match call.args.get(..20) {
+            Some(address) => json!(Bytes::copy_from_slice(address)),
+            None => json!(Bytes::new()),
+        };
+        shown["steps"] = frame.map_or_else(|| json!([]), steps);
+    }
+    shown
+}
+
+/// A frame that no host call stands for.
+fn bare(frame: &TracedFrame) -> Value {
+    let name = match frame.kind {
+        FrameKind::Call | FrameKind::CallCode => "evm_call_contract",
+        FrameKind::DelegateCall => "evm_delegate_call_contract",
+        FrameKind::StaticCall => "evm_static_call_contract",
+        FrameKind::Create => "evm_create1",
+        FrameKind::Create2 => "evm_create2",
+    };
+    json!({
+        "name": name, "args": "0x", "outs": "0x", "startInk": 0, "endInk": 0,
+        "address": frame.to.unwrap_or_default(), "steps": steps(frame),
+    })
+}
