@@ -127,7 +127,6 @@ impl Chain {
 
     /// Deploys runtime code through a create transaction.
     fn deploy(&mut self, code: &[u8]) -> Address {
-        let created = ALICE.create(self.nonce(ALICE));
         let tx = self.tx(TxKind::Create, init_code(code), U256::ZERO);
         let created = tx.from.create(tx.nonce);
         let outcome = self.try_run(tx, Mode::Transaction).unwrap();
