@@ -58,6 +58,41 @@ async fn a_version_4_patient_and_a_version_4_requestor_share_a_body_of_version_1
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_swapped_after_the_review_is_not_approved() {
+    let mut world = World::start().await;
+    let (sealed, _) = world.registered(DEMO).await;
+    let image = sealed.image;
+    let mut doctor = world.actor("doctor", DOCTOR).await;
+    world.ask(&mut doctor, image).await;
+    let reviewed = world.patient.requests().await.unwrap()[0].public_key;
+
+    let again = IPcac::requesting_accessCall {
+        patient: world.patient.address(),
+        image: image.to_b256(),
+        publicKey: alloy_primitives::B256::repeat_byte(7),
+        notes: "TREAT".into(),
+    };
+    world.chain.send(&world.chain.doctor, &again).await.unwrap();
+    let before = blocks(&world.patient);
+    let refused = world
+        .patient
+        .approve_certificate(&image, doctor.address(), Some(reviewed), 0)
+        .await;
+    assert!(
+        matches!(&refused, Err(Error::CertificateChanged { reviewed: r, requested }) if *r == reviewed && requested != r),
+        "{refused:?}"
+    );
+    assert_eq!(blocks(&world.patient), before, "nothing was written");
+
+    world.ask(&mut doctor, image).await;
+    world
+        .patient
+        .approve_certificate(&image, doctor.address(), Some(reviewed), 0)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_handover_is_for_its_patient_only() {
     let mut world = World::start().await;
     let sealed = world.seal(DEMO, true).await;

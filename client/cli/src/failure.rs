@@ -139,6 +139,9 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::AlreadyAuthorized { .. } => {
             "nothing to do; the image can be fetched with `pcim requestor fetch`"
         }
+        E::CertificateChanged { .. } => {
+            "look at it again with `pcim patient requests`, and ask the requestor why"
+        }
         E::NothingToRevoke { .. } => "see `pcim patient audit`",
         E::ReaderLacksV2 { .. } => {
             "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one)"

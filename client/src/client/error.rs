@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::domain::{Address, GrantStatus, ImageDigest, Seal};
+use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
 use crate::{card, deid, handover, home, journal, ledger, node, request, seal};
 
 /// Why something was not done.
@@ -139,6 +139,14 @@ pub enum Error {
         requester: Address,
         /// The image.
         image: ImageDigest,
+    },
+    /// The requestor asked again with another certificate than the one that was reviewed.
+    #[error("the request now names certificate {requested}, not the reviewed {reviewed}")]
+    CertificateChanged {
+        /// What the patient looked at.
+        reviewed: BlockDigest,
+        /// What the latest request names.
+        requested: BlockDigest,
     },
     /// Approved, and still valid.
     #[error("{requester} is authorized to open image {image} already")]

@@ -237,8 +237,32 @@ impl Client {
         requester: Address,
         expires_at: u64,
     ) -> Result<Decision> {
+        self.approve_certificate(image, requester, None, expires_at)
+            .await
+    }
+
+    /// `approve`, for the certificate that was reviewed and no other: the requestor may ask again with another key
+    /// between the patient's look at her requests and her approval.
+    ///
+    /// # Errors
+    /// [`Error::CertificateChanged`] if the latest request names another certificate.
+    pub async fn approve_certificate(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        reviewed: Option<BlockDigest>,
+        expires_at: u64,
+    ) -> Result<Decision> {
         self.own_record(image).await?;
         let (public_key, notes) = self.latest_request(image, requester).await?;
+        if let Some(reviewed) = reviewed
+            && reviewed != public_key
+        {
+            return Err(Error::CertificateChanged {
+                reviewed,
+                requested: public_key,
+            });
+        }
         let key = format!("approve:{image}:{requester}:{public_key}");
         if let Some(earlier) = self.resume(&key).await?
             && self.status(image, Some(requester)).await?.authorized

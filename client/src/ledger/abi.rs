@@ -8,65 +8,14 @@ use alloy_sol_types::sol;
 /// Arbitrum's precompile that manages Stylus programs.
 pub(super) const ARB_WASM: Address = address!("0000000000000000000000000000000000000071");
 
+sol!(
+    #![sol(all_derives)]
+    "../contract/abi/IPcac.sol"
+);
+
 sol! {
     interface IArbWasm {
         function codehashVersion(bytes32 codehash) external view returns (uint16 version);
-    }
-
-    #[derive(Debug)]
-    interface IPcac {
-        function create_contract(bytes32 image, address patient, bytes32 seal, address radiologist, bytes attestation, string description) external returns (bool);
-        function requesting_access(address patient, bytes32 image, bytes32 publicKey, string notes) external returns (bool);
-        function approve_IRs(address requester, bytes32 image, bytes32 publicKey, bytes32 sharedImage, uint64 expiresAt, string notes) external returns (bool);
-        function deny_IRs(address requester, bytes32 image, string reason) external returns (bool);
-        function trace_authorization(address patient, address requester, bytes32 image) external returns (bool);
-        function remove_IRs(address requester, bytes32 image) external returns (bool);
-
-        function reshare_IRs(address requester, bytes32 image, bytes32 sharedImage, uint64 expiresAt) external returns (bool);
-        function reseal_image(bytes32 image, bytes32 root) external;
-        function set_approval_limit(bytes32 image, uint32 approvals, uint32 windowSeconds) external;
-
-        function accredit_radiologist(address radiologist, bool accredited) external;
-        function transfer_consortium(address to) external;
-
-        function is_authorized(address patient, address requester, bytes32 image) external view returns (bool);
-        function image_record(bytes32 image) external view returns (address patient, uint64 registeredAt, uint32 approvalLimit, uint32 windowSeconds);
-        function grant(bytes32 image, address requester) external view returns (uint8 status, uint64 requestedAt, uint64 decidedAt, uint64 expiresAt, bytes16 publicKey, bytes32 sharedImage);
-        function consortium() external view returns (address);
-        function is_accredited(address radiologist) external view returns (bool);
-
-        event ContractCreated(address indexed patient, bytes32 indexed image, address indexed radiologist, bytes32 seal, string info);
-        event RequestedForApproval(address indexed requester, address indexed patient, bytes32 indexed image, bytes32 publicKey, string info);
-        event Requestaccepted(address indexed patient, bytes32 indexed image, string info);
-        event Approved(address indexed requester, bytes32 indexed image, bytes32 publicKey, bytes32 sharedImage, uint64 expiresAt, string info);
-        event Requestdenied(address indexed patient, bytes32 indexed image, string info);
-        event Reason(address indexed requester, bytes32 indexed image, string info);
-        event AuthorizationSuccess(address indexed requester, bytes32 indexed image, string info, address indexed patient);
-        event AuthorizationFailed(address indexed requester, bytes32 indexed image, string info, address indexed patient);
-        event UserRemoved(address indexed requester, address indexed patient, bytes32 indexed image, string info);
-        event Reshared(address indexed requester, bytes32 indexed image, bytes32 sharedImage, uint64 expiresAt);
-        event ImageResealed(bytes32 indexed image, bytes32 root);
-        event ApprovalLimitSet(bytes32 indexed image, uint32 approvals, uint32 windowSeconds);
-        event RadiologistAccredited(address indexed radiologist, bool accredited);
-        event ConsortiumTransferred(address indexed from, address indexed to);
-
-        error PcacNotPatient(address caller, address patient);
-        error PcacNotRequesterOrPatient(address caller);
-        error PcacNotConsortium(address caller);
-        error PcacUnknownImage(bytes32 image);
-        error PcacImageTaken(bytes32 image, address owner);
-        error PcacWrongOwner(bytes32 image, address wanted, address owner);
-        error PcacBadAttestation(address radiologist);
-        error PcacNotAccredited(address radiologist);
-        error PcacNoRequest(address requester, bytes32 image);
-        error PcacNotApproved(address requester, bytes32 image);
-        error PcacKeyChanged(bytes32 wanted, bytes16 requested);
-        error PcacOwnImage();
-        error PcacApprovalLimitReached(uint32 limit, uint64 retryAt);
-        error PcacBadLimit(uint32 approvals, uint32 windowSeconds);
-        error PcacBadExpiry(uint64 expiresAt, uint64 now);
-        error PcacTextTooLong(uint256 length, uint256 max);
-        error PcacZero(uint8 argument);
     }
 
     /// What a radiologist attests (EIP-712).

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use pcim_client::client::Client;
-use pcim_client::domain::{Address, ImageDigest};
+use pcim_client::domain::{Address, BlockDigest, ImageDigest};
 
 use crate::commands::transaction;
 use crate::context::Context;
@@ -19,6 +19,9 @@ pub(crate) struct ApproveArgs {
     /// The requestor
     #[arg(value_parser = parse::address)]
     requester: Address,
+    /// The requestor's certificate as `pcim patient requests` showed it; a request that names another is refused
+    #[arg(long, value_name = "CID")]
+    certificate: Option<BlockDigest>,
     /// When the approval ends: 12h or 30d from now, or unix seconds [default: never]
     #[arg(long, value_name = "WHEN", value_parser = parse::expiry)]
     expires: Option<Expiry>,
@@ -52,7 +55,7 @@ impl ApproveArgs {
             }
         };
         Ok(client
-            .approve(&self.image, self.requester, expires_at)
+            .approve_certificate(&self.image, self.requester, self.certificate, expires_at)
             .await?)
     }
 }

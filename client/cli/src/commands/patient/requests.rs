@@ -21,21 +21,22 @@ impl RequestsArgs {
         let mut text = String::new();
         for request in &requests {
             text.push_str(&format!(
-                "image      {}\nrequester  {}\npurpose    {}\nsince      {} (unix seconds)\n",
+                "image        {}\nrequester    {}\ncertificate  {}\npurpose      {}\nsince        {} (unix seconds)\n",
                 request.image,
                 request.requester,
+                request.public_key,
                 printable(&request.purpose),
                 request.requested_at
             ));
             if let Some(document) = &request.document {
                 for (label, value) in [("name", &document.name), ("note", &document.note)] {
                     if let Some(value) = value {
-                        text.push_str(&format!("{label:<9}  {}\n", printable(value)));
+                        text.push_str(&format!("{label:<11}  {}\n", printable(value)));
                     }
                 }
             }
             if let Some(error) = &request.document_error {
-                text.push_str(&format!("document   not read: {}\n", printable(error)));
+                text.push_str(&format!("document     not read: {}\n", printable(error)));
             }
             text.push('\n');
         }
