@@ -3,4 +3,5 @@
 pub mod artifact;
 pub mod build;
 pub mod deploy;
+pub mod gas;
 pub mod networks;

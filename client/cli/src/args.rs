@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    card, consortium, demo, deploy, devnet, init, node, patient, radiologist, requestor, trace,
+    card, consortium, demo, deploy, devnet, gas, init, node, patient, radiologist, requestor, trace,
 };
 use crate::context::Context;
 use crate::parse;
@@ -102,6 +102,7 @@ pub(crate) enum Command {
     Node(node::NodeArgs),
     Devnet(devnet::DevnetArgs),
     Deploy(deploy::DeployArgs),
+    Gas(gas::GasArgs),
     Demo(demo::DemoArgs),
     /// What each exit code means
     #[command(name = "exit-codes", long_about = exit_codes())]
@@ -121,6 +122,7 @@ impl Command {
             Self::Node(args) => args.run(context).await,
             Self::Devnet(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
+            Self::Gas(args) => args.run(context).await,
             Self::Demo(args) => args.run(context).await,
             Self::ExitCodes => {
                 let codes =

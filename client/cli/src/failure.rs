@@ -4,7 +4,7 @@ use std::io;
 
 use pcim_client::client::Error as E;
 use pcim_client::{card, deid, handover, home, journal, ledger, node, seal};
-use pcim_deploy::deploy;
+use pcim_deploy::{deploy, gas};
 
 use crate::ui::printable;
 
@@ -95,6 +95,8 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         of_ledger(error)
     } else if let Some(error) = error.downcast_ref::<deploy::Error>() {
         of_deploy(error)
+    } else if let Some(error) = error.downcast_ref::<gas::Error>() {
+        of_gas(error)
     } else if let Some(error) = error.downcast_ref::<stylus_devnet::Error>() {
         of_devnet(error)
     } else if error.is::<io::Error>() {
@@ -274,6 +276,23 @@ fn of_ledger(error: &ledger::Error) -> Option<&'static str> {
         }
         L::Node { .. } => "look up the RPC's own words; another --rpc-url may do",
         L::Passphrase => "type it again, or check the file that PCIM_PASSPHRASE_FILE names",
+        _ => return None,
+    })
+}
+
+fn of_gas(error: &gas::Error) -> Option<&'static str> {
+    use gas::Error as G;
+    Some(match error {
+        G::Module(_)
+        | G::Deploy(
+            deploy::Error::NotWasm
+            | deploy::Error::TooLarge { .. }
+            | deploy::Error::Activation { .. },
+        ) => "check the file that --wasm names",
+        G::Deploy(error) => return of_deploy(error),
+        G::Refused { .. } | G::Logs { .. } => {
+            "check that the module --wasm names is this contract, of this version"
+        }
         _ => return None,
     })
 }

@@ -5,6 +5,7 @@ pub(crate) mod consortium;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod devnet;
+pub(crate) mod gas;
 pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod patient;

@@ -1,0 +1,426 @@
+//! The protocol's operations with their canonical inputs: what is sent, what must be logged, which slots it takes.
+
+use alloy_primitives::{Address, B256, LogData};
+use alloy_sol_types::{SolCall, SolEvent, SolStruct, eip712_domain};
+
+use super::abi::{IPcac, ImageAttestation};
+use super::chain::{Chain, Mined};
+use super::floor::{Floor, Slots};
+use super::{Error, PATIENTS};
+
+/// Who is which account.
+pub(super) struct Stage;
+
+impl Stage {
+    pub(super) const OWNER: usize = 0;
+    pub(super) const CONSORTIUM: usize = 1;
+    pub(super) const RADIOLOGIST: usize = 2;
+    pub(super) const REQUESTOR: usize = 3;
+    pub(super) const OTHER: usize = 4;
+    /// The first of the patients.
+    pub(super) const PATIENT: usize = 5;
+}
+
+const SEAL: B256 = B256::repeat_byte(0x22);
+const KEY: B256 = B256::repeat_byte(0x33);
+const SHARED: B256 = B256::repeat_byte(0x44);
+const SHARED_AGAIN: B256 = B256::repeat_byte(0x55);
+const ROOT: B256 = B256::repeat_byte(0x66);
+const NOTES: &str = "TREAT";
+const DESCRIPTION: &str = "CT CHEST";
+const REASON: &str = "not my doctor";
+const LIMIT: u32 = 10;
+const WINDOW_SECONDS: u32 = 86_400;
+
+/// Slots of the constructor: the consortium.
+pub(super) const CONSTRUCTED: Slots = Slots {
+    read: 0,
+    set: 1,
+    changed: 0,
+};
+
+/// An operation.
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    /// Whether it has a row: not if it only makes way for another.
+    pub(super) listed: bool,
+    /// The account that sends it.
+    pub(super) from: usize,
+    pub(super) data: Vec<u8>,
+    /// What the interface says that it logs.
+    logs: Vec<LogData>,
+    slots: Slots,
+    recoveries: u64,
+}
+
+impl Operation {
+    pub(super) fn floor(&self) -> Floor {
+        Floor {
+            calldata: self.data.clone(),
+            slots: self.slots,
+            logs: self.logs.clone(),
+            recoveries: self.recoveries,
+            ..Floor::default()
+        }
+    }
+
+    /// Checks that it was done: the logs are those of the interface.
+    pub(super) fn check_logs(&self, mined: &Mined) -> Result<(), Error> {
+        if mined.logs == self.logs {
+            return Ok(());
+        }
+        let shown = |logs: &[LogData]| logs.iter().map(|log| format!("{log:?}")).collect();
+        Err(Error::Logs {
+            operation: self.name,
+            wanted: shown(&self.logs),
+            found: shown(&mined.logs),
+        })
+    }
+
+    fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    fn unlisted(self) -> Self {
+        Self {
+            listed: false,
+            ..self
+        }
+    }
+}
+
+/// What the constructor logs.
+pub(super) fn constructed(consortium: Address) -> Vec<LogData> {
+    let event = IPcac::ConsortiumTransferred {
+        from: Address::ZERO,
+        to: consortium,
+    };
+    vec![event.encode_log_data()]
+}
+
+/// Every operation once, in an order in which each finds the state it needs.
+pub(super) fn operations(chain: &Chain, contract: Address) -> Result<Vec<Operation>, Error> {
+    let cast = Cast::new(chain, contract, 0);
+    let (one, other) = (image(0, 0), image(0, 1));
+    let (doctor, second) = (Stage::REQUESTOR, Stage::OTHER);
+    Ok(vec![
+        cast.accredit(),
+        cast.create(one)?,
+        cast.request(doctor, one),
+        cast.approve(doctor, one),
+        cast.trace(doctor, one),
+        cast.reshare(doctor, one),
+        cast.reseal(one),
+        cast.remove(doctor, one),
+        cast.request(second, one).unlisted(),
+        cast.deny(second, one),
+        cast.create(other)?.unlisted(),
+        cast.limit(other),
+        cast.request(doctor, other).unlisted(),
+        cast.counted(doctor, other, slots(0, 1, 0))
+            .named("approve_IRs (limit, first)"),
+        cast.request(second, other).unlisted(),
+        cast.counted(second, other, slots(0, 0, 1))
+            .named("approve_IRs (limit, next)"),
+        cast.transfer(),
+    ])
+}
+
+/// What must be done before the patients come.
+pub(super) fn accreditation(chain: &Chain, contract: Address) -> Operation {
+    Cast::new(chain, contract, 0).accredit()
+}
+
+/// The five calls of the paper's Table 1 for one of the patients, counted from 0.
+pub(super) fn five_calls(
+    chain: &Chain,
+    contract: Address,
+    patient: usize,
+) -> Result<[Operation; 5], Error> {
+    let cast = Cast::new(chain, contract, patient % PATIENTS);
+    let image = image(patient, 0);
+    Ok([
+        cast.create(image)?,
+        cast.request(Stage::REQUESTOR, image),
+        cast.approve(Stage::REQUESTOR, image),
+        cast.trace(Stage::REQUESTOR, image),
+        cast.remove(Stage::REQUESTOR, image),
+    ])
+}
+
+/// The digest of a patient's image.
+fn image(patient: usize, number: u8) -> B256 {
+    B256::repeat_byte(0x80 | (patient as u8) << 4 | (number + 1))
+}
+
+/// Who takes part, around one patient.
+struct Cast<'a> {
+    chain: &'a Chain,
+    contract: Address,
+    patient: usize,
+}
+
+impl<'a> Cast<'a> {
+    fn new(chain: &'a Chain, contract: Address, patient: usize) -> Self {
+        Self {
+            chain,
+            contract,
+            patient: Stage::PATIENT + patient,
+        }
+    }
+
+    fn address(&self, account: usize) -> Address {
+        self.chain.address(account)
+    }
+
+    /// Reads the consortium, sets the radiologist's flag.
+    fn accredit(&self) -> Operation {
+        let radiologist = self.address(Stage::RADIOLOGIST);
+        let call = IPcac::accredit_radiologistCall {
+            radiologist,
+            accredited: true,
+        };
+        let event = IPcac::RadiologistAccredited {
+            radiologist,
+            accredited: true,
+        };
+        let slots = slots(1, 1, 0);
+        operation("accredit_radiologist", Stage::CONSORTIUM, &call, slots)
+            .logs(vec![event.encode_log_data()])
+    }
+
+    /// Reads the radiologist's flag, sets the record, recovers the radiologist.
+    fn create(&self, image: B256) -> Result<Operation, Error> {
+        let patient = self.address(self.patient);
+        let radiologist = self.address(Stage::RADIOLOGIST);
+        let domain = eip712_domain! {
+            name: "Pcac",
+            version: "1",
+            chain_id: self.chain.chain_id(),
+            verifying_contract: self.contract,
+        };
+        let digest = ImageAttestation {
+            image,
+            patient,
+            seal: SEAL,
+        }
+        .eip712_signing_hash(&domain);
+        let call = IPcac::create_contractCall {
+            image,
+            patient,
+            seal: SEAL,
+            radiologist,
+            attestation: self.chain.sign(Stage::RADIOLOGIST, digest)?.into(),
+            description: DESCRIPTION.into(),
+        };
+        let event = IPcac::ContractCreated {
+            patient,
+            image,
+            radiologist,
+            seal: SEAL,
+            info: DESCRIPTION.into(),
+        };
+        let slots = slots(1, 1, 0);
+        let create = operation("create_contract", self.patient, &call, slots)
+            .logs(vec![event.encode_log_data()]);
+        Ok(Operation {
+            recoveries: 1,
+            ..create
+        })
+    }
+
+    /// Reads the record, sets the grant.
+    fn request(&self, requester: usize, image: B256) -> Operation {
+        let patient = self.address(self.patient);
+        let call = IPcac::requesting_accessCall {
+            patient,
+            image,
+            publicKey: KEY,
+            notes: NOTES.into(),
+        };
+        let event = IPcac::RequestedForApproval {
+            requester: self.address(requester),
+            patient,
+            image,
+            publicKey: KEY,
+            info: NOTES.into(),
+        };
+        operation("requesting_access", requester, &call, slots(1, 1, 0))
+            .logs(vec![event.encode_log_data()])
+    }
+
+    /// Reads the record, changes the grant, sets the shared image.
+    fn approve(&self, requester: usize, image: B256) -> Operation {
+        let call = IPcac::approve_IRsCall {
+            requester: self.address(requester),
+            image,
+            publicKey: KEY,
+            sharedImage: SHARED,
+            expiresAt: 0,
+            notes: NOTES.into(),
+        };
+        let accepted = IPcac::Requestaccepted {
+            patient: self.address(self.patient),
+            image,
+            info: "approved by patient.".into(),
+        };
+        let approved = IPcac::Approved {
+            requester: call.requester,
+            image,
+            publicKey: KEY,
+            sharedImage: SHARED,
+            expiresAt: 0,
+            info: NOTES.into(),
+        };
+        operation("approve_IRs", self.patient, &call, slots(1, 1, 1))
+            .logs(vec![accepted.encode_log_data(), approved.encode_log_data()])
+    }
+
+    /// An approval, and the slot of the limit's counter.
+    fn counted(&self, requester: usize, image: B256, counter: Slots) -> Operation {
+        let approval = self.approve(requester, image);
+        let slots = slots(
+            approval.slots.read,
+            approval.slots.set + counter.set,
+            approval.slots.changed + counter.changed,
+        );
+        Operation { slots, ..approval }
+    }
+
+    /// Reads the record and the grant.
+    fn trace(&self, requester: usize, image: B256) -> Operation {
+        let patient = self.address(self.patient);
+        let call = IPcac::trace_authorizationCall {
+            patient,
+            requester: self.address(requester),
+            image,
+        };
+        let event = IPcac::AuthorizationSuccess {
+            requester: call.requester,
+            image,
+            info: "Authorized to access image".into(),
+            patient,
+        };
+        operation("trace_authorization", requester, &call, slots(2, 0, 0))
+            .logs(vec![event.encode_log_data()])
+    }
+
+    /// Reads the record and the grant, changes the shared image.
+    fn reshare(&self, requester: usize, image: B256) -> Operation {
+        let call = IPcac::reshare_IRsCall {
+            requester: self.address(requester),
+            image,
+            sharedImage: SHARED_AGAIN,
+            expiresAt: 0,
+        };
+        let event = IPcac::Reshared {
+            requester: call.requester,
+            image,
+            sharedImage: SHARED_AGAIN,
+            expiresAt: 0,
+        };
+        operation("reshare_IRs", self.patient, &call, slots(2, 0, 1))
+            .logs(vec![event.encode_log_data()])
+    }
+
+    /// Reads the record.
+    fn reseal(&self, image: B256) -> Operation {
+        let call = IPcac::reseal_imageCall { image, root: ROOT };
+        let event = IPcac::ImageResealed { image, root: ROOT };
+        operation("reseal_image", self.patient, &call, slots(1, 0, 0))
+            .logs(vec![event.encode_log_data()])
+    }
+
+    /// Reads the record, changes the grant. The shared image may stay: its view hides it.
+    fn remove(&self, requester: usize, image: B256) -> Operation {
+        let call = IPcac::remove_IRsCall {
+            requester: self.address(requester),
+            image,
+        };
+        let removed = IPcac::UserRemoved {
+            requester: call.requester,
+            patient: self.address(self.patient),
+            image,
+            info: "removed".into(),
+        };
+        let reason = IPcac::Reason {
+            requester: call.requester,
+            image,
+            info: "Contract expired".into(),
+        };
+        operation("remove_IRs", self.patient, &call, slots(1, 0, 1))
+            .logs(vec![removed.encode_log_data(), reason.encode_log_data()])
+    }
+
+    /// Reads the record, changes the grant.
+    fn deny(&self, requester: usize, image: B256) -> Operation {
+        let call = IPcac::deny_IRsCall {
+            requester: self.address(requester),
+            image,
+            reason: REASON.into(),
+        };
+        let denied = IPcac::Requestdenied {
+            patient: self.address(self.patient),
+            image,
+            info: "Failed to be approved by patient".into(),
+        };
+        let reason = IPcac::Reason {
+            requester: call.requester,
+            image,
+            info: REASON.into(),
+        };
+        operation("deny_IRs", self.patient, &call, slots(1, 0, 1))
+            .logs(vec![denied.encode_log_data(), reason.encode_log_data()])
+    }
+
+    /// Changes the record, reads the counter: a window of an earlier limit would have to end.
+    fn limit(&self, image: B256) -> Operation {
+        let call = IPcac::set_approval_limitCall {
+            image,
+            approvals: LIMIT,
+            windowSeconds: WINDOW_SECONDS,
+        };
+        let event = IPcac::ApprovalLimitSet {
+            image,
+            approvals: LIMIT,
+            windowSeconds: WINDOW_SECONDS,
+        };
+        operation("set_approval_limit", self.patient, &call, slots(1, 0, 1))
+            .logs(vec![event.encode_log_data()])
+    }
+
+    /// Changes the consortium.
+    fn transfer(&self) -> Operation {
+        let to = self.address(Stage::OTHER);
+        let call = IPcac::transfer_consortiumCall { to };
+        let event = IPcac::ConsortiumTransferred {
+            from: self.address(Stage::CONSORTIUM),
+            to,
+        };
+        let slots = slots(0, 0, 1);
+        operation("transfer_consortium", Stage::CONSORTIUM, &call, slots)
+            .logs(vec![event.encode_log_data()])
+    }
+}
+
+impl Operation {
+    fn logs(self, logs: Vec<LogData>) -> Self {
+        Self { logs, ..self }
+    }
+}
+
+fn operation(name: &'static str, from: usize, call: &impl SolCall, slots: Slots) -> Operation {
+    Operation {
+        name,
+        listed: true,
+        from,
+        data: call.abi_encode(),
+        logs: Vec::new(),
+        slots,
+        recoveries: 0,
+    }
+}
+
+fn slots(read: u64, set: u64, changed: u64) -> Slots {
+    Slots { read, set, changed }
+}
