@@ -350,3 +350,129 @@ fn price(step: &Step, storage: &mut Storage) -> Price {
 fn calling(bytes: usize) -> u64 {
     HOST + 3 * POINTER + STATE + 2 * reading(bytes)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Gas at the entry of a program, before and after what entering costs.
+    const GAS: u64 = 100_000;
+    const ENTERED: u64 = 98_000;
+    /// Ink of the program's own before each host call.
+    const OWN: u64 = 1_234;
+
+    /// A run with these host calls: name, arguments, ink.
+    fn steps(calls: &[(&str, String, u64)]) -> Vec<Step> {
+        let mut ink = ENTERED * INK;
+        let mut step = |name: &str, args: &str, spent: u64| {
+            ink -= if spent == 0 { 0 } else { OWN };
+            let start = ink;
+            ink -= spent;
+            let step = json!({"name": name, "args": args, "startInk": start, "endInk": ink});
+            serde_json::from_value(step).unwrap()
+        };
+        let mut steps = vec![step("user_entrypoint", "0x", 0)];
+        steps.extend(calls.iter().map(|(name, args, ink)| step(name, args, *ink)));
+        steps.push(step("user_returned", "0x", 0));
+        steps
+    }
+
+    fn word(n: u8) -> String {
+        format!("{n:064x}")
+    }
+
+    fn split(calls: &[(&str, String, u64)]) -> Result<(Split, i64), Error> {
+        let held = [(B256::with_last_byte(1), B256::with_last_byte(9))];
+        let mut storage = Storage::new(held.into());
+        let split = of_program("test", GAS, &steps(calls), &mut storage)?;
+        Ok((split, storage.refund))
+    }
+
+    /// Loads slot 1, clears it, logs two topics and 10 bytes, calls ecrecover with 128 bytes.
+    fn calls() -> Vec<(&'static str, String, u64)> {
+        let log = format!("0x00000002{}{}{}", word(1), word(2), "ab".repeat(10));
+        let call = format!(
+            "0x{}{}{}",
+            "00".repeat(20),
+            "00".repeat(8),
+            "cd".repeat(128)
+        );
+        vec![
+            ("msg_sender", "0x".into(), 13_440),
+            (
+                "storage_load_bytes32",
+                format!("0x{}", word(1)),
+                18_480 + 2_105 * INK,
+            ),
+            (
+                "storage_cache_bytes32",
+                format!("0x{}{}", word(1), word(0)),
+                18_480,
+            ),
+            ("storage_flush_cache", "0x01".into(), 68_073 + 2_900 * INK),
+            (
+                "emit_log",
+                log,
+                68_073 + 16_381 + 55 * 42 + (375 * 3 + 80) * INK,
+            ),
+            (
+                "static_call_contract",
+                call,
+                83_193 + 2 * (16_381 + 55 * 96) + 3_100 * INK,
+            ),
+        ]
+    }
+
+    #[test]
+    fn what_a_program_used_is_taken_apart() {
+        let calls = calls();
+        let (split, refund) = split(&calls).unwrap();
+        assert_eq!(refund, 4_800);
+        assert_eq!(split.program_init, GAS - ENTERED);
+        assert_eq!(
+            (split.storage, split.logs, split.precompiles),
+            (5_005, 1_205, 3_100)
+        );
+        let bought = (5_005 + 1_205 + 3_100) * INK;
+        let ink: u64 = calls.iter().map(|(.., ink)| ink).sum();
+        assert_eq!(split.host_calls, (ink - bought) / INK);
+        let used = (ink + OWN * calls.len() as u64).div_ceil(INK);
+        assert_eq!(split.total() as u64, GAS - ENTERED + used);
+        assert_eq!(split.wasm, used - 5_005 - 1_205 - 3_100 - split.host_calls);
+    }
+
+    #[test]
+    fn a_price_that_is_not_the_known_one_is_an_error() {
+        for (at, off) in [
+            (1, 2_000 * INK),
+            (1, 1),
+            (3, INK),
+            (3, 17),
+            (4, 8 * INK),
+            (5, 5),
+        ] {
+            let mut calls = calls();
+            calls[at].2 += off;
+            let name = calls[at].0;
+            match split(&calls) {
+                Err(Error::Unexplained { what, .. }) => assert_eq!(what, name),
+                other => panic!("{name} by {off}: {other:?}"),
+            }
+        }
+        let mut unending = steps(&calls());
+        unending.pop();
+        let error = of_program("test", GAS, &unending, &mut Storage::default());
+        assert!(matches!(error, Err(Error::Trace { .. })));
+    }
+
+    #[test]
+    fn splits_add_part_by_part() {
+        let one = split(&calls()).unwrap().0;
+        let two: Split = [one, Split { refund: -7, ..one }].into_iter().sum();
+        assert_eq!(two.total(), 2 * one.total() - 7);
+        assert_eq!(two.logs, 2 * one.logs);
+    }
+}

@@ -51,6 +51,7 @@ fn every_command_explains_itself() {
         "node",
         "devnet",
         "deploy",
+        "gas",
         "demo",
         "exit-codes",
     ] {

@@ -7,6 +7,7 @@ mod demo;
 mod devnet;
 mod disk;
 mod flow;
+mod gas;
 mod help;
 mod inputs;
 mod interrupted;

@@ -36,8 +36,7 @@ pub(super) struct Group {
 /// A bar.
 pub(super) struct Bar {
     pub(super) value: f64,
-    /// Least and most, drawn as a whisker.
-    pub(super) range: Option<(f64, f64)>,
+    /// Which colour.
     pub(super) series: usize,
 }
 
@@ -94,7 +93,7 @@ impl Chart {
         text(&mut svg, LEFT, 46.0, "fill=\"#555555\"", &self.note);
         self.legend(&mut svg);
         let bars = self.groups.iter().flat_map(|group| &group.bars);
-        let left = Axis::over(bars.map(|bar| bar.range.map_or(bar.value, |range| range.1)));
+        let left = Axis::over(bars.map(|bar| bar.value));
         for tick in left.ticks() {
             let y = left.at(tick);
             let _ = writeln!(
@@ -168,15 +167,6 @@ impl Chart {
                 HEIGHT - BOTTOM - y,
                 COLOURS[bar.series % COLOURS.len()]
             );
-            if let Some((least, most)) = bar.range {
-                let _ = writeln!(
-                    svg,
-                    "<line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"{1:.1}\" y2=\"{2:.1}\" stroke=\"{LINE}\"/>",
-                    x + bar_width * 0.45,
-                    axis.at(least),
-                    axis.at(most)
-                );
-            }
         }
         let middle = start + width / 2.0;
         let y = HEIGHT - BOTTOM + 18.0;

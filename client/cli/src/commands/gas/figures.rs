@@ -9,14 +9,14 @@ use super::chart::{Bar, Chart, Group, Line};
 use super::table::number;
 use crate::commands::write_result;
 
-/// Where it was measured.
+/// Where it was measured. Without commas: it is a cell of the data, too.
 pub(super) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let build = match cfg!(debug_assertions) {
         true => "development build",
         false => "release build",
     };
-    format!("on a devnet in the same process; this machine: {cores} cores; {build}")
+    format!("a devnet in the same process that mines at once; {cores} cores; {build}")
 }
 
 /// Writes the four files, each whole or not at all, over earlier ones.
@@ -76,17 +76,14 @@ fn times_chart(times: &[Timed]) -> Chart {
             .zip(0..)
             .map(|(timed, series)| Bar {
                 value: timed.median_ms,
-                range: Some((timed.least_ms, timed.most_ms)),
                 series,
             })
             .collect(),
     };
     Chart {
-        title: format!(
-            "Time to record each event, {PATIENTS} patients: median of {runs}, least to most"
-        ),
+        title: format!("Time to record each event for {PATIENTS} patients, medians of {runs} runs"),
         note: format!(
-            "{}; not drawn: the deployment, once for everybody, {deployment:.1} ms",
+            "{}; not drawn: the deployment, once for all, {deployment:.1} ms",
             machine()
         ),
         x: "operation",
@@ -139,7 +136,6 @@ fn transactions_chart(transactions: &[Recorded]) -> Chart {
                 label: recorded.transaction.to_string(),
                 bars: vec![Bar {
                     value: recorded.gas_used as f64,
-                    range: None,
                     series: series(recorded.operation).unwrap_or_default(),
                 }],
             })

@@ -67,6 +67,7 @@ pub(super) fn report(report: &Report, size: &Size) -> String {
         "cached", "intr.", "calldata", "init", "wasm", "host", "storage", "logs", "precomp.",
         "refund",
     ])];
+    // A deployment has parts of its own.
     let mut more = String::new();
     for row in &report.rows {
         lines.push(vec![
@@ -79,20 +80,32 @@ pub(super) fn report(report: &Report, size: &Size) -> String {
         ]);
         let split = row.split;
         if row.operation == DEPLOYMENT {
-            more = format!(
-                "deployment: {} intrinsic, {} calldata, {} creating the account, {} activation, {} the\n\
-                 factory's EVM code; the constructor: {} init, {} wasm, {} host calls, {} storage, {} logs\n",
-                number(split.intrinsic),
-                number(split.calldata),
-                number(split.creation),
-                number(split.precompiles),
-                number(split.evm),
-                number(split.program_init),
-                number(split.wasm),
-                number(split.host_calls),
-                number(split.storage),
-                number(split.logs),
-            );
+            more = columns(&[
+                head(&[
+                    "deployment",
+                    "intr.",
+                    "calldata",
+                    "account",
+                    "activation",
+                    "factory",
+                    "constructor",
+                ]),
+                vec![
+                    String::new(),
+                    number(split.intrinsic),
+                    number(split.calldata),
+                    number(split.creation),
+                    number(split.precompiles),
+                    number(split.evm),
+                    number(
+                        split.program_init
+                            + split.wasm
+                            + split.host_calls
+                            + split.storage
+                            + split.logs,
+                    ),
+                ],
+            ]);
             continue;
         }
         let cells = [
@@ -111,7 +124,7 @@ pub(super) fn report(report: &Report, size: &Size) -> String {
         parts.push(line);
     }
     format!(
-        "{}\npaper: Table 1; published: its contract measured again, deployed once for each image\n\n{}{more}\n{}",
+        "{}\npaper: Table 1; published: its contract measured again, deployed once for each image\n\n{}\n{more}\n{}",
         columns(&lines),
         columns(&parts),
         self::size(size)
@@ -166,7 +179,7 @@ pub(super) fn bill(bill: &Bill) -> String {
     }
     format!(
         "{}\nat {} gwei for L2 gas, {} gwei for a unit of posted data, {} dollars for an ether;\n\
-         the paper's at 2 gwei and 187 dollars, on a chain without a parent\n",
+         the paper's at 2 gwei and 187 dollars, and no posting\n",
         columns(&lines),
         bill.l2_gas_price_gwei,
         bill.l1_price_gwei,
