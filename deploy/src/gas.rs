@@ -114,6 +114,12 @@ pub enum Error {
         /// how many could be used
         found: usize,
     },
+    /// An account's key does not sign.
+    #[error("account {account} cannot sign")]
+    Signature {
+        /// which of the accounts, counted from 0
+        account: usize,
+    },
     /// The module cannot be read.
     #[error("the module cannot be read")]
     Module(#[from] wasmparser::BinaryReaderError),

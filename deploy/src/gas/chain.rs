@@ -160,7 +160,7 @@ impl Chain {
     /// An account's signature over a digest: r, s, v with v 27 or 28.
     pub(super) fn sign(&self, account: usize, digest: B256) -> Result<Vec<u8>, Error> {
         let signed = self.wallets[account].sign_hash(H256(digest.0));
-        Ok(signed.map_err(|_| Error::Keys { found: account })?.to_vec())
+        Ok(signed.map_err(|_| Error::Signature { account })?.to_vec())
     }
 
     /// Sends a call and waits for its receipt.
@@ -196,7 +196,7 @@ impl Chain {
             .into();
         let signature = wallet
             .sign_transaction_sync(&tx)
-            .map_err(|_| Error::Keys { found: from })?;
+            .map_err(|_| Error::Signature { account: from })?;
         let raw = Bytes::from(tx.rlp_signed(&signature).0);
         self.hand_over(raw, data, GAS_LIMIT).await
     }

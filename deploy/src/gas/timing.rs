@@ -16,7 +16,7 @@ const RUNS: usize = 5;
 pub struct Figures {
     /// Figure 11: the deployment, then operation by operation each patient
     pub times: Vec<Timed>,
-    /// Figure 12: the first run's transactions as they were made, the deployment first
+    /// Figure 12: the first run's transactions as they were made, the deployment first, the accreditation left out
     pub transactions: Vec<Recorded>,
 }
 

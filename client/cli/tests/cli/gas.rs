@@ -290,6 +290,61 @@ fn the_snapshots_are_of_the_committed_artifact() {
 }
 
 #[test]
+fn the_readme_tells_the_snapshots_figures() {
+    if fresh_build().is_some() {
+        eprintln!("skipped: the README is of the committed artifact, PCAC_WASM names another");
+        return;
+    }
+    let path = workspace().join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let mut told = 0;
+    let line = |line: &str| {
+        let row = rows().iter().find(|row| line.starts_with(&label(row)));
+        let Some(row) = row else {
+            return line.to_owned();
+        };
+        told += 1;
+        let ours = ["cached", "uncached", "floor"].map(|field| thousands(gas_of(row, field)));
+        let theirs = line.split('|').skip(5).collect::<Vec<_>>().join("|");
+        format!("{}{} |{theirs}", label(row), ours.join(" | "))
+    };
+    let wanted = readme.lines().map(line).collect::<Vec<_>>().join("\n") + "\n";
+    assert_eq!(told, FIVE.len() + 2);
+    if std::env::var_os("PCAC_UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    } else {
+        let lines = readme.lines().zip(wanted.lines());
+        for (found, wanted) in lines {
+            assert_eq!(
+                found, wanted,
+                "README.md: PCAC_UPDATE_SNAPSHOTS=1 puts it right"
+            );
+        }
+    }
+}
+
+/// How a row begins in the README.
+fn label(row: &Value) -> String {
+    match row["operation"].as_str().unwrap() {
+        CYCLE => "| these five | ".to_owned(),
+        DEPLOYMENT => "| deployment, once | ".to_owned(),
+        operation => format!("| `{operation}` | "),
+    }
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[test]
 fn the_budgets_are_kept() {
     assert_eq!(rows().len(), BUDGETS.len());
     for (operation, cached, uncached) in BUDGETS {
@@ -501,7 +556,7 @@ fn well_formed(svg: &str) -> bool {
         let Some((tag, text)) = part.split_once('>') else {
             return false;
         };
-        if text.contains('>') || tag.matches('"').count() % 2 != 0 {
+        if text.contains('>') || !tag.matches('"').count().is_multiple_of(2) {
             return false;
         }
         let name = tag.split([' ', '/']).find(|it| !it.is_empty());
