@@ -153,17 +153,20 @@ fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> 
         authorizations: Vec::new(),
     };
     let mut journal = Journal::new(ChainDb(&erased));
-    journal.set_spec_id(SPEC);
+    journal.set_spec_id(spec(crate::arbos::ARBOS_VERSION));
     let ctx = Context {
         block: block_env(&block, &tx, Mode::Transaction),
         tx: tx_env(412_346, &tx),
-        cfg: cfg_env(412_346, Mode::Transaction),
+        cfg: cfg_env(412_346, spec(crate::arbos::ARBOS_VERSION), Mode::Transaction),
         journaled_state: journal,
-        chain: TxScratch::default(),
+        chain: TxScratch {
+            arbos: crate::arbos::ARBOS_VERSION,
+            ..TxScratch::default()
+        },
         local: Default::default(),
         error: Ok(()),
     };
-    let mut machine = Machine::new(ctx, engine, SPEC);
+    let mut machine = Machine::new(ctx, engine, spec(crate::arbos::ARBOS_VERSION));
     let (ctx, precompiles) = machine.ctx_precompiles();
     ctx.journal_mut().warm_precompiles(
         revm::handler::PrecompileProvider::<context::Ctx<'_>>::warm_addresses(precompiles),
@@ -178,6 +181,7 @@ fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> 
     let env = Env {
         args: args.clone(),
         ink_price: params.ink_price,
+        arbos: crate::arbos::ARBOS_VERSION,
         contract: CONTRACT,
         sender: SENDER,
         origin: ORIGIN,
