@@ -48,6 +48,23 @@ pub(crate) struct Item {
     pub(crate) expected: Value,
 }
 
+impl Item {
+    /// An execution that nobody recorded.
+    pub(crate) fn execution(args: String, ink_limit: u64, env: Setting) -> Self {
+        Self {
+            kind: Kind::Random,
+            name: String::new(),
+            file: String::new(),
+            args,
+            ink_limit,
+            env,
+            _of: None,
+            activate: None,
+            expected: Value::Null,
+        }
+    }
+}
+
 /// The surroundings of an execution, where they are not the usual.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -98,7 +98,8 @@ pub(crate) fn precompile_addresses() -> Vec<Address> {
 
 /// The ArbOS version in force.
 pub(crate) fn version(db: &ChainDb<'_>) -> Result<u64, StateError> {
-    let version = db.0.storage_ref(ARBOS, storage::ROOT.field(root::VERSION))?;
+    let version =
+        db.0.storage_ref(ARBOS, storage::ROOT.field(root::VERSION))?;
     Ok(version.saturating_to())
 }
 

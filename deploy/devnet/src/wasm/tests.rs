@@ -55,14 +55,19 @@ fn matches(kind: Kind, own: usize) {
     let items = vectors::items(&[kind]);
     for item in &items {
         let name = &item.name;
-        let given = item.activate.as_ref().expect("an activation has parameters");
+        let given = item
+            .activate
+            .as_ref()
+            .expect("an activation has parameters");
         let (params, gas) = params(given);
         let wasm = vectors::bytes(&item.file);
         let expected = item.expected.as_object().unwrap();
         match observe(&wasm, params, gas) {
             Err(error) if expected["ok"] == true => wrong.push(format!("{name}: {error}")),
             Err(_) => {
-                let unknown = expected.keys().find(|key| !["ok", "error"].contains(&&***key));
+                let unknown = expected
+                    .keys()
+                    .find(|key| !["ok", "error"].contains(&&***key));
                 wrong.extend(unknown.map(|key| format!("{name}: {key} of a rejected program")));
             }
             Ok(found) => {

@@ -13,9 +13,9 @@ use serde::Deserialize;
 
 use crate::arbos::params::Params;
 use crate::engine::{self, Engine};
+use crate::evm::trace::Step;
 use crate::evm::*;
 use crate::hostio::{Ending, Env, Guest};
-use crate::evm::trace::Step;
 use crate::vectors::{self, Item, Kind};
 use crate::wasm;
 
@@ -61,26 +61,26 @@ struct ExpectedLog {
 }
 
 /// A host call: name, arguments, results, ink before and after.
-type HostStep = (String, String, String, u64, u64);
+pub(super) type HostStep = (String, String, String, u64, u64);
 /// A host call: name, ink before and after.
 type InkStep = (String, u64, u64);
 
 /// What an execution did, in the words of the recording.
 #[derive(Debug, PartialEq)]
-struct Seen {
-    outcome: String,
-    outs: String,
-    ink_left: u64,
-    ink_used: u64,
-    gas_left: u64,
-    stack_left: u32,
-    memory_pages: u64,
-    pages: [u16; 2],
-    storage: BTreeMap<String, String>,
-    refund: i64,
-    logs: Vec<(String, Vec<String>)>,
-    ink_at_trap: Option<u64>,
-    steps: Vec<HostStep>,
+pub(super) struct Seen {
+    pub(super) outcome: String,
+    pub(super) outs: String,
+    pub(super) ink_left: u64,
+    pub(super) ink_used: u64,
+    pub(super) gas_left: u64,
+    pub(super) stack_left: u32,
+    pub(super) memory_pages: u64,
+    pub(super) pages: [u16; 2],
+    pub(super) storage: BTreeMap<String, String>,
+    pub(super) refund: i64,
+    pub(super) logs: Vec<(String, Vec<String>)>,
+    pub(super) ink_at_trap: Option<u64>,
+    pub(super) steps: Vec<HostStep>,
 }
 
 fn word(text: &str) -> U256 {
@@ -107,7 +107,7 @@ fn accounts() -> CacheDB<EmptyDB> {
     db
 }
 
-fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> Seen {
+pub(super) fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> Seen {
     let setting = &item.env;
     let params = Params {
         ink_price: setting.ink_price.unwrap_or(Params::DEFAULT.ink_price),
@@ -146,7 +146,11 @@ fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> 
     let ctx = Context {
         block: block_env(&block, &tx, Mode::Transaction),
         tx: tx_env(412_346, &tx),
-        cfg: cfg_env(412_346, spec(crate::arbos::ARBOS_VERSION), Mode::Transaction),
+        cfg: cfg_env(
+            412_346,
+            spec(crate::arbos::ARBOS_VERSION),
+            Mode::Transaction,
+        ),
         journaled_state: journal,
         chain: TxScratch {
             arbos: crate::arbos::ARBOS_VERSION,
@@ -289,7 +293,10 @@ fn expected(item: &Item, seen: &Seen) -> Seen {
     let steps = match (expected.trace, expected.trace_ink) {
         (Some(steps), _) => steps,
         (None, Some(inks)) => {
-            let known = seen.steps.iter().map(|step| (step.1.clone(), step.2.clone()));
+            let known = seen
+                .steps
+                .iter()
+                .map(|step| (step.1.clone(), step.2.clone()));
             let known = known.chain(std::iter::repeat_with(Default::default));
             let inks = inks.into_iter().zip(known);
             inks.map(|((name, before, after), (args, outs))| (name, args, outs, before, after))

@@ -186,10 +186,7 @@ fn run_all() {
         for (name, value) in found.as_object().unwrap() {
             let expected = &item.expected[name];
             if !expected.is_null() && expected != value {
-                wrong.push(format!(
-                    "{}: {name} is {value}, want {expected}",
-                    item.name
-                ));
+                wrong.push(format!("{}: {name} is {value}, want {expected}", item.name));
             }
         }
     }

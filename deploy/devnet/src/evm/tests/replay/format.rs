@@ -4,9 +4,7 @@
 
 use std::path::Path;
 
-use alloy_consensus::{
-    SignableTransaction as _, TxEip1559, TxEip2930, TxEip7702, TxLegacy,
-};
+use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
 use alloy_eips::eip2930::{AccessList, AccessListItem};
 use alloy_eips::eip7702::{Authorization, SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U64, U256};
@@ -210,7 +208,9 @@ impl Fixture {
 fn sent(tx: &Value, hash: B256) -> Result<Sent, String> {
     let kind: U64 = read(&tx["type"])?;
     Ok(match kind.to::<u64>() {
-        0..=2 | 4 => Sent::Signed(Box::new(read::<SignedTx>(tx)?.transaction(kind.to(), hash)?)),
+        0..=2 | 4 => Sent::Signed(Box::new(
+            read::<SignedTx>(tx)?.transaction(kind.to(), hash)?,
+        )),
         0x64 => {
             let Deposit { to, value } = read(tx)?;
             Sent::Deposit { to, value }

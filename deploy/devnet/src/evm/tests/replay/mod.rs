@@ -63,7 +63,11 @@ fn state(fixture: &Fixture) -> Db {
     let mut db = Db::new(EmptyDB::default());
     for account in &fixture.prestate.accounts {
         let hash = account.code_hash.unwrap_or(keccak256([]));
-        let contract = fixture.prestate.contracts.iter().find(|c| c.code_hash == hash);
+        let contract = fixture
+            .prestate
+            .contracts
+            .iter()
+            .find(|c| c.code_hash == hash);
         let code = contract.map_or_else(Bytecode::default, |c| Bytecode::new_raw(c.code.clone()));
         let info = AccountInfo::new(
             account.balance.unwrap_or_default(),
@@ -73,11 +77,14 @@ fn state(fixture: &Fixture) -> Db {
         );
         db.insert_account_info(account.address, info);
         for slot in &account.storage {
-            db.insert_account_storage(account.address, slot.slot, slot.value).unwrap();
+            db.insert_account_storage(account.address, slot.slot, slot.value)
+                .unwrap();
         }
     }
     for known in &fixture.prestate.block_hashes {
-        db.cache.block_hashes.insert(U256::from(known.number), known.hash);
+        db.cache
+            .block_hashes
+            .insert(U256::from(known.number), known.hash);
     }
     db
 }
@@ -182,7 +189,10 @@ impl<'f> Replay<'f> {
             access_list: Vec::new(),
             authorizations: Vec::new(),
         };
-        match self.vm.transact(&self.db, &self.block(), &tx, Mode::Transaction) {
+        match self
+            .vm
+            .transact(&self.db, &self.block(), &tx, Mode::Transaction)
+        {
             Ok(outcome) => {
                 let wrong = compare(&outcome, 0, receipt);
                 self.db.commit(outcome.state);
@@ -215,7 +225,10 @@ impl<'f> Replay<'f> {
             && let Some(size) = near.clone().find(|size| gas_of(*size) == left)
             && let Ok(again) = run(left)
         {
-            println!("{}: packed into {bytes} bytes here, {size} there", tx.hash());
+            println!(
+                "{}: packed into {bytes} bytes here, {size} there",
+                tx.hash()
+            );
             (posting, outcome) = (left, again);
         }
         let wrong = compare(&outcome, posting, receipt);
@@ -246,35 +259,49 @@ impl<'f> Replay<'f> {
         for address in addresses {
             let (old, new) = (account(&self.before, address), account(&self.db, address));
             let change = expected.get(&address);
-            let balance = change.and_then(|change| change.balance).unwrap_or(old.balance);
+            let balance = change
+                .and_then(|change| change.balance)
+                .unwrap_or(old.balance);
             if fees.contains(&address) {
                 fees_here += new.balance - old.balance;
                 fees_there += balance - old.balance;
             } else if new.balance != balance && !self.partial && address != arbos::ARBOS {
-                wrong.push(format!("{address}: balance {}, want {balance}", new.balance));
+                wrong.push(format!(
+                    "{address}: balance {}, want {balance}",
+                    new.balance
+                ));
             }
             let nonce = change.and_then(|change| change.nonce).unwrap_or(old.nonce);
             if new.nonce != nonce {
                 wrong.push(format!("{address}: nonce {}, want {nonce}", new.nonce));
             }
-            let hash = change.and_then(|change| change.code_hash).unwrap_or(old.code_hash);
+            let hash = change
+                .and_then(|change| change.code_hash)
+                .unwrap_or(old.code_hash);
             if new.code_hash != hash && !(new.is_empty_code_hash() && hash.is_zero()) {
                 wrong.push(format!("{address}: code {}, want {hash}", new.code_hash));
             }
             let stored = |db: &Db, slot| db.storage_ref(address, slot).unwrap();
             let touched = self.db.cache.accounts.get(&address);
-            let touched = touched.into_iter().flat_map(|touched| touched.storage.keys().copied());
+            let touched = touched
+                .into_iter()
+                .flat_map(|touched| touched.storage.keys().copied());
             let listed: BTreeMap<U256, U256> = change
                 .into_iter()
                 .flat_map(|change| change.storage.iter().map(|slot| (slot.slot, slot.value)))
                 .collect();
-            for slot in touched.chain(listed.keys().copied()).collect::<BTreeSet<_>>() {
+            for slot in touched
+                .chain(listed.keys().copied())
+                .collect::<BTreeSet<_>>()
+            {
                 let old = stored(&self.before, slot);
                 let want = listed.get(&slot).copied().unwrap_or(old);
                 let found = stored(&self.db, slot);
                 let elsewhere = address == arbos::ARBOS && (self.partial || not_ours.holds(slot));
                 if found != want && !elsewhere {
-                    wrong.push(format!("{address}: slot {slot:#x} is {found:#x}, want {want:#x}"));
+                    wrong.push(format!(
+                        "{address}: slot {slot:#x} is {found:#x}, want {want:#x}"
+                    ));
                 }
             }
         }
@@ -302,8 +329,16 @@ impl NotOurs {
         let queue = ROOT.child(2).child(0);
         let spaces = spaces.into_iter().chain([constraints, queue]).chain(each);
         let pages = spaces.flat_map(|space| [page(space.field(0)), page(space.field(256))]);
-        let hashes = db.cache.accounts.values().map(|account| account.info.code_hash);
-        let known = fixture.prestate.contracts.iter().map(|contract| contract.code_hash);
+        let hashes = db
+            .cache
+            .accounts
+            .values()
+            .map(|account| account.info.code_hash);
+        let known = fixture
+            .prestate
+            .contracts
+            .iter()
+            .map(|contract| contract.code_hash);
         let modules = arbos::params::programs_space().child(2);
         Self {
             pages: pages.collect(),
@@ -339,7 +374,10 @@ fn gas_is(receipt: &Receipt, gas: u64) -> Vec<String> {
 fn compare(outcome: &Outcome, posting: u64, receipt: &Receipt) -> Vec<String> {
     let mut wrong = Vec::new();
     if (outcome.status == Status::Success) != receipt.success {
-        wrong.push(format!("{:?}, want success {}", outcome.status, receipt.success));
+        wrong.push(format!(
+            "{:?}, want success {}",
+            outcome.status, receipt.success
+        ));
     }
     let gas = outcome.gas_used + posting;
     if gas != receipt.gas_used {
@@ -351,7 +389,11 @@ fn compare(outcome: &Outcome, posting: u64, receipt: &Receipt) -> Vec<String> {
         ));
     }
     if outcome.logs.len() != receipt.logs.len() {
-        wrong.push(format!("{} logs, want {}", outcome.logs.len(), receipt.logs.len()));
+        wrong.push(format!(
+            "{} logs, want {}",
+            outcome.logs.len(),
+            receipt.logs.len()
+        ));
     }
     for (at, (log, want)) in outcome.logs.iter().zip(&receipt.logs).enumerate() {
         let skip = match want.topics.first() {
@@ -374,7 +416,10 @@ fn replay_all(folder: &Path) -> (usize, Vec<String>) {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .collect();
     files.sort();
     assert!(!files.is_empty(), "{} holds no replays", folder.display());
