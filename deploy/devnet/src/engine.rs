@@ -280,6 +280,7 @@ mod tests {
         let env = Env {
             args: Default::default(),
             ink_price: INK_PRICE,
+            arbos: crate::arbos::ARBOS_VERSION,
             contract: Address::ZERO,
             sender: Address::ZERO,
             origin: Address::ZERO,

@@ -43,6 +43,8 @@ mod evm;
 mod genesis;
 mod hostio;
 mod rpc;
+#[cfg(test)]
+mod vectors;
 mod wasm;
 
 pub use chain::{Config, StoreError};

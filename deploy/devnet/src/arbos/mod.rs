@@ -96,6 +96,13 @@ pub(crate) fn precompile_addresses() -> Vec<Address> {
         .collect()
 }
 
+/// The ArbOS version in force.
+pub(crate) fn version(db: &ChainDb<'_>) -> Result<u64, StateError> {
+    let version =
+        db.0.storage_ref(ARBOS, storage::ROOT.field(root::VERSION))?;
+    Ok(version.saturating_to())
+}
+
 /// Who gets the base fees.
 pub(crate) fn network_fee_account(db: &ChainDb<'_>) -> Result<Address, StateError> {
     let word = db.0.storage_ref(ARBOS, network_fee_slot())?;

@@ -72,7 +72,15 @@ impl Params {
 
     /// The parameters in force.
     pub(crate) fn load(state: &mut State<'_>) -> Result<Self, StateError> {
-        Ok(Self::unpack(storage::read(state, slot())?))
+        let params = Self::unpack(storage::read(state, slot())?);
+        Ok(match params.max_wasm_size {
+            // ArbOS keeps the size since version 40; before it was the same for all chains.
+            0 => Self {
+                max_wasm_size: Self::DEFAULT.max_wasm_size,
+                ..params
+            },
+            _ => params,
+        })
     }
 
     /// Puts these parameters in force.

@@ -17,7 +17,12 @@ pub(crate) const ROOT: Space = Space(None);
 impl Space {
     /// The sub-space `id`.
     pub(crate) fn child(self, id: u8) -> Self {
-        Self(Some(keccak256([self.prefix(), &[id]].concat())))
+        self.keyed(&[id])
+    }
+
+    /// The sub-space of a key of any length.
+    pub(crate) fn keyed(self, key: &[u8]) -> Self {
+        Self(Some(keccak256([self.prefix(), key].concat())))
     }
 
     /// The sub-space without a name.

@@ -1,6 +1,6 @@
 //! The types that one transaction runs in.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
 use revm::context_interface::context::ContextError;
 
@@ -20,6 +20,10 @@ pub(crate) type Fatal = ContextError<StateError>;
 pub(crate) struct TxScratch {
     /// The number of the block on this chain; `BlockEnv::number` is the L1 block's.
     pub(crate) l2_block: u64,
+    /// The ArbOS version in force.
+    pub(crate) arbos: u64,
+    /// What posting the transaction to the parent chain costs, in wei.
+    pub(crate) posting_fee: U256,
     /// WASM pages open in the running frames.
     pub(crate) pages_open: u16,
     /// The most WASM pages that were ever open in this transaction.

@@ -14,6 +14,8 @@ use super::machine::Machine;
 
 /// Gas that one transaction may use, intrinsic gas included; what it offers beyond is held and given back.
 const GAS_CAP: u64 = 32_000_000;
+/// The ArbOS version since which it may not use more.
+const CAPPED_SINCE: u64 = 50;
 
 pub(crate) type Error = EVMError<StateError>;
 
@@ -50,9 +52,10 @@ impl<'a> Handler for ArbHandler<'a> {
         let limit = evm.ctx_ref().tx().gas_limit();
         let intrinsic = gas.initial_total_gas();
         let left = limit.saturating_sub(intrinsic);
+        let capped = evm.ctx_ref().chain.arbos >= CAPPED_SINCE;
         let compute = match self.mode {
-            Mode::Transaction => left.min(GAS_CAP.saturating_sub(intrinsic)),
-            Mode::Call => left,
+            Mode::Transaction if capped => left.min(GAS_CAP.saturating_sub(intrinsic)),
+            _ => left,
         };
         GasTracker::new(limit, compute, left - compute)
     }

@@ -35,8 +35,16 @@ mod tests;
 mod texts;
 pub(crate) mod trace;
 
-/// The rules that ArbOS 51 runs on.
-const SPEC: SpecId = SpecId::OSAKA;
+/// The Ethereum rules that an ArbOS version runs on.
+fn spec(arbos: u64) -> SpecId {
+    match arbos {
+        ..20 => SpecId::SHANGHAI,
+        20..40 => SpecId::CANCUN,
+        40..50 => SpecId::PRAGUE,
+        50.. => SpecId::OSAKA,
+    }
+}
+
 /// EIP-170; holds for programs too.
 const MAX_CODE_SIZE: usize = 24_576;
 
@@ -124,7 +132,26 @@ impl Vm {
     where
         DB::Error: std::fmt::Display,
     {
-        Ok(self.run(db, block, tx, mode, None)?.0)
+        Ok(self.run(db, block, tx, mode, 0, None)?.0)
+    }
+
+    /// [`Vm::transact`] for a transaction that pays so much gas for being posted to the parent chain before it runs.
+    #[cfg(test)]
+    pub(crate) fn transact_posted<DB: revm::DatabaseRef + Send + Sync>(
+        &self,
+        db: &DB,
+        block: &BlockParams,
+        tx: &TxParams,
+        posting: u64,
+    ) -> Result<Outcome, InvalidTx>
+    where
+        DB::Error: std::fmt::Display,
+    {
+        let mut tx = tx.clone();
+        tx.gas_limit = tx.gas_limit.saturating_sub(posting);
+        Ok(self
+            .run(db, block, &tx, Mode::Transaction, posting, None)?
+            .0)
     }
 
     /// [`Vm::transact`], and what happened on the way.
@@ -138,7 +165,7 @@ impl Vm {
     where
         DB::Error: std::fmt::Display,
     {
-        let (outcome, trace) = self.run(db, block, tx, mode, Some(Box::default()))?;
+        let (outcome, trace) = self.run(db, block, tx, mode, 0, Some(Box::default()))?;
         let mut frame = trace.map(|trace| trace.finish()).unwrap_or_default();
         frame.gas = tx.gas_limit;
         frame.gas_used = outcome.gas_used;
@@ -154,6 +181,7 @@ impl Vm {
         block: &BlockParams,
         tx: &TxParams,
         mode: Mode,
+        posting: u64,
         trace: Option<Box<Trace>>,
     ) -> Result<(Outcome, Option<Box<Trace>>), InvalidTx>
     where
@@ -162,15 +190,19 @@ impl Vm {
         let erased = Erased(db);
         let db = ChainDb(&erased);
         let network_fee_account = arbos::network_fee_account(&db).map_err(texts::broken)?;
+        let arbos = arbos::version(&db).map_err(texts::broken)?;
+        let spec = spec(arbos);
         let mut journal = Journal::new(db);
-        journal.set_spec_id(SPEC);
+        journal.set_spec_id(spec);
         let ctx = Context {
             block: block_env(block, tx, mode),
             tx: tx_env(self.chain_id, tx),
-            cfg: cfg_env(self.chain_id, mode),
+            cfg: cfg_env(self.chain_id, spec, mode),
             journaled_state: journal,
             chain: TxScratch {
                 l2_block: block.number,
+                arbos,
+                posting_fee: U256::from(posting) * U256::from(block.base_fee),
                 network_fee_account,
                 trace,
                 debug: self.chain_id == arbos::LOCAL_CHAIN_ID,
@@ -179,7 +211,7 @@ impl Vm {
             local: Default::default(),
             error: Ok(()),
         };
-        let mut machine = Machine::new(ctx, &self.engine, SPEC);
+        let mut machine = Machine::new(ctx, &self.engine, spec);
         let mut handler = ArbHandler {
             mode,
             _state: PhantomData,
@@ -245,8 +277,8 @@ fn tx_env(chain_id: u64, tx: &TxParams) -> TxEnv {
     }
 }
 
-fn cfg_env(chain_id: u64, mode: Mode) -> CfgEnv {
-    let mut cfg = CfgEnv::new_with_spec(SPEC).with_chain_id(chain_id);
+fn cfg_env(chain_id: u64, spec: SpecId, mode: Mode) -> CfgEnv {
+    let mut cfg = CfgEnv::new_with_spec(spec).with_chain_id(chain_id);
     cfg.limit_contract_code_size = Some(MAX_CODE_SIZE);
     cfg.tx_gas_limit_cap = Some(u64::MAX);
     cfg.disable_eip3541 = true;

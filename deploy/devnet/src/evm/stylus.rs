@@ -26,6 +26,9 @@ const CODE: u64 = 700;
 const WARM_SLOAD: u64 = 100;
 const COLD_SLOAD: u64 = 2100;
 
+/// The ArbOS version since which a flush that runs out of gas takes all of it; before it was a plain failure.
+const FLUSH_BURNS_SINCE: u64 = 50;
+
 /// A program in its frame.
 pub(super) struct Program {
     running: Running,
@@ -177,6 +180,12 @@ impl Program {
                     true => Err(FlushError::Refused),
                     false => store(ctx, frame, slots, budget)?,
                 };
+                let stored = stored.map_err(|error| match error {
+                    FlushError::OutOfGas if ctx.chain.arbos < FLUSH_BURNS_SINCE => {
+                        FlushError::Refused
+                    }
+                    error => error,
+                });
                 answer(reply, stored);
             }
             Request::LoadTransient { key, reply } => {
@@ -360,6 +369,7 @@ fn env(ctx: &Ctx<'_>, frame: &Frame, params: &Params, reentrant: bool) -> Env {
     Env {
         args: input.input.bytes_local(&ctx.local),
         ink_price: params.ink_price,
+        arbos: ctx.chain.arbos,
         contract: input.target_address,
         sender: input.caller_address,
         origin: ctx.tx.caller,

@@ -68,7 +68,7 @@ impl Host<'_> {
                 None => U256::ZERO,
             },
         };
-        self.given(&[call.to.as_slice(), &call.gas_asked.to_be_bytes()]);
+        self.given(&[call.to.as_slice(), &at.gas.to_be_bytes()]);
         if at.value.is_some() {
             self.given(&[&call.value.to_be_bytes::<32>()]);
         }

@@ -28,6 +28,8 @@ pub(crate) struct Env {
     pub(crate) args: Bytes,
     /** ink per gas */
     pub(crate) ink_price: u32,
+    /// The ArbOS version in force.
+    pub(crate) arbos: u64,
     pub(crate) contract: Address,
     pub(crate) sender: Address,
     pub(crate) origin: Address,

@@ -13,8 +13,14 @@ const CACHE_MAX: u64 = 10;
 
 type Done<T = ()> = Result<T, Escape>;
 
+/// The ArbOS version since which asking is priced in ink; before, the same number was taken for gas.
+const ASKED_IN_INK_SINCE: u64 = 32;
+
 /// Gas of asking the EVM for a slot, beside the slot's own.
 fn evm_api_gas(host: &Host<'_>) -> u64 {
+    if host.env().arbos < ASKED_IN_INK_SINCE {
+        return EVM_API;
+    }
     EVM_API / u64::from(host.env().ink_price.max(1))
 }
 

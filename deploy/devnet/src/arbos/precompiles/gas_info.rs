@@ -58,6 +58,9 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>,
         _ => call.open::<()>(Purity::View)?,
     }
     call.burn(reads * READ)?;
+    if selector == getCurrentTxL1GasFeesCall::SELECTOR {
+        return Ok(call.posting_fee().abi_encode());
+    }
     Ok(answer
         .iter()
         .flat_map(|word| U256::from(*word).abi_encode())

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod activation;
+mod differential;
 mod ethereum;
 mod programs;
 mod replay;
