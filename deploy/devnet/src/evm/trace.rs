@@ -28,7 +28,7 @@ pub(crate) enum FrameKind {
 pub(crate) struct TracedFrame {
     pub(crate) kind: FrameKind,
     pub(crate) from: Address,
-    /// The callee's code or the created account; `None` for a creation that got no address.
+    /// The callee's code or the created account; `None` for a creation that failed.
     pub(crate) to: Option<Address>,
     pub(crate) value: U256,
     pub(crate) gas: u64,
@@ -154,7 +154,7 @@ pub(super) fn close(ctx: &mut Ctx<'_>, result: &FrameResult) {
     let result = match result {
         FrameResult::Call(call) => &call.result,
         FrameResult::Create(create) => {
-            frame.to = create.address;
+            frame.to = create.address.filter(|_| create.result.is_ok());
             &create.result
         }
     };
