@@ -273,7 +273,7 @@ async fn random_transactions_end_as_on_anvil() {
     // A run that met too little proves too little.
     for (fate, share) in [
         (Fate::Success, 3),
-        (Fate::Revert, 25),
+        (Fate::Revert, 40),
         (Fate::Halt, 12),
         (Fate::Refused, 60),
     ] {

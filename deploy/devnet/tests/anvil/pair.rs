@@ -143,7 +143,8 @@ impl Pair {
         let mut seen: BTreeSet<Address> = watch.iter().copied().collect();
         seen.insert(from);
         let gas = [tx.gas_limit, tx.gas_limit - intrinsic(tx), used];
-        self.frames(&traced, &expected, gas, &mut seen, "")?;
+        self.frames(&traced, &expected, gas, &mut seen, "")
+            .map_err(|what| format!("{what}\nours {traced}\nanvil {expected}"))?;
         self.settle(tx, from, &ours, &anvil)?;
         for address in self.state(seen)? {
             if !known.contains(&address) {

@@ -174,7 +174,7 @@ impl Author<'_> {
         let size = self.random.below(WORDS * 32 + 40);
         match self.random.below(10) {
             0 => code.op(0x00),
-            1 => code.push(size).push(0).op(0xfd),
+            1 | 2 => code.push(size).push(0).op(0xfd),
             _ => code.push(size).push(0).op(0xf3),
         };
     }
