@@ -28,7 +28,8 @@ fn resident() -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_flat() {
-    let runs: u64 = env::var("STYLUS_DEVNET_MEMORY_RUNS").map_or(5_000, |text| text.parse().unwrap());
+    let runs: u64 =
+        env::var("STYLUS_DEVNET_MEMORY_RUNS").map_or(5_000, |text| text.parse().unwrap());
     let blocks = match env::var("STYLUS_DEVNET_MEMORY_BLOCKS").as_deref() {
         Ok("all") => None,
         Ok(text) => Some(text.parse().unwrap()),
@@ -74,16 +75,28 @@ async fn memory_is_flat() {
             });
         }
         figures.push(resident());
-        println!("{:>7} transactions: {:>6} kB", (part + 1) * tenth, figures[part as usize] >> 10);
+        println!(
+            "{:>7} transactions: {:>6} kB",
+            (part + 1) * tenth,
+            figures[part as usize] >> 10
+        );
     }
-    let count = devnet.call(from, counter, Bytes::from(vec![0; 32])).unwrap();
+    let count = devnet
+        .call(from, counter, Bytes::from(vec![0; 32]))
+        .unwrap();
     assert_eq!(U256::from_be_slice(&count), U256::from(10 * (tenth / 2)));
 
     let (settled, last) = (figures[3], figures[9]);
     let per_transaction = last.saturating_sub(settled) / (6 * tenth);
-    println!("{per_transaction} bytes a transaction over the last {}; states of {states} blocks", 6 * tenth);
+    println!(
+        "{per_transaction} bytes a transaction over the last {}; states of {states} blocks",
+        6 * tenth
+    );
     if blocks.is_some() {
         // A block kept for good takes more than a kilobyte.
-        assert!(per_transaction < 256, "{per_transaction} bytes a transaction");
+        assert!(
+            per_transaction < 256,
+            "{per_transaction} bytes a transaction"
+        );
     }
 }
