@@ -1,11 +1,17 @@
 //! Everything the chain remembers, in memory: blocks, their indices, state, held transactions.
+//!
+//! How far back is set by [`Keep`]; a point to return to, a [`Mark`], keeps what it needs besides.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::Decodable as _;
 
 use super::{
+    BlockId,
     block::{Block, Mined},
     clock::Clock,
     pool::Pool,
@@ -14,12 +20,35 @@ use super::{
     tx::Transaction,
 };
 
-#[derive(Debug, Default)]
+/// The least blocks that are forgotten at a time.
+const FORGET_AT_ONCE: usize = 64;
+
+/// The least that is kept of blocks and states, whatever is asked for: who looks up the latest needs time to [`Ledger::pin`] it.
+const LEAST_KEPT: u64 = 16;
+
+/// How much of the past stays in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    /// Blocks whose state stays, the newest counted.
+    pub(crate) states: u64,
+    /// Blocks that stay with their receipts, the newest counted; genesis always does. `None`: all.
+    pub(crate) blocks: Option<u64>,
+}
+
+#[derive(Debug)]
 pub(crate) struct Ledger {
-    /// By number; never empty once the chain is open.
+    keep: Keep,
+    /// Never forgotten: the simulated parent chain counts from it.
+    genesis: Option<Arc<Block>>,
+    /// Blocks that were forgotten, from genesis on.
+    forgotten: u64,
+    /// In sequence, from the first that is not forgotten; never empty once the chain is open.
     blocks: Vec<Arc<Block>>,
-    /// The state's version after each block.
+    /// The state's version after each of them.
     versions: Vec<u64>,
+    /// The oldest version of the state that is kept.
+    oldest: u64,
+    pins: Mutex<Vec<Weak<Pin>>>,
     by_hash: HashMap<B256, u64>,
     by_tx: HashMap<B256, u64>,
     /// Hashes of accepted transactions, mined or held, with their serials.
@@ -32,18 +61,69 @@ pub(crate) struct Ledger {
     pub(crate) clock: Clock,
 }
 
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            states: 4_096,
+            blocks: None,
+        }
+    }
+}
+
+/// What must not be forgotten as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Pin {
+    /// The first block.
+    block: u64,
+    version: u64,
+}
+
 /// A point to return to.
 #[derive(Debug)]
 pub(crate) struct Mark {
-    blocks: usize,
-    version: u64,
-    accepted: usize,
+    pin: Arc<Pin>,
+    blocks: u64,
+    serial: u64,
     root: B256,
     pool: Pool,
     clock: Clock,
 }
 
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new(Keep::default())
+    }
+}
+
 impl Ledger {
+    /// An empty ledger.
+    pub(crate) fn new(keep: Keep) -> Self {
+        Self {
+            keep,
+            genesis: None,
+            forgotten: 0,
+            blocks: Vec::new(),
+            versions: Vec::new(),
+            oldest: 0,
+            pins: Mutex::default(),
+            by_hash: HashMap::new(),
+            by_tx: HashMap::new(),
+            accepted: Vec::new(),
+            serial: 0,
+            root: B256::ZERO,
+            state: State::default(),
+            pool: Pool::default(),
+            clock: Clock::default(),
+        }
+    }
+
+    /// The number of the block to come.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.forgotten + self.blocks.len() as u64
+    }
+
+    /// The blocks that are not forgotten.
+    #[cfg(test)]
     pub(crate) fn blocks(&self) -> &[Arc<Block>] {
         &self.blocks
     }
@@ -53,7 +133,19 @@ impl Ledger {
     }
 
     pub(crate) fn block(&self, number: u64) -> Option<&Arc<Block>> {
-        self.blocks.get(usize::try_from(number).ok()?)
+        match number.checked_sub(self.forgotten) {
+            Some(index) => self.blocks.get(usize::try_from(index).ok()?),
+            None => self.genesis.as_ref().filter(|_| number == 0),
+        }
+    }
+
+    pub(crate) fn find(&self, at: BlockId) -> Option<&Arc<Block>> {
+        match at {
+            BlockId::Latest | BlockId::Pending => self.head(),
+            BlockId::Earliest => self.block(0),
+            BlockId::Number(number) => self.block(number),
+            BlockId::Hash(hash) => self.block_by_hash(&hash),
+        }
     }
 
     pub(crate) fn block_by_hash(&self, hash: &B256) -> Option<&Arc<Block>> {
@@ -65,9 +157,11 @@ impl Ledger {
         self.block(*self.by_tx.get(tx)?)
     }
 
-    /// The state's version after a block.
+    /// The state's version after a block, as long as it is kept.
     pub(crate) fn version_at(&self, number: u64) -> Option<u64> {
-        self.versions.get(usize::try_from(number).ok()?).copied()
+        let index = usize::try_from(number.checked_sub(self.forgotten)?).ok()?;
+        let version = *self.versions.get(index)?;
+        (version >= self.oldest).then_some(version)
     }
 
     /// The newest serial given out.
@@ -113,12 +207,61 @@ impl Ledger {
             }
             self.by_tx.insert(hash, header.number);
         }
-        self.blocks.push(Arc::new(Block {
+        let block = Arc::new(Block {
             header,
             hash,
             mined,
             serial: self.serial,
-        }));
+        });
+        if self.next_number() == 0 {
+            self.genesis = Some(block.clone());
+        }
+        self.blocks.push(block);
+        self.forget();
+    }
+
+    /// Forgets what is further back than is to be kept.
+    fn forget(&mut self) {
+        let (mut pinned_block, mut pinned_version) = (u64::MAX, u64::MAX);
+        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        pins.retain(|pin| match pin.upgrade() {
+            Some(pin) => {
+                pinned_block = pinned_block.min(pin.block);
+                pinned_version = pinned_version.min(pin.version);
+                true
+            }
+            None => false,
+        });
+        drop(pins);
+        let next = self.next_number();
+        let blocks = self.keep.blocks.map(|blocks| blocks.max(LEAST_KEPT));
+        let states = self.keep.states.max(LEAST_KEPT);
+        let first_state = next.saturating_sub(states.min(blocks.unwrap_or(u64::MAX)));
+        if let Some(version) = self.version_at(first_state) {
+            self.oldest = self.oldest.max(version.min(pinned_version));
+            self.state.forget_before(self.oldest);
+        }
+        let Some(blocks) = blocks else { return };
+        let first = next.saturating_sub(blocks).min(pinned_block);
+        // Several at a time, as the rest has to be moved.
+        let surplus = first.saturating_sub(self.forgotten) as usize;
+        if surplus < FORGET_AT_ONCE {
+            return;
+        }
+        self.versions.drain(..surplus);
+        for block in self.blocks.drain(..surplus) {
+            self.by_hash.remove(&block.hash);
+            if let Some(mined) = &block.mined {
+                self.by_tx.remove(&mined.tx.hash());
+            }
+        }
+        self.forgotten = first;
+        if let Some(genesis) = &self.genesis {
+            self.by_hash.insert(genesis.hash, 0);
+        }
+        let told = self.blocks.first().map_or(0, |block| block.serial);
+        let unread = self.accepted.partition_point(|(at, _)| *at < told);
+        self.accepted.drain(..unread);
     }
 
     /// Writes to the state of the newest block.
@@ -149,7 +292,7 @@ impl Ledger {
                 let header = alloy_consensus::Header::decode(&mut &header[..])
                     .map_err(|error| format!("block header: {error}"))?;
                 let parent = self.head().map_or(B256::ZERO, |head| head.hash);
-                if header.number != self.blocks.len() as u64 || header.parent_hash != parent {
+                if header.number != self.next_number() || header.parent_hash != parent {
                     return Err(format!("block {} does not follow", header.number));
                 }
                 let root = self
@@ -177,11 +320,29 @@ impl Ledger {
         Ok(())
     }
 
+    /// Keeps the state's `version` readable as long as the pin lives.
+    pub(crate) fn pin(&self, version: u64) -> Arc<Pin> {
+        self.add_pin(Pin {
+            block: u64::MAX,
+            version,
+        })
+    }
+
+    fn add_pin(&self, pin: Pin) -> Arc<Pin> {
+        let pin = Arc::new(pin);
+        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        pins.push(Arc::downgrade(&pin));
+        pin
+    }
+
     pub(crate) fn mark(&self) -> Mark {
         Mark {
-            blocks: self.blocks.len(),
-            version: self.state.version(),
-            accepted: self.accepted.len(),
+            pin: self.add_pin(Pin {
+                block: self.next_number().saturating_sub(1),
+                version: self.state.version(),
+            }),
+            blocks: self.next_number(),
+            serial: self.serial,
             root: self.root,
             pool: self.pool.clone(),
             clock: self.clock,
@@ -190,18 +351,20 @@ impl Ledger {
 
     /// Forgets all that happened since `mark`.
     pub(crate) fn rewind(&mut self, mark: Mark) {
-        for block in self.blocks.drain(mark.blocks.min(self.blocks.len())..) {
+        let kept = mark.blocks.saturating_sub(self.forgotten) as usize;
+        for block in self.blocks.drain(kept.min(self.blocks.len())..) {
             self.by_hash.remove(&block.hash);
             if let Some(mined) = &block.mined {
                 self.by_tx.remove(&mined.tx.hash());
             }
         }
-        self.versions.truncate(mark.blocks);
+        self.versions.truncate(kept);
         if let Some(newest) = self.versions.last_mut() {
-            *newest = mark.version;
+            *newest = mark.pin.version;
         }
-        self.state.rewind(mark.version);
-        self.accepted.truncate(mark.accepted);
+        self.state.rewind(mark.pin.version);
+        let accepted = self.accepted.partition_point(|(at, _)| *at <= mark.serial);
+        self.accepted.truncate(accepted);
         self.root = mark.root;
         self.pool = mark.pool;
         self.clock = mark.clock;

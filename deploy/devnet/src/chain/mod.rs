@@ -27,7 +27,7 @@ pub use self::store::StoreError;
 use self::{
     block::{BASE_FEE, Block, GAS_LIMIT, Mined, Receipt},
     clock::{Clock, l1_number, now},
-    ledger::{Ledger, Mark},
+    ledger::{Keep, Ledger, Mark},
     overrides::{AccountOverride, BlockOverride, Overlay},
     state::{Account, Changes, StateView},
     store::{BlockLog, Record, StoredTx},
@@ -54,15 +54,25 @@ pub struct Config {
     pub host: IpAddr,
     /// The directory that keeps the chain between runs; `None` keeps it in memory only.
     pub state_dir: Option<PathBuf>,
+    /// How many blocks' states are kept in memory, the newest counted and at least 16: calls,
+    /// estimates and traces reach that far back. A snapshot keeps what it needs besides.
+    pub states: u64,
+    /// How many blocks are kept in memory with their transactions, receipts and logs, the newest
+    /// counted and at least 16; older ones are as if they had never been, but for the first. `None`
+    /// keeps all.
+    pub blocks: Option<u64>,
 }
 impl Default for Config {
-    /// Chain 412346 in memory, on a free port of the loopback interface.
+    /// Chain 412346 in memory, on a free port of the loopback interface, with all its blocks and the
+    /// states of the last 4,096.
     fn default() -> Self {
         Self {
             chain_id: 412_346,
             port: 0,
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             state_dir: None,
+            states: Keep::default().states,
+            blocks: Keep::default().blocks,
         }
     }
 }
@@ -79,7 +89,7 @@ pub(crate) enum Error {
     Encoding(#[from] serde_json::Error),
     #[error("the devnet is shutting down")]
     Closed,
-    #[error("header not found")]
+    #[error("header not found, or its state is no longer kept")]
     NoBlock,
     #[error("timestamp {wanted} is before the latest block's, {latest}")]
     Past { wanted: u64, latest: u64 },
@@ -150,7 +160,10 @@ impl Writer {
 impl Chain {
     /// Opens the chain in `config.state_dir`, or starts one from genesis.
     pub(crate) fn open(config: &Config, accounts: &[DevAccount]) -> Result<Self, Error> {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::new(Keep {
+            states: config.states,
+            blocks: config.blocks,
+        });
         let log = match &config.state_dir {
             Some(dir) => Some(BlockLog::open(dir, config.chain_id, |record| {
                 ledger.replay(record)
@@ -329,15 +342,15 @@ impl Chain {
         Ok(estimate::bisect(cap, run).map_err(TxError::from)?)
     }
 
+    /// The block that `at` means.
+    pub(crate) fn find(&self, at: BlockId) -> Option<Arc<Block>> {
+        self.read().find(at).cloned()
+    }
+
     /// The state's version and block for `at`.
     pub(crate) fn resolve(&self, at: BlockId) -> Option<(Arc<Block>, u64)> {
         let ledger = self.read();
-        let block = match at {
-            BlockId::Latest | BlockId::Pending => ledger.head(),
-            BlockId::Earliest => ledger.block(0),
-            BlockId::Number(number) => ledger.block(number),
-            BlockId::Hash(hash) => ledger.block_by_hash(&hash),
-        }?;
+        let block = ledger.find(at)?;
         Some((block.clone(), ledger.version_at(block.number())?))
     }
 
@@ -463,7 +476,7 @@ impl Chain {
         let newest = ledger.head().map_or(0, |head| head.timestamp());
         let genesis = ledger.block(0).map_or(0, |first| first.timestamp());
         let time = ledger.clock.next_time(now, newest);
-        block::block_params(ledger.blocks().len() as u64, time, l1_number(genesis, time))
+        block::block_params(ledger.next_number(), time, l1_number(genesis, time))
     }
 
     fn surroundings(&self, at: BlockId) -> Result<(BlockParams, StateView), Error> {
@@ -479,6 +492,7 @@ impl Chain {
         StateView {
             ledger: self.ledger.clone(),
             version,
+            _pin: self.read().pin(version),
         }
     }
 
@@ -509,12 +523,16 @@ impl Chain {
         &self,
         writer: &mut Writer,
         params: &BlockParams,
-        changes: Changes,
+        mut changes: Changes,
         mined: Option<Mined>,
         now: u64,
     ) -> Result<(), Error> {
         let (header, clock) = {
             let ledger = self.read();
+            // Whoever is called comes with its code; what the state has need not be written again.
+            changes
+                .code
+                .retain(|hash, _| ledger.state.code(*hash).is_none());
             let parent = ledger.head().map_or(B256::ZERO, |head| head.hash);
             let root = ledger.root_after(&changes)?;
             let header = block::header(parent, params, root, mined.as_ref());

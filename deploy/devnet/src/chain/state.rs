@@ -3,10 +3,12 @@
 //! A version is a number that only grows; each block and each direct edit takes one. Reading at
 //! a version finds the newest value not younger than it, so a reader holding a version sees one
 //! consistent state however far the chain moves on, and undoing means dropping the newest values.
+//! Versions that nobody will read any more can be forgotten, so that history does not grow for ever.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry},
     convert::Infallible,
+    hash::Hash,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -18,7 +20,7 @@ use revm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Pin};
 
 /// What an account holds besides its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,14 +108,16 @@ pub(crate) struct State {
     accounts: HashMap<Address, Vec<(u64, Option<Account>)>>,
     storage: HashMap<(Address, U256), Vec<(u64, U256)>>,
     code: HashMap<B256, Bytecode>,
-    /// What each version wrote, to undo it.
-    touched: Vec<Touched>,
+    /// What each version wrote, to undo or to forget it.
+    touched: VecDeque<Touched>,
 }
 #[derive(Debug)]
 struct Touched {
     version: u64,
     accounts: Vec<Address>,
     slots: Vec<(Address, U256)>,
+    /// Code that was new to the state.
+    code: Vec<B256>,
 }
 
 impl State {
@@ -130,9 +134,13 @@ impl State {
             version,
             accounts: Vec::with_capacity(changes.accounts.len()),
             slots: Vec::new(),
+            code: Vec::new(),
         };
         for (hash, code) in &changes.code {
-            self.code.entry(*hash).or_insert_with(|| bytecode(code));
+            self.code.entry(*hash).or_insert_with(|| {
+                touched.code.push(*hash);
+                bytecode(code)
+            });
         }
         for (address, account) in &changes.accounts {
             let history = self.accounts.entry(*address).or_default();
@@ -148,13 +156,13 @@ impl State {
                 touched.slots.push((*address, *key));
             }
         }
-        self.touched.push(touched);
+        self.touched.push_back(touched);
         version
     }
 
     /// Undoes every write younger than `version`. Numbers already given out are not used again.
     pub(crate) fn rewind(&mut self, version: u64) {
-        while let Some(touched) = self.touched.pop_if(|newest| newest.version > version) {
+        while let Some(touched) = self.touched.pop_back_if(|newest| newest.version > version) {
             for address in touched.accounts {
                 if let Some(history) = self.accounts.get_mut(&address) {
                     history.pop();
@@ -164,6 +172,24 @@ impl State {
                 if let Some(history) = self.storage.get_mut(&slot) {
                     history.pop();
                 }
+            }
+            for hash in touched.code {
+                self.code.remove(&hash);
+            }
+        }
+    }
+
+    /// Makes `version` the oldest that can be read and returned to.
+    pub(crate) fn forget_before(&mut self, version: u64) {
+        while let Some(touched) = self
+            .touched
+            .pop_front_if(|oldest| oldest.version <= version)
+        {
+            for address in touched.accounts {
+                forget(&mut self.accounts, address, version, Option::is_none);
+            }
+            for slot in touched.slots {
+                forget(&mut self.storage, slot, version, U256::is_zero);
             }
         }
     }
@@ -191,6 +217,32 @@ fn newest<T>(history: &[(u64, T)], version: u64) -> Option<&T> {
     Some(&history.get(after.checked_sub(1)?)?.1)
 }
 
+/// Drops the values that no version from `version` on sees, and the whole history if it only says that nothing is there.
+fn forget<K: Eq + Hash, T>(
+    histories: &mut HashMap<K, Vec<(u64, T)>>,
+    key: K,
+    version: u64,
+    nothing: impl Fn(&T) -> bool,
+) {
+    let Entry::Occupied(mut entry) = histories.entry(key) else {
+        return;
+    };
+    let history = entry.get_mut();
+    let unseen = history.partition_point(|(at, _)| *at <= version);
+    history.drain(..unseen.saturating_sub(1));
+    if history.capacity() > 4 * history.len() {
+        history.shrink_to_fit();
+    }
+    let empty = match history.as_slice() {
+        [] => true,
+        [(at, value)] => *at <= version && nothing(value),
+        _ => false,
+    };
+    if empty {
+        entry.remove();
+    }
+}
+
 /// Code as the interpreter wants it; bytes that only look like a delegation are plain code.
 pub(crate) fn bytecode(code: &Bytes) -> Bytecode {
     Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code.clone()))
@@ -201,6 +253,8 @@ pub(crate) fn bytecode(code: &Bytes) -> Bytecode {
 pub(crate) struct StateView {
     pub(crate) ledger: Arc<RwLock<Ledger>>,
     pub(crate) version: u64,
+    /// Keeps the version readable.
+    pub(crate) _pin: Arc<Pin>,
 }
 impl StateView {
     fn read<R>(&self, read: impl FnOnce(&State) -> R) -> R {
@@ -292,6 +346,35 @@ mod tests {
         assert_eq!(state.account(who, newest).unwrap().balance, U256::from(5));
         assert_eq!(state.storage(who, U256::ZERO, newest), U256::from(8));
         assert_eq!(state.storage(who, U256::ZERO, undone), U256::ZERO);
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_the_rest_as_it_was() {
+        let (who, gone) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let mut state = State::default();
+        let mut versions = Vec::new();
+        for wei in 1..=9 {
+            let mut changes = balance(who, wei);
+            changes.storage = slot(who, wei % 2).storage;
+            let account = (wei == 1).then(Account::default);
+            changes.accounts.insert(gone, account);
+            versions.push(state.apply(&changes));
+        }
+        state.forget_before(versions[5]);
+        for (at, version) in versions.iter().enumerate().skip(5) {
+            let wei = at as u64 + 1;
+            let account = state.account(who, *version).unwrap();
+            assert_eq!(account.balance, U256::from(wei));
+            let slot = state.storage(who, U256::ZERO, *version);
+            assert_eq!(slot, U256::from(wei % 2));
+        }
+        assert_eq!(state.accounts[&who].len(), 4);
+        assert!(!state.accounts.contains_key(&gone));
+        state.rewind(versions[6]);
+        assert_eq!(state.account(who, u64::MAX).unwrap().balance, U256::from(7));
+        state.forget_before(u64::MAX);
+        assert_eq!(state.accounts[&who].len(), 1);
+        assert!(state.touched.is_empty());
     }
 
     #[test]

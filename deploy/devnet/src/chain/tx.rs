@@ -73,6 +73,8 @@ pub(crate) enum TxError {
         have: U256,
         want: U256,
     },
+    #[error("EIP-7702 transaction with empty auth list (sender {0})")]
+    NoAuthorization(Address),
     #[error("replacement transaction underpriced")]
     Underpriced,
     #[error("account limit exceeded: {0} transactions queued")]
@@ -167,6 +169,9 @@ impl Transaction {
         }
         if tx.is_create() && tx.input().len() > MAX_INIT_CODE {
             return Err(TxError::InitCode(tx.input().len()));
+        }
+        if tx.authorization_list().is_some_and(<[_]>::is_empty) {
+            return Err(TxError::NoAuthorization(address));
         }
         let fee = tx.max_fee_per_gas();
         if let Some(tip) = tx.max_priority_fee_per_gas().filter(|tip| *tip > fee) {

@@ -60,7 +60,8 @@ impl<'a> Handler for ArbHandler<'a> {
         GasTracker::new(limit, compute, left - compute)
     }
 
-    /// A call pays nothing and may come from anybody, but it cannot send value it does not have.
+    /// A call may come from anybody and in the end pays nothing, but it cannot send value it does not have, and one that
+    /// states a price has bought its gas while it runs.
     fn validate_against_state_and_deduct_caller(
         &self,
         evm: &mut Machine<'a>,
@@ -70,14 +71,21 @@ impl<'a> Handler for ArbHandler<'a> {
         if self.mode == Mode::Transaction {
             return pre_execution::validate_against_state_and_deduct_caller(ctx);
         }
+        let base_fee = u128::from(ctx.block.basefee);
         let (tx, journal) = ctx.tx_journal_mut();
         let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
-        if *caller.balance() < tx.value() {
+        let price = tx.gas_price().min(base_fee);
+        let bought = U256::from(tx.gas_limit()) * U256::from(price);
+        let want = bought.saturating_add(tx.value());
+        let Some(left) = caller.balance().checked_sub(want) else {
             return Err(InvalidTransaction::LackOfFundForMaxFee {
-                fee: Box::new(tx.value()),
+                fee: Box::new(want),
                 balance: Box::new(*caller.balance()),
             }
             .into());
+        };
+        if !bought.is_zero() {
+            caller.set_balance(left + tx.value());
         }
         caller.touch();
         if tx.kind().is_call() {

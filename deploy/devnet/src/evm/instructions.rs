@@ -1,11 +1,12 @@
 //! Opcodes that differ from Ethereum's by more than a constant of the block.
 
+use alloy_primitives::Address;
 use revm::context_interface::Host;
 use revm::interpreter::instructions::host;
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::{Instruction, InstructionContext, InstructionResult};
 
-use super::context::Ctx;
+use super::{context::Ctx, trace};
 use crate::arbos::is_program;
 
 /// The static part of SELFDESTRUCT's price.
@@ -17,7 +18,20 @@ pub(crate) fn selfdestruct<'a>() -> Instruction<EthInterpreter, Ctx<'a>> {
         let acting = context.interpreter.input.target_address;
         match context.host.load_account_code(acting) {
             Some(code) if is_program(&code.data) => Err(InstructionResult::Revert),
-            Some(_) => host::selfdestruct(context),
+            Some(_) => {
+                let heir = context.interpreter.stack.data().last().copied();
+                let accounts = &context.host.journaled_state.inner.state;
+                let value = accounts.get(&acting).map(|account| account.info.balance);
+                let ended = host::selfdestruct(InstructionContext {
+                    interpreter: &mut *context.interpreter,
+                    host: &mut *context.host,
+                });
+                if let (Err(InstructionResult::SelfDestruct), Some(heir)) = (ended, heir) {
+                    let heir = Address::from_word(heir.into());
+                    trace::destroyed(context.host, acting, heir, value.unwrap_or_default());
+                }
+                ended
+            }
             None => Err(InstructionResult::FatalExternalError),
         }
     })

@@ -21,6 +21,8 @@ pub(crate) enum FrameKind {
     StaticCall,
     Create,
     Create2,
+    /// No frame, but shown as one: from who ends, to who inherits.
+    SelfDestruct,
 }
 
 /// A call or creation.
@@ -28,7 +30,7 @@ pub(crate) enum FrameKind {
 pub(crate) struct TracedFrame {
     pub(crate) kind: FrameKind,
     pub(crate) from: Address,
-    /// The callee's code or the created account; `None` for a creation that got no address.
+    /// The callee's code or the created account; `None` for a creation that failed.
     pub(crate) to: Option<Address>,
     pub(crate) value: U256,
     pub(crate) gas: u64,
@@ -141,6 +143,20 @@ pub(super) fn open(ctx: &mut Ctx<'_>, input: &FrameInput) {
     }
 }
 
+/// Notes that `from` destroyed itself and left `value` to `heir`.
+pub(super) fn destroyed(ctx: &mut Ctx<'_>, from: Address, heir: Address, value: U256) {
+    let innermost = ctx.chain.trace.as_mut();
+    if let Some(frame) = innermost.and_then(|trace| trace.open.last_mut()) {
+        frame.steps.push(Step::Frame(TracedFrame {
+            kind: FrameKind::SelfDestruct,
+            from,
+            to: Some(heir),
+            value,
+            ..TracedFrame::default()
+        }));
+    }
+}
+
 /// Notes that the innermost frame ends.
 pub(super) fn close(ctx: &mut Ctx<'_>, result: &FrameResult) {
     let logs = ctx.journaled_state.logs();
@@ -154,12 +170,17 @@ pub(super) fn close(ctx: &mut Ctx<'_>, result: &FrameResult) {
     let result = match result {
         FrameResult::Call(call) => &call.result,
         FrameResult::Create(create) => {
-            frame.to = create.address;
+            frame.to = create.address.filter(|_| create.result.is_ok());
             &create.result
         }
     };
-    frame.gas_used = frame.gas.saturating_sub(result.gas.remaining());
-    frame.output = result.output.clone();
+    // A halt burns everything, and code that could not be deployed is no output.
+    if result.result.is_ok_or_revert() {
+        frame.gas_used = frame.gas.saturating_sub(result.gas.remaining());
+        frame.output = result.output.clone();
+    } else {
+        frame.gas_used = frame.gas;
+    }
     frame.error = match SuccessOrHalt::<HaltReason>::from(result.result) {
         SuccessOrHalt::Success(_) => None,
         SuccessOrHalt::Revert => Some("execution reverted".into()),

@@ -152,6 +152,7 @@ fn kind(kind: FrameKind) -> &'static str {
         FrameKind::StaticCall => "STATICCALL",
         FrameKind::Create => "CREATE",
         FrameKind::Create2 => "CREATE2",
+        FrameKind::SelfDestruct => "SELFDESTRUCT",
     }
 }
 
@@ -207,6 +208,7 @@ fn bare(frame: &TracedFrame) -> Value {
         FrameKind::StaticCall => "evm_static_call_contract",
         FrameKind::Create => "evm_create1",
         FrameKind::Create2 => "evm_create2",
+        FrameKind::SelfDestruct => "evm_self_destruct",
     };
     json!({
         "name": name, "args": "0x", "outs": "0x", "startInk": 0, "endInk": 0,

@@ -229,7 +229,7 @@ fn fee_history(node: &Node, args: &mut Args<'_>) -> Result<FeeHistory, RpcError>
 
 impl Node {
     fn find(&self, at: BlockId) -> Option<Arc<Block>> {
-        Some(self.chain.resolve(at)?.0)
+        self.chain.find(at)
     }
 
     fn block(&self, at: BlockId) -> Result<Arc<Block>, RpcError> {

@@ -10,10 +10,12 @@ mod subscribe;
 mod types;
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use alloy_primitives::{Address, B256, Bytes};
 use jsonrpsee::{
     RpcModule,
     server::{BatchRequestConfig, RegisterMethodError, ServerBuilder, ServerConfig, ServerHandle},
@@ -24,7 +26,8 @@ use tokio::sync::Semaphore;
 use self::{error::RpcError, filters::Filters, subscribe::HexIds, types::Args};
 use crate::{
     Config, StoreError,
-    chain::{self, Chain},
+    chain::{self, Chain, overrides::BlockOverride},
+    evm::Status,
     genesis::{DevAccount, dev_accounts},
 };
 
@@ -41,7 +44,7 @@ const MAX_SUBSCRIPTIONS: u32 = 256;
 /// The most executions at a time; further ones wait.
 const MAX_EXECUTIONS: usize = 16;
 
-/// Why a devnet did not start.
+/// Why a devnet did not start, or did not do as asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -56,6 +59,17 @@ pub enum Error {
         /// Why not.
         #[source]
         source: std::io::Error,
+    },
+    /// The chain does not take a transaction or run a call; worded as its JSON-RPC words it.
+    #[error("{0}")]
+    Refused(String),
+    /// A call reverted, or burnt its gas.
+    #[error("the call failed: {reason}")]
+    Failed {
+        /// What the chain says of it.
+        reason: String,
+        /// The revert data; empty if it burnt its gas.
+        data: Bytes,
     },
     /// A bug here.
     #[error("the devnet cannot be set up: {0}")]
@@ -93,6 +107,39 @@ impl Handle {
     /// Prefunded accounts; the first is the well-known dev account.
     pub fn accounts(&self) -> &[DevAccount] {
         &self.accounts
+    }
+
+    /// Sends a signed transaction (EIP-2718 bytes) as `eth_sendRawTransaction` does, without the wire, and returns its hash.
+    /// Blocks the thread until it is mined, or held because its nonce is ahead; also without a runtime.
+    pub fn send_raw(&self, raw: Bytes) -> Result<B256, Error> {
+        let sent = self.chain.submit(raw);
+        sent.map_err(|error| Error::Refused(error.to_string()))
+    }
+
+    /// Calls a contract as `eth_call` does, on the latest state, without the wire, and returns its output. Blocks the thread.
+    pub fn call(&self, from: Address, to: Address, input: Bytes) -> Result<Bytes, Error> {
+        let call = chain::Call {
+            from,
+            to: Some(to),
+            input,
+            ..chain::Call::default()
+        };
+        let called = self.chain.call(
+            &call,
+            chain::BlockId::Latest,
+            HashMap::new(),
+            &BlockOverride::default(),
+        );
+        let outcome = called.map_err(|error| Error::Refused(error.to_string()))?;
+        let reason = match outcome.status {
+            Status::Success => return Ok(outcome.output),
+            Status::Revert => "execution reverted".into(),
+            Status::Halt(reason) => reason,
+        };
+        Err(Error::Failed {
+            reason,
+            data: outcome.output,
+        })
     }
 
     /// Moves the clock of the next block forward.
