@@ -219,7 +219,7 @@ mod tests {
         crate::word::put(&mut data, &words);
         data.extend_from_slice(b"xy");
         assert_eq!(Args::new(&data).each_bytes(0), Ok(vec![&b""[..], b"xy"]));
-        for bad in [3, 6, 1 << 31, u64::MAX] {
+        for bad in [5, 1 << 30, 1 << 31, u64::MAX] {
             let mut data = data.clone();
             data[32..64].copy_from_slice(&Word::number(bad).bytes());
             assert_eq!(Args::new(&data).each_bytes(0), Err(Vec::new()), "{bad}");

@@ -87,8 +87,8 @@ impl Pcac {
         let signer = args.address(0)?;
         let (nonce, deadline) = (args.number(1, 0)?, args.number(2, 0)?);
         let (call, signature) = (args.bytes(3)?, args.bytes(4)?);
-        let (function, call) = split(call)?;
         nonzero(&[signer])?;
+        let (function, call) = split(call)?;
         let Some(form) = form(function) else {
             return Err(refuse!(PcacNested, Word::front(function)));
         };
