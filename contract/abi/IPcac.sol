@@ -54,6 +54,19 @@ interface IPcac {
     /// Hands the consortium's role over.
     function transfer_consortium(address to) external;
 
+    // ---- for others, and many at once ----
+
+    /// Does what `signer` signed: `call` is the calldata of one of the functions above, `signature` the EIP-712 signature
+    /// over a struct named as the function, with its arguments in their order and then `uint64 nonce, uint64 deadline`,
+    /// in the domain `Pcac`/`1`/chainId/contract: 65 bytes r, s, v with the lower s, or whatever ERC-1271 takes; at most
+    /// 2048 bytes. `nonce` is the signer's next, `deadline` the last second. Returns what the call returns. Anyone may
+    /// relay. A call that is refused leaves the nonce.
+    function relay(address signer, uint64 nonce, uint64 deadline, bytes calldata call, bytes calldata signature) external returns (bytes memory);
+
+    /// Does the calls one after the other in the caller's name, all of them or none; returns what each returns.
+    /// `relay` and `multicall` are not among them.
+    function multicall(bytes[] calldata calls) external returns (bytes[] memory);
+
     // ---- views ----
 
     /// Whether `requester` may see the image now. Never reverts; false for an unknown image or a wrong patient.
@@ -71,6 +84,15 @@ interface IPcac {
 
     /// Whether the radiologist is accredited now.
     function is_accredited(address radiologist) external view returns (bool);
+
+    /// The nonce of the next call that the signer signs.
+    function nonces(address signer) external view returns (uint64);
+
+    /// The contract's version, which is that of its signing domain.
+    function version() external view returns (string memory);
+
+    /// The signing domain (ERC-5267).
+    function eip712Domain() external view returns (bytes1 fields, string memory name, string memory version, uint256 chainId, address verifyingContract, bytes32 salt, uint256[] memory extensions);
 
     // ---- events ----
 
@@ -139,4 +161,12 @@ interface IPcac {
     error PcacTextTooLong(uint256 length, uint256 max);
     /// An argument is zero that must not be; `argument` is its position, counted from 0.
     error PcacZero(uint8 argument);
+    /// A signed call after its deadline.
+    error PcacExpired(uint64 deadline, uint64 now);
+    /// A signed call with another nonce than the signer's next, `next`.
+    error PcacBadNonce(address signer, uint64 nonce, uint64 next);
+    /// Not the signer's signature over this call, nonce and deadline, or a signature that is too long.
+    error PcacBadSignature(address signer);
+    /// A call that may not be inside of another: a relay or a batch, and in a relay also a view or what is unknown.
+    error PcacNested(bytes4 selector);
 }

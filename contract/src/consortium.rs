@@ -1,47 +1,59 @@
 //! The consortium: accredits radiologists, and hands its role over. It has no say over any image.
 
-use alloy_primitives::Address;
-use stylus_sdk::prelude::*;
-
-use crate::{interface::*, Pcac};
+use crate::{calldata::Args, interface::*, log::topic, storage::Slot, word::Word, Pcac};
 
 impl Pcac {
-    pub(crate) fn found(&mut self, consortium: Address) -> Result<(), Error> {
-        nonzero(&[consortium.as_slice()])?;
+    /// The constructor. It runs once: from then on there is a consortium, which is never the zero address.
+    ///
+    /// # Errors
+    /// No data if it ran before; `PcacZero`.
+    pub(crate) fn found(&mut self, args: Args<'_>) -> Result<(), Refusal> {
+        let consortium = args.address(0)?;
+        if !self.cell(Slot::CONSORTIUM).is_zero() {
+            return Err(Refusal::new());
+        }
+        nonzero(&[consortium])?;
         self.hand_to(consortium);
         Ok(())
     }
 
-    #[inline(never)]
-    pub(crate) fn accredit(&mut self, radiologist: Address, accredited: bool) -> Result<(), Error> {
-        nonzero(&[radiologist.as_slice()])?;
-        self.only_consortium()?;
-        self.accredited.setter(radiologist).set(accredited);
-        self.vm().log(RadiologistAccredited {
-            radiologist,
-            accredited,
-        });
+    /// `accredit_radiologist`.
+    ///
+    /// # Errors
+    /// `PcacZero`, `PcacNotConsortium`.
+    pub(crate) fn accredit(&mut self, caller: Word, args: Args<'_>) -> Result<(), Refusal> {
+        let (radiologist, accredited) = (args.address(0)?, args.flag(1)?);
+        nonzero(&[radiologist])?;
+        self.only_consortium(caller)?;
+        self.set_cell(Slot::accreditation(radiologist), accredited.into());
+        self.log(
+            &[topic!(RadiologistAccredited), radiologist],
+            &[accredited.into()],
+        );
         Ok(())
     }
 
-    #[inline(never)]
-    pub(crate) fn transfer(&mut self, to: Address) -> Result<(), Error> {
-        nonzero(&[to.as_slice()])?;
-        self.only_consortium()?;
+    /// `transfer_consortium`.
+    ///
+    /// # Errors
+    /// `PcacZero`, `PcacNotConsortium`.
+    pub(crate) fn transfer(&mut self, caller: Word, args: Args<'_>) -> Result<(), Refusal> {
+        let to = args.address(0)?;
+        nonzero(&[to])?;
+        self.only_consortium(caller)?;
         self.hand_to(to);
         Ok(())
     }
 
-    fn hand_to(&mut self, to: Address) {
-        let from = self.consortium.get();
-        self.consortium.set(to);
-        self.vm().log(ConsortiumTransferred { from, to });
+    fn hand_to(&mut self, to: Word) {
+        let from = self.cell(Slot::CONSORTIUM);
+        self.set_cell(Slot::CONSORTIUM, to);
+        self.log(&[topic!(ConsortiumTransferred), from, to], &[]);
     }
 
-    fn only_consortium(&self) -> Result<(), Error> {
-        let caller = self.vm().msg_sender();
-        if caller != self.consortium.get() {
-            return Err(PcacNotConsortium { caller }.into());
+    fn only_consortium(&self, caller: Word) -> Result<(), Refusal> {
+        if caller != self.cell(Slot::CONSORTIUM) {
+            return Err(refuse!(PcacNotConsortium, caller));
         }
         Ok(())
     }

@@ -1,13 +1,12 @@
-//! What the contract promises: the functions, events and errors of `abi/IPcac.sol`, and the errors as one type.
+//! What the contract promises: the functions, events and errors of `abi/IPcac.sol`, and how it refuses.
 
 #![allow(missing_docs)] // The documentation is in the Solidity file.
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::{sol, SolError};
+use alloy_sol_types::{sol, SolCall};
 
-use crate::word;
+use crate::word::{put, Word};
 
 sol!(
     #[sol(all_derives)]
@@ -19,242 +18,88 @@ pub(crate) use IPcac::*;
 /// The most bytes a text argument may have.
 pub const MAX_TEXT: usize = 256;
 
-/// The most bytes an attestation may have.
-pub const MAX_ATTESTATION: usize = 2_048;
+/// The most bytes an attestation or another signature may have.
+pub const MAX_SIGNATURE: usize = 2_048;
 
-/// Why a call was refused; each is encoded as its Solidity error.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Error {
-    NotPatient(PcacNotPatient),
-    NotRequesterOrPatient(PcacNotRequesterOrPatient),
-    NotConsortium(PcacNotConsortium),
-    UnknownImage(PcacUnknownImage),
-    ImageTaken(PcacImageTaken),
-    WrongOwner(PcacWrongOwner),
-    BadAttestation(PcacBadAttestation),
-    NotAccredited(PcacNotAccredited),
-    NoRequest(PcacNoRequest),
-    NotApproved(PcacNotApproved),
-    KeyChanged(PcacKeyChanged),
-    OwnImage(PcacOwnImage),
-    ApprovalLimitReached(PcacApprovalLimitReached),
-    BadLimit(PcacBadLimit),
-    BadExpiry(PcacBadExpiry),
-    TextTooLong(PcacTextTooLong),
-    Zero(PcacZero),
+/// Why a call was refused: the revert data. It is the encoding of one of the errors of `IPcac`, or empty for
+/// calldata that cannot be decoded.
+pub(crate) type Refusal = Vec<u8>;
+
+/// The selectors of the functions, as numbers.
+pub(crate) mod selector {
+    use super::*;
+
+    const fn of<C: SolCall>() -> u32 {
+        u32::from_be_bytes(C::SELECTOR)
+    }
+
+    pub(crate) const CREATE_CONTRACT: u32 = of::<create_contractCall>();
+    pub(crate) const REQUESTING_ACCESS: u32 = of::<requesting_accessCall>();
+    pub(crate) const APPROVE_IRS: u32 = of::<approve_IRsCall>();
+    pub(crate) const DENY_IRS: u32 = of::<deny_IRsCall>();
+    pub(crate) const TRACE_AUTHORIZATION: u32 = of::<trace_authorizationCall>();
+    pub(crate) const REMOVE_IRS: u32 = of::<remove_IRsCall>();
+    pub(crate) const RESHARE_IRS: u32 = of::<reshare_IRsCall>();
+    pub(crate) const RESEAL_IMAGE: u32 = of::<reseal_imageCall>();
+    pub(crate) const SET_APPROVAL_LIMIT: u32 = of::<set_approval_limitCall>();
+    pub(crate) const ACCREDIT_RADIOLOGIST: u32 = of::<accredit_radiologistCall>();
+    pub(crate) const TRANSFER_CONSORTIUM: u32 = of::<transfer_consortiumCall>();
+    pub(crate) const RELAY: u32 = of::<relayCall>();
+    pub(crate) const MULTICALL: u32 = of::<multicallCall>();
+    pub(crate) const IS_AUTHORIZED: u32 = of::<is_authorizedCall>();
+    pub(crate) const IMAGE_RECORD: u32 = of::<image_recordCall>();
+    pub(crate) const GRANT: u32 = of::<grantCall>();
+    pub(crate) const CONSORTIUM: u32 = of::<consortiumCall>();
+    pub(crate) const IS_ACCREDITED: u32 = of::<is_accreditedCall>();
+    pub(crate) const NONCES: u32 = of::<noncesCall>();
+    pub(crate) const VERSION: u32 = of::<versionCall>();
+    pub(crate) const EIP712_DOMAIN: u32 = of::<eip712DomainCall>();
 }
 
-macro_rules! from_solidity {
-    ($($variant:ident($error:ident)),* $(,)?) => {
-        $(impl From<$error> for Error {
-            fn from(error: $error) -> Self {
-                Self::$variant(error)
-            }
-        })*
+/// An error with its arguments, each of which is one word.
+macro_rules! refuse {
+    ($error:ty $(, $argument:expr)* $(,)?) => {
+        $crate::interface::refusal(
+            const { u32::from_be_bytes(<$error as alloy_sol_types::SolError>::SELECTOR) },
+            &[$($argument),*],
+        )
     };
 }
+pub(crate) use refuse;
 
-from_solidity! {
-    NotPatient(PcacNotPatient),
-    NotRequesterOrPatient(PcacNotRequesterOrPatient),
-    NotConsortium(PcacNotConsortium),
-    UnknownImage(PcacUnknownImage),
-    ImageTaken(PcacImageTaken),
-    WrongOwner(PcacWrongOwner),
-    BadAttestation(PcacBadAttestation),
-    NotAccredited(PcacNotAccredited),
-    NoRequest(PcacNoRequest),
-    NotApproved(PcacNotApproved),
-    KeyChanged(PcacKeyChanged),
-    OwnImage(PcacOwnImage),
-    ApprovalLimitReached(PcacApprovalLimitReached),
-    BadLimit(PcacBadLimit),
-    BadExpiry(PcacBadExpiry),
-    TextTooLong(PcacTextTooLong),
-    Zero(PcacZero),
-}
-
-/// The revert data. Every argument of every error is one word, so one encoder serves them all; a codec for each
-/// would be a tenth of the program.
-impl From<Error> for Vec<u8> {
-    fn from(error: Error) -> Self {
-        use Error::*;
-        match error {
-            NotPatient(e) => encode(
-                PcacNotPatient::SELECTOR,
-                &[account(e.caller), account(e.patient)],
-            ),
-            NotRequesterOrPatient(e) => {
-                encode(PcacNotRequesterOrPatient::SELECTOR, &[account(e.caller)])
-            }
-            NotConsortium(e) => encode(PcacNotConsortium::SELECTOR, &[account(e.caller)]),
-            UnknownImage(e) => encode(PcacUnknownImage::SELECTOR, &[e.image]),
-            ImageTaken(e) => encode(PcacImageTaken::SELECTOR, &[e.image, account(e.owner)]),
-            WrongOwner(e) => encode(
-                PcacWrongOwner::SELECTOR,
-                &[e.image, account(e.wanted), account(e.owner)],
-            ),
-            BadAttestation(e) => encode(PcacBadAttestation::SELECTOR, &[account(e.radiologist)]),
-            NotAccredited(e) => encode(PcacNotAccredited::SELECTOR, &[account(e.radiologist)]),
-            NoRequest(e) => encode(PcacNoRequest::SELECTOR, &[account(e.requester), e.image]),
-            NotApproved(e) => encode(PcacNotApproved::SELECTOR, &[account(e.requester), e.image]),
-            KeyChanged(e) => encode(
-                PcacKeyChanged::SELECTOR,
-                &[e.wanted, B256::right_padding_from(e.requested.as_slice())],
-            ),
-            OwnImage(_) => encode(PcacOwnImage::SELECTOR, &[]),
-            ApprovalLimitReached(e) => encode(
-                PcacApprovalLimitReached::SELECTOR,
-                &[number(e.limit.into()), number(e.retryAt)],
-            ),
-            BadLimit(e) => encode(
-                PcacBadLimit::SELECTOR,
-                &[number(e.approvals.into()), number(e.windowSeconds.into())],
-            ),
-            BadExpiry(e) => encode(
-                PcacBadExpiry::SELECTOR,
-                &[number(e.expiresAt), number(e.now)],
-            ),
-            TextTooLong(e) => encode(PcacTextTooLong::SELECTOR, &[e.length.into(), e.max.into()]),
-            Zero(e) => encode(PcacZero::SELECTOR, &[number(e.argument.into())]),
-        }
-    }
-}
-
-fn encode(selector: [u8; 4], words: &[B256]) -> Vec<u8> {
+#[inline(never)]
+pub(crate) fn refusal(selector: u32, words: &[Word]) -> Refusal {
     let mut data = Vec::with_capacity(4 + 32 * words.len());
-    data.extend_from_slice(&selector);
-    for word in words {
-        data.extend_from_slice(word.as_slice());
-    }
+    data.extend_from_slice(&selector.to_be_bytes());
+    put(&mut data, words);
     data
 }
 
-fn account(address: Address) -> B256 {
-    address.into_word()
-}
-
-fn number(number: u64) -> B256 {
-    let mut word = B256::ZERO;
-    word::put(&mut word, 24, 8, number);
-    word
-}
-
-/// Refuses the first argument that is all zero bytes. The arguments are the call's first ones, in order,
-/// so that the position in the list is the position in the call.
+/// Refuses an argument that is zero, by its position.
 ///
 /// # Errors
 /// `PcacZero`.
-pub(crate) fn nonzero(arguments: &[&[u8]]) -> Result<(), Error> {
-    match arguments
-        .iter()
-        .position(|argument| argument.iter().all(|byte| *byte == 0))
-    {
-        Some(position) => Err(PcacZero {
-            argument: position as u8,
+#[inline(never)]
+pub(crate) fn nonzero(arguments: &[Word]) -> Result<(), Refusal> {
+    for (position, argument) in arguments.iter().enumerate() {
+        if argument.is_zero() {
+            return Err(refuse!(PcacZero, Word::number(position as u64)));
         }
-        .into()),
-        None => Ok(()),
     }
+    Ok(())
 }
 
 /// Refuses a text of more than [`MAX_TEXT`] bytes.
 ///
 /// # Errors
 /// `PcacTextTooLong`.
-pub(crate) fn short(text: &str) -> Result<(), Error> {
+pub(crate) fn short(text: &[u8]) -> Result<(), Refusal> {
     if text.len() > MAX_TEXT {
-        return Err(PcacTextTooLong {
-            length: U256::from(text.len()),
-            max: U256::from(MAX_TEXT),
-        }
-        .into());
+        return Err(refuse!(
+            PcacTextTooLong,
+            Word::number(text.len() as u64),
+            Word::number(MAX_TEXT as u64),
+        ));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn encodes<E: SolError + Clone + Into<Error>>(error: E) {
-        assert_eq!(
-            Vec::from(error.clone().into()),
-            error.abi_encode(),
-            "{}",
-            E::SIGNATURE
-        );
-    }
-
-    #[test]
-    fn every_error_is_encoded_as_solidity_does() {
-        let [a, b] = [0x11, 0x22].map(Address::repeat_byte);
-        let image = B256::repeat_byte(0x33);
-        let half = alloy_primitives::FixedBytes::repeat_byte(0x44);
-        encodes(PcacNotPatient {
-            caller: a,
-            patient: b,
-        });
-        encodes(PcacNotRequesterOrPatient { caller: a });
-        encodes(PcacNotConsortium { caller: a });
-        encodes(PcacUnknownImage { image });
-        encodes(PcacImageTaken { image, owner: a });
-        encodes(PcacWrongOwner {
-            image,
-            wanted: a,
-            owner: b,
-        });
-        encodes(PcacBadAttestation { radiologist: a });
-        encodes(PcacNotAccredited { radiologist: a });
-        encodes(PcacNoRequest {
-            requester: a,
-            image,
-        });
-        encodes(PcacNotApproved {
-            requester: a,
-            image,
-        });
-        encodes(PcacKeyChanged {
-            wanted: image,
-            requested: half,
-        });
-        encodes(PcacOwnImage {});
-        encodes(PcacApprovalLimitReached {
-            limit: 0x55_6677,
-            retryAt: u64::MAX - 1,
-        });
-        encodes(PcacBadLimit {
-            approvals: u32::MAX,
-            windowSeconds: 7,
-        });
-        encodes(PcacBadExpiry {
-            expiresAt: 1,
-            now: 2,
-        });
-        encodes(PcacTextTooLong {
-            length: U256::from(257),
-            max: U256::from(256),
-        });
-        encodes(PcacZero { argument: 3 });
-    }
-
-    #[test]
-    fn the_first_zero_argument_speaks() {
-        assert_eq!(nonzero(&[&[1], &[0, 1]]), Ok(()));
-        assert_eq!(
-            nonzero(&[&[1], &[0, 0], &[0]]),
-            Err(PcacZero { argument: 1 }.into())
-        );
-    }
-
-    #[test]
-    fn a_text_has_at_most_256_bytes() {
-        assert_eq!(short(&"a".repeat(256)), Ok(()));
-        let long = "\u{e4}".repeat(129);
-        let error = PcacTextTooLong {
-            length: U256::from(258),
-            max: U256::from(256),
-        };
-        assert_eq!(short(&long), Err(error.into()));
-    }
 }

@@ -2,8 +2,12 @@
 //!
 //! One deployment serves every patient and every image. Patients register their images, each attested by an
 //! accredited radiologist, and decide who may see them; the consortium accredits radiologists and nothing else.
-//! The promise to the outside is `abi/IPcac.sol`; this file is its Rust side, each function handed to the
-//! module that keeps its rules.
+//! The promise to the outside is `abi/IPcac.sol`; this file hands each of its functions to the module that keeps
+//! its rules.
+//!
+//! Storage, entry point and host functions are the SDK's. Calldata, answers, events and storage words are read and
+//! written here: there are few forms of them, and a codec for each signature would be most of the program. A call
+//! is charged for the module's size, and dearly for the bytes in its data section, so there are none to speak of.
 //!
 //! The deployer calls the constructor as `stylus_constructor()`, 0x5585258d, followed by the encoded
 //! consortium address: 36 bytes in all.
@@ -13,288 +17,126 @@
 
 extern crate alloc;
 
-mod attestation;
+mod calldata;
 mod consent;
 mod consortium;
 mod interface;
 mod limit;
+mod log;
 mod record;
+mod relay;
+mod signature;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod views;
 mod word;
 
-use alloc::{string::String, vec, vec::Vec};
+use alloc::vec::Vec;
+use core::borrow::BorrowMut;
 
-use alloy_primitives::{Address, Bytes, B256};
 use stylus_sdk::{
+    abi::Router,
     prelude::*,
-    storage::{StorageAddress, StorageBool, StorageMap},
+    storage::{StorageB256, StorageMap},
+    ArbResult,
 };
 
-use consent::{Grants, HalfDigest};
-pub use interface::{Error, IPcac, MAX_ATTESTATION, MAX_TEXT};
-use record::Images;
+use calldata::Args;
+use interface::*;
+pub use interface::{IPcac, MAX_SIGNATURE, MAX_TEXT};
+use relay::{encode_bytes, encode_each};
+use storage::Slot;
+use word::{joined, Word};
 
-/// The contract's storage.
+/// The contract's storage: words, in the places that `storage` names.
 #[cfg_attr(target_arch = "wasm32", entrypoint)]
 #[storage]
 pub struct Pcac {
-    consortium: StorageAddress,
-    accredited: StorageMap<Address, StorageBool>,
-    images: Images,
-    grants: Grants,
+    cells: StorageMap<Slot, StorageB256>,
 }
 
-/// The functions of `IPcac`, in its order.
-#[public]
+impl<S: TopLevelStorage + BorrowMut<Self> + ValueDenier> Router<S> for Pcac {
+    type Storage = Self;
+
+    /// Any call but the constructor's. Ether is refused, and so is a function that there is not, with no data.
+    fn route(storage: &mut S, selector: u32, input: &[u8]) -> Option<ArbResult> {
+        Some(storage.borrow_mut().answer(selector, Args::new(input)))
+    }
+
+    fn receive(_: &mut S) -> Option<Result<(), Vec<u8>>> {
+        None
+    }
+
+    fn fallback(_: &mut S, _: &[u8]) -> Option<ArbResult> {
+        None
+    }
+
+    fn constructor(storage: &mut S, input: &[u8]) -> Option<ArbResult> {
+        Some(storage.borrow_mut().construct(Args::new(input)))
+    }
+}
+
 impl Pcac {
-    /// Sets the consortium. Runs once.
-    ///
-    /// # Errors
-    /// `PcacZero`.
-    ///
-    /// # Events
-    /// `ConsortiumTransferred` from the zero address.
-    #[constructor]
-    pub fn constructor(&mut self, consortium: Address) -> Result<(), Error> {
-        self.found(consortium)
+    fn construct(&mut self, args: Args<'_>) -> ArbResult {
+        self.without_ether()?;
+        self.found(args)?;
+        Ok(Vec::new())
     }
 
-    /// Registers the caller's image, attested by an accredited radiologist. Always true.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacTextTooLong`, `PcacNotPatient`, `PcacImageTaken`, `PcacNotAccredited`, `PcacBadAttestation`.
-    ///
-    /// # Events
-    /// `ContractCreated`.
-    #[selector(name = "create_contract")]
-    pub fn create_contract(
-        &mut self,
-        image: B256,
-        patient: Address,
-        seal: B256,
-        radiologist: Address,
-        attestation: Bytes,
-        description: String,
-    ) -> Result<bool, Error> {
-        self.register(image, patient, seal, radiologist, attestation, description)
+    fn answer(&mut self, function: u32, args: Args<'_>) -> ArbResult {
+        self.without_ether()?;
+        let caller = self.vm().msg_sender().into();
+        match function {
+            selector::RELAY => Ok(encode_bytes(&self.relay(args)?)),
+            selector::MULTICALL => Ok(encode_each(&self.batch(caller, args)?)),
+            _ => self.serve(caller, function, args),
+        }
     }
 
-    /// Asks for access; true if the caller is authorized already.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacTextTooLong`, `PcacUnknownImage`, `PcacOwnImage`, `PcacWrongOwner`.
-    ///
-    /// # Events
-    /// `RequestedForApproval`, unless authorized.
-    #[selector(name = "requesting_access")]
-    pub fn requesting_access(
-        &mut self,
-        patient: Address,
-        image: B256,
-        public_key: B256,
-        notes: String,
-    ) -> Result<bool, Error> {
-        self.request(patient, image, public_key, notes)
+    fn without_ether(&self) -> Result<(), Refusal> {
+        if Word::from(alloy_primitives::B256::from(self.vm().msg_value())).is_zero() {
+            Ok(())
+        } else {
+            Err(Refusal::new())
+        }
     }
 
-    /// Grants an open request for the key that was requested; false if already authorized.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacTextTooLong`, `PcacUnknownImage`, `PcacNotPatient`, `PcacBadExpiry`, `PcacNoRequest`,
-    /// `PcacKeyChanged`, `PcacApprovalLimitReached`.
-    ///
-    /// # Events
-    /// `Requestaccepted`, then `Approved`; none if already authorized.
-    #[selector(name = "approve_IRs")]
-    pub fn approve_irs(
-        &mut self,
-        requester: Address,
-        image: B256,
-        public_key: B256,
-        shared_image: B256,
-        expires_at: u64,
-        notes: String,
-    ) -> Result<bool, Error> {
-        self.approve(
-            requester,
-            image,
-            public_key,
-            shared_image,
-            expires_at,
-            notes,
-        )
+    /// A call by a caller who is known: whoever sent it, or who signed it.
+    #[rustfmt::skip]
+    fn serve(&mut self, caller: Word, function: u32, args: Args<'_>) -> ArbResult {
+        let flag = match function {
+            selector::CREATE_CONTRACT => self.register(caller, args)?,
+            selector::REQUESTING_ACCESS => self.request(caller, args)?,
+            selector::APPROVE_IRS => self.approve(caller, args)?,
+            selector::DENY_IRS => self.deny(caller, args)?,
+            selector::TRACE_AUTHORIZATION => self.trace(caller, args)?,
+            selector::REMOVE_IRS => self.remove(caller, args)?,
+            selector::RESHARE_IRS => self.reshare(caller, args)?,
+            selector::IS_AUTHORIZED => self.may_see(args)?,
+            selector::IS_ACCREDITED => self.is_accredited(args)?,
+            _ => return self.serve_other(caller, function, args),
+        };
+        Ok(joined(&[flag.into()]))
     }
 
-    /// Denies an open request; false if there is none.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacTextTooLong`, `PcacUnknownImage`, `PcacNotPatient`.
-    ///
-    /// # Events
-    /// `Requestdenied`, then `Reason`; none without an open request.
-    #[selector(name = "deny_IRs")]
-    pub fn deny_irs(
-        &mut self,
-        requester: Address,
-        image: B256,
-        reason: String,
-    ) -> Result<bool, Error> {
-        self.deny(requester, image, reason)
-    }
-
-    /// Records whether the requester is authorized now, and returns it.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacUnknownImage`, `PcacNotRequesterOrPatient`, `PcacWrongOwner`.
-    ///
-    /// # Events
-    /// `AuthorizationSuccess` or `AuthorizationFailed`.
-    #[selector(name = "trace_authorization")]
-    pub fn trace_authorization(
-        &mut self,
-        patient: Address,
-        requester: Address,
-        image: B256,
-    ) -> Result<bool, Error> {
-        self.trace(patient, requester, image)
-    }
-
-    /// Ends a request or an approval, expired or not; false if there is neither.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacUnknownImage`, `PcacNotPatient`.
-    ///
-    /// # Events
-    /// `UserRemoved`, then `Reason`; none if there is neither.
-    #[selector(name = "remove_IRs")]
-    pub fn remove_irs(&mut self, requester: Address, image: B256) -> Result<bool, Error> {
-        self.remove(requester, image)
-    }
-
-    /// Replaces the shared image and the expiry of an approval in force. Always true.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacUnknownImage`, `PcacNotPatient`, `PcacBadExpiry`, `PcacNotApproved`.
-    ///
-    /// # Events
-    /// `Reshared`.
-    #[selector(name = "reshare_IRs")]
-    pub fn reshare_irs(
-        &mut self,
-        requester: Address,
-        image: B256,
-        shared_image: B256,
-        expires_at: u64,
-    ) -> Result<bool, Error> {
-        self.reshare(requester, image, shared_image, expires_at)
-    }
-
-    /// Announces the root of the image's new body.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacUnknownImage`, `PcacNotPatient`.
-    ///
-    /// # Events
-    /// `ImageResealed`.
-    #[selector(name = "reseal_image")]
-    pub fn reseal_image(&mut self, image: B256, root: B256) -> Result<(), Error> {
-        self.announce_reseal(image, root)
-    }
-
-    /// Limits the approvals in a window of time; 0 approvals lifts the limit.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacUnknownImage`, `PcacNotPatient`, `PcacBadLimit`.
-    ///
-    /// # Events
-    /// `ApprovalLimitSet`.
-    #[selector(name = "set_approval_limit")]
-    pub fn set_approval_limit(
-        &mut self,
-        image: B256,
-        approvals: u32,
-        window_seconds: u32,
-    ) -> Result<(), Error> {
-        self.set_limit(image, approvals, window_seconds)
-    }
-
-    /// Accredits a radiologist, or withdraws it.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacNotConsortium`.
-    ///
-    /// # Events
-    /// `RadiologistAccredited`.
-    #[selector(name = "accredit_radiologist")]
-    pub fn accredit_radiologist(
-        &mut self,
-        radiologist: Address,
-        accredited: bool,
-    ) -> Result<(), Error> {
-        self.accredit(radiologist, accredited)
-    }
-
-    /// Hands the consortium's role over.
-    ///
-    /// # Errors
-    /// `PcacZero`, `PcacNotConsortium`.
-    ///
-    /// # Events
-    /// `ConsortiumTransferred`.
-    #[selector(name = "transfer_consortium")]
-    pub fn transfer_consortium(&mut self, to: Address) -> Result<(), Error> {
-        self.transfer(to)
-    }
-
-    /// Whether the requester may see the image now. Never reverts.
-    #[selector(name = "is_authorized")]
-    pub fn is_authorized(&self, patient: Address, requester: Address, image: B256) -> bool {
-        self.authorized(patient, requester, image)
-    }
-
-    /// The image's patient, registration time, approval limit and window; all zero if unknown.
-    #[selector(name = "image_record")]
-    pub fn image_record(&self, image: B256) -> (Address, u64, u32, u32) {
-        let record = self.record(image);
-        (
-            record.patient,
-            record.registered_at,
-            record.limit,
-            record.window,
-        )
-    }
-
-    /// The requester's status, times of request, decision and expiry, key and shared image.
-    #[selector(name = "grant")]
-    pub fn grant(&self, image: B256, requester: Address) -> (u8, u64, u64, u64, HalfDigest, B256) {
-        let standing = self.standing(image, requester);
-        let shared_image = self
-            .grants
-            .getter(image)
-            .getter(requester)
-            .shared_image
-            .get();
-        (
-            standing.status as u8,
-            standing.requested_at,
-            standing.decided_at,
-            standing.expires_at,
-            standing.key,
-            shared_image,
-        )
-    }
-
-    /// Who accredits radiologists.
-    #[selector(name = "consortium")]
-    pub fn consortium(&self) -> Address {
-        self.consortium.get()
-    }
-
-    /// Whether the radiologist is accredited now.
-    #[selector(name = "is_accredited")]
-    pub fn is_accredited(&self, radiologist: Address) -> bool {
-        self.accredited.get(radiologist)
+    /// The functions that return something else than a flag.
+    #[rustfmt::skip]
+    fn serve_other(&mut self, caller: Word, function: u32, args: Args<'_>) -> ArbResult {
+        match function {
+            selector::RESEAL_IMAGE => self.reseal(caller, args)?,
+            selector::SET_APPROVAL_LIMIT => self.set_limit(caller, args)?,
+            selector::ACCREDIT_RADIOLOGIST => self.accredit(caller, args)?,
+            selector::TRANSFER_CONSORTIUM => self.transfer(caller, args)?,
+            selector::IMAGE_RECORD => return self.image_record(args),
+            selector::GRANT => return self.grant(args),
+            selector::CONSORTIUM => return Ok(joined(&[self.cell(Slot::CONSORTIUM)])),
+            selector::NONCES => return Ok(joined(&[self.cell(Slot::nonce(args.address(0)?))])),
+            selector::VERSION => return Ok(self.version()),
+            selector::EIP712_DOMAIN => return Ok(self.domain()),
+            _ => return Err(Refusal::new()),
+        }
+        Ok(Vec::new())
     }
 }

@@ -2,18 +2,12 @@
 //!
 //! A fixed window that starts with its first approval. Twice the limit can pass across the edge of two windows.
 
-use alloy_primitives::B256;
-use stylus_sdk::prelude::*;
-
 use crate::{
-    interface::*,
-    record::Record,
-    word::{self, TIME_BYTES},
-    Pcac,
+    calldata::Args, interface::*, log::topic, record::Record, storage::Slot, word::Word, Pcac,
 };
 
-const USED_BYTES: usize = 3;
-const LIMIT_END: u32 = 1 << 24;
+const USED_BITS: u32 = 24;
+const LIMIT_END: u64 = 1 << 24;
 
 /// The counter of one window. One word: start 40 bits, used 24, from the high end; all zero before the first approval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,27 +15,25 @@ struct Counter {
     /// seconds since 1970
     start: u64,
     /// approvals
-    used: u32,
+    used: u64,
 }
 
 impl Counter {
-    fn unpack(word: B256) -> Self {
+    fn unpack(word: Word) -> Self {
+        let [first, ..] = word.limbs();
         Self {
-            start: word::get(&word, 0, TIME_BYTES),
-            used: word::get(&word, TIME_BYTES, USED_BYTES) as u32,
+            start: first >> USED_BITS,
+            used: first & (LIMIT_END - 1),
         }
     }
 
-    fn pack(&self) -> B256 {
-        let mut word = B256::ZERO;
-        word::put(&mut word, 0, TIME_BYTES, self.start);
-        word::put(&mut word, TIME_BYTES, USED_BYTES, self.used.into());
-        word
+    fn pack(&self) -> Word {
+        Word::from_limbs([self.start << USED_BITS | self.used, 0, 0, 0])
     }
 
     /// The counter after one more approval at `now`, or the time from which there can be one.
-    fn count(self, limit: u32, window: u32, now: u64) -> Result<Self, u64> {
-        let end = self.start + u64::from(window);
+    fn count(self, limit: u64, window: u64, now: u64) -> Result<Self, u64> {
+        let end = self.start + window;
         if self.used == 0 || now >= end {
             return Ok(Self {
                 start: now,
@@ -65,56 +57,49 @@ impl Pcac {
     /// `PcacApprovalLimitReached`.
     pub(crate) fn count_approval(
         &mut self,
-        image: B256,
+        image: Word,
         record: &Record,
         now: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refusal> {
         if record.limit == 0 {
             return Ok(());
         }
-        let mut slot = self.images.setter(image);
-        match Counter::unpack(slot.counter.get()).count(record.limit, record.window, now) {
+        let slot = Slot::image(image).next();
+        match Counter::unpack(self.cell(slot)).count(record.limit, record.window, now) {
             Ok(counter) => {
-                slot.counter.set(counter.pack());
+                self.set_cell(slot, counter.pack());
                 Ok(())
             }
-            Err(retry_at) => Err(PcacApprovalLimitReached {
-                limit: record.limit,
-                retryAt: retry_at,
-            }
-            .into()),
+            Err(retry_at) => Err(refuse!(
+                PcacApprovalLimitReached,
+                Word::number(record.limit),
+                Word::number(retry_at),
+            )),
         }
     }
 
-    #[inline(never)]
-    pub(crate) fn set_limit(
-        &mut self,
-        image: B256,
-        approvals: u32,
-        window_seconds: u32,
-    ) -> Result<(), Error> {
-        nonzero(&[image.as_slice()])?;
-        let record = self.owned(image)?;
-        if approvals >= LIMIT_END || (approvals > 0 && window_seconds == 0) {
-            return Err(PcacBadLimit {
-                approvals,
-                windowSeconds: window_seconds,
-            }
-            .into());
+    /// `set_approval_limit`.
+    ///
+    /// # Errors
+    /// `PcacZero`, `PcacUnknownImage`, `PcacNotPatient`, `PcacBadLimit`.
+    pub(crate) fn set_limit(&mut self, caller: Word, args: Args<'_>) -> Result<(), Refusal> {
+        let image = args.word(0)?;
+        let (limit, window) = (args.number(1, 1 << 32)?, args.number(2, 1 << 32)?);
+        nonzero(&[image])?;
+        let record = self.owned(caller, image)?;
+        let arguments = [Word::number(limit), Word::number(window)];
+        if limit >= LIMIT_END || (limit > 0 && window == 0) {
+            return Err(refuse!(PcacBadLimit, arguments[0], arguments[1]));
         }
         let record = Record {
-            limit: approvals,
-            window: window_seconds,
+            limit,
+            window,
             ..record
         };
-        let mut slot = self.images.setter(image);
-        slot.record.set(record.pack());
-        slot.counter.set(B256::ZERO);
-        self.vm().log(ApprovalLimitSet {
-            image,
-            approvals,
-            windowSeconds: window_seconds,
-        });
+        let slot = Slot::image(image);
+        self.set_cell(slot, record.pack());
+        self.set_cell(slot.next(), Word::ZERO);
+        self.log(&[topic!(ApprovalLimitSet), image], &arguments);
         Ok(())
     }
 }
@@ -131,7 +116,7 @@ mod tests {
             used: (1 << 24) - 3,
         };
         assert_eq!(Counter::unpack(counter.pack()), counter);
-        assert_eq!(counter.pack()[8..], [0; 24]);
+        assert_eq!(counter.pack().bytes()[8..], [0; 24]);
     }
 
     #[test]
@@ -185,7 +170,7 @@ mod tests {
             used: 1,
         };
         assert_eq!(
-            late.count(1, u32::MAX, 1 << 40),
+            late.count(1, u32::MAX.into(), 1 << 40),
             Err((1 << 40) - 1 + u64::from(u32::MAX))
         );
     }

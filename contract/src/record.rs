@@ -1,90 +1,74 @@
 //! Images: who owns one, since when, and its registration.
 
-use alloc::string::String;
-
-use alloy_primitives::{Address, Bytes, B256};
-use stylus_sdk::{
-    prelude::*,
-    storage::{StorageB256, StorageMap},
-};
+use stylus_sdk::prelude::*;
 
 use crate::{
-    attestation,
+    calldata::Args,
     interface::*,
-    word::{self, TIME_BYTES},
+    log::topic,
+    signature,
+    storage::Slot,
+    word::{constant, hash, Word},
     Pcac,
 };
 
-/// An image in storage: its record's word, and the word of its approval limit's counter.
-#[storage]
-pub struct Image {
-    pub(crate) record: StorageB256,
-    pub(crate) counter: StorageB256,
-}
+/// What a radiologist attests: `ImageAttestation(bytes32 image,address patient,bytes32 seal)`.
+const ATTESTATION: [u8; 32] =
+    signature::keccak("ImageAttestation(bytes32 image,address patient,bytes32 seal)");
 
-/// All images by digest.
-pub(crate) type Images = StorageMap<B256, Image>;
+const WINDOW_BITS: u32 = 32;
+const TIME_BITS: u32 = 40;
 
-const PATIENT_BYTES: usize = 20;
-const LIMIT_AT: usize = PATIENT_BYTES + TIME_BYTES;
-const LIMIT_BYTES: usize = 3;
-const WINDOW_AT: usize = LIMIT_AT + LIMIT_BYTES;
-const WINDOW_BYTES: usize = 4;
-
-/// An image's record. One word: patient 160 bits, registeredAt 40, limit 24, window 32, from the high end.
+/// An image's record. One word, from the high end: registeredAt 40 bits, limit 24, window 32, patient 160.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     /// never zero in storage
-    pub(crate) patient: Address,
+    pub(crate) patient: Word,
     /// seconds since 1970
     pub(crate) registered_at: u64,
     /// approvals in a window, below 2^24; 0 for no limit
-    pub(crate) limit: u32,
-    /// seconds
-    pub(crate) window: u32,
+    pub(crate) limit: u64,
+    /// seconds, below 2^32
+    pub(crate) window: u64,
 }
 
 impl Record {
-    pub(crate) fn unpack(word: B256) -> Self {
-        let mut patient = Address::ZERO;
-        patient
-            .iter_mut()
-            .zip(word.iter())
-            .for_each(|(to, from)| *to = *from);
+    pub(crate) fn unpack(word: Word) -> Self {
+        let [a, b, c, d] = word.limbs();
         Self {
-            patient,
-            registered_at: word::get(&word, PATIENT_BYTES, TIME_BYTES),
-            limit: word::get(&word, LIMIT_AT, LIMIT_BYTES) as u32,
-            window: word::get(&word, WINDOW_AT, WINDOW_BYTES) as u32,
+            patient: Word::from_limbs([0, b & u64::from(u32::MAX), c, d]),
+            registered_at: a >> (64 - TIME_BITS),
+            limit: a & ((1 << (64 - TIME_BITS)) - 1),
+            window: b >> WINDOW_BITS,
         }
     }
 
-    pub(crate) fn pack(&self) -> B256 {
-        let mut word = B256::ZERO;
-        word.iter_mut()
-            .zip(self.patient.iter())
-            .for_each(|(to, from)| *to = *from);
-        word::put(&mut word, PATIENT_BYTES, TIME_BYTES, self.registered_at);
-        word::put(&mut word, LIMIT_AT, LIMIT_BYTES, self.limit.into());
-        word::put(&mut word, WINDOW_AT, WINDOW_BYTES, self.window.into());
-        word
+    pub(crate) fn pack(&self) -> Word {
+        let [_, b, c, d] = self.patient.limbs();
+        Word::from_limbs([
+            self.registered_at << (64 - TIME_BITS) | self.limit,
+            self.window << WINDOW_BITS | b,
+            c,
+            d,
+        ])
     }
 }
 
 impl Pcac {
     /// The image's record as stored; its patient is zero if the image is unknown.
-    pub(crate) fn record(&self, image: B256) -> Record {
-        Record::unpack(self.images.getter(image).record.get())
+    pub(crate) fn record(&self, slot: Slot) -> Record {
+        Record::unpack(self.cell(slot))
     }
 
     /// The record of an image that is registered.
     ///
     /// # Errors
     /// `PcacUnknownImage`.
-    pub(crate) fn known(&self, image: B256) -> Result<Record, Error> {
-        let record = self.record(image);
+    #[inline(never)]
+    pub(crate) fn known(&self, image: Word) -> Result<Record, Refusal> {
+        let record = self.record(Slot::image(image));
         if record.patient.is_zero() {
-            return Err(PcacUnknownImage { image }.into());
+            return Err(refuse!(PcacUnknownImage, image));
         }
         Ok(record)
     }
@@ -93,108 +77,106 @@ impl Pcac {
     ///
     /// # Errors
     /// `PcacUnknownImage`, `PcacNotPatient`.
-    pub(crate) fn owned(&self, image: B256) -> Result<Record, Error> {
+    #[inline(never)]
+    pub(crate) fn owned(&self, caller: Word, image: Word) -> Result<Record, Refusal> {
         let record = self.known(image)?;
-        self.only_patient(record.patient)?;
+        only_patient(caller, record.patient)?;
         Ok(record)
     }
 
-    fn only_patient(&self, patient: Address) -> Result<(), Error> {
-        let caller = self.vm().msg_sender();
-        if caller != patient {
-            return Err(PcacNotPatient { caller, patient }.into());
-        }
-        Ok(())
-    }
-
-    #[inline(never)]
-    pub(crate) fn register(
-        &mut self,
-        image: B256,
-        patient: Address,
-        seal: B256,
-        radiologist: Address,
-        attestation: Bytes,
-        description: String,
-    ) -> Result<bool, Error> {
-        nonzero(&[
-            image.as_slice(),
-            patient.as_slice(),
-            seal.as_slice(),
-            radiologist.as_slice(),
-        ])?;
-        short(&description)?;
-        self.only_patient(patient)?;
-        let owner = self.record(image).patient;
+    /// `create_contract`.
+    ///
+    /// # Errors
+    /// `PcacZero`, `PcacTextTooLong`, `PcacNotPatient`, `PcacImageTaken`, `PcacNotAccredited`, `PcacBadAttestation`.
+    pub(crate) fn register(&mut self, caller: Word, args: Args<'_>) -> Result<bool, Refusal> {
+        let image = args.word(0)?;
+        let patient = args.address(1)?;
+        let seal = args.word(2)?;
+        let radiologist = args.address(3)?;
+        let attestation = args.bytes(4)?;
+        let description = args.text(5)?;
+        nonzero(&[image, patient, seal, radiologist])?;
+        short(description)?;
+        only_patient(caller, patient)?;
+        let slot = Slot::image(image);
+        let owner = self.record(slot).patient;
         if !owner.is_zero() {
-            return Err(PcacImageTaken { image, owner }.into());
+            return Err(refuse!(PcacImageTaken, image, owner));
         }
-        if !self.accredited.get(radiologist) {
-            return Err(PcacNotAccredited { radiologist }.into());
+        if self.cell(Slot::accreditation(radiologist)).is_zero() {
+            return Err(refuse!(PcacNotAccredited, radiologist));
         }
-        let vm = self.vm();
-        let digest =
-            attestation::digest(vm.chain_id(), vm.contract_address(), image, patient, seal);
-        if !attestation::holds(vm, radiologist, digest, &attestation) {
-            return Err(PcacBadAttestation { radiologist }.into());
+        let message = hash(&[constant!(ATTESTATION), image, patient, seal]);
+        if !signature::holds(self.vm(), radiologist, message, attestation) {
+            return Err(refuse!(PcacBadAttestation, radiologist));
         }
 
-        let registered_at = vm.block_timestamp();
         let record = Record {
             patient,
-            registered_at,
+            registered_at: self.vm().block_timestamp(),
             limit: 0,
             window: 0,
         };
-        self.images.setter(image).record.set(record.pack());
-        self.vm().log(ContractCreated {
-            patient,
-            image,
-            radiologist,
-            seal,
-            info: description,
-        });
+        self.set_cell(slot, record.pack());
+        self.log_text(
+            &[topic!(ContractCreated), patient, image, radiologist],
+            &[seal],
+            description,
+        );
         Ok(true)
     }
 
-    #[inline(never)]
-    pub(crate) fn announce_reseal(&mut self, image: B256, root: B256) -> Result<(), Error> {
-        nonzero(&[image.as_slice(), root.as_slice()])?;
-        self.owned(image)?;
-        self.vm().log(ImageResealed { image, root });
+    /// `reseal_image`.
+    ///
+    /// # Errors
+    /// `PcacZero`, `PcacUnknownImage`, `PcacNotPatient`.
+    pub(crate) fn reseal(&mut self, caller: Word, args: Args<'_>) -> Result<(), Refusal> {
+        let (image, root) = (args.word(0)?, args.word(1)?);
+        nonzero(&[image, root])?;
+        self.owned(caller, image)?;
+        self.log(&[topic!(ImageResealed), image], &[root]);
         Ok(())
     }
 }
 
+fn only_patient(caller: Word, patient: Word) -> Result<(), Refusal> {
+    if caller != patient {
+        return Err(refuse!(PcacNotPatient, caller, patient));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::Address;
+
     use super::*;
 
     #[test]
-    fn a_record_is_one_word_with_the_patient_first() {
+    fn a_record_is_one_word_with_the_patient_last() {
         let record = Record {
-            patient: Address::repeat_byte(0xaa),
+            patient: Address::repeat_byte(0xaa).into(),
             registered_at: 0x01_0203_0405,
             limit: 0x06_0708,
             window: 0x090a_0b0c,
         };
-        let word = record.pack();
-        assert_eq!(word[..20], [0xaa; 20]);
-        assert_eq!(word[20..], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-        assert_eq!(Record::unpack(word), record);
+        let word = record.pack().bytes();
+        assert_eq!(word[12..], [0xaa; 20]);
+        assert_eq!(word[..12], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+        assert_eq!(Record::unpack(record.pack()), record);
     }
 
     #[test]
     fn full_fields_do_not_spill_into_each_other() {
         let full = Record {
-            patient: Address::repeat_byte(0xff),
+            patient: Address::repeat_byte(0xff).into(),
             registered_at: (1 << 40) - 1,
             limit: (1 << 24) - 1,
-            window: u32::MAX,
+            window: u32::MAX.into(),
         };
         for record in [
             Record {
-                patient: Address::ZERO,
+                patient: Word::ZERO,
                 ..full
             },
             Record {
@@ -206,6 +188,6 @@ mod tests {
         ] {
             assert_eq!(Record::unpack(record.pack()), record);
         }
-        assert_eq!(full.pack(), B256::repeat_byte(0xff));
+        assert_eq!(full.pack().bytes(), [0xff; 32]);
     }
 }

@@ -1,62 +1,62 @@
 //! Who may see an image: the answer, and the answer on record.
 
-use alloy_primitives::{Address, B256};
 use stylus_sdk::prelude::*;
 
-use crate::{interface::*, Pcac};
+use crate::{
+    calldata::Args,
+    interface::*,
+    log::{fixed, topic},
+    storage::Slot,
+    word::Word,
+    Pcac,
+};
 
 impl Pcac {
-    /// Whether the image is the patient's, and the requester the patient himself or authorized by him.
-    pub(crate) fn authorized(&self, patient: Address, requester: Address, image: B256) -> bool {
-        let owner = self.record(image).patient;
-        !owner.is_zero()
-            && owner == patient
-            && (requester == owner
-                || self
-                    .standing(image, requester)
-                    .authorized(self.vm().block_timestamp()))
+    /// Whether the requester may see an image of the owner: he is the owner, or authorized by him.
+    fn authorized(&self, owner: Word, requester: Word, image: Word) -> bool {
+        requester == owner
+            || self
+                .standing(Slot::grant(image, requester))
+                .authorized(self.vm().block_timestamp())
     }
 
-    #[inline(never)]
-    pub(crate) fn trace(
-        &mut self,
-        patient: Address,
-        requester: Address,
-        image: B256,
-    ) -> Result<bool, Error> {
-        nonzero(&[patient.as_slice(), requester.as_slice(), image.as_slice()])?;
+    /// `is_authorized`: false for an unknown image or a wrong patient.
+    pub(crate) fn may_see(&self, args: Args<'_>) -> Result<bool, Refusal> {
+        let (patient, requester) = (args.address(0)?, args.address(1)?);
+        let image = args.word(2)?;
+        let owner = self.record(Slot::image(image)).patient;
+        Ok(!owner.is_zero() && owner == patient && self.authorized(owner, requester, image))
+    }
+
+    /// `trace_authorization`.
+    ///
+    /// # Errors
+    /// `PcacZero`, `PcacUnknownImage`, `PcacNotRequesterOrPatient`, `PcacWrongOwner`.
+    pub(crate) fn trace(&mut self, caller: Word, args: Args<'_>) -> Result<bool, Refusal> {
+        let (patient, requester) = (args.address(0)?, args.address(1)?);
+        let image = args.word(2)?;
+        nonzero(&[patient, requester, image])?;
         let owner = self.known(image)?.patient;
-        let caller = self.vm().msg_sender();
         if caller != requester && caller != owner {
-            return Err(PcacNotRequesterOrPatient { caller }.into());
+            return Err(refuse!(PcacNotRequesterOrPatient, caller));
         }
         if patient != owner {
-            return Err(PcacWrongOwner {
-                image,
-                wanted: patient,
-                owner,
-            }
-            .into());
+            return Err(refuse!(PcacWrongOwner, image, patient, owner));
         }
 
-        let authorized = self.authorized(patient, requester, image);
-        if authorized {
-            let info = "Authorized to access image".into();
-            self.vm().log(AuthorizationSuccess {
-                requester,
-                image,
-                info,
-                patient,
-            });
+        let authorized = self.authorized(owner, requester, image);
+        let (topic, info) = if authorized {
+            (
+                topic!(AuthorizationSuccess),
+                fixed!("Authorized to access image").bytes(),
+            )
         } else {
-            let info = "Image is not authorized to access".into();
-            self.vm().log(AuthorizationFailed {
-                requester,
-                image,
-                info,
-                patient,
-            });
-        }
+            (
+                topic!(AuthorizationFailed),
+                fixed!("Image is not authorized to access").bytes(),
+            )
+        };
+        self.log_text(&[topic, requester, image, patient], &[], &info);
         Ok(authorized)
     }
 }

@@ -134,6 +134,39 @@ pub enum Revert {
         /// The argument's position.
         argument: u8,
     },
+    /// `PcacExpired`
+    #[error("the signed call was to be relayed by {deadline} (now is {now}, unix seconds)")]
+    Expired {
+        /// The last second.
+        deadline: u64,
+        /// The chain's time.
+        now: u64,
+    },
+    /// `PcacBadNonce`
+    #[error("the signed call has nonce {nonce}, the next of {signer} is {next}")]
+    BadNonce {
+        /// Who signed.
+        signer: Address,
+        /// The nonce given.
+        nonce: u64,
+        /// The nonce wanted.
+        next: u64,
+    },
+    /// `PcacBadSignature`
+    #[error("not the signature of {signer} over this call")]
+    BadSignature {
+        /// Who was named.
+        signer: Address,
+    },
+    /// `PcacNested`
+    #[error(
+        "function 0x{} may not be called inside of another call",
+        hex::encode(selector)
+    )]
+    Nested {
+        /// The function.
+        selector: [u8; 4],
+    },
     /// A reason in words, not one of the contract's own errors.
     #[error("{0}")]
     Text(String),
@@ -166,6 +199,10 @@ impl Revert {
             Self::BadExpiry { .. } => "PcacBadExpiry",
             Self::TextTooLong { .. } => "PcacTextTooLong",
             Self::Zero { .. } => "PcacZero",
+            Self::Expired { .. } => "PcacExpired",
+            Self::BadNonce { .. } => "PcacBadNonce",
+            Self::BadSignature { .. } => "PcacBadSignature",
+            Self::Nested { .. } => "PcacNested",
             Self::Text(_) | Self::Unknown { .. } => return None,
         })
     }
@@ -254,6 +291,19 @@ impl From<E> for Revert {
             },
             E::PcacZero(e) => Self::Zero {
                 argument: e.argument,
+            },
+            E::PcacExpired(e) => Self::Expired {
+                deadline: e.deadline,
+                now: e.now,
+            },
+            E::PcacBadNonce(e) => Self::BadNonce {
+                signer: e.signer,
+                nonce: e.nonce,
+                next: e.next,
+            },
+            E::PcacBadSignature(e) => Self::BadSignature { signer: e.signer },
+            E::PcacNested(e) => Self::Nested {
+                selector: e.selector.0,
             },
         }
     }
@@ -431,6 +481,47 @@ mod tests {
                 sol::PcacZero { argument: 2 }.abi_encode(),
                 Revert::Zero { argument: 2 },
                 "PcacZero(uint8)",
+            ),
+            (
+                sol::PcacExpired {
+                    deadline: 4,
+                    now: 5,
+                }
+                .abi_encode(),
+                Revert::Expired {
+                    deadline: 4,
+                    now: 5,
+                },
+                "PcacExpired(uint64,uint64)",
+            ),
+            (
+                sol::PcacBadNonce {
+                    signer: A,
+                    nonce: 6,
+                    next: 7,
+                }
+                .abi_encode(),
+                Revert::BadNonce {
+                    signer: A,
+                    nonce: 6,
+                    next: 7,
+                },
+                "PcacBadNonce(address,uint64,uint64)",
+            ),
+            (
+                sol::PcacBadSignature { signer: A }.abi_encode(),
+                Revert::BadSignature { signer: A },
+                "PcacBadSignature(address)",
+            ),
+            (
+                sol::PcacNested {
+                    selector: FixedBytes([1, 2, 3, 4]),
+                }
+                .abi_encode(),
+                Revert::Nested {
+                    selector: [1, 2, 3, 4],
+                },
+                "PcacNested(bytes4)",
             ),
         ];
         assert_eq!(cases.len(), E::COUNT);

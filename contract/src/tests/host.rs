@@ -79,13 +79,6 @@ pub(crate) fn send(caller: Address, calldata: &[u8]) -> Result<Vec<u8>, Vec<u8>>
     answer
 }
 
-/// Whether the contract answers to a selector.
-pub(crate) fn routes(selector: [u8; 4]) -> bool {
-    // SAFETY: as above.
-    let mut pcac = unsafe { Pcac::new(U256::ZERO, 0, VM { host: WasmVM {} }) };
-    <Pcac as Router<Pcac>>::route(&mut pcac, u32::from_be_bytes(selector), &[]).is_some()
-}
-
 /// The logs of the last call.
 pub(crate) fn logs() -> Vec<LogData> {
     chain(|chain| chain.logs.clone())

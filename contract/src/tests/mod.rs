@@ -6,6 +6,7 @@
 mod consent;
 mod host;
 mod registration;
+mod relay;
 mod upkeep;
 
 use alloy_primitives::{address, keccak256, Address, LogData, B256};
