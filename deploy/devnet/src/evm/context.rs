@@ -26,6 +26,8 @@ pub(crate) struct TxScratch {
     pub(crate) pages_ever: u16,
     /// Why the outermost frame halted, when revm has no word for it.
     pub(crate) halt_text: Option<String>,
+    /// Gas that pays for posting the transaction to the parent chain.
+    pub(crate) poster_gas: u64,
     /// The account that base fees go to.
     pub(crate) network_fee_account: Address,
     /// Whether `console` host functions exist.

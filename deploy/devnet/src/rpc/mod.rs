@@ -6,7 +6,10 @@ mod error;
 mod eth;
 mod filters;
 mod results;
+mod simulate;
+mod structlog;
 mod subscribe;
+mod txpool;
 mod types;
 
 use std::{
@@ -19,7 +22,7 @@ use jsonrpsee::{
     server::{BatchRequestConfig, RegisterMethodError, ServerBuilder, ServerConfig, ServerHandle},
 };
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::AbortHandle};
 
 use self::{error::RpcError, filters::Filters, subscribe::HexIds, types::Args};
 use crate::{
@@ -62,7 +65,7 @@ pub enum Error {
     Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 impl Error {
-    fn setup(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub(crate) fn setup(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Setup(Box::new(error))
     }
 }
@@ -73,6 +76,8 @@ pub struct Handle {
     chain: Arc<Chain>,
     accounts: Vec<DevAccount>,
     server: ServerHandle,
+    /// Makes blocks by the clock.
+    miner: AbortHandle,
 }
 impl Handle {
     /// `http://127.0.0.1:PORT`
@@ -121,6 +126,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // It is stopped already after a shutdown.
         let _ = self.server.stop();
+        self.miner.abort();
         self.chain.close();
     }
 }
@@ -156,11 +162,13 @@ pub async fn spawn(config: Config) -> Result<Handle, Error> {
     let address = server
         .local_addr()
         .map_err(|source| Error::Listen { address, source })?;
+    let miner = tokio::spawn(chain::mine::by_the_clock(chain.clone()));
     Ok(Handle {
         address: reachable(address),
         chain,
         accounts,
         server: server.start(module),
+        miner: miner.abort_handle(),
     })
 }
 
@@ -176,13 +184,14 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// What the methods work on.
-struct Node {
+pub(crate) struct Node {
     chain: Arc<Chain>,
     filters: Mutex<Filters>,
     executions: Semaphore,
 }
 impl Node {
-    fn module(chain: Arc<Chain>) -> Result<RpcModule<Self>, RegisterMethodError> {
+    /// All methods, on a chain.
+    pub(crate) fn module(chain: Arc<Chain>) -> Result<RpcModule<Self>, RegisterMethodError> {
         let mut module = RpcModule::new(Self {
             chain,
             filters: Mutex::default(),
@@ -193,6 +202,8 @@ impl Node {
         subscribe::register(&mut module)?;
         dev::register(&mut module)?;
         debug::register(&mut module)?;
+        simulate::register(&mut module)?;
+        txpool::register(&mut module)?;
         Ok(module)
     }
 

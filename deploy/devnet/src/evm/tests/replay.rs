@@ -152,6 +152,8 @@ impl Transaction {
             nonce: self.nonce.to(),
             access_list: Vec::new(),
             authorizations: Vec::new(),
+            poster_gas: 0,
+            impersonated: false,
         }
     }
 }

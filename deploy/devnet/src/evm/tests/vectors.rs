@@ -151,6 +151,8 @@ fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> 
         nonce: 0,
         access_list: Vec::new(),
         authorizations: Vec::new(),
+        poster_gas: 0,
+        impersonated: false,
     };
     let mut journal = Journal::new(ChainDb(&erased));
     journal.set_spec_id(SPEC);
