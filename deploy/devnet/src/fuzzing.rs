@@ -48,7 +48,9 @@ impl Node {
     /// If a method fails inside: that is a bug.
     pub fn answer(&self, body: &[u8]) -> Option<String> {
         let body = std::str::from_utf8(body).ok()?;
-        let answer = self.runtime.block_on(self.methods.raw_json_request(body, 1));
+        let answer = self
+            .runtime
+            .block_on(self.methods.raw_json_request(body, 1));
         let (answer, _subscription) = answer.ok()?;
         let answer = answer.get().to_owned();
         assert!(!answer.contains("-32603"), "{body}: {answer}");

@@ -24,7 +24,12 @@ fn quantity(value: &Value) -> U256 {
 }
 async fn view(devnet: &Handle, byte: u64, function: &str) -> Vec<u8> {
     let data = format!("0x{}", hex::encode(calldata(function, &[])));
-    let answer = rpc(devnet, "eth_call", json!([{"to": precompile(byte), "data": data}])).await;
+    let answer = rpc(
+        devnet,
+        "eth_call",
+        json!([{"to": precompile(byte), "data": data}]),
+    )
+    .await;
     hex::decode(answer.as_str().unwrap().trim_start_matches("0x")).unwrap()
 }
 async fn head(devnet: &Handle) -> Value {
@@ -74,8 +79,14 @@ async fn messages_to_the_parent_chain_grow_a_tree_that_headers_commit_to() {
         assert_eq!(receipt.status, Some(1.into()));
         let log = receipt.logs.last().unwrap();
         assert_eq!(log.topics[3], H256::from_low_u64_be(n));
-        assert_eq!(U256::from_big_endian(&log.data[32..64]), receipt.block_number.unwrap().as_u64().into());
-        assert_eq!(U256::from_big_endian(&log.data[128..160]), (n * 1_000).into());
+        assert_eq!(
+            U256::from_big_endian(&log.data[32..64]),
+            receipt.block_number.unwrap().as_u64().into()
+        );
+        assert_eq!(
+            U256::from_big_endian(&log.data[128..160]),
+            (n * 1_000).into()
+        );
         let hash = message(&receipt, destination, &payload);
         leaves.push(H256(keccak256(hash)));
 
@@ -84,14 +95,22 @@ async fn messages_to_the_parent_chain_grow_a_tree_that_headers_commit_to() {
         let completed = [0, 1, 0, 2, 0][n as usize];
         assert_eq!(nodes.len(), completed);
         for (level, log) in (1_u64..).zip(nodes) {
-            assert_eq!(log.topics[0], H256(keccak256("SendMerkleUpdate(uint256,bytes32,uint256)")));
+            assert_eq!(
+                log.topics[0],
+                H256(keccak256("SendMerkleUpdate(uint256,bytes32,uint256)"))
+            );
             let position = (U256::from(level) << 192) + U256::from(n);
             assert_eq!(U256::from_big_endian(log.topics[3].as_bytes()), position);
         }
         let block = head(&devnet).await;
         assert_eq!(block["sendCount"], format!("{:#x}", n + 1));
         assert_eq!(block["extraData"], block["sendRoot"]);
-        assert!(block["mixHash"].as_str().unwrap().starts_with(&format!("0x{:016x}", n + 1)));
+        assert!(
+            block["mixHash"]
+                .as_str()
+                .unwrap()
+                .starts_with(&format!("0x{:016x}", n + 1))
+        );
     }
     // What was sent has left the chain.
     let left = alice.get_balance(precompile(0x64), None).await.unwrap();
@@ -117,7 +136,9 @@ async fn posting_is_paid_for_when_it_has_a_price() {
     .await
     .unwrap();
     let alice = client(&devnet, 0);
-    let pool: Address = "0xA4B00000000000000000000000000000000000f6".parse().unwrap();
+    let pool: Address = "0xA4B00000000000000000000000000000000000f6"
+        .parse()
+        .unwrap();
     let transfer = TransactionRequest::pay(Address::repeat_byte(1), 1);
     let receipt = send(&alice, transfer.clone()).await;
     let posting = quantity(&receipt.other["gasUsedForL1"]);
@@ -137,12 +158,22 @@ async fn posting_is_paid_for_when_it_has_a_price() {
     assert!(gas < (posting + 21_000) * 11 / 10 + 1_000, "{gas}");
     let receipt = send(&alice, transfer.clone().gas(gas)).await;
     assert_eq!(receipt.status, Some(1.into()));
-    let little = alice.send_transaction(transfer.clone().gas(21_000), None).await;
-    assert!(little.unwrap_err().to_string().contains("intrinsic gas too low"));
+    let little = alice
+        .send_transaction(transfer.clone().gas(21_000), None)
+        .await;
+    assert!(
+        little
+            .unwrap_err()
+            .to_string()
+            .contains("intrinsic gas too low")
+    );
 
     let prices = view(&devnet, 0x6c, "getPricesInWei()").await;
     let word = |n: usize| U256::from_big_endian(&prices[32 * n..32 * (n + 1)]);
-    assert_eq!((word(0), word(1)), ((80_000_000_u64 * 140).into(), 80_000_000.into()));
+    assert_eq!(
+        (word(0), word(1)),
+        ((80_000_000_u64 * 140).into(), 80_000_000.into())
+    );
     let estimate = view(&devnet, 0x6c, "getL1BaseFeeEstimate()").await;
     assert_eq!(U256::from_big_endian(&estimate), 5_000_000.into());
 
@@ -159,6 +190,11 @@ async fn posting_is_paid_for_when_it_has_a_price() {
     // A trace repeats what was paid.
     let block = rpc(&devnet, "eth_getBlockByNumber", json!(["latest", true])).await;
     let hash = block["transactions"][0]["hash"].clone();
-    let trace = rpc(&devnet, "debug_traceTransaction", json!([hash, {"tracer": "callTracer"}])).await;
+    let trace = rpc(
+        &devnet,
+        "debug_traceTransaction",
+        json!([hash, {"tracer": "callTracer"}]),
+    )
+    .await;
     assert_eq!(trace["gasUsed"], block["gasUsed"]);
 }

@@ -67,19 +67,36 @@ fn requests() -> Vec<(&'static str, Value)> {
         ("eth_getBalance", at.clone()),
         ("eth_getTransactionCount", json!([DEV, "pending"])),
         ("eth_getCode", at),
-        ("eth_getStorageAt", json!([DEV, "0x0", {"blockNumber": "0x0"}])),
+        (
+            "eth_getStorageAt",
+            json!([DEV, "0x0", {"blockNumber": "0x0"}]),
+        ),
         ("eth_getBlockByNumber", json!(["latest", true])),
         ("eth_getBlockByHash", json!([HASH, false])),
         ("eth_getBlockReceipts", json!(["0x0"])),
         ("eth_getTransactionByHash", json!([HASH])),
-        ("eth_getTransactionByBlockNumberAndIndex", json!(["0x0", "0x0"])),
+        (
+            "eth_getTransactionByBlockNumberAndIndex",
+            json!(["0x0", "0x0"]),
+        ),
         ("eth_getTransactionReceipt", json!([HASH])),
-        ("eth_sendRawTransaction", json!(["0xf86380843b9aca0082520894111111111111111111111111111111111111111180808401f1f2c3a0ff00000000000000000000000000000000000000000000000000000000000000a0ff"])),
-        ("eth_sendTransaction", json!([{"from": DEV, "to": DEV, "value": "0x1"}])),
+        (
+            "eth_sendRawTransaction",
+            json!([
+                "0xf86380843b9aca0082520894111111111111111111111111111111111111111180808401f1f2c3a0ff00000000000000000000000000000000000000000000000000000000000000a0ff"
+            ]),
+        ),
+        (
+            "eth_sendTransaction",
+            json!([{"from": DEV, "to": DEV, "value": "0x1"}]),
+        ),
         ("eth_call", json!([call, "latest", code, block])),
         ("eth_estimateGas", json!([call, "pending", code])),
         ("eth_createAccessList", json!([call, "latest"])),
-        ("eth_simulateV1", json!([{"blockStateCalls": [{"blockOverrides": {"time": "0x7fffffff"}, "stateOverrides": code, "calls": [call, {"from": DEV, "data": "0x5f5ffd"}]}, {"calls": []}], "validation": false, "returnFullTransactions": true}, "latest"])),
+        (
+            "eth_simulateV1",
+            json!([{"blockStateCalls": [{"blockOverrides": {"time": "0x7fffffff"}, "stateOverrides": code, "calls": [call, {"from": DEV, "data": "0x5f5ffd"}]}, {"calls": []}], "validation": false, "returnFullTransactions": true}, "latest"]),
+        ),
         ("eth_getLogs", json!([logs])),
         ("eth_newFilter", json!([logs])),
         ("eth_newBlockFilter", json!([])),
@@ -88,9 +105,18 @@ fn requests() -> Vec<(&'static str, Value)> {
         ("eth_getFilterLogs", json!(["0x1"])),
         ("eth_uninstallFilter", json!(["0x3"])),
         ("eth_subscribe", json!(["logs", logs])),
-        ("debug_traceCall", json!([call, "latest", {"tracer": "callTracer", "tracerConfig": {"withLog": true}, "stateOverrides": code, "blockOverrides": block}])),
-        ("debug_traceCall", json!([{"data": "0x600160020160005260206000f3"}, "latest", {"enableMemory": true, "limit": 50}])),
-        ("debug_traceTransaction", json!([HASH, {"tracer": "stylusTracer"}])),
+        (
+            "debug_traceCall",
+            json!([call, "latest", {"tracer": "callTracer", "tracerConfig": {"withLog": true}, "stateOverrides": code, "blockOverrides": block}]),
+        ),
+        (
+            "debug_traceCall",
+            json!([{"data": "0x600160020160005260206000f3"}, "latest", {"enableMemory": true, "limit": 50}]),
+        ),
+        (
+            "debug_traceTransaction",
+            json!([HASH, {"tracer": "stylusTracer"}]),
+        ),
         ("evm_snapshot", json!([])),
         ("evm_revert", json!(["0x1"])),
         ("evm_mine", json!([{"blocks": 2}])),
@@ -177,7 +203,10 @@ fn scramble(bytes: &mut Vec<u8>, random: &mut Random) {
             0 => bytes[at] ^= 1 << random.below(8),
             1 => bytes[at] = random.next() as u8,
             2 => drop(bytes.remove(at)),
-            3 => bytes.insert(at, *random.pick(&[0, 1, 0x7f, 0x80, 0xff, 0x0b, b'"', b'['])),
+            3 => bytes.insert(
+                at,
+                *random.pick(&[0, 1, 0x7f, 0x80, 0xff, 0x0b, b'"', b'[']),
+            ),
             _ => {
                 let end = (at + random.below(40)).min(bytes.len());
                 let part = bytes[at..end].to_vec();
@@ -216,13 +245,19 @@ fn any_request_is_answered() {
             None => none += 1,
         }
         if started.elapsed() > slowest.0 {
-            slowest = (started.elapsed(), String::from_utf8_lossy(&body).into_owned());
+            slowest = (
+                started.elapsed(),
+                String::from_utf8_lossy(&body).into_owned(),
+            );
         }
         done += 1;
     }
     println!("{done} requests: {results} results, {errors} errors, {none} no requests");
     println!("slowest {:?}: {:.300}", slowest.0, slowest.1);
-    assert!(results > done / 5 && errors > done / 5, "{results} {errors}");
+    assert!(
+        results > done / 5 && errors > done / 5,
+        "{results} {errors}"
+    );
     assert!(slowest.0 < Duration::from_secs(60), "{slowest:?}");
 }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use common::{client, deploy, devnet, raw, rpc, send};
 use ethers::{
     providers::Middleware,
-    signers::Signer,
     types::{Address, Bytes, TransactionRequest, U256, transaction::eip2718::TypedTransaction},
 };
 use serde_json::{Value, json};
@@ -66,7 +65,12 @@ async fn without_automine_transactions_wait_and_share_a_block() {
         json!({"pending": "0x3", "queued": "0x1"})
     );
     let content = rpc(&devnet, "txpool_content", json!([])).await;
-    let of_bob = &content["queued"].as_object().unwrap().values().next().unwrap()["5"];
+    let of_bob = &content["queued"]
+        .as_object()
+        .unwrap()
+        .values()
+        .next()
+        .unwrap()["5"];
     assert_eq!(of_bob["hash"], ahead);
     let told = rpc(&devnet, "eth_getFilterChanges", json!([pending])).await;
     assert_eq!(told, json!([second, first, third, ahead]));
@@ -77,7 +81,10 @@ async fn without_automine_transactions_wait_and_share_a_block() {
     // The order they came in, but each sender's by nonce.
     let hashes: Vec<_> = mined.iter().map(|tx| tx["hash"].clone()).collect();
     assert_eq!(hashes, [first.clone(), second.clone(), third.clone()]);
-    assert_eq!((&block["number"], &block["gasUsed"]), (&json!("0x1"), &json!("0xf618")));
+    assert_eq!(
+        (&block["number"], &block["gasUsed"]),
+        (&json!("0x1"), &json!("0xf618"))
+    );
     let receipts = rpc(&devnet, "eth_getBlockReceipts", json!(["0x1"])).await;
     for (n, (hash, cumulative)) in [(&first, "0x5208"), (&second, "0xa410"), (&third, "0xf618")]
         .into_iter()
@@ -93,7 +100,19 @@ async fn without_automine_transactions_wait_and_share_a_block() {
         let tx = rpc(&devnet, "eth_getTransactionByBlockNumberAndIndex", by_index).await;
         assert_eq!((&tx["hash"], &tx["transactionIndex"]), (hash, &index));
     }
-    let count = rpc(&devnet, "eth_getBlockTransactionCountByNumber", json!(["0x1"])).await;
+    // A trace stands on what came before it in the same block.
+    let trace = json!([second, {"tracer": "callTracer"}]);
+    let trace = rpc(&devnet, "debug_traceTransaction", trace).await;
+    assert_eq!(
+        (&trace["from"], &trace["gasUsed"]),
+        (&json!(alice), &json!("0x5208"))
+    );
+    let count = rpc(
+        &devnet,
+        "eth_getBlockTransactionCountByNumber",
+        json!(["0x1"]),
+    )
+    .await;
     assert_eq!(count, "0x3");
     assert_eq!(nonces(&devnet, bob).await, (json!("0x1"), json!("0x1")));
     // Told once, when they came.
@@ -191,7 +210,10 @@ async fn blocks_are_made_by_the_clock_until_that_is_stopped() {
     assert_eq!(rpc(&devnet, "anvil_getIntervalMining", json!([])).await, 0);
 
     rpc(&devnet, "evm_setIntervalMining", json!([0])).await;
-    assert_eq!(rpc(&devnet, "anvil_getIntervalMining", json!([])).await, Value::Null);
+    assert_eq!(
+        rpc(&devnet, "anvil_getIntervalMining", json!([])).await,
+        Value::Null
+    );
     // One block may have been under way.
     tokio::time::sleep(Duration::from_millis(400)).await;
     let stopped = number(&devnet).await;
@@ -255,7 +277,12 @@ async fn accounts_are_edited_and_impersonated() {
     let refused = error(&devnet, "eth_sendTransaction", json!([request])).await;
     assert!(refused.starts_with("no signer for"), "{refused}");
     rpc(&devnet, "anvil_impersonateAccount", json!([copy])).await;
-    rpc(&devnet, "anvil_setBalance", json!([copy, "0xde0b6b3a7640000"])).await;
+    rpc(
+        &devnet,
+        "anvil_setBalance",
+        json!([copy, "0xde0b6b3a7640000"]),
+    )
+    .await;
     rpc(&devnet, "anvil_setNonce", json!([copy, "0x9"])).await;
     let hash = rpc(&devnet, "eth_sendTransaction", json!([request])).await;
     let tx = rpc(&devnet, "eth_getTransactionByHash", json!([hash])).await;
@@ -272,7 +299,10 @@ async fn accounts_are_edited_and_impersonated() {
     // A reverting one is refused with its data, as an estimate is.
     let reverting = json!([{"from": copy, "to": counter, "data": "0x01020304"}]);
     let answer = raw(&devnet, "eth_sendTransaction", reverting).await;
-    assert_eq!((&answer["error"]["code"], &answer["error"]["data"]), (&json!(3), &json!("0x01020304")));
+    assert_eq!(
+        (&answer["error"]["code"], &answer["error"]["data"]),
+        (&json!(3), &json!("0x01020304"))
+    );
 
     let long = format!("0x{}", "00".repeat(24_577));
     let refused = error(&devnet, "anvil_setCode", json!([copy, long])).await;
@@ -282,20 +312,32 @@ async fn accounts_are_edited_and_impersonated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_block_has_another_price() {
     let devnet = devnet().await;
-    rpc(&devnet, "anvil_setNextBlockBaseFeePerGas", json!(["0xbebc200"])).await;
+    rpc(
+        &devnet,
+        "anvil_setNextBlockBaseFeePerGas",
+        json!(["0xbebc200"]),
+    )
+    .await;
     assert_eq!(rpc(&devnet, "eth_gasPrice", json!([])).await, "0xbebc200");
     let history = rpc(&devnet, "eth_feeHistory", json!(["0x1", "latest", []])).await;
     assert_eq!(history["baseFeePerGas"], json!(["0x5f5e100", "0xbebc200"]));
     let low = transfer(&devnet, 0, 0, PRICE);
     let refused = error(&devnet, "eth_sendRawTransaction", json!([low])).await;
-    assert!(refused.starts_with("max fee per gas less than block base fee"), "{refused}");
+    assert!(
+        refused.starts_with("max fee per gas less than block base fee"),
+        "{refused}"
+    );
     let hash = submit(&devnet, transfer(&devnet, 0, 0, 3 * PRICE)).await;
     let receipt = rpc(&devnet, "eth_getTransactionReceipt", json!([hash])).await;
     assert_eq!(receipt["effectiveGasPrice"], "0xbebc200");
     let hash = submit(&devnet, transfer(&devnet, 0, 1, PRICE)).await;
     let receipt = rpc(&devnet, "eth_getTransactionReceipt", json!([hash])).await;
     assert_eq!(receipt["effectiveGasPrice"], "0x5f5e100");
-    let paid = U256::exp10(21) - client(&devnet, 0).get_balance(client(&devnet, 0).address(), None).await.unwrap();
+    let paid = U256::exp10(21)
+        - client(&devnet, 0)
+            .get_balance(client(&devnet, 0).address(), None)
+            .await
+            .unwrap();
     assert_eq!(paid, U256::from(21_000 * 3 * PRICE + 2));
 }
 
@@ -306,13 +348,21 @@ async fn many_blocks_are_mined_at_their_times() {
     let mut times = Vec::new();
     for number in ["0x1", "0x2", "0x3"] {
         let block = rpc(&devnet, "eth_getBlockByNumber", json!([number, false])).await;
-        let time = block["timestamp"].as_str().unwrap().trim_start_matches("0x");
+        let time = block["timestamp"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("0x");
         times.push(u64::from_str_radix(time, 16).unwrap());
     }
     assert_eq!((times[1] - times[0], times[2] - times[1]), (60, 60));
     rpc(&devnet, "hardhat_mine", json!(["0x2"])).await;
     let wanted = times[2] + 500;
-    rpc(&devnet, "evm_mine", json!([{"timestamp": wanted, "blocks": 2}])).await;
+    rpc(
+        &devnet,
+        "evm_mine",
+        json!([{"timestamp": wanted, "blocks": 2}]),
+    )
+    .await;
     assert_eq!(number(&devnet).await, 7);
     let block = rpc(&devnet, "eth_getBlockByNumber", json!(["0x6", false])).await;
     assert_eq!(block["timestamp"], format!("{wanted:#x}"));

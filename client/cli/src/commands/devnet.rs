@@ -40,7 +40,9 @@ impl DevnetArgs {
             port: self.port,
             host: self.host,
             state_dir: self.state_dir.clone(),
-            block_time: self.block_time.map(|seconds| Duration::from_secs(seconds.into())),
+            block_time: self
+                .block_time
+                .map(|seconds| Duration::from_secs(seconds.into())),
             l1_price_per_unit: self.l1_price_per_unit,
             ..Config::default()
         };

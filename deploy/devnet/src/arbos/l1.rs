@@ -55,9 +55,8 @@ pub(crate) fn padded_poster_gas(price: U256, raw: &[u8], gas_price: u64) -> u64 
     let units = (units(raw) + PADDING_UNITS) * (100 + PADDING_PERCENT) / 100;
     let cost = price.saturating_mul(U256::from(units));
     let cost = cost.saturating_mul(U256::from(100 + COST_PERCENT)) / U256::from(100);
-    let gas_price = (u128::from(gas_price) * u128::from(PRICE_PART.0)
-        / u128::from(PRICE_PART.1))
-    .max(1);
+    let gas_price =
+        (u128::from(gas_price) * u128::from(PRICE_PART.0) / u128::from(PRICE_PART.1)).max(1);
     (cost / U256::from(gas_price)).saturating_to()
 }
 

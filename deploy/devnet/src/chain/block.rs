@@ -1,8 +1,7 @@
 //! Blocks: Arbitrum-style headers, and what a mined transaction leaves behind.
 
 use alloy_consensus::{
-    EMPTY_OMMER_ROOT_HASH, Header, Receipt as ConsensusReceipt, ReceiptEnvelope,
-    proofs,
+    EMPTY_OMMER_ROOT_HASH, Header, Receipt as ConsensusReceipt, ReceiptEnvelope, proofs,
 };
 use alloy_primitives::{Address, B64, B256, Bytes, Log, U256, address, logs_bloom};
 use serde::{Deserialize, Serialize};
@@ -127,7 +126,10 @@ pub(crate) fn header(
             ReceiptEnvelope::from_typed(tx.envelope.tx_type(), consensus)
         })
         .collect();
-    let envelopes: Vec<_> = mined.iter().map(|mined| mined.tx.envelope.clone()).collect();
+    let envelopes: Vec<_> = mined
+        .iter()
+        .map(|mined| mined.tx.envelope.clone())
+        .collect();
     Header {
         parent_hash: parent,
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -177,7 +179,13 @@ mod tests {
             count: 7,
             root: B256::repeat_byte(9),
         };
-        let header = header(B256::repeat_byte(1), &params, B256::repeat_byte(2), sends, &[]);
+        let header = header(
+            B256::repeat_byte(1),
+            &params,
+            B256::repeat_byte(2),
+            sends,
+            &[],
+        );
         assert_eq!(header.difficulty, U256::ONE);
         assert_eq!(header.extra_data[..], [9; 32]);
         assert_eq!(header.base_fee_per_gas, Some(100_000_000));
@@ -202,9 +210,8 @@ mod tests {
                 logs: vec![Log::new_unchecked(COINBASE, vec![B256::ZERO], Bytes::new())],
             },
         };
-        let make = |mined: &[Mined]| {
-            header(B256::ZERO, &params, B256::ZERO, Sends::default(), mined)
-        };
+        let make =
+            |mined: &[Mined]| header(B256::ZERO, &params, B256::ZERO, Sends::default(), mined);
         let one = make(&[mined(0, 21_000)]);
         let other = make(&[mined(0, 21_001)]);
         let two = make(&[mined(0, 21_000), mined(1, 21_000)]);

@@ -128,7 +128,8 @@ impl Ledger {
         self.root = root;
         let version = self.state.apply(changes);
         for (address, account) in &changes.accounts {
-            self.pool.purge(*address, account.map_or(0, |account| account.nonce));
+            self.pool
+                .purge(*address, account.map_or(0, |account| account.nonce));
         }
         if let Some(newest) = self.versions.last_mut() {
             *newest = version;

@@ -185,12 +185,7 @@ impl Chain {
     }
 
     /// How a transaction runs in a block.
-    fn params(
-        &self,
-        db: &Overlay<StateView>,
-        block: &BlockParams,
-        tx: &Transaction,
-    ) -> TxParams {
+    fn params(&self, db: &Overlay<StateView>, block: &BlockParams, tx: &Transaction) -> TxParams {
         let price = arbos::l1_price(db);
         TxParams {
             poster_gas: l1::poster_gas(price, &tx.raw, block.base_fee),

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     arbos::{self, l1},
-    evm::{BlockParams, Mode, Outcome, Status, TxParams, trace::{Detail, Traced}},
+    evm::{
+        BlockParams, Mode, Outcome, Status, TxParams,
+        trace::{Detail, Traced},
+    },
 };
 
 /// The most runs that look for further accesses.

@@ -50,15 +50,16 @@ impl Chain {
             let Some(time) = parent.timestamp().checked_add(1) else {
                 return refuse("no time is left after the parent block".into());
             };
-            let mut params =
-                block::block_params(parent.number() + 1, time, parent.l1_number());
+            let mut params = block::block_params(parent.number() + 1, time, parent.l1_number());
             if !validate {
                 params.base_fee = 0;
             }
             wanted.block.apply(&mut params);
             if params.timestamp < time {
                 let (have, at_least) = (params.timestamp, time);
-                return refuse(format!("block time {have} is not after its parent's, want {at_least}"));
+                return refuse(format!(
+                    "block time {have} is not after its parent's, want {at_least}"
+                ));
             }
             db.pretend(wanted.accounts);
             let (mut mined, mut outcomes) = (Vec::new(), Vec::new());

@@ -317,8 +317,14 @@ mod tests {
     fn merged_changes_are_those_of_both_the_later_first() {
         let who = Address::repeat_byte(1);
         let write = |slots: &[(u64, u64)]| Changes {
-            storage: [(who, slots.iter().map(|(k, v)| (U256::from(*k), U256::from(*v))).collect())]
-                .into(),
+            storage: [(
+                who,
+                slots
+                    .iter()
+                    .map(|(k, v)| (U256::from(*k), U256::from(*v)))
+                    .collect(),
+            )]
+            .into(),
             ..Changes::default()
         };
         let mut changes = write(&[(1, 1), (5, 5)]);

@@ -151,7 +151,13 @@ impl Transaction {
             gas_price: u128::from(number(0)),
             ..call.clone()
         };
-        Self::with_signature(chain_id, &call, number(64) >> 32, number(128) >> 32, signature)
+        Self::with_signature(
+            chain_id,
+            &call,
+            number(64) >> 32,
+            number(128) >> 32,
+            signature,
+        )
     }
 
     fn with_signature(
@@ -161,10 +167,13 @@ impl Transaction {
         gas: u64,
         signature: Signature,
     ) -> Self {
-        let items = call.access_list.iter().map(|(address, keys)| AccessListItem {
-            address: *address,
-            storage_keys: keys.clone(),
-        });
+        let items = call
+            .access_list
+            .iter()
+            .map(|(address, keys)| AccessListItem {
+                address: *address,
+                storage_keys: keys.clone(),
+            });
         let tx = TxEip1559 {
             chain_id,
             nonce,
@@ -346,13 +355,17 @@ pub(crate) mod tests {
     fn an_unsigned_transaction_is_known_by_its_sender() {
         let call = |from| Call {
             from,
+            to: Some(Address::repeat_byte(3)),
             gas_price: 5,
             ..Call::default()
         };
         let (one, other) = (Address::repeat_byte(1), Address::repeat_byte(2));
         let tx = Transaction::unsigned(7, &call(one), 3, 21_000);
         assert!(tx.is_unsigned() && tx.params().impersonated);
-        assert_ne!(tx.hash(), Transaction::unsigned(7, &call(other), 3, 21_000).hash());
+        assert_ne!(
+            tx.hash(),
+            Transaction::unsigned(7, &call(other), 3, 21_000).hash()
+        );
         assert_eq!(Transaction::restore(tx.raw.clone(), one).unwrap(), tx);
         // As if it came from outside, it is not taken for the sender's.
         assert!(Transaction::decode(tx.raw, 7).map_or(true, |tx| tx.from != one));

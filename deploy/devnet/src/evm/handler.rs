@@ -115,7 +115,10 @@ impl<'a> Handler for ArbHandler<'a> {
         gas.record_refund(eip7702_refund);
         let spent = gas.total_gas_spent().saturating_sub(gas.reservoir());
         let most = spent.saturating_sub(self.poster_gas) / quotient;
-        gas.set_refund(gas.refunded().clamp(0, i64::try_from(most).unwrap_or(i64::MAX)));
+        gas.set_refund(
+            gas.refunded()
+                .clamp(0, i64::try_from(most).unwrap_or(i64::MAX)),
+        );
         Ok(())
     }
 

@@ -195,7 +195,11 @@ impl<'a> EvmTr for Machine<'a> {
             self.run_program()?
         } else {
             let (instructions, ctx) = (&self.inner.instruction, &mut self.inner.ctx);
-            let watched = ctx.chain.trace.as_ref().is_some_and(|trace| trace.opcodes().is_some());
+            let watched = ctx
+                .chain
+                .trace
+                .as_ref()
+                .is_some_and(|trace| trace.opcodes().is_some());
             let mut action = match watched {
                 true => opcodes::run(frame, instructions, ctx),
                 false => frame.interpreter.run_plain(

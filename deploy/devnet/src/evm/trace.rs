@@ -67,7 +67,7 @@ impl TracedFrame {
 }
 
 /// Bytes that a trace may take when it is told.
-const MAX_TOLD: usize = 40 << 20;
+const MAX_TOLD: usize = 24 << 20;
 /// Those of a frame and of a host call, without what is in them.
 const FRAME: usize = 500;
 const HOST_CALL: usize = 150;
@@ -117,7 +117,10 @@ impl Trace {
         Traced {
             // A transaction that ran has an outermost frame.
             frame: self.done.unwrap_or_default(),
-            opcodes: self.opcodes.map(|opcodes| opcodes.steps).unwrap_or_default(),
+            opcodes: self
+                .opcodes
+                .map(|opcodes| opcodes.steps)
+                .unwrap_or_default(),
             cut: self.told > MAX_TOLD,
         }
     }
@@ -235,7 +238,11 @@ pub(super) fn close(ctx: &mut Ctx<'_>, result: &FrameResult) {
     if frame.error.is_some() {
         frame.logs.clear();
     }
-    let logged: usize = frame.logs.iter().map(|(log, _)| log.data.data.len() + FRAME).sum();
+    let logged: usize = frame
+        .logs
+        .iter()
+        .map(|(log, _)| log.data.data.len() + FRAME)
+        .sum();
     let size = FRAME + 2 * (frame.input.len() + frame.output.len() + logged);
     let told = trace.tell(size);
     match trace.open.last_mut() {

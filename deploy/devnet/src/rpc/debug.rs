@@ -65,7 +65,8 @@ impl Options {
                 Ok(Tracer::Stylus)
             }
             _ => Err(RpcError::Refused(
-                "this node traces with callTracer, stylusTracer, or opcodes if no tracer is named".into(),
+                "this node traces with callTracer, stylusTracer, or opcodes if no tracer is named"
+                    .into(),
             )),
         }
     }

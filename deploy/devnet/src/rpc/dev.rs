@@ -112,25 +112,35 @@ fn mining(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
         if let Some(time) = time {
             node.chain.set_next_time(time.0)?;
         }
-        node.chain.mine_many(blocks.map_or(1, |blocks| blocks.0), 0)?;
+        node.chain
+            .mine_many(blocks.map_or(1, |blocks| blocks.0), 0)?;
         Ok("0x0")
     })?;
     named(module, &["anvil_mine", "hardhat_mine"], |node, args| {
         let (blocks, interval): (Option<Number>, Option<Number>) = (args.opt()?, args.opt()?);
         let blocks = blocks.map_or(1, |blocks| blocks.0);
-        Ok(node.chain.mine_many(blocks, interval.map_or(0, |interval| interval.0))?)
+        Ok(node
+            .chain
+            .mine_many(blocks, interval.map_or(0, |interval| interval.0))?)
     })?;
-    named(module, &["evm_setAutomine", "anvil_setAutomine"], |node, args| {
-        let mode = match (args.need::<bool>()?, node.chain.mining()) {
-            (true, _) => Mining::Auto,
-            (false, Mining::Auto) => Mining::Manual,
-            (false, other) => other,
-        };
-        Ok(node.chain.set_mining(mode)?)
-    })?;
-    named(module, &["anvil_getAutomine", "hardhat_getAutomine"], |node, _| {
-        Ok(node.chain.mining() == Mining::Auto)
-    })?;
+    named(
+        module,
+        &["evm_setAutomine", "anvil_setAutomine"],
+        |node, args| {
+            let mode = match (args.need::<bool>()?, node.chain.mining()) {
+                (true, _) => Mining::Auto,
+                (false, Mining::Auto) => Mining::Manual,
+                (false, other) => other,
+            };
+            Ok(node.chain.set_mining(mode)?)
+        },
+    )?;
+    named(
+        module,
+        &["anvil_getAutomine", "hardhat_getAutomine"],
+        |node, _| Ok(node.chain.mining() == Mining::Auto),
+    )?;
+    // Seconds, as with anvil; 0 stops it.
     let names = ["evm_setIntervalMining", "anvil_setIntervalMining"];
     named(module, &names, |node, args| {
         let seconds: Number = args.need()?;
@@ -148,14 +158,18 @@ fn mining(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
         })
     })
 }
-/// The longest time between blocks, seconds: a year.
+/// The longest time between blocks, seconds: about a year.
 const MAX_PERIOD: u64 = 366 * 24 * 3_600;
 
 fn edits(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    named(module, &["anvil_setBalance", "hardhat_setBalance"], |node, args| {
-        let (address, wei): (Address, U256) = (args.need()?, args.need()?);
-        Ok(node.chain.set_balance(address, wei)?)
-    })?;
+    named(
+        module,
+        &["anvil_setBalance", "hardhat_setBalance"],
+        |node, args| {
+            let (address, wei): (Address, U256) = (args.need()?, args.need()?);
+            Ok(node.chain.set_balance(address, wei)?)
+        },
+    )?;
     let names = ["anvil_setNonce", "hardhat_setNonce", "evm_setAccountNonce"];
     named(module, &names, |node, args| {
         let (address, nonce): (Address, U64) = (args.need()?, args.need()?);

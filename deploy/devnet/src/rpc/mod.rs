@@ -41,8 +41,8 @@ const MAX_BATCH: u32 = 1_000;
 const MAX_CONNECTIONS: u32 = 512;
 /// The most subscriptions of one connection.
 const MAX_SUBSCRIPTIONS: u32 = 256;
-/// The most executions at a time; further ones wait.
-const MAX_EXECUTIONS: usize = 16;
+/// The fewest and the most executions at a time; in between, as many as the machine has processors. Further ones wait.
+const EXECUTIONS: (usize, usize) = (2, 16);
 
 /// Why a devnet did not start.
 #[derive(Debug, thiserror::Error)]
@@ -183,6 +183,12 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// How many executions this machine should do at a time: each may take much memory, and none goes faster for company.
+fn executions() -> usize {
+    let processors = std::thread::available_parallelism().map_or(EXECUTIONS.0, Into::into);
+    processors.clamp(EXECUTIONS.0, EXECUTIONS.1)
+}
+
 /// What the methods work on.
 pub(crate) struct Node {
     chain: Arc<Chain>,
@@ -195,7 +201,7 @@ impl Node {
         let mut module = RpcModule::new(Self {
             chain,
             filters: Mutex::default(),
-            executions: Semaphore::new(MAX_EXECUTIONS),
+            executions: Semaphore::new(executions()),
         });
         eth::register(&mut module)?;
         filters::register(&mut module)?;

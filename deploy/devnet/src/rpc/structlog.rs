@@ -60,9 +60,8 @@ fn step(step: &OpStep) -> Value {
     }
     if let Some(storage) = &step.storage {
         let slots = storage.iter().map(|(key, value)| {
-            let word = |word: &alloy_primitives::U256| {
-                hex::encode_prefixed(word.to_be_bytes::<32>())
-            };
+            let word =
+                |word: &alloy_primitives::U256| hex::encode_prefixed(word.to_be_bytes::<32>());
             (word(key), json!(word(value)))
         });
         shown["storage"] = Value::Object(slots.collect::<Map<_, _>>());

@@ -24,7 +24,9 @@ impl Node {
         let newest = ledger.state.version();
         let next = |who| {
             let account = ledger.state.account(who, newest);
-            ledger.pool.next_free(who, account.map_or(0, |account| account.nonce))
+            ledger
+                .pool
+                .next_free(who, account.map_or(0, |account| account.nonce))
         };
         let all = ledger.pool.all();
         let (pending, queued) = all.partition(|tx| tx.nonce() < next(tx.from));
@@ -45,7 +47,10 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
             let mut shown = Shown::new();
             for tx in txs {
                 let nonces = shown.entry(tx.from).or_default();
-                nonces.insert(tx.envelope.nonce().to_string(), WireTransaction::new(tx, None));
+                nonces.insert(
+                    tx.envelope.nonce().to_string(),
+                    WireTransaction::new(tx, None),
+                );
             }
             shown
         }))

@@ -45,7 +45,10 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>,
     let (reads, answer): (u64, Vec<U256>) = match selector {
         getPricesInWeiCall::SELECTOR | getPricesInWeiWithAggregatorCall::SELECTOR => {
             let storage = U256::from(STORAGE) * base_fee;
-            (3, vec![small, byte, storage, base_fee, U256::ZERO, base_fee])
+            (
+                3,
+                vec![small, byte, storage, base_fee, U256::ZERO, base_fee],
+            )
         }
         getPricesInArbGasCall::SELECTOR | getPricesInArbGasWithAggregatorCall::SELECTOR => {
             (2, vec![in_gas(small), in_gas(byte), U256::from(STORAGE)])
