@@ -4,7 +4,7 @@
 //! limit, so that no nesting of calls can exhaust the host. Ink ends endless loops; there is no other clock.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -18,6 +18,8 @@ use crate::hostio::{Ending, Env, Escape, Finished, Guest, HostCall, Line, Reques
 const WASM_STACK: usize = 32 << 20;
 /// Native stack for host functions on top.
 const HOST_STACK: usize = 2 << 20;
+/// Requests on their way to the host; a program that tells more waits.
+const LINE: usize = 64;
 /// Compiled programs kept.
 const CACHE_SIZE: usize = 64;
 
@@ -143,7 +145,7 @@ pub(crate) fn start(
     ink: u64,
     max_depth: u32,
 ) -> Result<Running, EngineError> {
-    let (line, requests) = channel();
+    let (line, requests) = sync_channel(LINE);
     let line = Line(line);
     thread::Builder::new()
         .name("stylus".into())

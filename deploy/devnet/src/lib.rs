@@ -2,7 +2,8 @@
 //!
 //! It knows nothing of any particular contract. [`spawn`] starts one; dropping the [`Handle`] stops it.
 //!
-//! Each transaction is mined at once into a block of its own. One whose nonce is ahead of its
+//! Each transaction is mined at once into a block of its own, unless [`Config::block_time`] or a request
+//! for development nodes says otherwise: then those that wait share the next block. One whose nonce is ahead of its
 //! account is held until the gap is filled. Blocks, receipts and errors look as they do on
 //! Arbitrum, time can be moved forward, and with [`Config::state_dir`] the chain outlives the
 //! process: what was acknowledged is on disk.
@@ -27,12 +28,18 @@
 //!
 //! * The prefunded accounts' keys are public ([`Handle::accounts`]): never fund them elsewhere.
 //! * There is no parent chain: its block numbers are simulated from the clock, its block hashes
-//!   from the numbers, and posting to it costs nothing. There are no bridge, no retryable
+//!   from the numbers. Posting to it costs nothing unless [`Config::l1_price_per_unit`] or `ArbOwner` sets a price;
+//!   what is paid is computed with this Brotli, whose level 1 may pack some bytes differently from the reference's.
+//!   Messages to it are kept and committed to, but nothing takes them there. There are no bridge, no retryable
 //!   tickets, and no internal transaction at the start of a block.
-//! * `ArbSys` sends nothing to a parent chain, `ArbOwner` sets no price of one and schedules no upgrade; `ArbRetryableTx`,
-//!   `ArbAggregator` and `ArbFunctionTable` are not there. The cache manager, where development nodes have a contract, is
+//! * `ArbOwner` schedules no upgrade; `ArbRetryableTx`, `ArbAggregator` and `ArbFunctionTable` are not there. The cache manager, where development nodes have a contract, is
 //!   built in: it answers as the contract does, but its gas is that of a precompile.
-//! * `debug_traceTransaction` and `debug_traceCall` know `callTracer` and `stylusTracer`, not single opcodes.
+//! * `debug_traceTransaction` and `debug_traceCall` know `callTracer`, `stylusTracer` and the default tracer. The last shows
+//!   opcodes, which programs do not have: of a call into one, only the opcode that makes it.
+//! * A program has at most 5·10^12 ink, ten times what the gas of a call buys, and is at most 2 MiB decompressed, whatever
+//!   the chain's owner sets. A call has at most 50,000,000 gas. The `pending` block is the latest one; only
+//!   `eth_getTransactionCount` counts what waits.
+//! * `eth_simulateV1` does not trace transfers, and its blocks state the root of the state they begin from.
 //! * A header's `stateRoot` commits to the state by hashing each block's changes onto the
 //!   parent's root; it is not the root of a Merkle tree, so there is no `eth_getProof`.
 
@@ -40,6 +47,8 @@ mod arbos;
 mod chain;
 mod engine;
 mod evm;
+#[doc(hidden)]
+pub mod fuzzing;
 mod genesis;
 mod hostio;
 mod rpc;

@@ -291,14 +291,14 @@ async fn owners_change_parameters_for_nothing_and_others_do_not() {
         [U256::zero()]
     );
     // What cannot be had here is refused, not ignored.
-    let price = [Token::Uint(7.into())];
+    let upgrade = [Token::Uint(60.into()), Token::Uint(0.into())];
     let refused = transact(
         &devnet,
         2,
         at(ARB_OWNER),
         0,
-        "setL1PricePerUnit(uint256)",
-        &price,
+        "scheduleArbOSUpgrade(uint64,uint64)",
+        &upgrade,
     )
     .await;
     assert_eq!(refused.status, Some(0.into()));

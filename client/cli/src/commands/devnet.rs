@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -25,6 +26,12 @@ pub(crate) struct DevnetArgs {
     /// Keep the chain's state here, and go on from it
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Make a block each time so many seconds have passed, instead of one with each transaction
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    block_time: Option<u32>,
+    /// What posting to the parent chain costs, wei per unit (16 units for each packed byte)
+    #[arg(long, value_name = "WEI")]
+    l1_price_per_unit: Option<u128>,
 }
 
 impl DevnetArgs {
@@ -33,6 +40,10 @@ impl DevnetArgs {
             port: self.port,
             host: self.host,
             state_dir: self.state_dir.clone(),
+            block_time: self
+                .block_time
+                .map(|seconds| Duration::from_secs(seconds.into())),
+            l1_price_per_unit: self.l1_price_per_unit,
             ..Config::default()
         };
         if let Some(chain_id) = context.overrides()?.chain_id {

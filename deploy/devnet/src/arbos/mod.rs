@@ -6,6 +6,8 @@ use self::address_set::AddressSet;
 use crate::evm::db::{ChainDb, StateError};
 
 pub(crate) mod address_set;
+pub(crate) mod l1;
+pub(crate) mod outbox;
 pub(crate) mod params;
 pub(crate) mod precompiles;
 pub(crate) mod pricer;
@@ -85,6 +87,17 @@ pub(crate) fn genesis_storage() -> Vec<(Address, U256, U256)> {
         .into_iter()
         .map(|(slot, value)| (ARBOS, slot, value))
         .collect()
+}
+
+/// The price of posting to the parent chain, wei per unit.
+pub(crate) fn l1_price<D: revm::DatabaseRef>(db: &D) -> U256 {
+    db.storage_ref(ARBOS, l1::price_slot()).unwrap_or_default()
+}
+
+/// Whether an account is warm from the start of every transaction: precompiles, and who collects the fees.
+pub(crate) fn is_always_warm(address: Address) -> bool {
+    let ethereum = address[..18].iter().all(|byte| *byte == 0) && !address.is_zero();
+    ethereum || address == NETWORK_FEE_ACCOUNT || address == precompiles::CACHE_MANAGER
 }
 
 /// The accounts that hold precompiles; each has the code `0xfe`.

@@ -159,6 +159,9 @@ pub(crate) fn code_of(
     Ok((hash, code.original_byte_slice().to_vec()))
 }
 
+/// The most bytes that code is decompressed to, whatever the chain's parameters say.
+const MAX_WASM: u32 = 2 << 20;
+
 /// The WASM inside program code.
 pub(crate) fn decompress(code: &[u8], params: &Params) -> Result<Vec<u8>, NotWasm> {
     use std::io::Read;
@@ -169,7 +172,7 @@ pub(crate) fn decompress(code: &[u8], params: &Params) -> Result<Vec<u8>, NotWas
     if code[3] != NO_DICTIONARY {
         return Err(NotWasm::Dictionary(code[3]));
     }
-    let limit = params.max_wasm_size;
+    let limit = params.max_wasm_size.min(MAX_WASM);
     let mut wasm = Vec::new();
     brotli::Decompressor::new(&code[4..], BROTLI_BUFFER)
         .take(u64::from(limit) + 1)

@@ -1,14 +1,16 @@
 //! Blocks: Arbitrum-style headers, and what a mined transaction leaves behind.
 
 use alloy_consensus::{
-    EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, Receipt as ConsensusReceipt, ReceiptEnvelope,
-    proofs,
+    EMPTY_OMMER_ROOT_HASH, Header, Receipt as ConsensusReceipt, ReceiptEnvelope, proofs,
 };
-use alloy_primitives::{Address, B64, B256, Bloom, Bytes, Log, U256, address, logs_bloom};
+use alloy_primitives::{Address, B64, B256, Bytes, Log, U256, address, logs_bloom};
 use serde::{Deserialize, Serialize};
 
 use super::tx::Transaction;
-use crate::{arbos::ARBOS_VERSION, evm::BlockParams};
+use crate::{
+    arbos::{ARBOS_VERSION, outbox::Sends},
+    evm::BlockParams,
+};
 
 /// Where fees of the sequencer's blocks go.
 pub(crate) const COINBASE: Address = address!("0xA4b000000000000000000073657175656e636572");
@@ -22,6 +24,8 @@ pub(crate) const GAS_LIMIT: u64 = 1 << 50;
 pub(crate) struct Receipt {
     pub(crate) success: bool,
     pub(crate) gas_used: u64,
+    /// The part of it that pays for posting to the parent chain.
+    pub(crate) gas_used_for_l1: u64,
     /// The address a creation was for, also when it failed.
     pub(crate) contract: Option<Address>,
     pub(crate) logs: Vec<Log>,
@@ -34,12 +38,12 @@ pub(crate) struct Mined {
     pub(crate) receipt: Receipt,
 }
 
-/// A block: at most one transaction, as each is mined when it arrives.
+/// A block and the transactions in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) header: Header,
     pub(crate) hash: B256,
-    pub(crate) mined: Option<Mined>,
+    pub(crate) mined: Vec<Mined>,
     /// Grows with every event of this process; unlike numbers, undone blocks' are not used again.
     pub(crate) serial: u64,
 }
@@ -53,16 +57,40 @@ impl Block {
     }
 
     pub(crate) fn l1_number(&self) -> u64 {
-        unpack_mix(self.header.mix_hash)
+        unpack_mix(self.header.mix_hash, 1)
     }
 
-    pub(crate) fn logs(&self) -> &[Log] {
-        self.mined.as_ref().map_or(&[], |mined| &mined.receipt.logs)
+    /** wei per gas */
+    pub(crate) fn base_fee(&self) -> u64 {
+        self.header.base_fee_per_gas.unwrap_or(BASE_FEE)
+    }
+
+    /// The messages sent to the parent chain up to this block.
+    pub(crate) fn sends(&self) -> Sends {
+        Sends {
+            count: unpack_mix(self.header.mix_hash, 0),
+            root: B256::try_from(&self.header.extra_data[..]).unwrap_or_default(),
+        }
+    }
+
+    /// Gas used by the transactions up to and with the one at `index`.
+    pub(crate) fn gas_up_to(&self, index: usize) -> u64 {
+        let upto = self.mined.iter().take(index + 1);
+        upto.map(|mined| mined.receipt.gas_used).sum()
+    }
+
+    /// The number of logs of the transactions before the one at `index`.
+    pub(crate) fn logs_before(&self, index: usize) -> usize {
+        let before = self.mined.iter().take(index);
+        before.map(|mined| mined.receipt.logs.len()).sum()
     }
 
     /// The surroundings of a call executed as if in this block.
     pub(crate) fn params(&self) -> BlockParams {
-        block_params(self.number(), self.timestamp(), self.l1_number())
+        BlockParams {
+            base_fee: self.base_fee(),
+            ..block_params(self.number(), self.timestamp(), self.l1_number())
+        }
     }
 }
 
@@ -82,55 +110,58 @@ pub(crate) fn header(
     parent: B256,
     params: &BlockParams,
     state: B256,
-    mined: Option<&Mined>,
+    sends: Sends,
+    mined: &[Mined],
 ) -> Header {
-    let mut header = Header {
+    let mut gas_used = 0;
+    let receipts: Vec<_> = mined
+        .iter()
+        .map(|Mined { tx, receipt }| {
+            gas_used += receipt.gas_used;
+            let consensus = ConsensusReceipt {
+                status: receipt.success.into(),
+                cumulative_gas_used: gas_used,
+                logs: receipt.logs.clone(),
+            };
+            ReceiptEnvelope::from_typed(tx.envelope.tx_type(), consensus)
+        })
+        .collect();
+    let envelopes: Vec<_> = mined
+        .iter()
+        .map(|mined| mined.tx.envelope.clone())
+        .collect();
+    Header {
         parent_hash: parent,
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
         beneficiary: params.coinbase,
         state_root: state,
-        transactions_root: EMPTY_ROOT_HASH,
-        receipts_root: EMPTY_ROOT_HASH,
-        logs_bloom: Bloom::ZERO,
+        transactions_root: proofs::calculate_transaction_root(&envelopes),
+        receipts_root: proofs::calculate_receipt_root(&receipts),
+        logs_bloom: logs_bloom(mined.iter().flat_map(|mined| &mined.receipt.logs)),
         difficulty: U256::ONE,
         number: params.number,
         gas_limit: params.gas_limit,
-        gas_used: 0,
+        gas_used,
         timestamp: params.timestamp,
-        extra_data: Bytes::copy_from_slice(B256::ZERO.as_slice()),
-        mix_hash: pack_mix(params.l1_number),
+        extra_data: Bytes::copy_from_slice(sends.root.as_slice()),
+        mix_hash: pack_mix(sends.count, params.l1_number),
         nonce: B64::ZERO,
         base_fee_per_gas: Some(params.base_fee),
         ..Header::default()
-    };
-    if let Some(Mined { tx, receipt }) = mined {
-        header.gas_used = receipt.gas_used;
-        header.logs_bloom = logs_bloom(&receipt.logs);
-        header.transactions_root =
-            proofs::calculate_transaction_root(std::slice::from_ref(&tx.envelope));
-        let consensus = ConsensusReceipt {
-            status: receipt.success.into(),
-            cumulative_gas_used: receipt.gas_used,
-            logs: receipt.logs.clone(),
-        };
-        header.receipts_root = proofs::calculate_receipt_root(&[ReceiptEnvelope::from_typed(
-            tx.envelope.tx_type(),
-            consensus,
-        )]);
     }
-    header
 }
 
-/// `mixHash`: messages sent to the parent chain (none), its block number, the ArbOS version.
-fn pack_mix(l1_number: u64) -> B256 {
+/// `mixHash`: messages sent to the parent chain, its block number, the ArbOS version.
+fn pack_mix(sends: u64, l1_number: u64) -> B256 {
     let mut mix = B256::ZERO;
+    mix[..8].copy_from_slice(&sends.to_be_bytes());
     mix[8..16].copy_from_slice(&l1_number.to_be_bytes());
     mix[16..24].copy_from_slice(&ARBOS_VERSION.to_be_bytes());
     mix
 }
-fn unpack_mix(mix: B256) -> u64 {
+fn unpack_mix(mix: B256, index: usize) -> u64 {
     let mut number = [0; 8];
-    number.copy_from_slice(&mix[8..16]);
+    number.copy_from_slice(&mix[8 * index..8 * (index + 1)]);
     u64::from_be_bytes(number)
 }
 
@@ -139,35 +170,55 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::chain::tx::tests::transfer;
+    use alloy_consensus::EMPTY_ROOT_HASH;
 
     #[test]
     fn the_header_is_arbitrums() {
         let params = block_params(3, 1_000, 42);
-        let header = header(B256::repeat_byte(1), &params, B256::repeat_byte(2), None);
+        let sends = Sends {
+            count: 7,
+            root: B256::repeat_byte(9),
+        };
+        let header = header(
+            B256::repeat_byte(1),
+            &params,
+            B256::repeat_byte(2),
+            sends,
+            &[],
+        );
         assert_eq!(header.difficulty, U256::ONE);
-        assert_eq!(header.extra_data.len(), 32);
+        assert_eq!(header.extra_data[..], [9; 32]);
         assert_eq!(header.base_fee_per_gas, Some(100_000_000));
         assert_eq!(header.gas_limit, 1_125_899_906_842_624);
-        assert_eq!(unpack_mix(header.mix_hash), 42);
+        assert_eq!(unpack_mix(header.mix_hash, 0), 7);
+        assert_eq!(unpack_mix(header.mix_hash, 1), 42);
         assert_eq!(header.mix_hash[23], 51);
+        assert_eq!(header.transactions_root, EMPTY_ROOT_HASH);
+        assert_eq!(header.receipts_root, EMPTY_ROOT_HASH);
     }
 
     #[test]
-    fn the_header_commits_to_transaction_and_receipt() {
+    fn the_header_commits_to_transactions_and_receipts() {
         let params = block_params(1, 1_000, 1);
-        let mined = |gas_used| Mined {
-            tx: Transaction::decode(transfer(7, 0, 1), 7).unwrap(),
+        let mined = |nonce, gas_used| Mined {
+            tx: Transaction::decode(transfer(7, nonce, 1), 7).unwrap(),
             receipt: Receipt {
                 success: true,
                 gas_used,
+                gas_used_for_l1: 0,
                 contract: None,
                 logs: vec![Log::new_unchecked(COINBASE, vec![B256::ZERO], Bytes::new())],
             },
         };
-        let one = header(B256::ZERO, &params, B256::ZERO, Some(&mined(21_000)));
-        let other = header(B256::ZERO, &params, B256::ZERO, Some(&mined(21_001)));
+        let make =
+            |mined: &[Mined]| header(B256::ZERO, &params, B256::ZERO, Sends::default(), mined);
+        let one = make(&[mined(0, 21_000)]);
+        let other = make(&[mined(0, 21_001)]);
+        let two = make(&[mined(0, 21_000), mined(1, 21_000)]);
         assert_ne!(one.transactions_root, EMPTY_ROOT_HASH);
         assert_ne!(one.receipts_root, other.receipts_root);
+        assert_ne!(one.transactions_root, two.transactions_root);
+        assert_eq!(two.gas_used, 42_000);
         assert_ne!(one.hash_slow(), other.hash_slow());
         assert!(one.logs_bloom.contains_raw_log(COINBASE, &[B256::ZERO]));
     }

@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 /// Seconds between two blocks of the simulated parent chain.
 const L1_BLOCK_SECONDS: u64 = 12;
 
-/// Where the next block's time comes from.
+/// Where the next block's time comes from, and its price if that is not the usual one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Clock {
     /** seconds added to the machine's clock */
     pub(crate) offset: i64,
     /** unix seconds, for the next block only */
     pub(crate) next: Option<u64>,
+    /** wei per gas, for the next block only */
+    pub(crate) next_base_fee: Option<u64>,
 }
 impl Clock {
     /// The time a block mined now gets, given the machine's time and the newest block's.
@@ -25,12 +27,14 @@ impl Clock {
 
     /// The clock after a block of time `mined`: a time that was set moves all that follow.
     pub(crate) fn after(self, now: u64, mined: u64) -> Self {
-        match self.next {
-            None => self,
-            Some(_) => Self {
-                offset: i64::try_from(i128::from(mined) - i128::from(now)).unwrap_or(i64::MAX),
-                next: None,
-            },
+        let offset = match self.next {
+            None => self.offset,
+            Some(_) => i64::try_from(i128::from(mined) - i128::from(now)).unwrap_or(i64::MAX),
+        };
+        Self {
+            offset,
+            next: None,
+            next_base_fee: None,
         }
     }
 
@@ -64,7 +68,7 @@ mod tests {
     fn time_never_goes_backward() {
         let clock = Clock {
             offset: -500,
-            next: None,
+            ..Clock::default()
         };
         assert_eq!(clock.next_time(1_000, 900), 900);
         assert_eq!(clock.next_time(2_000, 900), 1_500);
@@ -73,11 +77,13 @@ mod tests {
     #[test]
     fn a_set_time_moves_all_that_follow() {
         let mut clock = Clock {
-            offset: 0,
             next: Some(5_000),
+            next_base_fee: Some(7),
+            ..Clock::default()
         };
         assert_eq!(clock.next_time(1_000, 900), 5_000);
         clock = clock.after(1_000, 5_000);
+        assert_eq!(clock.next_base_fee, None);
         assert_eq!(clock.next_time(1_010, 5_000), 5_010);
         clock.advance(60);
         assert_eq!(clock.next_time(1_010, 5_000), 5_070);

@@ -50,7 +50,8 @@ pub(crate) struct Ledger {
     oldest: u64,
     pins: Mutex<Vec<Weak<Pin>>>,
     by_hash: HashMap<B256, u64>,
-    by_tx: HashMap<B256, u64>,
+    /// Block number, and place in it.
+    by_tx: HashMap<B256, (u64, usize)>,
     /// Hashes of accepted transactions, mined or held, with their serials.
     accepted: Vec<(u64, B256)>,
     serial: u64,
@@ -152,9 +153,10 @@ impl Ledger {
         self.block(*self.by_hash.get(hash)?)
     }
 
-    /// The block that a transaction is in.
-    pub(crate) fn block_of(&self, tx: &B256) -> Option<&Arc<Block>> {
-        self.block(*self.by_tx.get(tx)?)
+    /// The block that a transaction is in, and its place there.
+    pub(crate) fn find_tx(&self, tx: &B256) -> Option<(&Arc<Block>, usize)> {
+        let (number, index) = *self.by_tx.get(tx)?;
+        Some((self.block(number)?, index))
     }
 
     /// The state's version after a block, as long as it is kept.
@@ -191,7 +193,7 @@ impl Ledger {
     pub(crate) fn push(
         &mut self,
         header: alloy_consensus::Header,
-        mined: Option<Mined>,
+        mined: Vec<Mined>,
         changes: &Changes,
     ) {
         let hash = header.hash_slow();
@@ -199,13 +201,13 @@ impl Ledger {
         self.versions.push(self.state.apply(changes));
         self.by_hash.insert(hash, header.number);
         self.serial += 1;
-        if let Some(mined) = &mined {
+        for (index, mined) in mined.iter().enumerate() {
             let hash = mined.tx.hash();
             let held = self.pool.take(mined.tx.from, mined.tx.nonce());
             if held.is_none_or(|held| held.hash() != hash) {
                 self.accepted.push((self.serial, hash));
             }
-            self.by_tx.insert(hash, header.number);
+            self.by_tx.insert(hash, (header.number, index));
         }
         let block = Arc::new(Block {
             header,
@@ -251,7 +253,7 @@ impl Ledger {
         self.versions.drain(..surplus);
         for block in self.blocks.drain(..surplus) {
             self.by_hash.remove(&block.hash);
-            if let Some(mined) = &block.mined {
+            for mined in &block.mined {
                 self.by_tx.remove(&mined.tx.hash());
             }
         }
@@ -268,6 +270,10 @@ impl Ledger {
     pub(crate) fn edit(&mut self, changes: &Changes, root: B256) {
         self.root = root;
         let version = self.state.apply(changes);
+        for (address, account) in &changes.accounts {
+            self.pool
+                .purge(*address, account.map_or(0, |account| account.nonce));
+        }
         if let Some(newest) = self.versions.last_mut() {
             *newest = version;
         }
@@ -285,7 +291,7 @@ impl Ledger {
         match record {
             Record::Block {
                 header,
-                tx,
+                txs,
                 changes,
                 clock,
             } => {
@@ -301,7 +307,7 @@ impl Ledger {
                 if header.state_root != root {
                     return Err(format!("block {}: state differs", header.number));
                 }
-                let mined = tx.map(restore).transpose()?;
+                let mined = txs.into_iter().map(restore).collect::<Result<_, _>>()?;
                 self.push(header, mined, &changes);
                 self.clock = clock;
             }
@@ -314,6 +320,9 @@ impl Ledger {
             Record::Queued { raw, from } => {
                 let tx = Transaction::restore(raw, from).map_err(|error| error.to_string())?;
                 self.queue(tx);
+            }
+            Record::Dropped { from, nonce } => {
+                self.pool.take(from, nonce);
             }
             Record::Clock(clock) => self.clock = clock,
         }
@@ -354,7 +363,7 @@ impl Ledger {
         let kept = mark.blocks.saturating_sub(self.forgotten) as usize;
         for block in self.blocks.drain(kept.min(self.blocks.len())..) {
             self.by_hash.remove(&block.hash);
-            if let Some(mined) = &block.mined {
+            for mined in &block.mined {
                 self.by_tx.remove(&mined.tx.hash());
             }
         }

@@ -5,19 +5,23 @@
 
 pub(crate) mod block;
 mod clock;
+pub(crate) mod dev;
 mod estimate;
 pub(crate) mod ledger;
+pub(crate) mod mine;
 pub(crate) mod overrides;
-mod pool;
+pub(crate) mod pool;
+mod simulate;
+pub(crate) mod simulation;
 pub(crate) mod state;
 mod store;
 pub(crate) mod tx;
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -25,23 +29,23 @@ use tokio::sync::watch;
 
 pub use self::store::StoreError;
 use self::{
-    block::{BASE_FEE, Block, GAS_LIMIT, Mined, Receipt},
-    clock::{Clock, l1_number, now},
-    ledger::{Keep, Ledger, Mark},
-    overrides::{AccountOverride, BlockOverride, Overlay},
-    state::{Account, Changes, StateView},
-    store::{BlockLog, Record, StoredTx},
-    tx::{Transaction, TxError},
+    block::{BASE_FEE, Block},
+    clock::{l1_number, now},
+    dev::{Impersonated, MAX_BLOCKS, MAX_IMPERSONATED, MAX_SNAPSHOTS, Snapshot},
+    ledger::{Keep, Ledger},
+    mine::Mining,
+    state::{Account, StateView},
+    store::{BlockLog, Record},
+    tx::{MAX_CODE, TxError},
 };
 use crate::{
-    evm::{BlockParams, Mode, Outcome, Status, TxParams, Vm, trace::TracedFrame},
+    arbos::{self, l1},
+    evm::{BlockParams, Outcome, Vm},
     genesis::{self, DevAccount},
 };
 
 /// The most gas a call or an estimate may use.
 pub(crate) const CALL_GAS_CAP: u64 = 50_000_000;
-/// The most snapshots kept.
-const MAX_SNAPSHOTS: usize = 1_024;
 
 /// How a devnet starts.
 #[derive(Clone, Debug)]
@@ -61,6 +65,11 @@ pub struct Config {
     /// counted and at least 16; older ones are as if they had never been, but for the first. `None`
     /// keeps all.
     pub blocks: Option<u64>,
+    /// Make a block of what waits each time this has passed; `None` makes one with each transaction.
+    pub block_time: Option<Duration>,
+    /// The price of posting to the parent chain, wei per unit (16 units for each packed byte of a
+    /// transaction). `None` leaves what the chain has; a new one starts with 0.
+    pub l1_price_per_unit: Option<u128>,
 }
 impl Default for Config {
     /// Chain 412346 in memory, on a free port of the loopback interface, with all its blocks and the
@@ -73,6 +82,8 @@ impl Default for Config {
             state_dir: None,
             states: Keep::default().states,
             blocks: Keep::default().blocks,
+            block_time: None,
+            l1_price_per_unit: None,
         }
     }
 }
@@ -95,6 +106,18 @@ pub(crate) enum Error {
     Past { wanted: u64, latest: u64 },
     #[error("cannot keep more than {MAX_SNAPSHOTS} snapshots")]
     Snapshots,
+    #[error("cannot make {0} blocks at once, only {MAX_BLOCKS}")]
+    Blocks(u64),
+    #[error("code of {0} bytes is over the limit of {MAX_CODE}")]
+    Code(usize),
+    #[error("cannot impersonate more than {MAX_IMPERSONATED} accounts")]
+    Impersonated,
+    #[error("no signer for {0}: this node holds no keys; impersonate the account first")]
+    NoSigner(Address),
+    #[error("{}", .0.error().unwrap_or_default())]
+    Failing(Box<Outcome>),
+    #[error("{0}")]
+    Simulation(String),
 }
 
 /// Which block's state to read.
@@ -130,6 +153,7 @@ pub(crate) struct Chain {
     ledger: Arc<RwLock<Ledger>>,
     writer: Mutex<Writer>,
     events: watch::Sender<u64>,
+    mining: watch::Sender<Mining>,
 }
 #[derive(Debug, Default)]
 struct Writer {
@@ -137,13 +161,7 @@ struct Writer {
     closed: bool,
     snapshots: Vec<Snapshot>,
     next_snapshot: u64,
-}
-#[derive(Debug)]
-struct Snapshot {
-    id: u64,
-    mark: Mark,
-    /// Where the log ended.
-    end: u64,
+    impersonated: Impersonated,
 }
 impl Writer {
     fn record(&mut self, record: &Record) -> Result<(), Error> {
@@ -174,6 +192,7 @@ impl Chain {
             chain_id: config.chain_id,
             vm: Vm::new(config.chain_id),
             events: watch::Sender::new(ledger.serial()),
+            mining: watch::Sender::new(config.block_time.map_or(Mining::Auto, Mining::Every)),
             ledger: Arc::new(RwLock::new(ledger)),
             writer: Mutex::new(Writer {
                 log,
@@ -186,9 +205,12 @@ impl Chain {
                 &mut chain.lock(),
                 &params,
                 genesis::changes(accounts),
-                None,
+                Vec::new(),
                 now(),
             )?;
+        }
+        if let Some(price) = config.l1_price_per_unit {
+            chain.set_storage(arbos::ARBOS, l1::price_slot(), U256::from(price))?;
         }
         Ok(chain)
     }
@@ -203,143 +225,14 @@ impl Chain {
         self.events.subscribe()
     }
 
-    /// Takes a signed transaction (EIP-2718 bytes): mines it, or holds it if its nonce is ahead.
-    pub(crate) fn submit(&self, raw: Bytes) -> Result<B256, Error> {
-        let tx = Transaction::decode(raw, self.chain_id)?;
-        let (hash, from) = (tx.hash(), tx.from);
-        let mut writer = self.lock();
-        if writer.closed {
-            return Err(Error::Closed);
-        }
-        let ahead = {
-            let ledger = self.read();
-            if ledger.block_of(&hash).is_some() || ledger.pool.get(&hash).is_some() {
-                return Err(TxError::Known.into());
-            }
-            let account = latest_account(&ledger, from);
-            tx.check(&account, BASE_FEE, GAS_LIMIT)?;
-            let ahead = tx.nonce() > account.nonce;
-            if ahead {
-                ledger.pool.check(&tx)?;
-            }
-            ahead
-        };
-        if ahead {
-            writer.record(&Record::Queued {
-                raw: tx.raw.clone(),
-                from,
-            })?;
-            self.write(|ledger| ledger.queue(tx));
-            return Ok(hash);
-        }
-        self.mine(&mut writer, Some(tx))?;
-        // Those that waited for this nonce follow; one that cannot be mined any more is dropped.
-        loop {
-            let next = {
-                let ledger = self.read();
-                let nonce = latest_account(&ledger, from).nonce;
-                ledger.pool.next(from, nonce).cloned()
-            };
-            let Some(next) = next else { break };
-            let (next_hash, nonce) = (next.hash(), next.nonce());
-            if let Err(error) = self.mine(&mut writer, Some(next)) {
-                tracing::warn!(%error, hash = %next_hash, "a held transaction cannot be mined");
-                if matches!(error, Error::Tx(_)) {
-                    self.write(|ledger| ledger.pool.take(from, nonce));
-                }
-                break;
-            }
-        }
-        Ok(hash)
+    /// When blocks are made.
+    pub(crate) fn mining(&self) -> Mining {
+        *self.mining.borrow()
     }
 
-    /// Mines an empty block, at `time` if given (unix seconds).
-    pub(crate) fn mine_empty(&self, time: Option<u64>) -> Result<(), Error> {
-        let mut writer = self.lock();
-        if let Some(time) = time {
-            self.set_time(&mut writer, time)?;
-        }
-        self.mine(&mut writer, None)
-    }
-
-    /// Executes a call on the state of `at` and forgets what it wrote.
-    pub(crate) fn call(
-        &self,
-        call: &Call,
-        at: BlockId,
-        accounts: HashMap<Address, AccountOverride>,
-        block: &BlockOverride,
-    ) -> Result<Outcome, Error> {
-        let (mut params, view) = self.surroundings(at)?;
-        block.apply(&mut params);
-        let db = Overlay::new(view, accounts);
-        let gas = call.gas.unwrap_or(CALL_GAS_CAP).min(CALL_GAS_CAP);
-        let tx = call_params(&db, call, gas);
-        Ok(self
-            .vm
-            .transact(&db, &params, &tx, Mode::Call)
-            .map_err(TxError::from)?)
-    }
-
-    /// [`Chain::call`], and what happened on the way.
-    pub(crate) fn trace(
-        &self,
-        call: &Call,
-        at: BlockId,
-        accounts: HashMap<Address, AccountOverride>,
-        block: &BlockOverride,
-    ) -> Result<TracedFrame, Error> {
-        let (mut params, view) = self.surroundings(at)?;
-        block.apply(&mut params);
-        let db = Overlay::new(view, accounts);
-        let gas = call.gas.unwrap_or(CALL_GAS_CAP).min(CALL_GAS_CAP);
-        let tx = call_params(&db, call, gas);
-        let traced = self.vm.trace(&db, &params, &tx, Mode::Call);
-        Ok(traced.map_err(TxError::from)?.1)
-    }
-
-    /// Executes a mined transaction again, on the state before its block; `None` if there is none.
-    pub(crate) fn retrace(&self, hash: &B256) -> Result<Option<TracedFrame>, Error> {
-        let (block, version) = {
-            let ledger = self.read();
-            let Some(block) = ledger.block_of(hash) else {
-                return Ok(None);
-            };
-            let before = block.number().saturating_sub(1);
-            (
-                block.clone(),
-                ledger.version_at(before).ok_or(Error::NoBlock)?,
-            )
-        };
-        let Some(mined) = &block.mined else {
-            return Ok(None);
-        };
-        let traced = self.vm.trace(
-            &self.view(version),
-            &block.params(),
-            &mined.tx.params(),
-            Mode::Transaction,
-        );
-        Ok(Some(traced.map_err(TxError::from)?.1))
-    }
-
-    /// The least gas, to within 1.5 %, with which a call succeeds. `Ok(Err(_))` is how it fails.
-    pub(crate) fn estimate(
-        &self,
-        call: &Call,
-        at: BlockId,
-        accounts: HashMap<Address, AccountOverride>,
-        block: &BlockOverride,
-    ) -> Result<Result<u64, (u64, Outcome)>, Error> {
-        let (mut params, view) = self.surroundings(at)?;
-        block.apply(&mut params);
-        let db = Overlay::new(view, accounts);
-        let cap = estimate::gas_cap(&db, call)?;
-        let run = |gas| {
-            self.vm
-                .transact(&db, &params, &call_params(&db, call, gas), Mode::Call)
-        };
-        Ok(estimate::bisect(cap, run).map_err(TxError::from)?)
+    /// The base fee of the next block, wei per gas.
+    pub(crate) fn next_base_fee(&self) -> u64 {
+        self.read().clock.next_base_fee.unwrap_or(BASE_FEE)
     }
 
     /// The block that `at` means.
@@ -352,77 +245,6 @@ impl Chain {
         let ledger = self.read();
         let block = ledger.find(at)?;
         Some((block.clone(), ledger.version_at(block.number())?))
-    }
-
-    /// Moves the clock of the next block forward; returns how far it is ahead, seconds.
-    pub(crate) fn increase_time(&self, seconds: u64) -> Result<i64, Error> {
-        let mut writer = self.lock();
-        let mut clock = self.read().clock;
-        clock.advance(seconds);
-        self.set_clock(&mut writer, clock)?;
-        Ok(clock.offset)
-    }
-
-    /// Sets the next block's time (unix seconds), not before the latest block's.
-    pub(crate) fn set_next_time(&self, time: u64) -> Result<(), Error> {
-        self.set_time(&mut self.lock(), time)
-    }
-
-    /// Sets an account's balance, wei, in the latest state.
-    pub(crate) fn set_balance(&self, address: Address, balance: U256) -> Result<(), Error> {
-        let mut writer = self.lock();
-        let (changes, root) = {
-            let ledger = self.read();
-            let account = Account {
-                balance,
-                ..latest_account(&ledger, address)
-            };
-            let account = (account != Account::default()).then_some(account);
-            let changes = Changes {
-                accounts: [(address, account)].into(),
-                ..Changes::default()
-            };
-            let root = ledger.root_after(&changes)?;
-            (changes, root)
-        };
-        writer.record(&Record::Edit(changes.clone()))?;
-        self.write(|ledger| ledger.edit(&changes, root));
-        Ok(())
-    }
-
-    /// Marks the present to return to; it lives as long as this process.
-    pub(crate) fn snapshot(&self) -> Result<u64, Error> {
-        let mut writer = self.lock();
-        if writer.snapshots.len() >= MAX_SNAPSHOTS {
-            return Err(Error::Snapshots);
-        }
-        writer.next_snapshot += 1;
-        let snapshot = Snapshot {
-            id: writer.next_snapshot,
-            mark: self.read().mark(),
-            end: writer.log.as_ref().map_or(0, BlockLog::end),
-        };
-        writer.snapshots.push(snapshot);
-        Ok(writer.next_snapshot)
-    }
-
-    /// Returns to a snapshot, which with all later ones is used up; `false` if there is none.
-    pub(crate) fn revert(&self, id: u64) -> Result<bool, Error> {
-        let mut writer = self.lock();
-        if writer.closed {
-            return Err(Error::Closed);
-        }
-        let Some(at) = writer.snapshots.iter().position(|one| one.id == id) else {
-            return Ok(false);
-        };
-        let end = writer.snapshots[at].end;
-        if let Some(log) = &mut writer.log {
-            log.truncate(end)?;
-        }
-        if let Some(snapshot) = writer.snapshots.drain(at..).next() {
-            self.write(|ledger| ledger.rewind(snapshot.mark));
-        }
-        Ok(true)
     }
 
     /// Refuses all further writes and lets go of the state directory.
@@ -446,37 +268,16 @@ impl Chain {
         result
     }
 
-    fn set_time(&self, writer: &mut Writer, time: u64) -> Result<(), Error> {
-        let (mut clock, latest) = {
-            let ledger = self.read();
-            (
-                ledger.clock,
-                ledger.head().map_or(0, |head| head.timestamp()),
-            )
-        };
-        if time < latest {
-            return Err(Error::Past {
-                wanted: time,
-                latest,
-            });
-        }
-        clock.next = Some(time);
-        self.set_clock(writer, clock)
-    }
-
-    fn set_clock(&self, writer: &mut Writer, clock: Clock) -> Result<(), Error> {
-        writer.record(&Record::Clock(clock))?;
-        self.write(|ledger| ledger.clock = clock);
-        Ok(())
-    }
-
     /// The block to come, if it were made at `now`.
     fn next_params(&self, now: u64) -> BlockParams {
         let ledger = self.read();
         let newest = ledger.head().map_or(0, |head| head.timestamp());
         let genesis = ledger.block(0).map_or(0, |first| first.timestamp());
         let time = ledger.clock.next_time(now, newest);
-        block::block_params(ledger.next_number(), time, l1_number(genesis, time))
+        BlockParams {
+            base_fee: ledger.clock.next_base_fee.unwrap_or(BASE_FEE),
+            ..block::block_params(ledger.next_number(), time, l1_number(genesis, time))
+        }
     }
 
     fn surroundings(&self, at: BlockId) -> Result<(BlockParams, StateView), Error> {
@@ -495,69 +296,6 @@ impl Chain {
             _pin: self.read().pin(version),
         }
     }
-
-    /// Executes `tx` on the latest state and makes the block with it, or an empty one.
-    fn mine(&self, writer: &mut Writer, tx: Option<Transaction>) -> Result<(), Error> {
-        let now = now();
-        let params = self.next_params(now);
-        let Some(tx) = tx else {
-            return self.seal(writer, &params, Changes::default(), None, now);
-        };
-        let view = self.view(self.read().state.version());
-        let outcome = self
-            .vm
-            .transact(&view, &params, &tx.params(), Mode::Transaction)
-            .map_err(TxError::from)?;
-        let receipt = Receipt {
-            success: outcome.status == Status::Success,
-            gas_used: outcome.gas_used,
-            contract: tx.creates(),
-            logs: outcome.logs,
-        };
-        let changes = Changes::from_evm(outcome.state);
-        self.seal(writer, &params, changes, Some(Mined { tx, receipt }), now)
-    }
-
-    /// Makes a block, has it on disk, shows it.
-    fn seal(
-        &self,
-        writer: &mut Writer,
-        params: &BlockParams,
-        mut changes: Changes,
-        mined: Option<Mined>,
-        now: u64,
-    ) -> Result<(), Error> {
-        let (header, clock) = {
-            let ledger = self.read();
-            // Whoever is called comes with its code; what the state has need not be written again.
-            changes
-                .code
-                .retain(|hash, _| ledger.state.code(*hash).is_none());
-            let parent = ledger.head().map_or(B256::ZERO, |head| head.hash);
-            let root = ledger.root_after(&changes)?;
-            let header = block::header(parent, params, root, mined.as_ref());
-            (header, ledger.clock.after(now, params.timestamp))
-        };
-        let record = Record::Block {
-            header: alloy_rlp::encode(&header).into(),
-            tx: mined.as_ref().map(|mined| StoredTx {
-                raw: mined.tx.raw.clone(),
-                from: mined.tx.from,
-                receipt: mined.receipt.clone(),
-            }),
-            changes,
-            clock,
-        };
-        writer.record(&record)?;
-        let Record::Block { changes, .. } = record else {
-            return Ok(());
-        };
-        self.write(|ledger| {
-            ledger.push(header, mined, &changes);
-            ledger.clock = clock;
-        });
-        Ok(())
-    }
 }
 
 fn latest_account(ledger: &Ledger, address: Address) -> Account {
@@ -565,24 +303,6 @@ fn latest_account(ledger: &Ledger, address: Address) -> Account {
         .state
         .account(address, ledger.state.version())
         .unwrap_or_default()
-}
-
-fn call_params<D: revm::DatabaseRef>(db: &D, call: &Call, gas: u64) -> TxParams {
-    let nonce = call.nonce.unwrap_or_else(|| {
-        let sender = db.basic_ref(call.from).ok().flatten();
-        sender.map_or(0, |info| info.nonce)
-    });
-    TxParams {
-        from: call.from,
-        to: call.to.map_or(alloy_primitives::TxKind::Create, Into::into),
-        value: call.value,
-        input: call.input.clone(),
-        gas_limit: gas,
-        gas_price: call.gas_price,
-        nonce,
-        access_list: call.access_list.clone(),
-        authorizations: call.authorizations.clone(),
-    }
 }
 
 #[cfg(test)]

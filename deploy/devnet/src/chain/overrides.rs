@@ -1,9 +1,11 @@
 //! State as a call wants to pretend it is: overrides laid over a real state.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, convert::Infallible};
 
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
 use revm::{DatabaseRef, bytecode::Bytecode, state::AccountInfo};
+
+use super::state::{Changes, bytecode};
 
 /// What to pretend of one account; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
@@ -42,23 +44,78 @@ impl BlockOverride {
     }
 }
 
-/// `base` with accounts overridden.
+/// A state laid over another: what is pretended, and what was written since.
 pub(crate) struct Overlay<D> {
     base: D,
-    accounts: HashMap<Address, AccountOverride>,
+    /// `None` is an account that is not there.
+    accounts: HashMap<Address, Option<AccountInfo>>,
+    storage: HashMap<Address, Slots>,
     code: HashMap<B256, Bytecode>,
 }
-impl<D> Overlay<D> {
+#[derive(Default)]
+struct Slots {
+    /// Slots that are not here are zero, whatever is below.
+    whole: bool,
+    values: HashMap<U256, U256>,
+}
+impl<D: DatabaseRef<Error = Infallible>> Overlay<D> {
+    /// `base` with accounts overridden.
     pub(crate) fn new(base: D, accounts: HashMap<Address, AccountOverride>) -> Self {
-        let code = accounts
-            .values()
-            .filter_map(|account| account.code.clone())
-            .map(|code| (code.hash_slow(), code))
-            .collect();
-        Self {
+        let mut overlay = Self {
             base,
-            accounts,
-            code,
+            accounts: HashMap::new(),
+            storage: HashMap::new(),
+            code: HashMap::new(),
+        };
+        overlay.pretend(accounts);
+        overlay
+    }
+
+    /// Overrides accounts, on top of all that is here already.
+    pub(crate) fn pretend(&mut self, accounts: HashMap<Address, AccountOverride>) {
+        for (address, pretend) in accounts {
+            let Ok(below) = self.basic_ref(address);
+            let mut info = below.unwrap_or_else(|| AccountInfo {
+                code_hash: KECCAK256_EMPTY,
+                ..AccountInfo::default()
+            });
+            info.balance = pretend.balance.unwrap_or(info.balance);
+            info.nonce = pretend.nonce.unwrap_or(info.nonce);
+            if let Some(code) = pretend.code {
+                info.code_hash = code.hash_slow();
+                self.code.insert(info.code_hash, code.clone());
+                info.code = Some(code);
+            }
+            self.accounts.insert(address, Some(info));
+            let slots = self.storage.entry(address).or_default();
+            if let Some(state) = pretend.state {
+                *slots = Slots {
+                    whole: true,
+                    values: state,
+                };
+            }
+            slots.values.extend(pretend.state_diff);
+        }
+    }
+
+    /// Adds what an execution wrote.
+    pub(crate) fn absorb(&mut self, changes: &Changes) {
+        for (hash, code) in &changes.code {
+            self.code.entry(*hash).or_insert_with(|| bytecode(code));
+        }
+        for (address, account) in &changes.accounts {
+            let info = account.map(|account| AccountInfo {
+                balance: account.balance,
+                nonce: account.nonce,
+                code_hash: account.code_hash,
+                code: None,
+                ..AccountInfo::default()
+            });
+            self.accounts.insert(*address, info);
+        }
+        for (address, slots) in &changes.storage {
+            let values = &mut self.storage.entry(*address).or_default().values;
+            values.extend(slots.iter().copied());
         }
     }
 }
@@ -66,21 +123,10 @@ impl<D: DatabaseRef> DatabaseRef for Overlay<D> {
     type Error = D::Error;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, D::Error> {
-        let base = self.base.basic_ref(address)?;
-        let Some(pretend) = self.accounts.get(&address) else {
-            return Ok(base);
-        };
-        let mut info = base.unwrap_or_else(|| AccountInfo {
-            code_hash: KECCAK256_EMPTY,
-            ..AccountInfo::default()
-        });
-        info.balance = pretend.balance.unwrap_or(info.balance);
-        info.nonce = pretend.nonce.unwrap_or(info.nonce);
-        if let Some(code) = &pretend.code {
-            info.code_hash = code.hash_slow();
-            info.code = Some(code.clone());
+        match self.accounts.get(&address) {
+            Some(info) => Ok(info.clone()),
+            None => self.base.basic_ref(address),
         }
-        Ok(Some(info))
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, D::Error> {
@@ -91,12 +137,12 @@ impl<D: DatabaseRef> DatabaseRef for Overlay<D> {
     }
 
     fn storage_ref(&self, address: Address, index: U256) -> Result<U256, D::Error> {
-        if let Some(pretend) = self.accounts.get(&address) {
-            if let Some(value) = pretend.state_diff.get(&index) {
+        if let Some(slots) = self.storage.get(&address) {
+            if let Some(value) = slots.values.get(&index) {
                 return Ok(*value);
             }
-            if let Some(state) = &pretend.state {
-                return Ok(state.get(&index).copied().unwrap_or_default());
+            if slots.whole {
+                return Ok(U256::ZERO);
             }
         }
         self.base.storage_ref(address, index)
@@ -124,7 +170,7 @@ mod tests {
             state_diff: [(U256::from(3), U256::from(4))].into(),
             ..AccountOverride::default()
         };
-        let db = Overlay::new(EmptyDB::new(), [(who, pretend)].into());
+        let mut db = Overlay::new(EmptyDB::new(), [(who, pretend)].into());
         let info = db.basic_ref(who).unwrap().unwrap();
         assert_eq!((info.balance, info.nonce), (U256::from(5), 0));
         assert_eq!(db.code_by_hash_ref(info.code_hash).unwrap(), code);
@@ -132,5 +178,17 @@ mod tests {
         assert_eq!(db.storage_ref(who, U256::from(3)).unwrap(), U256::from(4));
         assert_eq!(db.storage_ref(who, U256::from(9)).unwrap(), U256::ZERO);
         assert_eq!(db.basic_ref(other).unwrap(), None);
+
+        // What is written later counts, the rest stays pretended.
+        let account = crate::chain::state::Account::default();
+        db.absorb(&Changes {
+            accounts: [(who, None), (other, Some(account))].into(),
+            storage: [(who, vec![(U256::from(3), U256::from(7))])].into(),
+            ..Changes::default()
+        });
+        assert_eq!(db.basic_ref(who).unwrap(), None);
+        assert!(db.basic_ref(other).unwrap().is_some());
+        assert_eq!(db.storage_ref(who, U256::from(3)).unwrap(), U256::from(7));
+        assert_eq!(db.storage_ref(who, U256::from(1)).unwrap(), U256::from(2));
     }
 }

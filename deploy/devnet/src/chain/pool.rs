@@ -1,4 +1,4 @@
-//! Transactions whose nonce is ahead of their account, held until the gap is filled.
+//! Transactions that wait: for a block, or for the nonces before theirs.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,16 +18,68 @@ const PRICE_BUMP: u128 = 10;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pool {
     by_hash: HashMap<B256, (Address, u64)>,
-    by_sender: BTreeMap<(Address, u64), Transaction>,
+    by_sender: BTreeMap<(Address, u64), Held>,
+    /// Transactions that came so far.
+    arrivals: u64,
+}
+#[derive(Clone, Debug)]
+struct Held {
+    tx: Transaction,
+    arrival: u64,
 }
 impl Pool {
     pub(crate) fn get(&self, hash: &B256) -> Option<&Transaction> {
-        self.by_sender.get(self.by_hash.get(hash)?)
+        Some(&self.by_sender.get(self.by_hash.get(hash)?)?.tx)
+    }
+
+    /// All of them, by sender and nonce.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Transaction> {
+        self.by_sender.values().map(|held| &held.tx)
     }
 
     /// The transaction that `sender` queued with `nonce`.
     pub(crate) fn next(&self, sender: Address, nonce: u64) -> Option<&Transaction> {
-        self.by_sender.get(&(sender, nonce))
+        Some(&self.by_sender.get(&(sender, nonce))?.tx)
+    }
+
+    /// The first nonce from `nonce` on that `sender` has not queued a transaction with.
+    pub(crate) fn next_free(&self, sender: Address, nonce: u64) -> u64 {
+        let mut free = nonce;
+        while self.by_sender.contains_key(&(sender, free)) {
+            free += 1;
+        }
+        free
+    }
+
+    /// Those that can be mined one after the other, in the order they came but each sender's by nonce. `nonce` tells a
+    /// sender's next.
+    pub(crate) fn ready(&self, nonce: impl Fn(Address) -> u64) -> Vec<Transaction> {
+        let mut heads = BTreeMap::new();
+        let mut sender = None;
+        for (from, _) in self.by_sender.keys() {
+            if sender.replace(*from) != Some(*from)
+                && let Some(held) = self.by_sender.get(&(*from, nonce(*from)))
+            {
+                heads.insert(held.arrival, &held.tx);
+            }
+        }
+        let mut ready = Vec::new();
+        while let Some((_, tx)) = heads.pop_first() {
+            if let Some(held) = self.by_sender.get(&(tx.from, tx.nonce() + 1)) {
+                heads.insert(held.arrival, &held.tx);
+            }
+            ready.push(tx.clone());
+        }
+        ready
+    }
+
+    /// Takes out what `sender` queued with nonces below `nonce`.
+    pub(crate) fn purge(&mut self, sender: Address, nonce: u64) {
+        let stale: Vec<_> = self.by_sender.range((sender, 0)..(sender, nonce)).collect();
+        let stale: Vec<_> = stale.into_iter().map(|(key, _)| key.1).collect();
+        for nonce in stale {
+            self.take(sender, nonce);
+        }
     }
 
     /// Whether [`Pool::insert`] would take `tx`.
@@ -35,7 +87,7 @@ impl Pool {
         if self.by_hash.contains_key(&tx.hash()) {
             return Err(TxError::Known);
         }
-        if let Some(held) = self.by_sender.get(&(tx.from, tx.nonce())) {
+        if let Some(held) = self.next(tx.from, tx.nonce()) {
             let bid = held.envelope.max_fee_per_gas();
             let wanted = bid.saturating_add(bid.saturating_mul(PRICE_BUMP) / 100);
             if tx.envelope.max_fee_per_gas() < wanted {
@@ -57,16 +109,18 @@ impl Pool {
     pub(crate) fn insert(&mut self, tx: Transaction) {
         let key = (tx.from, tx.nonce());
         self.by_hash.insert(tx.hash(), key);
-        if let Some(replaced) = self.by_sender.insert(key, tx) {
-            self.by_hash.remove(&replaced.hash());
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        if let Some(replaced) = self.by_sender.insert(key, Held { tx, arrival }) {
+            self.by_hash.remove(&replaced.tx.hash());
         }
     }
 
     /// Takes out the transaction that `sender` queued with `nonce`.
     pub(crate) fn take(&mut self, sender: Address, nonce: u64) -> Option<Transaction> {
-        let tx = self.by_sender.remove(&(sender, nonce))?;
-        self.by_hash.remove(&tx.hash());
-        Some(tx)
+        let held = self.by_sender.remove(&(sender, nonce))?;
+        self.by_hash.remove(&held.tx.hash());
+        Some(held.tx)
     }
 }
 
@@ -104,6 +158,33 @@ mod tests {
         pool.insert(better.clone());
         assert_eq!(pool.get(&first.hash()), None);
         assert_eq!(pool.take(first.from, 3), Some(better));
+    }
+
+    #[test]
+    fn those_without_a_gap_are_ready_in_the_order_they_came() {
+        let mut pool = Pool::default();
+        let other = |nonce| {
+            let call = crate::chain::Call {
+                from: Address::repeat_byte(1),
+                ..Default::default()
+            };
+            Transaction::unsigned(7, &call, nonce, 21_000)
+        };
+        let mine = [tx(3, 100), tx(4, 100), tx(6, 100)];
+        let own = mine[0].from;
+        for tx in [&mine[1], &other(0), &mine[0], &mine[2], &other(1)] {
+            pool.insert(tx.clone());
+        }
+        let nonce = |who| if who == own { 3 } else { 0 };
+        let ready: Vec<_> = pool.ready(nonce).iter().map(Transaction::hash).collect();
+        // The second of this sender came first, but its turn comes after the first.
+        let wanted = [&other(0), &mine[0], &mine[1], &other(1)].map(Transaction::hash);
+        assert_eq!(ready, wanted);
+        assert_eq!(pool.next_free(own, 3), 5);
+        assert_eq!(pool.next_free(own, 5), 5);
+        assert!(pool.ready(|_| 9).is_empty());
+        pool.purge(own, 6);
+        assert_eq!(pool.all().count(), 3);
     }
 
     #[test]

@@ -87,6 +87,25 @@ impl Changes {
         changes
     }
 
+    /// Adds what was written after this.
+    pub(crate) fn merge(&mut self, later: Self) {
+        self.accounts.extend(later.accounts);
+        self.code.extend(later.code);
+        for (address, slots) in later.storage {
+            let merged = self.storage.entry(address).or_default();
+            let mut all: BTreeMap<U256, U256> = merged.drain(..).collect();
+            all.extend(slots);
+            merged.extend(all);
+        }
+    }
+
+    /// What is written to a slot, if anything.
+    pub(crate) fn slot(&self, address: Address, key: U256) -> Option<U256> {
+        let slots = self.storage.get(&address)?;
+        let at = slots.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(slots[at].1)
+    }
+
     /// Adds an account with code, as genesis does.
     pub(crate) fn put_code(&mut self, address: Address, nonce: u64, code: Bytes) {
         let code_hash = keccak256(&code);
@@ -375,6 +394,27 @@ mod tests {
         state.forget_before(u64::MAX);
         assert_eq!(state.accounts[&who].len(), 1);
         assert!(state.touched.is_empty());
+    }
+
+    #[test]
+    fn merged_changes_are_those_of_both_the_later_first() {
+        let who = Address::repeat_byte(1);
+        let write = |slots: &[(u64, u64)]| Changes {
+            storage: [(
+                who,
+                slots
+                    .iter()
+                    .map(|(k, v)| (U256::from(*k), U256::from(*v)))
+                    .collect(),
+            )]
+            .into(),
+            ..Changes::default()
+        };
+        let mut changes = write(&[(1, 1), (5, 5)]);
+        changes.merge(write(&[(0, 9), (5, 6)]));
+        assert_eq!(changes, write(&[(0, 9), (1, 1), (5, 6)]));
+        assert_eq!(changes.slot(who, U256::from(5)), Some(U256::from(6)));
+        assert_eq!(changes.slot(who, U256::from(2)), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{block::Receipt, clock::Clock, state::Changes};
 
 /// The file's name inside the state directory.
 pub(crate) const FILE: &str = "chain.log";
-const MAGIC: [u8; 8] = *b"SDEVNET1";
+const MAGIC: [u8; 8] = *b"SDEVNET2";
 const PREFIX: u64 = 16;
 const HEADER: usize = 16;
 /// The longest payload, bytes.
@@ -80,15 +80,17 @@ pub(crate) enum Record {
     Block {
         /** RLP */
         header: Bytes,
-        tx: Option<StoredTx>,
+        txs: Vec<StoredTx>,
         changes: Changes,
         /// The clock after it.
         clock: Clock,
     },
     /// A direct edit of the state between blocks.
     Edit(Changes),
-    /// A transaction held for a later nonce.
+    /// A transaction held for a later block.
     Queued { raw: Bytes, from: Address },
+    /// A held transaction that is held no longer.
+    Dropped { from: Address, nonce: u64 },
     /// A direct setting of the clock.
     Clock(Clock),
 }
@@ -315,7 +317,10 @@ mod tests {
     use super::*;
 
     fn clock(offset: i64) -> Record {
-        Record::Clock(Clock { offset, next: None })
+        Record::Clock(Clock {
+            offset,
+            ..Clock::default()
+        })
     }
     /// Opens the log and returns the clock offsets recorded in it.
     fn open(dir: &Path) -> Result<(BlockLog, Vec<i64>), StoreError> {

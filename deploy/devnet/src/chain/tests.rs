@@ -37,7 +37,7 @@ fn time_is_moved_and_never_goes_back() {
     let chain = chain(None);
     let start = head(&chain).timestamp();
     chain.increase_time(3_600).unwrap();
-    chain.mine_empty(None).unwrap();
+    chain.mine(None).unwrap();
     let later = head(&chain).timestamp();
     assert!(later >= start + 3_600);
     assert!(head(&chain).l1_number() >= 300);
@@ -45,9 +45,9 @@ fn time_is_moved_and_never_goes_back() {
         chain.set_next_time(start),
         Err(Error::Past { .. })
     ));
-    chain.mine_empty(Some(later + 50)).unwrap();
+    chain.mine(Some(later + 50)).unwrap();
     assert_eq!(head(&chain).timestamp(), later + 50);
-    chain.mine_empty(None).unwrap();
+    chain.mine(None).unwrap();
     assert!(head(&chain).timestamp() >= later + 50);
 }
 
@@ -60,7 +60,7 @@ fn a_snapshot_brings_everything_back() {
     let snapshot = chain.snapshot().unwrap();
     let later = chain.snapshot().unwrap();
     chain.set_balance(who, U256::from(2)).unwrap();
-    chain.mine_empty(None).unwrap();
+    chain.mine(None).unwrap();
     let undone = head(&chain);
     assert!(chain.revert(snapshot).unwrap());
     assert_eq!(head(&chain), before);
@@ -68,7 +68,7 @@ fn a_snapshot_brings_everything_back() {
     assert_eq!(chain.resolve(BlockId::Hash(undone.hash)), None);
     assert!(!chain.revert(snapshot).unwrap());
     assert!(!chain.revert(later).unwrap());
-    chain.mine_empty(None).unwrap();
+    chain.mine(None).unwrap();
     assert!(head(&chain).serial > undone.serial);
 }
 
@@ -90,17 +90,17 @@ fn a_restart_brings_everything_back() {
     let dir = tempfile::tempdir().unwrap();
     let who = Address::repeat_byte(5);
     let first = chain(Some(dir.path()));
-    first.mine_empty(None).unwrap();
+    first.mine(None).unwrap();
     first.set_balance(who, U256::from(3)).unwrap();
     first.increase_time(1_000).unwrap();
     let held = first.submit(transfer(7, 5, PRICE)).unwrap();
     let snapshot = first.snapshot().unwrap();
-    first.mine_empty(None).unwrap();
+    first.mine(None).unwrap();
     first.revert(snapshot).unwrap();
-    first.mine_empty(None).unwrap();
+    first.mine(None).unwrap();
     let blocks = first.read().blocks().to_vec();
     first.close();
-    assert!(matches!(first.mine_empty(None), Err(Error::Closed)));
+    assert!(matches!(first.mine(None), Err(Error::Closed)));
 
     let second = chain(Some(dir.path()));
     let hashes = |blocks: &[Arc<Block>]| blocks.iter().map(|block| block.hash).collect::<Vec<_>>();
@@ -109,6 +109,6 @@ fn a_restart_brings_everything_back() {
     assert_eq!(balance(&second, who, BlockId::Latest), U256::from(3));
     assert_eq!(balance(&second, who, BlockId::Earliest), U256::ZERO);
     assert!(second.read().pool.get(&held).is_some());
-    second.mine_empty(None).unwrap();
+    second.mine(None).unwrap();
     assert_eq!(head(&second).header.parent_hash, blocks[2].hash);
 }

@@ -1,18 +1,24 @@
 //! Signed transactions: decoding, and the checks that need no execution.
 
 use alloy_consensus::{
-    EthereumTxEnvelope, Transaction as _, TxEip4844, transaction::SignerRecoverable as _,
+    EthereumTxEnvelope, SignableTransaction as _, Transaction as _, TxEip1559, TxEip4844,
+    transaction::SignerRecoverable as _,
 };
-use alloy_eips::eip2718::Decodable2718 as _;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_eips::{
+    eip2718::{Decodable2718 as _, Encodable2718 as _},
+    eip2930::{AccessList, AccessListItem},
+};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 
-use super::state::Account;
+use super::{Call, state::Account};
 use crate::evm::TxParams;
 
 /// The most bytes a transaction may have.
 pub(crate) const MAX_TX_BYTES: usize = 128 * 1024;
 /// The most bytes of init code (EIP-3860).
-const MAX_INIT_CODE: usize = 2 * 24_576;
+const MAX_INIT_CODE: usize = 2 * MAX_CODE;
+/// The most bytes of code an account may have (EIP-170).
+pub(crate) const MAX_CODE: usize = 24_576;
 
 /// A transaction as signed, whatever its type.
 pub(crate) type Envelope = EthereumTxEnvelope<TxEip4844>;
@@ -131,6 +137,69 @@ impl Transaction {
         })
     }
 
+    /// A transaction that nobody signed. What stands for the signature names the sender, so that no two senders'
+    /// transactions have the same hash.
+    pub(crate) fn unsigned(chain_id: u64, call: &Call, nonce: u64, gas: u64) -> Self {
+        Self::with_signature(chain_id, call, nonce, gas, unsigned(call.from))
+    }
+
+    /// About as many bytes, and as hard to pack, as the transaction that such a call will be sent with.
+    pub(crate) fn likely(chain_id: u64, call: &Call) -> Self {
+        let random = alloy_primitives::keccak256(call.from);
+        let word = U256::from_be_bytes(random.0);
+        let number = |shift: usize| (word >> shift).wrapping_to::<u64>();
+        let signature = Signature::new(word, !word, true);
+        let call = Call {
+            gas_price: u128::from(number(0)),
+            ..call.clone()
+        };
+        Self::with_signature(
+            chain_id,
+            &call,
+            number(64) >> 32,
+            number(128) >> 32,
+            signature,
+        )
+    }
+
+    fn with_signature(
+        chain_id: u64,
+        call: &Call,
+        nonce: u64,
+        gas: u64,
+        signature: Signature,
+    ) -> Self {
+        let items = call
+            .access_list
+            .iter()
+            .map(|(address, keys)| AccessListItem {
+                address: *address,
+                storage_keys: keys.clone(),
+            });
+        let tx = TxEip1559 {
+            chain_id,
+            nonce,
+            gas_limit: gas,
+            max_fee_per_gas: call.gas_price,
+            max_priority_fee_per_gas: 0,
+            to: call.to.map_or(TxKind::Create, TxKind::Call),
+            value: call.value,
+            access_list: AccessList(items.collect()),
+            input: call.input.clone(),
+        };
+        let envelope = Envelope::from(tx.into_signed(signature));
+        Self {
+            raw: envelope.encoded_2718().into(),
+            envelope,
+            from: call.from,
+        }
+    }
+
+    /// Whether [`Transaction::unsigned`] made it.
+    pub(crate) fn is_unsigned(&self) -> bool {
+        *self.envelope.signature() == unsigned(self.from)
+    }
+
     pub(crate) fn hash(&self) -> B256 {
         *self.envelope.tx_hash()
     }
@@ -222,8 +291,15 @@ impl Transaction {
                     .collect()
             }),
             authorizations: tx.authorization_list().map_or_else(Vec::new, <[_]>::to_vec),
+            poster_gas: 0,
+            impersonated: self.is_unsigned(),
         }
     }
+}
+
+/// What stands in the place of a signature by `sender`. It is none: nobody finds a message and key that make it.
+fn unsigned(sender: Address) -> Signature {
+    Signature::new(U256::from_be_slice(sender.as_slice()), U256::ONE, false)
 }
 
 /// Gas a transaction costs before anything runs (EIP-2028, 2930, 3860, 7702).
@@ -244,9 +320,7 @@ pub(crate) fn intrinsic_gas(tx: &TxParams) -> u64 {
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use alloy_consensus::{SignableTransaction as _, TxLegacy};
-    use alloy_eips::eip2718::Encodable2718 as _;
-    use alloy_primitives::Signature;
+    use alloy_consensus::TxLegacy;
 
     /// A plain transfer signed by the well-known dev account.
     pub(crate) fn transfer(chain_id: u64, nonce: u64, gas_price: u128) -> Bytes {
@@ -280,6 +354,29 @@ pub(crate) mod tests {
         assert_eq!(tx.from, crate::genesis::dev_accounts().unwrap()[0].address);
         assert_eq!(tx.nonce(), 3);
         assert_eq!(Transaction::restore(tx.raw.clone(), tx.from).unwrap(), tx);
+    }
+
+    #[test]
+    fn an_unsigned_transaction_is_known_by_its_sender() {
+        let call = |from| Call {
+            from,
+            to: Some(Address::repeat_byte(3)),
+            gas_price: 5,
+            ..Call::default()
+        };
+        let (one, other) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let tx = Transaction::unsigned(7, &call(one), 3, 21_000);
+        assert!(tx.is_unsigned() && tx.params().impersonated);
+        assert_ne!(
+            tx.hash(),
+            Transaction::unsigned(7, &call(other), 3, 21_000).hash()
+        );
+        assert_eq!(Transaction::restore(tx.raw.clone(), one).unwrap(), tx);
+        // As if it came from outside, it is not taken for the sender's.
+        assert!(Transaction::decode(tx.raw, 7).map_or(true, |tx| tx.from != one));
+        let signed = Transaction::decode(transfer(7, 3, 1), 7).unwrap();
+        assert!(!signed.is_unsigned());
+        assert!(Transaction::likely(7, &call(one)).raw.len() > 100);
     }
 
     #[test]

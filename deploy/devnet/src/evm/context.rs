@@ -1,6 +1,6 @@
 //! The types that one transaction runs in.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
 use revm::context_interface::context::ContextError;
 
@@ -22,14 +22,14 @@ pub(crate) struct TxScratch {
     pub(crate) l2_block: u64,
     /// The ArbOS version in force.
     pub(crate) arbos: u64,
-    /// What posting the transaction to the parent chain costs, in wei.
-    pub(crate) posting_fee: U256,
     /// WASM pages open in the running frames.
     pub(crate) pages_open: u16,
     /// The most WASM pages that were ever open in this transaction.
     pub(crate) pages_ever: u16,
     /// Why the outermost frame halted, when revm has no word for it.
     pub(crate) halt_text: Option<String>,
+    /// Gas that pays for posting the transaction to the parent chain.
+    pub(crate) poster_gas: u64,
     /// The account that base fees go to.
     pub(crate) network_fee_account: Address,
     /// Whether `console` host functions exist.

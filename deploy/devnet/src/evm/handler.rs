@@ -9,8 +9,10 @@ use revm::interpreter::{GasTracker, InitialAndFloorGas};
 use revm::primitives::U256;
 
 use super::Mode;
+use super::context::Ctx;
 use super::db::StateError;
 use super::machine::Machine;
+use crate::arbos::l1;
 
 /// Gas that one transaction may use, intrinsic gas included; what it offers beyond is held and given back.
 const GAS_CAP: u64 = 32_000_000;
@@ -22,6 +24,10 @@ pub(crate) type Error = EVMError<StateError>;
 /// [`Handler`] with Arbitrum's differences.
 pub(crate) struct ArbHandler<'a> {
     pub(crate) mode: Mode,
+    /// Gas spent before anything runs on posting the transaction to the parent chain.
+    pub(crate) poster_gas: u64,
+    /// The sender may have code.
+    pub(crate) impersonated: bool,
     pub(crate) _state: std::marker::PhantomData<&'a ()>,
 }
 
@@ -45,13 +51,24 @@ impl<'a> Handler for ArbHandler<'a> {
             u64::MAX,
             None,
         )?;
+        let (initial_gas, gas_limit) = (
+            gas.initial_total_gas().saturating_add(self.poster_gas),
+            ctx.tx().gas_limit(),
+        );
+        if gas_limit < initial_gas {
+            return Err(InvalidTransaction::CallGasCostMoreThanGasLimit {
+                initial_gas,
+                gas_limit,
+            }
+            .into());
+        }
         Ok(gas)
     }
 
     fn tx_gas(&self, evm: &mut Machine<'a>, gas: &InitialAndFloorGas) -> GasTracker {
         let limit = evm.ctx_ref().tx().gas_limit();
         let intrinsic = gas.initial_total_gas();
-        let left = limit.saturating_sub(intrinsic);
+        let left = limit.saturating_sub(intrinsic.saturating_add(self.poster_gas));
         let capped = evm.ctx_ref().chain.arbos >= CAPPED_SINCE;
         let compute = match self.mode {
             Mode::Transaction if capped => left.min(GAS_CAP.saturating_sub(intrinsic)),
@@ -69,7 +86,10 @@ impl<'a> Handler for ArbHandler<'a> {
     ) -> Result<(), Self::Error> {
         let ctx = evm.ctx();
         if self.mode == Mode::Transaction {
-            return pre_execution::validate_against_state_and_deduct_caller(ctx);
+            return match self.impersonated {
+                true => deduct_impersonated(ctx),
+                false => pre_execution::validate_against_state_and_deduct_caller(ctx),
+            };
         }
         let base_fee = u128::from(ctx.block.basefee);
         let (tx, journal) = ctx.tx_journal_mut();
@@ -94,6 +114,25 @@ impl<'a> Handler for ArbHandler<'a> {
         Ok(())
     }
 
+    /// What was paid for posting earns no refund.
+    fn refund(
+        &self,
+        evm: &mut Machine<'a>,
+        result: &mut FrameResult,
+        eip7702_refund: i64,
+    ) -> Result<(), Self::Error> {
+        let quotient = evm.ctx().cfg().gas_params().max_refund_quotient();
+        let gas = result.gas_mut();
+        gas.record_refund(eip7702_refund);
+        let spent = gas.total_gas_spent().saturating_sub(gas.reservoir());
+        let most = spent.saturating_sub(self.poster_gas) / quotient;
+        gas.set_refund(
+            gas.refunded()
+                .clamp(0, i64::try_from(most).unwrap_or(i64::MAX)),
+        );
+        Ok(())
+    }
+
     fn reimburse_caller(
         &self,
         evm: &mut Machine<'a>,
@@ -108,7 +147,8 @@ impl<'a> Handler for ArbHandler<'a> {
         }
     }
 
-    /// The base fee is not burnt: it goes to the network fee account. There are no tips.
+    /// The base fee is not burnt: it goes to the network fee account, and to the pool of funds for posting what was paid
+    /// for that. There are no tips.
     fn reward_beneficiary(
         &self,
         evm: &mut Machine<'a>,
@@ -119,12 +159,34 @@ impl<'a> Handler for ArbHandler<'a> {
         }
         let ctx = evm.ctx();
         let used = result.gas().used().saturating_sub(result.gas().reservoir());
-        let fee = U256::from(ctx.block.basefee) * U256::from(used);
+        let price = U256::from(ctx.block.basefee);
+        let posting = used.min(self.poster_gas);
         let account = ctx.chain.network_fee_account;
-        ctx.journal_mut()
+        let journal = ctx.journal_mut();
+        journal
             .load_account_mut(account)?
             .data
-            .incr_balance(fee);
+            .incr_balance(price * U256::from(used - posting));
+        if posting > 0 {
+            journal
+                .load_account_mut(l1::FUNDS_POOL)?
+                .data
+                .incr_balance(price * U256::from(posting));
+        }
         Ok(())
     }
+}
+
+/// Checks the sender's nonce and funds and takes the fee, whether or not the sender has code.
+fn deduct_impersonated(ctx: &mut Ctx<'_>) -> Result<(), Error> {
+    let (block, tx, cfg, journal, _, _) = ctx.all_mut();
+    let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
+    let info = &caller.account().info;
+    pre_execution::validate_account_nonce_and_code(info, tx.nonce(), true, false)?;
+    let balance = pre_execution::calculate_caller_fee(*caller.balance(), tx, block, cfg)?;
+    caller.set_balance(balance);
+    if tx.kind().is_call() {
+        caller.bump_nonce();
+    }
+    Ok(())
 }

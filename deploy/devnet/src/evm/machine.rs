@@ -20,6 +20,7 @@ use revm::primitives::hardfork::SpecId;
 
 use super::context::{Ctx, Fatal};
 use super::instructions;
+use super::opcodes;
 use super::stylus::{self, Program};
 use super::trace;
 use crate::arbos::is_program;
@@ -193,11 +194,20 @@ impl<'a> EvmTr for Machine<'a> {
         let action = if frame.data.is_call() && is_program(code) {
             self.run_program()?
         } else {
-            let mut action = frame.interpreter.run_plain(
-                self.inner.instruction.instruction_table(),
-                self.inner.instruction.gas_table(),
-                &mut self.inner.ctx,
-            );
+            let (instructions, ctx) = (&self.inner.instruction, &mut self.inner.ctx);
+            let watched = ctx
+                .chain
+                .trace
+                .as_ref()
+                .is_some_and(|trace| trace.opcodes().is_some());
+            let mut action = match watched {
+                true => opcodes::run(frame, instructions, ctx),
+                false => frame.interpreter.run_plain(
+                    instructions.instruction_table(),
+                    instructions.gas_table(),
+                    ctx,
+                ),
+            };
             if frame.data.is_create() {
                 reject_foreign_ef(&mut action);
             }

@@ -19,7 +19,7 @@ use self::context::TxScratch;
 use self::db::{ChainDb, Erased};
 use self::handler::ArbHandler;
 use self::machine::Machine;
-use self::trace::{Trace, TracedFrame};
+use self::trace::{Detail, Trace, Traced};
 use crate::arbos;
 use crate::engine::Engine;
 
@@ -29,6 +29,7 @@ pub(crate) mod db;
 mod handler;
 mod instructions;
 mod machine;
+pub(crate) mod opcodes;
 mod stylus;
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,10 @@ pub(crate) struct TxParams {
     pub(crate) nonce: u64,
     pub(crate) access_list: Vec<(Address, Vec<B256>)>,
     pub(crate) authorizations: Vec<alloy_eips::eip7702::SignedAuthorization>,
+    /// Gas that pays for posting it to the parent chain.
+    pub(crate) poster_gas: u64,
+    /// Sent in another's name: its sender may be a contract.
+    pub(crate) impersonated: bool,
 }
 /// A mined transaction, or an eth_call / estimate: no balance, nonce or base fee checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,26 +137,7 @@ impl Vm {
     where
         DB::Error: std::fmt::Display,
     {
-        Ok(self.run(db, block, tx, mode, 0, None)?.0)
-    }
-
-    /// [`Vm::transact`] for a transaction that pays so much gas for being posted to the parent chain before it runs.
-    #[cfg(test)]
-    pub(crate) fn transact_posted<DB: revm::DatabaseRef + Send + Sync>(
-        &self,
-        db: &DB,
-        block: &BlockParams,
-        tx: &TxParams,
-        posting: u64,
-    ) -> Result<Outcome, InvalidTx>
-    where
-        DB::Error: std::fmt::Display,
-    {
-        let mut tx = tx.clone();
-        tx.gas_limit = tx.gas_limit.saturating_sub(posting);
-        Ok(self
-            .run(db, block, &tx, Mode::Transaction, posting, None)?
-            .0)
+        Ok(self.run(db, block, tx, mode, None)?.0)
     }
 
     /// [`Vm::transact`], and what happened on the way.
@@ -161,18 +147,21 @@ impl Vm {
         block: &BlockParams,
         tx: &TxParams,
         mode: Mode,
-    ) -> Result<(Outcome, TracedFrame), InvalidTx>
+        detail: Detail,
+    ) -> Result<(Outcome, Traced), InvalidTx>
     where
         DB::Error: std::fmt::Display,
     {
-        let (outcome, trace) = self.run(db, block, tx, mode, 0, Some(Box::default()))?;
-        let mut frame = trace.map(|trace| trace.finish()).unwrap_or_default();
+        let trace = Some(Box::new(Trace::new(detail)));
+        let (outcome, trace) = self.run(db, block, tx, mode, trace)?;
+        let mut traced = trace.map(|trace| trace.finish()).unwrap_or_default();
+        let frame = &mut traced.frame;
         frame.gas = tx.gas_limit;
         frame.gas_used = outcome.gas_used;
         if let Status::Halt(text) = &outcome.status {
             frame.error = Some(text.clone());
         }
-        Ok((outcome, frame))
+        Ok((outcome, traced))
     }
 
     fn run<DB: revm::DatabaseRef + Send + Sync>(
@@ -181,7 +170,6 @@ impl Vm {
         block: &BlockParams,
         tx: &TxParams,
         mode: Mode,
-        posting: u64,
         trace: Option<Box<Trace>>,
     ) -> Result<(Outcome, Option<Box<Trace>>), InvalidTx>
     where
@@ -202,8 +190,8 @@ impl Vm {
             chain: TxScratch {
                 l2_block: block.number,
                 arbos,
-                posting_fee: U256::from(posting) * U256::from(block.base_fee),
                 network_fee_account,
+                poster_gas: tx.poster_gas,
                 trace,
                 debug: self.chain_id == arbos::LOCAL_CHAIN_ID,
                 ..TxScratch::default()
@@ -214,6 +202,8 @@ impl Vm {
         let mut machine = Machine::new(ctx, &self.engine, spec);
         let mut handler = ArbHandler {
             mode,
+            poster_gas: tx.poster_gas,
+            impersonated: tx.impersonated,
             _state: PhantomData,
         };
         let result = handler

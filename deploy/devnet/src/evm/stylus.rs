@@ -29,6 +29,10 @@ const COLD_SLOAD: u64 = 2100;
 /// The ArbOS version since which a flush that runs out of gas takes all of it; before it was a plain failure.
 const FLUSH_BURNS_SINCE: u64 = 50;
 
+/// The most ink that a program is entered with. It is ten times what the most gas of a call buys at the usual ink price,
+/// and bounds the seconds that a program runs where the price of ink is out of all proportion.
+const MAX_INK: u64 = 10 * 50_000_000 * 10_000;
+
 /// A program in its frame.
 pub(super) struct Program {
     running: Running,
@@ -73,6 +77,11 @@ pub(super) fn enter(
     let Some(gas) = start_gas.checked_sub(cost) else {
         return Ok(Err(halt(ctx, frame, Halt::OutOfGas)));
     };
+    let ink = gas.saturating_mul(params.ink_price.into());
+    if ink > MAX_INK {
+        let text = format!("{ink} ink is more than a program may have here, {MAX_INK}");
+        return Ok(Err(halt(ctx, frame, Halt::Text(text))));
+    }
     add_pages(ctx, record.footprint);
 
     let code = frame.interpreter.bytecode.original_byte_slice();
@@ -85,7 +94,6 @@ pub(super) fn enter(
         })
         .and_then(|program| {
             let env = env(ctx, frame, &params, reentrant);
-            let ink = gas.saturating_mul(params.ink_price.into());
             engine::start(program, env, ink, params.max_stack_depth)
         })
         .map_err(|error: EngineError| Fatal::Custom(format!("{error}")))?;

@@ -8,6 +8,7 @@ use revm::handler::FrameResult;
 use revm::interpreter::{CallScheme, FrameInput, SuccessOrHalt};
 
 use super::context::Ctx;
+use super::opcodes::{OpStep, Opcodes, Wanted};
 use super::texts;
 use crate::hostio::HostCall;
 
@@ -67,9 +68,34 @@ impl TracedFrame {
     }
 }
 
+/// Bytes that a trace may take when it is told.
+const MAX_TOLD: usize = 24 << 20;
+/// Those of a frame and of a host call, without what is in them.
+const FRAME: usize = 500;
+const HOST_CALL: usize = 150;
+
+/// What to note of a transaction: its frames and host calls, or its opcodes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Detail {
+    Frames,
+    Opcodes(Wanted),
+}
+
+/// What a transaction did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Traced {
+    pub(crate) frame: TracedFrame,
+    pub(crate) opcodes: Vec<OpStep>,
+    /// More happened than a trace may tell.
+    pub(crate) cut: bool,
+}
+
 /// A transaction being traced.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace {
+    /// Bytes told so far.
+    told: usize,
+    opcodes: Option<Opcodes>,
     /// The frames that are open, the outermost first.
     open: Vec<TracedFrame>,
     /// The outermost frame, once it is closed.
@@ -79,14 +105,57 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// The outermost frame. A transaction that ran has one.
-    pub(crate) fn finish(self) -> TracedFrame {
-        self.done.unwrap_or_default()
+    pub(crate) fn new(detail: Detail) -> Self {
+        Self {
+            opcodes: match detail {
+                Detail::Frames => None,
+                Detail::Opcodes(wanted) => Some(Opcodes::new(wanted)),
+            },
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn finish(self) -> Traced {
+        Traced {
+            // A transaction that ran has an outermost frame.
+            frame: self.done.unwrap_or_default(),
+            opcodes: self
+                .opcodes
+                .map(|opcodes| opcodes.steps)
+                .unwrap_or_default(),
+            cut: self.told > MAX_TOLD,
+        }
+    }
+
+    /// The opcodes, if they are wanted and not too many yet.
+    pub(super) fn opcodes(&self) -> Option<&Opcodes> {
+        self.opcodes.as_ref().filter(|_| self.told <= MAX_TOLD)
+    }
+
+    /// Notes an opcode with the bytes it takes.
+    pub(super) fn note(&mut self, step: impl FnOnce(&mut Opcodes) -> (OpStep, usize)) {
+        if let Some(opcodes) = &mut self.opcodes {
+            let (step, size) = step(opcodes);
+            self.told = self.told.saturating_add(size);
+            opcodes.steps.push(step);
+        }
+    }
+
+    /// Counts what is to be told; `false` if that is too much. Who traces opcodes wants nothing else.
+    fn tell(&mut self, bytes: usize) -> bool {
+        if self.opcodes.is_some() {
+            return false;
+        }
+        self.told = self.told.saturating_add(bytes);
+        self.told <= MAX_TOLD
     }
 
     /// Notes a host call of the running program.
     pub(super) fn host(&mut self, call: HostCall) {
-        if let Some(frame) = self.open.last_mut() {
+        let size = HOST_CALL + 2 * (call.args.len() + call.outs.len());
+        if self.tell(size)
+            && let Some(frame) = self.open.last_mut()
+        {
             frame.steps.push(Step::Host(call));
         }
     }
@@ -190,8 +259,16 @@ pub(super) fn close(ctx: &mut Ctx<'_>, result: &FrameResult) {
     if frame.error.is_some() {
         frame.logs.clear();
     }
+    let logged: usize = frame
+        .logs
+        .iter()
+        .map(|(log, _)| log.data.data.len() + FRAME)
+        .sum();
+    let size = FRAME + 2 * (frame.input.len() + frame.output.len() + logged);
+    let told = trace.tell(size);
     match trace.open.last_mut() {
-        Some(parent) => parent.steps.push(Step::Frame(frame)),
+        Some(parent) if told => parent.steps.push(Step::Frame(frame)),
+        Some(_) => {}
         None => trace.done = Some(frame),
     }
 }

@@ -4,7 +4,7 @@
 //! from the call's [`Env`] it answers there; for state, calls, logs and pages it sends a [`Request`] to
 //! the transaction's thread and waits for the reply. Prices and the order of checks are those of Stylus v2.
 
-use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
@@ -222,7 +222,7 @@ pub(crate) enum Escape {
 
 /// The program's end of the line to the transaction's thread.
 #[derive(Debug)]
-pub(crate) struct Line(pub(crate) Sender<Request>);
+pub(crate) struct Line(pub(crate) SyncSender<Request>);
 
 impl Line {
     /// Sends the request that `build` makes around a reply slot, and waits for the reply.

@@ -1,4 +1,4 @@
-//! The `debug_` methods: what a transaction or a call did, by `callTracer` or `stylusTracer`.
+//! The `debug_` methods: what a transaction or a call did, by `callTracer`, by `stylusTracer`, or opcode by opcode.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,15 @@ use serde_json::{Map, Value, json};
 use super::{
     Node,
     error::RpcError,
+    structlog::{self, StructLogOptions},
     types::{Args, CallRequest, StateOverrides, WireBlockOverride},
 };
 use crate::{
     chain::BlockId,
-    evm::trace::{FrameKind, Step, TracedFrame},
+    evm::{
+        Outcome,
+        trace::{Detail, FrameKind, Step, Traced, TracedFrame},
+    },
     hostio::HostCall,
 };
 
@@ -34,6 +38,8 @@ struct Options {
     tracer_config: Option<TracerConfig>,
     state_overrides: Option<StateOverrides>,
     block_overrides: Option<WireBlockOverride>,
+    #[serde(flatten)]
+    struct_log: StructLogOptions,
 }
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -46,10 +52,12 @@ struct TracerConfig {
 enum Tracer {
     Calls(TracerConfig),
     Stylus,
+    Opcodes(StructLogOptions),
 }
 impl Options {
     fn tracer(&self) -> Result<Tracer, RpcError> {
         match self.tracer.as_deref() {
+            None | Some("") => Ok(Tracer::Opcodes(self.struct_log)),
             Some("callTracer") => Ok(Tracer::Calls(self.tracer_config.unwrap_or_default())),
             Some("stylusTracer") => Ok(Tracer::Stylus),
             // The script that tools send to nodes without a Stylus tracer asks for the same.
@@ -57,17 +65,29 @@ impl Options {
                 Ok(Tracer::Stylus)
             }
             _ => Err(RpcError::Refused(
-                "this node traces with callTracer and stylusTracer only".into(),
+                "this node traces with callTracer, stylusTracer, or opcodes if no tracer is named"
+                    .into(),
             )),
         }
     }
 }
 impl Tracer {
-    fn show(self, frame: &TracedFrame) -> Value {
+    fn detail(self) -> Detail {
         match self {
-            Self::Calls(config) => call(frame, config),
-            Self::Stylus => steps(frame),
+            Self::Calls(_) | Self::Stylus => Detail::Frames,
+            Self::Opcodes(options) => Detail::Opcodes(options.wanted()),
         }
+    }
+
+    fn show(self, outcome: &Outcome, traced: &Traced) -> Result<Value, RpcError> {
+        if traced.cut {
+            return Err(RpcError::Refused("the trace is too long to be told".into()));
+        }
+        Ok(match self {
+            Self::Calls(config) => call(&traced.frame, config),
+            Self::Stylus => steps(&traced.frame),
+            Self::Opcodes(_) => structlog::show(outcome, &traced.opcodes),
+        })
     }
 }
 
@@ -77,8 +97,8 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
         let hash: B256 = args.need()?;
         let options: Options = args.opt()?.unwrap_or_default();
         let tracer = options.tracer()?;
-        match node.chain.retrace(&hash)? {
-            Some(frame) => Ok(tracer.show(&frame)),
+        match node.chain.retrace(&hash, tracer.detail())? {
+            Some((outcome, traced)) => tracer.show(&outcome, &traced),
             None => Err(RpcError::Refused("transaction not found".into())),
         }
     })?;
@@ -95,10 +115,10 @@ fn trace_call(node: &Node, args: &mut Args<'_>) -> Result<Value, RpcError> {
         None => HashMap::default(),
     };
     let block = options.block_overrides.unwrap_or_default().into();
-    let frame = node
-        .chain
-        .trace(&request.try_into()?, at, accounts, &block)?;
-    Ok(tracer.show(&frame))
+    let call = request.try_into()?;
+    let detail = tracer.detail();
+    let (outcome, traced) = node.chain.trace(&call, at, accounts, &block, detail)?;
+    tracer.show(&outcome, &traced)
 }
 
 fn call(frame: &TracedFrame, config: TracerConfig) -> Value {

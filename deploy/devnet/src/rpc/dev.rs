@@ -1,14 +1,19 @@
-//! What only a development node offers, and the small `net_` and `web3_` families.
+//! What only a development node offers, under the names that Ethereum's development nodes gave it, and the small
+//! `net_` and `web3_` families.
+
+use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Value, json};
 
-use super::Node;
+use super::{Node, error::RpcError, types::Args};
+use crate::chain::{BlockId, mine::Mining};
 
-/// A number of seconds, as number, decimal text or `0x` text.
-struct Seconds(u64);
-impl<'de> Deserialize<'de> for Seconds {
+/// A small number, as number, decimal text or `0x` text.
+struct Number(u64);
+impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -16,55 +21,250 @@ impl<'de> Deserialize<'de> for Seconds {
             Number(u64),
             Text(String),
         }
-        let seconds = match Wire::deserialize(deserializer)? {
-            Wire::Number(seconds) => Ok(seconds),
+        let number = match Wire::deserialize(deserializer)? {
+            Wire::Number(number) => Ok(number),
             Wire::Text(text) => match text.strip_prefix("0x") {
                 Some(digits) => u64::from_str_radix(digits, 16),
                 None => text.parse(),
             },
         };
-        seconds.map(Self).map_err(D::Error::custom)
+        number.map(Self).map_err(D::Error::custom)
     }
+}
+
+/// What `evm_mine` takes: a time, or an object.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum MineRequest {
+    Time(Number),
+    Options {
+        timestamp: Option<Number>,
+        blocks: Option<Number>,
+    },
 }
 
 /// Adds the methods of this file.
 pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    Node::blocking(module, "evm_snapshot", |node, _| {
+    snapshots(module)?;
+    time(module)?;
+    mining(module)?;
+    edits(module)?;
+    pool(module)?;
+    about(module)
+}
+
+/// Adds a method under several names.
+fn named<R: Serialize + Clone + Send + 'static>(
+    module: &mut RpcModule<Node>,
+    names: &[&'static str],
+    answer: fn(&Node, &mut Args<'_>) -> Result<R, RpcError>,
+) -> Result<(), RegisterMethodError> {
+    names
+        .iter()
+        .try_for_each(|name| Node::blocking(module, name, answer))
+}
+
+fn snapshots(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    named(module, &["evm_snapshot", "anvil_snapshot"], |node, _| {
         Ok(U64::from(node.chain.snapshot()?))
     })?;
-    Node::blocking(module, "evm_revert", |node, args| {
+    named(module, &["evm_revert", "anvil_revert"], |node, args| {
         let id: U256 = args.need()?;
         // An id beyond the counter's range was never given out.
         Ok(match u64::try_from(id) {
             Ok(id) => node.chain.revert(id)?,
             Err(_) => false,
         })
-    })?;
-    Node::blocking(module, "evm_mine", |node, args| {
-        let time: Option<Seconds> = args.opt()?;
-        node.chain.mine_empty(time.map(|time| time.0))?;
-        Ok("0x0")
-    })?;
-    Node::blocking(module, "evm_increaseTime", |node, args| {
-        let seconds: Seconds = args.need()?;
+    })
+}
+
+fn time(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    let names = ["evm_increaseTime", "anvil_increaseTime"];
+    named(module, &names, |node, args| {
+        let seconds: Number = args.need()?;
         Ok(node.chain.increase_time(seconds.0)?)
     })?;
-    Node::blocking(module, "evm_setNextBlockTimestamp", |node, args| {
-        let time: Seconds = args.need()?;
+    let names = ["evm_setNextBlockTimestamp", "anvil_setNextBlockTimestamp"];
+    named(module, &names, |node, args| {
+        let time: Number = args.need()?;
         Ok(node.chain.set_next_time(time.0)?)
     })?;
-    Node::blocking(module, "anvil_setBalance", |node, args| {
-        let (address, wei): (Address, U256) = (args.need()?, args.need()?);
-        Ok(node.chain.set_balance(address, wei)?)
+    let names = [
+        "anvil_setNextBlockBaseFeePerGas",
+        "hardhat_setNextBlockBaseFeePerGas",
+    ];
+    named(module, &names, |node, args| {
+        let fee: U256 = args.need()?;
+        match u64::try_from(fee) {
+            Ok(fee) => Ok(node.chain.set_next_base_fee(fee)?),
+            Err(_) => Err(RpcError::Refused("base fee is too high".into())),
+        }
+    })
+}
+
+fn mining(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    Node::blocking(module, "evm_mine", |node, args| {
+        let (time, blocks) = match args.opt()? {
+            None => (None, None),
+            Some(MineRequest::Time(time)) => (Some(time), None),
+            Some(MineRequest::Options { timestamp, blocks }) => (timestamp, blocks),
+        };
+        if let Some(time) = time {
+            node.chain.set_next_time(time.0)?;
+        }
+        node.chain
+            .mine_many(blocks.map_or(1, |blocks| blocks.0), 0)?;
+        Ok("0x0")
     })?;
+    named(module, &["anvil_mine", "hardhat_mine"], |node, args| {
+        let (blocks, interval): (Option<Number>, Option<Number>) = (args.opt()?, args.opt()?);
+        let blocks = blocks.map_or(1, |blocks| blocks.0);
+        Ok(node
+            .chain
+            .mine_many(blocks, interval.map_or(0, |interval| interval.0))?)
+    })?;
+    named(
+        module,
+        &["evm_setAutomine", "anvil_setAutomine"],
+        |node, args| {
+            let mode = match (args.need::<bool>()?, node.chain.mining()) {
+                (true, _) => Mining::Auto,
+                (false, Mining::Auto) => Mining::Manual,
+                (false, other) => other,
+            };
+            Ok(node.chain.set_mining(mode)?)
+        },
+    )?;
+    named(
+        module,
+        &["anvil_getAutomine", "hardhat_getAutomine"],
+        |node, _| Ok(node.chain.mining() == Mining::Auto),
+    )?;
+    // Seconds, as with anvil; 0 stops it.
+    let names = ["evm_setIntervalMining", "anvil_setIntervalMining"];
+    named(module, &names, |node, args| {
+        let seconds: Number = args.need()?;
+        let mode = match (seconds.0, node.chain.mining()) {
+            (0, Mining::Every(_)) => Mining::Manual,
+            (0, other) => other,
+            (seconds, _) => Mining::Every(Duration::from_secs(seconds.min(MAX_PERIOD))),
+        };
+        Ok(node.chain.set_mining(mode)?)
+    })?;
+    Node::method(module, "anvil_getIntervalMining", |node, _| {
+        Ok(match node.chain.mining() {
+            Mining::Every(period) => Some(period.as_secs()),
+            Mining::Auto | Mining::Manual => None,
+        })
+    })
+}
+/// The longest time between blocks, seconds: about a year.
+const MAX_PERIOD: u64 = 366 * 24 * 3_600;
+
+fn edits(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    named(
+        module,
+        &["anvil_setBalance", "hardhat_setBalance"],
+        |node, args| {
+            let (address, wei): (Address, U256) = (args.need()?, args.need()?);
+            Ok(node.chain.set_balance(address, wei)?)
+        },
+    )?;
+    let names = ["anvil_setNonce", "hardhat_setNonce", "evm_setAccountNonce"];
+    named(module, &names, |node, args| {
+        let (address, nonce): (Address, U64) = (args.need()?, args.need()?);
+        Ok(node.chain.set_nonce(address, nonce.to())?)
+    })?;
+    let names = ["anvil_setCode", "hardhat_setCode", "evm_setAccountCode"];
+    named(module, &names, |node, args| {
+        let (address, code): (Address, Bytes) = (args.need()?, args.need()?);
+        Ok(node.chain.set_code(address, code)?)
+    })?;
+    let names = [
+        "anvil_setStorageAt",
+        "hardhat_setStorageAt",
+        "evm_setAccountStorageAt",
+    ];
+    named(module, &names, |node, args| {
+        let (address, slot): (Address, U256) = (args.need()?, args.need()?);
+        let value: B256 = args.need()?;
+        node.chain.set_storage(address, slot, value.into())?;
+        Ok(true)
+    })?;
+    let names = ["anvil_impersonateAccount", "hardhat_impersonateAccount"];
+    named(module, &names, |node, args| {
+        Ok(node.chain.impersonate(args.need()?, true)?)
+    })?;
+    let names = [
+        "anvil_stopImpersonatingAccount",
+        "hardhat_stopImpersonatingAccount",
+    ];
+    named(module, &names, |node, args| {
+        Ok(node.chain.impersonate(args.need()?, false)?)
+    })?;
+    named(module, &["anvil_autoImpersonateAccount"], |node, args| {
+        node.chain.impersonate_everybody(args.need()?);
+        Ok(())
+    })
+}
+
+fn pool(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    let names = ["anvil_dropTransaction", "hardhat_dropTransaction"];
+    named(module, &names, |node, args| {
+        let hash: B256 = args.need()?;
+        Ok(node.chain.drop_transaction(&hash)?.then_some(hash))
+    })?;
+    named(module, &["anvil_dropAllTransactions"], |node, _| {
+        Ok(node.chain.drop_transactions(None)?)
+    })?;
+    named(module, &["anvil_removePoolTransactions"], |node, args| {
+        Ok(node.chain.drop_transactions(Some(args.need()?))?)
+    })
+}
+
+fn about(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    const VERSION: &str = concat!("stylus-devnet/v", env!("CARGO_PKG_VERSION"));
+    Node::method(module, "anvil_nodeInfo", |node, _| {
+        let Some((head, _)) = node.chain.resolve(BlockId::Latest) else {
+            return Err(RpcError::Internal);
+        };
+        let base_fee = U64::from(node.chain.next_base_fee());
+        Ok::<Value, _>(json!({
+            "currentBlockNumber": U64::from(head.number()),
+            "currentBlockTimestamp": head.timestamp(),
+            "currentBlockHash": head.hash,
+            "hardFork": "osaka",
+            "transactionOrder": "fifo",
+            "environment": {
+                "baseFee": base_fee,
+                "chainId": node.chain.chain_id,
+                "gasLimit": U64::from(head.header.gas_limit),
+                "gasPrice": base_fee,
+            },
+            "forkConfig": {"forkUrl": null, "forkBlockNumber": null, "forkRetryBackoff": null},
+        }))
+    })?;
+    for name in ["anvil_metadata", "hardhat_metadata"] {
+        Node::method(module, name, |node, _| {
+            let Some((head, _)) = node.chain.resolve(BlockId::Latest) else {
+                return Err(RpcError::Internal);
+            };
+            let genesis = node.chain.resolve(BlockId::Earliest);
+            Ok(json!({
+                "clientVersion": VERSION,
+                "chainId": node.chain.chain_id,
+                "instanceId": genesis.map(|(block, _)| block.hash),
+                "latestBlockNumber": head.number(),
+                "latestBlockHash": head.hash,
+            }))
+        })?;
+    }
     Node::method(module, "net_version", |node, _| {
         Ok(node.chain.chain_id.to_string())
     })?;
     Node::method(module, "net_listening", |_, _| Ok(true))?;
     Node::method(module, "net_peerCount", |_, _| Ok(U64::ZERO))?;
-    Node::method(module, "web3_clientVersion", |_, _| {
-        Ok(concat!("stylus-devnet/v", env!("CARGO_PKG_VERSION")))
-    })?;
+    Node::method(module, "web3_clientVersion", |_, _| Ok(VERSION))?;
     Node::method(module, "web3_sha3", |_, args| {
         let data: Bytes = args.need()?;
         Ok::<B256, _>(keccak256(data))
@@ -78,12 +278,12 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn seconds_are_written_in_many_ways() {
+    fn numbers_are_written_in_many_ways() {
         for ten in [json!(10), json!("10"), json!("0xa")] {
-            assert_eq!(serde_json::from_value::<Seconds>(ten).unwrap().0, 10);
+            assert_eq!(serde_json::from_value::<Number>(ten).unwrap().0, 10);
         }
         for bad in [json!(-1), json!("ten"), json!("0x"), json!(null)] {
-            assert!(serde_json::from_value::<Seconds>(bad).is_err());
+            assert!(serde_json::from_value::<Number>(bad).is_err());
         }
     }
 }

@@ -40,6 +40,13 @@ impl RpcError {
     }
 }
 
+impl RpcError {
+    /// How an execution that did not succeed is reported.
+    pub(crate) fn failure(outcome: Outcome) -> Self {
+        Self::from_outcome(outcome).err().unwrap_or(Self::Internal)
+    }
+}
+
 impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
         let message = error.to_string();

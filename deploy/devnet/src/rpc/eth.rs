@@ -10,7 +10,7 @@ use super::{
     Node,
     error::RpcError,
     results::{WireBlock, WireReceipt, WireTransaction},
-    types::{Args, CallRequest, StateOverrides, WireBlockOverride},
+    types::{AccessListItem, Args, CallRequest, StateOverrides, WireBlockOverride},
 };
 use crate::{
     chain::{
@@ -43,7 +43,9 @@ fn chain_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
     Node::method(module, "eth_blockNumber", |node, _| {
         Ok(U64::from(node.block(BlockId::Latest)?.number()))
     })?;
-    Node::method(module, "eth_gasPrice", |_, _| Ok(U64::from(BASE_FEE)))?;
+    Node::method(module, "eth_gasPrice", |node, _| {
+        Ok(U64::from(node.chain.next_base_fee()))
+    })?;
     // Tips are not paid here.
     Node::method(module, "eth_maxPriorityFeePerGas", |_, _| Ok(U64::ZERO))?;
     Node::method(module, "eth_feeHistory", fee_history)?;
@@ -57,7 +59,14 @@ fn state_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
         Ok(node.account(args)?.balance)
     })?;
     Node::method(module, "eth_getTransactionCount", |node, args| {
-        Ok(U64::from(node.account(args)?.nonce))
+        let address: Address = args.need()?;
+        let at = args.opt()?;
+        if at == Some(BlockId::Pending) {
+            return Ok(U64::from(node.chain.pending_nonce(address)));
+        }
+        let (_, version) = node.resolve(at)?;
+        let account = node.chain.read().state.account(address, version);
+        Ok(U64::from(account.unwrap_or_default().nonce))
     })?;
     Node::method(module, "eth_getCode", |node, args| {
         let account = node.account(args)?;
@@ -87,7 +96,7 @@ fn block_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
     ] {
         Node::method(module, name, |node, args| {
             let block = node.find(args.need()?);
-            Ok(block.map(|block| U64::from(block.mined.is_some())))
+            Ok(block.map(|block| U64::from(block.mined.len())))
         })?;
     }
     for name in [
@@ -101,9 +110,9 @@ fn block_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
     Node::method(module, "eth_getBlockReceipts", |node, args| {
         let block = node.find(args.need()?);
         Ok(block.map(|block| {
-            let mined = block.mined.iter();
-            mined
-                .map(|mined| WireReceipt::new(&block, mined))
+            let places = 0..block.mined.len();
+            places
+                .filter_map(|index| WireReceipt::new(&block, index))
                 .collect::<Vec<_>>()
         }))
     })
@@ -117,9 +126,10 @@ fn transaction_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
         Node::method(module, name, |node, args| {
             let block = node.find(args.need()?);
             let index: U64 = args.need()?;
-            Ok(block.filter(|_| index.is_zero()).and_then(|block| {
-                let mined = block.mined.as_ref()?;
-                Some(WireTransaction::new(&mined.tx, Some(&block)))
+            let index = usize::try_from(index.to::<u64>()).unwrap_or(usize::MAX);
+            Ok(block.and_then(|block| {
+                let mined = block.mined.get(index)?;
+                Some(WireTransaction::new(&mined.tx, Some((&block, index))))
             }))
         })?;
     }
@@ -129,21 +139,26 @@ fn transaction_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
         if let Some(held) = ledger.pool.get(&hash) {
             return Ok(Some(WireTransaction::new(held, None)));
         }
-        Ok(ledger.block_of(&hash).and_then(|block| {
-            let mined = block.mined.as_ref()?;
-            Some(WireTransaction::new(&mined.tx, Some(block)))
+        Ok(ledger.find_tx(&hash).and_then(|(block, index)| {
+            let mined = block.mined.get(index)?;
+            Some(WireTransaction::new(&mined.tx, Some((block, index))))
         }))
     })?;
     Node::method(module, "eth_getTransactionReceipt", |node, args| {
         let hash: B256 = args.need()?;
         let ledger = node.chain.read();
-        Ok(ledger.block_of(&hash).and_then(|block| {
-            let mined = block.mined.as_ref()?;
-            Some(WireReceipt::new(block, mined))
-        }))
+        let place = ledger.find_tx(&hash);
+        Ok(place.and_then(|(block, index)| WireReceipt::new(block, index)))
     })?;
     Node::blocking(module, "eth_sendRawTransaction", |node, args| {
         Ok(node.chain.submit(args.need()?)?)
+    })?;
+    Node::blocking(module, "eth_sendTransaction", |node, args| {
+        let request: CallRequest = args.need()?;
+        match node.chain.send_unsigned(request.try_into()?) {
+            Err(chain::Error::Failing(outcome)) => Err(RpcError::failure(*outcome)),
+            sent => Ok(sent?),
+        }
     })
 }
 
@@ -160,12 +175,35 @@ fn execution_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodE
                 Status::Halt(text) if text.starts_with("out of gas") => {
                     RpcError::Refused(format!("gas required exceeds allowance ({cap})"))
                 }
-                _ => RpcError::from_outcome(outcome)
-                    .err()
-                    .unwrap_or(RpcError::Internal),
+                _ => RpcError::failure(outcome),
             }),
         }
+    })?;
+    Node::blocking(module, "eth_createAccessList", |node, args| {
+        let (call, at, accounts, block) = execution(args, BlockId::Pending)?;
+        let found = node.chain.access_list(&call, at, accounts, &block)?;
+        let items = found.list.into_iter();
+        Ok(AccessListResult {
+            access_list: items
+                .map(|(address, storage_keys)| AccessListItem {
+                    address,
+                    storage_keys,
+                })
+                .collect(),
+            gas_used: U64::from(found.gas_used),
+            error: found.outcome.error(),
+        })
     })
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccessListResult {
+    access_list: Vec<AccessListItem>,
+    gas_used: U64,
+    /// How the call fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 type Execution = (
@@ -199,7 +237,6 @@ struct FeeHistory {
     reward: Option<Vec<Vec<U64>>>,
 }
 
-/// Base fees are constant and tips are not paid, so only the shape varies.
 fn fee_history(node: &Node, args: &mut Args<'_>) -> Result<FeeHistory, RpcError> {
     let count: U64 = args.need()?;
     let newest = node.block(args.need()?)?.number();
@@ -219,9 +256,13 @@ fn fee_history(node: &Node, args: &mut Args<'_>) -> Result<FeeHistory, RpcError>
             block.header.gas_used as f64 / block.header.gas_limit as f64
         })
     };
+    let base_fee = |number| {
+        let next = ledger.clock.next_base_fee.unwrap_or(BASE_FEE);
+        U64::from(ledger.block(number).map_or(next, |block| block.base_fee()))
+    };
     Ok(FeeHistory {
         oldest_block: U64::from(oldest),
-        base_fee_per_gas: vec![U64::from(BASE_FEE); count as usize + 1],
+        base_fee_per_gas: (oldest..=newest + 1).map(base_fee).collect(),
         gas_used_ratio: (oldest..=newest).take(count as usize).map(ratio).collect(),
         reward: percentiles.map(|p| vec![vec![U64::ZERO; p.len()]; count as usize]),
     })

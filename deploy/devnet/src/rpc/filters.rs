@@ -69,10 +69,7 @@ impl LogFilter {
 
     /// The matching logs of one block.
     pub(crate) fn select<'a>(&'a self, block: &'a Block) -> impl Iterator<Item = WireLog> + 'a {
-        WireLog::of_block(block)
-            .zip(block.logs())
-            .filter(|(_, log)| self.matches(log))
-            .map(|(wire, _)| wire)
+        WireLog::of_block(block, |log| self.matches(log))
     }
 
     /// Blooms of the alternatives; a block's bloom must contain one of each group.
@@ -338,20 +335,21 @@ mod tests {
     }
     /// Adds a block with one transaction that logs `topics` at `WHO`.
     fn push(ledger: &mut Ledger, topics: Vec<B256>) -> B256 {
-        let number = ledger.blocks().len() as u64;
-        let mined = Mined {
+        let number = ledger.next_number();
+        let mined = vec![Mined {
             tx: Transaction::decode(transfer(7, number, 1), 7).unwrap(),
             receipt: Receipt {
                 success: true,
                 gas_used: 21_000,
+                gas_used_for_l1: 0,
                 contract: None,
                 logs: vec![Log::new_unchecked(WHO, topics, Default::default())],
             },
-        };
+        }];
         let parent = ledger.head().map_or(B256::ZERO, |head| head.hash);
         let params = block::block_params(number, 1_000, 1);
-        let header = block::header(parent, &params, B256::ZERO, Some(&mined));
-        ledger.push(header, Some(mined), &Default::default());
+        let header = block::header(parent, &params, B256::ZERO, Default::default(), &mined);
+        ledger.push(header, mined, &Default::default());
         ledger.head().unwrap().hash
     }
     fn request(value: serde_json::Value) -> LogRequest {

@@ -6,7 +6,10 @@ mod error;
 mod eth;
 mod filters;
 mod results;
+mod simulate;
+mod structlog;
 mod subscribe;
+mod txpool;
 mod types;
 
 use std::{
@@ -21,7 +24,7 @@ use jsonrpsee::{
     server::{BatchRequestConfig, RegisterMethodError, ServerBuilder, ServerConfig, ServerHandle},
 };
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::AbortHandle};
 
 use self::{error::RpcError, filters::Filters, subscribe::HexIds, types::Args};
 use crate::{
@@ -41,8 +44,8 @@ const MAX_BATCH: u32 = 1_000;
 const MAX_CONNECTIONS: u32 = 512;
 /// The most subscriptions of one connection.
 const MAX_SUBSCRIPTIONS: u32 = 256;
-/// The most executions at a time; further ones wait.
-const MAX_EXECUTIONS: usize = 16;
+/// The fewest and the most executions at a time; in between, as many as the machine has processors. Further ones wait.
+const EXECUTIONS: (usize, usize) = (2, 16);
 
 /// Why a devnet did not start, or did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +79,7 @@ pub enum Error {
     Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 impl Error {
-    fn setup(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub(crate) fn setup(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Setup(Box::new(error))
     }
 }
@@ -87,6 +90,8 @@ pub struct Handle {
     chain: Arc<Chain>,
     accounts: Vec<DevAccount>,
     server: ServerHandle,
+    /// Makes blocks by the clock.
+    miner: AbortHandle,
 }
 impl Handle {
     /// `http://127.0.0.1:PORT`
@@ -168,6 +173,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // It is stopped already after a shutdown.
         let _ = self.server.stop();
+        self.miner.abort();
         self.chain.close();
     }
 }
@@ -203,11 +209,13 @@ pub async fn spawn(config: Config) -> Result<Handle, Error> {
     let address = server
         .local_addr()
         .map_err(|source| Error::Listen { address, source })?;
+    let miner = tokio::spawn(chain::mine::by_the_clock(chain.clone()));
     Ok(Handle {
         address: reachable(address),
         chain,
         accounts,
         server: server.start(module),
+        miner: miner.abort_handle(),
     })
 }
 
@@ -222,24 +230,33 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// How many executions this machine should do at a time: each may take much memory, and none goes faster for company.
+fn executions() -> usize {
+    let processors = std::thread::available_parallelism().map_or(EXECUTIONS.0, Into::into);
+    processors.clamp(EXECUTIONS.0, EXECUTIONS.1)
+}
+
 /// What the methods work on.
-struct Node {
+pub(crate) struct Node {
     chain: Arc<Chain>,
     filters: Mutex<Filters>,
     executions: Semaphore,
 }
 impl Node {
-    fn module(chain: Arc<Chain>) -> Result<RpcModule<Self>, RegisterMethodError> {
+    /// All methods, on a chain.
+    pub(crate) fn module(chain: Arc<Chain>) -> Result<RpcModule<Self>, RegisterMethodError> {
         let mut module = RpcModule::new(Self {
             chain,
             filters: Mutex::default(),
-            executions: Semaphore::new(MAX_EXECUTIONS),
+            executions: Semaphore::new(executions()),
         });
         eth::register(&mut module)?;
         filters::register(&mut module)?;
         subscribe::register(&mut module)?;
         dev::register(&mut module)?;
         debug::register(&mut module)?;
+        simulate::register(&mut module)?;
+        txpool::register(&mut module)?;
         Ok(module)
     }
 

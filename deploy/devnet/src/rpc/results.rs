@@ -1,12 +1,12 @@
 //! Results as clients expect them: blocks, transactions, receipts, logs.
 
 use alloy_consensus::{Transaction as _, Typed2718 as _};
-use alloy_primitives::{Address, B64, B256, Bloom, Bytes, U64, U256};
+use alloy_primitives::{Address, B64, B256, Bloom, Bytes, Log, U64, U256, logs_bloom};
 use serde::Serialize;
 
 use super::types::{AccessListItem, AuthorizationItem};
 use crate::chain::{
-    block::{BASE_FEE, Block, Mined},
+    block::{Block, Mined},
     tx::Transaction,
 };
 
@@ -54,11 +54,11 @@ impl From<&Block> for WireHeader {
             gas_limit: U64::from(header.gas_limit),
             gas_used: U64::from(header.gas_used),
             timestamp: U64::from(header.timestamp),
-            base_fee_per_gas: U64::from(header.base_fee_per_gas.unwrap_or(BASE_FEE)),
+            base_fee_per_gas: U64::from(block.base_fee()),
             mix_hash: header.mix_hash,
             l1_block_number: U64::from(block.l1_number()),
-            send_root: B256::ZERO,
-            send_count: U64::ZERO,
+            send_root: block.sends().root,
+            send_count: U64::from(block.sends().count),
         }
     }
 }
@@ -92,7 +92,8 @@ impl WireBlock {
             transactions: match full {
                 true => WireTransactions::Full(
                     mined
-                        .map(|mined| WireTransaction::new(&mined.tx, Some(block)))
+                        .enumerate()
+                        .map(|(index, mined)| WireTransaction::new(&mined.tx, Some((block, index))))
                         .collect(),
                 ),
                 false => WireTransactions::Hashes(mined.map(|mined| mined.tx.hash()).collect()),
@@ -132,8 +133,8 @@ pub(crate) struct WireTransaction {
     s: U256,
 }
 impl WireTransaction {
-    /// `block` is where it was mined; `None` while it is held.
-    pub(crate) fn new(tx: &Transaction, block: Option<&Block>) -> Self {
+    /// `place` is where it was mined; `None` while it is held.
+    pub(crate) fn new(tx: &Transaction, place: Option<(&Block, usize)>) -> Self {
         let envelope = &tx.envelope;
         let signature = envelope.signature();
         let parity = u64::from(signature.v());
@@ -145,8 +146,9 @@ impl WireTransaction {
                 .saturating_add(parity),
             _ => parity,
         };
+        let block = place.map(|(block, _)| block);
         let price = match block {
-            Some(_) => u128::from(BASE_FEE),
+            Some(block) => u128::from(block.base_fee()),
             None => envelope.max_fee_per_gas(),
         };
         let dynamic = envelope.is_dynamic_fee();
@@ -155,7 +157,7 @@ impl WireTransaction {
             nonce: U64::from(envelope.nonce()),
             block_hash: block.map(|block| block.hash),
             block_number: block.map(|block| U64::from(block.number())),
-            transaction_index: block.map(|_| U64::ZERO),
+            transaction_index: place.map(|(_, index)| U64::from(index)),
             from: tx.from,
             to: envelope.to(),
             value: envelope.value(),
@@ -209,26 +211,31 @@ pub(crate) struct WireReceipt {
     logs: Vec<WireLog>,
 }
 impl WireReceipt {
-    pub(crate) fn new(block: &Block, mined: &Mined) -> Self {
-        let Mined { tx, receipt } = mined;
-        Self {
+    /// The receipt of the transaction at `index` of a block.
+    pub(crate) fn new(block: &Block, index: usize) -> Option<Self> {
+        let Mined { tx, receipt } = block.mined.get(index)?;
+        let first = block.logs_before(index);
+        let logs = receipt.logs.iter().zip(first..);
+        Some(Self {
             transaction_hash: tx.hash(),
-            transaction_index: U64::ZERO,
+            transaction_index: U64::from(index),
             block_hash: block.hash,
             block_number: U64::from(block.number()),
             from: tx.from,
             to: tx.envelope.to(),
             contract_address: receipt.contract,
-            cumulative_gas_used: U64::from(receipt.gas_used),
+            cumulative_gas_used: U64::from(block.gas_up_to(index)),
             gas_used: U64::from(receipt.gas_used),
-            gas_used_for_l1: U64::ZERO,
+            gas_used_for_l1: U64::from(receipt.gas_used_for_l1),
             l1_block_number: U64::from(block.l1_number()),
-            effective_gas_price: U64::from(block.header.base_fee_per_gas.unwrap_or(BASE_FEE)),
+            effective_gas_price: U64::from(block.base_fee()),
             status: U64::from(receipt.success),
             r#type: U64::from(tx.envelope.ty()),
-            logs_bloom: block.header.logs_bloom,
-            logs: WireLog::of_block(block).collect(),
-        }
+            logs_bloom: logs_bloom(&receipt.logs),
+            logs: logs
+                .map(|(log, nth)| WireLog::new(block, index, log, nth))
+                .collect(),
+        })
     }
 }
 
@@ -247,24 +254,33 @@ pub(crate) struct WireLog {
     removed: bool,
 }
 impl WireLog {
-    /// The logs of a block's transaction.
-    pub(crate) fn of_block(block: &Block) -> impl Iterator<Item = Self> + '_ {
-        let tx = block.mined.as_ref().map(|mined| mined.tx.hash());
-        block
-            .logs()
-            .iter()
-            .zip(0_u64..)
-            .map(move |(log, index)| Self {
-                address: log.address,
-                topics: log.topics().to_vec(),
-                data: log.data.data.clone(),
-                block_number: U64::from(block.number()),
-                block_hash: block.hash,
-                block_timestamp: U64::from(block.timestamp()),
-                transaction_hash: tx.unwrap_or_default(),
-                transaction_index: U64::ZERO,
-                log_index: U64::from(index),
-                removed: false,
-            })
+    /// A log of the transaction at `index`, the `nth` of its block.
+    pub(crate) fn new(block: &Block, index: usize, log: &Log, nth: usize) -> Self {
+        let tx = block.mined.get(index).map(|mined| mined.tx.hash());
+        Self {
+            address: log.address,
+            topics: log.topics().to_vec(),
+            data: log.data.data.clone(),
+            block_number: U64::from(block.number()),
+            block_hash: block.hash,
+            block_timestamp: U64::from(block.timestamp()),
+            transaction_hash: tx.unwrap_or_default(),
+            transaction_index: U64::from(index),
+            log_index: U64::from(nth),
+            removed: false,
+        }
+    }
+
+    /// The logs of a block that `wanted` says yes to.
+    pub(crate) fn of_block<'a>(
+        block: &'a Block,
+        wanted: impl Fn(&Log) -> bool + 'a,
+    ) -> impl Iterator<Item = Self> + 'a {
+        let mined = block.mined.iter().enumerate();
+        mined
+            .flat_map(|(index, mined)| mined.receipt.logs.iter().map(move |log| (index, log)))
+            .zip(0..)
+            .filter(move |((_, log), _)| wanted(log))
+            .map(|((index, log), nth)| Self::new(block, index, log, nth))
     }
 }

@@ -85,8 +85,8 @@ impl Feed {
                     if let Some(held) = ledger.pool.get(&hash) {
                         return Some(WireTransaction::new(held, None));
                     }
-                    let mined = ledger.block_of(&hash)?.mined.as_ref()?;
-                    Some(WireTransaction::new(&mined.tx, None))
+                    let (block, index) = ledger.find_tx(&hash)?;
+                    Some(WireTransaction::new(&block.mined.get(index)?.tx, None))
                 }))
             }
         }

@@ -1,9 +1,10 @@
-//! ArbGasInfo (0x6c): prices. The parent chain costs nothing here and this one is never congested.
+//! ArbGasInfo (0x6c): prices. This chain is never congested.
 
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::{SolCall, SolValue, sol};
 
 use super::{Call, Failure, Purity, READ};
+use crate::arbos::{l1, storage};
 use crate::chain::block::BASE_FEE;
 
 sol! {
@@ -30,24 +31,42 @@ const TOLERANCE: u64 = 10;
 /// Gas of a new slot.
 const STORAGE: u64 = 20_000;
 
+/// Bytes that a small transaction is packed to, and those of a byte of calldata.
+const SMALL_TX: u64 = 140;
+
 pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
+    let price = storage::read(call.state(), l1::price_slot())?;
+    let byte = price.saturating_mul(U256::from(l1::UNITS_PER_BYTE));
+    let small = byte.saturating_mul(U256::from(SMALL_TX));
+    let base_fee = U256::from(BASE_FEE);
+    let in_gas = |wei: U256| wei / base_fee;
+    let words = |numbers: &[u64]| numbers.iter().copied().map(U256::from).collect();
     // How many slots of the chain's state it stands on, and what is in them.
-    let (reads, answer): (u64, &[u64]) = match selector {
+    let (reads, answer): (u64, Vec<U256>) = match selector {
         getPricesInWeiCall::SELECTOR | getPricesInWeiWithAggregatorCall::SELECTOR => {
-            (3, &[0, 0, STORAGE * BASE_FEE, BASE_FEE, 0, BASE_FEE])
+            let storage = U256::from(STORAGE) * base_fee;
+            (
+                3,
+                vec![small, byte, storage, base_fee, U256::ZERO, base_fee],
+            )
         }
         getPricesInArbGasCall::SELECTOR | getPricesInArbGasWithAggregatorCall::SELECTOR => {
-            (2, &[0, 0, STORAGE])
+            (2, vec![in_gas(small), in_gas(byte), U256::from(STORAGE)])
         }
         getGasAccountingParamsCall::SELECTOR => {
-            (2, &[SPEED_LIMIT, BLOCK_GAS_LIMIT, BLOCK_GAS_LIMIT])
+            (2, words(&[SPEED_LIMIT, BLOCK_GAS_LIMIT, BLOCK_GAS_LIMIT]))
         }
-        getMinimumGasPriceCall::SELECTOR => (1, &[BASE_FEE]),
-        getL1BaseFeeEstimateCall::SELECTOR | getL1GasPriceEstimateCall::SELECTOR => (1, &[0]),
-        getCurrentTxL1GasFeesCall::SELECTOR => (0, &[0]),
-        getGasBacklogCall::SELECTOR => (1, &[0]),
-        getPricingInertiaCall::SELECTOR => (1, &[INERTIA]),
-        getGasBacklogToleranceCall::SELECTOR => (1, &[TOLERANCE]),
+        getMinimumGasPriceCall::SELECTOR => (1, words(&[BASE_FEE])),
+        getL1BaseFeeEstimateCall::SELECTOR | getL1GasPriceEstimateCall::SELECTOR => {
+            (1, vec![price])
+        }
+        getCurrentTxL1GasFeesCall::SELECTOR => {
+            let gas = U256::from(call.ctx.chain.poster_gas);
+            (0, vec![gas * U256::from(call.ctx.block.basefee)])
+        }
+        getGasBacklogCall::SELECTOR => (1, words(&[0])),
+        getPricingInertiaCall::SELECTOR => (1, words(&[INERTIA])),
+        getGasBacklogToleranceCall::SELECTOR => (1, words(&[TOLERANCE])),
         _ => return Err(Failure::Burn),
     };
     match selector {
@@ -58,11 +77,5 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>,
         _ => call.open::<()>(Purity::View)?,
     }
     call.burn(reads * READ)?;
-    if selector == getCurrentTxL1GasFeesCall::SELECTOR {
-        return Ok(call.posting_fee().abi_encode());
-    }
-    Ok(answer
-        .iter()
-        .flat_map(|word| U256::from(*word).abi_encode())
-        .collect())
+    Ok(answer.iter().flat_map(SolValue::abi_encode).collect())
 }

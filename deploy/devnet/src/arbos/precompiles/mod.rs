@@ -108,11 +108,6 @@ impl<'a> Call<'_, 'a> {
         self.ctx.journal_mut()
     }
 
-    /// What posting this transaction to the parent chain costs, in wei.
-    pub(super) fn posting_fee(&self) -> U256 {
-        self.ctx.chain.posting_fee
-    }
-
     pub(super) fn burn(&mut self, gas: u64) -> Done {
         if self.free {
             return Ok(());

@@ -7,7 +7,7 @@ use alloy_sol_types::{SolCall, SolValue, sol};
 use super::{Call, Failure, Purity, READ};
 use crate::arbos::address_set::AddressSet;
 use crate::arbos::params::{self, Params};
-use crate::arbos::{self, ARBOS_VERSION, programs, storage};
+use crate::arbos::{self, ARBOS_VERSION, l1, programs, storage};
 
 sol! {
     function addChainOwner(address newOwner) external;
@@ -113,11 +113,11 @@ fn change(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done<()> {
         removeWasmCacheManagerCall::SELECTOR => remove(call, programs::cache_managers()),
         setNetworkFeeAccountCall::SELECTOR => set_account(call, arbos::network_fee_slot()),
         setInfraFeeAccountCall::SELECTOR => set_account(call, arbos::infra_fee_slot()),
-        // There is no parent chain whose price could be passed on, and no later version to become.
         setL1PricePerUnitCall::SELECTOR => {
             let (price,): (U256,) = call.open(Purity::Write)?;
-            allow(price.is_zero())
+            Ok(storage::write(call.state(), l1::price_slot(), price)?)
         }
+        // There is no later version to become.
         scheduleArbOSUpgradeCall::SELECTOR => {
             let (version, _time): (u64, u64) = call.open(Purity::Write)?;
             allow(version <= ARBOS_VERSION)

@@ -100,6 +100,8 @@ impl Chain {
             nonce: self.nonce(ALICE),
             access_list: Vec::new(),
             authorizations: Vec::new(),
+            poster_gas: 0,
+            impersonated: false,
         }
     }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::arbos::params::Params;
 use crate::engine::{self, Engine};
-use crate::evm::trace::Step;
+use crate::evm::trace::{self, Step};
 use crate::evm::*;
 use crate::hostio::{Ending, Env, Guest};
 use crate::vectors::{self, Item, Kind};
@@ -140,6 +140,8 @@ pub(super) fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item:
         nonce: 0,
         access_list: Vec::new(),
         authorizations: Vec::new(),
+        poster_gas: 0,
+        impersonated: false,
     };
     let mut journal = Journal::new(ChainDb(&erased));
     journal.set_spec_id(spec(crate::arbos::ARBOS_VERSION));
@@ -272,7 +274,7 @@ fn footprint(program: &wasmtime::InstancePre<Guest>) -> u16 {
 }
 
 /// The host calls of the outermost frame, without its beginning and end.
-fn steps(frame: TracedFrame) -> Vec<HostStep> {
+fn steps(frame: trace::TracedFrame) -> Vec<HostStep> {
     let host = frame.steps.into_iter().filter_map(|step| match step {
         Step::Host(call) if !call.name.starts_with("user_") => Some(call),
         _ => None,

@@ -95,8 +95,6 @@ struct Replay<'f> {
     vm: Vm,
     db: Db,
     before: Db,
-    /// Wei for posting, in all.
-    posting: U256,
     /// Whether it holds transactions that this machine cannot execute in full.
     partial: bool,
     wrong: Vec<String>,
@@ -110,7 +108,6 @@ impl<'f> Replay<'f> {
             vm: Vm::new(fixture.chain_id),
             db: before.clone(),
             before,
-            posting: U256::ZERO,
             partial: false,
             wrong: Vec::new(),
         }
@@ -188,6 +185,8 @@ impl<'f> Replay<'f> {
             nonce: account(&self.db, retry.from).nonce,
             access_list: Vec::new(),
             authorizations: Vec::new(),
+            poster_gas: 0,
+            impersonated: false,
         };
         match self
             .vm
@@ -209,9 +208,13 @@ impl<'f> Replay<'f> {
         let price = if carried { l1_price } else { 0 };
         let gas_of = |bytes: u64| price * UNITS_PER_BYTE * bytes / base_fee;
         let bytes = packed(&tx.raw, self.arbos(ROOT.field(7)).to());
-        let run = |posting: u64| {
+        let run = |poster_gas: u64| {
+            let tx = TxParams {
+                poster_gas,
+                ..tx.params()
+            };
             self.vm
-                .transact_posted(&self.db, &self.block(), &tx.params(), posting)
+                .transact(&self.db, &self.block(), &tx, Mode::Transaction)
         };
         let mut posting = gas_of(bytes);
         let mut outcome = match run(posting) {
@@ -220,7 +223,7 @@ impl<'f> Replay<'f> {
         };
         // The packed size that the receipt speaks of.
         let near = bytes.saturating_sub(slack(bytes))..=bytes + slack(bytes);
-        if let Some(left) = receipt.gas_used.checked_sub(outcome.gas_used)
+        if let Some(left) = (receipt.gas_used + posting).checked_sub(outcome.gas_used)
             && left != posting
             && let Some(size) = near.clone().find(|size| gas_of(*size) == left)
             && let Ok(again) = run(left)
@@ -233,9 +236,6 @@ impl<'f> Replay<'f> {
         }
         let wrong = compare(&outcome, posting, receipt);
         self.db.commit(outcome.state);
-        let fee = U256::from(posting) * U256::from(base_fee);
-        self.posting += fee;
-        self.pay(tx.from, |balance| balance.saturating_sub(fee));
         wrong
     }
 
@@ -251,7 +251,7 @@ impl<'f> Replay<'f> {
             .collect();
         let not_ours = NotOurs::new(self.fixture, &self.db);
         let mut wrong = Vec::new();
-        let (mut fees_here, mut fees_there) = (self.posting, U256::ZERO);
+        let (mut fees_here, mut fees_there) = (U256::ZERO, U256::ZERO);
         let addresses: BTreeSet<Address> = (self.db.cache.accounts.keys().copied())
             .chain(expected.keys().copied())
             .filter(|address| *address != HISTORY)
@@ -379,9 +379,9 @@ fn compare(outcome: &Outcome, posting: u64, receipt: &Receipt) -> Vec<String> {
             outcome.status, receipt.success
         ));
     }
-    let gas = outcome.gas_used + posting;
+    let gas = outcome.gas_used;
     if gas != receipt.gas_used {
-        let own = outcome.gas_used;
+        let own = gas.saturating_sub(posting);
         wrong.push(format!(
             "gas used is {own} and {posting} for posting, want {} ({:+})",
             receipt.gas_used,

@@ -1,0 +1,297 @@
+//! What only a development chain lets its users do: time, edits, snapshots, other people's names.
+
+use std::collections::HashSet;
+
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+
+use super::{
+    Call, Chain, Error, Writer,
+    clock::{Clock, now},
+    latest_account,
+    ledger::Mark,
+    mine::Mining,
+    state::{Account, Changes},
+    store::{BlockLog, Record},
+    tx::{MAX_CODE, Transaction, TxError},
+};
+
+/// The most snapshots kept.
+pub(super) const MAX_SNAPSHOTS: usize = 1_024;
+/// The most blocks that one request makes.
+pub(crate) const MAX_BLOCKS: u64 = 10_000;
+/// The most accounts that are impersonated by name.
+pub(super) const MAX_IMPERSONATED: usize = 1_024;
+
+/// A present to return to.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    id: u64,
+    mark: Mark,
+    /// Where the log ended.
+    end: u64,
+}
+
+/// Whose transactions are taken without a signature.
+#[derive(Debug, Default)]
+pub(super) struct Impersonated {
+    everybody: bool,
+    accounts: HashSet<Address>,
+}
+
+impl Chain {
+    /// Moves the clock of the next block forward; returns how far it is ahead, seconds.
+    pub(crate) fn increase_time(&self, seconds: u64) -> Result<i64, Error> {
+        let mut writer = self.lock();
+        let mut clock = self.read().clock;
+        clock.advance(seconds);
+        self.set_clock(&mut writer, clock)?;
+        Ok(clock.offset)
+    }
+
+    /// Sets the next block's time (unix seconds), not before the latest block's.
+    pub(crate) fn set_next_time(&self, time: u64) -> Result<(), Error> {
+        self.set_time(&mut self.lock(), time)
+    }
+
+    /// Sets the base fee of the next block, wei per gas; the one after it has the usual one.
+    pub(crate) fn set_next_base_fee(&self, fee: u64) -> Result<(), Error> {
+        let mut writer = self.lock();
+        let clock = Clock {
+            next_base_fee: Some(fee),
+            ..self.read().clock
+        };
+        self.set_clock(&mut writer, clock)
+    }
+
+    pub(super) fn set_time(&self, writer: &mut Writer, time: u64) -> Result<(), Error> {
+        let (mut clock, latest) = {
+            let ledger = self.read();
+            (
+                ledger.clock,
+                ledger.head().map_or(0, |head| head.timestamp()),
+            )
+        };
+        if time < latest {
+            return Err(Error::Past {
+                wanted: time,
+                latest,
+            });
+        }
+        clock.next = Some(time);
+        self.set_clock(writer, clock)
+    }
+
+    fn set_clock(&self, writer: &mut Writer, clock: Clock) -> Result<(), Error> {
+        writer.record(&Record::Clock(clock))?;
+        self.write(|ledger| ledger.clock = clock);
+        Ok(())
+    }
+
+    /// Makes so many blocks, each `interval` seconds after the one before it.
+    pub(crate) fn mine_many(&self, blocks: u64, interval: u64) -> Result<(), Error> {
+        if blocks > MAX_BLOCKS {
+            return Err(Error::Blocks(blocks));
+        }
+        let mut writer = self.lock();
+        for nth in 0..blocks {
+            if nth > 0 && interval > 0 {
+                let newest = self.read().head().map_or(0, |head| head.timestamp());
+                self.set_time(&mut writer, newest.saturating_add(interval))?;
+            }
+            self.make_block(&mut writer)?;
+        }
+        Ok(())
+    }
+
+    /// Chooses when blocks are made. What waits is mined when that turns to at once.
+    pub(crate) fn set_mining(&self, mining: Mining) -> Result<(), Error> {
+        let mut writer = self.lock();
+        let was = self.mining.send_replace(mining);
+        if mining == Mining::Auto && was != Mining::Auto {
+            let waits = {
+                let ledger = self.read();
+                let nonce = |who| latest_account(&ledger, who).nonce;
+                !ledger.pool.ready(nonce).is_empty()
+            };
+            if waits {
+                self.make_block(&mut writer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets an account's balance, wei, in the latest state.
+    pub(crate) fn set_balance(&self, address: Address, balance: U256) -> Result<(), Error> {
+        self.edit_account(address, |account, _| account.balance = balance)
+    }
+
+    /// Sets an account's nonce in the latest state; held transactions below it are dropped.
+    pub(crate) fn set_nonce(&self, address: Address, nonce: u64) -> Result<(), Error> {
+        self.edit_account(address, |account, _| account.nonce = nonce)
+    }
+
+    /// Sets an account's code in the latest state.
+    pub(crate) fn set_code(&self, address: Address, code: Bytes) -> Result<(), Error> {
+        if code.len() > MAX_CODE {
+            return Err(Error::Code(code.len()));
+        }
+        self.edit_account(address, |account, changes| {
+            account.code_hash = keccak256(&code);
+            if !code.is_empty() {
+                changes.code.insert(account.code_hash, code);
+            }
+        })
+    }
+
+    /// Sets a slot of an account's storage in the latest state.
+    pub(crate) fn set_storage(
+        &self,
+        address: Address,
+        slot: U256,
+        value: U256,
+    ) -> Result<(), Error> {
+        let changes = Changes {
+            storage: [(address, vec![(slot, value)])].into(),
+            ..Changes::default()
+        };
+        self.edit(&mut self.lock(), changes)
+    }
+
+    fn edit_account(
+        &self,
+        address: Address,
+        change: impl FnOnce(&mut Account, &mut Changes),
+    ) -> Result<(), Error> {
+        let mut writer = self.lock();
+        let mut account = latest_account(&self.read(), address);
+        let mut changes = Changes::default();
+        change(&mut account, &mut changes);
+        let account = (account != Account::default()).then_some(account);
+        changes.accounts.insert(address, account);
+        self.edit(&mut writer, changes)
+    }
+
+    pub(super) fn edit(&self, writer: &mut Writer, changes: Changes) -> Result<(), Error> {
+        let root = self.read().root_after(&changes)?;
+        writer.record(&Record::Edit(changes.clone()))?;
+        self.write(|ledger| ledger.edit(&changes, root));
+        Ok(())
+    }
+
+    /// Takes a held transaction out of the pool; `false` if it holds none of that hash.
+    pub(crate) fn drop_transaction(&self, hash: &B256) -> Result<bool, Error> {
+        let mut writer = self.lock();
+        let held = {
+            let ledger = self.read();
+            let held = ledger.pool.get(hash);
+            held.map(|tx| (tx.from, tx.nonce()))
+        };
+        match held {
+            Some((from, nonce)) => self.forget(&mut writer, from, nonce).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Takes all held transactions out of the pool, or those of one sender.
+    pub(crate) fn drop_transactions(&self, sender: Option<Address>) -> Result<(), Error> {
+        let mut writer = self.lock();
+        let held: Vec<_> = {
+            let ledger = self.read();
+            let all = ledger.pool.all().map(|tx| (tx.from, tx.nonce()));
+            all.filter(|(from, _)| sender.is_none_or(|sender| sender == *from))
+                .collect()
+        };
+        for (from, nonce) in held {
+            self.forget(&mut writer, from, nonce)?;
+        }
+        Ok(())
+    }
+
+    /// Takes an account's transactions without a signature from now on, or no longer.
+    pub(crate) fn impersonate(&self, address: Address, wanted: bool) -> Result<(), Error> {
+        let accounts = &mut self.lock().impersonated.accounts;
+        if !wanted {
+            accounts.remove(&address);
+            return Ok(());
+        }
+        if accounts.len() >= MAX_IMPERSONATED && !accounts.contains(&address) {
+            return Err(Error::Impersonated);
+        }
+        accounts.insert(address);
+        Ok(())
+    }
+
+    /// Takes everybody's transactions without a signature, or only those of the accounts named.
+    pub(crate) fn impersonate_everybody(&self, wanted: bool) {
+        self.lock().impersonated.everybody = wanted;
+    }
+
+    /// Takes a transaction that nobody signed, from an impersonated account. The fields that `call` leaves open are
+    /// filled in: the next free nonce, an estimate of the gas, twice the base fee.
+    pub(crate) fn send_unsigned(&self, call: Call) -> Result<B256, Error> {
+        let from = call.from;
+        {
+            let impersonated = &self.lock().impersonated;
+            if !impersonated.everybody && !impersonated.accounts.contains(&from) {
+                return Err(Error::NoSigner(from));
+            }
+        }
+        if !call.authorizations.is_empty() {
+            return Err(TxError::Type.into());
+        }
+        let base_fee = self.next_params(now()).base_fee;
+        let gas_price = match call.gas_price {
+            0 => 2 * u128::from(base_fee),
+            price => price,
+        };
+        let nonce = call.nonce.unwrap_or_else(|| self.pending_nonce(from));
+        let call = Call { gas_price, ..call };
+        let gas = match call.gas {
+            Some(gas) => gas,
+            None => self.gas_for(&call)?,
+        };
+        self.accept(Transaction::unsigned(self.chain_id, &call, nonce, gas))
+    }
+
+    /// The nonce that an account's next transaction takes, after those that wait.
+    pub(crate) fn pending_nonce(&self, address: Address) -> u64 {
+        let ledger = self.read();
+        let nonce = latest_account(&ledger, address).nonce;
+        ledger.pool.next_free(address, nonce)
+    }
+
+    /// Marks the present to return to; it lives as long as this process.
+    pub(crate) fn snapshot(&self) -> Result<u64, Error> {
+        let mut writer = self.lock();
+        if writer.snapshots.len() >= MAX_SNAPSHOTS {
+            return Err(Error::Snapshots);
+        }
+        writer.next_snapshot += 1;
+        let snapshot = Snapshot {
+            id: writer.next_snapshot,
+            mark: self.read().mark(),
+            end: writer.log.as_ref().map_or(0, BlockLog::end),
+        };
+        writer.snapshots.push(snapshot);
+        Ok(writer.next_snapshot)
+    }
+
+    /// Returns to a snapshot, which with all later ones is used up; `false` if there is none.
+    pub(crate) fn revert(&self, id: u64) -> Result<bool, Error> {
+        let mut writer = self.lock();
+        if writer.closed {
+            return Err(Error::Closed);
+        }
+        let Some(at) = writer.snapshots.iter().position(|one| one.id == id) else {
+            return Ok(false);
+        };
+        let end = writer.snapshots[at].end;
+        if let Some(log) = &mut writer.log {
+            log.truncate(end)?;
+        }
+        if let Some(snapshot) = writer.snapshots.drain(at..).next() {
+            self.write(|ledger| ledger.rewind(snapshot.mark));
+        }
+        Ok(true)
+    }
+}

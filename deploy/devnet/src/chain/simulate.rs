@@ -1,0 +1,229 @@
+//! Executions that leave nothing behind: calls, traces, estimates, access lists.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use alloy_primitives::{Address, B256, TxKind};
+
+use super::{
+    BlockId, CALL_GAS_CAP, Call, Chain, Error, estimate,
+    overrides::{AccountOverride, BlockOverride, Overlay},
+    state::{Changes, StateView},
+    tx::{Transaction, TxError},
+};
+use crate::{
+    arbos::{self, l1},
+    evm::{
+        BlockParams, Mode, Outcome, Status, TxParams,
+        trace::{Detail, Traced},
+    },
+};
+
+/// The most runs that look for further accesses.
+const MAX_ROUNDS: usize = 8;
+
+/// What a call touches.
+#[derive(Clone, Debug)]
+pub(crate) struct Accesses {
+    pub(crate) list: Vec<(Address, Vec<B256>)>,
+    /// Gas that the call uses with that list.
+    pub(crate) gas_used: u64,
+    /// How it ends with that list.
+    pub(crate) outcome: Outcome,
+}
+
+impl Chain {
+    /// Executes a call on the state of `at` and forgets what it wrote.
+    pub(crate) fn call(
+        &self,
+        call: &Call,
+        at: BlockId,
+        accounts: HashMap<Address, AccountOverride>,
+        block: &BlockOverride,
+    ) -> Result<Outcome, Error> {
+        let (params, db) = self.pretend(at, accounts, block)?;
+        let tx = call_params(&db, call, capped(call));
+        let outcome = self.vm.transact(&db, &params, &tx, Mode::Call);
+        Ok(outcome.map_err(TxError::from)?)
+    }
+
+    /// [`Chain::call`], and what happened on the way.
+    pub(crate) fn trace(
+        &self,
+        call: &Call,
+        at: BlockId,
+        accounts: HashMap<Address, AccountOverride>,
+        block: &BlockOverride,
+        detail: Detail,
+    ) -> Result<(Outcome, Traced), Error> {
+        let (params, db) = self.pretend(at, accounts, block)?;
+        let tx = call_params(&db, call, capped(call));
+        let traced = self.vm.trace(&db, &params, &tx, Mode::Call, detail);
+        Ok(traced.map_err(TxError::from)?)
+    }
+
+    /// Executes a mined transaction again, on the state before it; `None` if there is none.
+    pub(crate) fn retrace(
+        &self,
+        hash: &B256,
+        detail: Detail,
+    ) -> Result<Option<(Outcome, Traced)>, Error> {
+        let (block, index, version) = {
+            let ledger = self.read();
+            let Some((block, index)) = ledger.find_tx(hash) else {
+                return Ok(None);
+            };
+            let before = block.number().saturating_sub(1);
+            let version = ledger.version_at(before).ok_or(Error::NoBlock)?;
+            (block.clone(), index, version)
+        };
+        let params = block.params();
+        let mut db = Overlay::new(self.view(version), HashMap::new());
+        for mined in &block.mined[..index] {
+            let tx = mined_params(mined);
+            let outcome = self.vm.transact(&db, &params, &tx, Mode::Transaction);
+            db.absorb(&Changes::from_evm(outcome.map_err(TxError::from)?.state));
+        }
+        let tx = mined_params(&block.mined[index]);
+        let traced = self.vm.trace(&db, &params, &tx, Mode::Transaction, detail);
+        Ok(Some(traced.map_err(TxError::from)?))
+    }
+
+    /// The least gas, to within 1.5 %, with which a call succeeds. `Ok(Err(_))` is how it fails.
+    pub(crate) fn estimate(
+        &self,
+        call: &Call,
+        at: BlockId,
+        accounts: HashMap<Address, AccountOverride>,
+        block: &BlockOverride,
+    ) -> Result<Result<u64, (u64, Outcome)>, Error> {
+        let (params, db) = self.pretend(at, accounts, block)?;
+        let cap = estimate::gas_cap(&db, call)?;
+        let poster_gas = match arbos::l1_price(&db) {
+            price if price.is_zero() => 0,
+            price => {
+                let likely = Transaction::likely(self.chain_id, call);
+                l1::padded_poster_gas(price, &likely.raw, params.base_fee)
+            }
+        };
+        let run = |gas| {
+            let tx = TxParams {
+                poster_gas,
+                ..call_params(&db, call, gas)
+            };
+            self.vm.transact(&db, &params, &tx, Mode::Call)
+        };
+        Ok(estimate::bisect(cap, run).map_err(TxError::from)?)
+    }
+
+    /// [`Chain::estimate`] for a transaction to be sent now.
+    pub(super) fn gas_for(&self, call: &Call) -> Result<u64, Error> {
+        let block = BlockOverride::default();
+        match self.estimate(call, BlockId::Pending, HashMap::new(), &block)? {
+            Ok(gas) => Ok(gas),
+            Err((_, outcome)) => Err(Error::Failing(Box::new(outcome))),
+        }
+    }
+
+    /// The accounts and slots that a call touches beyond those every transaction does (EIP-2930).
+    pub(crate) fn access_list(
+        &self,
+        call: &Call,
+        at: BlockId,
+        accounts: HashMap<Address, AccountOverride>,
+        block: &BlockOverride,
+    ) -> Result<Accesses, Error> {
+        let (params, db) = self.pretend(at, accounts, block)?;
+        let mut tx = call_params(&db, call, capped(call));
+        let own = match tx.to {
+            TxKind::Call(to) => to,
+            TxKind::Create => tx.from.create(tx.nonce),
+        };
+        let implied = |address: &Address| *address == tx.from || *address == own;
+        let mut list: BTreeMap<Address, BTreeSet<B256>> = BTreeMap::new();
+        for (address, keys) in &tx.access_list {
+            list.entry(*address).or_default().extend(keys);
+        }
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            let outcome = self.vm.transact(&db, &params, &tx, Mode::Call);
+            let outcome = outcome.map_err(TxError::from)?;
+            let known = list.clone();
+            for (address, account) in &outcome.state {
+                let free = implied(address) || arbos::is_always_warm(*address);
+                if *address == arbos::ARBOS || (free && account.storage.is_empty()) {
+                    continue;
+                }
+                let keys = account.storage.keys().map(|key| B256::from(*key));
+                list.entry(*address).or_default().extend(keys);
+            }
+            tx.access_list = list
+                .iter()
+                .map(|(address, keys)| (*address, keys.iter().copied().collect()))
+                .collect();
+            if list == known || rounds == MAX_ROUNDS {
+                return Ok(Accesses {
+                    list: tx.access_list,
+                    gas_used: outcome.gas_used,
+                    outcome,
+                });
+            }
+        }
+    }
+
+    /// The surroundings and state of `at`, overridden.
+    pub(super) fn pretend(
+        &self,
+        at: BlockId,
+        accounts: HashMap<Address, AccountOverride>,
+        block: &BlockOverride,
+    ) -> Result<(BlockParams, Overlay<StateView>), Error> {
+        let (mut params, view) = self.surroundings(at)?;
+        block.apply(&mut params);
+        Ok((params, Overlay::new(view, accounts)))
+    }
+}
+
+fn capped(call: &Call) -> u64 {
+    call.gas.unwrap_or(CALL_GAS_CAP).min(CALL_GAS_CAP)
+}
+
+/// How a mined transaction ran.
+fn mined_params(mined: &super::block::Mined) -> TxParams {
+    TxParams {
+        poster_gas: mined.receipt.gas_used_for_l1,
+        ..mined.tx.params()
+    }
+}
+
+/// How a call runs with so much gas.
+pub(super) fn call_params<D: revm::DatabaseRef>(db: &D, call: &Call, gas: u64) -> TxParams {
+    let nonce = call.nonce.unwrap_or_else(|| {
+        let sender = db.basic_ref(call.from).ok().flatten();
+        sender.map_or(0, |info| info.nonce)
+    });
+    TxParams {
+        from: call.from,
+        to: call.to.map_or(TxKind::Create, Into::into),
+        value: call.value,
+        input: call.input.clone(),
+        gas_limit: gas,
+        gas_price: call.gas_price,
+        nonce,
+        access_list: call.access_list.clone(),
+        authorizations: call.authorizations.clone(),
+        poster_gas: 0,
+        impersonated: false,
+    }
+}
+
+impl Outcome {
+    /// Why it failed, in a node's words; `None` for a success.
+    pub(crate) fn error(&self) -> Option<String> {
+        match &self.status {
+            Status::Success => None,
+            Status::Revert => Some("execution reverted".into()),
+            Status::Halt(text) => Some(text.clone()),
+        }
+    }
+}
