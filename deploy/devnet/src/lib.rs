@@ -23,18 +23,30 @@
 //! # }
 //! ```
 //!
+//! # What is exact
+//!
+//! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51, as far as they have been compared with recordings of a
+//! reference node and blocks of Arbitrum One; the README says by which tests.
+//!
 //! # What differs from a real Arbitrum chain
 //!
 //! * The prefunded accounts' keys are public ([`Handle::accounts`]): never fund them elsewhere.
 //! * There is no parent chain: its block numbers are simulated from the clock, its block hashes
 //!   from the numbers, and posting to it costs nothing. There are no bridge, no retryable
 //!   tickets, and no internal transaction at the start of a block.
+//! * The module hash of an activation is this chain's own. Programs that need a dictionary are refused, and so are
+//!   programs in fragments.
 //! * `ArbSys` sends nothing to a parent chain, `ArbOwner` sets no price of one and schedules no upgrade; `ArbRetryableTx`,
 //!   `ArbAggregator` and `ArbFunctionTable` are not there. The cache manager, where development nodes have a contract, is
 //!   built in: it answers as the contract does, but its gas is that of a precompile.
 //! * `debug_traceTransaction` and `debug_traceCall` know `callTracer` and `stylusTracer`, not single opcodes.
 //! * A header's `stateRoot` commits to the state by hashing each block's changes onto the
 //!   parent's root; it is not the root of a Merkle tree, so there is no `eth_getProof`.
+
+/// The README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 
 mod arbos;
 mod chain;
