@@ -24,6 +24,11 @@
 //! # }
 //! ```
 //!
+//! # What is exact
+//!
+//! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51, as far as they have been compared with recordings of a
+//! reference node and blocks of Arbitrum One; the README says by which tests.
+//!
 //! # What differs from a real Arbitrum chain
 //!
 //! * The prefunded accounts' keys are public ([`Handle::accounts`]): never fund them elsewhere.
@@ -32,7 +37,10 @@
 //!   what is paid is computed with this Brotli, whose level 1 may pack some bytes differently from the reference's.
 //!   Messages to it are kept and committed to, but nothing takes them there. There are no bridge, no retryable
 //!   tickets, and no internal transaction at the start of a block.
-//! * `ArbOwner` schedules no upgrade; `ArbRetryableTx`, `ArbAggregator` and `ArbFunctionTable` are not there. The cache manager, where development nodes have a contract, is
+//! * The module hash of an activation is this chain's own. Programs that need a dictionary are refused, and so are
+//!   programs in fragments.
+//! * `ArbOwner` schedules no upgrade; `ArbRetryableTx`, `ArbAggregator` and `ArbFunctionTable` are not there. The cache
+//!   manager, where development nodes have a contract, is
 //!   built in: it answers as the contract does, but its gas is that of a precompile.
 //! * `debug_traceTransaction` and `debug_traceCall` know `callTracer`, `stylusTracer` and the default tracer. The last shows
 //!   opcodes, which programs do not have: of a call into one, only the opcode that makes it.
@@ -42,6 +50,11 @@
 //! * `eth_simulateV1` does not trace transfers, and its blocks state the root of the state they begin from.
 //! * A header's `stateRoot` commits to the state by hashing each block's changes onto the
 //!   parent's root; it is not the root of a Merkle tree, so there is no `eth_getProof`.
+
+/// The README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 
 mod arbos;
 mod chain;

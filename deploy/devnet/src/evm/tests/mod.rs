@@ -3,6 +3,7 @@
 
 mod activation;
 mod differential;
+mod edges;
 mod ethereum;
 mod programs;
 mod replay;

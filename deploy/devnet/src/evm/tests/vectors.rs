@@ -108,6 +108,16 @@ fn accounts() -> CacheDB<EmptyDB> {
 }
 
 pub(super) fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item: &Item) -> Seen {
+    run_among(engine, program, item, &[])
+}
+
+/// As [`run`], with further accounts that have code.
+pub(super) fn run_among(
+    engine: &Engine,
+    program: &wasmtime::InstancePre<Guest>,
+    item: &Item,
+    others: &[(Address, Vec<u8>)],
+) -> Seen {
     let setting = &item.env;
     let params = Params {
         ink_price: setting.ink_price.unwrap_or(Params::DEFAULT.ink_price),
@@ -115,6 +125,10 @@ pub(super) fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item:
     };
     let value = setting.msg_value.as_deref().map_or(U256::from(7), word);
     let mut db = accounts();
+    for (address, code) in others {
+        let code = Bytecode::new_raw(code.clone().into());
+        db.insert_account_info(*address, AccountInfo::from_bytecode(code));
+    }
     for (slot, value) in &setting.storage {
         db.insert_account_storage(CONTRACT, word(slot), word(value))
             .unwrap();
@@ -171,7 +185,7 @@ pub(super) fn run(engine: &Engine, program: &wasmtime::InstancePre<Guest>, item:
         ctx.journal_mut().load_account_with_code(warm).unwrap();
     }
     let footprint = footprint(program);
-    ctx.chain.pages_open = setting.open_pages + footprint;
+    ctx.chain.pages_open = setting.open_pages.saturating_add(footprint);
     ctx.chain.pages_ever = ctx.chain.pages_open;
 
     let env = Env {
