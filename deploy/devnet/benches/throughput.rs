@@ -78,11 +78,13 @@ fn main() {
     let devnet = runtime
         .block_on(stylus_devnet::spawn(Config::default()))
         .unwrap();
+    // Without its history on disk, which would slow it down.
     let anvil = Anvil::start(&[
         "--chain-id=412346",
         "--base-fee=100000000",
         "--gas-price=100000000",
         "--accounts=1",
+        "--prune-history=64",
     ]);
     let keys = Keys::new(&devnet);
 

@@ -112,3 +112,52 @@ fn a_restart_brings_everything_back() {
     second.mine(None).unwrap();
     assert_eq!(head(&second).header.parent_hash, blocks[2].hash);
 }
+
+#[test]
+fn what_is_not_kept_is_forgotten_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config {
+        chain_id: 7,
+        state_dir: Some(dir.path().into()),
+        states: 20,
+        blocks: Some(100),
+        ..Config::default()
+    };
+    let open = || Chain::open(&config, &genesis::dev_accounts().unwrap()).unwrap();
+    let chain = open();
+    let who = Address::repeat_byte(5);
+    let step = |chain: &Chain, wei: u64| {
+        chain.mine_empty(None).unwrap();
+        chain.set_balance(who, U256::from(wei)).unwrap();
+    };
+    (1..=300).for_each(|wei| step(&chain, wei));
+    let check = |chain: &Chain, newest: u64| {
+        assert_eq!(head(chain).number(), newest);
+        for back in 0..20 {
+            let at = BlockId::Number(newest - back);
+            assert_eq!(balance(chain, who, at), U256::from(newest - back));
+        }
+        // Blocks reach further back than states, and the first is always there.
+        let (at, gone) = (BlockId::Number(newest - 99), BlockId::Number(newest - 200));
+        assert!(chain.find(at).is_some() && chain.resolve(at).is_none());
+        assert!(chain.find(gone).is_none());
+        let first = chain.find(BlockId::Earliest).unwrap();
+        assert_eq!(first.number(), 0);
+        assert!(chain.find(BlockId::Hash(first.hash)).is_some());
+        assert!(chain.read().blocks().len() < 200);
+    };
+    check(&chain, 300);
+
+    // What a snapshot needs stays, however far the chain goes on.
+    let snapshot = chain.snapshot().unwrap();
+    (301..=700).for_each(|wei| step(&chain, wei));
+    assert!(chain.find(BlockId::Number(300)).is_some());
+    assert!(chain.revert(snapshot).unwrap());
+    assert_eq!(head(&chain).number(), 300);
+    assert_eq!(balance(&chain, who, BlockId::Latest), U256::from(300));
+    (301..=500).for_each(|wei| step(&chain, wei));
+    check(&chain, 500);
+
+    chain.close();
+    check(&open(), 500);
+}

@@ -56,11 +56,12 @@ impl Wire {
         Ok(answer)
     }
 
-    /// Calls a method: its result, or its error object.
+    /// Calls a method: its result, or its error object. What is no JSON, or nested too deeply to be read, is an error too.
     pub(crate) fn ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let answer = self.post(&request.to_string()).expect("the node answers");
-        outcome(serde_json::from_slice(&answer).expect("the node answers in JSON"))
+        let answer = serde_json::from_slice(&answer);
+        outcome(answer.unwrap_or_else(|error| json!({"error": {"message": error.to_string()}})))
     }
 
     /// Calls a method that must succeed.
