@@ -2,6 +2,7 @@
 //
 // A library is an object of
 //   sign(actor, message)          the actor's EIP-712 signature of { image, patient, seal }
+//   deploy(actor, bytecode)       the address of the contract that the creation code makes
 //   latest()                      { number, timestamp } of the latest block
 //   view(function, args)          what the view returns; an array if it is several values
 //   call(actor, function, args)   what the function would return, sent by the actor
@@ -50,7 +51,7 @@ export async function play(library) {
   const names = await namesFor(library, start);
   const emitted = [];
   for (const [i, step] of scenario.steps.entries()) {
-    const title = `step ${i + 1}: ${step.view ?? `${step.as} ${step.call}`}${step.fails ? " fails" : ""}`;
+    const title = `step ${i + 1}: ${step.view ?? step.until ?? `${step.as} ${step.call}`}${step.fails ? " fails" : ""}`;
     await check(title, () => playStep(library, step, names, emitted));
   }
   await check("the events of the contract's log", async () => {
@@ -67,6 +68,10 @@ export async function play(library) {
 }
 
 async function playStep(library, step, names, emitted) {
+  if (step.until) {
+    await setTimeout(Math.max(0, (resolve(step.until, names) + 1) * 1_000 - Date.now()));
+    return;
+  }
   const args = resolve(step.with, names);
   if (step.view) {
     same(await library.view(step.view, args), resolve(step.returns, names));
@@ -99,6 +104,9 @@ async function namesFor(library, start) {
     tooLong: "a".repeat(257),
     tomorrow: start.timestamp + 86_400,
   };
+  for (const [name, bytecode] of Object.entries(scenario.contracts)) {
+    names[name] = await library.deploy(scenario.actors[0], bytecode);
+  }
   names.halfKey = names.key.slice(0, 2 + 2 * 16);
   const { image, patient, seal } = names;
   for (const [name, actor] of Object.entries(scenario.signatures)) {

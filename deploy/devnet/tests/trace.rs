@@ -4,7 +4,7 @@
 mod common;
 
 use common::{activate, client, creation, devnet, program, raw, rpc, send};
-use ethers::types::{Address, TransactionRequest};
+use ethers::types::{Address, TransactionRequest, U256};
 use serde_json::{Value, json};
 use stylus_devnet::Handle;
 
@@ -121,9 +121,20 @@ async fn a_trace_lists_every_host_call_inside_the_call_that_made_it() {
         assert!(end >= start && start.is_some(), "{pair:?}");
     }
 
-    // The script that tools send asks for the same.
-    let script = trace(json!({"tracer": "{\n \"hostio\": function(info) {}\n}"})).await;
-    assert_eq!(script, steps);
+    // The script that cargo-stylus sends asks for the same; other scripts are not run.
+    let script = r#"{
+        "hostio": function(info) {
+            if (this.nests.includes(info.name)) { Object.assign(info, this.open.pop()); }
+            this.open.push(info);
+        },
+        "result": function() { return this.open; },
+        open: [], nests: ["call_contract"]
+    }"#;
+    assert_eq!(trace(json!({"tracer": script})).await, steps);
+    let other = json!([hash, {"tracer": r#"{"hostio": function(info) {}}"#}]);
+    let answer = raw(&devnet, "debug_traceTransaction", other).await;
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("no JavaScript"), "{message}");
 
     let calls = trace(json!({"tracer": "callTracer", "tracerConfig": {"withLog": true}})).await;
     assert_eq!(
@@ -206,4 +217,31 @@ async fn calls_are_traced_without_being_made() {
     let nothing = json!([ethers::types::H256::zero(), {"tracer": "callTracer"}]);
     let answer = raw(&devnet, "debug_traceTransaction", nothing).await;
     assert_eq!(answer["error"]["message"], "transaction not found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_activation_shows_the_fee_and_what_is_given_back() {
+    let devnet = devnet().await;
+    deploy(&devnet, KEEPER).await;
+    let block = rpc(&devnet, "eth_getBlockByNumber", json!(["latest", false])).await;
+    let activation = &block["transactions"][0];
+
+    let trace = |tracer: &str| {
+        let parameters = json!([activation, {"tracer": tracer}]);
+        rpc(&devnet, "debug_traceTransaction", parameters)
+    };
+    // Nothing but frames: that is how cargo-stylus tells an activation.
+    let steps = trace("stylusTracer").await;
+    assert_eq!(names(&steps), ["evm_call_contract"; 2]);
+    let calls = trace("callTracer").await;
+    let sender = json!(client(&devnet, 0).address());
+    assert_eq!(
+        (&calls["from"], &calls["calls"][1]["to"]),
+        (&sender, &sender)
+    );
+    assert_eq!(steps[1]["address"], sender);
+    let wei = |call: &Value| U256::from_str_radix(call["value"].as_str().unwrap(), 16).unwrap();
+    let (fee, rest) = (wei(&calls["calls"][0]), wei(&calls["calls"][1]));
+    assert!(!fee.is_zero());
+    assert_eq!(fee + rest, wei(&calls));
 }

@@ -1,5 +1,5 @@
 // The contract Pcac with ethers v6.
-import { Contract, JsonRpcProvider, Wallet, WebSocketProvider } from "ethers";
+import { Contract, ContractFactory, JsonRpcProvider, Wallet, WebSocketProvider } from "ethers";
 
 import { abi, actors, deployment, devnet, play } from "../story.mjs";
 
@@ -32,6 +32,12 @@ await play({
   heard,
 
   sign: (actor, message) => signers[actor].signTypedData(domain, types, message),
+
+  async deploy(actor, bytecode) {
+    const deployed = await new ContractFactory([], bytecode, signers[actor]).deploy();
+    await deployed.waitForDeployment();
+    return deployed.target;
+  },
 
   latest: () => provider.getBlock("latest"),
 

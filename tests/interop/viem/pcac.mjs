@@ -52,6 +52,11 @@ await play({
   sign: (actor, message) =>
     wallets[actor].signTypedData({ domain, types, primaryType: "ImageAttestation", message }),
 
+  async deploy(actor, bytecode) {
+    const hash = await wallets[actor].deployContract({ abi: [], bytecode });
+    return (await client.waitForTransactionReceipt({ hash })).contractAddress;
+  },
+
   latest: () => client.getBlock(),
 
   view: (functionName, args) => client.readContract({ ...contract, functionName, args }),

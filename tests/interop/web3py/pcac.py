@@ -56,6 +56,13 @@ class Pcac:
         signed = self.accounts[actor].sign_typed_data(self.domain, ATTESTATION, message)
         return signed.signature.to_0x_hex()
 
+    async def deploy(self, actor, bytecode):
+        """The address of the contract that the creation code makes."""
+        creation = self.w3.eth.contract(abi=[], bytecode=bytecode).constructor()
+        sent = await creation.transact({"from": self.accounts[actor].address})
+        receipt = await self.w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.05)
+        return receipt["contractAddress"]
+
     async def view(self, function, args):
         return await self.contract.functions[function](*args).call()
 
@@ -115,6 +122,9 @@ class Tally:
 
 
 async def play_step(pcac, step, names, emitted):
+    if "until" in step:
+        await asyncio.sleep(max(0, resolve(step["until"], names) + 1 - time.time()))
+        return
     args = resolve(step["with"], names)
     if "view" in step:
         same(await pcac.view(step["view"], args), resolve(step["returns"], names))
@@ -136,11 +146,13 @@ async def play_step(pcac, step, names, emitted):
         same(events, [[*pair] for event in step["emits"] for pair in resolve(event, names).items()])
 
 
-def names_for(pcac, scenario, start):
+async def names_for(pcac, scenario, start):
     """What a "$name" of the scenario stands for, before the first step."""
     names = {name: account.address for name, account in pcac.accounts.items()}
     names |= {name: "0x" + secrets.token_hex(32) for name in scenario["digests"]}
     names |= {"zero": "0x" + "00" * 32, "tooLong": "a" * 257, "tomorrow": start["timestamp"] + 86_400}
+    for name, bytecode in scenario["contracts"].items():
+        names[name] = await pcac.deploy(scenario["actors"][0], bytecode)
     names["halfKey"] = names["key"][: 2 + 2 * 16]
     message = {name: names[name] for name in ("image", "patient", "seal")}
     names |= {name: pcac.sign(actor, message) for name, actor in scenario["signatures"].items()}
@@ -200,10 +212,10 @@ async def main(devnet_file, deployment_file):
     async with AsyncWeb3(WebSocketProvider(devnet["ws_url"])) as socket:
         listening = await pcac.listen(socket)
         start = await pcac.w3.eth.get_block("latest")
-        names = names_for(pcac, scenario, start)
+        names = await names_for(pcac, scenario, start)
         emitted, tally = [], Tally()
         for number, step in enumerate(scenario["steps"], 1):
-            title = f"step {number}: {step.get('view') or step['as'] + ' ' + step['call']}"
+            title = f"step {number}: {step.get('view') or step.get('until') or step['as'] + ' ' + step['call']}"
             await tally.check(title, play_step(pcac, step, names, emitted))
         await tally.check("the events of the contract's log", all_logged(pcac, start["number"] + 1, emitted))
         await tally.check("the events that came by subscription", all_heard(pcac, emitted))

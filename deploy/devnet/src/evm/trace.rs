@@ -150,6 +150,18 @@ impl Trace {
         self.told <= MAX_TOLD
     }
 
+    /// Notes a payment that the running precompile makes: nodes show it as a call.
+    pub(crate) fn payment(&mut self, from: Address, to: Address, value: U256) {
+        if let Some(frame) = self.open.last_mut() {
+            frame.steps.push(Step::Frame(TracedFrame {
+                from,
+                to: Some(to),
+                value,
+                ..TracedFrame::default()
+            }));
+        }
+    }
+
     /// Notes a host call of the running program.
     pub(super) fn host(&mut self, call: HostCall) {
         let size = HOST_CALL + 2 * (call.args.len() + call.outs.len());

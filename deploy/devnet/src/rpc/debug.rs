@@ -30,6 +30,14 @@ const CALLS: [&str; 3] = [
     "static_call_contract",
 ];
 
+/// What marks the script that cargo-stylus sends by default: to note every host call, and to put the frame that a call
+/// opened into it. `stylusTracer` answers the same.
+const STYLUS_SCRIPT: [&str; 3] = [
+    "\"hostio\": function",
+    "this.nests.includes(info.name)",
+    "return this.open",
+];
+
 /// How to trace.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -60,12 +68,12 @@ impl Options {
             None | Some("") => Ok(Tracer::Opcodes(self.struct_log)),
             Some("callTracer") => Ok(Tracer::Calls(self.tracer_config.unwrap_or_default())),
             Some("stylusTracer") => Ok(Tracer::Stylus),
-            // The script that tools send to nodes without a Stylus tracer asks for the same.
-            Some(script) if script.trim_start().starts_with('{') && script.contains("hostio") => {
+            Some(script) if STYLUS_SCRIPT.iter().all(|part| script.contains(part)) => {
                 Ok(Tracer::Stylus)
             }
             _ => Err(RpcError::Refused(
-                "this node traces with callTracer, stylusTracer, or opcodes if no tracer is named"
+                "this node traces with callTracer, stylusTracer, or opcodes if no tracer is named; it runs no \
+                 JavaScript but knows cargo-stylus's script"
                     .into(),
             )),
         }

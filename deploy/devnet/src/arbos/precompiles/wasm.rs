@@ -253,6 +253,9 @@ fn pay(call: &mut Call<'_, '_>, fee: U256) -> Done<()> {
         if call.state().transfer(own, to, amount)?.is_some() {
             return Err(Failure::Burn);
         }
+        if let Some(trace) = &mut call.ctx.chain.trace {
+            trace.payment(own, to, amount);
+        }
     }
     Ok(())
 }

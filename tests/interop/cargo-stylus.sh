@@ -1,0 +1,208 @@
+#!/usr/bin/env bash
+# Uses cargo-stylus, unchanged, against a development chain of its own: with the released contract as a file, and with
+# the example counter as a project. Prints a line a check and ends with `N passed, 0 failed`, or with exit code 1.
+# Wants a built pcim (`cargo build`; another one by PCIM=…), cargo-stylus 0.10.10 (by CARGO_STYLUS=…, in
+# target/ci-tools/bin or in the path), npm, jq, curl, and for the counter rustup's target wasm32-unknown-unknown.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+pcim=$(realpath "${PCIM:-target/debug/pcim}")
+pcac=$PWD/contract/artifacts/pcac.wasm
+work=$PWD/target/interop
+export LC_ALL=C.UTF-8 CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+PATH="$work/cast/node_modules/@foundry-rs/cast-linux-amd64/bin:$PWD/target/ci-tools/bin:$PATH"
+[ -z "${CARGO_STYLUS:-}" ] || PATH="$(dirname "$(realpath "$CARGO_STYLUS")"):$PATH"
+
+for tool in "$pcim" cargo-stylus npm jq curl; do
+    command -v "$tool" >/dev/null || { echo "missing: $tool" >&2; exit 2; }
+done
+cargo stylus --version | grep -q ' 0\.10\.10$' || { echo "cargo-stylus 0.10.10 is wanted, not $(cargo stylus --version)" >&2; exit 2; }
+if ! command -v cast >/dev/null; then
+    mkdir -p "$work/cast"
+    cp tests/interop/cast/package*.json "$work/cast"
+    npm ci --prefix "$work/cast" --no-audit --no-fund --loglevel=error >/dev/null
+fi
+
+# A workspace without contracts, for commands that are given a file; a copy of the counter, where cargo-stylus builds.
+mkdir -p "$work/stylus/empty" "$work/stylus/counter"
+printf '[workspace]\nresolver = "3"\nmembers = []\n' >"$work/stylus/empty/Cargo.toml"
+printf '[workspace]\n\n[workspace.networks]\n' >"$work/stylus/empty/Stylus.toml"
+cp -r deploy/devnet/examples/counter/. "$work/stylus/counter"
+
+run=$(mktemp -d)
+"$pcim" devnet --port 0 --json >"$run/devnet.json" &
+devnet=$!
+trap 'kill $devnet 2>/dev/null; wait $devnet || true; rm -rf "$run"' EXIT
+for _ in $(seq 100); do
+    ! jq -e .rpc_url "$run/devnet.json" >/dev/null 2>&1 || break
+    sleep 0.1
+done
+field() { jq -er "$1" "$run/devnet.json"; }
+ETH_RPC_URL=$(field .rpc_url)
+export ETH_RPC_URL
+key=$(field '.accounts[1].private_key')
+me=$(field '.accounts[1].address')
+echo "$key" >"$run/key"
+
+# -- how checks are made ----------------------------------------------------------------------------------------------
+
+passed=0 failed=0 said=
+# check TITLE COMMAND…
+check() {
+    local status=0
+    said=$("${@:2}" 2>&1 | sed 's/\x1b\[[0-9;]*m//g'; exit "${PIPESTATUS[0]}") || status=$?
+    if [ $status -eq 0 ]; then
+        passed=$((passed + 1))
+        echo "ok      $1"
+    else
+        failed=$((failed + 1))
+        printf 'FAILED  %s\n%s\n' "$1" "$said"
+    fi
+}
+# says PATTERN COMMAND…, refused PATTERN COMMAND…: the command succeeds, or fails, and prints the pattern.
+says() {
+    local out status=0
+    out=$("${@:2}" 2>&1 | sed 's/\x1b\[[0-9;]*m//g'; exit "${PIPESTATUS[0]}") || status=$?
+    printf '%s\n' "$out"
+    [ $status -eq 0 ] && grep -qE -- "$1" <<<"$out"
+}
+refused() {
+    local out status=0
+    out=$("${@:2}" 2>&1 | sed 's/\x1b\[[0-9;]*m//g'; exit "${PIPESTATUS[0]}") || status=$?
+    printf '%s\n' "$out"
+    [ $status -ne 0 ] && grep -qE -- "$1" <<<"$out"
+}
+is() { [ "$1" = "$2" ] || { printf 'found  %s\nwanted %s\n' "$1" "$2"; return 1; }; }
+# What the last check printed after LABEL, up to a space or quote.
+after() { sed -n "s/.*$1\"\\{0,1\\}\\([^ \"]*\\).*/\\1/p" <<<"$said" | tail -n 1; }
+
+# stylus COMMAND…, signed COMMAND…: cargo-stylus on this chain, in the folder $project.
+project=$work/stylus/empty
+stylus() { (cd "$project" && cargo stylus "$1" "${@:2}" --endpoint "$ETH_RPC_URL"); }
+signed() { stylus "$@" --private-key-path "$run/key"; }
+
+rpc() { curl -sS -H 'content-type: application/json' -d "$(jq -nc --arg m "$1" --argjson p "$2" '{jsonrpc:"2.0",id:1,method:$m,params:$p}')" "$ETH_RPC_URL" | jq -e 'has("result")' >/dev/null; }
+days() { rpc evm_increaseTime "[$(($1 * 86400))]" && rpc evm_mine '[]'; }
+# send TO SIGNATURE ARG…: the receipt. A limit of gas is given, so that what will revert is sent all the same.
+send() { cast send --json --gas-limit 3000000 --private-key "$key" "$@"; }
+view() { cast call "$@" | sed 's/ \[.*//'; }
+hash_of() { cast keccak "$(cast code "$1")"; }
+wasm=0x0000000000000000000000000000000000000071
+cache=0x0000000000000000000000000000000000000072
+
+# -- the contract, as a file ------------------------------------------------------------------------------------------
+
+check "check: a file that is not on the chain" says 'wasm data fee: 0\.000' stylus check --wasm-file "$pcac"
+check "deploy: an estimate" says 'deployment tx gas: [0-9]+' signed deploy --no-verify --estimate-gas --wasm-file "$pcac"
+check "deploy: deploys and activates" says 'successfully activated' signed deploy --no-verify --wasm-file "$pcac"
+contract=$(after 'deployed code at address: ')
+activation=0x$(after 'with tx ')
+check "the code is a Stylus program" is "$(cast code "$contract" | head -c 10)" 0xeff00000
+check "and active" is "$(view $wasm 'programVersion(address)(uint16)' "$contract")" 2
+check "and answers" is "$(view "$contract" 'consortium()(address)')" 0x0000000000000000000000000000000000000000
+send "$contract" 'stylus_constructor(address)' "$me" >/dev/null
+check "and is constructed" is "$(view "$contract" 'consortium()(address)')" "$(cast to-check-sum-address "$me")"
+check "deploy: code that is active already" says 'wasm already activated' signed deploy --no-verify --wasm-file "$pcac"
+check "check: code that is active already" says 'contract size: 17\.' stylus check --wasm-file "$pcac"
+check "and asks no fee for it" refused '' grep 'data fee' <<<"$said"
+check "deploy: without activating" says 'You must activate' signed deploy --no-verify --no-activate --wasm-file "$pcac"
+check "activate: a program that is up to date" refused 'code 3: execution reverted, data: "0xcc944bf2"' signed activate --address "$contract"
+check "activate: an account without code" refused 'code 3: execution reverted' signed activate --address 0x00000000000000000000000000000000000000aa
+
+check "cache status: not cached" says 'is not yet cached' stylus cache status --address "$contract"
+check "cache suggest-bid" says ': 0 wei' stylus cache suggest-bid "$contract"
+check "cache bid" says 'Successfully cached' signed cache bid "$contract" 0
+check "and the chain has it cached" is "$(view $cache 'codehashIsCached(bytes32)(bool)' "$(hash_of "$contract")")" true
+check "cache bid: again" refused 'is already cached' signed cache bid "$contract" 0
+check "cache status: cached" says 'is cached' stylus cache status --address "$contract"
+
+check "trace: an activation" refused 'contract activation transaction' stylus trace --tx "$activation"
+check "codehash-keepalive: too soon" refused 'code: 3.*0x16bd0cf8' signed codehash-keepalive --codehash "$(hash_of "$contract")"
+days 32
+# The command sends no value, and the fee is never nothing: 0.10.10 cannot get through, here or elsewhere.
+check "codehash-keepalive: the fee is missing" refused 'code: 3.*0x09781ab70{64}' signed codehash-keepalive --codehash "$(hash_of "$contract")"
+send --value 0.01ether $wasm 'codehashKeepalive(bytes32)' "$(hash_of "$contract")" >/dev/null
+check "and with it the program lives longer" is "$(($(view $wasm 'programTimeLeft(address)(uint64)' "$contract") / 86400))" 364
+days 366
+check "check: an expired program wants its fee again" says 'wasm data fee' stylus check --wasm-file "$pcac"
+check "activate: an expired program" says 'successfully activated' signed activate --address "$contract"
+check "and it answers again" is "$(view "$contract" 'consortium()(address)')" "$(cast to-check-sum-address "$me")"
+
+# -- the counter, as a project ----------------------------------------------------------------------------------------
+
+counter_as_a_project() {
+    local counter other hash trace native tx initcode
+    project=$work/stylus/counter
+    check "check: builds and checks" says 'wasm data fee' stylus check
+    check "constructor" says '^constructor\(uint256 number\) payable' in_project constructor
+    check "export-abi" says 'function stepBoth\(address other, uint256 by\) external returns \(uint256\)' in_project export-abi
+    check "deploy: arguments are missing" refused 'mismatch number of constructor arguments' signed deploy --no-verify
+    check "deploy: with a constructor" says 'deployed code at address' \
+        signed deploy --no-verify --constructor-args 41 --constructor-value 0.5
+    counter=$(after 'deployed code at address: ')
+    hash=$(after 'deployment tx hash: ')
+    check "and it is active" is "$(view $wasm 'programVersion(address)(uint16)' "$counter")" 2
+    check "and constructed" is "$(view "$counter" 'number()(uint256)')" 41
+    check "for who deployed it" is "$(view "$counter" 'owner()(address)')" "$(cast to-check-sum-address "$me")"
+    check "with the value" is "$(cast balance "$counter")" 500000000000000000
+    check "deploy: once more, with another salt" says 'deployed code at address' \
+        signed deploy --no-verify --constructor-args 7 --deployer-salt 0x"$(printf '%064x' 1)"
+    other=$(after 'deployed code at address: ')
+    check "verify" says 'Verification successful' stylus verify --no-verify --skip-clean --deployment-tx "$hash"
+    initcode=$(in_project get-initcode 2>/dev/null | tail -n 1)
+    check "get-initcode: what was deployed" says "${initcode:?}" cast tx "$hash" input
+    check "cache bid: by another tool's address" says 'Successfully cached' signed cache bid "$counter" 0
+
+    # A call into another program, traced by the tool's own script and by the node's tracer.
+    tx=$(send "$counter" 'stepBoth(address,uint256)' "$other" 2)
+    check "a step of both counters logs twice" is "$(jq -c '[.status, (.logs | length)]' <<<"$tx")" '["0x1",2]'
+    hash=$(jq -r .transactionHash <<<"$tx")
+    check "and moves both" is "$(view "$counter" 'number()(uint256)') $(view "$other" 'number()(uint256)')" '43 9'
+    check "trace" stylus trace --tx "$hash"
+    trace=$said
+    check "trace: the host calls" is "$(jq -r '[.[].name] | [first, last, (index("call_contract") != null)] | join(" ")' <<<"$trace")" \
+        'user_entrypoint user_returned true'
+    check "trace: those of the call inside" is \
+        "$(jq -r '.[] | select(.name == "call_contract") | .address + " " + ([.steps[].name] | [first, last, (index("emit_log") != null)] | join(" "))' <<<"$trace")" \
+        "$other user_entrypoint user_returned true"
+    check "trace: ink goes down" is "$(jq '[.[] | .startInk >= .endInk] | all' <<<"$trace")" true
+    native=$(stylus trace --use-native-tracer --tx "$hash")
+    check "trace: the same with the native tracer" is "$(jq -S . <<<"$native")" "$(jq -S . <<<"$trace")"
+    check "simulate" says '"name":"storage_load_bytes32"' \
+        stylus simulate --from "$me" --to "$counter" --data "$(cast calldata 'number()')"
+
+    # A replay runs the program natively and fails with the first host call, argument or order that differs.
+    hash=$(send "$counter" 'step(uint256)' 5 | jq -r .transactionHash)
+    check "replay: a transaction" says 'call completed successfully' stylus replay --child --tx "$hash"
+    hash=$(send "$counter" 'set(uint256)' 3 | jq -r .transactionHash)
+    check "replay: with storage and a log" says 'call completed successfully' stylus replay --child --tx "$hash"
+    tx=$(send "$counter" 'step(uint256)' "$(cast max-uint)" 2>/dev/null) || true
+    check "a step too far reverts" is "$(jq -r .status <<<"$tx")" 0x0
+    check "replay: a reverted transaction" says 'call reverted' stylus replay --child --tx "$(jq -r .transactionHash <<<"$tx")"
+    check "and says why" refused "$(cast sig 'TooFar(uint256,uint256)')" cast call "$counter" 'step(uint256)' "$(cast max-uint)"
+
+    # The same program as a file: no constructor is called, and activation comes later.
+    project=$work/stylus/empty
+    local file=$work/stylus/counter/target/wasm32-unknown-unknown/release/deps/counter.wasm
+    check "deploy: the counter as a file" says 'You must activate' signed deploy --no-verify --no-activate --wasm-file "$file"
+    counter=$(after 'deployed code at address: ')
+    check "cache suggest-bid: not activated" refused 'is not yet activated' stylus cache suggest-bid "$counter"
+    check "cache bid: not activated" refused 'is not yet activated' signed cache bid "$counter" 0
+    check "and it does not run" refused '' cast call "$counter" 'number()(uint256)'
+    check "activate: an estimate" says 'activation tx gas: [0-9]+' signed activate --estimate-gas --address "$counter"
+    check "activate" says 'successfully activated' signed activate --address "$counter"
+    send "$counter" 'step(uint256)' 3 >/dev/null
+    check "and now it runs" is "$(view "$counter" 'number()(uint256)')" 3
+    check "and refuses by its own error" refused "$(cast sig 'NotOwner(address,address)')" \
+        cast call --from "$me" "$counter" 'set(uint256)' 1
+}
+in_project() { (cd "$project" && cargo stylus "$@"); }
+
+if compgen -G "$(rustc --print target-libdir --target wasm32-unknown-unknown)/libstd-*" >/dev/null; then
+    counter_as_a_project
+else
+    echo "skipped the counter: rustc has no standard library for wasm32-unknown-unknown (rustup target add it)"
+fi
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
