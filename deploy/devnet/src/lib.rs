@@ -23,6 +23,20 @@
 //! # }
 //! ```
 //!
+//! # With the tools of others
+//!
+//! ethers, viem, web3.py, cast and cargo-stylus 0.10 work unchanged: of the last, `check`, `deploy` (of a file or of a
+//! project, also with a constructor through the `StylusDeployer` at its usual address), `activate`, `cache`, `trace`,
+//! `simulate`, `replay`, `verify` and `get-initcode`. Port 8547 is where it looks by default.
+//! `examples/counter` is a program to try them on:
+//!
+//! ```console
+//! $ cd examples/counter
+//! $ cargo stylus check
+//! $ cargo stylus deploy --no-verify --private-key-path key --constructor-args 41
+//! $ cargo stylus trace --tx 0x…
+//! ```
+//!
 //! # What differs from a real Arbitrum chain
 //!
 //! * The prefunded accounts' keys are public ([`Handle::accounts`]): never fund them elsewhere.
@@ -32,7 +46,8 @@
 //! * `ArbSys` sends nothing to a parent chain, `ArbOwner` sets no price of one and schedules no upgrade; `ArbRetryableTx`,
 //!   `ArbAggregator` and `ArbFunctionTable` are not there. The cache manager, where development nodes have a contract, is
 //!   built in: it answers as the contract does, but its gas is that of a precompile.
-//! * `debug_traceTransaction` and `debug_traceCall` know `callTracer` and `stylusTracer`, not single opcodes.
+//! * `debug_traceTransaction` and `debug_traceCall` know `callTracer` and `stylusTracer`, not single opcodes. No
+//!   JavaScript is run: cargo-stylus's script is recognised and answered as `stylusTracer` is.
 //! * A header's `stateRoot` commits to the state by hashing each block's changes onto the
 //!   parent's root; it is not the root of a Merkle tree, so there is no `eth_getProof`.
 
