@@ -140,6 +140,24 @@ check "check: an expired program wants its fee again" says 'wasm data fee' stylu
 check "activate: an expired program" says 'successfully activated' signed activate --address "$contract"
 check "and it answers again" is "$(view "$contract" 'consortium()(address)')" "$(cast to-check-sum-address "$me")"
 
+# -- modules that a chain refuses -------------------------------------------------------------------------------------
+
+# module NAME MEMORY ENTRY: a program that does nothing, with one page of memory, and with what comes by stdin behind.
+module() {
+    printf '\0asm\1\0\0\0\1\6\1\x60\1\x7f\1\x7f\3\2\1\0'"$2"'\7\x1c\2\x0f'"$3"'\0\0\6memory\2\0\x0a\6\1\4\0\x41\0\x0b'
+    cat
+} >"$run/$1.wasm"
+fixed='\5\4\1\1\1\1' growing='\5\3\1\0\1'
+module growing "$growing" user_entrypoint </dev/null
+check "check: memory grows and is not paid for" refused 'missing an entrypoint' stylus check --wasm-file "$run/growing.wasm"
+module elsewhere "$fixed" user_entrypoynt </dev/null
+check "check: no entrypoint" refused 'code -32000: program activation failed: .*user_entrypoint' \
+    stylus check --wasm-file "$run/elsewhere.wasm"
+# A data segment of 30,000 bytes that nothing can compress.
+{ printf '\x0b\xb8\xea\1\1\0\x41\0\x0b\xb0\xea\1'; head -c 30000 /dev/urandom; } | module large "$fixed" user_entrypoint
+check "check: too large for one account" refused '2 fragments' stylus check --wasm-file "$run/large.wasm"
+check "and its parts are no program here" is "$(after 'data: ')" "$(cast sig 'ProgramNotWasm()')"
+
 # -- the counter, as a project ----------------------------------------------------------------------------------------
 
 counter_as_a_project() {
