@@ -26,8 +26,23 @@
 //!
 //! # What is exact
 //!
-//! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51, as far as they have been compared with recordings of a
+//! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51, as far as they have been
+//! compared with recordings of a
 //! reference node and blocks of Arbitrum One; the README says by which tests.
+//!
+//! # With the tools of others
+//!
+//! ethers, viem, web3.py, cast and cargo-stylus 0.10 work unchanged: of the last, `check`, `deploy` (of a file or of a
+//! project, also with a constructor through the `StylusDeployer` at its usual address), `activate`, `cache`, `trace`,
+//! `simulate`, `replay`, `verify` and `get-initcode`. Port 8547 is where it looks by default.
+//! `examples/counter` is a program to try them on:
+//!
+//! ```console
+//! $ cd examples/counter
+//! $ cargo stylus check
+//! $ cargo stylus deploy --no-verify --private-key-path key --constructor-args 41
+//! $ cargo stylus trace --tx 0x…
+//! ```
 //!
 //! # What differs from a real Arbitrum chain
 //!
@@ -43,7 +58,8 @@
 //!   manager, where development nodes have a contract, is
 //!   built in: it answers as the contract does, but its gas is that of a precompile.
 //! * `debug_traceTransaction` and `debug_traceCall` know `callTracer`, `stylusTracer` and the default tracer. The last shows
-//!   opcodes, which programs do not have: of a call into one, only the opcode that makes it.
+//!   opcodes, which programs do not have: of a call into one, only the opcode that makes it. No
+//!   JavaScript is run: cargo-stylus's script is recognised and answered as `stylusTracer` is.
 //! * A program has at most 5·10^12 ink, ten times what the gas of a call buys, and is at most 2 MiB decompressed, whatever
 //!   the chain's owner sets. A call has at most 50,000,000 gas. The `pending` block is the latest one; only
 //!   `eth_getTransactionCount` counts what waits.

@@ -127,7 +127,7 @@ fn what_is_not_kept_is_forgotten_and_nothing_else() {
     let chain = open();
     let who = Address::repeat_byte(5);
     let step = |chain: &Chain, wei: u64| {
-        chain.mine_empty(None).unwrap();
+        chain.mine(None).unwrap();
         chain.set_balance(who, U256::from(wei)).unwrap();
     };
     (1..=300).for_each(|wei| step(&chain, wei));

@@ -233,7 +233,7 @@ pub(super) fn run_among(
     let result = machine.run_with(input, program).unwrap();
     let mut ctx = machine.into_context();
     let end = ctx.chain.ended.take().unwrap();
-    let trace = ctx.chain.trace.take().unwrap().finish();
+    let trace = ctx.chain.trace.take().unwrap().finish().frame;
     let gone = matches!(end.ending, Ending::OutOfInk | Ending::OutOfStack);
     let ink_left = if gone { 0 } else { end.ink_left };
     let kept = ctx.journaled_state.inner.state.remove(&CONTRACT);
