@@ -67,7 +67,10 @@ async fn messages_to_the_parent_chain_grow_a_tree_that_headers_commit_to() {
     let mut leaves = Vec::new();
     for n in 0..5_u64 {
         let (data, payload) = match n {
-            1 => (calldata("withdrawEth(address)", &[to.clone()]), vec![]),
+            1 => (
+                calldata("withdrawEth(address)", std::slice::from_ref(&to)),
+                vec![],
+            ),
             _ => {
                 let payload = vec![n as u8; 40];
                 let arguments = [to.clone(), Token::Bytes(payload.clone())];

@@ -135,6 +135,27 @@ fn a_network_by_name_is_deployed_to_recorded_and_kept() {
 }
 
 #[test]
+fn blocks_come_by_the_clock_and_posting_has_a_price() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = ["--block-time", "1", "--l1-price-per-unit", "1000"];
+    let devnet = Chain::start(&dir.path().join("state"), &options);
+    // Of the text `getL1BaseFeeEstimate()`.
+    let name = json!(["0x6765744c3142617365466565457374696d6174652829"]);
+    let hash = ask(devnet.url(), "web3_sha3", name);
+    let call = json!({
+        "to": "0x000000000000000000000000000000000000006c",
+        "data": &hash.as_str().unwrap()[..10],
+    });
+    let price = ask(devnet.url(), "eth_call", json!([call]));
+    assert_eq!(price, format!("0x{:064x}", 1_000));
+    let started = std::time::Instant::now();
+    while ask(devnet.url(), "eth_blockNumber", json!([])) != "0x2" {
+        assert!(started.elapsed().as_secs() < 60);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
+#[test]
 fn a_deployment_that_cannot_be_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let key = dir.path().join("key");

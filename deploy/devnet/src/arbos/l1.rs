@@ -75,7 +75,7 @@ mod tests {
     fn gas_is_the_cost_of_the_packed_bytes() {
         let raw: Vec<u8> = (0..200u8).collect();
         let units = units(&raw);
-        assert!(units >= 16 * 150 && units <= 16 * 220, "{units}");
+        assert!((16 * 150..=16 * 220).contains(&units), "{units}");
         let price = U256::from(1_000_000);
         let gas = poster_gas(price, &raw, 100_000_000);
         assert_eq!(gas, units * 1_000_000 / 100_000_000);
