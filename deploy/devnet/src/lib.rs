@@ -23,6 +23,9 @@
 //! # }
 //! ```
 //!
+//! [`Handle::send_raw`] and [`Handle::call`] leave out the wire. Memory grows by the blocks that are kept, all of them unless
+//! [`Config::blocks`] says otherwise; of the state, the newest [`Config::states`] versions are kept.
+//!
 //! # What differs from a real Arbitrum chain
 //!
 //! * The prefunded accounts' keys are public ([`Handle::accounts`]): never fund them elsewhere.
