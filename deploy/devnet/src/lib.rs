@@ -24,11 +24,13 @@
 //! # }
 //! ```
 //!
+//! [`Handle::send_raw`] and [`Handle::call`] leave out the wire. Memory grows by the blocks that are kept, all of them unless
+//! [`Config::blocks`] says otherwise; of the state, the newest [`Config::states`] versions are kept.
+//!
 //! # What is exact
 //!
 //! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51, as far as they have been
-//! compared with recordings of a
-//! reference node and blocks of Arbitrum One; the README says by which tests.
+//! compared with recordings of a reference node and blocks of Arbitrum One; the README says by which tests.
 //!
 //! # With the tools of others
 //!

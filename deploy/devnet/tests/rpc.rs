@@ -3,7 +3,10 @@
 
 mod common;
 
-use common::{client, deploy, devnet, post, raw, rpc, send};
+use common::{
+    client, deploy, devnet, post, raw, rpc, send,
+    sign::{Type, Unsigned},
+};
 use ethers::{
     providers::Middleware,
     signers::Signer,
@@ -521,4 +524,59 @@ async fn several_run_side_by_side_and_stop_when_dropped() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("still listening");
+}
+
+/// A transaction and a call given to the devnet by hand, without the wire.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wire_can_be_left_out() {
+    let devnet = devnet().await;
+    let key = devnet.accounts()[0].private_key;
+    let key = k256::ecdsa::SigningKey::from_slice(key.as_slice()).unwrap();
+    let (chain, from) = (devnet.chain_id(), devnet.accounts()[0].address);
+    // Returns its caller's balance, or reverts if it is given anything.
+    let code = "60118060095f395ff336156008575f5ffd5b33315f5260205ff3";
+    let create = Unsigned {
+        to: None,
+        value: alloy_primitives::U256::ZERO,
+        gas_limit: 200_000,
+        input: code.parse().unwrap(),
+        ..Unsigned::pay(chain, 0, from, 100_000_000)
+    };
+    devnet.send_raw(create.sign(&key)).unwrap();
+    let contract = from.create(0);
+    let balance = devnet.call(from, contract, Default::default()).unwrap();
+    let seen = rpc(&devnet, "eth_getBalance", json!([from, "latest"])).await;
+    assert_eq!(
+        alloy_primitives::U256::from_be_slice(&balance),
+        serde_json::from_value::<alloy_primitives::U256>(seen).unwrap()
+    );
+    let failed = devnet.call(from, contract, vec![1].into()).unwrap_err();
+    assert!(
+        matches!(failed, Error::Failed { reason, data } if reason == "execution reverted" && data.is_empty())
+    );
+
+    // A call that states a price has bought its gas while it runs, and must be able to.
+    let priced = |from| json!([{"from": from, "to": contract, "gas": "0x186a0", "gasPrice": "0x5f5e100"}, "latest"]);
+    let left = rpc(&devnet, "eth_call", priced(from)).await;
+    let left: alloy_primitives::U256 = serde_json::from_value(left).unwrap();
+    let bought = alloy_primitives::U256::from(100_000_u64 * 100_000_000);
+    assert_eq!(
+        alloy_primitives::U256::from_be_slice(&balance) - left,
+        bought
+    );
+    let poor = raw(&devnet, "eth_call", priced(contract)).await;
+    let message = poor["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("insufficient funds"), "{message}");
+
+    let without = Unsigned {
+        kind: Type::SetCode,
+        gas_limit: 50_000,
+        ..Unsigned::pay(chain, 1, from, 100_000_000)
+    };
+    let refused = devnet.send_raw(without.sign(&key)).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .starts_with("EIP-7702 transaction with empty auth list")
+    );
 }

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | NUMBER, BLOCKHASH (parent chain), PREVRANDAO (1), GASPRICE (no tips), BLOBBASEFEE | not in the random code |
 //! | EIP-7623's floor is off | anvil's gas must be exactly max(devnet's gas, floor); the fee's difference is given back |
-//! | no tips | anvil's price must be exactly what was offered, at most; the fee's difference is given back |
+//! | no tips | anvil's price must be exactly what was offered; its sender is lent the difference, and balances must agree to the wei |
 //! | fees go to the coinbase account | it is the one account not compared; random code never reads its balance |
 //! | gas above 32,000,000 is held back | random transactions offer less |
 //! | code beginning `0xEFF000` may be deployed | random code never begins so |

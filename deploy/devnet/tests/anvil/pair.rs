@@ -115,8 +115,15 @@ impl Pair {
         let fee = json!([U64::from(BASE_FEE)]);
         self.anvil.must("anvil_setNextBlockBaseFeePerGas", fee);
 
+        // A sender sees its balance less all the gas it bought; so that both see the same, anvil's has the tip on top.
+        let balance = self.ours.must("eth_getBalance", json!([from, "latest"]));
+        let topped = parse::<U256>(&balance).unwrap_or_default() + tip_bought(tx);
+        self.anvil.must("anvil_setBalance", json!([from, topped]));
         let ours = self.ours.ask("eth_sendRawTransaction", json!([raw]));
         let anvil = self.anvil.ask("eth_sendRawTransaction", json!([raw]));
+        if ours.is_err() {
+            self.anvil.must("anvil_setBalance", json!([from, balance]));
+        }
         let hash = match (ours, anvil) {
             (Ok(ours), Ok(anvil)) => {
                 equal("hash", &ours, &anvil)?;
@@ -313,10 +320,7 @@ impl Pair {
             gas * parse::<U256>(&receipt["effectiveGasPrice"]).unwrap_or_default()
         };
         let (ours_paid, anvil_paid) = (paid(ours), paid(anvil));
-        let offered = match tx.kind {
-            Type::Legacy | Type::AccessList => tx.max_fee,
-            Type::Dynamic | Type::SetCode => tx.max_fee.min(u128::from(BASE_FEE) + tx.tip),
-        };
+        let offered = offered(tx);
         equal(
             "anvil's price",
             &anvil["effectiveGasPrice"],
@@ -330,9 +334,9 @@ impl Pair {
         let ours: U256 =
             parse(&self.ours.must("eth_getBalance", balance.clone())).unwrap_or_default();
         let anvil: U256 = parse(&self.anvil.must("eth_getBalance", balance)).unwrap_or_default();
-        if ours + ours_paid != anvil + anvil_paid {
+        if ours + ours_paid + tip_bought(tx) != anvil + anvil_paid {
             return Err(format!(
-                "sender's balance: ours {ours} - {ours_paid}, anvil {anvil} - {anvil_paid}"
+                "sender's balance: ours {ours} after {ours_paid}, anvil {anvil} after {anvil_paid}"
             ));
         }
         self.anvil.must("anvil_setBalance", json!([from, ours]));
@@ -390,6 +394,22 @@ impl Pair {
         };
         equal("call", &view(&ours), &view(&anvil))
     }
+}
+
+/// What anvil makes a transaction pay for each gas, wei.
+fn offered(tx: &Unsigned) -> u128 {
+    match tx.kind {
+        Type::Legacy | Type::AccessList => tx.max_fee,
+        Type::Dynamic | Type::SetCode => {
+            tx.max_fee.min(u128::from(BASE_FEE).saturating_add(tx.tip))
+        }
+    }
+}
+
+/// What anvil takes from the sender beyond the devnet while the transaction runs, wei.
+fn tip_bought(tx: &Unsigned) -> U256 {
+    let tip = offered(tx).saturating_sub(BASE_FEE.into());
+    U256::from(tip) * U256::from(tx.gas_limit)
 }
 
 /// What EIP-7623 has a transaction pay at least.
