@@ -40,6 +40,7 @@ mod root {
 mod space {
     pub(super) const ADDRESS_TABLE: u8 = 3;
     pub(super) const CHAIN_OWNERS: u8 = 4;
+    pub(super) const L1_HASHES: u8 = 6;
 }
 
 /// The addresses that have an index.
@@ -60,6 +61,13 @@ pub(crate) fn infra_fee_slot() -> U256 {
 /// Who may change the chain's parameters.
 pub(crate) fn chain_owners() -> AddressSet {
     AddressSet(storage::ROOT.child(space::CHAIN_OWNERS))
+}
+
+/// The slot of an L1 block's hash; the last 256 of them have one.
+pub(crate) fn l1_hash_slot(number: u64) -> U256 {
+    storage::ROOT
+        .child(space::L1_HASHES)
+        .field(1 + number % 256)
 }
 
 /// Whether account code is a Stylus program.

@@ -5,6 +5,8 @@ use revm::database_interface::DBErrorMarker;
 use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, DatabaseRef};
 
+use crate::arbos::{ARBOS, l1_hash_slot};
+
 /// The caller's database failed; nothing was executed that counts.
 #[derive(Debug, thiserror::Error)]
 #[error("state database: {0}")]
@@ -61,8 +63,13 @@ impl Database for ChainDb<'_> {
     fn storage(&mut self, address: Address, index: U256) -> Result<U256, StateError> {
         self.0.storage_ref(address, index)
     }
-    /// BLOCKHASH speaks of L1 blocks. L1 is simulated, so its hashes are derived from the numbers.
+    /// BLOCKHASH speaks of L1 blocks, whose hashes ArbOS keeps. L1 is simulated here and ArbOS keeps none, so they are
+    /// derived from the numbers.
     fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
-        Ok(keccak256(number.to_be_bytes()))
+        let kept = self.0.storage_ref(ARBOS, l1_hash_slot(number))?;
+        Ok(match kept.is_zero() {
+            true => keccak256(number.to_be_bytes()),
+            false => kept.into(),
+        })
     }
 }

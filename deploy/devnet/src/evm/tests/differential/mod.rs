@@ -4,10 +4,13 @@
 //!
 //! `STYLUS_DEVNET_MODULES=10000` runs so many programs, `STYLUS_DEVNET_SEED=7` others. `tests/differential.md` has figures.
 
+mod body;
 mod generate;
+mod host;
 mod meter;
 mod numeric;
 mod price;
+mod program;
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -21,7 +24,8 @@ use crate::engine::Engine;
 use crate::vectors::{self, Item, Kind, Setting};
 use crate::wasm;
 use generate::Rng;
-use meter::{Machine, Program, Start, Stop};
+use meter::{Machine, Start, Stop};
+use program::Program;
 
 const INK_PRICE: u64 = 10_000;
 /// Programs of a run without further wishes.

@@ -29,8 +29,8 @@ use crate::evm::*;
 const ARB_WASM: Address = Address::with_last_byte(0x71);
 /// `ProgramActivated(bytes32,bytes32,address,uint256,uint16)`
 const ACTIVATED: B256 = b256!("0xc0e812780707128d9a180db8ee4d1c1f1300b6dd0626d577b5d9ac759b76253c");
-/// The ArbOS versions whose rules this machine knows.
-const VERSIONS: std::ops::Range<u64> = 40..60;
+/// The ArbOS versions whose rules this machine knows, if not all of each: it is ArbOS 51.
+const VERSIONS: std::ops::Range<u64> = 20..62;
 const UNITS_PER_BYTE: u64 = 16;
 /// Who posts to the parent chain, and who is paid for it.
 const POSTER: Address = address!("A4b000000000000000000073657175656e636572");
