@@ -1,6 +1,8 @@
 //! What the tests of the wire share: a bare JSON-RPC client, a signing one, a small contract.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod wasm;
+
 use std::{io::Write as _, sync::Arc, time::Duration};
 
 use ethers::{
