@@ -5,16 +5,17 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{activate, client, creation, devnet, post, program, raw, rpc, send};
+use common::{activate, client, creation, devnet, post, program, raw, rpc, send, wasm};
 use ethers::{
     abi::{self, Token},
-    types::{Address, Bytes, TransactionRequest, U256},
+    types::{Address, TransactionRequest, U256},
     utils::id,
 };
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use stylus_devnet::Handle;
 use tokio_tungstenite::tungstenite::Message;
+use wasm::{activation, leb, module, packed, section};
 
 /// No single request or transaction may take longer, on a machine that does other things, too.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -294,62 +295,6 @@ async fn floods_over_websocket_end_with_their_connections() {
     goes_on(&devnet).await;
 }
 
-fn leb(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let byte = (value & 0x7f) as u8;
-        value >>= 7;
-        bytes.push(byte | if value > 0 { 0x80 } else { 0 });
-        if value == 0 {
-            return bytes;
-        }
-    }
-}
-fn section(id: u8, body: &[u8]) -> Vec<u8> {
-    [&[id][..], &leb(body.len()), body].concat()
-}
-/// A program with this entry point: groups of locals as encoded, and instructions without the last `end`.
-fn module(locals: &[u8], body: &[u8]) -> Vec<u8> {
-    let code = [locals, body, &[0x0b]].concat();
-    [
-        b"\0asm\x01\0\0\0".to_vec(),
-        section(1, &[1, 0x60, 1, 0x7f, 1, 0x7f]),
-        section(3, &[1, 0]),
-        section(5, &[1, 1, 1, 1]),
-        section(7, b"\x02\x0fuser_entrypoint\0\0\x06memory\x02\0"),
-        section(10, &[&[1][..], &leb(code.len()), &code].concat()),
-    ]
-    .concat()
-}
-fn packed(wasm: &[u8]) -> Vec<u8> {
-    use std::io::Write as _;
-    let mut code = vec![0xef, 0xf0, 0, 0];
-    brotli::CompressorWriter::new(&mut code, 4096, 5, 22)
-        .write_all(wasm)
-        .unwrap();
-    code
-}
-/// What activating this code would answer.
-async fn activation(devnet: &Handle, code: &[u8]) -> Value {
-    let at = Address::repeat_byte(0xb0);
-    let rich = Address::repeat_byte(0xb1);
-    let data = [
-        id("activateProgram(address)").to_vec(),
-        abi::encode(&[Token::Address(at)]),
-    ]
-    .concat();
-    let request = json!({
-        "from": rich, "to": Address::from_low_u64_be(0x71), "value": "0xde0b6b3a7640000",
-        "data": Bytes::from(data),
-    });
-    let state = json!({
-        (format!("{at:?}")): {"code": Bytes::from(code.to_vec())},
-        (format!("{rich:?}")): {"balance": "0xffffffffffffffffffff"},
-    });
-    let asked = raw(devnet, "eth_call", json!([request, "latest", state]));
-    tokio::time::timeout(PATIENCE, asked).await.unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn wasm_bombs_are_not_activated() {
     let devnet = devnet().await;
@@ -368,7 +313,7 @@ async fn wasm_bombs_are_not_activated() {
     let locals = |count: usize| module(&[&[1][..], &leb(count), &[0x7f]].concat(), &zero);
     // The shapes are right; only their sizes are not.
     for fine in [table(1_000), nested(100), locals(300)] {
-        let answer = activation(&devnet, &packed(&fine)).await;
+        let answer = activation(&devnet, &packed(&fine), PATIENCE).await;
         assert!(answer["result"].is_string(), "{answer}");
     }
     let data = |segments: usize| {
@@ -414,7 +359,7 @@ async fn wasm_bombs_are_not_activated() {
             module(&[0], &[[0x41, 0].repeat(60_000), vec![0x1a; 5]].concat()),
         ),
     ] {
-        let answer = activation(&devnet, &packed(&bomb)).await;
+        let answer = activation(&devnet, &packed(&bomb), PATIENCE).await;
         let message = answer["error"]["message"].as_str();
         let failed = message.is_some_and(|text| text.starts_with("program activation failed"));
         // A table is one operator, whatever its length: within the size it is only dear.
@@ -427,7 +372,7 @@ async fn wasm_bombs_are_not_activated() {
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
     for bomb in [&zeros[..], cut, &[&[0xef, 0xf0, 0, 0][..], &noise].concat()] {
-        let answer = activation(&devnet, bomb).await;
+        let answer = activation(&devnet, bomb, PATIENCE).await;
         assert!(answer["error"].is_object(), "{answer:.300}");
     }
     // In earnest: what is deployed is not activated, and costs its sender all gas.

@@ -3,6 +3,7 @@
 
 pub(crate) mod node;
 pub(crate) mod sign;
+pub(crate) mod wasm;
 pub(crate) mod wire;
 
 use std::{io::Write as _, sync::Arc, time::Duration};
