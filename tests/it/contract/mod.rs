@@ -1,8 +1,14 @@
 //! The contract, through its ABI alone.
 
+mod cost;
 mod figures;
 mod grant;
+mod machine;
+mod matrix;
+mod model;
 mod registration;
+mod relay;
 mod roles;
+mod signed;
 mod text;
 mod upkeep;
