@@ -443,7 +443,7 @@ impl Chain {
             .unwrap();
         let tx: TypedTransaction = request
             .from(H160(from.address.into()))
-            .gas(3_000_000)
+            .gas(10_000_000)
             .gas_price(1_000_000_000u64)
             .nonce(nonce)
             .chain_id(self.devnet.chain_id())
