@@ -112,16 +112,25 @@ async fn calls_cost_little_more_than_what_they_store_and_log() {
     chain.cache().await;
     let cached = story(&chain).await;
 
+    // What one would deploy instead.
+    let mut other = Chain::start().await;
+    let twin = match super::machine::twin(&other).await {
+        Some(twin) => {
+            other.contract = twin;
+            story(&other).await
+        }
+        None => Vec::new(),
+    };
+
     println!(
-        "{:<24} {:>8} {:>8} {:>8}",
-        "gas", "floor", "cached", "uncached"
+        "{:<24} {:>8} {:>8} {:>8} {:>8}",
+        "gas", "floor", "cached", "uncached", "Solidity"
     );
-    for (cached, uncached) in cached.iter().zip(&uncached) {
+    for (i, (cached, uncached)) in cached.iter().zip(&uncached).enumerate() {
         let (name, floor) = (cached.name, cached.floor);
-        println!(
-            "{name:<24} {floor:>8} {:>8} {:>8}",
-            cached.gas, uncached.gas
-        );
+        let (cached, uncached) = (cached.gas, uncached.gas);
+        let twin = twin.get(i).map_or("-".into(), |row| row.gas.to_string());
+        println!("{name:<24} {floor:>8} {cached:>8} {uncached:>8} {twin:>8}");
     }
     let gas = |name| cached.iter().find(|row| row.name == name).unwrap().gas;
     let cycle: u64 = [

@@ -15,7 +15,7 @@ use super::signed::{FAULTS, attestation, digest as signing_digest, message, wron
 use crate::chain::{Actor, Chain, Event, IPcac, IPcac::IPcacCalls as Function, Refusal, digest};
 
 /// A small pseudo-random generator (SplitMix64): the same calls for the same seed, everywhere.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -26,7 +26,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
@@ -35,7 +35,7 @@ impl Random {
         self.below(times) == 0
     }
 
-    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    pub(super) fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len() as u64) as usize]
     }
 }
@@ -566,7 +566,8 @@ fn check_invariants(before: &Seen, after: &Seen, actor: Address, now: u64) {
     }
 }
 
-fn setting(name: &str, otherwise: u64) -> u64 {
+/// A number that the environment may set.
+pub(super) fn setting(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
         Ok(value) => value
             .parse()
@@ -587,34 +588,37 @@ fn refusal_name(refusal: &Refusal) -> &'static str {
     Refusal::name_by_selector(refusal.selector()).unwrap()
 }
 
+/// Deploys the Solidity twin if `PCAC_TWIN` names its init code, and accredits the radiologist there too.
+pub(super) async fn twin(chain: &Chain) -> Option<Address> {
+    let Ok(path) = std::env::var("PCAC_TWIN") else {
+        println!("without the Solidity twin: PCAC_TWIN names no init code");
+        return None;
+    };
+    let code = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let mut init = hex::decode(code.trim()).unwrap();
+    init.extend(chain.consortium.address.into_word());
+    let receipt = chain.create(&chain.stranger, init).await;
+    let twin = receipt.contract_address.unwrap().0.into();
+    let accredit = IPcac::accredit_radiologistCall {
+        radiologist: chain.radiologist.address,
+        accredited: true,
+    };
+    chain
+        .mine(&chain.consortium, twin, accredit.abi_encode())
+        .await;
+    Some(twin)
+}
+
 async fn targets(chain: &Chain) -> Vec<Target> {
-    let target = |name, contract| Target {
+    chain.cache().await;
+    let mut targets = vec![("WASM", chain.contract)];
+    targets.extend(twin(chain).await.map(|twin| ("Solidity", twin)));
+    let targets = targets.into_iter().map(|(name, contract)| Target {
         name,
         contract,
         gas: BTreeMap::new(),
-    };
-    chain.cache().await;
-    let mut targets = vec![target("WASM", chain.contract)];
-    match std::env::var("PCAC_TWIN") {
-        Ok(path) => {
-            let code =
-                std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-            let mut init = hex::decode(code.trim()).unwrap();
-            init.extend(chain.consortium.address.into_word());
-            let receipt = chain.create(&chain.stranger, init).await;
-            let twin = receipt.contract_address.unwrap().0.into();
-            let accredit = IPcac::accredit_radiologistCall {
-                radiologist: chain.radiologist.address,
-                accredited: true,
-            };
-            chain
-                .mine(&chain.consortium, twin, accredit.abi_encode())
-                .await;
-            targets.push(target("Solidity", twin));
-        }
-        Err(_) => println!("without the Solidity twin: PCAC_TWIN names no init code"),
-    }
-    targets
+    });
+    targets.collect()
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod cost;
 mod figures;
+mod fuzz;
 mod grant;
 mod machine;
 mod matrix;
