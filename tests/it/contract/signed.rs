@@ -102,7 +102,7 @@ pub(super) fn digest(chain_id: u64, contract: Address, message: B256) -> B256 {
     keccak256(bytes.concat())
 }
 
-/// Half of the curve's order; of s and order − s the lower one is taken.
+/// The curve's order: of s and order − s the lower one is taken.
 const ORDER: &str = "0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
 
 /// How many ways there are for a signature to be wrong; see [`wrong`].
