@@ -26,6 +26,14 @@ pub(crate) struct Actor {
     wallet: LocalWallet,
 }
 
+impl Actor {
+    /// The actor's signature of a digest, 65 bytes.
+    pub(crate) fn sign(&self, digest: B256) -> Bytes {
+        let signature = self.wallet.sign_hash(H256(digest.0)).unwrap();
+        signature.to_vec().into()
+    }
+}
+
 /// A devnet, the contract on it, and the five who meet there.
 pub(crate) struct Chain {
     pub(crate) devnet: Handle,
@@ -72,16 +80,7 @@ impl Chain {
     /// Starts a devnet and deploys the contract; the radiologist is accredited.
     pub(crate) async fn start() -> Self {
         let devnet = stylus_devnet::spawn(Config::default()).await.unwrap();
-        let actor = |n: usize| {
-            let account = &devnet.accounts()[n];
-            let wallet = LocalWallet::from_bytes(account.private_key.as_slice())
-                .unwrap()
-                .with_chain_id(devnet.chain_id());
-            Actor {
-                address: account.address,
-                wallet,
-            }
-        };
+        let actor = |n| account(&devnet, n);
         let (deployer, consortium) = (actor(0), actor(1));
         let record = pcim_deploy::deploy::deploy(&pcim_deploy::deploy::Request {
             rpc_url: &devnet.url(),
@@ -229,12 +228,73 @@ impl Chain {
             seal,
         }
         .eip712_signing_hash(&domain);
-        radiologist
-            .wallet
-            .sign_hash(H256(digest.0))
-            .unwrap()
-            .to_vec()
-            .into()
+        radiologist.sign(digest)
+    }
+
+    /// Account number `n` of the devnet.
+    pub(crate) fn actor(&self, n: usize) -> Actor {
+        account(&self.devnet, n)
+    }
+
+    /// Has the contract kept ready to run, as a contract in use is: calls are cheaper then.
+    pub(crate) async fn cache(&self) {
+        sol! {
+            function allCacheManagers() external view returns (address[]);
+            function placeBid(address program) external payable;
+        }
+        const ARB_WASM_CACHE: Address = address!("0000000000000000000000000000000000000072");
+        let from = self.actor(0);
+        let answer = self
+            .ask(
+                &from,
+                ARB_WASM_CACHE,
+                allCacheManagersCall {}.abi_encode(),
+                "latest",
+            )
+            .await
+            .unwrap();
+        let managers = allCacheManagersCall::abi_decode_returns_validate(&answer).unwrap();
+        let bid = placeBidCall {
+            program: self.contract,
+        };
+        let receipt = self.mine(&from, managers[0], bid.abi_encode()).await;
+        assert_eq!(receipt.status.unwrap().as_u64(), 1, "the bid failed");
+    }
+
+    /// `eth_call` of a contract: what it returned, or what it reverted with.
+    pub(crate) async fn ask(
+        &self,
+        from: &Actor,
+        to: Address,
+        data: Vec<u8>,
+        block: &str,
+    ) -> Result<Bytes, Bytes> {
+        let [from, to] = [from.address, to].map(|address| address.to_string());
+        let tx =
+            serde_json::json!({ "from": from, "to": to, "data": Bytes::from(data).to_string() });
+        let answer: Result<String, _> = self.provider.request("eth_call", (tx, block)).await;
+        answer.map(|data| data.parse().unwrap()).map_err(|error| {
+            let response = error
+                .as_error_response()
+                .unwrap_or_else(|| panic!("no JSON-RPC answer: {error}"));
+            assert_eq!(response.code, 3, "{response}");
+            let data = response.data.as_ref().and_then(|data| data.as_str());
+            data.unwrap_or("0x").parse().unwrap()
+        })
+    }
+
+    /// Sends a transaction to a contract and waits for its receipt.
+    pub(crate) async fn mine(
+        &self,
+        from: &Actor,
+        to: Address,
+        data: Vec<u8>,
+    ) -> TransactionReceipt {
+        self.transact(
+            from,
+            TransactionRequest::new().to(H160(to.into())).data(data),
+        )
+        .await
     }
 
     /// Whether the doctor may see [`IMAGE`] now, by the free view.
@@ -383,7 +443,7 @@ impl Chain {
             .unwrap();
         let tx: TypedTransaction = request
             .from(H160(from.address.into()))
-            .gas(3_000_000)
+            .gas(10_000_000)
             .gas_price(1_000_000_000u64)
             .nonce(nonce)
             .chain_id(self.devnet.chain_id())
@@ -394,22 +454,40 @@ impl Chain {
             .send_raw_transaction(tx.rlp_signed(&signature))
             .await
             .unwrap();
-        pending.await.unwrap().unwrap()
+        // A transaction is mined before its hash is returned.
+        let receipt = self.provider.get_transaction_receipt(*pending).await;
+        receipt.unwrap().unwrap()
     }
 
     /// The contract's events in a receipt; a log that is none of them fails the test.
     pub(crate) fn events(&self, receipt: &TransactionReceipt) -> Vec<Event> {
+        self.events_of(self.contract, receipt)
+    }
+
+    /// The events of a contract with the same interface in a receipt.
+    pub(crate) fn events_of(&self, contract: Address, receipt: &TransactionReceipt) -> Vec<Event> {
         receipt
             .logs
             .iter()
             .map(|log| {
-                assert_eq!(log.address.0, self.contract.0.0);
+                assert_eq!(log.address.0, contract.0.0);
                 let topics: Vec<B256> =
                     log.topics.iter().map(|topic| B256::from(topic.0)).collect();
                 let data = LogData::new(topics, log.data.0.clone().into()).unwrap();
                 Event::decode_raw_log(data.topics(), &data.data).unwrap()
             })
             .collect()
+    }
+}
+
+fn account(devnet: &Handle, n: usize) -> Actor {
+    let account = &devnet.accounts()[n];
+    let wallet = LocalWallet::from_bytes(account.private_key.as_slice())
+        .unwrap()
+        .with_chain_id(devnet.chain_id());
+    Actor {
+        address: account.address,
+        wallet,
     }
 }
 
