@@ -1,7 +1,7 @@
 // The contract Pcac with ethers v6.
 import { Contract, JsonRpcProvider, Wallet, WebSocketProvider } from "ethers";
 
-import { abi, actors, deployment, devnet, play } from "../story.mjs";
+import { abi, actors, deployment, devnet, play, signedFields } from "../story.mjs";
 
 // ethers answers an identical read from memory for 250 ms unless told not to.
 const provider = new JsonRpcProvider(devnet.rpc_url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
@@ -32,6 +32,10 @@ await play({
   heard,
 
   sign: (actor, message) => signers[actor].signTypedData(domain, types, message),
+
+  signCall: (actor, name, message) => signers[actor].signTypedData(domain, { [name]: signedFields(name) }, message),
+
+  encode: (name, args) => contract.interface.encodeFunctionData(name, args),
 
   latest: () => provider.getBlock("latest"),
 

@@ -5,13 +5,14 @@ import {
   createPublicClient,
   createWalletClient,
   defineChain,
+  encodeFunctionData,
   http,
   parseEventLogs,
   webSocket,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 
-import { abi, actors, deployment, devnet, play } from "../story.mjs";
+import { abi, actors, deployment, devnet, play, signedFields } from "../story.mjs";
 
 const chain = defineChain({
   id: devnet.chain_id,
@@ -51,6 +52,11 @@ await play({
 
   sign: (actor, message) =>
     wallets[actor].signTypedData({ domain, types, primaryType: "ImageAttestation", message }),
+
+  signCall: (actor, name, message) =>
+    wallets[actor].signTypedData({ domain, types: { [name]: signedFields(name) }, primaryType: name, message }),
+
+  encode: (functionName, args) => encodeFunctionData({ abi, functionName, args }),
 
   latest: () => client.getBlock(),
 
