@@ -3,6 +3,8 @@
 // A library is an object of
 //   sign(actor, message)          the actor's EIP-712 signature of { image, patient, seal }
 //   deploy(actor, bytecode)       the address of the contract that the creation code makes
+//   signCall(actor, function, message)  the actor's EIP-712 signature of a call: its arguments by name, nonce and deadline
+//   encode(function, args)        the calldata of a call
 //   latest()                      { number, timestamp } of the latest block
 //   view(function, args)          what the view returns; an array if it is several values
 //   call(actor, function, args)   what the function would return, sent by the actor
@@ -29,6 +31,13 @@ const scenario = read(new URL("scenario.json", import.meta.url));
 
 /** The scenario's actors: name to { address, private_key }. */
 export const actors = Object.fromEntries(scenario.actors.map((name, i) => [name, devnet.accounts[i]]));
+
+/** The fields of a signed call: the function's arguments, then nonce and deadline. */
+export const signedFields = (name) => [
+  ...abi.find((entry) => entry.type === "function" && entry.name === name).inputs.map(({ name, type }) => ({ name, type })),
+  { name: "nonce", type: "uint64" },
+  { name: "deadline", type: "uint64" },
+];
 
 const CLOCK_TOLERANCE = 60; // seconds
 const EVENTS_TIMEOUT = 10_000; // milliseconds
@@ -67,11 +76,25 @@ export async function play(library) {
   process.exit(tally.failed === 0 ? 0 : 1);
 }
 
+/** A step that one actor signs and another relays, as the step of who relays it. */
+async function relayed(library, step, names) {
+  const args = resolve(step.with, names);
+  const signer = names[step.signed];
+  const nonce = Number(await library.view("nonces", [signer]));
+  const deadline = names.tomorrow;
+  const fields = signedFields(step.call).map(({ name }) => name);
+  const message = Object.fromEntries(fields.map((name, i) => [name, [...args, nonce, deadline][i]]));
+  const signature = await library.signCall(step.signed, step.call, message);
+  const call = await library.encode(step.call, args);
+  return { ...step, call: "relay", with: [signer, nonce, deadline, call, signature] };
+}
+
 async function playStep(library, step, names, emitted) {
   if (step.until) {
     await setTimeout(Math.max(0, (resolve(step.until, names) + 1) * 1_000 - Date.now()));
     return;
   }
+  if (step.signed) step = await relayed(library, step, names);
   const args = resolve(step.with, names);
   if (step.view) {
     same(await library.view(step.view, args), resolve(step.returns, names));

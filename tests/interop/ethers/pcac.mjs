@@ -1,7 +1,7 @@
 // The contract Pcac with ethers v6.
 import { Contract, ContractFactory, JsonRpcProvider, Wallet, WebSocketProvider } from "ethers";
 
-import { abi, actors, deployment, devnet, play } from "../story.mjs";
+import { abi, actors, deployment, devnet, play, signedFields } from "../story.mjs";
 
 // ethers answers an identical read from memory for 250 ms unless told not to.
 const provider = new JsonRpcProvider(devnet.rpc_url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
@@ -38,6 +38,10 @@ await play({
     await deployed.waitForDeployment();
     return deployed.target;
   },
+
+  signCall: (actor, name, message) => signers[actor].signTypedData(domain, { [name]: signedFields(name) }, message),
+
+  encode: (name, args) => contract.interface.encodeFunctionData(name, args),
 
   latest: () => provider.getBlock("latest"),
 

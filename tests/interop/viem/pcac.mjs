@@ -5,13 +5,14 @@ import {
   createPublicClient,
   createWalletClient,
   defineChain,
+  encodeFunctionData,
   http,
   parseEventLogs,
   webSocket,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 
-import { abi, actors, deployment, devnet, play } from "../story.mjs";
+import { abi, actors, deployment, devnet, play, signedFields } from "../story.mjs";
 
 const chain = defineChain({
   id: devnet.chain_id,
@@ -56,6 +57,11 @@ await play({
     const hash = await wallets[actor].deployContract({ abi: [], bytecode });
     return (await client.waitForTransactionReceipt({ hash })).contractAddress;
   },
+
+  signCall: (actor, name, message) =>
+    wallets[actor].signTypedData({ domain, types: { [name]: signedFields(name) }, primaryType: name, message }),
+
+  encode: (functionName, args) => encodeFunctionData({ abi, functionName, args }),
 
   latest: () => client.getBlock(),
 

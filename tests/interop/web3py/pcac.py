@@ -63,6 +63,19 @@ class Pcac:
         receipt = await self.w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.05)
         return receipt["contractAddress"]
 
+    def sign_call(self, actor, function, args, nonce, deadline):
+        """The actor's EIP-712 signature of a call: a struct with the function's name and arguments, nonce and deadline."""
+        [entry] = [entry for entry in ABI if entry["type"] == "function" and entry["name"] == function]
+        fields = [{"name": i["name"], "type": i["type"]} for i in entry["inputs"]]
+        fields += [{"name": name, "type": "uint64"} for name in ("nonce", "deadline")]
+        message = {field["name"]: value for field, value in zip(fields, [*args, nonce, deadline])}
+        signed = self.accounts[actor].sign_typed_data(self.domain, {function: fields}, message)
+        return signed.signature.to_0x_hex()
+
+    def encode(self, function, args):
+        """The calldata of a call."""
+        return self.contract.encode_abi(function, args=args)
+
     async def view(self, function, args):
         return await self.contract.functions[function](*args).call()
 
@@ -121,10 +134,21 @@ class Tally:
             print(f"FAILED {title}\n{traceback.format_exc()}", file=sys.stderr)
 
 
+async def relayed(pcac, step, names):
+    """A step that one actor signs and another relays, as the step of who relays it."""
+    args, signer, deadline = resolve(step["with"], names), names[step["signed"]], names["tomorrow"]
+    nonce = await pcac.view("nonces", [signer])
+    signature = pcac.sign_call(step["signed"], step["call"], args, nonce, deadline)
+    call = pcac.encode(step["call"], args)
+    return step | {"call": "relay", "with": [signer, nonce, deadline, call, signature]}
+
+
 async def play_step(pcac, step, names, emitted):
     if "until" in step:
         await asyncio.sleep(max(0, resolve(step["until"], names) + 1 - time.time()))
         return
+    if "signed" in step:
+        step = await relayed(pcac, step, names)
     args = resolve(step["with"], names)
     if "view" in step:
         same(await pcac.view(step["view"], args), resolve(step["returns"], names))
