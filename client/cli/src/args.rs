@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    card, consortium, demo, deploy, devnet, init, node, patient, radiologist, requestor, trace,
+    card, consortium, deid, demo, deploy, devnet, init, node, patient, radiologist, requestor, trace,
 };
 use crate::context::Context;
 use crate::parse;
@@ -86,6 +86,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Init(init::InitArgs),
     Card(card::CardArgs),
+    Deid(deid::DeidArgs),
     /// Seal images to patients
     #[command(subcommand)]
     Radiologist(radiologist::RadiologistCommand),
@@ -113,6 +114,7 @@ impl Command {
         match self {
             Self::Init(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
+            Self::Deid(args) => args.run(context).await,
             Self::Radiologist(command) => command.run(context).await,
             Self::Patient(command) => command.run(context).await,
             Self::Requestor(command) => command.run(context).await,
