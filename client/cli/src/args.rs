@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    card, consortium, deid, demo, deploy, devnet, init, node, patient, radiologist, requestor, trace,
+    card, consortium, deid, demo, deploy, devnet, init, node, patient, radiologist, requestor,
+    trace,
 };
 use crate::context::Context;
 use crate::parse;

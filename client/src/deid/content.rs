@@ -69,7 +69,10 @@ pub(super) fn strip(item: &mut DataSet) {
             item.insert(tags::GRAPHIC_OBJECT_SEQUENCE, Element::items(plain));
         }
     }
-    for tag in [tags::CONCEPT_NAME_CODE_SEQUENCE, tags::CONCEPT_CODE_SEQUENCE] {
+    for tag in [
+        tags::CONCEPT_NAME_CODE_SEQUENCE,
+        tags::CONCEPT_CODE_SEQUENCE,
+    ] {
         let Some(codes) = item.get(&tag).and_then(|e| e.as_items()) else {
             continue;
         };

@@ -2,9 +2,10 @@
 
 use std::io::{Cursor, Read, Write};
 
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::header::{DataElementHeader, HasLength, Header};
 use dicom_core::{Length, PrimitiveValue, Tag, VR};
-use dicom_dictionary_std::tags;
+use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_encoding::encode::EncodeTo;
 use dicom_encoding::transfer_syntax::DynEncoder;
 use dicom_encoding::{Codec, Endianness, TransferSyntax, TransferSyntaxIndex};
@@ -93,8 +94,8 @@ struct Open {
 /// sequence is closed. Of two elements with the same tag the last is taken.
 fn build(bytes: &[u8], syntax: &TransferSyntax) -> Result<DataSet> {
     let options = DataSetReaderOptions::default().value_read(ValueReadStrategy::Raw);
-    let tokens = DataSetReader::new_with_ts_options(bytes, syntax, options)
-        .map_err(|_| Error::Malformed)?;
+    let tokens =
+        DataSetReader::new_with_ts_options(bytes, syntax, options).map_err(|_| Error::Malformed)?;
     let fits = |length: Length| match length.get() {
         Some(length) if length as usize > bytes.len() => Err(Error::Malformed),
         _ => Ok(()),
@@ -123,8 +124,12 @@ fn build(bytes: &[u8], syntax: &TransferSyntax) -> Result<DataSet> {
                     PrimitiveValue::Empty => Vec::new(),
                     _ => return Err(Error::Malformed),
                 };
-                top.data_set
-                    .insert(header.tag(), Element::bytes(header.vr(), bytes));
+                let element = match header.vr() {
+                    VR::UN => sequence_of_unknown(header.tag(), &bytes, syntax),
+                    _ => None,
+                };
+                let element = element.unwrap_or_else(|| Element::bytes(header.vr(), bytes));
+                top.data_set.insert(header.tag(), element);
             }
             DataToken::SequenceStart { tag, len } => {
                 fits(len)?;
@@ -181,9 +186,35 @@ fn build(bytes: &[u8], syntax: &TransferSyntax) -> Result<DataSet> {
     }
     // A file that ends inside a sequence or between fragments is not whole.
     match (open.pop(), open.is_empty(), fragments, header) {
-        (Some(Open { data_set, sequence: None }), true, None, None) => Ok(data_set),
+        (
+            Some(Open {
+                data_set,
+                sequence: None,
+            }),
+            true,
+            None,
+            None,
+        ) => Ok(data_set),
         _ => Err(Error::Malformed),
     }
+}
+
+/// A sequence whose VR was lost on the way (UN): its items are encoded without VRs (PS3.5 §6.2.2). None if the dictionary
+/// knows no sequence by that tag, or the bytes are none.
+fn sequence_of_unknown(tag: Tag, bytes: &[u8], syntax: &TransferSyntax) -> Option<Element> {
+    let listed = StandardDataDictionary.by_tag(tag)?.vr().relaxed();
+    let little = syntax.endianness() == Endianness::Little;
+    if !little || listed != VR::SQ || bytes.is_empty() {
+        return None;
+    }
+    let implicit = TransferSyntaxRegistry.get(uids::IMPLICIT_VR_LITTLE_ENDIAN)?;
+    let mut whole = Vec::with_capacity(bytes.len() + 8);
+    whole.extend(tag.group().to_le_bytes());
+    whole.extend(tag.element().to_le_bytes());
+    whole.extend((bytes.len() as u32).to_le_bytes());
+    whole.extend_from_slice(bytes);
+    let element = build(&whole, implicit).ok()?.remove(&tag)?;
+    matches!(element.value, Value::Items(_)).then_some(element)
 }
 
 /// Encodes a file: a zeroed preamble, a file meta group of our own, the data set.

@@ -14,7 +14,7 @@
 //!   it goes through again.
 //! - The preamble is zeroed and the file meta group written anew.
 //! - Repaired, and told in the report: of two elements with the same tag the last is taken; a value that is not of its VR
-//!   is replaced as the table says, or goes; bytes behind the last pixel are cut.
+//!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
 
 mod content;
 mod file;

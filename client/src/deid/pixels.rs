@@ -66,7 +66,10 @@ pub(super) fn countable(data_set: &DataSet) -> Result<()> {
 /// Cuts native pixel data behind the last pixel; whether there was more than the padding to an even length.
 pub(super) fn cut_surplus(file: &mut File) -> bool {
     let order = file.order();
-    let Some(length) = Layout::of(&file.data_set, order).ok().and_then(|l| l.bytes()) else {
+    let Some(length) = Layout::of(&file.data_set, order)
+        .ok()
+        .and_then(|l| l.bytes())
+    else {
         return false;
     };
     let Some(pixels) = native(&mut file.data_set) else {
@@ -110,7 +113,11 @@ pub(super) fn clear_unused_bits(file: &mut File) -> Result<()> {
     }
     let low = high + 1 - stored;
     let mask = (u16::MAX >> (16 - stored)) << low;
-    let above = if high == 15 { 0 } else { u16::MAX << (high + 1) };
+    let above = if high == 15 {
+        0
+    } else {
+        u16::MAX << (high + 1)
+    };
     let pixels = native(&mut file.data_set).ok_or(Error::EmbeddedOverlay)?;
     for pixel in pixels.chunks_exact_mut(2) {
         let bytes = [pixel[0], pixel[1]];
@@ -161,12 +168,10 @@ impl Layout {
         // Bytes in words of the other byte order lie in pairs.
         let swapped = order == Endianness::Big
             && bits < 16
-            && data_set.get(&tags::PIXEL_DATA).is_some_and(|e| e.vr == VR::OW);
-        if !matches!(samples, 1 | 3)
-            || !matches!(bits, 1 | 8 | 16 | 32)
-            || subsampled
-            || swapped
-        {
+            && data_set
+                .get(&tags::PIXEL_DATA)
+                .is_some_and(|e| e.vr == VR::OW);
+        if !matches!(samples, 1 | 3) || !matches!(bits, 1 | 8 | 16 | 32) || subsampled || swapped {
             return Err(Error::CannotBlank {
                 why: "samples are packed in a way that this program does not take apart",
             });
@@ -187,7 +192,10 @@ impl Layout {
 
     /// The bytes of all frames.
     fn bytes(&self) -> Option<usize> {
-        let samples = self.rows.checked_mul(self.columns)?.checked_mul(self.samples)?;
+        let samples = self
+            .rows
+            .checked_mul(self.columns)?
+            .checked_mul(self.samples)?;
         let bits = samples.checked_mul(self.frames)?.checked_mul(self.bits)?;
         Some(bits.div_ceil(8))
     }

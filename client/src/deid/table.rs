@@ -266,16 +266,30 @@ mod tests {
     #[test]
     fn every_row_is_read() {
         assert_eq!(rows().len(), 621);
-        let plain = rows().iter().filter(|(tag, _)| parse_tag(tag).is_some()).count();
+        let plain = rows()
+            .iter()
+            .filter(|(tag, _)| parse_tag(tag).is_some())
+            .count();
         assert_eq!(plain, 617);
-        let codes = rows().iter().flat_map(|(_, row)| row.options.clone()).count();
+        let codes = rows()
+            .iter()
+            .flat_map(|(_, row)| row.options.clone())
+            .count();
         assert_eq!(codes, 602);
         for (tag, row) in rows() {
             assert!(
-                matches!(row.basic, "X" | "Z" | "D" | "U" | "Z/D" | "X/Z" | "X/D" | "X/Z/D" | "X/Z/U*"),
+                matches!(
+                    row.basic,
+                    "X" | "Z" | "D" | "U" | "Z/D" | "X/Z" | "X/D" | "X/Z/D" | "X/Z/U*"
+                ),
                 "{tag}"
             );
-            assert!(row.options.iter().all(|(_, code)| matches!(code, 'K' | 'C')), "{tag}");
+            assert!(
+                row.options
+                    .iter()
+                    .all(|(_, code)| matches!(code, 'K' | 'C')),
+                "{tag}"
+            );
         }
     }
 
@@ -284,14 +298,20 @@ mod tests {
         assert_eq!(TYPES_READ.classes.len(), 180);
         for (class, iod) in &TYPES_READ.classes {
             let modules = &TYPES_READ.iods[iod];
-            assert!(modules.iter().all(|m| TYPES_READ.modules.contains_key(m)), "{class}");
+            assert!(
+                modules.iter().all(|m| TYPES_READ.modules.contains_key(m)),
+                "{class}"
+            );
         }
         let ct = Definition::of("1.2.840.10008.5.1.4.1.1.2");
         assert_eq!(ct.kind(&[tags::PATIENT_NAME]), Type::Two);
         assert_eq!(ct.kind(&[tags::INSTITUTION_NAME]), Type::Three);
         let operators = tags::OPERATOR_IDENTIFICATION_SEQUENCE;
         assert_eq!(ct.kind(&[operators, tags::INSTITUTION_NAME]), Type::One);
-        assert_eq!(Definition::of("1.2.3").kind(&[tags::PATIENT_NAME]), Type::Unknown);
+        assert_eq!(
+            Definition::of("1.2.3").kind(&[tags::PATIENT_NAME]),
+            Type::Unknown
+        );
     }
 
     #[test]
@@ -319,6 +339,9 @@ mod tests {
         assert!(safe_private(0x7053, "Philips PET Private Group", 0x09));
         assert!(!safe_private(0x7053, "Philips PET Private Group", 0x0a));
         assert!(!safe_private(0x7053, "SIEMENS MR HEADER", 0x09));
-        assert_eq!(SAFE_PRIVATE.lines().filter(|l| !l.starts_with('#')).count(), 29);
+        assert_eq!(
+            SAFE_PRIVATE.lines().filter(|l| !l.starts_with('#')).count(),
+            29
+        );
     }
 }

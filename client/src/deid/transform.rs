@@ -28,6 +28,13 @@ const IDENTIFIERS: [Tag; 8] = [
     tags::CONTAINER_IDENTIFIER,
 ];
 
+/// UIDs that name a vocabulary, not something that was made of a person.
+const VOCABULARIES: [Tag; 3] = [
+    tags::CODING_SCHEME_UID,
+    tags::CONTEXT_UID,
+    tags::MAPPING_RESOURCE_UID,
+];
+
 /// What one file is transformed with.
 pub(super) struct Transform<'a> {
     pub(super) options: &'a BTreeSet<ProfileOption>,
@@ -86,8 +93,8 @@ impl Transform<'_> {
             let creator = creators.name(tag);
             let within = (tag.element() & 0xff) as u8;
             let safe = creator.is_some_and(|name| table::safe_private(tag.group(), &name, within));
-            let plain = element.vr != VR::UN
-                && element.as_bytes().is_some_and(|b| conforms(element.vr, b));
+            let plain =
+                element.vr != VR::UN && element.as_bytes().is_some_and(|b| conforms(element.vr, b));
             if safe && plain {
                 self.note(Done::Kept, Why::Private(Some(option)));
                 return Some(element);
@@ -155,7 +162,10 @@ impl Transform<'_> {
         if cleans && matches!(vr, VR::LO | VR::LT | VR::SH | VR::ST | VR::UC | VR::UT) {
             return (Action::Words, by(words));
         }
-        (self.basic_action(row.basic), Some(Why::Row(row.basic, None)))
+        (
+            self.basic_action(row.basic),
+            Some(Why::Row(row.basic, None)),
+        )
     }
 
     fn basic_action(&self, code: &'static str) -> Action {
@@ -275,7 +285,9 @@ impl Transform<'_> {
             Ok(element) => element,
             Err(element) => return self.fall_back(tag, &element, listed, Why::Malformed),
         };
-        let retained = why.is_some() || self.options.contains(&ProfileOption::RetainUids);
+        let retained = why.is_some()
+            || self.options.contains(&ProfileOption::RetainUids)
+            || VOCABULARIES.contains(&tag);
         if element.vr == VR::UI && !retained && !all_standard(&element) {
             return self.uid(tag, element, listed, why);
         }

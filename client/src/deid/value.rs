@@ -117,7 +117,10 @@ pub(super) fn conforms(vr: VR, bytes: &[u8]) -> bool {
 /// Without padding.
 pub(super) fn trim(bytes: &[u8]) -> &[u8] {
     let padding = |b: &u8| matches!(b, b' ' | 0);
-    let end = bytes.iter().rposition(|b| !padding(b)).map_or(0, |at| at + 1);
+    let end = bytes
+        .iter()
+        .rposition(|b| !padding(b))
+        .map_or(0, |at| at + 1);
     let start = bytes[..end].iter().position(|b| *b != b' ').unwrap_or(end);
     &bytes[start..end]
 }
@@ -261,7 +264,11 @@ mod tests {
             (VR::DA, b"20010301 ", "20010228"),
             (VR::DA, b"20010301\\20010101", "20010228\\20001231"),
             (VR::DT, b"20010301", "20010228"),
-            (VR::DT, b"20010301235959.123456+0100", "20010228235959.123456+0100"),
+            (
+                VR::DT,
+                b"20010301235959.123456+0100",
+                "20010228235959.123456+0100",
+            ),
             (VR::TM, b"235960", "235960"),
             (VR::TM, b"2359", "2359"),
         ] {
@@ -316,9 +323,38 @@ mod tests {
     #[test]
     fn dummies_conform() {
         for vr in [
-            VR::AE, VR::AS, VR::AT, VR::CS, VR::DA, VR::DS, VR::DT, VR::FD, VR::FL, VR::IS, VR::LO,
-            VR::LT, VR::OB, VR::OD, VR::OF, VR::OL, VR::OV, VR::OW, VR::PN, VR::SH, VR::SL, VR::SS,
-            VR::ST, VR::SV, VR::TM, VR::UC, VR::UL, VR::UN, VR::UR, VR::US, VR::UT, VR::UV,
+            VR::AE,
+            VR::AS,
+            VR::AT,
+            VR::CS,
+            VR::DA,
+            VR::DS,
+            VR::DT,
+            VR::FD,
+            VR::FL,
+            VR::IS,
+            VR::LO,
+            VR::LT,
+            VR::OB,
+            VR::OD,
+            VR::OF,
+            VR::OL,
+            VR::OV,
+            VR::OW,
+            VR::PN,
+            VR::SH,
+            VR::SL,
+            VR::SS,
+            VR::ST,
+            VR::SV,
+            VR::TM,
+            VR::UC,
+            VR::UL,
+            VR::UN,
+            VR::UR,
+            VR::US,
+            VR::UT,
+            VR::UV,
         ] {
             let value = dummy(vr).unwrap();
             assert!(!value.is_empty() && conforms(vr, &value), "{vr:?}");

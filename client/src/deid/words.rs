@@ -23,8 +23,12 @@ impl Names {
 
     /// What may stay of a text; none if nothing may.
     pub(super) fn clean(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        static KNOWN: LazyLock<HashSet<&str>> =
-            LazyLock::new(|| WORDS.lines().filter(|line| !line.starts_with('#')).collect());
+        static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+            WORDS
+                .lines()
+                .filter(|line| !line.starts_with('#'))
+                .collect()
+        });
         // In ISO 2022 what looks like letters may be something else.
         if bytes.contains(&0x1b) {
             return None;
@@ -89,12 +93,13 @@ mod tests {
 
     #[test]
     fn only_words_of_the_list_stay() {
-        let file = DataSet::from([(
-            tags::PATIENT_NAME,
-            Element::bytes(VR::PN, "Head^Smithers"),
-        )]);
+        let file = DataSet::from([(tags::PATIENT_NAME, Element::bytes(VR::PN, "Head^Smithers"))]);
         let names = Names::of(&file);
-        let clean = |text: &str| names.clean(text.as_bytes()).map(|b| String::from_utf8(b).unwrap());
+        let clean = |text: &str| {
+            names
+                .clean(text.as_bytes())
+                .map(|b| String::from_utf8(b).unwrap())
+        };
         assert_eq!(
             clean("CT chest with contrast, Mrs. Smithers 555-1234").as_deref(),
             Some("chest with contrast")

@@ -173,7 +173,9 @@ impl DeidArgs {
         let work = || {
             while let Some((slot, file)) = {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                results.get(number).zip(self.files.get(number).map(|f| (number, f)))
+                results
+                    .get(number)
+                    .zip(self.files.get(number).map(|f| (number, f)))
             } {
                 let (number, file) = file;
                 let result = self.one(number, file, options);

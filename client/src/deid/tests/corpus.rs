@@ -13,7 +13,10 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/deid/tests/corpus
 fn run(program: &str, args: &[&str]) -> Option<(bool, String)> {
     let out = Command::new(program).args(args).output().ok()?;
     let text = [out.stdout, out.stderr].concat();
-    Some((out.status.success(), String::from_utf8_lossy(&text).into_owned()))
+    Some((
+        out.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    ))
 }
 
 /// What dciodvfy finds wrong, without the values it quotes.
@@ -31,8 +34,10 @@ fn errors(path: &Path) -> BTreeSet<String> {
                 told.push_str(if named { inner } else { "…" });
                 told.push_str(rest);
             }
-            let uid = |word: &&str| word.len() > 8 && word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-            let words = told.split(' ').map(|word| if uid(&word) { "…" } else { word });
+            let number = |word: &str| word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            let words = told
+                .split(' ')
+                .map(|word| if number(word) { "…" } else { word });
             words.collect::<Vec<_>>().join(" ")
         })
         .collect()
@@ -139,7 +144,10 @@ fn pydicom(python: &str, pairs: &[Pair]) -> Vec<String> {
     writing.join().unwrap().unwrap();
     let text = String::from_utf8(out.stdout).unwrap();
     assert_eq!(text.lines().count(), pairs.len());
-    let differing = pairs.iter().zip(text.lines()).filter(|(_, line)| *line != "[]");
+    let differing = pairs
+        .iter()
+        .zip(text.lines())
+        .filter(|(_, line)| *line != "[]");
     differing
         .map(|(pair, line)| format!("{} {}: pydicom: {line}", pair.name, pair.profile))
         .collect()

@@ -53,7 +53,10 @@ fn care_keeps_intervals_age_and_device() {
         let object = parse(&out);
         let value = |tag| value(&object, tag);
         assert_eq!(value(tags::PATIENT_AGE).as_deref(), Some("032Y"));
-        assert_eq!(value(tags::DEVICE_SERIAL_NUMBER).as_deref(), Some("SECRET-SERIAL"));
+        assert_eq!(
+            value(tags::DEVICE_SERIAL_NUMBER).as_deref(),
+            Some("SECRET-SERIAL")
+        );
         assert_eq!(
             value(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED).as_deref(),
             Some("MODIFIED")
@@ -113,7 +116,10 @@ fn the_file_says_what_was_done_to_it() {
             text(tags::SOP_INSTANCE_UID)
         );
         assert_eq!(meta.media_storage_sop_class_uid(), CT);
-        assert_eq!(meta.implementation_class_uid(), file::IMPLEMENTATION_CLASS_UID);
+        assert_eq!(
+            meta.implementation_class_uid(),
+            file::IMPLEMENTATION_CLASS_UID
+        );
         assert_eq!(meta.source_application_entity_title(), None);
     }
 }
@@ -124,7 +130,10 @@ fn pseudonyms_hold_together_and_are_unlinkable_across_patients_and_keys() {
         let object = parse(out);
         let outer = first_item(&object, tags::CONTRIBUTING_SOURCES_SEQUENCE);
         let inner = first_item(outer, tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE);
-        assert_eq!(value(inner, tags::REFERENCED_SOP_CLASS_UID).as_deref(), Some(CT));
+        assert_eq!(
+            value(inner, tags::REFERENCED_SOP_CLASS_UID).as_deref(),
+            Some(CT)
+        );
         assert_eq!(
             value(&object, tags::FRAME_OF_REFERENCE_UID).as_deref(),
             Some("1.2.840.10008.1.4.1.1")
@@ -212,7 +221,11 @@ fn compressed_frames_pass_whole_or_not_at_all() {
     assert_eq!(pixels.offset_table().unwrap(), [0, 12]);
     assert_eq!(file[file.len() - 54..], out[out.len() - 54..]);
     for end in 0..file.len() {
-        assert!(inspect(&file[..end]).is_err(), "cut at {end} of {}", file.len());
+        assert!(
+            inspect(&file[..end]).is_err(),
+            "cut at {end} of {}",
+            file.len()
+        );
     }
 }
 
@@ -221,7 +234,10 @@ fn text_of_every_character_set_stays_as_it_is() {
     // Bytes of the character set, in an attribute that stays.
     for (set, bytes) in [
         ("ISO_IR 192", "Größe 大きさ".as_bytes()),
-        ("GB18030", &[0xcd, 0xf5, b' ', 0x81, 0x30, 0x89, 0x37, 0x5c][..]),
+        (
+            "GB18030",
+            &[0xcd, 0xf5, b' ', 0x81, 0x30, 0x89, 0x37, 0x5c][..],
+        ),
         ("\\ISO 2022 IR 87", b"\x1b$B;3ED\x1b(B"),
         ("\\ISO 2022 IR 149", b"\x1b$)C\xb1\xe8\xb9\xce"),
         ("ISO_IR 100", b"Gr\xf6\xdfe"),
@@ -286,15 +302,31 @@ fn the_report_names_attributes_rows_and_options() {
     let json = serde_json::to_value(&report).unwrap();
     let entry = |name: &str| {
         let attributes = json["attributes"].as_array().unwrap();
-        attributes.iter().find(|a| a["name"] == name).unwrap().clone()
+        attributes
+            .iter()
+            .find(|a| a["name"] == name)
+            .unwrap()
+            .clone()
     };
     let age = entry("PatientAge");
-    assert_eq!((&age["action"], &age["option"]), (&"kept".into(), &113_108.into()));
+    assert_eq!(
+        (&age["action"], &age["option"]),
+        (&"kept".into(), &113_108.into())
+    );
     let name = entry("PatientName");
-    assert_eq!((&name["action"], &name["why"]), (&"emptied".into(), &"Z".into()));
-    assert_eq!(entry("PerformingPhysicianName")["within"][0], "ContributingSourcesSequence");
+    assert_eq!(
+        (&name["action"], &name["why"]),
+        (&"emptied".into(), &"Z".into())
+    );
+    assert_eq!(
+        entry("PerformingPhysicianName")["within"][0],
+        "ContributingSourcesSequence"
+    );
     assert_eq!(json["edition"], table::EDITION);
     let text = report.to_string();
-    assert!(text.contains("113108  Retain Patient Characteristics Option"), "{text}");
+    assert!(
+        text.contains("113108  Retain Patient Characteristics Option"),
+        "{text}"
+    );
     assert!(text.contains("PatientComments (X)"), "{text}");
 }

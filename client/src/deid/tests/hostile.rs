@@ -58,7 +58,10 @@ fn cut_files_are_refused_at_every_byte() {
         for end in 0..file.len() {
             // The very end of a deflated stream adds nothing to the data set.
             if inspect(&file[..end]).is_ok() {
-                assert!(data_set_bytes(&parse(&file[..end])) == whole, "{syntax} at {end}");
+                assert!(
+                    data_set_bytes(&parse(&file[..end])) == whole,
+                    "{syntax} at {end}"
+                );
             }
         }
     }
@@ -125,6 +128,22 @@ fn of_two_equal_tags_the_last_is_taken() {
 }
 
 #[test]
+fn sequences_whose_vr_was_lost_are_searched() {
+    // One item with a Patient's Name, without VRs.
+    let item = b"\xfe\xff\x00\xe0\x16\0\0\0\x10\0\x10\0\x0e\0\0\0SECRET^UNKNOWN";
+    let lost = image_with([InMemElement::new(
+        tags::CONTRIBUTING_SOURCES_SEQUENCE,
+        VR::UN,
+        PrimitiveValue::U8(item[..].into()),
+    )]);
+    let (out, _) = deidentify(&explicit(lost), &options("care")).unwrap();
+    assert!(!contains(&out, b"SECRET^"));
+    let object = parse(&out);
+    let item = first_item(&object, tags::CONTRIBUTING_SOURCES_SEQUENCE);
+    assert_eq!(value(item, tags::PATIENT_NAME).as_deref(), Some(""));
+}
+
+#[test]
 fn polyglots_lose_their_other_half() {
     let mut file = explicit(image());
     file[..12].copy_from_slice(b"MZ\x90\0%PDF-1.7");
@@ -186,5 +205,8 @@ fn damaged_files_are_refused_or_still_come_out_clean() {
             }
         }
     }
-    assert!(passed > rounds / 20 && refused > rounds / 20, "{passed} {refused}");
+    assert!(
+        passed > rounds / 20 && refused > rounds / 20,
+        "{passed} {refused}"
+    );
 }

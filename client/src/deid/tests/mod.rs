@@ -175,7 +175,13 @@ fn data_set_bytes(object: &FileDicomObject<InMemDicomObject>) -> Vec<u8> {
 /// The value as text; none if the attribute is not there.
 fn value(object: &InMemDicomObject, tag: Tag) -> Option<String> {
     let element = object.get(tag)?;
-    Some(element.to_str().unwrap().trim_matches([' ', '\0']).to_owned())
+    Some(
+        element
+            .to_str()
+            .unwrap()
+            .trim_matches([' ', '\0'])
+            .to_owned(),
+    )
 }
 
 fn first_item(object: &InMemDicomObject, tag: Tag) -> &InMemDicomObject {

@@ -8,7 +8,13 @@ const PHONE: &str = "+49-555-0199-887";
 const DATE: &str = "19870613";
 const UID: &str = "1.3.6.1.4.1.99999.87654321";
 const NEEDLES: [&str; 7] = [
-    "Zwyx", "Quorl", "ZWYX", "555-0199", "19870613", "1.3.6.1.4.1.99999", "87654321",
+    "Zwyx",
+    "Quorl",
+    "ZWYX",
+    "555-0199",
+    "19870613",
+    "1.3.6.1.4.1.99999",
+    "87654321",
 ];
 
 /// Plants in every attribute of the dictionary that the table lists and that holds text, here and in two nested items.
@@ -69,13 +75,19 @@ fn planted_image() -> InMemDicomObject {
     };
     let leaf = InMemDicomObject::from_element_iter(plant());
     let mut middle = InMemDicomObject::from_element_iter(plant());
-    middle.put(sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, vec![leaf.clone()]));
+    middle.put(sequence(
+        tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE,
+        vec![leaf.clone()],
+    ));
     middle.put(sequence(Tag(0x0011, 0x1002), vec![leaf.clone()]));
     let mut image = image();
     plant().into_iter().for_each(|e| _ = image.put(e));
     image.put(element(tags::SOP_CLASS_UID, VR::UI, CT));
     image.put(element(tags::BURNED_IN_ANNOTATION, VR::CS, "NO"));
-    image.put(sequence(tags::CONTRIBUTING_SOURCES_SEQUENCE, vec![middle, leaf]));
+    image.put(sequence(
+        tags::CONTRIBUTING_SOURCES_SEQUENCE,
+        vec![middle, leaf],
+    ));
     image
 }
 
@@ -116,9 +128,18 @@ fn nothing_that_was_planted_is_found() {
             let json = serde_json::to_string(&report).unwrap();
             let told = format!("{report} {report:?} {json} {options:?}");
             for needle in NEEDLES {
-                assert!(!contains(&plain, needle.as_bytes()), "{purpose} {number} {needle}");
-                assert!(!contains(&out, needle.as_bytes()), "{purpose} {number} {needle}");
-                assert!(!told.contains(needle), "{purpose} {number} {needle} is told");
+                assert!(
+                    !contains(&plain, needle.as_bytes()),
+                    "{purpose} {number} {needle}"
+                );
+                assert!(
+                    !contains(&out, needle.as_bytes()),
+                    "{purpose} {number} {needle}"
+                );
+                assert!(
+                    !told.contains(needle),
+                    "{purpose} {number} {needle} is told"
+                );
             }
             assert!(report.attributes != Attributes::default());
         }
@@ -131,7 +152,10 @@ fn errors_do_not_quote_what_they_refuse() {
         for end in (0..file.len()).step_by(13) {
             if let Err(error) = deidentify(&file[..end], &options("care")) {
                 let told = format!("{error} {error:?}");
-                assert!(NEEDLES.iter().all(|needle| !told.contains(needle)), "{told}");
+                assert!(
+                    NEEDLES.iter().all(|needle| !told.contains(needle)),
+                    "{told}"
+                );
             }
         }
     }

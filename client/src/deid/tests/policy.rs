@@ -15,7 +15,10 @@ fn pixels_that_may_show_text_are_refused_until_somebody_has_looked() {
     looked.profile.accept_burned_in = true;
     let yes = image_with([element(tags::BURNED_IN_ANNOTATION, VR::CS, "YES")]);
     let file = explicit(yes);
-    assert_eq!(deidentify(&file, &options("care")).unwrap_err(), Error::BurnedIn);
+    assert_eq!(
+        deidentify(&file, &options("care")).unwrap_err(),
+        Error::BurnedIn
+    );
     let (_, report) = deidentify(&file, &looked).unwrap();
     assert!(report.methods.iter().all(|method| method.code != 113_101));
 
@@ -69,7 +72,11 @@ fn what_cannot_be_searched_is_refused() {
         deidentify(&explicit(hidden), &options("care")),
         Err(Error::FreeContent { .. })
     ));
-    for class in ["1.2.840.10008.5.1.4.39.1", "1.2.3.4", "1.2.840.10008.1.3.10"] {
+    for class in [
+        "1.2.840.10008.5.1.4.39.1",
+        "1.2.3.4",
+        "1.2.840.10008.1.3.10",
+    ] {
         let mut image = of_class(class);
         if class != "1.2.3.4" {
             image.remove_element(tags::PIXEL_DATA);
@@ -123,7 +130,10 @@ fn regions_are_blanked_in_every_frame_and_claimed() {
     assert_eq!(*pixels, frame.repeat(3));
     assert_eq!(report.frames_blanked, 3);
     assert!(report.methods.iter().any(|method| method.code == 113_101));
-    assert_eq!(value(&object, tags::BURNED_IN_ANNOTATION).as_deref(), Some("NO"));
+    assert_eq!(
+        value(&object, tags::BURNED_IN_ANNOTATION).as_deref(),
+        Some("NO")
+    );
     assert_eq!(value(&object, tags::RECOGNIZABLE_VISUAL_FEATURES), None);
 
     let mut options = with(&[ProfileOption::CleanVisualFeatures]);
@@ -184,7 +194,9 @@ fn colours_are_blanked_in_both_layouts() {
         let found = object.get(tags::PIXEL_DATA).unwrap().to_bytes().unwrap();
         let mut wanted = pixels;
         let at = if planar == 0 { [3, 4, 5] } else { [1, 5, 9] };
-        at.iter().zip(black).for_each(|(at, black)| wanted[*at] = black);
+        at.iter()
+            .zip(black)
+            .for_each(|(at, black)| wanted[*at] = black);
         assert_eq!(*found, wanted, "{planar} {photometric}");
     }
 }
@@ -192,7 +204,11 @@ fn colours_are_blanked_in_both_layouts() {
 #[test]
 fn what_lies_beside_the_pixels_goes() {
     let mut pixels = vec![1_u16, 2, 3, 4];
-    pixels.extend(b"SECRET".chunks(2).map(|c| u16::from_le_bytes([c[0], c[1]])));
+    pixels.extend(
+        b"SECRET"
+            .chunks(2)
+            .map(|c| u16::from_le_bytes([c[0], c[1]])),
+    );
     let surplus = image_with([InMemElement::new(
         tags::PIXEL_DATA,
         VR::OW,
@@ -274,11 +290,17 @@ fn reports_lose_names_and_texts_and_keep_their_measurements() {
         let object = parse(&out);
         let content = object.get(tags::CONTENT_SEQUENCE).unwrap().items().unwrap();
         assert_eq!(content.len(), items);
-        assert_eq!(value(&content[0], tags::TEXT_VALUE).as_deref(), Some("ANONYMIZED"));
+        assert_eq!(
+            value(&content[0], tags::TEXT_VALUE).as_deref(),
+            Some("ANONYMIZED")
+        );
         for secret in ["SECRET finding", "SECRET^", "SECRET-ID", "SECRET meaning"] {
             // The demographic concept's own meaning is the standard's.
             let kept = purpose == "care" && secret == "SECRET meaning";
-            assert!(kept || !contains(&out, secret.as_bytes()), "{purpose} {secret}");
+            assert!(
+                kept || !contains(&out, secret.as_bytes()),
+                "{purpose} {secret}"
+            );
         }
         assert!(contains(&out, b"42.5"));
         assert_eq!(contains(&out, b"77.125"), purpose == "care");
@@ -299,7 +321,10 @@ fn presentation_states_keep_points_and_lose_texts_and_drawings() {
     ]);
     let mut state = of_class("1.2.840.10008.5.1.4.1.1.11.1");
     state.remove_element(tags::PIXEL_DATA);
-    state.put(sequence(tags::GRAPHIC_ANNOTATION_SEQUENCE, vec![annotation]));
+    state.put(sequence(
+        tags::GRAPHIC_ANNOTATION_SEQUENCE,
+        vec![annotation],
+    ));
     let (out, report) = deidentify(&explicit(state), &options("research")).unwrap();
     let codes: Vec<_> = report.methods.iter().map(|method| method.code).collect();
     assert_eq!(codes, [113_100, 113_103, 113_104]);
@@ -307,9 +332,15 @@ fn presentation_states_keep_points_and_lose_texts_and_drawings() {
     let object = parse(&out);
     let annotation = first_item(&object, tags::GRAPHIC_ANNOTATION_SEQUENCE);
     let drawing = first_item(annotation, tags::GRAPHIC_OBJECT_SEQUENCE);
-    assert_eq!(value(drawing, tags::GRAPHIC_TYPE).as_deref(), Some("CIRCLE"));
+    assert_eq!(
+        value(drawing, tags::GRAPHIC_TYPE).as_deref(),
+        Some("CIRCLE")
+    );
     let text = first_item(annotation, tags::TEXT_OBJECT_SEQUENCE);
-    assert_eq!(value(text, tags::UNFORMATTED_TEXT_VALUE).as_deref(), Some("ANONYMIZED"));
+    assert_eq!(
+        value(text, tags::UNFORMATTED_TEXT_VALUE).as_deref(),
+        Some("ANONYMIZED")
+    );
 }
 
 #[test]
@@ -338,7 +369,10 @@ fn descriptions_keep_words_of_the_standard() {
     let clean = with(&[ProfileOption::CleanDescriptors]);
     let (out, _) = deidentify(&explicit(image()), &clean).unwrap();
     let object = parse(&out);
-    assert_eq!(value(&object, tags::STUDY_DESCRIPTION).as_deref(), Some("chest"));
+    assert_eq!(
+        value(&object, tags::STUDY_DESCRIPTION).as_deref(),
+        Some("chest")
+    );
     let (out, _) = deidentify(&explicit(image()), &options("care")).unwrap();
     assert_eq!(value(&parse(&out), tags::STUDY_DESCRIPTION), None);
 }

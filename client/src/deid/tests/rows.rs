@@ -37,7 +37,10 @@ fn run(tag: Tag, element: &Element, options: &Options) -> Option<Element> {
     let bytes = file::write(&file, 0).unwrap();
     let (out, report) = deidentify(&bytes, options).unwrap();
     assert!(!format!("{report} {report:?}").contains("PLANTED"));
-    assert!(deidentify(&out, options).unwrap().0 == out, "{tag} changes again");
+    assert!(
+        deidentify(&out, options).unwrap().0 == out,
+        "{tag} changes again"
+    );
     file::read(&out).unwrap().data_set.remove(&tag)
 }
 
@@ -83,7 +86,10 @@ fn every_row_does_what_it_says_under_every_option() {
             }
             Basic::Dummy | Basic::Uid => {
                 let after = basic.unwrap();
-                assert!(after != before && after != Element::empty(after.vr), "{tag}");
+                assert!(
+                    after != before && after != Element::empty(after.vr),
+                    "{tag}"
+                );
             }
         }
         for option in ProfileOption::ALL {
@@ -92,7 +98,9 @@ fn every_row_does_what_it_says_under_every_option() {
                 let Some(element) = after else { return true };
                 match &element.value {
                     Value::Bytes(bytes) => *bytes != before.as_bytes().unwrap_or_default(),
-                    Value::Items(items) => items.iter().all(|i| !i.contains_key(&tags::PATIENT_COMMENTS)),
+                    Value::Items(items) => items
+                        .iter()
+                        .all(|i| !i.contains_key(&tags::PATIENT_COMMENTS)),
                     Value::Fragments(_) => false,
                 }
             };
@@ -113,7 +121,10 @@ fn every_row_does_what_it_says_under_every_option() {
                     shifted += 1;
                     let after = after.unwrap();
                     let bytes = after.as_bytes().unwrap();
-                    assert!(value::conforms(vr, bytes) && clean(&Some(after.clone())), "{tag}");
+                    assert!(
+                        value::conforms(vr, bytes) && clean(&Some(after.clone())),
+                        "{tag}"
+                    );
                     assert!(!bytes.starts_with(b"1900"), "{tag}");
                 }
                 // Times of a day do not move.
