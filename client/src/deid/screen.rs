@@ -137,8 +137,15 @@ pub(super) fn admit(file: &File, profile: &Profile) -> Result<()> {
     });
     let opaque = opaque.map(|(_, what)| *what);
     // Whatever the class says.
-    let held = data_set.contains_key(&tags::ENCAPSULATED_DOCUMENT);
-    if let Some(what) = opaque.or(held.then_some("an encapsulated document")) {
+    let held = [
+        (tags::ENCAPSULATED_DOCUMENT, "an encapsulated document"),
+        (
+            tags::PIXEL_DATA_PROVIDER_URL,
+            "pixel data that lie elsewhere",
+        ),
+    ];
+    let held = held.iter().find(|(tag, _)| data_set.contains_key(tag));
+    if let Some(what) = opaque.or(held.map(|(_, what)| *what)) {
         return Err(Error::FreeContent { what });
     }
     let pixels = has_pixels(data_set);

@@ -1,7 +1,7 @@
 //! Table E.1-1 of PS3.15 and the types of PS3.3 as data, by edition of the standard.
 //!
 //! The table grows with every edition. So that what a later edition lists does not slip through, unlisted attributes about
-//! the patient, the trial, the request and the visit go, and so do unlisted names, dates and times.
+//! the patient, the trial, the request and the visit go, and so do unlisted names, dates, times and addresses in the web.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -92,6 +92,7 @@ pub(super) fn row(tag: Tag) -> Option<&'static Row> {
 pub(super) fn suspect(tag: Tag, vr: VR) -> bool {
     matches!(tag.group(), 0x0010 | 0x0012 | 0x0032 | 0x0038)
         || matches!(vr, VR::PN | VR::DA | VR::DT | VR::TM)
+        || (vr == VR::UR && tag != tags::URN_CODE_VALUE)
 }
 
 /// Resolves a code of the Basic Profile by the attribute's type (PS3.15 Table E.1-1a).

@@ -170,18 +170,14 @@ impl DeidArgs {
     fn all(&self, options: &Options) -> Vec<anyhow::Result<(PathBuf, Report)>> {
         let next = AtomicUsize::new(0);
         let results: Vec<_> = self.files.iter().map(|_| Mutex::new(None)).collect();
-        let work = || {
-            while let Some((slot, file)) = {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                results
-                    .get(number)
-                    .zip(self.files.get(number).map(|f| (number, f)))
-            } {
-                let (number, file) = file;
-                let result = self.one(number, file, options);
-                if let Ok(mut slot) = slot.lock() {
-                    *slot = Some(result);
-                }
+        let work = || loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let (Some(file), Some(slot)) = (self.files.get(number), results.get(number)) else {
+                return;
+            };
+            let result = self.one(number, file, options);
+            if let Ok(mut slot) = slot.lock() {
+                *slot = Some(result);
             }
         };
         let threads = thread::available_parallelism().map_or(1, usize::from);

@@ -72,6 +72,16 @@ fn what_cannot_be_searched_is_refused() {
         deidentify(&explicit(hidden), &options("care")),
         Err(Error::FreeContent { .. })
     ));
+    let mut elsewhere = image_with([element(
+        tags::PIXEL_DATA_PROVIDER_URL,
+        VR::UR,
+        "https://example.org/?name=SECRET",
+    )]);
+    elsewhere.remove_element(tags::PIXEL_DATA);
+    assert!(matches!(
+        deidentify(&explicit(elsewhere), &options("care")),
+        Err(Error::FreeContent { .. })
+    ));
     for class in [
         "1.2.840.10008.5.1.4.39.1",
         "1.2.3.4",
