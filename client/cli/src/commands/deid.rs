@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::commands::write_result;
 use crate::context::Context;
 use crate::failure::Usage;
+use crate::ui::printable;
 
 /// Most bytes of one file.
 const MAX_FILE_BYTES: u64 = 2 << 30;
@@ -127,7 +128,8 @@ impl DeidArgs {
             let file = file.clone();
             outcomes.push(match result {
                 Ok((out, report)) => {
-                    text.push_str(&format!("{}  {}\n", out.display(), file.display()));
+                    let given = printable(&file.display().to_string());
+                    text.push_str(&format!("{}  {given}\n", out.display()));
                     text.push_str(&counts(&report));
                     text.push_str(&report.to_string());
                     if report.burned_in == BurnedIn::Unknown {
