@@ -176,9 +176,15 @@ impl Layout {
                 why: "samples are packed in a way that this program does not take apart",
             });
         }
+        let rows = number(tags::ROWS, "Rows")?;
+        let columns = number(tags::COLUMNS, "Columns")?;
+        // Without pixels any number of frames would fit.
+        if rows == 0 || columns == 0 {
+            return Err(Error::Malformed);
+        }
         Ok(Self {
-            rows: number(tags::ROWS, "Rows")?,
-            columns: number(tags::COLUMNS, "Columns")?,
+            rows,
+            columns,
             frames,
             samples,
             bits,

@@ -157,6 +157,20 @@ fn regions_are_blanked_in_every_frame_and_claimed() {
 }
 
 #[test]
+fn frames_without_pixels_are_not_counted() {
+    let endless = image_with([
+        number(tags::ROWS, 0),
+        element(tags::NUMBER_OF_FRAMES, VR::IS, "999999999999"),
+    ]);
+    let mut options = options("care");
+    options.profile.blank = vec!["0,0,1,1".parse().unwrap()];
+    assert_eq!(
+        deidentify(&explicit(endless), &options).unwrap_err(),
+        Error::Malformed
+    );
+}
+
+#[test]
 fn what_lies_outside_ultrasound_regions_is_blanked() {
     let long = |tag, n: u32| InMemElement::new(tag, VR::UL, PrimitiveValue::from(n));
     let region = item([
