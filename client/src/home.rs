@@ -5,7 +5,7 @@
 //! | `config.toml` | name, network, contract, the node's addresses: [`Config`] |
 //! | `ethereum.json` | the Ethereum key, Web3 v3 keystore (0600) |
 //! | `openpgp.asc` | the OpenPGP key, its secrets locked (0600) |
-//! | `deid.key` | 32 random bytes that key the UID mapping of de-identification (0600) |
+//! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification (0600) |
 //! | `ipfs/` | the node's repository |
 //! | `journal.sqlite` | operations in flight, images, events |
 //! | `lock` | held while a process has the home open; names that process |
@@ -120,6 +120,14 @@ pub enum Error {
     Ethereum(#[source] ledger::Error),
 }
 
+/// A new key of de-identification.
+#[must_use]
+pub fn new_deid_key() -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    rand::rng().fill_bytes(key.as_mut());
+    key
+}
+
 /// What this module returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -140,8 +148,7 @@ impl Home {
             .to_keystore(new.passphrase)
             .map_err(Error::Ethereum)?;
         let openpgp = LockedKey::generate(new.user_id, new.passphrase).map_err(Error::OpenPgp)?;
-        let mut deid = Zeroizing::new([0; 32]);
-        rand::rng().fill_bytes(deid.as_mut());
+        let deid = new_deid_key();
         let mut config = new.config;
         config.address = account.address();
 

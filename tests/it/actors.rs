@@ -114,7 +114,7 @@ impl World {
         let file = self.file("original.dcm", content);
         let options = SealOptions {
             deidentify,
-            description: None,
+            ..SealOptions::default()
         };
         let to = card(&self.patient).await;
         let sealed = self.radiologist.seal(vec![file], &to, &options).await;

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    card, consortium, demo, deploy, devnet, gas, init, node, patient, radiologist, requestor, trace,
+    card, consortium, deid, demo, deploy, devnet, gas, init, node, patient, radiologist, requestor,
+    trace,
 };
 use crate::context::Context;
 use crate::parse;
@@ -86,6 +87,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Init(init::InitArgs),
     Card(card::CardArgs),
+    Deid(deid::DeidArgs),
     /// Seal images to patients
     #[command(subcommand)]
     Radiologist(radiologist::RadiologistCommand),
@@ -114,6 +116,7 @@ impl Command {
         match self {
             Self::Init(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
+            Self::Deid(args) => args.run(context).await,
             Self::Radiologist(command) => command.run(context).await,
             Self::Patient(command) => command.run(context).await,
             Self::Requestor(command) => command.run(context).await,

@@ -82,7 +82,7 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
     if let Some(error) = error.downcast_ref::<E>() {
         let code = match error {
             E::NotAuthorized { .. } => NOT_AUTHORIZED,
-            E::NotConfigured { .. } | E::NoFile => USAGE,
+            E::NotConfigured { .. } | E::NoFile | E::Description => USAGE,
             _ => FAILED,
         };
         return (code, of_client(error));
@@ -119,6 +119,7 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::Dicom { source, .. } => return of_dicom(source),
         E::Journal(error) => return of_journal(error),
         E::File { .. } => CHECK_THE_DISK,
+        E::Description => "give codes such as `CT CHEST`, or leave --description out",
         E::FileExists { .. } => "give another --out, or --force to replace the file",
         E::NotConfigured { .. } => {
             "give --network, --rpc-url, --chain-id and --contract, or write them into the home's config.toml"
@@ -157,6 +158,12 @@ fn of_dicom(error: &deid::Error) -> Option<&'static str> {
         deid::Error::NotDicom => "give a DICOM file with its preamble and `DICM` (PS3.10)",
         deid::Error::Malformed | deid::Error::TooLarge { .. } => {
             "export the file again from its source"
+        }
+        deid::Error::BurnedIn | deid::Error::BurnedInUnknown => {
+            "look at the pixels: blank the text with --blank x,y,w,h (or --blank ultrasound), or let them pass with --accept-burned-in"
+        }
+        deid::Error::CannotBlank { .. } => {
+            "decompress the file first, or give --blank as x,y,w,h in pixels"
         }
         _ => "clean the file with a tool for its kind; --no-deid seals it with everything it tells",
     })

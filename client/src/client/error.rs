@@ -56,6 +56,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A description for the chain has words that are not on the standard's lists.
+    #[error("the description may only have modality and body part codes of DICOM's lists")]
+    Description,
     /// Nothing to seal.
     #[error("no file was given")]
     NoFile,

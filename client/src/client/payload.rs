@@ -10,7 +10,7 @@ use std::vec;
 use sha2::{Digest, Sha256};
 
 use super::{Error, Result};
-use crate::deid::{self, BurnedIn, Report};
+use crate::deid::{self, Report};
 use crate::private;
 
 /// Most bytes of one file.
@@ -91,7 +91,10 @@ impl Payload {
             None => deid::inspect(&original).map(|report| (Vec::new(), report)),
         };
         let (content, report) = result.map_err(|source| Error::Dicom { path, source })?;
-        add(&mut self.report, report);
+        match &mut self.report {
+            Some(total) => total.merge(report),
+            None => self.report = Some(report),
+        }
         if self.options.is_none() {
             let framed = self.frame(original);
             self.original.update(&framed);
@@ -143,23 +146,5 @@ impl Read for Payload {
                 }
             }
         }
-    }
-}
-
-/// Adds one file's report to a study's; the codes are those of the first file that has them.
-fn add(total: &mut Option<Report>, one: Report) {
-    let Some(total) = total else {
-        *total = Some(one);
-        return;
-    };
-    total.removed += one.removed;
-    total.emptied += one.emptied;
-    total.replaced += one.replaced;
-    total.uids += one.uids;
-    total.private_removed += one.private_removed;
-    total.modality = total.modality.take().or(one.modality);
-    total.body_part = total.body_part.take().or(one.body_part);
-    if total.burned_in == BurnedIn::No {
-        total.burned_in = one.burned_in;
     }
 }

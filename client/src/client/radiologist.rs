@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::payload::{Payload, Summary};
 use super::{Client, Error, Result};
 use crate::card::Card;
-use crate::deid::{self, Report};
+use crate::deid::{self, Profile, Report};
 use crate::domain::{ImageDigest, Seal};
 use crate::handover::{Addressee, Facts, Handover};
 use crate::journal::KnownImage;
@@ -22,6 +22,8 @@ use crate::{pipe, seal::Certificate};
 pub struct SealOptions {
     /// Whether the files are de-identified first (PS3.15 Annex E).
     pub deidentify: bool,
+    /// How they are de-identified.
+    pub profile: Profile,
     /// Modality and body part codes for the chain; taken from the files if none are given.
     pub description: Option<String>,
 }
@@ -30,6 +32,7 @@ impl Default for SealOptions {
     fn default() -> Self {
         Self {
             deidentify: true,
+            profile: Profile::default(),
             description: None,
         }
     }
@@ -71,8 +74,8 @@ impl Client {
     /// Seals files to a patient: one file as it is, several as one tar.
     ///
     /// # Errors
-    /// [`Error::Dicom`] names the file that is not DICOM or cannot be de-identified safely; then nothing
-    /// is stored.
+    /// [`Error::Dicom`] names the file that is not DICOM or cannot be de-identified safely;
+    /// [`Error::Description`]. Then nothing is stored.
     pub async fn seal(
         &self,
         files: Vec<PathBuf>,
@@ -85,9 +88,14 @@ impl Client {
         let deid = match options.deidentify {
             true => Some(deid::Options {
                 key: *self.home.deid_key()?,
+                profile: options.profile.clone(),
             }),
             false => None,
         };
+        let told = options.description.as_deref().unwrap_or_default();
+        if !told.is_empty() && !deid::is_public_description(told) {
+            return Err(Error::Description);
+        }
         let payload = Payload::new(files, deid)?;
         let (body, sealed, summary) = self.store_body(payload, version).await?;
 
@@ -178,19 +186,9 @@ fn version_for(reader: &Certificate) -> Result<BodyVersion> {
     })
 }
 
-/// Codes for the chain. Anything that does not look like a code stays away from it.
+/// Codes for the chain: those of the standard's lists, which alone the report tells.
 fn describe(report: Option<&Report>) -> String {
-    let code = |text: &Option<String>| {
-        text.as_deref()
-            .map(str::trim)
-            .filter(|text| text.len() <= 16)
-            .filter(|text| {
-                text.bytes()
-                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-            })
-            .map(str::to_owned)
-    };
-    let codes = report.map(|report| [code(&report.modality), code(&report.body_part)]);
-    let codes: Vec<_> = codes.into_iter().flatten().flatten().collect();
+    let codes = report.map(|report| [&report.modality, &report.body_part]);
+    let codes: Vec<_> = codes.into_iter().flatten().flatten().cloned().collect();
     codes.join(" ")
 }

@@ -1,92 +1,50 @@
 //! De-identification (DICOM PS3.15 Annex E): DICOM in → DICOM out + report. Pure, no network.
 //!
-//! The plain actions of the Basic Application Level Confidentiality Profile, and nothing that needs a person's eye: what
-//! the plain actions cannot make safe is refused.
+//! The Basic Application Level Confidentiality Profile with its options ([`ProfileOption`]), after Table E.1-1 of one
+//! edition of the standard, which is data. A [`Purpose`] chooses the options.
 //!
-//! - Listed attributes follow Table E.1-1; where the table leaves a choice, a dummy is preferred to an empty value and an
-//!   empty value to removal. Dummies are 1900-01-01, midnight, zero and `ANONYMIZED`; a dummy sequence has one empty item.
+//! - What a row leaves open is resolved by the attribute's type in the definition of its object: type 1 gets a dummy,
+//!   type 2 stays empty, type 3 goes; in an object whose definition is not known a dummy is taken. Dummies are
+//!   1900-01-01, midnight, zero and `ANONYMIZED`; identifiers get pseudonyms.
 //! - Removed besides: private attributes, attributes that the dictionary does not know, curves, whole overlay planes,
-//!   group lengths.
-//! - Sequences are searched to any depth. Pixel data are not touched.
-//! - UIDs map by a secret key: the same UID becomes the same `2.25.…` wherever it stands, so that series and references
-//!   hold together across files.
+//!   group lengths, and unlisted attributes that are likely to be personal.
+//! - Sequences are searched to any depth that is read. What stays is written bit for bit, in the file's own encoding.
+//! - UIDs, identifiers and dates map by a secret key and the patient: the same input gives the same output, nobody else
+//!   can tell which. Without a Patient ID dates do not move, they go. A file that went through once does not change when
+//!   it goes through again.
 //! - The preamble is zeroed and the file meta group written anew.
+//! - Repaired, and told in the report: of two elements with the same tag the last is taken; a value that is not of its VR
+//!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
 
-mod profile;
+mod content;
+mod file;
+mod keys;
+mod options;
+mod pixels;
+mod report;
 mod screen;
+mod table;
 mod transform;
+mod tree;
 mod value;
+mod words;
 
-use std::fmt;
-use std::io::Cursor;
+use std::collections::BTreeSet;
 
-use dicom_core::Tag;
+use dicom_core::VR;
 use dicom_dictionary_std::tags;
-use dicom_object::{
-    FileDicomObject, FileMetaTableBuilder, InMemDicomObject, OpenFileOptions, ReadError,
-};
-use zeroize::Zeroize;
 
-/// Who wrote the file (PS3.10 §7.1): a UUID-derived UID of this program.
-const IMPLEMENTATION_CLASS_UID: &str = "2.25.247352046126719243064113853245926349107";
-const IMPLEMENTATION_VERSION_NAME: &str = "PCIM";
+use file::File;
+use keys::Pseudonyms;
+use table::Definition;
+use transform::Transform;
+use tree::{DataSet, Element, text};
 
-/// The most bytes that a file may have: element lengths are 32 bits.
-const FILE_MAX: u64 = u32::MAX as u64;
+pub use options::{Blank, Options, ParseError, Profile, ProfileOption, Purpose};
+pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
 
-/// How to de-identify.
-#[derive(Clone)]
-pub struct Options {
-    /// Secret that keys the UID mapping: same input and key, same output.
-    pub key: [u8; 32],
-}
-
-impl Drop for Options {
-    fn drop(&mut self) {
-        self.key.zeroize();
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Options(…)")
-    }
-}
-
-/// What was done to one file. Holds nothing personal.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Report {
-    /// The profile that was applied; `none` for a file that was only inspected.
-    pub profile: String,
-    /// Attributes removed, private ones not counted.
-    pub removed: u32,
-    /// Attributes whose value was removed.
-    pub emptied: u32,
-    /// Attributes that got a dummy value.
-    pub replaced: u32,
-    /// Attributes whose UIDs were mapped.
-    pub uids: u32,
-    /// Private attributes removed.
-    pub private_removed: u32,
-    /// Modality code, e.g. `CT`.
-    pub modality: Option<String>,
-    /// Body part code, e.g. `CHEST`.
-    pub body_part: Option<String>,
-    /// Whether the pixels are said to show text about the patient.
-    pub burned_in: BurnedIn,
-}
-
-/// What Burned In Annotation (0028,0301) says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BurnedIn {
-    /// `NO`: the maker vouches for the pixels.
-    No,
-    /// `YES`: refused when de-identifying.
-    Yes,
-    /// Not said: a person should look, above all at secondary captures and ultrasound.
-    Unknown,
-}
+/// The profile's name in reports and in Deidentification Method.
+const PROFILE: &str = "PS3.15 Basic Application Level Confidentiality Profile";
 
 /// Why a file cannot be read or de-identified. Never holds values from the data set but class and syntax UIDs.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +65,7 @@ pub enum Error {
     /// Too long.
     #[error("DICOM file of {found} bytes: at most {max} are read")]
     TooLarge {
-        /// The file's length in bytes.
+        /// The length in bytes, of the file or of what it inflates to.
         found: u64,
         /// The most that is read, in bytes.
         max: u64,
@@ -125,18 +83,29 @@ pub enum Error {
         attribute: &'static str,
     },
     /// Pixels with text about the patient.
-    #[error("Burned In Annotation says YES: the pixels show text that this profile cannot remove")]
+    #[error("Burned In Annotation says YES: the pixels show text about the patient")]
     BurnedIn,
-    /// Overlay bits inside the pixel data.
-    #[error("an overlay is stored inside the pixel data, which this profile cannot clean")]
+    /// Pixels that often show text about the patient, and nobody says that these do not.
+    #[error(
+        "images of this kind often show text about the patient, and Burned In Annotation does not say NO"
+    )]
+    BurnedInUnknown,
+    /// Regions cannot be blanked.
+    #[error("regions cannot be blanked: {why}")]
+    CannotBlank {
+        /// Why.
+        why: &'static str,
+    },
+    /// Overlay bits inside pixel data that cannot be taken apart.
+    #[error("an overlay is stored inside the pixel data, which cannot be cleaned of it")]
     EmbeddedOverlay,
-    /// Free text, documents or drawings.
-    #[error("{what}: free content that this profile cannot clean")]
+    /// Documents, recordings, raw data.
+    #[error("{what}: content that cannot be searched for what identifies")]
     FreeContent {
         /// What kind of content.
         what: &'static str,
     },
-    /// Not an image of a class that the standard defines.
+    /// Not an object of a class that the standard defines.
     #[error("SOP class {uid} is not a standard image class")]
     NotAnImage {
         /// The SOP class.
@@ -154,104 +123,205 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// # Errors
 /// Any [`Error`]; then nothing of the file may be used.
-pub fn deidentify(file: &[u8], options: &Options) -> Result<(Vec<u8>, Report)> {
-    let (data_set, transfer_syntax) = read(file)?;
-    screen::admit(&data_set)?;
-    let mut report = report(&data_set);
-    report.profile = profile::PROFILE.to_owned();
-    let data_set = transform::transform(data_set, &options.key, &mut report);
+pub fn deidentify(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, Report)> {
+    let mut file = read(bytes)?;
+    let profile = &options.profile;
+    screen::admit(&file, profile)?;
+    pixels::countable(&file.data_set)?;
+    let mut report = Report::new(PROFILE, table::EDITION);
+    describe(&file.data_set, &mut report);
 
-    let uid = |tag: Tag, attribute: &'static str| {
-        text(&data_set, tag).ok_or(Error::Missing { attribute })
+    if !profile.blank.is_empty() {
+        report.frames_blanked = pixels::blank(&mut file, &profile.blank)?;
+    }
+    if pixels::embedded_overlay(&file.data_set, file.order()) {
+        pixels::clear_unused_bits(&mut file)?;
+        report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
+    }
+    if pixels::cut_surplus(&mut file) {
+        report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
+    }
+
+    let class = text(&file.data_set, tags::SOP_CLASS_UID).unwrap_or_default();
+    let plan = Plan::of(&file.data_set, &class, options, report.frames_blanked > 0);
+    let data_set = std::mem::take(&mut file.data_set);
+    let names = words::Names::of(&data_set);
+    let mut transform = Transform {
+        options: &plan.effective,
+        definition: Definition::of(&class),
+        order: file.order(),
+        keys: &plan.keys,
+        shift: plan.shift,
+        names,
+        report: &mut report,
+        path: Vec::new(),
     };
-    let meta = FileMetaTableBuilder::new()
-        .media_storage_sop_class_uid(uid(tags::SOP_CLASS_UID, "SOP Class UID")?)
-        .media_storage_sop_instance_uid(uid(tags::SOP_INSTANCE_UID, "SOP Instance UID")?)
-        .transfer_syntax(transfer_syntax)
-        .implementation_class_uid(IMPLEMENTATION_CLASS_UID)
-        .implementation_version_name(IMPLEMENTATION_VERSION_NAME)
-        .build()
-        .map_err(|_| Error::Encode)?;
-    let mut out = Vec::with_capacity(file.len());
-    data_set
-        .with_exact_meta(meta)
-        .write_all(&mut out)
-        .map_err(|_| Error::Encode)?;
+    file.data_set = transform.data_set(data_set);
+    report.methods = plan.methods();
+    plan.say_so(&mut file.data_set);
+    let out = file::write(&file, bytes.len())?;
     Ok((out, report))
 }
 
 /// Checks that the bytes are a whole DICOM file and tells its modality and body part codes, nothing personal.
 ///
 /// # Errors
-/// [`Error::NotDicom`], [`Error::Malformed`], [`Error::TransferSyntax`], [`Error::TooLarge`].
-pub fn inspect(file: &[u8]) -> Result<Report> {
-    read(file).map(|(data_set, _)| report(&data_set))
+/// [`Error::NotDicom`], [`Error::Malformed`], [`Error::TransferSyntax`], [`Error::TooLarge`], [`Error::TooDeep`].
+pub fn inspect(bytes: &[u8]) -> Result<Report> {
+    let file = read(bytes)?;
+    let mut report = Report::new("none", table::EDITION);
+    describe(&file.data_set, &mut report);
+    Ok(report)
 }
 
-/// Reads a whole file: its data set and its transfer syntax.
-fn read(file: &[u8]) -> Result<(InMemDicomObject, String)> {
-    if file.len() as u64 > FILE_MAX {
-        return Err(Error::TooLarge {
-            found: file.len() as u64,
-            max: FILE_MAX,
-        });
+/// What is done to one file.
+struct Plan {
+    /// The options that can take effect.
+    effective: BTreeSet<ProfileOption>,
+    keys: Pseudonyms,
+    /// Days by which dates move.
+    shift: Option<i64>,
+    /// Whether regions of the pixels were blanked.
+    blanked: bool,
+}
+
+impl Plan {
+    fn of(data_set: &DataSet, class: &str, options: &Options, blanked: bool) -> Self {
+        let mut effective = options.profile.options.clone();
+        if screen::is_report(class) || screen::is_presentation(class) {
+            effective.insert(ProfileOption::CleanStructuredContent);
+        }
+        if screen::is_presentation(class) {
+            effective.insert(ProfileOption::CleanGraphics);
+        }
+        // The pixel pass speaks for itself; who else can tell by the features has to ask for it.
+        effective.remove(&ProfileOption::CleanPixelData);
+        match blanked {
+            true => _ = effective.insert(ProfileOption::CleanPixelData),
+            false => _ = effective.remove(&ProfileOption::CleanVisualFeatures),
+        }
+        let id = data_set.get(&tags::PATIENT_ID).and_then(Element::as_bytes);
+        let id = id.map(value::trim).filter(|id| !id.is_empty());
+        let issuer = data_set.get(&tags::ISSUER_OF_PATIENT_ID);
+        let issuer = issuer.and_then(Element::as_bytes).unwrap_or_default();
+        let keys = Pseudonyms::new(&options.key, id, value::trim(issuer));
+        // Both options of time at once: the dates move.
+        let dates = ProfileOption::RetainModifiedDates;
+        let shift = match effective.contains(&dates) {
+            true => keys.shift_days(),
+            false => None,
+        };
+        if effective.contains(&dates) {
+            effective.remove(&ProfileOption::RetainFullDates);
+        }
+        if shift.is_none() {
+            effective.remove(&dates);
+        }
+        // Dates that this key has moved do not move again.
+        let moved = keys.again()
+            && text(data_set, tags::PATIENT_IDENTITY_REMOVED).as_deref() == Some("YES")
+            && text(data_set, tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED).as_deref()
+                == Some("MODIFIED");
+        Self {
+            effective,
+            keys,
+            shift: shift.map(|days| if moved { 0 } else { days }),
+            blanked,
+        }
     }
-    if file.get(128..132) != Some(b"DICM") {
-        return Err(Error::NotDicom);
+
+    fn methods(&self) -> Vec<Method> {
+        let options = self.effective.iter().map(|option| Method::from(*option));
+        [Method::BASIC].into_iter().chain(options).collect()
     }
-    screen::bounded(file)?;
-    let object: FileDicomObject<InMemDicomObject> = OpenFileOptions::new()
-        .read_all()
-        .from_reader(Cursor::new(file))
-        .map_err(|e| match e {
-            ReadError::ReadUnsupportedTransferSyntax { uid, .. }
-            | ReadError::ReadUnsupportedTransferSyntaxWithSuggestion { uid, .. } => {
-                Error::TransferSyntax {
-                    uid: uid.to_owned(),
-                }
-            }
-            // The library's words may quote values.
-            _ => Error::Malformed,
-        })?;
-    let transfer_syntax = only_uid(object.meta().transfer_syntax());
-    let data_set = object.into_inner();
-    screen::whole(&data_set)?;
-    Ok((data_set, transfer_syntax))
-}
 
-fn report(data_set: &InMemDicomObject) -> Report {
-    Report {
-        profile: "none".to_owned(),
-        removed: 0,
-        emptied: 0,
-        replaced: 0,
-        uids: 0,
-        private_removed: 0,
-        modality: code(data_set, tags::MODALITY),
-        body_part: code(data_set, tags::BODY_PART_EXAMINED),
-        burned_in: match text(data_set, tags::BURNED_IN_ANNOTATION).as_deref() {
-            Some("NO") => BurnedIn::No,
-            Some("YES") => BurnedIn::Yes,
-            _ => BurnedIn::Unknown,
-        },
+    /// Says in the data set what was done to it (PS3.15 §E.1.1, step 6).
+    fn say_so(&self, data_set: &mut DataSet) {
+        let methods = self.methods();
+        let code = |method: &Method| {
+            DataSet::from([
+                (
+                    tags::CODE_VALUE,
+                    Element::bytes(VR::SH, method.code.to_string()),
+                ),
+                (
+                    tags::CODING_SCHEME_DESIGNATOR,
+                    Element::bytes(VR::SH, "DCM"),
+                ),
+                // A meaning is an LO: 64 characters.
+                (
+                    tags::CODE_MEANING,
+                    Element::bytes(VR::LO, cut(method.meaning, 64)),
+                ),
+            ])
+        };
+        let codes = methods.iter().map(code).collect();
+        let times = [
+            (ProfileOption::RetainModifiedDates, "MODIFIED"),
+            (ProfileOption::RetainFullDates, "UNMODIFIED"),
+        ];
+        let times = times.iter().find(|(o, _)| self.effective.contains(o));
+        let times = times.map_or("REMOVED", |(_, text)| text);
+        let mut put = |tag, element| _ = data_set.insert(tag, element);
+        put(
+            tags::PATIENT_IDENTITY_REMOVED,
+            Element::bytes(VR::CS, "YES"),
+        );
+        put(
+            tags::DEIDENTIFICATION_METHOD,
+            Element::bytes(VR::LO, PROFILE),
+        );
+        put(
+            tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
+            Element::items(codes),
+        );
+        put(
+            tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,
+            Element::bytes(VR::CS, times),
+        );
+        if self.blanked {
+            put(tags::BURNED_IN_ANNOTATION, Element::bytes(VR::CS, "NO"));
+        }
+        if self.effective.contains(&ProfileOption::CleanVisualFeatures) {
+            put(
+                tags::RECOGNIZABLE_VISUAL_FEATURES,
+                Element::bytes(VR::CS, "NO"),
+            );
+        }
     }
 }
 
-/// A value that is a code (PS3.5 §6.2, CS) and so not a name or free text.
-fn code(data_set: &InMemDicomObject, tag: Tag) -> Option<String> {
-    text(data_set, tag).filter(|text| {
-        (1..=16).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'_'))
-    })
+/// At most this many bytes of an ASCII text.
+fn cut(text: &str, length: usize) -> &str {
+    text.get(..length).unwrap_or(text)
 }
 
-/// A text without its padding; none if it is empty.
-fn text(data_set: &InMemDicomObject, tag: Tag) -> Option<String> {
-    let text = data_set.get(tag)?.to_str().ok()?;
-    let text = text.trim_matches([' ', '\0']);
-    (!text.is_empty()).then(|| text.to_owned())
+fn read(bytes: &[u8]) -> Result<File> {
+    let file = file::read(bytes)?;
+    screen::whole(&file.data_set)?;
+    Ok(file)
+}
+
+fn describe(data_set: &DataSet, report: &mut Report) {
+    let code = |tag, listed: fn(&str) -> bool| text(data_set, tag).filter(|code| listed(code));
+    report.modality = code(tags::MODALITY, table::is_modality);
+    report.body_part = code(tags::BODY_PART_EXAMINED, table::is_body_part);
+    report.burned_in = burned_in(data_set);
+}
+
+fn burned_in(data_set: &DataSet) -> BurnedIn {
+    match text(data_set, tags::BURNED_IN_ANNOTATION).as_deref() {
+        Some("NO") => BurnedIn::No,
+        Some("YES") => BurnedIn::Yes,
+        _ => BurnedIn::Unknown,
+    }
+}
+
+/// Whether every word of a text is a modality or a body part of the standard's lists: then it may be told in public.
+#[must_use]
+pub fn is_public_description(text: &str) -> bool {
+    text.split(' ')
+        .all(|code| table::is_modality(code) || table::is_body_part(code))
 }
 
 /// A UID if it is one, so that errors repeat nothing else.

@@ -2,6 +2,7 @@
 
 pub(crate) mod card;
 pub(crate) mod consortium;
+pub(crate) mod deid;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod devnet;

@@ -33,6 +33,7 @@ fn every_command_explains_itself() {
     for name in [
         "init",
         "card",
+        "deid",
         "radiologist seal",
         "patient register",
         "patient images",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod chain;
+mod deid;
 mod demo;
 mod devnet;
 mod disk;

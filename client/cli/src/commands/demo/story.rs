@@ -59,7 +59,7 @@ pub(super) async fn tell(
     )?;
     let options = SealOptions {
         deidentify,
-        description: None,
+        ..SealOptions::default()
     };
     let sealed = radiologist.seal(files, &card, &options).await?;
     let handover = dir.join("handover.pgp");

@@ -6,6 +6,7 @@ use clap::Args;
 use pcim_client::client::{Error, Overrides, SealOptions};
 use pcim_client::deid::BurnedIn;
 
+use crate::commands::deid::{ProfileArgs, counts};
 use crate::commands::write_result;
 use crate::context::{Context, read_card};
 use crate::parse;
@@ -32,6 +33,11 @@ pub(crate) struct SealArgs {
     /// Seal the files as they are, with everything they tell about the patient
     #[arg(long)]
     no_deid: bool,
+    #[command(flatten)]
+    profile: ProfileArgs,
+    /// Also write what de-identification did to each attribute, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Bytes per leaf in IPFS, such as 256KiB [default: the home's]
     #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
     chunk: Option<u32>,
@@ -42,8 +48,10 @@ pub(crate) struct SealArgs {
 
 impl SealArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        if !self.force && self.out.exists() {
-            let path = self.out.clone();
+        let results = [Some(&self.out), self.report.as_ref()];
+        let taken = results.into_iter().flatten().find(|path| path.exists());
+        if let Some(path) = taken.filter(|_| !self.force) {
+            let path = path.clone();
             return Err(Error::FileExists { path }.into());
         }
         let own = Overrides {
@@ -53,6 +61,7 @@ impl SealArgs {
         let patient = read_card(&self.to)?;
         let options = SealOptions {
             deidentify: !self.no_deid,
+            profile: self.profile.profile()?,
             description: self.description.clone(),
         };
         let client = context.client_with(own).await?;
@@ -60,6 +69,9 @@ impl SealArgs {
         client.shutdown().await;
         let sealed = sealed?;
         write_result(&self.out, &sealed.handover, self.force)?;
+        if let (Some(path), Some(report)) = (&self.report, &sealed.deidentified) {
+            write_result(path, &serde_json::to_vec_pretty(report)?, self.force)?;
+        }
         let mut text = format!(
             "image        {}\nseal         {}\ndescription  {}\nsealed       {} bytes as {} bytes\nhandover     {}\n",
             sealed.image,
@@ -70,14 +82,7 @@ impl SealArgs {
             self.out.display()
         );
         if let Some(report) = &sealed.deidentified {
-            text.push_str(&format!(
-                "removed      {} elements, {} private; emptied {}, replaced {}, new UIDs {}\n",
-                report.removed,
-                report.private_removed,
-                report.emptied,
-                report.replaced,
-                report.uids
-            ));
+            text.push_str(&counts(report));
             if report.burned_in == BurnedIn::Unknown {
                 context.ui.note(
                     "note: the file does not say whether its pixels show text about the patient: look at them",

@@ -1,0 +1,84 @@
+"""Reads pairs of files and says how they differ: corpus.py < lines of "input<TAB>output", one JSON line each.
+
+corpus.py list prints the files that come with pydicom and pydicom-data.
+"""
+
+import json
+import re
+import sys
+import warnings
+from pathlib import Path
+
+import pydicom
+
+warnings.simplefilter("ignore")
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+DESCRIBING = [
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "PlanarConfiguration",
+    "PhotometricInterpretation",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "RescaleSlope",
+    "RescaleIntercept",
+]
+PIXELS = ["PixelData", "FloatPixelData", "DoubleFloatPixelData"]
+
+
+def files():
+    # The files that are installed; pydicom's own listing would fetch others.
+    folders = [Path(pydicom.__file__).parent / "data"]
+    try:
+        import data_store
+
+        folders.append(Path(data_store.__file__).parent / "data")
+    except ImportError:
+        pass
+    for path in sorted(path for folder in folders for path in folder.rglob("*")):
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".json", ".txt", ".md"):
+            print(path)
+
+
+def read(path):
+    dataset = pydicom.dcmread(path, force=True)
+    # Makes pydicom interpret every value.
+    for element in dataset.iterall():
+        repr(element.value)
+    return dataset
+
+
+def compare(before, after):
+    wrong = []
+    for name in DESCRIBING:
+        if before.get(name) != after.get(name):
+            wrong.append(name)
+    for name in PIXELS:
+        a, b = before.get(name), after.get(name)
+        if (a is None) != (b is None):
+            wrong.append(name)
+        elif a is not None and a != b and not (len(b) < len(a) and a.startswith(b)):
+            wrong.append(name)
+    return wrong
+
+
+def main():
+    if sys.argv[1:] == ["list"]:
+        files()
+        return
+    for line in sys.stdin:
+        before, after = line.rstrip("\n").split("\t")
+        try:
+            result = compare(pydicom.dcmread(before, force=True), read(after))
+        except Exception as error:  # noqa: BLE001: whatever goes wrong is the answer
+            result = [re.sub(r"\s+", " ", repr(error))]
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+//! A data set in memory: values are bytes as the file has them, so that what is kept is kept bit for bit.
+
+use std::collections::BTreeMap;
+
+use dicom_core::{Tag, VR};
+use dicom_encoding::Endianness;
+
+/// Elements by tag.
+pub(super) type DataSet = BTreeMap<Tag, Element>;
+
+/// An element without its tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Element {
+    pub(super) vr: VR,
+    pub(super) value: Value,
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// In the byte order of the file, with its padding.
+    Bytes(Vec<u8>),
+    /// A sequence's items.
+    Items(Vec<DataSet>),
+    /// Encapsulated pixel data: the offset table, then the fragments (PS3.5 §A.4).
+    Fragments(Vec<Vec<u8>>),
+}
+
+impl Element {
+    /// A value of even length: text is padded with a space, all else with a zero (PS3.5 §6.2).
+    pub(super) fn bytes(vr: VR, bytes: impl Into<Vec<u8>>) -> Self {
+        let mut bytes = bytes.into();
+        if bytes.len() % 2 == 1 {
+            bytes.push(match is_text(vr) {
+                true => b' ',
+                false => 0,
+            });
+        }
+        Self {
+            vr,
+            value: Value::Bytes(bytes),
+        }
+    }
+
+    pub(super) fn items(items: Vec<DataSet>) -> Self {
+        Self {
+            vr: VR::SQ,
+            value: Value::Items(items),
+        }
+    }
+
+    pub(super) fn empty(vr: VR) -> Self {
+        match vr {
+            VR::SQ => Self::items(Vec::new()),
+            vr => Self::bytes(vr, []),
+        }
+    }
+
+    /// The bytes of a value that has them.
+    pub(super) fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.value {
+            Value::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_items(&self) -> Option<&[DataSet]> {
+        match &self.value {
+            Value::Items(items) => Some(items),
+            _ => None,
+        }
+    }
+}
+
+/// Whether values of this VR are padded with spaces.
+pub(super) fn is_text(vr: VR) -> bool {
+    matches!(
+        vr,
+        VR::AE
+            | VR::AS
+            | VR::CS
+            | VR::DA
+            | VR::DS
+            | VR::DT
+            | VR::IS
+            | VR::LO
+            | VR::LT
+            | VR::PN
+            | VR::SH
+            | VR::ST
+            | VR::TM
+            | VR::UC
+            | VR::UR
+            | VR::UT
+    )
+}
+
+/// A text without its padding, undecoded bytes replaced; none if it is empty.
+pub(super) fn text(data_set: &DataSet, tag: Tag) -> Option<String> {
+    let bytes = data_set.get(&tag)?.as_bytes()?;
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_matches([' ', '\0']);
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The first number of an unsigned short.
+pub(super) fn short(data_set: &DataSet, tag: Tag, order: Endianness) -> Option<u16> {
+    let bytes = data_set.get(&tag)?.as_bytes()?.first_chunk()?;
+    Some(match order {
+        Endianness::Little => u16::from_le_bytes(*bytes),
+        Endianness::Big => u16::from_be_bytes(*bytes),
+    })
+}
+
+/// The first number of an unsigned long.
+pub(super) fn long(data_set: &DataSet, tag: Tag, order: Endianness) -> Option<u32> {
+    let bytes = data_set.get(&tag)?.as_bytes()?.first_chunk()?;
+    Some(match order {
+        Endianness::Little => u32::from_le_bytes(*bytes),
+        Endianness::Big => u32::from_be_bytes(*bytes),
+    })
+}
