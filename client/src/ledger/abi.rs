@@ -112,7 +112,10 @@ mod tests {
                 })
                 .collect();
             let line = format!("event {name}({});", types.join(", "));
-            assert!(include_str!("../../../contract/abi/IPcac.sol").contains(&line), "{line}");
+            assert!(
+                include_str!("../../../contract/abi/IPcac.sol").contains(&line),
+                "{line}"
+            );
         }
     }
 }
