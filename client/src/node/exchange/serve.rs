@@ -107,7 +107,7 @@ async fn write(
 /// Reads until the stream ends or what comes is not a message.
 pub(super) async fn listen(exchange: Exchange, peer: PeerId, mut stream: Stream) {
     loop {
-        match read_message(&exchange, peer, &mut stream).await {
+        match read_message(&mut stream, || exchange.heard(peer)).await {
             Ok(Some(message)) => exchange.take(peer, message).await,
             Ok(None) => return,
             Err(error) => {
@@ -118,10 +118,10 @@ pub(super) async fn listen(exchange: Exchange, peer: PeerId, mut stream: Stream)
     }
 }
 
-async fn read_message(
-    exchange: &Exchange,
-    peer: PeerId,
+/// Reads a message; `heard` is called as its bytes come. `None` at the end of the stream.
+pub(super) async fn read_message(
     stream: &mut Stream,
+    heard: impl Fn(),
 ) -> io::Result<Option<Message>> {
     let refused = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text.to_owned());
     let Some(length) = read_length(stream).await? else {
@@ -134,7 +134,7 @@ async fn read_message(
     let reading = async {
         for piece in frame.chunks_mut(PIECE) {
             stream.read_exact(piece).await?;
-            exchange.heard(peer);
+            heard();
         }
         io::Result::Ok(())
     };
