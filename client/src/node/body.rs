@@ -274,8 +274,8 @@ pub(super) async fn pin(store: &Store, body: &BodyRef) -> Result<()> {
             below.push(cid);
         }
     }
-    store.sync(&below).await?;
-    store.sync(&[root.cid]).await?;
+    let all: Vec<_> = below.iter().copied().chain([root.cid]).collect();
+    store.sync(&all).await?;
     store.pin_tree(&root.cid, below).await
 }
 

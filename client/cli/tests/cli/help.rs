@@ -52,6 +52,7 @@ fn every_command_explains_itself() {
         "devnet",
         "deploy",
         "demo",
+        "bench",
         "exit-codes",
     ] {
         assert!(

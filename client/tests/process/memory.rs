@@ -1,7 +1,5 @@
 //! A large image takes little memory, however large it is. A process of its own, whose peak is looked at.
 
-#![allow(clippy::unwrap_used)]
-
 use std::fs;
 use std::process::Command;
 
@@ -17,7 +15,11 @@ fn sealing_and_opening_300_mb_keeps_little_in_memory() {
         return;
     }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_process_that_is_looked_at", "--nocapture"])
+        .args([
+            "--exact",
+            "memory::the_process_that_is_looked_at",
+            "--nocapture",
+        ])
         .env(CHILD, "1")
         .output()
         .unwrap();
