@@ -5,7 +5,7 @@
 //! its transaction. Every figure is the median of several runs. `pcim bench` and `cargo bench` print the same.
 
 mod limits;
-mod samples;
+pub(crate) mod samples;
 mod scene;
 
 use std::fmt;

@@ -15,7 +15,7 @@ const CT_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.2";
 const EXPLICIT_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2.1";
 
 /// Writes a DICOM file (PS3.10) of `bytes` bytes, an even number; the number makes its UIDs and pixels its own.
-pub(super) fn write_instance(path: &Path, number: u64, bytes: u64) -> io::Result<()> {
+pub(crate) fn write_instance(path: &Path, number: u64, bytes: u64) -> io::Result<()> {
     let uid = format!("2.25.{}", 1_000_000 + number);
     let mut meta = Vec::new();
     element(&mut meta, 0x0002, 0x0002, b"UI", CT_IMAGE);

@@ -1,7 +1,7 @@
 //! What gets sealed: one DICOM file as it is, or several as one tar, de-identified on the way.
 //!
-//! Files are read one at a time, so that a study needs the memory of its largest file; of a large one only what stands
-//! before its pixels is held ([`split`](super::split)). A tar's entries are numbered (`0001.dcm` …) and carry no names, owners or times: the same files give the same bytes.
+//! Files are read one at a time; of most only what stands before the pixels is held ([`split`](super::split)), others need
+//! the memory of the largest. A tar's entries are numbered (`0001.dcm` …) and carry no names, owners or times: the same files give the same bytes.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -266,3 +266,6 @@ fn add(total: &mut Option<Report>, one: Report) {
         total.burned_in = one.burned_in;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Large images in little memory: their pixels pass through as they are, and only what stands before them is looked at.
+//! Images in little memory: their pixels pass through as they are, and only what stands before them is looked at.
 //!
 //! Uncompressed Pixel Data (7FE0,0010) is one value that runs to the end of its file. Such a file is taken apart into what
 //! stands before the value and the value. De-identification gets the former with a value of one pixel, and must give back
@@ -10,9 +10,9 @@ use std::io::{self, Read, Seek, SeekFrom, Take};
 use crate::deid::{Error, Result};
 
 /// Files up to this many bytes are read whole.
-const SMALL: u64 = 64 << 20;
-/// How far into a file its pixels may begin.
-const HEAD: u64 = 16 << 20;
+const SMALL: u64 = 64 << 10;
+/// How far into a file its pixels are looked for: not far at first, then as far as a header may be long.
+const HEADS: [u64; 3] = [64 << 10, 1 << 20, 16 << 20];
 /// The tag of Pixel Data, little endian.
 const PIXEL_DATA: [u8; 4] = [0xe0, 0x7f, 0x10, 0x00];
 /// Length and value of the pixel that stands for all.
@@ -30,16 +30,23 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// Takes a large file apart; `None` if it is small, or of another form. The file is at its start, and is there again
-    /// if `None` is returned.
+    /// Takes a file apart that is at its start; one that is small or of another form is given back as it was.
     pub(super) fn of(mut file: File) -> io::Result<std::result::Result<Self, File>> {
         let whole = file.metadata()?.len();
         if whole <= SMALL {
             return Ok(Err(file));
         }
         let mut start = Vec::new();
-        (&mut file).take(HEAD).read_to_end(&mut start)?;
-        let Some(value) = find(&start, whole) else {
+        let mut value = None;
+        for head in HEADS {
+            let more = head - start.len() as u64;
+            (&mut file).take(more).read_to_end(&mut start)?;
+            value = find(&start, whole);
+            if value.is_some() || (start.len() as u64) < head {
+                break;
+            }
+        }
+        let Some(value) = value else {
             file.seek(SeekFrom::Start(0))?;
             return Ok(Err(file));
         };
@@ -76,12 +83,13 @@ impl Split {
     }
 }
 
-/// Where the pixels begin: after a header (PS3.5 §7.1) whose length reaches exactly to the end of the file.
+/// Where the pixels begin: after a header (PS3.5 §7.1) whose even length reaches exactly to the end of the file.
 fn find(start: &[u8], whole: u64) -> Option<usize> {
     let reaches = |at: usize| {
         let length = start.get(at..at + 4)?;
         let length = u32::from_le_bytes(length.try_into().ok()?);
-        (length != u32::MAX && (at + 4) as u64 + u64::from(length) == whole).then_some(at + 4)
+        let even = length % 2 == 0;
+        (even && (at + 4) as u64 + u64::from(length) == whole).then_some(at + 4)
     };
     let tags = start
         .windows(4)
@@ -129,10 +137,11 @@ mod tests {
         let twice = [&b"\xe0\x7f\x10\x00OW\0\0\x02\0\0\0ab"[..], &explicit[..]].concat();
         assert_eq!(find(&twice, 126), Some(26));
         assert_eq!(find(b"\xe0\x7f\x10", 3), None);
+        assert_eq!(find(b"\xe0\x7f\x10\x00OW\0\0\x03\0\0\0", 15), None);
     }
 
     #[test]
-    fn a_large_file_comes_apart_and_together_again() {
+    fn a_file_comes_apart_and_together_again() {
         let mut file = tempfile::tempfile().unwrap();
         let length = SMALL as u32 + 10;
         let head = [&b"head\xe0\x7f\x10\x00OW\0\0"[..], &length.to_le_bytes()].concat();

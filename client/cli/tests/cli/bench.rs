@@ -6,12 +6,17 @@ use crate::program::{Run, pcim};
 fn the_benchmark_measures_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = pcim();
-    command.args(["bench", "--json", "--runs", "1", "--dir"]).arg(dir.path());
+    command
+        .args(["bench", "--json", "--runs", "1", "--dir"])
+        .arg(dir.path());
     let run = Run::of(&mut command);
     assert_eq!(run.code, Some(0), "{run:?}");
     let report = run.json();
     for limit in ["sha256", "aes_256_ocb", "write_fsync", "memcpy"] {
-        assert!(report["limits"][limit].as_f64().unwrap() > 0.0, "{limit}: {report}");
+        assert!(
+            report["limits"][limit].as_f64().unwrap() > 0.0,
+            "{limit}: {report}"
+        );
     }
     let median = |name: &str| {
         let rows = report["results"].as_array().unwrap();
@@ -19,7 +24,12 @@ fn the_benchmark_measures_and_leaves_nothing() {
         assert_eq!(row["runs"].as_array().unwrap().len(), 1, "{row}");
         row["median"].as_f64().unwrap()
     };
-    for name in ["seal_store_100mb", "open_local_100mb", "fetch_open_100mb", "approve_1mb"] {
+    for name in [
+        "seal_store_100mb",
+        "open_local_100mb",
+        "fetch_open_100mb",
+        "approve_1mb",
+    ] {
         assert!(median(name) > 0.0, "{name}");
     }
     assert!(median("approve_1mb_new_blocks") <= 1024.0, "{report}");

@@ -74,6 +74,16 @@ async fn what_is_sealed_here_opens_elsewhere_and_progress_is_told() {
         shared.new_bytes
     );
 
+    // What sharing costs cannot depend on the body: without it, it is the same.
+    let bodiless = tempfile::tempdir().unwrap();
+    let without = node(bodiless.path()).await;
+    let root = keeper.get_root(&own, STALL).await.unwrap();
+    without.put_root(root.header, &root.body).await.unwrap();
+    let again = share(&without, &own, &patient, &key().certificate(), STALL)
+        .await
+        .unwrap();
+    assert_eq!(again.new_bytes, shared.new_bytes);
+
     let address = keeper.addresses().await.unwrap().remove(0);
     fetcher.connect(&address).await.unwrap();
     let root = fetcher.get_root(&shared.image, STALL).await.unwrap();

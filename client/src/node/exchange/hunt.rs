@@ -14,6 +14,8 @@ use super::{Exchange, MAX_ASKED, News, State, Trust};
 
 /// How long a peer that was asked for a block may send nothing at all before another one is asked.
 const STALL: Duration = Duration::from_secs(5);
+/// How many times its limit a hunt waits for a source that sends, but none of the blocks asked of it.
+const PATIENCE: u32 = 4;
 /// How often a hunt looks up from waiting.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -68,6 +70,7 @@ struct Hunt<'a> {
     /// When something happened last.
     moved: Instant,
     stall: Duration,
+    patience: Duration,
 }
 
 impl Exchange {
@@ -92,6 +95,7 @@ impl Exchange {
             source: None,
             moved: Instant::now(),
             stall: STALL.min(limit / 3),
+            patience: limit.saturating_mul(PATIENCE),
         };
         loop {
             hunt.ask();
@@ -153,7 +157,8 @@ impl Hunt<'_> {
         let Some(source) = state.peers.get_mut(&peer) else {
             return;
         };
-        if source.heard.max(since).elapsed() < self.stall {
+        let idle = source.delivered.max(since).elapsed();
+        if source.heard.max(since).elapsed() < self.stall && idle < self.patience {
             self.moved = self.moved.max(source.heard);
             return;
         }

@@ -63,6 +63,8 @@ struct Peer {
     trust: Trust,
     /// When bytes came from it last.
     heard: Instant,
+    /// When it delivered a block that was asked of it last.
+    delivered: Instant,
     /// Blocks that it was asked for and did not answer yet.
     asked: HashSet<Cid>,
     /// Blocks that it was asked whether it has; it may answer with a small one itself.
@@ -242,6 +244,7 @@ impl Exchange {
             match cid.filter(|cid| peer.asked.remove(cid) | peer.queried.remove(cid)) {
                 Some(cid) => {
                     peer.trust = Trust::Good;
+                    peer.delivered = Instant::now();
                     state.hunts.contains_key(&cid).then_some(cid)
                 }
                 None => {
@@ -315,6 +318,7 @@ impl State {
             outbox: None,
             trust: Trust::Unknown,
             heard: Instant::now(),
+            delivered: Instant::now(),
             asked: HashSet::new(),
             queried: HashSet::new(),
             theirs: HashMap::new(),

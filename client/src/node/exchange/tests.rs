@@ -313,6 +313,28 @@ async fn a_slow_peer_is_waited_for_as_long_as_it_sends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_only_talks_is_not_waited_for_forever() {
+    let here = tempfile::tempdir().unwrap();
+    let reader = node(here.path()).await;
+    let (_talker, address) = rogue(
+        |message| {
+            let mut parts = has_it(&message);
+            let chatter = Message::presence(cid_of(RAW, b"chatter"), true).encode();
+            parts.extend(vec![chatter; 400]);
+            parts
+        },
+        Duration::from_millis(20),
+    )
+    .await;
+    reader.connect(&address).await.unwrap();
+    let limit = Duration::from_millis(300);
+    let started = Instant::now();
+    let got = reader.get_raw(&BlockDigest([7; 32]), 10, limit).await;
+    assert!(matches!(got, Err(Error::Timeout { .. })), "{got:?}");
+    assert!(started.elapsed() < PATIENCE / 4, "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_goes_away_half_way_is_replaced_by_another() {
     let dirs: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let reader = node(dirs[0].path()).await;
