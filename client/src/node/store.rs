@@ -80,10 +80,10 @@ impl Store {
         let found = match (here, reach) {
             (None, Reach::Peers(timeout)) => self.fetch(cid, timeout).await?,
             // What a peer sends takes the damaged block's place.
-            (Some(damaged), Reach::Peers(timeout)) => {
+            (Some(damaged), Reach::Peers(timeout)) if self.peers().await + self.known() > 0 => {
                 self.fetch(cid, timeout).await.map_err(|_| damaged)?
             }
-            (Some(damaged), Reach::Local) => return Err(damaged),
+            (Some(damaged), _) => return Err(damaged),
             (None, Reach::Local) => {
                 return Err(Error::Missing {
                     cid: cid.to_string(),
@@ -245,6 +245,12 @@ impl Store {
         if !known.contains(&address) {
             known.push(address);
         }
+    }
+
+    /// How many peers are known by address.
+    fn known(&self) -> usize {
+        let known = self.0.known.lock().unwrap_or_else(|held| held.into_inner());
+        known.len()
     }
 
     /// The known peers that cannot be asked for blocks now.
