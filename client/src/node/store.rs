@@ -15,6 +15,8 @@ use super::disk::{Batch, Disk};
 use super::exchange::{Exchange, Failed};
 use super::{Cause, Error, Result, Tried, peers};
 
+/// How long peers are asked for a block that is damaged here.
+const HEALING: Duration = Duration::from_secs(5);
 /// How often a waiting fetch dials the peers that are away.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -81,7 +83,8 @@ impl Store {
             (None, Reach::Peers(timeout)) => self.fetch(cid, timeout).await?,
             // What a peer sends takes the damaged block's place.
             (Some(damaged), Reach::Peers(timeout)) if self.peers().await + self.known() > 0 => {
-                self.fetch(cid, timeout).await.map_err(|_| damaged)?
+                let healed = self.fetch(cid, timeout.min(HEALING)).await;
+                healed.map_err(|_| damaged)?
             }
             (Some(damaged), _) => return Err(damaged),
             (None, Reach::Local) => {
