@@ -15,6 +15,7 @@ mod config;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rand::RngCore;
 use zeroize::Zeroizing;
@@ -61,7 +62,7 @@ pub struct Keys {
     /// Signs transactions, attestations and cards.
     pub account: Account,
     /// Signs and opens images and documents.
-    pub openpgp: UnlockedKey,
+    pub openpgp: Arc<UnlockedKey>,
 }
 
 /// Why a home could not be made or opened.
@@ -232,7 +233,7 @@ impl Home {
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok(Keys {
                 account: account.map_err(Error::Ethereum)?,
-                openpgp: openpgp?,
+                openpgp: Arc::new(openpgp?),
             })
         })
     }

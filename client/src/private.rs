@@ -67,9 +67,14 @@ pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
 
 /// Reads a file of at most `max` bytes.
 pub(crate) fn read_limited(path: &Path, max: usize) -> io::Result<Vec<u8>> {
+    read_up_to(File::open(path)?, max)
+}
+
+/// Reads what is left of an open file, at most `max` bytes.
+pub(crate) fn read_up_to(file: File, max: usize) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path)?.take(limit).read_to_end(&mut content)?;
+    file.take(limit).read_to_end(&mut content)?;
     if content.len() > max {
         let text = format!("larger than {max} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));

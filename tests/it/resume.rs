@@ -15,6 +15,7 @@ use crate::ledger::{IMAGE, KEY, World};
 const HASTY: Limits = Limits {
     mine: Duration::ZERO,
     fetch: Duration::from_secs(5),
+    total: Duration::from_secs(60),
     body_bytes: 1 << 20,
 };
 

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    card, consortium, deid, demo, deploy, devnet, gas, init, node, patient, radiologist, requestor,
-    trace,
+    bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient, radiologist,
+    requestor, trace,
 };
 use crate::context::Context;
 use crate::parse;
@@ -71,7 +71,7 @@ pub(crate) struct Global {
         help_heading = "Network"
     )]
     pub(crate) contract: Option<String>,
-    /// How long a peer may take to send a block, such as 90s [default: 60s]
+    /// How long a peer that was asked for a block may keep silent, such as 90s [default: 60s]
     #[arg(
         long,
         global = true,
@@ -106,6 +106,7 @@ pub(crate) enum Command {
     Deploy(deploy::DeployArgs),
     Gas(gas::GasArgs),
     Demo(demo::DemoArgs),
+    Bench(bench::BenchArgs),
     /// What each exit code means
     #[command(name = "exit-codes", long_about = exit_codes())]
     ExitCodes,
@@ -127,6 +128,7 @@ impl Command {
             Self::Deploy(args) => args.run(context).await,
             Self::Gas(args) => args.run(context).await,
             Self::Demo(args) => args.run(context).await,
+            Self::Bench(args) => args.run(context).await,
             Self::ExitCodes => {
                 let codes =
                     EXIT_CODES.map(|(code, meaning)| json!({ "code": code, "meaning": meaning }));

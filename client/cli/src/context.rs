@@ -74,7 +74,10 @@ impl Context {
         };
         let passphrase = self.passphrase("Passphrase: ")?;
         let client = Client::open(home, passphrase).await?;
-        Ok(client.with_overrides(overrides).with_limits(self.limits()))
+        Ok(client
+            .with_overrides(overrides)
+            .with_limits(self.limits())
+            .with_progress(self.ui.progress()))
     }
 
     /// How long is waited for others.

@@ -5,12 +5,18 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use pcim_client::client::{Progress, ProgressSink};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_secs(2);
 
 /// How to talk to the user.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +55,19 @@ impl Ui {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
+    /// Tells how far a long transfer is, every other second, if somebody looks.
+    pub(crate) fn progress(&self) -> ProgressSink {
+        let seen = io::stderr().is_terminal();
+        let (ui, told) = (*self, Mutex::new(Instant::now()));
+        Arc::new(move |progress: Progress| {
+            let mut told = told.lock().unwrap_or_else(|held| held.into_inner());
+            if seen && told.elapsed() >= PROGRESS {
+                *told = Instant::now();
+                ui.note(&progress_line(progress));
+            }
+        })
+    }
+
     /// Writes an error and its hint; returns its exit code.
     pub(crate) fn failure(&self, failure: &Failure) -> ExitCode {
         self.note(&format!("error: {}", failure.message));
@@ -65,6 +84,15 @@ impl Ui {
         }
         let secret = rpassword::prompt_password(prompt).context("cannot read from the terminal")?;
         Ok(Some(Zeroizing::new(secret)))
+    }
+}
+
+fn progress_line(progress: Progress) -> String {
+    let mib = |bytes: u64| bytes >> 20;
+    let (what, done) = (progress.what, mib(progress.bytes));
+    match progress.total {
+        Some(total) => format!("{what} {done} of {} MiB", mib(total)),
+        None => format!("{what} {done} MiB"),
     }
 }
 

@@ -7,9 +7,11 @@ mod audit;
 mod error;
 mod opening;
 mod patient;
-mod payload;
+pub(crate) mod payload;
+pub(crate) mod pipeline;
 mod radiologist;
 mod requestor;
+mod split;
 mod write;
 
 use std::sync::Arc;
@@ -27,9 +29,12 @@ use crate::ledger::{Deployment, ImageRecord, Ledger};
 use crate::node::{Node, NodeConfig};
 
 pub use audit::Traced;
+use pipeline::Meter;
+
 pub use error::{Error, Result};
 pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
+pub use pipeline::{Progress, ProgressSink};
 pub use radiologist::{SealOptions, SealedImage};
 pub use requestor::{AccessRequest, Requested, Standing};
 pub use write::Written;
@@ -40,8 +45,10 @@ const MAX_PEERS: usize = 256;
 /// How long the facade waits for others, and how much it takes from them.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For a block from a peer.
+    /// For anything at all to come from a peer that was asked for a block.
     pub fetch: Duration,
+    /// For a whole image from peers.
+    pub total: Duration,
     /// For a transaction to be mined.
     pub mine: Duration,
     /// Most bytes of a sealed body that is opened: it is decrypted onto the disk before all of it is verified.
@@ -52,6 +59,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             fetch: Duration::from_secs(60),
+            total: Duration::from_secs(24 * 3600),
             mine: Duration::from_secs(120),
             body_bytes: 64 << 30,
         }
@@ -78,6 +86,7 @@ pub struct Client {
     overrides: Overrides,
     journal: Journal,
     keys: Option<Arc<Keys>>,
+    progress: Option<ProgressSink>,
     node: OnceCell<Node>,
     ledger: OnceCell<Ledger>,
 }
@@ -92,6 +101,7 @@ impl Client {
             overrides: Overrides::default(),
             journal,
             keys: None,
+            progress: None,
             node: OnceCell::new(),
             ledger: OnceCell::new(),
         })
@@ -114,6 +124,13 @@ impl Client {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Has the progress of sealing and fetching told.
+    #[must_use]
+    pub fn with_progress(mut self, sink: ProgressSink) -> Self {
+        self.progress = Some(sink);
         self
     }
 
@@ -228,6 +245,23 @@ impl Client {
         let peers = self.node().await?.addresses().await?;
         let keys = self.keys()?;
         Ok(Card::issue(&keys.account, &keys.openpgp, peers)?)
+    }
+
+    /// Deletes the blocks that nothing pins: what was fetched to be opened once, and what an interrupted write left. To be
+    /// called when nothing is under way; an interrupted fetch starts anew after it.
+    pub async fn collect_garbage(&self) -> Result<()> {
+        Ok(self.node().await?.collect_garbage().await?)
+    }
+
+    fn progress(&self, what: &'static str, total: Option<u64>) -> Meter {
+        Meter {
+            sink: self.progress.clone(),
+            progress: Progress {
+                what,
+                bytes: 0,
+                total,
+            },
+        }
     }
 
     /// What a handover to this actor must name.

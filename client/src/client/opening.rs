@@ -2,16 +2,15 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Client, Error, Result};
+use super::{Client, Error, Result, pipeline};
 use crate::domain::{Address, Event, ImageDigest, Seal};
 use crate::ledger::EventFilter;
 use crate::node::Root;
 use crate::seal::Opened;
-use crate::{pipe, private, seal};
+use crate::{private, seal};
 
 /// Where an opened payload goes.
 #[derive(Clone, Debug)]
@@ -100,7 +99,7 @@ impl Client {
     pub(super) async fn open_root<W: Write + Send + 'static>(
         &self,
         root: Root,
-        mut sink: W,
+        sink: W,
     ) -> Result<(Opened, W)> {
         if root.body.file_size > self.limits.body_bytes {
             return Err(Error::BodyTooLarge {
@@ -108,16 +107,11 @@ impl Client {
                 max: self.limits.body_bytes,
             });
         }
-        let keys = Arc::clone(self.keys()?);
+        let (key, _) = seal::unwrap_header(&root.header, &self.keys()?.openpgp)?;
+        let limits = (self.limits.fetch, self.limits.total);
+        let meter = self.progress("fetched", Some(root.body.file_size));
         let node = self.node().await?;
-        let (session_key, _) = seal::unwrap_header(&root.header, &keys.openpgp)?;
-        let stream = node.read_body(&root.body, self.limits.fetch).await?;
-        let mut body = pipe::reader(stream);
-        tokio::task::spawn_blocking(move || {
-            let opened = seal::open_body(&mut body, &session_key, &mut sink)?;
-            Ok((opened, sink))
-        })
-        .await?
+        pipeline::open(node, &root.body, key, sink, limits, meter).await
     }
 }
 

@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::opening::check_seal;
 use super::write::Wanted;
-use super::{Client, Error, OpenedFile, Result, Target, Written};
+use super::{Client, Error, OpenedFile, Result, Target, Written, pipeline};
 use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use crate::handover::Handover;
 use crate::journal::KnownImage;
 use crate::ledger::{Call, EventFilter};
 use crate::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject};
-use crate::seal::{self, BodyVersion, Certificate};
+use crate::seal::Certificate;
 
 /// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
 const REQUESTS_AT_ONCE: usize = 16;
@@ -477,16 +477,9 @@ impl Client {
         image: &ImageDigest,
         reader: &Certificate,
     ) -> Result<crate::node::Stored> {
+        let owner = &self.keys()?.openpgp;
         let node = self.node().await?;
-        let root = node.get_root(image, self.limits.fetch).await?;
-        let (session_key, version) = seal::unwrap_header(&root.header, &self.keys()?.openpgp)?;
-        if version == BodyVersion::V2 && !reader.accepts_v2() {
-            return Err(Error::ReaderLacksV2 {
-                fingerprint: reader.fingerprint(),
-            });
-        }
-        let header = seal::header_for(&session_key, version, reader)?;
-        Ok(node.put_root(header, &root.body).await?)
+        pipeline::share(node, image, owner, reader, self.limits.fetch).await
     }
 }
 

@@ -1,21 +1,18 @@
 //! The radiologist: de-identify, sign, seal to the patient, store, attest.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::payload::{Payload, Summary};
-use super::{Client, Error, Result};
+use super::payload::Payload;
+use super::{Client, Result, pipeline};
 use crate::card::Card;
 use crate::deid::{self, Profile, Report};
 use crate::domain::{ImageDigest, Seal};
 use crate::handover::{Addressee, Facts, Handover};
 use crate::journal::KnownImage;
-use crate::node::BodyRef;
-use crate::seal::{self, BodyVersion, Sealed};
-use crate::{pipe, seal::Certificate};
+use crate::seal::{self, BodyVersion, Certificate};
 
 /// How to seal.
 #[derive(Clone, Debug)]
@@ -97,9 +94,11 @@ impl Client {
             return Err(Error::Description);
         }
         let payload = Payload::new(files, deid)?;
-        let (body, sealed, summary) = self.store_body(payload, version).await?;
-
         let node = self.node().await?;
+        let progress = self.progress("sealed", None);
+        let (body, sealed, summary) =
+            pipeline::seal(node, payload, &keys.openpgp, version, progress).await?;
+
         let header = seal::header_for(&sealed.session_key, version, &patient.certificate)?;
         let stored = node.put_root(header, &body).await?;
         let description = match &options.description {
@@ -134,46 +133,11 @@ impl Client {
             handover,
             description,
             deidentified: summary.report.filter(|_| options.deidentify),
-            original_sha256: hex::encode(summary.original_sha256),
+            original_sha256: hex::encode(summary.original_sha256.unwrap_or(sealed.payload_sha256)),
             payload_sha256: hex::encode(sealed.payload_sha256),
             payload_bytes: sealed.payload_len,
             body_bytes: body.file_size,
         })
-    }
-
-    /// Encrypts the payload straight into the node.
-    async fn store_body(
-        &self,
-        mut payload: Payload,
-        version: BodyVersion,
-    ) -> Result<(BodyRef, Sealed, Summary)> {
-        let keys = Arc::clone(self.keys()?);
-        let node = self.node().await?;
-        let (mut writer, stream) = pipe::writer();
-        let sealing = tokio::task::spawn_blocking(move || {
-            let sealed = seal::seal_body(&mut payload, &keys.openpgp, None, version, &mut writer);
-            match sealed {
-                Ok(sealed) => {
-                    // If the node went away its own error tells why.
-                    let _ = writer.finish();
-                    Some(Ok((sealed, payload.summary())))
-                }
-                Err(seal::Error::Write(_)) => None,
-                Err(error) => {
-                    writer.fail(io::Error::other("sealing failed"));
-                    Some(Err(payload.take_error().unwrap_or(error.into())))
-                }
-            }
-        });
-        let (body, sealing) = tokio::join!(node.add_body(stream), sealing);
-        match (body, sealing?) {
-            (_, Some(Err(error))) => Err(error),
-            (Err(error), _) => Err(error.into()),
-            (Ok(body), Some(Ok((sealed, summary)))) => Ok((body, sealed, summary)),
-            (Ok(_), None) => Err(Error::Seal(seal::Error::Write(
-                io::ErrorKind::BrokenPipe.into(),
-            ))),
-        }
     }
 }
 

@@ -163,6 +163,17 @@ pub fn deidentify(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, Report)> 
     Ok((out, report))
 }
 
+/// Whether [`deidentify`] would leave native pixel data of so many bytes as they are, by a file that has one pixel in their
+/// place: nothing is to be blanked, no overlay lies between their bits, and nothing behind the last one.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn keeps_pixels(bytes: &[u8], pixels: u64, options: &Options) -> Result<bool> {
+    let file = read(bytes)?;
+    let overlay = pixels::embedded_overlay(&file.data_set, file.order());
+    Ok(options.profile.blank.is_empty() && !overlay && pixels::fill(&file, pixels))
+}
+
 /// Checks that the bytes are a whole DICOM file and tells its modality and body part codes, nothing personal.
 ///
 /// # Errors

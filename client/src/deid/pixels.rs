@@ -84,6 +84,12 @@ pub(super) fn cut_surplus(file: &mut File) -> bool {
     cut
 }
 
+/// Whether so many bytes are the frames' pixels and nothing else.
+pub(super) fn fill(file: &File, bytes: u64) -> bool {
+    let layout = Layout::of(&file.data_set, file.order());
+    layout.is_ok_and(|layout| layout.bytes().is_some_and(|wanted| wanted as u64 == bytes))
+}
+
 /// Whether an overlay plane lies in unused bits of the pixel data (retired, PS3.5 §8.1.2): its group has no Overlay Data.
 pub(super) fn embedded_overlay(data_set: &DataSet, order: Endianness) -> bool {
     (0x6000..=0x60ff_u16).step_by(2).any(|group| {

@@ -5,18 +5,14 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use cid::Cid;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use tokio::task::JoinHandle;
 
+use super::disk::Batch;
 use super::store::{Reach, Store};
 use super::unixfs::{self, Link, MAX_NODE, Malformed};
 use super::{BodyRef, Error, MAX_BLOCK, Result};
 
-/// Bytes of blocks that are written in one go while the next ones are cut.
-const BATCH_BYTES: usize = 8 * MAX_BLOCK;
-/// Blocks of such a batch, when they are small.
-const BATCH_BLOCKS: usize = 256;
 /// Leaves that are asked for ahead of the reader.
-const PREFETCH: usize = 8;
+const PREFETCH: usize = 16;
 /// Nodes from the root of a tree to a leaf: 1,024⁴ leaves need four.
 const MAX_DEPTH: usize = 8;
 
@@ -28,34 +24,33 @@ pub(super) async fn add(
     max_links: usize,
 ) -> Result<BodyRef> {
     let mut tree = Tree {
-        store: store.clone(),
+        batch: store.batch(),
         max_links,
         levels: Vec::new(),
         below: Vec::new(),
-        batch: Vec::new(),
-        batch_bytes: 0,
-        writing: None,
-        written: Vec::new(),
     };
-    let grown = match tree.grow(body, chunk_size).await {
-        Ok(root) => {
-            let below = std::mem::take(&mut tree.below);
-            store.pin_tree(&root.cid, below).await.map(|()| root)
-        }
-        Err(error) => Err(error),
-    };
+    let mut written = Vec::new();
+    let grown = async {
+        let root = tree.grow(body, chunk_size).await?;
+        written = tree.batch.commit().await?;
+        store
+            .pin_tree(&root.cid, std::mem::take(&mut tree.below))
+            .await?;
+        Ok(root)
+    }
+    .await;
     match grown {
-        Ok(root) => Ok(BodyRef {
-            cid: root.cid.to_string(),
-            file_size: root.file_size,
-            dag_size: root.dag_size,
-        }),
+        Ok(root) => {
+            store.announce(&written);
+            Ok(BodyRef {
+                cid: root.cid.to_string(),
+                file_size: root.file_size,
+                dag_size: root.dag_size,
+            })
+        }
         Err(error) => {
-            // The first error is the one to tell, whatever happens to the rest.
-            let _ = tree.settle().await;
-            if let Err(left) = store.discard(&tree.written).await {
-                tracing::warn!(error = %left, "blocks of a failed write are left behind");
-            }
+            written.extend(tree.batch.give_up().await);
+            store.take_back(&written).await;
             Err(error)
         }
     }
@@ -63,16 +58,11 @@ pub(super) async fn add(
 
 /// A tree under construction, leaf by leaf: a level that is full becomes a node of the next one.
 struct Tree {
-    store: Store,
+    batch: Batch,
     max_links: usize,
     levels: Vec<Vec<Link>>,
     /// Every block so far.
     below: Vec<Cid>,
-    batch: Vec<(Cid, Bytes)>,
-    batch_bytes: usize,
-    writing: Option<JoinHandle<(Vec<Cid>, Result<()>)>>,
-    /// Blocks that were not there before.
-    written: Vec<Cid>,
 }
 
 impl Tree {
@@ -97,8 +87,6 @@ impl Tree {
             self.leaf(leaf.freeze()).await?;
         }
         let root = self.close().await?;
-        self.flush().await?;
-        self.settle().await?;
         self.below.retain(|cid| *cid != root.cid);
         Ok(root)
     }
@@ -147,39 +135,7 @@ impl Tree {
 
     async fn block(&mut self, cid: Cid, bytes: Bytes) -> Result<()> {
         self.below.push(cid);
-        self.batch_bytes += bytes.len();
-        self.batch.push((cid, bytes));
-        if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_BLOCKS {
-            self.flush().await?;
-        }
-        Ok(())
-    }
-
-    /// Hands the batch to a task of its own, once the one before is through.
-    async fn flush(&mut self) -> Result<()> {
-        self.settle().await?;
-        let batch = std::mem::take(&mut self.batch);
-        self.batch_bytes = 0;
-        let store = self.store.clone();
-        self.writing = Some(tokio::spawn(async move {
-            let mut written = Vec::new();
-            let outcome = store.put_many(batch, &mut written).await;
-            (written, outcome)
-        }));
-        Ok(())
-    }
-
-    /// Waits for the batch that is being written.
-    async fn settle(&mut self) -> Result<()> {
-        let Some(writing) = self.writing.take() else {
-            return Ok(());
-        };
-        let (written, outcome) = writing.await.map_err(|error| Error::Ipfs {
-            doing: "writing blocks",
-            source: error.into(),
-        })?;
-        self.written.extend(written);
-        outcome
+        self.batch.put(cid, bytes).await
     }
 }
 
@@ -307,7 +263,7 @@ pub(super) async fn pin(store: &Store, body: &BodyRef) -> Result<()> {
     while let Some(step) = walk.next().await? {
         let cid = match step {
             Step::Node(cid) => cid,
-            Step::Leaf(leaf) if store.contains(&leaf.cid).await? => leaf.cid,
+            Step::Leaf(leaf) if store.contains(&leaf.cid) => leaf.cid,
             Step::Leaf(leaf) => {
                 return Err(Error::Missing {
                     cid: leaf.cid.to_string(),
@@ -318,6 +274,8 @@ pub(super) async fn pin(store: &Store, body: &BodyRef) -> Result<()> {
             below.push(cid);
         }
     }
+    let all: Vec<_> = below.iter().copied().chain([root.cid]).collect();
+    store.sync(&all).await?;
     store.pin_tree(&root.cid, below).await
 }
 
@@ -327,7 +285,7 @@ pub(super) async fn drop(store: &Store, body: &BodyRef) -> Result<()> {
     let (mut found, mut ahead) = (Vec::new(), vec![root]);
     while let Some(cid) = ahead.pop() {
         if cid.codec() == unixfs::DAG_PB {
-            match store.local(&cid).await {
+            match store.local(&cid, MAX_NODE).await {
                 Ok(Some(block)) => match unixfs::decode(&block) {
                     Ok(links) => ahead.extend(links.into_iter().map(|link| link.cid)),
                     Err(error) => tracing::warn!(%cid, %error, "cannot follow a node"),

@@ -9,6 +9,8 @@
 //! were named to it, and to those that connect.
 
 mod body;
+mod disk;
+mod exchange;
 mod peers;
 mod root;
 mod store;
@@ -16,6 +18,7 @@ mod store;
 mod tests;
 mod unixfs;
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +27,8 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::domain::{BlockDigest, ImageDigest};
+use disk::Disk;
+use exchange::Exchange;
 use store::{Reach, Store};
 pub use unixfs::Malformed;
 
@@ -94,6 +99,16 @@ pub struct RepoStat {
     pub bytes: u64,
 }
 
+/// Who was tried for a block, each with what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried(pub Vec<String>);
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|peer| write!(f, "; {peer}"))
+    }
+}
+
 /// An error of another library, kept as the source.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -148,7 +163,9 @@ pub enum Error {
         source: Cause,
     },
     /// A block that nobody delivered in time.
-    #[error("block {cid} did not arrive within {seconds} s ({peers} peers connected)")]
+    #[error(
+        "block {cid} did not arrive: nothing came for {seconds} s, {peers} peers connected{tried}"
+    )]
     Timeout {
         /// The block.
         cid: String,
@@ -156,6 +173,8 @@ pub enum Error {
         seconds: f64,
         /// How many peers were connected at the end.
         peers: usize,
+        /// What became of each peer.
+        tried: Tried,
     },
     /// A block that should have been on this node.
     #[error("block {cid} is not on this node")]
@@ -200,12 +219,6 @@ pub enum Error {
     /// The stream that was to be stored failed; nothing of it is kept.
     #[error("the body broke off")]
     Body(#[source] io::Error),
-    /// A block that is still there after it was deleted.
-    #[error("block {cid} could not be deleted")]
-    NotDeleted {
-        /// The block.
-        cid: String,
-    },
     /// The disk refused.
     #[error("the IPFS repository failed while {doing}")]
     Io {
@@ -264,7 +277,11 @@ impl Node {
             });
         }
         let bootstrap = peers::parse_all(&config.bootstrap)?;
-        let store = Store::new(peers::start(&config).await?, &config.repo);
+        let repo = peers::open(&config.repo).await?;
+        let disk = Disk::open(&config.repo).map_err(Error::io("sweeping the repository"))?;
+        let (exchange, streams) = Exchange::new(disk.clone());
+        let ipfs = peers::start(&config, repo, streams).await?;
+        let store = Store::new(ipfs, disk, exchange);
         for address in bootstrap {
             store.remember(address);
         }
@@ -295,7 +312,7 @@ impl Node {
     /// [`Error::PeerUnreachable`] after ten seconds at most.
     pub async fn connect(&self, multiaddr: &str) -> Result<()> {
         let address = peers::parse(multiaddr)?;
-        peers::dial(self.store.ipfs(), &address).await?;
+        self.store.dial(&address).await?;
         self.store.remember(address);
         Ok(())
     }
@@ -316,11 +333,9 @@ impl Node {
             });
         }
         let _gate = self.store.gate().read().await;
-        let new = self.store.put(cid, block).await?;
-        if let Err(error) = self.store.pin_direct(&cid).await {
-            if new {
-                self.store.discard(&[cid]).await?;
-            }
+        let written = self.store.put([(cid, block.into())]).await?;
+        if let Err(error) = self.store.pin_direct(&[cid]).await {
+            self.store.take_back(&written).await;
             return Err(error);
         }
         let digest = unixfs::digest_of(&cid).expect("blocks are written with sha2-256");
@@ -405,15 +420,17 @@ impl Node {
     /// To be called when no fetch is under way.
     pub async fn collect_garbage(&self) -> Result<()> {
         let _gate = self.store.gate().write().await;
-        let blocks = self.store.blocks().await;
+        let blocks = self.store.blocks().await?;
+        let blocks: Vec<_> = blocks.into_iter().map(|(cid, _)| cid).collect();
         self.store.discard(&blocks).await
     }
 
     /// Counts the blocks on disk.
     pub async fn stat(&self) -> Result<RepoStat> {
+        let blocks = self.store.blocks().await?;
         Ok(RepoStat {
-            blocks: self.store.blocks().await.len() as u64,
-            bytes: self.store.bytes().await?,
+            blocks: blocks.len() as u64,
+            bytes: blocks.iter().map(|(_, bytes)| bytes).sum(),
         })
     }
 }

@@ -6,20 +6,20 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use rust_ipfs::builder::DefaultIpfsBuilder;
-use rust_ipfs::p2p::{IdentifyConfiguration, MultiaddrExt, bitswap};
-use rust_ipfs::repo::{LockError, Repo};
-use rust_ipfs::swarm::SwarmEvent;
-use rust_ipfs::{DialOpts, Ipfs, Keypair, Multiaddr, PeerCondition, Protocol};
+use rust_ipfs::builder::IpfsBuilder;
+use rust_ipfs::p2p::{IdentifyConfiguration, MultiaddrExt};
+use rust_ipfs::repo::{DefaultStorage, LockError, Repo};
+use rust_ipfs::{DialOpts, Ipfs, Keypair, Multiaddr, PeerCondition, PeerId, Protocol};
 use zeroize::Zeroizing;
 
+use super::exchange::{Exchange, Streams};
 use super::store::into_error;
 use super::{Cause, Error, NodeConfig, Result};
 
 /// How long a peer may take to answer a dial.
 pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new connection may take until blocks can be asked over it.
-const SESSION_TIMEOUT: Duration = Duration::from_millis(500);
+const STREAM_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the swarm may take to open a listening socket.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept with nothing to do: a person looks at a request in between.
@@ -29,14 +29,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of an identity file.
 const MAX_IDENTITY: u64 = 1024;
 
-/// Opens the repository, then starts the swarm on it and listens.
-pub(super) async fn start(config: &NodeConfig) -> Result<Ipfs> {
-    let listen = parse_all(&config.listen)?;
-    create_private_dir(&config.repo).map_err(Error::io("creating the repository"))?;
-    let repo = Repo::new_fs(&config.repo);
+/// Makes the repository if it is not there, and takes its lock.
+pub(super) async fn open(path: &Path) -> Result<Repo<DefaultStorage>> {
+    create_private_dir(path).map_err(Error::io("creating the repository"))?;
+    let repo = Repo::new_fs(path);
     repo.init().await.map_err(|error| match error.downcast() {
         Ok(LockError::RepoInUse) => Error::RepoLocked {
-            path: config.repo.clone(),
+            path: path.to_owned(),
         },
         Ok(other) => Error::Ipfs {
             doing: "locking the repository",
@@ -44,39 +43,28 @@ pub(super) async fn start(config: &NodeConfig) -> Result<Ipfs> {
         },
         Err(other) => into_error("opening the repository", other),
     })?;
+    Ok(repo)
+}
+
+/// Starts the swarm on an open repository and listens.
+pub(super) async fn start(
+    config: &NodeConfig,
+    repo: Repo<DefaultStorage>,
+    streams: Streams,
+) -> Result<Ipfs> {
+    let listen = parse_all(&config.listen)?;
     let keypair = identity(&config.repo.join("identity"))?;
-    let builder = DefaultIpfsBuilder::with_keypair(&keypair)
+    let ipfs = IpfsBuilder::with_keypair(&keypair)
         .map_err(Error::io("starting the node"))?
         .set_repo(&repo)
         .enable_tcp()
-        .with_bitswap()
+        .with_custom_behaviour(move |_| Ok(streams))
         .with_ping(Default::default())
         .with_identify(IdentifyConfiguration {
             agent_version: concat!("pcim/", env!("CARGO_PKG_VERSION")).to_owned(),
             ..Default::default()
         })
         .set_idle_connection_timeout(IDLE_SECONDS)
-        .swarm_events({
-            let repo = repo.clone();
-            move |swarm, event| {
-                if let SwarmEvent::ConnectionEstablished {
-                    peer_id,
-                    num_established,
-                    ..
-                } = event
-                    && num_established.get() == 1
-                    && let Some(node) = swarm.behaviour_mut().custom.as_mut()
-                    && let Some(exchange) = node.bitswap.as_mut()
-                    && exchange.peers().contains(peer_id)
-                {
-                    // A session from before the connection: rust-ipfs keeps the dead one of a peer
-                    // that went away, and would never open another. Start over; sessions come back
-                    // with the next message or connection, wants with the next look.
-                    *exchange = bitswap::Behaviour::new(&repo, bitswap::Config::default());
-                }
-            }
-        });
-    let ipfs = builder
         .start()
         .await
         .map_err(|error| into_error("starting the node", error))?;
@@ -123,24 +111,21 @@ fn is_free(lock: &Path) -> bool {
 }
 
 /// Connects unless there is a connection already that blocks can be asked over.
-pub(super) async fn dial(ipfs: &Ipfs, address: &Multiaddr) -> Result<()> {
+pub(super) async fn dial(ipfs: &Ipfs, exchange: &Exchange, address: &Multiaddr) -> Result<()> {
     let unreachable = |source: Cause| Error::PeerUnreachable {
         address: address.to_string(),
         source,
     };
-    let mut looked = false;
-    let target = match address.peer_id() {
+    let peer = address.peer_id();
+    let target = match peer {
         Some(peer) => {
-            while ipfs.is_connected(peer).await.unwrap_or(false) {
-                let sessions = ipfs.get_bitswap_peers().await.unwrap_or_default();
-                if sessions.contains(&peer) {
-                    return Ok(());
-                }
-                if looked {
-                    break;
-                }
-                looked = true;
-                tokio::time::sleep(SESSION_TIMEOUT).await;
+            if exchange.is_ready(&peer) {
+                return Ok(());
+            }
+            if ipfs.is_connected(peer).await.unwrap_or(false)
+                && is_soon_ready(exchange, &peer).await
+            {
+                return Ok(());
             }
             DialOpts::peer_id(peer)
                 .condition(PeerCondition::Always)
@@ -153,7 +138,20 @@ pub(super) async fn dial(ipfs: &Ipfs, address: &Multiaddr) -> Result<()> {
     dialled
         .map_err(|late| unreachable(late.into()))?
         .map_err(|error| unreachable(error.into()))?;
+    if let Some(peer) = peer {
+        is_soon_ready(exchange, &peer).await;
+    }
     Ok(())
+}
+
+/// Waits a little for a stream to a connected peer.
+async fn is_soon_ready(exchange: &Exchange, peer: &PeerId) -> bool {
+    let ready = async {
+        while !exchange.is_ready(peer) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(STREAM_TIMEOUT, ready).await.is_ok()
 }
 
 /// Where others reach this node: `/ip4/…/tcp/…/p2p/…`.

@@ -20,20 +20,13 @@ pub(super) async fn put(store: &Store, header: Vec<u8>, body: &BodyRef) -> Resul
         (links[0].cid, Bytes::from(header)),
         (root.cid, block.into()),
     ];
-    let mut written = Vec::new();
-    let outcome = async {
-        store.put_many(blocks, &mut written).await?;
-        store.pin_direct(&links[0].cid).await?;
-        store.pin_direct(&root.cid).await
-    }
-    .await;
-    if let Err(error) = outcome {
+    let written = store.put(blocks).await?;
+    let pins = [links[0].cid, root.cid];
+    if let Err(error) = store.pin_direct(&pins).await {
         for cid in &written {
             let _ = store.unpin(cid).await;
         }
-        if let Err(left) = store.discard(&written).await {
-            tracing::warn!(error = %left, "blocks of a failed write are left behind");
-        }
+        store.take_back(&written).await;
         return Err(error);
     }
     let new_bytes = sizes
@@ -79,7 +72,7 @@ pub(super) async fn get(store: &Store, image: &ImageDigest, reach: Reach) -> Res
 pub(super) async fn drop(store: &Store, image: &ImageDigest) -> Result<()> {
     let root = unixfs::cid_from_digest(DAG_PB, &image.0);
     let mut cids = vec![root];
-    if let Some(block) = store.local(&root).await? {
+    if let Some(block) = store.local(&root, MAX_ROOT).await? {
         let [header, _] = take_apart(&block).map_err(|source| Error::NotARoot {
             cid: root.to_string(),
             source,

@@ -1,21 +1,23 @@
 //! Blocks and pins: what lies in the repository on disk, and what has to come from a peer.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cid::Cid;
 use futures::StreamExt;
+use rust_ipfs::p2p::MultiaddrExt;
 use rust_ipfs::repo::{DefaultStorage, PinStore, Repo};
-use rust_ipfs::{Block, Ipfs, Multiaddr};
+use rust_ipfs::{Ipfs, Multiaddr};
 use tokio::sync::RwLock;
 
-use super::unixfs::cid_of;
-use super::{Cause, Error, MAX_BLOCK, Result, peers};
+use super::disk::{Batch, Disk};
+use super::exchange::{Exchange, Failed};
+use super::{Cause, Error, Result, Tried, peers};
 
-/// How often a waiting fetch looks whether the block has come in by another way.
+/// How long peers are asked for a block that is damaged here.
+const HEALING: Duration = Duration::from_secs(5);
+/// How often a waiting fetch dials the peers that are away.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The running node's parts, shared by its streams.
@@ -25,7 +27,8 @@ pub(super) struct Store(Arc<Parts>);
 struct Parts {
     ipfs: Ipfs,
     repo: Repo<DefaultStorage>,
-    dir: PathBuf,
+    disk: Disk,
+    exchange: Exchange,
     /// Shared while blocks are written and pinned, exclusive while unpinned ones are deleted.
     gate: RwLock<()>,
     /// Peers that were asked for by address; dialled again when a block is missing.
@@ -43,11 +46,12 @@ pub(super) enum Reach {
 }
 
 impl Store {
-    pub(super) fn new(ipfs: Ipfs, dir: &Path) -> Self {
+    pub(super) fn new(ipfs: Ipfs, disk: Disk, exchange: Exchange) -> Self {
         Self(Arc::new(Parts {
             repo: ipfs.repo().clone(),
             ipfs,
-            dir: dir.to_owned(),
+            disk,
+            exchange,
             gate: RwLock::default(),
             known: Mutex::default(),
             redial: Arc::default(),
@@ -62,34 +66,32 @@ impl Store {
         &self.0.gate
     }
 
-    /// Reads a block from disk and verifies it; `None` if it is not there.
-    pub(super) async fn local(&self, cid: &Cid) -> Result<Option<Bytes>> {
-        match self.0.repo.get_block_now(cid).await {
-            Ok(Some(block)) => verified(cid, block.into_inner().1).map(Some),
-            Ok(None) => Ok(None),
-            Err(error) => match into_error("reading a block", error) {
-                // rust-ipfs saw wrong bytes and kept them to itself: look which ones.
-                Error::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => {
-                    let bytes = tokio::fs::read(block_path(&self.0.dir, cid))
-                        .await
-                        .map_err(Error::io("reading a block"))?;
-                    verified(cid, bytes.into()).map(Some)
-                }
-                other => Err(other),
-            },
-        }
+    /// Reads a block of at most `max` bytes from disk and verifies it; `None` if it is not there.
+    pub(super) async fn local(&self, cid: &Cid, max: usize) -> Result<Option<Bytes>> {
+        self.0.disk.read(cid, max).await
     }
 
     /// Reads a block of at most `max` bytes from wherever `reach` allows.
     pub(super) async fn get(&self, cid: &Cid, max: usize, reach: Reach) -> Result<Bytes> {
-        let found = match (self.local(cid).await?, reach) {
-            (Some(bytes), _) => bytes,
+        let here = match self.local(cid, max).await {
+            Ok(Some(bytes)) => return Ok(bytes),
+            Ok(None) => None,
+            Err(damaged @ Error::BlockMismatch { .. }) => Some(damaged),
+            Err(other) => return Err(other),
+        };
+        let found = match (here, reach) {
+            (None, Reach::Peers(timeout)) => self.fetch(cid, timeout).await?,
+            // What a peer sends takes the damaged block's place.
+            (Some(damaged), Reach::Peers(timeout)) if self.peers().await + self.known() > 0 => {
+                let healed = self.fetch(cid, timeout.min(HEALING)).await;
+                healed.map_err(|_| damaged)?
+            }
+            (Some(damaged), _) => return Err(damaged),
             (None, Reach::Local) => {
                 return Err(Error::Missing {
                     cid: cid.to_string(),
                 });
             }
-            (None, Reach::Peers(timeout)) => self.fetch(cid, timeout).await?,
         };
         if found.len() > max {
             return Err(Error::TooLarge {
@@ -103,85 +105,103 @@ impl Store {
 
     async fn fetch(&self, cid: &Cid, timeout: Duration) -> Result<Bytes> {
         self.redial();
-        let started = Instant::now();
-        let mut wanted = self.0.repo.get_block(cid).timeout(timeout);
-        loop {
-            let left = timeout.saturating_sub(started.elapsed());
-            match tokio::time::timeout(left.min(LOOK_AGAIN), &mut wanted).await {
-                Ok(Ok(block)) => return verified(cid, block.into_inner().1),
-                Ok(Err(error)) if started.elapsed() < timeout => {
-                    return Err(into_error("fetching a block", error));
-                }
-                Ok(Err(_)) | Err(_) => {}
-            }
-            // Exchange may have started over and forgotten.
-            let wants = self.0.ipfs.bitswap_wantlist(None).await;
-            if wants.is_ok_and(|wants| !wants.contains(cid)) {
-                wanted = self.0.repo.get_block(cid).timeout(left);
-                self.redial();
-            } else if self.peers().await < self.known() {
+        let hunt = self.0.exchange.fetch(*cid, timeout);
+        tokio::pin!(hunt);
+        let failed = loop {
+            match tokio::time::timeout(LOOK_AGAIN, &mut hunt).await {
+                Ok(Ok(bytes)) => return Ok(bytes),
+                Ok(Err(failed)) => break failed,
                 // A peer that was away may be back.
-                self.redial();
+                Err(_) => self.redial(),
             }
-            // A waiter that subscribes just after another one's block was stored is never told.
-            if let Some(bytes) = self.local(cid).await? {
-                return Ok(bytes);
-            }
-            if started.elapsed() >= timeout {
-                // rust-ipfs drops a peer's block that it cannot write: a full disk looks like silence.
-                probe(&self.0.dir).map_err(Error::io("making room for a block"))?;
-                return Err(Error::Timeout {
+        };
+        Err(match failed {
+            Failed::NotStored(source) => Error::Io {
+                doing: "storing a block",
+                source,
+            },
+            Failed::Nobody(answers) => {
+                let answered = answers
+                    .iter()
+                    .map(|(peer, answer)| format!("{peer} {answer}"));
+                let away = self.away().into_iter();
+                let away = away.map(|address| format!("{address} is not connected"));
+                Error::Timeout {
                     cid: cid.to_string(),
                     seconds: timeout.as_secs_f64(),
                     peers: self.peers().await,
-                });
+                    tried: Tried(answered.chain(away).collect()),
+                }
             }
-        }
+        })
     }
 
-    pub(super) async fn contains(&self, cid: &Cid) -> Result<bool> {
-        let found = self.0.repo.contains(cid).await;
-        found.map_err(|error| into_error("looking for a block", error))
+    pub(super) fn contains(&self, cid: &Cid) -> bool {
+        self.0.disk.contains(cid)
     }
 
-    /// Writes one block; tells whether it was not there before.
-    pub(super) async fn put(&self, cid: Cid, bytes: impl Into<Bytes>) -> Result<bool> {
-        let mut written = Vec::new();
-        self.put_many(vec![(cid, bytes.into())], &mut written)
-            .await?;
-        Ok(!written.is_empty())
+    /// Blocks to be written together.
+    pub(super) fn batch(&self) -> Batch {
+        self.0.disk.batch()
     }
 
-    /// Writes blocks, and adds those that were not there before to `written` *before* writing them,
-    /// so that a caller can take a half-done batch back. A block that is there is verified.
-    pub(super) async fn put_many(
+    /// Writes a few blocks, durably and all of them or none; returns those that were not there before.
+    pub(super) async fn put(
         &self,
-        blocks: Vec<(Cid, Bytes)>,
-        written: &mut Vec<Cid>,
-    ) -> Result<()> {
-        let mut new = Vec::with_capacity(blocks.len());
-        for (cid, bytes) in blocks {
-            if self.local(&cid).await?.is_none() {
-                written.push(cid);
-                new.push(Block::new_unchecked(cid, bytes));
+        blocks: impl IntoIterator<Item = (Cid, Bytes)>,
+    ) -> Result<Vec<Cid>> {
+        let mut batch = self.batch();
+        let written = async {
+            for (cid, bytes) in blocks {
+                batch.put(cid, bytes).await?;
             }
+            batch.commit().await
         }
-        let put = self.0.repo.put_blocks(new).await;
-        put.map_err(|error| into_error("writing blocks", error))?;
-        Ok(())
+        .await;
+        match &written {
+            Ok(new) => self.0.exchange.announce(new),
+            Err(_) => self.take_back(&batch.give_up().await).await,
+        }
+        written
     }
 
-    pub(super) async fn pin_direct(&self, cid: &Cid) -> Result<()> {
-        let pinned = self.0.repo.data_store().insert_direct_pin(cid).await;
-        pinned.map_err(|error| into_error("pinning a block", error))
+    /// Tells peers that waited for blocks.
+    pub(super) fn announce(&self, cids: &[Cid]) {
+        self.0.exchange.announce(cids);
     }
 
-    /// Pins a tree whose blocks below the root are `below`, without reading them again.
+    /// Deletes what a failed operation wrote.
+    pub(super) async fn take_back(&self, written: &[Cid]) {
+        if let Err(left) = self.discard(written).await {
+            tracing::warn!(error = %left, "blocks of a failed write are left behind");
+        }
+    }
+
+    /// Makes blocks last that came from peers.
+    pub(super) async fn sync(&self, cids: &[Cid]) -> Result<()> {
+        self.0.disk.sync(cids).await
+    }
+
+    /// Pins blocks without what is below them, durably.
+    pub(super) async fn pin_direct(&self, cids: &[Cid]) -> Result<()> {
+        for cid in cids {
+            let pinned = self.0.repo.data_store().insert_direct_pin(cid).await;
+            pinned.map_err(|error| into_error("pinning a block", error))?;
+        }
+        self.0.disk.sync_pins(cids).await
+    }
+
+    /// Pins a tree whose blocks below the root are `below`, durably, without reading them again.
     pub(super) async fn pin_tree(&self, root: &Cid, below: Vec<Cid>) -> Result<()> {
         let below = futures::stream::iter(below.into_iter().map(Ok)).boxed();
         let pins = self.0.repo.data_store();
         let pinned = pins.insert_recursive_pin(root, below).await;
-        pinned.map_err(|error| into_error("pinning a tree", error))
+        pinned.map_err(|error| into_error("pinning a tree", error))?;
+        let synced = self.0.disk.sync_pins(&[*root]).await;
+        if synced.is_err() {
+            self.unpin(root).await?;
+        }
+        synced
     }
 
     /// Takes any pin off a block; one that is not pinned is left as it is.
@@ -202,31 +222,20 @@ impl Store {
         pinned.map_err(|error| into_error("reading pins", error))
     }
 
-    /// Deletes those of `cids` that no pin holds; fails if one of them is still there afterwards.
+    /// Deletes those of `cids` that no pin holds.
     pub(super) async fn discard(&self, cids: &[Cid]) -> Result<()> {
         for cid in cids {
             if self.is_pinned(cid).await? {
                 continue;
             }
-            let removed = self.0.repo.remove_block(cid, false).await;
-            removed.map_err(|error| into_error("deleting a block", error))?;
-            if self.contains(cid).await? {
-                return Err(Error::NotDeleted {
-                    cid: cid.to_string(),
-                });
-            }
+            self.0.disk.remove(cid).await?;
         }
         Ok(())
     }
 
-    pub(super) async fn blocks(&self) -> Vec<Cid> {
-        self.0.repo.list_blocks().await.collect().await
-    }
-
-    pub(super) async fn bytes(&self) -> Result<u64> {
-        let size = self.0.repo.get_total_size().await;
-        size.map(|bytes| bytes as u64)
-            .map_err(|error| into_error("measuring the repository", error))
+    /// The blocks on disk, with their bytes.
+    pub(super) async fn blocks(&self) -> Result<Vec<(Cid, u64)>> {
+        self.0.disk.list().await
     }
 
     /// How many peers are connected.
@@ -247,52 +256,43 @@ impl Store {
         known.len()
     }
 
-    /// Dials the known peers that are not connected, in the background, one round at a time.
-    pub(super) fn redial(&self) {
+    /// The known peers that cannot be asked for blocks now.
+    fn away(&self) -> Vec<Multiaddr> {
         let known = self.0.known.lock().unwrap_or_else(|held| held.into_inner());
-        let known = known.clone();
+        let is_away = |address: &&Multiaddr| {
+            !address
+                .peer_id()
+                .is_some_and(|peer| self.0.exchange.is_ready(&peer))
+        };
+        known.iter().filter(is_away).cloned().collect()
+    }
+
+    /// Connects unless there is a connection already that blocks can be asked over.
+    pub(super) async fn dial(&self, address: &Multiaddr) -> Result<()> {
+        peers::dial(&self.0.ipfs, &self.0.exchange, address).await
+    }
+
+    /// Dials the known peers that are away, in the background, one round at a time.
+    pub(super) fn redial(&self) {
+        let away = self.away();
+        if away.is_empty() {
+            return;
+        }
         let Ok(round) = self.0.redial.clone().try_lock_owned() else {
             return;
         };
+        let exchange = self.0.exchange.clone();
         let ipfs = self.0.ipfs.clone();
         tokio::spawn(async move {
             let _round = round;
-            let dials = known.iter().map(async |address| {
-                if let Err(error) = peers::dial(&ipfs, address).await {
+            let dials = away.iter().map(async |address| {
+                if let Err(error) = peers::dial(&ipfs, &exchange, address).await {
                     tracing::debug!(%address, %error, "peer not reached");
                 }
             });
             futures::future::join_all(dials).await;
         });
     }
-}
-
-/// The bytes, if they hash to the CID.
-fn verified(cid: &Cid, bytes: Bytes) -> Result<Bytes> {
-    let found = cid_of(cid.codec(), &bytes);
-    if found.hash() != cid.hash() {
-        return Err(Error::BlockMismatch {
-            wanted: cid.to_string(),
-            found: found.to_string(),
-        });
-    }
-    Ok(bytes)
-}
-
-/// Whether the disk would take a block.
-fn probe(repo: &Path) -> std::io::Result<()> {
-    let mut file = tempfile::tempfile_in(repo)?;
-    file.write_all(&[0; MAX_BLOCK])?;
-    file.sync_all()
-}
-
-/// Where rust-ipfs keeps a block: a folder named by the two characters before the CID's last.
-pub(super) fn block_path(repo: &Path, cid: &Cid) -> PathBuf {
-    let name = cid.to_string();
-    let shard = &name[name.len() - 3..name.len() - 1];
-    repo.join("blockstore")
-        .join(shard)
-        .join(format!("{name}.data"))
 }
 
 /// Finds the io error in what rust-ipfs reports.

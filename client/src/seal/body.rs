@@ -1,6 +1,6 @@
 //! Bodies: the one encrypted container of a sealed image (protocol §4), signed by the radiologist inside.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use sequoia_openpgp as openpgp;
 
@@ -17,17 +17,18 @@ use sha2::{Digest, Sha256};
 use super::cert::unusable;
 use super::container::{Container, Contents, SIGNER_CERTIFICATE, Unlock};
 use super::header::{CIPHER, unwrap_header};
+use super::stages;
 use super::{BodyVersion, Certificate, Error, Result, SessionKey, UnlockedKey, Unusable};
 use crate::domain::{ImageDigest, Seal};
 
 /// Notation with the digest of the image that this one replaces, in hex.
 const PREDECESSOR: &str = "predecessor@pcim.invalid";
 
-/// The signature's hash.
-const HASH: HashAlgorithm = HashAlgorithm::SHA512;
+/// The signature's hash: processors have instructions for it, and everything else here rests on it too.
+const HASH: HashAlgorithm = HashAlgorithm::SHA256;
 
 /// How much payload is moved at a time.
-const STEP_BYTES: usize = 64 * 1024;
+const STEP_BYTES: usize = 256 * 1024;
 
 /// What sealing yields beside the body's bytes.
 pub struct Sealed {
@@ -61,13 +62,14 @@ pub struct Opened {
     pub payload_len: u64,
 }
 
-/// Signs and encrypts `payload` into a body (one SEIPD packet, no PKESK), streaming in bounded memory.
+/// Signs and encrypts `payload` into a body (one SEIPD packet, no PKESK), streaming in bounded memory: it is read, hashed
+/// and encrypted by a thread each.
 ///
 /// # Errors
 /// [`Error::Unusable`] before the first byte if the key cannot sign now or is not version 6;
 /// [`Error::Read`] and [`Error::Write`] for either end.
 pub fn seal_body(
-    payload: &mut dyn Read,
+    payload: &mut (dyn Read + Send),
     signer: &UnlockedKey,
     predecessor: Option<ImageDigest>,
     version: BodyVersion,
@@ -98,23 +100,31 @@ pub fn seal_body(
         .map_err(Error::openpgp)?;
 
     let mut writer = BodyWriter::start(&session_key, &announcement, body)?;
-    let mut step = vec![0; STEP_BYTES];
-    loop {
-        let n = match payload.read(&mut step) {
-            Ok(0) => break,
-            Ok(n) => n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(Error::Read(e)),
-        };
-        hash.update(&step[..n]);
-        writer.write(&step[..n])?;
-    }
+    let (hash, digest) = std::thread::scope(|scope| -> Result<_> {
+        let (to_hash, pieces) = stages::channel();
+        let hashing = scope.spawn(move || {
+            let mut digest = Sha256::new();
+            for piece in pieces {
+                hash.update(&piece);
+                digest.update(&piece);
+            }
+            (hash, digest)
+        });
+        for piece in stages::read(scope, payload) {
+            let piece = piece.map_err(Error::Read)?;
+            // The other end is taken until this one is dropped.
+            let _ = to_hash.send(piece.clone());
+            writer.write(&piece)?;
+        }
+        drop(to_hash);
+        Ok(hashing.join().expect("hashing does not fail"))
+    })?;
     let signature = template
         .set_prefix_salt(salt)
         .0
         .sign_hash(&mut pair, hash)
         .map_err(Error::openpgp)?;
-    writer.finish(session_key, signature)
+    writer.finish(session_key, signature, digest)
 }
 
 /// Re-encrypts the inner packets of a body unchanged under a new session key (`--rekey`, or to change the version).
@@ -133,17 +143,21 @@ pub fn reseal_body(
     let session_key = SessionKey::random(version)?;
     let mut container = Container::open(body, Unlock::Body(old))?;
     let mut writer = BodyWriter::start(&session_key, &container.announcement()?, out)?;
+    let mut digest = Sha256::new();
     let mut step = vec![0; STEP_BYTES];
     loop {
         match container.read(&mut step)? {
             0 => break,
-            n => writer.write(&step[..n])?,
+            n => {
+                digest.update(&step[..n]);
+                writer.write(&step[..n])?;
+            }
         }
     }
-    writer.finish(session_key, container.finish()?.signature)
+    writer.finish(session_key, container.finish()?.signature, digest)
 }
 
-/// Decrypts a body, verifies the signature, writes the payload.
+/// Decrypts a body, verifies the signature, writes the payload: one thread decrypts, another one hashes and writes.
 ///
 /// At least the last MiB is written only once everything is verified, but what was written before must be discarded by
 /// the caller on error.
@@ -154,21 +168,38 @@ pub fn reseal_body(
 pub fn open_body(
     body: &mut (dyn Read + Send + Sync),
     key: &SessionKey,
-    payload: &mut dyn Write,
+    payload: &mut (dyn Write + Send),
 ) -> Result<Opened> {
     let mut container = Container::open(body, Unlock::Body(key))?;
-    let mut digest = Sha256::new();
-    let mut payload_len = 0;
-    let mut step = vec![0; STEP_BYTES];
-    loop {
-        let n = match container.read(&mut step)? {
-            0 => break,
-            n => n,
+    let sink = &mut *payload;
+    let (digest, payload_len) = std::thread::scope(|scope| -> Result<_> {
+        let (to_write, pieces) = stages::channel();
+        let writing = scope.spawn(move || {
+            let (mut digest, mut length) = (Sha256::new(), 0);
+            for piece in pieces {
+                digest.update(&piece);
+                length += piece.len() as u64;
+                sink.write_all(&piece)?;
+            }
+            io::Result::Ok((digest, length))
+        });
+        let decrypted = loop {
+            let mut step = vec![0; STEP_BYTES];
+            let n = match container.read(&mut step) {
+                Ok(0) => break Ok(()),
+                Ok(n) => n,
+                Err(error) => break Err(error),
+            };
+            step.truncate(n);
+            // A writer that stopped has an error to tell.
+            if to_write.send(step.into()).is_err() {
+                break Ok(());
+            }
         };
-        digest.update(&step[..n]);
-        payload_len += n as u64;
-        payload.write_all(&step[..n]).map_err(Error::Write)?;
-    }
+        drop(to_write);
+        let written = writing.join().expect("hashing and writing do not panic");
+        decrypted.and(written.map_err(Error::Write))
+    })?;
     let Contents {
         version,
         signature,
@@ -193,7 +224,7 @@ pub fn open_sealed(
     header: &[u8],
     body: &mut (dyn Read + Send + Sync),
     reader: &UnlockedKey,
-    payload: &mut dyn Write,
+    payload: &mut (dyn Write + Send),
 ) -> Result<Opened> {
     let (key, _) = unwrap_header(header, reader)?;
     open_body(body, &key, payload)
@@ -248,7 +279,6 @@ fn seal_of(signature: &Signature) -> Result<(Seal, Vec<u8>)> {
 /// Writes one SEIPD packet around a one-pass signature, a literal and a signature.
 struct BodyWriter<'a> {
     literal: Message<'a>,
-    digest: Sha256,
     len: u64,
 }
 
@@ -268,18 +298,21 @@ impl<'a> BodyWriter<'a> {
         message.write_all(announcement).map_err(Error::Write)?;
         Ok(Self {
             literal: Error::writing(LiteralWriter::new(message).build())?,
-            digest: Sha256::new(),
             len: 0,
         })
     }
 
     fn write(&mut self, data: &[u8]) -> Result<()> {
-        self.digest.update(data);
         self.len += data.len() as u64;
         self.literal.write_all(data).map_err(Error::Write)
     }
 
-    fn finish(self, session_key: SessionKey, signature: Signature) -> Result<Sealed> {
+    fn finish(
+        self,
+        session_key: SessionKey,
+        signature: Signature,
+        digest: Sha256,
+    ) -> Result<Sealed> {
         let (seal, packet) = seal_of(&signature)?;
         let mut message = Error::writing(self.literal.finalize_one())?
             .expect("the encryptor lies under the literal");
@@ -289,7 +322,7 @@ impl<'a> BodyWriter<'a> {
             version: session_key.version,
             session_key,
             seal,
-            payload_sha256: self.digest.finalize().into(),
+            payload_sha256: digest.finalize().into(),
             payload_len: self.len,
         })
     }

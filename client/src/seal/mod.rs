@@ -25,6 +25,8 @@ mod document;
 mod error;
 mod header;
 mod key;
+mod speed;
+mod stages;
 
 pub use body::{Opened, Sealed, open_body, open_sealed, reseal_body, seal_body};
 pub use cert::Certificate;
@@ -35,6 +37,7 @@ pub use document::{
 pub use error::{Cause, Error, Result, Unusable};
 pub use header::{BodyVersion, HEADER_MAX, SessionKey, check_header, header_for, unwrap_header};
 pub use key::{LockedKey, UnlockedKey};
+pub use speed::cipher_time;
 
 #[cfg(test)]
 mod tests;

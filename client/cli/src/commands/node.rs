@@ -12,6 +12,9 @@ const REDIAL: Duration = Duration::from_secs(5);
 
 /// Serve this home's images to others until interrupted
 ///
+/// It first deletes what it stored for others' images that were only opened, and what an interrupted
+/// command left.
+///
 /// While it serves it holds the home; other commands on the same home wait until it has ended. It
 /// dials the home's peers again and again, so that those who come later find each other.
 #[derive(Debug, Args)]
@@ -20,6 +23,8 @@ pub(crate) struct NodeArgs {}
 impl NodeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.reader()?;
+        // Nothing is under way yet.
+        client.collect_garbage().await?;
         let addresses = client.node().await?.addresses().await?;
         let text: String = addresses
             .iter()

@@ -54,6 +54,7 @@ fn every_command_explains_itself() {
         "deploy",
         "gas",
         "demo",
+        "bench",
         "exit-codes",
     ] {
         assert!(

@@ -2,15 +2,21 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use cid::Cid;
 use futures::stream::{self, StreamExt};
 
-use super::super::store::block_path;
+use super::super::disk::Disk;
 use super::super::{Error, MAX_BLOCK, Node, NodeConfig, body, unixfs};
 use super::{PATIENCE, SOON, address, collected, config, inner, pattern, start, streamed};
 
 const MIB: usize = 1024 * 1024;
+
+fn block_path(repo: &Path, block: &Cid) -> PathBuf {
+    Disk::open(repo).unwrap().path(block)
+}
 
 /// Chunk, links a node, bytes of [`pattern`], CID, bytes of the tree: as the UnixFS importer of Helia
 /// (`ipfs-unixfs-importer` 17) makes them with CIDv1, raw leaves and the balanced layout.
@@ -237,7 +243,8 @@ async fn garbage_is_what_no_pin_holds() {
     let image = node.put_root(vec![1; 300], &body).await.unwrap().image;
     let pinned = node.stat().await.unwrap();
     let stray = unixfs::cid_of(unixfs::RAW, b"stray");
-    assert!(node.store.put(stray, &b"stray"[..]).await.unwrap());
+    let block = [(stray, Bytes::from_static(b"stray"))];
+    assert_eq!(node.store.put(block).await.unwrap(), [stray]);
     assert_eq!(node.stat().await.unwrap().blocks, pinned.blocks + 1);
     node.collect_garbage().await.unwrap();
     assert_eq!(node.stat().await.unwrap(), pinned);
@@ -313,17 +320,42 @@ async fn a_damaged_block_is_told_and_never_served() {
     let error = read.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     told(inner(&error));
-    told(
-        &node
-            .add_body(streamed(pattern(2 * MIB + 9)))
-            .await
-            .unwrap_err(),
-    );
-
     let read = collected(reader.read_body(&body, SOON).await.unwrap()).await;
     assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert!(!reader.store.contains(&leaf));
+
+    // Added again, it is whole again, here and there.
+    let again = node.add_body(streamed(pattern(2 * MIB + 9))).await.unwrap();
+    assert_eq!(again, body);
+    let read = collected(reader.read_body(&body, PATIENCE).await.unwrap()).await;
+    assert!(read.unwrap() == pattern(2 * MIB + 9));
+    // A reader's damaged block is replaced by a peer's.
+    let path = block_path(here.path(), &leaf);
+    std::fs::write(&path, b"damaged").unwrap();
+    let read = collected(reader.read_body(&body, PATIENCE).await.unwrap()).await;
+    assert!(read.unwrap() == pattern(2 * MIB + 9));
+    assert_eq!(std::fs::read(&path).unwrap(), &pattern(2 * MIB)[MIB..]);
     node.drop_body(&body).await.unwrap();
     assert_eq!(node.stat().await.unwrap().blocks, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unfinished_files_are_swept_away_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start(dir.path()).await;
+    let raw = node.put_raw(b"certificate".to_vec()).await.unwrap();
+    let path = block_path(dir.path(), &unixfs::cid_of(unixfs::RAW, b"certificate"));
+    node.shutdown().await;
+    let ours = path.with_extension("data.1.0.tmp");
+    let pins = dir.path().join("datastore/pins/zz");
+    std::fs::create_dir_all(&pins).unwrap();
+    let theirs = pins.join("x.recursive_temp");
+    for half in [&ours, &theirs] {
+        std::fs::write(half, b"half").unwrap();
+    }
+    let node = start(dir.path()).await;
+    assert!(!ours.exists() && !theirs.exists());
+    assert_eq!(node.get_raw(&raw, 100, SOON).await.unwrap(), b"certificate");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,6 +71,7 @@ async fn what_nobody_has_times_out_and_says_how_many_were_asked() {
                 cid,
                 seconds,
                 peers,
+                ..
             }) => {
                 assert_eq!((cid, seconds, peers), (wanted.clone(), 0.4, count));
             }

@@ -1,0 +1,247 @@
+//! How fast sealing, opening, fetching and approving are on this machine, beside what the machine can do.
+//!
+//! The work measured is that of the facade, without a chain: files are read, de-identified, signed, encrypted and stored
+//! durably; images are fetched, decrypted, verified and written to a file that is synced; an approval is everything but
+//! its transaction. Every figure is the median of several runs. `pcim bench` and `cargo bench` print the same.
+
+mod limits;
+pub(crate) mod samples;
+mod scene;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::client::Result;
+use samples::{INSTANCES, MEGABYTE};
+use scene::Scene;
+
+pub use limits::Limits;
+
+/// Bytes of the one large image.
+const LARGE: u64 = 4 << 30;
+/// Bytes of each of its instances.
+const LARGE_INSTANCE: u64 = 8 << 20;
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where the files and repositories are made, and deleted afterwards.
+    pub dir: PathBuf,
+    /// Runs of each measurement.
+    pub runs: usize,
+    /// Also a study of 1,142 instances.
+    pub study: bool,
+    /// Also an image of 4 GiB; takes as much disk, and twice as much while it is opened.
+    pub large: bool,
+}
+
+/// The figures of one run of the benchmark.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// What the machine can do.
+    pub limits: Limits,
+    /// What this program does with it.
+    pub results: Vec<Measurement>,
+}
+
+/// One figure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measurement {
+    /// What was measured.
+    pub name: &'static str,
+    /// `MB/s` (10⁶ bytes of the image a second), `s`, `ms`, `bytes` or `MiB`.
+    pub unit: &'static str,
+    /// The median of the runs.
+    pub median: f64,
+    /// Each run, in order.
+    pub runs: Vec<f64>,
+}
+
+impl Measurement {
+    fn new(name: &'static str, unit: &'static str, runs: Vec<f64>) -> Self {
+        Self {
+            name,
+            unit,
+            median: median(&runs),
+            runs,
+        }
+    }
+}
+
+/// Measures; `tell` is told what is measured next.
+///
+/// # Errors
+/// Whatever the facade's operations return.
+pub async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Report> {
+    let runs = plan.runs.max(1);
+    tell("the machine");
+    let limits = limits::measure(&plan.dir, runs)?;
+    let scene = Scene::set(&plan.dir).await?;
+    let mut results = Vec::new();
+    // The process's memory is measured before anything else has used any.
+    if plan.large {
+        tell("an image of 4 GiB");
+        results.extend(large(&scene, runs).await?);
+    }
+    tell("an image of 100 MB");
+    results.splice(0..0, hundred(&scene, runs).await?);
+    tell("an approval of a small image");
+    let image = scene.seal(&[scene.instance(1, MEGABYTE)?]).await?;
+    results.extend(approve(&scene, "approve_1mb", &image, runs).await?);
+    if plan.study {
+        tell("a study of 1,142 instances");
+        results.extend(study(&scene, runs).await?);
+    }
+    scene.leave().await;
+    Ok(Report { limits, results })
+}
+
+/// Seals an image of many instances, `bytes` in all or a little more, opens it, and has it fetched and opened by a peer,
+/// so that someone can look at the process meanwhile. Tells the bytes of its body.
+///
+/// # Errors
+/// Whatever the facade's operations return.
+pub async fn one_large(dir: &Path, bytes: u64) -> Result<u64> {
+    let scene = Scene::set(dir).await?;
+    let instance = scene.instance(0, LARGE_INSTANCE)?;
+    let files = vec![instance; bytes.div_ceil(LARGE_INSTANCE) as usize];
+    let image = scene.seal(&files).await?;
+    scene.open(&image).await?;
+    scene.fetch(&[&image]).await?;
+    scene.leave().await;
+    Ok(image.bytes())
+}
+
+/// One image of 100 MB: sealed, opened from here, fetched and opened from a peer.
+async fn hundred(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
+    let bytes = 100 * MEGABYTE;
+    let file = scene.instance(0, bytes)?;
+    let speed = |time: Duration| bytes as f64 / 1e6 / time.as_secs_f64();
+    let (mut sealed, mut opened, mut fetched) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let image = scene.seal(std::slice::from_ref(&file)).await?;
+        sealed.push(speed(image.time));
+        opened.push(speed(scene.open(&image).await?));
+        fetched.push(speed(scene.fetch(&[&image]).await?));
+        scene.forget(&image).await?;
+    }
+    Ok(vec![
+        Measurement::new("seal_store_100mb", "MB/s", sealed),
+        Measurement::new("open_local_100mb", "MB/s", opened),
+        Measurement::new("fetch_open_100mb", "MB/s", fetched),
+    ])
+}
+
+/// Approvals of one image by several readers.
+async fn approve(
+    scene: &Scene,
+    name: &'static str,
+    image: &scene::Image,
+    runs: usize,
+) -> Result<Vec<Measurement>> {
+    let (mut times, mut bytes) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let (time, new_bytes) = scene.approve(image).await?;
+        times.push(time.as_secs_f64() * 1e3);
+        bytes.push(new_bytes as f64);
+    }
+    let new_bytes = match name {
+        "approve_4gib" => "approve_4gib_new_blocks",
+        _ => "approve_1mb_new_blocks",
+    };
+    Ok(vec![
+        Measurement::new(name, "ms", times),
+        Measurement::new(new_bytes, "bytes", bytes),
+    ])
+}
+
+/// A study as one image, and its instances as an image each.
+async fn study(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
+    let each = 100 * MEGABYTE / INSTANCES;
+    let files: Vec<_> = (0..INSTANCES)
+        .map(|number| scene.instance(1000 + number, each))
+        .collect::<Result<_>>()?;
+    let (mut stored, mut fetched) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let image = scene.seal(&files).await?;
+        stored.push(image.time.as_secs_f64());
+        fetched.push(scene.fetch(&[&image]).await?.as_secs_f64());
+        scene.forget(&image).await?;
+    }
+    let mut time = Duration::ZERO;
+    let mut images = Vec::new();
+    for file in &files {
+        let image = scene.seal(std::slice::from_ref(file)).await?;
+        time += image.time;
+        images.push(image);
+    }
+    let all: Vec<_> = images.iter().collect();
+    let apart = scene.fetch(&all).await?;
+    Ok(vec![
+        Measurement::new("store_1142", "s", stored),
+        Measurement::new("fetch_1142", "s", fetched),
+        Measurement::new("store_1142_objects", "s", vec![time.as_secs_f64()]),
+        Measurement::new("fetch_1142_objects", "s", vec![apart.as_secs_f64()]),
+    ])
+}
+
+/// An image of 4 GiB: the most memory that sealing and opening it take, and an approval of it.
+async fn large(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
+    let instance = scene.instance(2, LARGE_INSTANCE)?;
+    let files = vec![instance; (LARGE / LARGE_INSTANCE) as usize];
+    limits::forget_peak_memory();
+    let image = scene.seal(&files).await?;
+    scene.open(&image).await?;
+    let peak = limits::peak_memory();
+    let mut results: Vec<_> = peak
+        .map(|mib| Measurement::new("rss_4gib", "MiB", vec![mib]))
+        .into_iter()
+        .collect();
+    results.extend(approve(scene, "approve_4gib", &image, runs).await?);
+    scene.forget(&image).await?;
+    Ok(results)
+}
+
+/// The middle of the runs; of an even number, the mean of the two in the middle.
+fn median(runs: &[f64]) -> f64 {
+    let mut sorted = runs.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let half = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        even if even % 2 == 0 => (sorted[half - 1] + sorted[half]) / 2.0,
+        _ => sorted[half],
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<26} {:>10}  unit", "this machine", "median")?;
+        for (name, speed) in self.limits.rows() {
+            writeln!(f, "{name:<26} {speed:>10.0}  MB/s")?;
+        }
+        writeln!(f, "\n{:<26} {:>10}  {:<6} runs", "pcim", "median", "unit")?;
+        for row in &self.results {
+            let runs: Vec<_> = row.runs.iter().map(|run| short(*run)).collect();
+            let (name, unit) = (row.name, row.unit);
+            let (median, runs) = (short(row.median), runs.join(" "));
+            writeln!(f, "{name:<26} {median:>10}  {unit:<6} {runs}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Three digits that matter.
+fn short(value: f64) -> String {
+    match value {
+        large if large >= 100.0 => format!("{large:.0}"),
+        middle if middle >= 10.0 => format!("{middle:.1}"),
+        small => format!("{small:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

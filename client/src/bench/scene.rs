@@ -1,0 +1,164 @@
+//! The actors of the benchmark: a node that keeps images, another one that fetches, and the keys in between.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::samples::write_instance;
+use crate::client::payload::Payload;
+use crate::client::pipeline::{self, Meter};
+use crate::client::{Error, Result};
+use crate::deid;
+use crate::domain::{ImageDigest, Passphrase};
+use crate::node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
+use crate::private;
+use crate::seal::{self, BodyVersion, LockedKey, UnlockedKey};
+
+/// How long a peer may keep silent.
+const STALL: Duration = Duration::from_secs(60);
+/// How long a whole image may take.
+const TOTAL: Duration = Duration::from_secs(3600);
+
+/// Everything that is needed, made and deleted with it.
+pub(super) struct Scene {
+    dir: TempDir,
+    keeper: Node,
+    radiologist: Arc<UnlockedKey>,
+    patient: Arc<UnlockedKey>,
+}
+
+/// An image on the keeper's disk.
+pub(super) struct Image {
+    digest: ImageDigest,
+    body: BodyRef,
+    /// How long it took from the first file's first byte until it was durable.
+    pub(super) time: Duration,
+}
+
+impl Image {
+    /// Bytes of the sealed body.
+    pub(super) fn bytes(&self) -> u64 {
+        self.body.file_size
+    }
+}
+
+impl Scene {
+    pub(super) async fn set(dir: &Path) -> Result<Self> {
+        let made = tempfile::Builder::new()
+            .prefix("pcim-bench-")
+            .tempdir_in(dir);
+        let made = made.map_err(at(dir))?;
+        Ok(Self {
+            keeper: node(&made.path().join("keeper")).await?,
+            radiologist: Arc::new(key()?),
+            patient: Arc::new(key()?),
+            dir: made,
+        })
+    }
+
+    pub(super) async fn leave(self) {
+        self.keeper.shutdown().await;
+    }
+
+    /// The file of an instance, written and synced so that its own writing is over.
+    pub(super) fn instance(&self, number: u64, bytes: u64) -> Result<PathBuf> {
+        let path = self.dir.path().join(format!("{number}.dcm"));
+        write_instance(&path, number, bytes)
+            .and_then(|()| std::fs::File::open(&path)?.sync_all())
+            .map_err(at(&path))?;
+        Ok(path)
+    }
+
+    /// De-identifies, signs, encrypts to the patient and stores.
+    pub(super) async fn seal(&self, files: &[PathBuf]) -> Result<Image> {
+        let reader = self.patient.certificate();
+        let started = Instant::now();
+        let payload = Payload::new(files.to_vec(), Some(deid::Options { key: [7; 32] }))?;
+        let (node, version) = (&self.keeper, BodyVersion::V2);
+        let (body, sealed, _) =
+            pipeline::seal(node, payload, &self.radiologist, version, Meter::silent()).await?;
+        let header = seal::header_for(&sealed.session_key, version, &reader)?;
+        let digest = node.put_root(header, &body).await?.image;
+        Ok(Image {
+            digest,
+            body,
+            time: started.elapsed(),
+        })
+    }
+
+    /// Opens an image from the keeper's own disk into a file.
+    pub(super) async fn open(&self, image: &Image) -> Result<Duration> {
+        let started = Instant::now();
+        self.open_from(&self.keeper, image).await?;
+        Ok(started.elapsed())
+    }
+
+    /// Fetches images onto a new node over loopback and opens them into files, one after the other.
+    pub(super) async fn fetch(&self, images: &[&Image]) -> Result<Duration> {
+        let repo = self.dir.path().join("fetcher");
+        let fetcher = node(&repo).await?;
+        for address in self.keeper.addresses().await? {
+            fetcher.connect(&address).await?;
+        }
+        let started = Instant::now();
+        for image in images {
+            self.open_from(&fetcher, image).await?;
+        }
+        let time = started.elapsed();
+        fetcher.shutdown().await;
+        std::fs::remove_dir_all(&repo).map_err(at(&repo))?;
+        Ok(time)
+    }
+
+    /// Makes a header for another reader: time, and bytes of new blocks.
+    pub(super) async fn approve(&self, image: &Image) -> Result<(Duration, u64)> {
+        let reader = key()?.certificate();
+        let started = Instant::now();
+        let stored =
+            pipeline::share(&self.keeper, &image.digest, &self.patient, &reader, STALL).await?;
+        Ok((started.elapsed(), stored.new_bytes))
+    }
+
+    /// Deletes an image.
+    pub(super) async fn forget(&self, image: &Image) -> Result<()> {
+        self.keeper.drop_header(&image.digest).await?;
+        Ok(self.keeper.drop_body(&image.body).await?)
+    }
+
+    async fn open_from(&self, node: &Node, image: &Image) -> Result<()> {
+        let target = self.dir.path().join("opened");
+        let root = node.get_root(&image.digest, STALL).await?;
+        let (key, _) = seal::unwrap_header(&root.header, &self.patient)?;
+        let file = private::temp_file_beside(&target).map_err(at(&target))?;
+        let limits = (STALL, TOTAL);
+        let (_, file) =
+            pipeline::open(node, &root.body, key, file, limits, Meter::silent()).await?;
+        private::persist(file, &target, true).map_err(at(&target))
+    }
+}
+
+async fn node(repo: &Path) -> Result<Node> {
+    let config = NodeConfig {
+        repo: repo.to_owned(),
+        listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
+        bootstrap: Vec::new(),
+        chunk_size: DEFAULT_CHUNK,
+    };
+    Ok(Node::start(config).await?)
+}
+
+fn key() -> Result<UnlockedKey> {
+    let passphrase = Passphrase::new("benchmark".to_owned());
+    let locked = LockedKey::generate(None, &passphrase)?;
+    Ok(locked.unlock(&passphrase)?)
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::File {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,172 @@
+//! The two ways of an image's bytes, each a line of stages that work at the same time: files → de-identified → signed and
+//! encrypted → blocks on the disk, and blocks from here or from peers → decrypted and verified → a file.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt};
+use tokio::time::{Instant, timeout_at};
+
+use super::payload::{Payload, Summary};
+use super::{Error, Result};
+use crate::domain::ImageDigest;
+use crate::node::{BodyRef, Node, Stored};
+use crate::pipe;
+use crate::seal::{self, BodyVersion, Certificate, Opened, Sealed, SessionKey, UnlockedKey};
+
+/// Tells how far a transfer is.
+pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// How far a transfer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is done to the bytes: `sealed` or `fetched`.
+    pub what: &'static str,
+    /// Bytes of the sealed body so far.
+    pub bytes: u64,
+    /// Bytes that it will be, where that is known.
+    pub total: Option<u64>,
+}
+
+/// The progress of one transfer.
+pub(crate) struct Meter {
+    pub(super) sink: Option<ProgressSink>,
+    pub(super) progress: Progress,
+}
+
+impl Meter {
+    /// Nobody looks.
+    pub(crate) fn silent() -> Self {
+        let progress = Progress {
+            what: "",
+            bytes: 0,
+            total: None,
+        };
+        Self {
+            sink: None,
+            progress,
+        }
+    }
+
+    fn watch(
+        mut self,
+        stream: BoxStream<'static, io::Result<Bytes>>,
+    ) -> BoxStream<'static, io::Result<Bytes>> {
+        let Some(sink) = self.sink else {
+            return stream;
+        };
+        let stream = stream.inspect(move |piece| {
+            if let Ok(piece) = piece {
+                self.progress.bytes += piece.len() as u64;
+                sink(self.progress);
+            }
+        });
+        stream.boxed()
+    }
+}
+
+/// Encrypts a payload straight into the node. When this returns the body is on the disk to stay.
+pub(crate) async fn seal(
+    node: &Node,
+    mut payload: Payload,
+    signer: &Arc<UnlockedKey>,
+    version: BodyVersion,
+    meter: Meter,
+) -> Result<(BodyRef, Sealed, Summary)> {
+    let (mut writer, stream) = pipe::writer();
+    let signer = Arc::clone(signer);
+    let sealing = tokio::task::spawn_blocking(move || {
+        let sealed = seal::seal_body(&mut payload, &signer, None, version, &mut writer);
+        match sealed {
+            Ok(sealed) => {
+                // If the node went away its own error tells why.
+                let _ = writer.finish();
+                Some(Ok((sealed, payload.summary())))
+            }
+            Err(seal::Error::Write(_)) => None,
+            Err(error) => {
+                writer.fail(io::Error::other("sealing failed"));
+                Some(Err(payload.take_error().unwrap_or(error.into())))
+            }
+        }
+    });
+    let (body, sealing) = tokio::join!(node.add_body(meter.watch(stream)), sealing);
+    match (body, sealing?) {
+        (_, Some(Err(error))) => Err(error),
+        (Err(error), _) => Err(error.into()),
+        (Ok(body), Some(Ok((sealed, summary)))) => Ok((body, sealed, summary)),
+        (Ok(_), None) => Err(Error::Seal(seal::Error::Write(
+            io::ErrorKind::BrokenPipe.into(),
+        ))),
+    }
+}
+
+/// Decrypts a body into `sink` and verifies its signature; on an error `sink` is dropped with what was written.
+///
+/// `stall` is for how long nothing may come from peers, `total` for the whole.
+pub(crate) async fn open<W: Write + Send + 'static>(
+    node: &Node,
+    body: &BodyRef,
+    key: SessionKey,
+    mut sink: W,
+    (stall, total): (Duration, Duration),
+    meter: Meter,
+) -> Result<(Opened, W)> {
+    let stream = node.read_body(body, stall).await?;
+    let mut source = pipe::reader(in_time(meter.watch(stream), total));
+    tokio::task::spawn_blocking(move || {
+        let opened = seal::open_body(&mut source, &key, &mut sink)?;
+        Ok((opened, sink))
+    })
+    .await?
+}
+
+/// Adds a header for another reader to an image that `owner` can open. Costs the same whatever the image's size.
+pub(crate) async fn share(
+    node: &Node,
+    image: &ImageDigest,
+    owner: &UnlockedKey,
+    reader: &Certificate,
+    stall: Duration,
+) -> Result<Stored> {
+    let root = node.get_root(image, stall).await?;
+    let (key, version) = seal::unwrap_header(&root.header, owner)?;
+    if version == BodyVersion::V2 && !reader.accepts_v2() {
+        return Err(Error::ReaderLacksV2 {
+            fingerprint: reader.fingerprint(),
+        });
+    }
+    let header = seal::header_for(&key, version, reader)?;
+    Ok(node.put_root(header, &root.body).await?)
+}
+
+/// The stream, broken off when it takes too long.
+fn in_time(
+    stream: BoxStream<'static, io::Result<Bytes>>,
+    total: Duration,
+) -> BoxStream<'static, io::Result<Bytes>> {
+    // A limit beyond what the clock can tell is none.
+    let end = Instant::now().checked_add(total);
+    let next = move |stream: Option<BoxStream<'static, io::Result<Bytes>>>| async move {
+        let mut stream = stream?;
+        let item = match end {
+            Some(end) => timeout_at(end, stream.next()).await,
+            None => Ok(stream.next().await),
+        };
+        match item {
+            Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(stream))),
+            Ok(Some(Err(error))) => Some((Err(error), None)),
+            Ok(None) => None,
+            Err(_) => {
+                let text = format!("not fetched within {} s", total.as_secs_f64());
+                Some((Err(io::Error::new(io::ErrorKind::TimedOut, text)), None))
+            }
+        }
+    };
+    futures::stream::unfold(Some(stream), next).boxed()
+}
+
+#[cfg(test)]
+mod tests;

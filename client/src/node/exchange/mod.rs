@@ -1,0 +1,350 @@
+//! Blocks from and for peers, over Bitswap 1.2 ([`wire`]) on streams of the swarm ([`streams`]).
+//!
+//! A block is asked of one peer at a time: of one that delivered before, or of one that says it has it ([`hunt`]). A peer
+//! that goes away, falls silent, does not have it or sends something else is passed over for the next. What arrives is
+//! hashed; if it is what a hunt waits for it is stored, and only then handed on. Peers are served from the disk, each
+//! block verified again ([`serve`]).
+
+mod hunt;
+mod serve;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use bytes::Bytes;
+use cid::Cid;
+use rust_ipfs::PeerId;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::MAX_BLOCK;
+use super::disk::{self, Disk};
+pub(super) use hunt::Failed;
+use streams::Event;
+pub(super) use streams::Streams;
+use wire::{Ask, Message, Want, cid_of_received};
+
+/// Blocks that are hashed and stored at the same time.
+const STORING: usize = 16;
+/// Wants that are remembered of a peer.
+const MAX_THEIRS: usize = 8192;
+/// Blocks asked of a peer that are remembered, those that never came included.
+const MAX_ASKED: usize = 65_536;
+
+/// The exchange; clones share it.
+#[derive(Clone)]
+pub(super) struct Exchange(Arc<Shared>);
+
+struct Shared {
+    disk: Disk,
+    state: Mutex<State>,
+    /// Asks the swarm for another stream to a peer.
+    wanted: mpsc::UnboundedSender<PeerId>,
+    storing: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct State {
+    peers: HashMap<PeerId, Peer>,
+    hunts: HashMap<Cid, Vec<(u64, mpsc::UnboundedSender<News>)>>,
+    /// The number of the next hunt.
+    next: u64,
+}
+
+/// A connected peer.
+struct Peer {
+    /// Set while there is a stream to write to.
+    outbox: Option<Outbox>,
+    trust: Trust,
+    /// When bytes came from it last.
+    heard: Instant,
+    /// When it delivered a block that was asked of it last.
+    delivered: Instant,
+    /// Blocks that it was asked for and did not answer yet.
+    asked: HashSet<Cid>,
+    /// Blocks that it was asked whether it has; it may answer with a small one itself.
+    queried: HashSet<Cid>,
+    /// What it asked for and did not get yet.
+    theirs: HashMap<Cid, Want>,
+}
+
+/// What is sent to a peer.
+struct Outbox {
+    messages: mpsc::UnboundedSender<Message>,
+    serve: mpsc::Sender<Want>,
+}
+
+/// How much a peer's word is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Trust {
+    /// It delivered what was asked of it.
+    Good,
+    Unknown,
+    /// It kept silent, or sent something else.
+    Bad,
+}
+
+/// What a hunt learns.
+enum News {
+    /// The block, stored.
+    Block(Bytes),
+    /// The block came and could not be stored.
+    NotStored(io::Error),
+    /// The peer has it.
+    Have(PeerId),
+    /// The peer does not have it.
+    DontHave(PeerId),
+    /// The peer sent bytes that nobody asked it for.
+    Wrong(PeerId),
+    /// The peer went away.
+    Gone(PeerId),
+    /// The peer can be asked.
+    Ready(PeerId),
+}
+
+impl Exchange {
+    /// An exchange over the blocks of `disk`, and its part in the swarm. Needs a tokio runtime; runs as long as the swarm.
+    pub(super) fn new(disk: Disk) -> (Self, Streams) {
+        let (events, happened) = mpsc::unbounded_channel();
+        let (wanted, wanting) = mpsc::unbounded_channel();
+        let exchange = Self(Arc::new(Shared {
+            disk,
+            state: Mutex::default(),
+            wanted,
+            storing: Arc::new(Semaphore::new(STORING)),
+        }));
+        tokio::spawn(exchange.clone().run(happened));
+        (exchange, Streams::new(events, wanting))
+    }
+
+    /// Whether the peer can be asked for blocks.
+    pub(super) fn is_ready(&self, peer: &PeerId) -> bool {
+        let state = self.state();
+        state.peers.get(peer).is_some_and(|p| p.outbox.is_some())
+    }
+
+    /// Tells the peers that asked for these blocks before they were here.
+    pub(super) fn announce(&self, cids: &[Cid]) {
+        let state = self.state();
+        for peer in state.peers.values() {
+            let Some(outbox) = &peer.outbox else { continue };
+            for want in cids.iter().filter_map(|cid| peer.theirs.get(cid)) {
+                match want.ask {
+                    Ask::Block => drop(outbox.serve.try_send(want.clone())),
+                    _ => peer.send(Message::presence(want.cid, true)),
+                }
+            }
+        }
+    }
+
+    async fn run(self, mut happened: mpsc::UnboundedReceiver<Event>) {
+        while let Some(event) = happened.recv().await {
+            match event {
+                Event::Outbound(peer, stream) => {
+                    let outbox = serve::start(&self, peer, stream);
+                    let mut state = self.state();
+                    state.enter(peer).outbox = Some(outbox);
+                    state.tell_all(|| News::Ready(peer));
+                }
+                Event::Inbound(peer, stream) => {
+                    self.state().enter(peer);
+                    tokio::spawn(serve::listen(self.clone(), peer, stream));
+                }
+                Event::Refused(peer) => {
+                    self.state().tell_all(|| News::Gone(peer));
+                }
+                Event::Gone(peer) => {
+                    let mut state = self.state();
+                    state.peers.remove(&peer);
+                    state.tell_all(|| News::Gone(peer));
+                }
+            }
+        }
+    }
+
+    /// Acts on a message.
+    async fn take(&self, from: PeerId, message: Message) {
+        self.answer(from, message.wants);
+        {
+            let mut state = self.state();
+            for (cid, here) in message.presences {
+                if !here && let Some(peer) = state.peers.get_mut(&from) {
+                    peer.asked.remove(&cid);
+                    peer.queried.remove(&cid);
+                }
+                state.tell(&cid, || match here {
+                    true => News::Have(from),
+                    false => News::DontHave(from),
+                });
+            }
+        }
+        for (codec, bytes) in message.blocks {
+            let Ok(slot) = self.0.storing.clone().acquire_owned().await else {
+                return;
+            };
+            let exchange = self.clone();
+            tokio::task::spawn_blocking(move || {
+                exchange.receive(from, codec, bytes);
+                drop(slot);
+            });
+        }
+    }
+
+    /// Notes what a peer asks for, and answers what can be answered at once.
+    fn answer(&self, from: PeerId, wants: Vec<Want>) {
+        let mut presences = Vec::new();
+        for want in wants {
+            let cid = want.cid;
+            let here = want.ask == Ask::Have && self.0.disk.contains(&cid);
+            let mut state = self.state();
+            let Some(peer) = state.peers.get_mut(&from) else {
+                return;
+            };
+            if here || want.ask == Ask::Cancel {
+                peer.theirs.remove(&cid);
+                presences.extend(here.then_some((cid, true)));
+                continue;
+            }
+            let room = peer.theirs.len() < MAX_THEIRS;
+            let queued = match (&peer.outbox, want.ask) {
+                (Some(outbox), Ask::Block) if room => outbox.serve.try_send(want.clone()).is_ok(),
+                _ => false,
+            };
+            if !queued && want.answer_missing {
+                presences.push((cid, false));
+            }
+            if room {
+                peer.theirs.insert(cid, want);
+            }
+        }
+        if !presences.is_empty() {
+            self.send(
+                from,
+                Message {
+                    presences,
+                    ..Message::default()
+                },
+            );
+        }
+    }
+
+    /// Hashes a block; if it was asked for and is still waited for, stores it and hands it on.
+    fn receive(&self, from: PeerId, codec: Option<u64>, bytes: Bytes) {
+        let cid = cid_of_received(codec, &bytes);
+        let wanted = {
+            let mut state = self.state();
+            let Some(peer) = state.peers.get_mut(&from) else {
+                return;
+            };
+            match cid.filter(|cid| peer.asked.remove(cid) | peer.queried.remove(cid)) {
+                Some(cid) => {
+                    peer.trust = Trust::Good;
+                    peer.delivered = Instant::now();
+                    state.hunts.contains_key(&cid).then_some(cid)
+                }
+                None => {
+                    peer.trust = Trust::Bad;
+                    tracing::debug!(peer = %from, "a block that was not asked for");
+                    state.tell_all(|| News::Wrong(from));
+                    None
+                }
+            }
+        };
+        let Some(cid) = wanted else { return };
+        let stored = match bytes.len() <= MAX_BLOCK {
+            true => disk::keep(&self.0.disk.path(&cid), &bytes),
+            // Refused by whoever asked for it.
+            false => Ok(()),
+        };
+        let stored = stored.map_err(|error| (error.kind(), error.to_string()));
+        self.state().tell(&cid, || match &stored {
+            Ok(()) => News::Block(bytes.clone()),
+            Err((kind, text)) => News::NotStored(io::Error::new(*kind, text.clone())),
+        });
+        if stored.is_ok() {
+            self.announce(&[cid]);
+        }
+    }
+
+    fn send(&self, to: PeerId, message: Message) {
+        if let Some(peer) = self.state().peers.get(&to) {
+            peer.send(message);
+        }
+    }
+
+    /// A peer got a block that it asked for.
+    fn served(&self, to: PeerId, cid: &Cid) {
+        if let Some(peer) = self.state().peers.get_mut(&to) {
+            peer.theirs.remove(cid);
+        }
+    }
+
+    /// A stream to a peer broke; asks for another one unless there is one already.
+    fn broke(&self, to: PeerId) {
+        let mut state = self.state();
+        if let Some(peer) = state.peers.get_mut(&to)
+            && peer
+                .outbox
+                .as_ref()
+                .is_some_and(|outbox| outbox.messages.is_closed())
+        {
+            peer.outbox = None;
+            // Nobody listens any more when the node stops.
+            let _ = self.0.wanted.send(to);
+        }
+    }
+
+    /// Bytes came from a peer.
+    fn heard(&self, from: PeerId) {
+        if let Some(peer) = self.state().peers.get_mut(&from) {
+            peer.heard = Instant::now();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(|held| held.into_inner())
+    }
+}
+
+impl State {
+    /// The peer, from its first stream on.
+    fn enter(&mut self, id: PeerId) -> &mut Peer {
+        self.peers.entry(id).or_insert_with(|| Peer {
+            outbox: None,
+            trust: Trust::Unknown,
+            heard: Instant::now(),
+            delivered: Instant::now(),
+            asked: HashSet::new(),
+            queried: HashSet::new(),
+            theirs: HashMap::new(),
+        })
+    }
+
+    /// Tells the hunts for one block. One that ended in between needs no news.
+    fn tell(&self, cid: &Cid, news: impl Fn() -> News) {
+        for (_, hunt) in self.hunts.get(cid).into_iter().flatten() {
+            let _ = hunt.send(news());
+        }
+    }
+
+    /// Tells every hunt.
+    fn tell_all(&self, news: impl Fn() -> News) {
+        for (_, hunt) in self.hunts.values().flatten() {
+            let _ = hunt.send(news());
+        }
+    }
+}
+
+impl Peer {
+    /// Queues a message, if there is a stream. One that breaks is replaced, and hunts ask again then.
+    fn send(&self, message: Message) {
+        if let Some(outbox) = &self.outbox {
+            let _ = outbox.messages.send(message);
+        }
+    }
+}

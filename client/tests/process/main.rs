@@ -1,0 +1,7 @@
+//! What a whole process does: its memory, what it leaves when it is killed, and other programs that it talks to.
+
+#![allow(clippy::unwrap_used)]
+
+mod crash;
+mod kubo;
+mod memory;
