@@ -52,6 +52,9 @@ pub(super) fn read(file: &[u8]) -> Result<File> {
     if file.get(128..132) != Some(b"DICM") {
         return Err(Error::NotDicom);
     }
+    if !meta_fits(file) {
+        return Err(Error::Malformed);
+    }
     let mut rest = Cursor::new(&file[128..]);
     let meta = FileMetaTable::from_reader(&mut rest).map_err(|_| Error::Malformed)?;
     let unknown = || Error::TransferSyntax {
@@ -82,6 +85,27 @@ pub(super) fn read(file: &[u8]) -> Result<File> {
         _ => build(body, syntax)?,
     };
     Ok(File { data_set, syntax })
+}
+
+/// Whether the values of the file meta group end within the file, so that no memory is set aside for more.
+fn meta_fits(file: &[u8]) -> bool {
+    let mut at = 132;
+    while let Some([0x02, 0x00, _, _, a, b, short @ ..]) = file.get(at..at + 8) {
+        let long = matches!(
+            &[*a, *b],
+            b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"UC" | b"UN" | b"UR" | b"UT"
+        );
+        let length = match (long, file.get(at + 8..at + 12), short) {
+            (true, Some(&[a, b, c, d]), _) => 12 + u64::from(u32::from_le_bytes([a, b, c, d])),
+            (false, _, &[a, b]) => 8 + u64::from(u16::from_le_bytes([a, b])),
+            _ => return false,
+        };
+        match usize::try_from(length) {
+            Ok(length) if length <= file.len() - at => at += length,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// What is being read: data sets, and between two of them the sequence that the inner one is an item of.
