@@ -14,7 +14,7 @@ use dicom_parser::dataset::read::{DataSetReaderOptions, ValueReadStrategy};
 use dicom_parser::dataset::{DataSetReader, DataToken};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::tree::{DataSet, Element, Value, text};
+use super::tree::{DataSet, Element, Value, is_text, text};
 use super::{Error, Result, only_uid};
 
 /// Who wrote the file (PS3.10 §7.1): a UUID-derived UID of this program.
@@ -52,6 +52,9 @@ pub(super) fn read(file: &[u8]) -> Result<File> {
     if file.get(128..132) != Some(b"DICM") {
         return Err(Error::NotDicom);
     }
+    if !meta_fits(file) {
+        return Err(Error::Malformed);
+    }
     let mut rest = Cursor::new(&file[128..]);
     let meta = FileMetaTable::from_reader(&mut rest).map_err(|_| Error::Malformed)?;
     let unknown = || Error::TransferSyntax {
@@ -82,6 +85,30 @@ pub(super) fn read(file: &[u8]) -> Result<File> {
         _ => build(body, syntax)?,
     };
     Ok(File { data_set, syntax })
+}
+
+/// Whether the values of the file meta group end within the file, so that no memory is set aside for more.
+fn meta_fits(file: &[u8]) -> bool {
+    let mut at = 132;
+    while let Some([0x02, 0x00, _, _, a, b, short @ ..]) = file.get(at..at + 8) {
+        // An unknown VR counts as one of those with a long length.
+        let long = VR::from_binary([*a, *b]).is_none_or(|vr| {
+            !matches!(
+                vr,
+                VR::AT | VR::FD | VR::FL | VR::SL | VR::SS | VR::UI | VR::UL | VR::US
+            ) && !(is_text(vr) && !matches!(vr, VR::UC | VR::UR | VR::UT))
+        });
+        let length = match (long, file.get(at + 8..at + 12), short) {
+            (true, Some(&[a, b, c, d]), _) => 12 + u64::from(u32::from_le_bytes([a, b, c, d])),
+            (false, _, &[a, b]) => 8 + u64::from(u16::from_le_bytes([a, b])),
+            _ => return false,
+        };
+        match usize::try_from(length) {
+            Ok(length) if length <= file.len() - at => at += length,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// What is being read: data sets, and between two of them the sequence that the inner one is an item of.

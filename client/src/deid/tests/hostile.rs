@@ -84,6 +84,9 @@ fn hostile_lengths_neither_crash_nor_allocate() {
     ]);
     bad.extend(&file[144..]);
     assert!(inspect(&bad).is_err());
+    // The same under a VR that nobody knows.
+    bad[148..150].copy_from_slice(b"05");
+    assert!(inspect(&bad).is_err());
 }
 
 #[test]
