@@ -37,7 +37,9 @@ pub(crate) fn write_instance(path: &Path, number: u64, bytes: u64) -> io::Result
     element(&mut head, 0x0018, 0x0015, b"CS", "CHEST");
     element(&mut head, 0x0020, 0x000d, b"UI", "2.25.2");
     element(&mut head, 0x0020, 0x000e, b"UI", "2.25.3");
-    let pixels = bytes.saturating_sub(head.len() as u64 + 12) & !1;
+    let before = (head.len() + image_pixel(0).len() + 12) as u64;
+    let pixels = bytes.saturating_sub(before) & !1;
+    head.extend(image_pixel(pixels / 2));
     head.extend(b"\xe0\x7f\x10\x00OW\x00\x00");
     head.extend((pixels as u32).to_le_bytes());
 
@@ -53,6 +55,31 @@ pub(crate) fn write_instance(path: &Path, number: u64, bytes: u64) -> io::Result
         left -= length as u64;
     }
     file.flush()
+}
+
+/// The Image Pixel module, as long for any number of frames: a frame is one pixel, so that an image may have any size.
+fn image_pixel(frames: u64) -> Vec<u8> {
+    let mut module = Vec::new();
+    let number = |module: &mut Vec<u8>, element: u16, value: u16| {
+        module.extend(0x0028_u16.to_le_bytes());
+        module.extend(element.to_le_bytes());
+        module.extend(b"US\x02\x00");
+        module.extend(value.to_le_bytes());
+    };
+    number(&mut module, 0x0002, 1);
+    element(&mut module, 0x0028, 0x0004, b"CS", "MONOCHROME2");
+    element(&mut module, 0x0028, 0x0008, b"IS", &format!("{frames:<12}"));
+    for (element, value) in [
+        (0x0010, 1),
+        (0x0011, 1),
+        (0x0100, 16),
+        (0x0101, 16),
+        (0x0102, 15),
+        (0x0103, 0),
+    ] {
+        number(&mut module, element, value);
+    }
+    module
 }
 
 /// Appends an element with a short value (PS3.5 §7.1.2), padded to an even length.

@@ -76,7 +76,13 @@ impl Scene {
     pub(super) async fn seal(&self, files: &[PathBuf]) -> Result<Image> {
         let reader = self.patient.certificate();
         let started = Instant::now();
-        let payload = Payload::new(files.to_vec(), Some(deid::Options { key: [7; 32] }))?;
+        let payload = Payload::new(
+            files.to_vec(),
+            Some(deid::Options {
+                key: [7; 32],
+                profile: deid::Profile::default(),
+            }),
+        )?;
         let (node, version) = (&self.keeper, BodyVersion::V2);
         let (body, sealed, _) =
             pipeline::seal(node, payload, &self.radiologist, version, Meter::silent()).await?;

@@ -18,7 +18,14 @@ fn a_sample_is_a_whole_image_of_its_size_and_loses_its_names() {
     write_instance(&path, 1, 87_566).unwrap();
     let file = std::fs::read(&path).unwrap();
     assert_eq!(file.len(), 87_566);
-    let (clean, report) = deid::deidentify(&file, &deid::Options { key: [1; 32] }).unwrap();
+    let (clean, report) = deid::deidentify(
+        &file,
+        &deid::Options {
+            key: [1; 32],
+            profile: deid::Profile::default(),
+        },
+    )
+    .unwrap();
     assert_eq!(report.modality.as_deref(), Some("CT"));
     let holds = |bytes: &[u8]| bytes.windows(8).any(|window| window == b"Doe^Jane");
     assert!(holds(&file) && !holds(&clean));

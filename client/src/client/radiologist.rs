@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::payload::Payload;
-use super::{Client, Result, pipeline};
+use super::{Client, Error, Result, pipeline};
 use crate::card::Card;
 use crate::deid::{self, Profile, Report};
 use crate::domain::{ImageDigest, Seal};

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Payload;
 use crate::bench::samples::write_instance;
-use crate::deid::{Options, deidentify};
+use crate::deid::{Blank, Options, Profile, deidentify};
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cli/assets/demo.dcm");
 
@@ -26,7 +26,10 @@ fn files_taken_apart_give_the_payload_of_whole_ones() {
         DEMO.into(),
         large(dir.path(), 70_000),
     ];
-    let key = Options { key: [3; 32] };
+    let key = Options {
+        key: [3; 32],
+        profile: Profile::default(),
+    };
     for files in [&files[..1], &files[..]] {
         for options in [Some(key.clone()), None] {
             let mut payload = Payload::new(files.to_vec(), options.clone()).unwrap();
@@ -51,6 +54,44 @@ fn files_taken_apart_give_the_payload_of_whole_ones() {
             assert_eq!(original, options.is_some().then_some(expected));
         }
     }
+}
+
+#[test]
+fn pixels_that_must_change_do_not_pass_through() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = large(dir.path(), 200_000);
+    let payload = |options: &Options| {
+        let mut read = Vec::new();
+        let mut payload = Payload::new(vec![path.clone()], Some(options.clone())).unwrap();
+        payload.read_to_end(&mut read).unwrap();
+        read
+    };
+    let plain = Options {
+        key: [3; 32],
+        profile: Profile::default(),
+    };
+    let mut blanking = plain.clone();
+    blanking.profile.blank = vec![Blank::Rectangle {
+        x: 0,
+        y: 0,
+        w: 1,
+        h: 1,
+    }];
+    let file = std::fs::read(&path).unwrap();
+    let (blank, report) = deidentify(&file, &blanking).unwrap();
+    assert!(report.frames_blanked > 90_000 && payload(&blanking) == blank);
+    assert!(payload(&plain) == deidentify(&file, &plain).unwrap().0 && payload(&plain) != blank);
+
+    // Fewer frames than there are bytes for: the rest is not an image's.
+    let frames = report.frames_blanked.to_string();
+    let at = file
+        .windows(frames.len())
+        .position(|w| w == frames.as_bytes());
+    let mut longer = file.clone();
+    longer[at.unwrap()..][..frames.len()].fill(b'1');
+    std::fs::write(&path, &longer).unwrap();
+    let kept = payload(&plain);
+    assert!(kept == deidentify(&longer, &plain).unwrap().0 && kept.len() < longer.len() - 100_000);
 }
 
 #[test]
