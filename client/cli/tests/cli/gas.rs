@@ -49,34 +49,34 @@ const SPLIT: [&str; 11] = [
 /// The most that a build of the contract may take, cached and not: what the artifact took, and 1,000 gas for another
 /// compiler's code, 5,000 for the cycle; not cached 1,000 more. The deployment has 5 %.
 const BUDGETS: [(&str, u64, u64); 15] = [
-    ("accredit_radiologist", 50_376, 68_040),
-    ("create_contract", 59_113, 76_777),
-    ("requesting_access", 54_029, 71_693),
-    ("approve_IRs", 62_538, 80_202),
-    ("trace_authorization", 32_940, 50_604),
-    ("reshare_IRs", 37_939, 55_603),
-    ("reseal_image", 28_730, 46_394),
-    ("remove_IRs", 38_396, 56_060),
-    ("deny_IRs", 38_237, 55_901),
-    ("set_approval_limit", 34_141, 51_805),
-    ("approve_IRs (limit, first)", 84_821, 102_485),
-    ("approve_IRs (limit, next)", 67_734, 85_398),
-    ("transfer_consortium", 30_940, 48_604),
-    (CYCLE, 247_016, 335_326),
-    (DEPLOYMENT, 7_250_000, 7_250_000),
+    ("accredit_radiologist", 48_671, 62_462),
+    ("create_contract", 56_728, 70_519),
+    ("requesting_access", 51_629, 65_420),
+    ("approve_IRs", 59_728, 73_519),
+    ("trace_authorization", 30_728, 44_519),
+    ("reshare_IRs", 35_378, 49_169),
+    ("reseal_image", 27_091, 40_882),
+    ("remove_IRs", 35_772, 49_563),
+    ("deny_IRs", 35_781, 49_572),
+    ("set_approval_limit", 32_278, 46_069),
+    ("approve_IRs (limit, first)", 81_869, 95_660),
+    ("approve_IRs (limit, next)", 64_782, 78_573),
+    ("transfer_consortium", 29_423, 43_214),
+    (CYCLE, 234_585, 303_540),
+    (DEPLOYMENT, 5_574_630, 5_574_630),
 ];
 
-/// The most that a build may weigh: what the artifact weighs, and 5 % of it.
+/// The most that a build may weigh: what the artifact weighs, and some 5 % of it.
 const SIZES: [(&str, u64); 9] = [
-    ("wasm_bytes", 51_500),
-    ("compressed_bytes", 18_100),
-    ("code_bytes", 18_100),
-    ("data_segment_bytes", 1_520),
-    ("functions", 144),
+    ("wasm_bytes", 38_206),
+    ("compressed_bytes", 12_602),
+    ("code_bytes", 12_606),
+    ("data_segment_bytes", 200),
+    ("functions", 40),
     ("pages", 1),
-    ("init_gas", 19_300),
-    ("cached_gas", 1_750),
-    ("variable_activation_gas", 1_350_000),
+    ("init_gas", 14_916),
+    ("cached_gas", 600),
+    ("variable_activation_gas", 892_201),
 ];
 
 fn gas() -> std::process::Command {
@@ -137,13 +137,14 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The functions of the interface that change state.
+/// The functions of the interface that change state, but for those that carry calls of others.
 fn functions() -> Vec<String> {
     let interface = std::fs::read_to_string(workspace().join("contract/abi/IPcac.sol")).unwrap();
     let lines = interface.lines().filter(|line| !line.contains(" view "));
     lines
         .filter_map(|line| line.trim().strip_prefix("function "))
         .map(|line| line.split('(').next().unwrap().to_owned())
+        .filter(|name| !["relay", "multicall"].contains(&name.as_str()))
         .collect()
 }
 
