@@ -93,10 +93,12 @@ fn meta_fits(file: &[u8]) -> bool {
     while let Some([0x02, 0x00, _, _, a, b, short @ ..]) = file.get(at..at + 8) {
         // An unknown VR counts as one of those with a long length.
         let long = VR::from_binary([*a, *b]).is_none_or(|vr| {
-            !matches!(
+            let short_number = matches!(
                 vr,
                 VR::AT | VR::FD | VR::FL | VR::SL | VR::SS | VR::UI | VR::UL | VR::US
-            ) && !(is_text(vr) && !matches!(vr, VR::UC | VR::UR | VR::UT))
+            );
+            let long_text = matches!(vr, VR::UC | VR::UR | VR::UT);
+            long_text || !short_number && !is_text(vr)
         });
         let length = match (long, file.get(at + 8..at + 12), short) {
             (true, Some(&[a, b, c, d]), _) => 12 + u64::from(u32::from_le_bytes([a, b, c, d])),

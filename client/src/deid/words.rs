@@ -88,6 +88,8 @@ fn collect(data_set: &DataSet, names: &mut HashSet<String>) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::deid::tree::Element;
 

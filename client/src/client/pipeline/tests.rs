@@ -97,7 +97,7 @@ async fn what_is_sealed_here_opens_elsewhere_and_progress_is_told() {
         (opened.payload_sha256, opened.seal),
         (sealed.payload_sha256, sealed.seal)
     );
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock().unwrap().clone();
     assert!(
         seen.is_sorted() && seen.last() == Some(&body.file_size),
         "{seen:?}"
