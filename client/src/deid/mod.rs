@@ -138,7 +138,7 @@ pub fn deidentify(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, Report)> 
         pixels::clear_unused_bits(&mut file)?;
         report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
     }
-    if pixels::cut_surplus(&mut file) {
+    if pixels::cut_surplus(&mut file)? {
         report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
     }
 

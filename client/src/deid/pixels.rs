@@ -64,24 +64,75 @@ pub(super) fn countable(data_set: &DataSet) -> Result<()> {
 }
 
 /// Cuts native pixel data behind the last pixel; whether there was more than the padding to an even length.
-pub(super) fn cut_surplus(file: &mut File) -> bool {
+///
+/// # Errors
+/// [`Error::Missing`] or [`Error::Malformed`] if nothing says where the last pixel is.
+pub(super) fn cut_surplus(file: &mut File) -> Result<bool> {
     let order = file.order();
-    let Some(length) = Layout::of(&file.data_set, order)
-        .ok()
-        .and_then(|l| l.bytes())
-    else {
-        return false;
-    };
-    let Some(pixels) = native(&mut file.data_set) else {
-        return false;
-    };
-    let mut cut = pixels.len() > length.next_multiple_of(2);
-    pixels.truncate(length.next_multiple_of(2));
-    if let Some(padding) = pixels.get_mut(length..) {
-        cut |= padding.iter().any(|byte| *byte != 0);
-        padding.fill(0);
+    let mut cut = false;
+    for tag in [
+        tags::PIXEL_DATA,
+        tags::FLOAT_PIXEL_DATA,
+        tags::DOUBLE_FLOAT_PIXEL_DATA,
+    ] {
+        if file
+            .data_set
+            .get(&tag)
+            .is_none_or(|pixels| pixels.as_bytes().is_none_or(<[u8]>::is_empty))
+        {
+            continue;
+        }
+        let length = length(&file.data_set, order, tag)?;
+        let swapped = swapped(&file.data_set, order);
+        let Some(Value::Bytes(pixels)) =
+            file.data_set.get_mut(&tag).map(|pixels| &mut pixels.value)
+        else {
+            continue;
+        };
+        cut |= pixels.len() > length.next_multiple_of(2);
+        pixels.truncate(length.next_multiple_of(2));
+        // In words of the other byte order the last pixel comes after the padding.
+        let padding = length - usize::from(swapped);
+        if let Some(padding) = pixels.get_mut(padding).filter(|_| length % 2 == 1) {
+            cut |= *padding != 0;
+            *padding = 0;
+        }
     }
-    cut
+    Ok(cut)
+}
+
+/// The bytes of the pixels of all frames (PS3.5 §8.1.1, §8.2; chrominance that pixels share is there once).
+fn length(data_set: &DataSet, order: Endianness, tag: Tag) -> Result<usize> {
+    let number = |tag, attribute| {
+        let number = short(data_set, tag, order).map(usize::from);
+        number.ok_or(Error::Missing { attribute })
+    };
+    let frames = match text(data_set, tags::NUMBER_OF_FRAMES) {
+        Some(text) => frames(&text).ok_or(Error::Malformed)?,
+        None => 1,
+    };
+    let pixels = number(tags::ROWS, "Rows")? * number(tags::COLUMNS, "Columns")?;
+    let bits = match tag {
+        tags::FLOAT_PIXEL_DATA => 32,
+        tags::DOUBLE_FLOAT_PIXEL_DATA => 64,
+        _ => {
+            let photometric = text(data_set, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
+            let halves = match photometric.as_str() {
+                shared if shared.ends_with("_422") => 4,
+                shared if shared.ends_with("_420") => 3,
+                _ => 2 * number(tags::SAMPLES_PER_PIXEL, "Samples per Pixel")?,
+            };
+            halves * number(tags::BITS_ALLOCATED, "Bits Allocated")? / 2
+        }
+    };
+    let bits = pixels
+        .checked_mul(frames)
+        .and_then(|n| n.checked_mul(bits))
+        .ok_or(Error::Malformed)?;
+    match bits {
+        0 => Err(Error::Malformed),
+        _ => Ok(bits.div_ceil(8)),
+    }
 }
 
 /// Whether so many bytes are the frames' pixels and nothing else.
@@ -96,7 +147,9 @@ pub(super) fn embedded_overlay(data_set: &DataSet, order: Endianness) -> bool {
         let rows = data_set.contains_key(&Tag(group, 0x0010));
         let position = data_set.contains_key(&Tag(group, 0x0102))
             && short(data_set, Tag(group, 0x0102), order) != Some(0);
-        let data = data_set.contains_key(&Tag(group, 0x3000));
+        let data = data_set
+            .get(&Tag(group, 0x3000))
+            .is_some_and(|data| data.as_bytes().is_none_or(|bytes| !bytes.is_empty()));
         !data && (rows || position)
     })
 }
@@ -149,6 +202,15 @@ fn native(data_set: &mut DataSet) -> Option<&mut Vec<u8>> {
     }
 }
 
+/// Whether bytes lie in pairs, the second first: they are in words of the other byte order.
+fn swapped(data_set: &DataSet, order: Endianness) -> bool {
+    let words = data_set
+        .get(&tags::PIXEL_DATA)
+        .is_some_and(|pixels| pixels.vr == VR::OW);
+    let bytes = short(data_set, tags::BITS_ALLOCATED, order).is_some_and(|bits| bits < 16);
+    order == Endianness::Big && words && bytes
+}
+
 /// A whole number, which some write as a decimal.
 fn frames(text: &str) -> Option<usize> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -171,12 +233,7 @@ impl Layout {
         let photometric = text(data_set, tags::PHOTOMETRIC_INTERPRETATION);
         let photometric = photometric.as_deref().unwrap_or_default();
         let subsampled = photometric.ends_with("_422") || photometric.ends_with("_420");
-        // Bytes in words of the other byte order lie in pairs.
-        let swapped = order == Endianness::Big
-            && bits < 16
-            && data_set
-                .get(&tags::PIXEL_DATA)
-                .is_some_and(|e| e.vr == VR::OW);
+        let swapped = swapped(data_set, order);
         if !matches!(samples, 1 | 3) || !matches!(bits, 1 | 8 | 16 | 32) || subsampled || swapped {
             return Err(Error::CannotBlank {
                 why: "samples are packed in a way that this program does not take apart",

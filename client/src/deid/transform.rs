@@ -35,6 +35,9 @@ const VOCABULARIES: [Tag; 3] = [
     tags::MAPPING_RESOURCE_UID,
 ];
 
+/// The elements of group 7FE0 in use (PS3.6): offset tables, the pixels themselves.
+const PIXELS: [u16; 6] = [0x0001, 0x0002, 0x0003, 0x0008, 0x0009, 0x0010];
+
 /// What one file is transformed with.
 pub(super) struct Transform<'a> {
     pub(super) options: &'a BTreeSet<ProfileOption>,
@@ -109,6 +112,9 @@ impl Transform<'_> {
             Tag(_, 0x0000) | Tag(0x0000 | 0x0002, _) => return self.remove(Why::Misplaced),
             // Curves, and whole overlay planes: an overlay without its data means nothing.
             Tag(0x5000..=0x50ff | 0x6000..=0x60ff, _) => return self.remove(Why::Plane),
+            // Pixels of other forms (retired): a second image that no pixel pass looks at.
+            Tag(0x7f00..=0x7fdf | 0x7fe1..=0x7fff, _) => return self.remove(Why::Plane),
+            Tag(0x7fe0, element) if !PIXELS.contains(&element) => return self.remove(Why::Plane),
             _ => {}
         }
         let Some(entry) = StandardDataDictionary.by_tag(tag) else {

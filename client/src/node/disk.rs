@@ -59,6 +59,14 @@ impl Disk {
                 }
             }
         }
+        // The names of the folders that later writes sync what is in.
+        for folder in [repo.join("datastore"), repo.to_owned()] {
+            match File::open(folder) {
+                Ok(folder) => folder.sync_all()?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(disk)
     }
 

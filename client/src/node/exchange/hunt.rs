@@ -67,6 +67,8 @@ struct Hunt<'a> {
     holders: Vec<PeerId>,
     /// Who is to deliver it, and since when.
     source: Option<(PeerId, Instant)>,
+    /// Who did not deliver it when asked: that they still send is no reason to wait.
+    failed: HashSet<PeerId>,
     /// When something happened last.
     moved: Instant,
     stall: Duration,
@@ -93,6 +95,7 @@ impl Exchange {
             round: (HashSet::new(), Instant::now()),
             holders: Vec::new(),
             source: None,
+            failed: HashSet::new(),
             moved: Instant::now(),
             stall: STALL.min(limit / 3),
             patience: limit.saturating_mul(PATIENCE),
@@ -137,6 +140,9 @@ impl Hunt<'_> {
             News::Gone(peer) => (peer, Answer::Gone),
             News::Wrong(_) | News::Block(_) | News::NotStored(_) => return,
         };
+        if self.source.is_some_and(|(id, _)| id == peer) {
+            self.failed.insert(peer);
+        }
         self.pass_over(peer);
         if let Some(known) = self.answers.get_mut(&peer) {
             *known = answer;
@@ -159,11 +165,14 @@ impl Hunt<'_> {
         };
         let idle = source.delivered.max(since).elapsed();
         if source.heard.max(since).elapsed() < self.stall && idle < self.patience {
-            self.moved = self.moved.max(source.heard);
+            if !self.failed.contains(&peer) {
+                self.moved = self.moved.max(source.heard);
+            }
             return;
         }
         source.trust = Trust::Bad;
         drop(state);
+        self.failed.insert(peer);
         self.answers.insert(peer, Answer::Stalled);
         self.pass_over(peer);
     }

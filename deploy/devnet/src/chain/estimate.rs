@@ -7,7 +7,7 @@ use super::{CALL_GAS_CAP, Call, tx::TxError};
 use crate::evm::{InvalidTx, Outcome, Status};
 
 /// A plain transfer's gas: no transaction costs less.
-const MIN_GAS: u64 = 21_000;
+pub(super) const MIN_GAS: u64 = 21_000;
 /// What a callee gets on top of a call with value.
 const STIPEND: u64 = 2_300;
 

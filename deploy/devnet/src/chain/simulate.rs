@@ -21,6 +21,12 @@ use crate::{
 /// The most runs that look for further accesses.
 const MAX_ROUNDS: usize = 8;
 
+/// Whether an account has no code.
+fn is_bare<D: revm::DatabaseRef>(db: &D, address: Address) -> bool {
+    let account = db.basic_ref(address).ok().flatten();
+    account.is_none_or(|account| account.is_empty_code_hash())
+}
+
 /// What a call touches.
 #[derive(Clone, Debug)]
 pub(crate) struct Accesses {
@@ -112,6 +118,12 @@ impl Chain {
             };
             self.vm.transact(&db, &params, &tx, Mode::Call)
         };
+        // A plain transfer costs what it costs.
+        let plain = call.input.is_empty() && call.to.is_some_and(|to| is_bare(&db, to));
+        let least = estimate::MIN_GAS.saturating_add(poster_gas);
+        if plain && least <= cap && run(least).is_ok_and(|it| it.status == Status::Success) {
+            return Ok(Ok(least));
+        }
         Ok(estimate::bisect(cap, run).map_err(TxError::from)?)
     }
 

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use alloy_primitives::{B256, Bytes, U64};
-use alloy_sol_types::{Revert, SolError as _};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     Node,
-    error::RpcError,
+    error::{RpcError, revert_reason},
     structlog::{self, StructLogOptions},
     types::{Args, CallRequest, StateOverrides, WireBlockOverride},
 };
@@ -150,8 +149,8 @@ fn call(frame: &TracedFrame, config: TracerConfig) -> Value {
     }
     if let Some(error) = &frame.error {
         put("error", json!(error));
-        if let Ok(revert) = Revert::abi_decode(&frame.output) {
-            put("revertReason", json!(revert.reason));
+        if let Some(reason) = revert_reason(&frame.output) {
+            put("revertReason", json!(reason));
         }
     }
     if config.with_log && !frame.logs.is_empty() {

@@ -1,6 +1,6 @@
 //! Errors as JSON-RPC shows them, with the codes and words that clients match on.
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::{Panic, Revert, SolError as _};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 
@@ -61,15 +61,37 @@ impl From<RpcError> for ErrorObjectOwned {
     }
 }
 
-/// `execution reverted`, with the reason if the data is Solidity's `Error(string)` or `Panic`.
-fn revert_message(data: &[u8]) -> String {
-    let reason = match Revert::abi_decode(data) {
+/// What Solidity's `Error(string)` or `Panic` says.
+pub(super) fn revert_reason(data: &[u8]) -> Option<String> {
+    match Revert::abi_decode(data) {
         Ok(revert) => Some(revert.reason),
         Err(_) => Panic::abi_decode(data)
             .ok()
-            .map(|panic| format!("panic code {:#04x}", panic.code)),
+            .map(|panic| panic_reason(panic.code)),
+    }
+}
+
+/// Solidity's reasons to panic, as other nodes word them.
+fn panic_reason(code: U256) -> String {
+    let reason = match code.saturating_to::<u8>() {
+        0x00 => "generic panic",
+        0x01 => "assert(false)",
+        0x11 => "arithmetic underflow or overflow",
+        0x12 => "division or modulo by zero",
+        0x21 => "enum overflow",
+        0x22 => "invalid encoded storage byte array accessed",
+        0x31 => "out-of-bounds array access; popping on an empty array",
+        0x32 => "out-of-bounds access of an array or bytesN",
+        0x41 => "out of memory",
+        0x51 => "uninitialized function",
+        _ => return format!("unknown panic code: {code:#x}"),
     };
-    match reason {
+    reason.into()
+}
+
+/// `execution reverted`, with the reason if the data is Solidity's `Error(string)` or `Panic`.
+fn revert_message(data: &[u8]) -> String {
+    match revert_reason(data) {
         Some(reason) => format!("execution reverted: {reason}"),
         None => "execution reverted".into(),
     }
@@ -87,6 +109,18 @@ mod tests {
         assert_eq!(error.code(), 3);
         assert_eq!(error.message(), "execution reverted: no such image");
         assert_eq!(error.data().unwrap().get(), format!("\"{data}\""));
+
+        for (code, reason) in [
+            (0x11, "arithmetic underflow or overflow"),
+            (0x99, "unknown panic code: 0x99"),
+        ] {
+            let data = Panic {
+                code: U256::from(code),
+            }
+            .abi_encode();
+            let text = RpcError::Reverted(data.into()).to_string();
+            assert_eq!(text, format!("execution reverted: {reason}"));
+        }
 
         let custom = RpcError::Reverted(Bytes::from_static(&[1, 2, 3, 4]));
         assert_eq!(custom.to_string(), "execution reverted");
