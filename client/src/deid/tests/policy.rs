@@ -226,6 +226,32 @@ fn colours_are_blanked_in_both_layouts() {
 }
 
 #[test]
+fn pixels_of_other_forms_go_and_shared_chrominance_is_counted_once() {
+    let bytes =
+        |tag, value: &[u8]| InMemElement::new(tag, VR::OB, PrimitiveValue::U8(value.into()));
+    let subsampled = || {
+        image_with([
+            number(tags::SAMPLES_PER_PIXEL, 3),
+            number(tags::PLANAR_CONFIGURATION, 0),
+            number(tags::BITS_ALLOCATED, 8),
+            element(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_FULL_422"),
+            bytes(tags::PIXEL_DATA, b"pixels..HIDDEN-1"),
+            bytes(Tag(0x7f02, 0x0010), b"HIDDEN-2"),
+            bytes(Tag(0x7fe0, 0x0020), b"HIDDEN-3"),
+        ])
+    };
+    let (out, _) = deidentify(&explicit(subsampled()), &options("care")).unwrap();
+    let object = parse(&out);
+    let pixels = object.get(tags::PIXEL_DATA).unwrap().to_bytes().unwrap();
+    assert_eq!(*pixels, *b"pixels..");
+    assert!(!contains(&out, b"HIDDEN-"));
+    // Where nothing says how many pixels there are, nothing says what lies behind them.
+    let mut unsized_image = subsampled();
+    unsized_image.remove_element(tags::ROWS);
+    assert!(deidentify(&explicit(unsized_image), &options("care")).is_err());
+}
+
+#[test]
 fn what_lies_beside_the_pixels_goes() {
     let mut pixels = vec![1_u16, 2, 3, 4];
     pixels.extend(
