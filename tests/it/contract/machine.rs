@@ -53,7 +53,7 @@ fn calldata(chain: &Chain, people: &[Actor], to: Address, call: &Call, fault: u8
             signed,
         } => {
             let function = act_data(chain, people, to, act, fault);
-            let message = message(&function, *nonce, *deadline);
+            let message = message(&function, *signer, *nonce, *deadline);
             let person = people.iter().find(|person| person.address == *signer);
             let signature = sign(chain, person, to, message, *signed, fault);
             IPcac::relayCall {
