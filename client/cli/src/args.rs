@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::commands::{
     bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient, radiologist,
-    requestor, trace,
+    relay, requestor, trace,
 };
 use crate::context::Context;
 use crate::parse;
@@ -101,6 +101,7 @@ pub(crate) enum Command {
     /// Accredit radiologists
     #[command(subcommand)]
     Consortium(consortium::ConsortiumCommand),
+    Relay(relay::RelayArgs),
     Node(node::NodeArgs),
     Devnet(devnet::DevnetArgs),
     Deploy(deploy::DeployArgs),
@@ -123,6 +124,7 @@ impl Command {
             Self::Requestor(command) => command.run(context).await,
             Self::Trace(args) => args.run(context).await,
             Self::Consortium(command) => command.run(context).await,
+            Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
             Self::Devnet(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,

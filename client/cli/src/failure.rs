@@ -146,6 +146,11 @@ fn of_client(error: &E) -> Option<&'static str> {
             "look at it again with `pcim patient requests`, and ask the requestor why"
         }
         E::NothingToRevoke { .. } => "see `pcim patient audit`",
+        E::OtherContract { .. } => "give the --network and --contract that it was signed for",
+        E::NonceAhead { .. } => "relay the signer's earlier call first",
+        E::TooManyApprovals { .. } => "name the pairs, in several commands",
+        E::NothingToApprove => "see `pcim patient requests`",
+        E::InBatch { source, .. } => return of_client(source),
         E::ReaderLacksV2 { .. } => {
             "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one)"
         }
@@ -308,6 +313,10 @@ fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
     use deploy::Error as D;
     Some(match error {
         D::NoConsortium => "give the --consortium's own address",
+        D::NoContract { .. } => "check --contract and the chain",
+        D::TooYoung { .. } => "`pcim deploy status` tells from when on it can be kept alive",
+        D::NotActive { .. } => "activate it: `pcim deploy keepalive`",
+        D::LowBid { .. } => "give a higher --bid, or none",
         D::Key => "check the file that --key-file names",
         D::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
         D::Rpc { .. } | D::Timeout { .. } => {

@@ -71,6 +71,50 @@ pub enum Error {
         /// `rpc_url`, `chain_id` or `contract`.
         missing: &'static str,
     },
+    /// The call was signed for others to send, as [`super::Client::with_signing`] has it.
+    #[error("the call was signed for others to send, and not sent")]
+    Signed(Box<ledger::RelayCall>),
+    /// A signed call is for another contract, or for another chain.
+    #[error("signed for contract {} on chain {}, this is {} on chain {}", found.1, found.0, wanted.1, wanted.0)]
+    OtherContract {
+        /// This chain and contract.
+        wanted: (u64, Address),
+        /// The call's.
+        found: (u64, Address),
+    },
+    /// A signed call that comes after another one of its signer, which was not done yet.
+    #[error("call {nonce} of {signer} cannot be done before call {next}")]
+    NonceAhead {
+        /// Who signed.
+        signer: Address,
+        /// Its nonce.
+        nonce: u64,
+        /// The nonce that is next.
+        next: u64,
+    },
+    /// More approvals than one transaction takes.
+    #[error(
+        "{found} approvals, at most {} in one transaction",
+        super::MAX_APPROVALS
+    )]
+    TooManyApprovals {
+        /// How many were asked for.
+        found: usize,
+    },
+    /// No request to approve.
+    #[error("there is no open request to approve")]
+    NothingToApprove,
+    /// One of several requests cannot be approved.
+    #[error("nothing was approved: {requester} and image {image}: {source}")]
+    InBatch {
+        /// The image.
+        image: ImageDigest,
+        /// The requestor.
+        requester: Address,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
     /// Nobody registered the image with this contract.
     #[error("no image {image} is registered")]
     UnknownImage {

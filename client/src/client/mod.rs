@@ -4,12 +4,14 @@
 //! started when it is first needed; the node then runs, and serves others, as long as the client lives.
 
 mod audit;
+mod batch;
 mod error;
 mod opening;
 mod patient;
 pub(crate) mod payload;
 pub(crate) mod pipeline;
 mod radiologist;
+mod relay;
 mod requestor;
 mod split;
 mod write;
@@ -29,6 +31,7 @@ use crate::ledger::{Deployment, ImageRecord, Ledger};
 use crate::node::{Node, NodeConfig};
 
 pub use audit::Traced;
+pub use batch::{Approval, Approvals, MAX_APPROVALS};
 use pipeline::Meter;
 
 pub use error::{Error, Result};
@@ -36,6 +39,7 @@ pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
 pub use pipeline::{Progress, ProgressSink};
 pub use radiologist::{SealOptions, SealedImage};
+pub use relay::{Relayed, Signing};
 pub use requestor::{AccessRequest, Requested, Standing};
 pub use write::Written;
 
@@ -87,6 +91,7 @@ pub struct Client {
     journal: Journal,
     keys: Option<Arc<Keys>>,
     progress: Option<ProgressSink>,
+    signing: Option<Signing>,
     node: OnceCell<Node>,
     ledger: OnceCell<Ledger>,
 }
@@ -102,6 +107,7 @@ impl Client {
             journal,
             keys: None,
             progress: None,
+            signing: None,
             node: OnceCell::new(),
             ledger: OnceCell::new(),
         })

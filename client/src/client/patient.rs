@@ -290,6 +290,7 @@ impl Client {
         };
         let written = self.start(&key, Wanted::True, call).await;
         if let (Err(_) | Ok(None), Some(stored)) = (&written, &shared)
+            && !matches!(written, Err(Error::Signed(_)))
             && !self.in_flight(&key)?
         {
             self.node().await?.drop_header(&stored.image).await?;
@@ -303,7 +304,7 @@ impl Client {
     }
 
     /// A request must be open to be decided on.
-    async fn check_open(&self, image: &ImageDigest, requester: Address) -> Result<()> {
+    pub(super) async fn check_open(&self, image: &ImageDigest, requester: Address) -> Result<()> {
         let standing = self.status(image, Some(requester)).await?;
         match standing.status {
             GrantStatus::Requested => Ok(()),
@@ -393,7 +394,7 @@ impl Client {
     }
 
     /// Who ever asked for what, each pair once, in order of first request.
-    async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
+    pub(super) async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let filter = EventFilter {
             patient: Some(self.address()),
             ..EventFilter::default()
@@ -412,7 +413,7 @@ impl Client {
     }
 
     /// The key and notes of the latest request.
-    async fn latest_request(
+    pub(super) async fn latest_request(
         &self,
         image: &ImageDigest,
         requester: Address,
@@ -435,7 +436,7 @@ impl Client {
             .ok_or(no_request(image, requester))
     }
 
-    async fn certificate(&self, digest: &BlockDigest) -> Result<Certificate> {
+    pub(super) async fn certificate(&self, digest: &BlockDigest) -> Result<Certificate> {
         let node = self.node().await?;
         let bytes = node
             .get_raw(digest, MAX_CERTIFICATE_BYTES, self.limits.fetch)
@@ -444,7 +445,7 @@ impl Client {
     }
 
     /// The request document that the notes name, opened and verified.
-    async fn document(
+    pub(super) async fn document(
         &self,
         image: &ImageDigest,
         requester: Address,
@@ -472,7 +473,7 @@ impl Client {
     }
 
     /// Adds a header for another reader to an image of one's own.
-    async fn share(
+    pub(super) async fn share(
         &self,
         image: &ImageDigest,
         reader: &Certificate,

@@ -12,7 +12,9 @@ pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod patient;
 pub(crate) mod radiologist;
+pub(crate) mod relay;
 pub(crate) mod requestor;
+pub(crate) mod sign;
 pub(crate) mod trace;
 
 use std::io::Write;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
 use crate::ui::printable;
@@ -16,15 +17,19 @@ use crate::ui::printable;
 pub(crate) struct RegisterArgs {
     /// The handover file
     handover: PathBuf,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 impl RegisterArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let handover = read_small(&self.handover)?;
-        let mut client = context.client().await?;
+        let mut client = self.sign.set(context.client().await?).await?;
         let registered = client.register(&handover).await;
         client.shutdown().await;
-        let registered = registered?;
+        let Some(registered) = self.sign.settle(context, registered)? else {
+            return Ok(());
+        };
         let text = format!(
             "image        {}\nradiologist  {}\ndescription  {}\n{}",
             registered.image,
