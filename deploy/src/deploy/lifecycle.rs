@@ -107,8 +107,8 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
     let chain_version = chain_version.ok_or(Error::NoStylus)?;
     let codehash = keccak256(&code);
     let (activation, time_left) = standing(&chain, contract).await?;
-    let version = IArbWasm::codehashVersionCall { codehash };
-    let version = chain.call(ARB_WASM, version).await?.unwrap_or_default();
+    let activated = IArbWasm::codehashVersionCall { codehash };
+    let activated = chain.call(ARB_WASM, activated).await?.unwrap_or_default();
     let lifetime = chain.call(ARB_WASM, IArbWasm::expiryDaysCall {}).await?;
     let young = chain.call(ARB_WASM, IArbWasm::keepaliveDaysCall {}).await?;
     let age = (u64::from(lifetime.unwrap_or_default()) * DAY).saturating_sub(time_left);
@@ -120,12 +120,18 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
         None => None,
     };
     let module = program::module_of(&code);
+    let (mut consortium, mut version) = (None, None);
+    // A program that does not run answers nothing, not even with a revert.
+    if activation == Activation::Active {
+        consortium = chain.call(contract, Pcac::consortiumCall {}).await?;
+        version = chain.call(contract, Pcac::versionCall {}).await?;
+    }
     Ok(Status {
         contract,
-        consortium: chain.call(contract, Pcac::consortiumCall {}).await?,
-        version: chain.call(contract, Pcac::versionCall {}).await?,
+        consortium,
+        version,
         activation,
-        stylus_version: (version, chain_version),
+        stylus_version: (activated, chain_version),
         time_left,
         expires_at: if time_left > 0 { now + time_left } else { 0 },
         keepalive_in: if time_left > 0 { keepalive_in } else { 0 },
