@@ -6,6 +6,8 @@ use pcim_client::client::Error as E;
 use pcim_client::{card, deid, handover, home, journal, ledger, node, seal};
 use pcim_deploy::{deploy, gas};
 
+use crate::commands::deploy::upkeep::NotSound;
+use crate::commands::relay::NotRelayed;
 use crate::ui::printable;
 
 /// Refused or failed.
@@ -78,6 +80,15 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
     if error.is::<NotAuthorized>() {
         let hint = "`pcim requestor status` tells why; the patient decides";
         return (NOT_AUTHORIZED, Some(hint));
+    }
+    if error.is::<NotRelayed>() {
+        let hint =
+            "the report says why; run it again with what can be put right: nothing is done twice";
+        return (FAILED, Some(hint));
+    }
+    if error.is::<NotSound>() {
+        let hint = "check --contract; `pcim deploy keepalive` activates a contract of ours that does not run";
+        return (FAILED, Some(hint));
     }
     if let Some(error) = error.downcast_ref::<E>() {
         let code = match error {

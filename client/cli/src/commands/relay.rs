@@ -77,7 +77,6 @@ impl RelayArgs {
         if !calls.is_empty() {
             let client = context.client().await?;
             for (file, call) in calls {
-                context.ui.note(&format!("relaying {} …", file.display()));
                 reports.push(relay(&client, file, call).await);
             }
             client.shutdown().await;

@@ -81,7 +81,7 @@ impl UpkeepCommand {
 fn tell(context: &Context, status: &Status) -> anyhow::Result<()> {
     context.ui.result(status, &status_text(status))?;
     if status.activation != Activation::Active {
-        let text = "the contract does not run: `pcim deploy keepalive` activates it";
+        let text = "the contract does not run";
         return Err(NotSound(text.to_owned()).into());
     }
     if !status.is_local_build {
