@@ -2,6 +2,7 @@
 
 mod blocks;
 mod hostile;
+mod network;
 mod transfer;
 
 use std::io;

@@ -4,6 +4,7 @@ use clap::Args;
 use pcim_client::client::Client;
 use pcim_client::domain::{Address, BlockDigest, ImageDigest};
 
+use super::replicas::{self, AwaitReplicas};
 use crate::commands::transaction;
 use crate::context::Context;
 use crate::parse::{self, Expiry};
@@ -25,25 +26,33 @@ pub(crate) struct ApproveArgs {
     /// When the approval ends: 12h or 30d from now, or unix seconds [default: never]
     #[arg(long, value_name = "WHEN", value_parser = parse::expiry)]
     expires: Option<Expiry>,
+    #[command(flatten)]
+    replicas: AwaitReplicas,
 }
 
 impl ApproveArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.client().await?;
         let decision = self.approve(&client).await;
+        let replicas = match &decision {
+            Ok(done) => self.replicas.wait(&client, &done.shared_image).await,
+            Err(_) => Ok(None),
+        };
         client.shutdown().await;
         let decision = decision?;
         let text = format!(
-            "shared as    {}\nexpires      {}\nnew blocks   {} bytes\n{}",
+            "shared as    {}\nexpires      {}\nnew blocks   {} bytes\n{}{}",
             decision.shared_image,
             match decision.expires_at {
                 0 => "never".to_owned(),
                 moment => format!("{moment} (unix seconds)"),
             },
             decision.new_bytes,
-            transaction(&decision.written)
+            transaction(&decision.written),
+            replicas::line(*replicas.as_ref().unwrap_or(&None))
         );
-        context.ui.result(&decision, &text)
+        context.ui.result(&decision, &text)?;
+        replicas.map(drop)
     }
 
     async fn approve(&self, client: &Client) -> anyhow::Result<pcim_client::client::Decision> {

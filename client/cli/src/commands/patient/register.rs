@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::replicas::{self, AwaitReplicas};
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
 use crate::ui::printable;
@@ -16,6 +17,8 @@ use crate::ui::printable;
 pub(crate) struct RegisterArgs {
     /// The handover file
     handover: PathBuf,
+    #[command(flatten)]
+    replicas: AwaitReplicas,
 }
 
 impl RegisterArgs {
@@ -23,15 +26,21 @@ impl RegisterArgs {
         let handover = read_small(&self.handover)?;
         let mut client = context.client().await?;
         let registered = client.register(&handover).await;
+        let replicas = match &registered {
+            Ok(done) => self.replicas.wait(&client, &done.image).await,
+            Err(_) => Ok(None),
+        };
         client.shutdown().await;
         let registered = registered?;
         let text = format!(
-            "image        {}\nradiologist  {}\ndescription  {}\n{}",
+            "image        {}\nradiologist  {}\ndescription  {}\n{}{}",
             registered.image,
             registered.radiologist,
             printable(&registered.description),
-            transaction(&registered.written)
+            transaction(&registered.written),
+            replicas::line(*replicas.as_ref().unwrap_or(&None))
         );
-        context.ui.result(&registered, &text)
+        context.ui.result(&registered, &text)?;
+        replicas.map(drop)
     }
 }
