@@ -2,11 +2,12 @@
 """An image is fetched from followers over a slow link while its patient is offline.
 
 Six network namespaces on one switch: a chain, a radiologist, a patient, two followers and a requestor, whose link has
-20 Mbit/s and 100 ms (netem, both ways together). The patient and the radiologist stop; in half of the runs the follower
-that serves is killed when a third of the time has passed. Needs root, `ip netns`, `tc netem` and target/debug/pcim
-(or $PCIM). Prints a Markdown table; --runs N and --sizes MB,MB change it.
+20 Mbit/s each way and a round trip of 100 ms. The patient and the radiologist stop; in half of the runs one of the two
+followers is killed when a third of the time has passed. The link is a process in the requestor's namespace that all
+connections pass, to the chain's RPC too: it delays bytes, and does not lose any. Needs root, `ip netns` and
+target/debug/pcim (or $PCIM). Prints a Markdown table; --runs N and --sizes MB,MB change it.
 """
-import argparse, json, os, shutil, signal, statistics, subprocess, sys, tempfile, time
+import argparse, asyncio, json, os, shutil, signal, statistics, subprocess, sys, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PCIM = os.environ.get("PCIM", os.path.join(ROOT, "target/debug/pcim"))
@@ -34,25 +35,69 @@ def ip(host):
 def network():
     sh("ip", "netns", "add", ns("switch"))
     sw = ["ip", "-n", ns("switch")]
-    sh(*sw, "link", "add", "br", "type", "bridge")
-    sh(*sw, "link", "set", "br", "up")
+    sh(*sw, "link", "add", "name", "lan", "type", "bridge")
+    sh(*sw, "link", "set", "dev", "lan", "up")
     for host in HOSTS:
         sh("ip", "netns", "add", ns(host))
-        sh("ip", "link", "add", "eth", "netns", ns(host), "type", "veth", "peer", "name", host, "netns", ns("switch"))
-        sh(*sw, "link", "set", host, "master", "br", "up")
+        sh("ip", "link", "add", "name", "eth", "netns", ns(host), "type", "veth", "peer", "name", host, "netns", ns("switch"))
+        sh(*sw, "link", "set", "dev", host, "master", "lan", "up")
         here = ["ip", "-n", ns(host)]
         sh(*here, "addr", "add", ip(host) + "/24", "dev", "eth")
         sh(*here, "link", "set", "eth", "up")
         sh(*here, "link", "set", "lo", "up")
 
 
-def shape(on):
-    ends = [(ns("switch"), "requestor"), (ns("requestor"), "eth")]
-    for space, device in ends:
-        sh("tc", "-n", space, "qdisc", "del", "dev", device, "root", check=False)
-        if on:
-            sh("tc", "-n", space, "qdisc", "add", "dev", device, "root", "netem", "rate", f"{RATE // 10**6}mbit",
-               "delay", f"{DELAY_MS // 2}ms", "limit", "2000")
+class Link:
+    """One direction of the slow link: bytes leave one after the other, and arrive half a round trip later."""
+
+    def __init__(self):
+        self.free = 0.0
+
+    def due(self, count):
+        now = time.monotonic()
+        self.free = max(self.free, now) + count * 8 / RATE
+        return self.free + DELAY_MS / 2000
+
+
+async def carry(reader, writer, link):
+    """Carries one direction of one connection; at most 512 KiB are under way, as in a router's queue."""
+    queue = asyncio.Queue(maxsize=32)
+
+    async def deliver():
+        while (item := await queue.get()) is not None:
+            due, data = item
+            await asyncio.sleep(max(0, due - time.monotonic()))
+            writer.write(data)
+            await writer.drain()
+
+    out = asyncio.create_task(deliver())
+    try:
+        while data := await reader.read(16 * 1024):
+            await queue.put((link.due(len(data)), data))
+    except OSError:
+        pass
+    await queue.put(None)
+    try:
+        await out
+        writer.close()
+    except OSError:
+        pass
+
+
+async def slow(pairs):
+    """Listens on ports of this namespace for addresses beyond the slow link, which they share."""
+    up, down = Link(), Link()
+    for port, address in pairs:
+        async def accept(reader, writer, address=address):
+            try:
+                there, back = await asyncio.open_connection(*address)
+            except OSError:
+                writer.close()
+                return
+            await asyncio.gather(carry(reader, back, up), carry(there, writer, down))
+        await asyncio.start_server(accept, "127.0.0.1", port)
+    print("{}", flush=True)
+    await asyncio.Event().wait()
 
 
 def tidy():
@@ -135,7 +180,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--sizes", default="1,10,50")
+    parser.add_argument("--link", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.link:
+        pairs = [entry.split(",") for entry in options.link]
+        asyncio.run(slow([(int(port), (host, int(to))) for port, host, to in pairs]))
     sizes = [int(size) for size in options.sizes.split(",")]
     dir = tempfile.mkdtemp(prefix="pcim-slow-")
     stage = Stage(dir)
@@ -209,14 +258,25 @@ def measure(stage, sizes, runs):
 
 def fetch(stage, image, kill, alone):
     """Fetches with a fresh copy of the requestor's home; with `kill`, the follower that serves most dies on the way."""
-    shape(False)
     for host in ("follower1", "follower2"):
         if host not in stage.running:
             stage.begin(host, "node", "--follow-chain")
     home = stage.path("fetching")
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(stage.path("requestor"), home)
-    shape(True)
+    with open(os.path.join(home, "config.toml")) as file:
+        config = file.read()
+    ways = {5001: ("follower1", 4001), 5002: ("follower2", 4001), 5003: ("chain", 8547)}
+    for port, (host, there) in ways.items():
+        config = config.replace(f"/ip4/{ip(host)}/tcp/{there}/", f"/ip4/127.0.0.1/tcp/{port}/")
+        config = config.replace(f"http://{ip(host)}:{there}", f"http://127.0.0.1:{port}")
+    with open(os.path.join(home, "config.toml"), "w") as file:
+        file.write(config)
+    link = [f"{port},{ip(host)},{there}" for port, (host, there) in ways.items()]
+    stage.running["link"] = subprocess.Popen(
+        ["ip", "netns", "exec", ns("requestor"), sys.executable, os.path.abspath(__file__), "--link", *link],
+        stdout=subprocess.PIPE, text=True)
+    stage.running["link"].stdout.readline()
     start = time.time()
     process = subprocess.Popen(stage.argv("requestor", ["requestor", "fetch", image, "--out", stage.path("out.dcm"),
                                "--force"], "fetching"), env=stage.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -225,6 +285,7 @@ def fetch(stage, image, kill, alone):
         stage.end("follower1", signal.SIGKILL)
     _, error = process.communicate()
     took = time.time() - start
+    stage.end("link", signal.SIGKILL)
     if process.returncode:
         sys.exit(f"fetch failed: {error}")
     return took
