@@ -9,12 +9,11 @@ use pcim_client::client::{Client, FollowEvent, FollowSink, Kind};
 use pcim_client::domain::{ImageDigest, Passphrase};
 use pcim_client::home::{Config, FollowSettings, Home, NewHome};
 use pcim_client::node::{Error as NodeError, Node, NodeConfig};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::actors::{
-    DEMO, DOCTOR, STRANGER, WAIT, World, blocks, card, image_of, limits,
-};
+use crate::actors::{DEMO, DOCTOR, STRANGER, WAIT, World, blocks, card, image_of, limits};
 use crate::chain::Chain;
 
 /// A node that follows, at work in the background.
@@ -63,13 +62,16 @@ impl Follower {
         let told: Arc<Mutex<Vec<FollowEvent>>> = Arc::default();
         let (stop, stopped) = oneshot::channel();
         let (following, heard) = (Arc::clone(&client), Arc::clone(&told));
-        let work = tokio::spawn(async move {
-            let tell: FollowSink = Arc::new(move |event| heard.lock().unwrap().push(event));
-            let settings = following.home().config().follow.clone();
-            tokio::select! {
-                ended = following.follow(&settings, &tell) => panic!("{ended:?}"),
-                _ = stopped => {}
-            }
+        // What starts a node stays on its thread.
+        let work = tokio::task::spawn_blocking(move || {
+            Handle::current().block_on(async move {
+                let tell: FollowSink = Arc::new(move |event| heard.lock().unwrap().push(event));
+                let settings = following.home().config().follow.clone();
+                tokio::select! {
+                    ended = following.follow(&settings, &tell) => panic!("{ended:?}"),
+                    _ = stopped => {}
+                }
+            });
         });
         Self {
             client,
@@ -140,7 +142,10 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
 
     // Registered: both have all of it, and so has the radiologist.
     let replicas = world.patient.await_replicas(&image, 3).await.unwrap();
-    assert!(replicas.complete == 3 && replicas.blocks > 4, "{replicas:?}");
+    assert!(
+        replicas.complete == 3 && replicas.blocks > 4,
+        "{replicas:?}"
+    );
     let too_many = world.patient.replicas(&image).await.unwrap().at_least(9);
     let text = too_many.unwrap_err().to_string();
     assert!(text.contains("of 9 wanted nodes"), "{text}");
@@ -155,7 +160,13 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
         let documents = || {
             let told = follower.told.lock().unwrap();
             let pinned = told.iter().filter(|event| {
-                matches!(event, FollowEvent::Pinned { kind: Kind::Block, .. })
+                matches!(
+                    event,
+                    FollowEvent::Pinned {
+                        kind: Kind::Block,
+                        ..
+                    }
+                )
             });
             pinned.count()
         };
@@ -174,12 +185,27 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
     removed.forget_root(&shared).await.unwrap();
     world.patient.revoke(&image, reader).await.unwrap();
     for follower in both {
-        until("the removed header to vanish", || !follower.has(&shared.to_string())).await;
+        until("the removed header to vanish", || {
+            !follower.has(&shared.to_string())
+        })
+        .await;
         until("the certificate to vanish", || !follower.has(&certificate)).await;
-        assert!(follower.client.node().await.unwrap().holds(&image).await.unwrap());
+        assert!(
+            follower
+                .client
+                .node()
+                .await
+                .unwrap()
+                .holds(&image)
+                .await
+                .unwrap()
+        );
     }
     let nothing = removed.get_root(&shared, Duration::from_secs(1)).await;
-    assert!(matches!(nothing, Err(NodeError::Timeout { .. })), "{nothing:?}");
+    assert!(
+        matches!(nothing, Err(NodeError::Timeout { .. })),
+        "{nothing:?}"
+    );
     removed.shutdown().await;
 
     // Expired, which no event tells: it goes. Approved again: it is back.
@@ -189,7 +215,11 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
     let end = world.chain.now().await + 3_600;
     let reader = stranger.address();
     let approved = world.patient.approve(&image, reader, end).await.unwrap();
-    world.patient.await_replicas(&approved.shared_image, 2).await.unwrap();
+    world
+        .patient
+        .await_replicas(&approved.shared_image, 2)
+        .await
+        .unwrap();
     world.chain.later(3_600).await;
     for follower in both {
         let gone = approved.shared_image.to_string();
@@ -197,7 +227,11 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
     }
     world.ask(&mut stranger, image).await;
     let again = world.patient.approve(&image, reader, 0).await.unwrap();
-    world.patient.await_replicas(&again.shared_image, 2).await.unwrap();
+    world
+        .patient
+        .await_replicas(&again.shared_image, 2)
+        .await
+        .unwrap();
 
     // The patient and the radiologist are away, and so is one of the two.
     let dir = second.client.home().dir().to_owned();
@@ -260,9 +294,7 @@ async fn what_is_hostile_on_the_chain_holds_nothing_up() {
     let follower = Follower::start(&world, "follower", &known, limited).await;
     for image in [sealed.image, later.image] {
         world.patient.await_replicas(&image, 1).await.unwrap();
-        let pinned = |event: &FollowEvent| {
-            matches!(event, FollowEvent::Pinned { kind: Kind::Root, image: of, .. } if *of == image)
-        };
+        let pinned = |event: &FollowEvent| matches!(event, FollowEvent::Pinned { kind: Kind::Root, image: of, .. } if *of == image);
         until("an honest image", || follower.told(pinned)).await;
     }
     for (image, why) in [
@@ -270,15 +302,14 @@ async fn what_is_hostile_on_the_chain_holds_nothing_up() {
         (tree, "is not a sealed root"),
         (grafted, "its body is that of image"),
     ] {
-        let refused = |event: &FollowEvent| {
-            matches!(event, FollowEvent::Refused { image: of, reason, .. } if *of == image && reason.contains(why))
-        };
+        let refused = |event: &FollowEvent| matches!(event, FollowEvent::Refused { image: of, reason, .. } if *of == image && reason.contains(why));
         until(why, || follower.told(refused)).await;
     }
-    let missing = |event: &FollowEvent| {
-        matches!(event, FollowEvent::Failed { image, retry_seconds: 5.., .. } if image.0 == [0x11; 32])
-    };
+    let missing = |event: &FollowEvent| matches!(event, FollowEvent::Failed { image, retry_seconds: 5.., .. } if image.0 == [0x11; 32]);
     until("a missing image", || follower.told(missing)).await;
-    until("what was refused to be gone", || !follower.has(&tree.to_string())).await;
+    until("what was refused to be gone", || {
+        !follower.has(&tree.to_string())
+    })
+    .await;
     follower.stop().await;
 }

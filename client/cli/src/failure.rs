@@ -250,12 +250,16 @@ fn of_node(error: &node::Error) -> Option<&'static str> {
         node::Error::SwarmKey { .. } => {
             "a swarm.key has three lines: /key/swarm/psk/1.0.0/, /base16/ and 64 hexadecimal digits; chmod 600 it"
         }
-        node::Error::NoSwarmKey => "put the swarm's swarm.key into the home, or set `private = false`",
+        node::Error::NoSwarmKey => {
+            "put the swarm's swarm.key into the home, or set `private = false`"
+        }
         node::Error::RepoLocked { .. } => "wait until the other process ends, or stop it",
         node::Error::Listen { .. } => {
             "another program has the port; change `listen` in the home's config.toml"
         }
-        node::Error::Address { .. } => "correct `listen`, `peers` or `relays` in the home's config.toml",
+        node::Error::Address { .. } => {
+            "correct `listen`, `peers` or `relays` in the home's config.toml"
+        }
         node::Error::BlockMismatch { .. } => {
             "the block is damaged on this disk or at its sender; fetch it again from another peer"
         }

@@ -53,8 +53,12 @@ async fn kubo_with_the_swarms_key_fetches_and_with_another_does_not() {
         private: true,
         ..Network::default()
     };
-    let keeper = Node::start_in(config, &network, key.as_ref()).await.unwrap();
-    let bytes: Vec<u8> = (0..2 * MAX_BLOCK + 7).map(|i| (i ^ (i >> 9)) as u8).collect();
+    let keeper = Node::start_in(config, &network, key.as_ref())
+        .await
+        .unwrap();
+    let bytes: Vec<u8> = (0..2 * MAX_BLOCK + 7)
+        .map(|i| (i ^ (i >> 9)) as u8)
+        .collect();
     let pieces = stream::iter([Ok(Bytes::from(bytes.clone()))]).boxed();
     let body = keeper.add_body(pieces).await.unwrap();
     let address = keeper.addresses().await.unwrap().remove(0);
@@ -65,13 +69,18 @@ async fn kubo_with_the_swarms_key_fetches_and_with_another_does_not() {
         write_key(&repo.join("swarm.key"), digit);
         let out = dir.path().join(format!("out-{digit}"));
         let mut kubo = Command::new(&python);
-        kubo.args(["-c", SCRIPT, &address, &body.cid]).arg(&out).arg(&repo);
+        kubo.args(["-c", SCRIPT, &address, &body.cid])
+            .arg(&out)
+            .arg(&repo);
         let ended = tokio::task::spawn_blocking(move || kubo.output().unwrap());
         let ended = tokio::time::timeout(std::time::Duration::from_secs(60), ended).await;
         let ended = ended.expect("Kubo ends").unwrap();
         let fetched = std::fs::read(&out).ok();
         assert_eq!(ended.status.success(), expected, "{ended:?}");
-        assert!(fetched.is_some_and(|found| found == bytes) == expected, "{ended:?}");
+        assert!(
+            fetched.is_some_and(|found| found == bytes) == expected,
+            "{ended:?}"
+        );
     }
     keeper.shutdown().await;
 }

@@ -43,7 +43,8 @@ impl FollowArgs {
             max_image_bytes: self.max_image_bytes.unwrap_or(settings.max_image_bytes),
             ..settings
         };
-        let tell: FollowSink = Arc::new(move |event: FollowEvent| ui.event(&event, &event.to_string()));
+        let tell: FollowSink =
+            Arc::new(move |event: FollowEvent| ui.event(&event, &event.to_string()));
         Ok(client.follow(&settings, &tell).await?)
     }
 }

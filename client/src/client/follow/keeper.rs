@@ -186,7 +186,9 @@ impl<'a> Keeper<'a> {
         if peers > self.peers {
             // Somebody new may have what was missing.
             let now = Instant::now();
-            self.failures.values_mut().for_each(|failed| failed.due = now);
+            self.failures
+                .values_mut()
+                .for_each(|failed| failed.due = now);
         }
         self.peers = peers;
         let now = Instant::now();
@@ -259,7 +261,9 @@ impl<'a> Keeper<'a> {
     fn begin(&mut self, item: Item, held: Held) -> Result<BoxFuture<'a, Done>> {
         self.write(&item, &held, false)?;
         let tries = self.failures.get(&item).map_or(0, |failed| failed.tries);
-        let patience = FIRST_PATIENCE.saturating_mul(1 << tries.min(16)).min(self.limit);
+        let patience = FIRST_PATIENCE
+            .saturating_mul(1 << tries.min(16))
+            .min(self.limit);
         let node = self.node;
         let (about, known) = (item.clone(), held.clone());
         let body = held.body.as_ref().map(node::BodyRef::from);
@@ -297,7 +301,10 @@ impl<'a> Keeper<'a> {
                 held.bytes = root.header.len() as u64 + ROOT_BYTES / 8;
                 // What a crash leaves pinned must be known.
                 self.write(&item, &held, false)?;
-                self.node.put_root(root.header, &root.body).await.map(|_| ())
+                self.node
+                    .put_root(root.header, &root.body)
+                    .await
+                    .map(|_| ())
             }
             Ok(Brought::Block(bytes)) => {
                 held.bytes = bytes;
@@ -374,7 +381,9 @@ impl<'a> Keeper<'a> {
 
     fn fail(&mut self, item: &Item, image: ImageDigest, reason: String) {
         let tries = self.failures.get(item).map_or(0, |failed| failed.tries) + 1;
-        let retry = FIRST_RETRY.saturating_mul(1 << (tries - 1).min(16)).min(LAST_RETRY);
+        let retry = FIRST_RETRY
+            .saturating_mul(1 << (tries - 1).min(16))
+            .min(LAST_RETRY);
         let due = Instant::now() + retry;
         self.failures.insert(item.clone(), Failures { tries, due });
         (self.tell)(FollowEvent::Failed {

@@ -133,7 +133,8 @@ impl Client {
         let mut fresh = true;
         let mut now = None;
         let mut running = FuturesUnordered::new();
-        let mut tick = tokio::time::interval(Duration::from_secs(settings.poll_seconds.max(1).into()));
+        let mut tick =
+            tokio::time::interval(Duration::from_secs(settings.poll_seconds.max(1).into()));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -243,7 +244,9 @@ impl fmt::Display for FollowEvent {
                 image,
                 bytes,
             } => write!(f, "pinned {kind} {cid} of image {image}, {bytes} bytes"),
-            Self::Dropped { kind, cid, image } => write!(f, "dropped {kind} {cid} of image {image}"),
+            Self::Dropped { kind, cid, image } => {
+                write!(f, "dropped {kind} {cid} of image {image}")
+            }
             Self::Failed {
                 kind,
                 cid,

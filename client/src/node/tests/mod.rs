@@ -2,7 +2,6 @@
 
 mod blocks;
 mod hostile;
-mod network;
 mod transfer;
 
 use std::io;

@@ -44,7 +44,10 @@ fn text(replicas: &Replicas) -> String {
             0 => String::new(),
             silent => format!(", silent on {silent}"),
         };
-        format!("{}  {} of {}{silent}\n", node.peer, node.has, replicas.blocks)
+        format!(
+            "{}  {} of {}{silent}\n",
+            node.peer, node.has, replicas.blocks
+        )
     });
     let all: String = nodes.collect();
     format!(

@@ -1,13 +1,47 @@
 //! Beyond named peers: private swarms, the local network, a DHT, relays. Real nodes on real sockets.
 
+#![allow(clippy::unwrap_used)]
+
+use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use pcim_client::node::{Dht, Error, MAX_BLOCK, Network, Node, NodeConfig, SwarmKey};
 use tempfile::TempDir;
 
-use super::super::{Dht, Error, Network, Node, NodeConfig, SwarmKey};
-use super::{PATIENCE, address, collected, config, pattern, streamed};
+/// Long enough for a busy machine; a test that waits for it fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn config(repo: &Path) -> NodeConfig {
+    NodeConfig {
+        repo: repo.to_owned(),
+        listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
+        bootstrap: Vec::new(),
+        chunk_size: MAX_BLOCK,
+    }
+}
+
+async fn address(node: &Node) -> String {
+    node.addresses().await.unwrap().remove(0)
+}
+
+fn pattern(len: usize) -> Vec<u8> {
+    let byte = |i: usize| (i * 131 + (i >> 8) * 29 + (i >> 16) * 7) as u8;
+    (0..len).map(byte).collect()
+}
+
+fn streamed(bytes: Vec<u8>) -> BoxStream<'static, io::Result<Bytes>> {
+    stream::iter([Ok(Bytes::from(bytes))]).boxed()
+}
+
+async fn collected(stream: BoxStream<'static, io::Result<Bytes>>) -> io::Result<Vec<u8>> {
+    let pieces: Vec<Bytes> = stream.try_collect().await?;
+    Ok(pieces.concat())
+}
 
 /// A key file with the mode that it should have.
 fn key_file(dir: &TempDir, digit: char, mode: u32) -> std::path::PathBuf {
@@ -22,7 +56,9 @@ fn key_file(dir: &TempDir, digit: char, mode: u32) -> std::path::PathBuf {
 }
 
 fn key(dir: &TempDir, digit: char) -> SwarmKey {
-    SwarmKey::load(&key_file(dir, digit, 0o600)).unwrap().unwrap()
+    SwarmKey::load(&key_file(dir, digit, 0o600))
+        .unwrap()
+        .unwrap()
 }
 
 fn dirs<const N: usize>() -> [TempDir; N] {
@@ -61,8 +97,12 @@ async fn who_has_the_key_talks_and_nobody_else() {
     };
     let shared = key(&dirs[0], 'a');
     let keeper = started(0, Some(&shared), &network).await.unwrap();
-    let member = started(1, Some(&key(&dirs[1], 'a')), &network).await.unwrap();
-    let other = started(2, Some(&key(&dirs[2], 'b')), &network).await.unwrap();
+    let member = started(1, Some(&key(&dirs[1], 'a')), &network)
+        .await
+        .unwrap();
+    let other = started(2, Some(&key(&dirs[2], 'b')), &network)
+        .await
+        .unwrap();
     let open = Network::default();
     let none = started(3, None, &open).await.unwrap();
     let digest = keeper.put_raw(pattern(999)).await.unwrap();
@@ -92,10 +132,17 @@ async fn who_has_the_key_talks_and_nobody_else() {
 #[test]
 fn a_key_that_others_can_read_or_that_is_none_is_refused() {
     let [dir] = dirs::<1>();
-    assert!(SwarmKey::load(&dir.path().join("swarm.key")).unwrap().is_none());
+    assert!(
+        SwarmKey::load(&dir.path().join("swarm.key"))
+            .unwrap()
+            .is_none()
+    );
     for (digit, mode) in [('a', 0o644), ('x', 0o600)] {
         let refused = SwarmKey::load(&key_file(&dir, digit, mode));
-        assert!(matches!(refused, Err(Error::SwarmKey { .. })), "{digit} {mode:o}");
+        assert!(
+            matches!(refused, Err(Error::SwarmKey { .. })),
+            "{digit} {mode:o}"
+        );
     }
 }
 
@@ -131,14 +178,22 @@ async fn the_local_network_brings_peers_together() {
     let key = key(&dirs[0], 'c');
     let quiet = Node::start_in(everywhere(2), &Network::default(), Some(&key));
     let quiet = quiet.await.unwrap();
-    let keeper = Node::start_in(everywhere(0), &on, Some(&key)).await.unwrap();
-    let seeker = Node::start_in(everywhere(1), &on, Some(&key)).await.unwrap();
+    let keeper = Node::start_in(everywhere(0), &on, Some(&key))
+        .await
+        .unwrap();
+    let seeker = Node::start_in(everywhere(1), &on, Some(&key))
+        .await
+        .unwrap();
     let digest = keeper.put_raw(pattern(999)).await.unwrap();
     let met = within(PATIENCE, async || seeker.peers().await > 0).await;
     assert!(met, "nobody was found in {PATIENCE:?}");
     let fetched = seeker.get_raw(&digest, 999, PATIENCE).await.unwrap();
     assert!(fetched == pattern(999));
-    assert_eq!(quiet.peers().await, 0, "who does not take part is not found");
+    assert_eq!(
+        quiet.peers().await,
+        0,
+        "who does not take part is not found"
+    );
     for node in [quiet, keeper, seeker] {
         node.shutdown().await;
     }
@@ -162,7 +217,10 @@ async fn the_dht_leads_to_who_has_an_image() {
     let seeker = start(&dirs[2], &part(Dht::Client), known.clone()).await;
     let stranger = start(&dirs[3], &part(Dht::Off), known.clone()).await;
     let got = within(PATIENCE, async || {
-        seeker.get_root(&image, Duration::from_secs(3)).await.is_ok()
+        seeker
+            .get_root(&image, Duration::from_secs(3))
+            .await
+            .is_ok()
     });
     assert!(got.await, "the provider of the root was not found");
     let read = seeker.read_body(&body, PATIENCE).await.unwrap();
@@ -176,7 +234,9 @@ async fn the_dht_leads_to_who_has_an_image() {
     seeker.shutdown().await;
     let later = tempfile::tempdir().unwrap();
     let later = start(&later, &part(Dht::Client), known).await;
-    let hidden = later.get_raw(&certificate, 500, Duration::from_secs(3)).await;
+    let hidden = later
+        .get_raw(&certificate, 500, Duration::from_secs(3))
+        .await;
     assert!(matches!(hidden, Err(Error::Timeout { .. })));
     assert_eq!(later.peers().await, 1);
     for node in [server, keeper, stranger, later] {
@@ -246,7 +306,11 @@ async fn a_survey_counts_who_has_every_block() {
     let three = within(PATIENCE, async || asked().await.unwrap().peers.len() == 3).await;
     let survey = asked().await.unwrap();
     assert!(three && survey.blocks == 6, "{survey:?}");
-    let mut has: Vec<_> = survey.peers.iter().map(|p| (p.has, p.lacks, p.silent)).collect();
+    let mut has: Vec<_> = survey
+        .peers
+        .iter()
+        .map(|p| (p.has, p.lacks, p.silent))
+        .collect();
     has.sort_unstable();
     assert_eq!(has, [(0, 6, 0), (2, 4, 0), (6, 0, 0)]);
     assert_eq!(survey.complete(), 1);
