@@ -176,7 +176,8 @@ async fn the_local_network_brings_peers_together() {
     };
     // Others on this network, other tests among them, are not to be met.
     let key = key(&dirs[0], 'c');
-    let quiet = Node::start_in(everywhere(2), &Network::default(), Some(&key));
+    let off = Network::default();
+    let quiet = Node::start_in(everywhere(2), &off, Some(&key));
     let quiet = quiet.await.unwrap();
     let keeper = Node::start_in(everywhere(0), &on, Some(&key))
         .await
