@@ -311,5 +311,14 @@ async fn what_is_hostile_on_the_chain_holds_nothing_up() {
         !follower.has(&tree.to_string())
     })
     .await;
+
+    // What the disk lost is fetched again at the next start.
+    let dir = follower.client.home().dir().to_owned();
+    std::fs::remove_file(&blocks(&follower.client)[&body.cid].path).unwrap();
+    follower.stop().await;
+    let follower = Follower::resume(dir).await;
+    let again = |event: &FollowEvent| matches!(event, FollowEvent::Pinned { kind: Kind::Body, image, .. } if *image == sealed.image);
+    until("the lost body", || follower.told(again)).await;
+    assert!(follower.has(&body.cid));
     follower.stop().await;
 }

@@ -26,6 +26,11 @@ impl Node {
         self.forget(RAW, &digest.0).await
     }
 
+    /// Whether a raw block is on this node; it is not read.
+    pub fn has_raw(&self, digest: &BlockDigest) -> bool {
+        self.store.contains(&cid_from_digest(RAW, &digest.0))
+    }
+
     /// Whether a sealed root, its header and the whole body of it are on this node.
     pub async fn holds(&self, image: &ImageDigest) -> Result<bool> {
         if root::local(&self.store, image).await?.is_none() {

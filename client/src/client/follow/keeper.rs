@@ -92,8 +92,8 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Remembers what was kept and begun before.
-    pub(super) fn recall(&mut self) -> Result<()> {
+    /// Remembers what was kept and begun before. What is not there any more, though it was kept, counts as begun.
+    pub(super) async fn recall(&mut self) -> Result<()> {
         for row in self.index.held()? {
             // A row of a later version is left as it is.
             let (Some(item), Ok(held)) = (Item::named(&row.name), serde_json::from_str(&row.value))
@@ -105,6 +105,24 @@ impl<'a> Keeper<'a> {
                 true => self.held.insert(item, held),
                 false => self.begun.insert(item, held),
             };
+        }
+        let mut lost = Vec::new();
+        for (item, held) in &self.held {
+            let here = match item {
+                Item::Root(digest) => self.node.holds(digest).await.unwrap_or(false),
+                Item::Block(digest) => self.node.has_raw(digest),
+                // With its root.
+                Item::Body(_) => true,
+            };
+            if !here {
+                lost.push(item.clone());
+                lost.extend(held.body.iter().map(|body| Item::Body(body.cid.clone())));
+            }
+        }
+        for item in lost {
+            if let Some(held) = self.held.remove(&item) {
+                self.begun.insert(item, held);
+            }
         }
         Ok(())
     }

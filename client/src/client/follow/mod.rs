@@ -127,7 +127,7 @@ impl Client {
         let node = self.node().await?;
         let mut keeper = Keeper::new(node, &index, settings, self.limits.fetch, tell);
         keeper.spare(&self.journal.images()?);
-        keeper.recall()?;
+        keeper.recall().await?;
         let mut known = Chain::default();
         // What was read before is good enough to go on with until the chain answers.
         let mut fresh = true;
