@@ -105,7 +105,7 @@ impl From<&Body> for BodyRef {
     }
 }
 
-/// Fetches and pins a root and its header.
+/// Fetches a root and its header; what is known of it is written down before they are pinned.
 pub(super) async fn fetch_root(
     node: &Node,
     digest: &ImageDigest,
