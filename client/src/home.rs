@@ -7,6 +7,8 @@
 //! | `openpgp.asc` | the OpenPGP key, its secrets locked (0600) |
 //! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification (0600) |
 //! | `ipfs/` | the node's repository |
+//! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read anew then |
+//! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images, events |
 //! | `lock` | held while a process has the home open; names that process |
 
@@ -25,7 +27,7 @@ use crate::ledger::{self, Account};
 use crate::private;
 use crate::seal::{self, LockedKey, UnlockedKey};
 
-pub use config::Config;
+pub use config::{Config, FollowSettings};
 
 const CONFIG: &str = "config.toml";
 const ETHEREUM: &str = "ethereum.json";
@@ -256,6 +258,16 @@ impl Home {
     /// Where the node's repository is.
     pub fn repo_dir(&self) -> PathBuf {
         self.dir.join(REPO)
+    }
+
+    /// Where a node that follows the contract of this name keeps what it has read and pinned.
+    pub fn follow_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("follow-{name}.sqlite"))
+    }
+
+    /// Where the key of a private swarm is, if there is one.
+    pub fn swarm_key_path(&self) -> PathBuf {
+        self.dir.join("swarm.key")
     }
 
     /// Where the journal is.

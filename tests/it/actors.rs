@@ -49,7 +49,7 @@ pub(crate) struct World {
     pub(crate) chain: Chain,
     pub(crate) radiologist: Client,
     pub(crate) patient: Client,
-    dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 /// A block on disk: its length, its inode, and when it was written.

@@ -7,6 +7,7 @@ mod chain;
 mod contract;
 mod deploy;
 mod flow;
+mod follow;
 mod ledger;
 mod refusals;
 mod resume;

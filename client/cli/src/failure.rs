@@ -162,6 +162,9 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::TooManyApprovals { .. } => "name the pairs, in several commands",
         E::NothingToApprove => "see `pcim patient requests`",
         E::InBatch { source, .. } => return of_client(source),
+        E::TooFewReplicas { .. } => {
+            "nodes that follow the contract (`pcim node --follow-chain`) keep it once they can reach this one: `pcim node`"
+        }
         E::ReaderLacksV2 { .. } => {
             "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one)"
         }
@@ -260,11 +263,19 @@ fn of_node(error: &node::Error) -> Option<&'static str> {
         node::Error::Timeout { .. } | node::Error::PeerUnreachable { .. } => {
             "the owner's node must run and be reachable: `pcim node` there, its address among this home's peers"
         }
+        node::Error::SwarmKey { .. } => {
+            "a swarm.key has three lines: /key/swarm/psk/1.0.0/, /base16/ and 64 hexadecimal digits; chmod 600 it"
+        }
+        node::Error::NoSwarmKey => {
+            "put the swarm's swarm.key into the home, or set `private = false`"
+        }
         node::Error::RepoLocked { .. } => "wait until the other process ends, or stop it",
         node::Error::Listen { .. } => {
             "another program has the port; change `listen` in the home's config.toml"
         }
-        node::Error::Address { .. } => "correct `listen` or `peers` in the home's config.toml",
+        node::Error::Address { .. } => {
+            "correct `listen`, `peers` or `relays` in the home's config.toml"
+        }
         node::Error::BlockMismatch { .. } => {
             "the block is damaged on this disk or at its sender; fetch it again from another peer"
         }

@@ -49,6 +49,14 @@ impl Ui {
         }
     }
 
+    /// Writes what happened while a command goes on: one line on standard error, JSON or `text`.
+    pub(crate) fn event(&self, value: &impl Serialize, text: &str) {
+        match self.json {
+            true => self.note(&serde_json::to_string(value).unwrap_or_else(|e| e.to_string())),
+            false => self.note(text),
+        }
+    }
+
     /// Writes a remark.
     pub(crate) fn note(&self, text: &str) {
         // A user who closed standard error does not want remarks.

@@ -217,6 +217,20 @@ pub enum Error {
         /// The certificate.
         fingerprint: String,
     },
+    /// Fewer nodes than asked for have an image.
+    #[error("{found} of {wanted} wanted nodes have all {blocks} blocks of {root}{peers}")]
+    TooFewReplicas {
+        /// The sealed root.
+        root: ImageDigest,
+        /// How many blocks it has.
+        blocks: usize,
+        /// How many nodes were wanted.
+        wanted: usize,
+        /// How many have everything.
+        found: usize,
+        /// Each peer that was asked, with what it has.
+        peers: String,
+    },
     /// A value could not be written down.
     #[error("cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -6,12 +6,14 @@
 mod audit;
 mod batch;
 mod error;
+mod follow;
 mod opening;
 mod patient;
 pub(crate) mod payload;
 pub(crate) mod pipeline;
 mod radiologist;
 mod relay;
+mod replicas;
 mod requestor;
 mod split;
 mod write;
@@ -28,18 +30,20 @@ use crate::handover::Addressee;
 use crate::home::{Home, Keys};
 use crate::journal::Journal;
 use crate::ledger::{Deployment, ImageRecord, Ledger};
-use crate::node::{Node, NodeConfig};
+use crate::node::{Node, NodeConfig, SwarmKey};
 
 pub use audit::Traced;
 pub use batch::{Approval, Approvals, MAX_APPROVALS};
 use pipeline::Meter;
 
 pub use error::{Error, Result};
+pub use follow::{FollowEvent, FollowSink, Kind};
 pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
 pub use pipeline::{Progress, ProgressSink};
 pub use radiologist::{SealOptions, SealedImage};
 pub use relay::{Relayed, Signing};
+pub use replicas::Replicas;
 pub use requestor::{AccessRequest, Requested, Standing};
 pub use write::Written;
 
@@ -202,13 +206,15 @@ impl Client {
             .get_or_try_init(|| async {
                 let config = self.home.config();
                 let chunk_bytes = self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes);
+                let network = config.node.clone();
+                let key = SwarmKey::load(&self.home.swarm_key_path())?;
                 let config = NodeConfig {
                     repo: self.home.repo_dir(),
                     listen: config.listen.clone(),
                     bootstrap: config.peers.clone(),
                     chunk_size: chunk_bytes as usize,
                 };
-                Ok(Node::start(config).await?)
+                Ok(Node::start_in(config, &network, key.as_ref()).await?)
             })
             .await
     }

@@ -279,6 +279,22 @@ pub(super) async fn pin(store: &Store, body: &BodyRef) -> Result<()> {
     store.pin_tree(&root.cid, below).await
 }
 
+/// Every block of a body, its root first; nodes are read from wherever `reach` allows, leaves are not.
+pub(super) async fn blocks(store: &Store, root: Link, reach: Reach) -> Result<Vec<Cid>> {
+    let mut all = vec![root.cid];
+    let mut walk = Walk::new(store, root, reach);
+    while let Some(step) = walk.next().await? {
+        let cid = match step {
+            Step::Node(cid) => cid,
+            Step::Leaf(leaf) => leaf.cid,
+        };
+        if cid != all[0] {
+            all.push(cid);
+        }
+    }
+    Ok(all)
+}
+
 /// Unpins a body and deletes as much of its tree as is here and held by no other pin.
 pub(super) async fn drop(store: &Store, body: &BodyRef) -> Result<()> {
     let root = link_to(body)?.cid;

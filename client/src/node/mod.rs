@@ -5,13 +5,16 @@
 //! --max-file-links=1024`); a sealed root is a node over one header block and one body (protocol §4).
 //! Whatever is read, from disk or from a peer, is verified against its CID before it is used.
 //!
-//! The node announces nothing, asks no directory and looks for nobody: it talks to the peers that
-//! were named to it, and to those that connect.
+//! Unless it is told otherwise ([`Network`]), the node announces nothing, asks no directory and looks for nobody: it talks
+//! to the peers that were named to it, and to those that connect.
 
 mod body;
 mod disk;
 mod exchange;
+mod keep;
+mod network;
 mod peers;
+mod replicas;
 mod root;
 mod store;
 #[cfg(test)]
@@ -29,7 +32,10 @@ use futures::stream::{self, BoxStream, StreamExt};
 use crate::domain::{BlockDigest, ImageDigest};
 use disk::Disk;
 use exchange::Exchange;
+pub use network::{Dht, Network, SwarmKey};
+pub use replicas::{Replica, Survey};
 use store::{Reach, Store};
+use tokio::task::JoinSet;
 pub use unixfs::Malformed;
 
 /// Most bytes of a leaf or of a block stored by itself.
@@ -59,6 +65,8 @@ pub struct Node {
     store: Store,
     repo: PathBuf,
     chunk_size: usize,
+    /// What goes on beside: it ends with the node.
+    tasks: JoinSet<()>,
 }
 
 /// A SEIPD body's own UnixFS tree: its root (raw leaf or dag-pb) and sizes.
@@ -130,6 +138,17 @@ pub enum Error {
         /// Why.
         source: Cause,
     },
+    /// The key of a private swarm does not serve.
+    #[error("the swarm key {} cannot be used", path.display())]
+    SwarmKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Cause,
+    },
+    /// The node must run in a private swarm, and there is no key.
+    #[error("the network is set to `private`, and there is no swarm key")]
+    NoSwarmKey,
     /// A configuration out of bounds.
     #[error("chunks of {found} bytes, wanted 1 to {max}")]
     ChunkSize {
@@ -270,6 +289,18 @@ impl Node {
     /// # Errors
     /// [`Error::RepoLocked`], [`Error::Identity`], [`Error::Listen`], and malformed configuration.
     pub async fn start(config: NodeConfig) -> Result<Self> {
+        Self::start_in(config, &Network::default(), None).await
+    }
+
+    /// `start`, in a network of other settings, and in the private swarm of `key` if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Node::start`]; [`Error::NoSwarmKey`], [`Error::SwarmKey`].
+    pub async fn start_in(
+        config: NodeConfig,
+        network: &Network,
+        key: Option<&SwarmKey>,
+    ) -> Result<Self> {
         if !(1..=MAX_BLOCK).contains(&config.chunk_size) {
             return Err(Error::ChunkSize {
                 found: config.chunk_size,
@@ -280,8 +311,18 @@ impl Node {
         let repo = peers::open(&config.repo).await?;
         let disk = Disk::open(&config.repo).map_err(Error::io("sweeping the repository"))?;
         let (exchange, streams) = Exchange::new(disk.clone());
-        let ipfs = peers::start(&config, repo, streams).await?;
+        let (hooks, met) = network::hooks();
+        let ipfs = peers::start(&config, repo, streams, (network, key), hooks).await?;
         let store = Store::new(ipfs, disk, exchange);
+        let tasks = match network.begin(&store, met).await {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                let ipfs = store.ipfs().clone();
+                drop(store);
+                peers::stop(ipfs, &config.repo).await;
+                return Err(error);
+            }
+        };
         for address in bootstrap {
             store.remember(address);
         }
@@ -290,12 +331,14 @@ impl Node {
             store,
             repo: config.repo,
             chunk_size: config.chunk_size,
+            tasks,
         })
     }
 
     /// Stops the node and waits until the repository is free for another one. Streams that are still
     /// open end with an error once they need a peer.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
+        self.tasks.shutdown().await;
         let ipfs = self.store.ipfs().clone();
         drop(self.store);
         peers::stop(ipfs, &self.repo).await;
@@ -380,6 +423,7 @@ impl Node {
         body: &BodyRef,
         timeout: Duration,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        self.store.about(body::link_to(body)?.cid);
         body::read(&self.store, body, Reach::Peers(timeout)).await
     }
 

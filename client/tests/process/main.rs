@@ -5,3 +5,7 @@
 mod crash;
 mod kubo;
 mod memory;
+mod private;
+
+/// Kubo listens on the port that it always has: one at a time.
+static KUBO: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

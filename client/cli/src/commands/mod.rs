@@ -7,6 +7,7 @@ pub(crate) mod deid;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod devnet;
+pub(crate) mod follow;
 pub(crate) mod gas;
 pub(crate) mod init;
 pub(crate) mod node;

@@ -44,6 +44,7 @@ fn every_command_explains_itself() {
         "patient limit",
         "patient audit",
         "patient open",
+        "patient replicas",
         "requestor request",
         "requestor status",
         "requestor fetch",

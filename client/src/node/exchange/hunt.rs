@@ -254,7 +254,7 @@ impl Drop for Hunt<'_> {
 }
 
 /// Remembers a block, and forgets the others if there are too many.
-fn note(blocks: &mut HashSet<Cid>, cid: Cid) {
+pub(super) fn note(blocks: &mut HashSet<Cid>, cid: Cid) {
     if blocks.len() >= MAX_ASKED {
         blocks.clear();
     }

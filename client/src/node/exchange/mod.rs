@@ -8,6 +8,7 @@
 mod hunt;
 mod serve;
 mod streams;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -54,6 +55,7 @@ struct State {
     hunts: HashMap<Cid, Vec<(u64, mpsc::UnboundedSender<News>)>>,
     /// The number of the next hunt.
     next: u64,
+    surveys: survey::Surveys,
 }
 
 /// A connected peer.
@@ -177,6 +179,7 @@ impl Exchange {
                     peer.asked.remove(&cid);
                     peer.queried.remove(&cid);
                 }
+                state.surveys.note(from, &cid, here);
                 state.tell(&cid, || match here {
                     true => News::Have(from),
                     false => News::DontHave(from),
@@ -245,6 +248,7 @@ impl Exchange {
                 Some(cid) => {
                     peer.trust = Trust::Good;
                     peer.delivered = Instant::now();
+                    state.surveys.note(from, &cid, true);
                     state.hunts.contains_key(&cid).then_some(cid)
                 }
                 None => {

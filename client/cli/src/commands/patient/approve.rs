@@ -6,6 +6,7 @@ use clap::Args;
 use pcim_client::client::{Approvals, Client, Decision};
 use pcim_client::domain::{Address, BlockDigest, ImageDigest};
 
+use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
@@ -35,6 +36,8 @@ pub(crate) struct ApproveArgs {
     expires: Option<Expiry>,
     #[command(flatten)]
     sign: SignArgs,
+    #[command(flatten)]
+    replicas: AwaitReplicas,
 }
 
 impl ApproveArgs {
@@ -75,7 +78,12 @@ impl ApproveArgs {
         let Some(decision) = self.sign.settle(context, decision)? else {
             return Ok(());
         };
-        context.ui.result(&decision, &decision_text(&decision))
+        let replicas = self.replicas.wait(client, &decision.shared_image).await;
+        let line = replicas::line(*replicas.as_ref().unwrap_or(&None));
+        context
+            .ui
+            .result(&decision, &(decision_text(&decision) + &line))?;
+        replicas.map(drop)
     }
 
     async fn many(
@@ -100,7 +108,11 @@ impl ApproveArgs {
         let Some(approvals) = self.sign.settle(context, approvals)? else {
             return Ok(());
         };
-        context.ui.result(&approvals, &approvals_text(&approvals))
+        context.ui.result(&approvals, &approvals_text(&approvals))?;
+        for approval in &approvals.approvals {
+            self.replicas.wait(client, &approval.shared_image).await?;
+        }
+        Ok(())
     }
 
     async fn expires_at(&self, client: &Client) -> anyhow::Result<u64> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::commands::sign::SignArgs;
+use super::replicas::{self, AwaitReplicas};
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
 use crate::ui::printable;
@@ -19,6 +20,8 @@ pub(crate) struct RegisterArgs {
     handover: PathBuf,
     #[command(flatten)]
     sign: SignArgs,
+    #[command(flatten)]
+    replicas: AwaitReplicas,
 }
 
 impl RegisterArgs {
@@ -26,17 +29,23 @@ impl RegisterArgs {
         let handover = read_small(&self.handover)?;
         let mut client = self.sign.set(context.client().await?).await?;
         let registered = client.register(&handover).await;
+        let replicas = match &registered {
+            Ok(done) => self.replicas.wait(&client, &done.image).await,
+            Err(_) => Ok(None),
+        };
         client.shutdown().await;
         let Some(registered) = self.sign.settle(context, registered)? else {
             return Ok(());
         };
         let text = format!(
-            "image        {}\nradiologist  {}\ndescription  {}\n{}",
+            "image        {}\nradiologist  {}\ndescription  {}\n{}{}",
             registered.image,
             registered.radiologist,
             printable(&registered.description),
-            transaction(&registered.written)
+            transaction(&registered.written),
+            replicas::line(*replicas.as_ref().unwrap_or(&None))
         );
-        context.ui.result(&registered, &text)
+        context.ui.result(&registered, &text)?;
+        replicas.map(drop)
     }
 }
