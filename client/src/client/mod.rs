@@ -12,6 +12,7 @@ pub(crate) mod pipeline;
 mod radiologist;
 mod requestor;
 mod split;
+pub mod study;
 mod write;
 
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub use error::{Error, Result};
 pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
 pub use pipeline::{Progress, ProgressSink};
-pub use radiologist::{SealOptions, SealedImage};
+pub use radiologist::{OutcomeSink, SealOptions, SealedIdentity, SealedImage};
 pub use requestor::{AccessRequest, Requested, Standing};
 pub use write::Written;
 
@@ -260,6 +261,7 @@ impl Client {
                 what,
                 bytes: 0,
                 total,
+                files: None,
             },
         }
     }

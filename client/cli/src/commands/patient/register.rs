@@ -25,8 +25,12 @@ impl RegisterArgs {
         let registered = client.register(&handover).await;
         client.shutdown().await;
         let registered = registered?;
+        let identity = match &registered.identity {
+            Some(image) => format!("identity     {image}, which has a handover of its own\n"),
+            None => String::new(),
+        };
         let text = format!(
-            "image        {}\nradiologist  {}\ndescription  {}\n{}",
+            "image        {}\nradiologist  {}\ndescription  {}\n{identity}{}",
             registered.image,
             registered.radiologist,
             printable(&registered.description),
