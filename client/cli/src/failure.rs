@@ -160,12 +160,18 @@ fn of_study(error: &study::Error) -> Option<&'static str> {
         S::SeveralPatients { .. } => "give each patient's files by themselves",
         S::SeveralStudies { .. } => "give the files of one study",
         S::SameInstance { .. } => "find out which of the two is right, and give that one",
-        S::Zip { .. } => "find out where the archive comes from; unpack what you trust, and give the folder",
-        S::Directory { .. } => "copy the whole medium again, or leave out what is missing with --skip-refused",
+        S::Zip { .. } => {
+            "find out where the archive comes from; unpack what you trust, and give the folder"
+        }
+        S::Directory { .. } => {
+            "copy the whole medium again, or leave out what is missing with --skip-refused"
+        }
         S::NothingFound { .. } => "give DICOM files with their preamble and `DICM` (PS3.10)",
         S::TooManyFiles { .. } | S::TooDeep { .. } => "give fewer files at once",
         S::Changed { .. } => "run it again when nothing writes there",
-        S::Damaged { .. } => "open it with --out NAME.tar, and ask the radiologist how the study came about",
+        S::Damaged { .. } => {
+            "open it with --out NAME.tar, and ask the radiologist how the study came about"
+        }
         S::Version { .. } => "update pcim",
         S::Write(_) => CHECK_THE_DISK,
         _ => return None,

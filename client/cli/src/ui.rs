@@ -179,7 +179,10 @@ mod tests {
         assert_eq!(line, format!("sealed [{half}] 5 of 10 files, 3 MiB"));
         progress.total = Some(6 << 20);
         progress.files = None;
-        assert_eq!(progress_line(progress), format!("sealed [{half}] 3 of 6 MiB"));
+        assert_eq!(
+            progress_line(progress),
+            format!("sealed [{half}] 3 of 6 MiB")
+        );
         progress.total = Some(0);
         assert!(progress_line(progress).contains(&"-".repeat(24)));
         progress.total = None;

@@ -192,14 +192,12 @@ impl DeidArgs {
     }
 
     /// Whole studies, one after the other.
-    fn studies(
-        &self,
-        context: &Context,
-        inputs: Inputs,
-        options: &Options,
-    ) -> anyhow::Result<()> {
+    fn studies(&self, context: &Context, inputs: Inputs, options: &Options) -> anyhow::Result<()> {
         let reports = Reports::begin(tempfile::tempfile()?)?;
-        let (tell, progress) = (sink(context.ui, Some(reports.clone())), context.ui.progress());
+        let (tell, progress) = (
+            sink(context.ui, Some(reports.clone())),
+            context.ui.progress(),
+        );
         let wanted = ScanOptions {
             deid: Some(options),
             one_patient: false,

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use pcim_client::card::Card;
 use pcim_client::client::study::{Inputs, Study};
 use pcim_client::client::{Client, Error, Overrides, SealOptions, SealedImage};
-use pcim_client::card::Card;
 use pcim_client::deid::{BurnedIn, Report};
 use serde::Serialize;
 
@@ -87,7 +87,9 @@ impl SealArgs {
         let inputs = Inputs::gather(&self.paths, self.skip_refused)?;
         say_skipped(context.ui, &inputs);
         let client = context.client_with(own).await?;
-        let result = self.seal(context, &client, inputs, &patient, &options).await;
+        let result = self
+            .seal(context, &client, inputs, &patient, &options)
+            .await;
         client.shutdown().await;
         let (sealed, text) = result?;
         match &sealed[..] {
