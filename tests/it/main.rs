@@ -12,3 +12,4 @@ mod refusals;
 mod resume;
 mod sealed;
 mod stock;
+mod study;

@@ -17,3 +17,4 @@ mod peers;
 mod program;
 mod rpc;
 mod stage;
+mod study;
