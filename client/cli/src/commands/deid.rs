@@ -222,6 +222,15 @@ impl DeidArgs {
             let out = self.out.join(format!("{:04}{ending}", number + 1));
             let (contents, report) = study.write(Some(options.clone()), &out, self.force)?;
             text.push_str(&format!("{}  {contents}\n", out.display()));
+            if report
+                .as_ref()
+                .is_some_and(|it| it.burned_in == BurnedIn::Unknown)
+            {
+                let name = out.display();
+                context.ui.note(&format!(
+                    "note: {name} does not say whether its pixels show text about the patient: look at them"
+                ));
+            }
             if let Some(report) = &report {
                 text.push_str(&counts(report));
                 text.push_str(&report.to_string());

@@ -281,8 +281,7 @@ fn find_list(file: &mut File) -> Result<(u64, List, u64), Error> {
     let mut size = u64::from(u32_at(record, 12));
     let mut at = u64::from(u32_at(record, 16));
     let mut list_end = end_at;
-    let wide = count == 0xffff || size == 0xffff_ffff || at == 0xffff_ffff;
-    if wide && end >= 20 && tail[end - 20..].starts_with(&LOCATOR64) {
+    if end >= 20 && tail[end - 20..].starts_with(&LOCATOR64) {
         let record_at = u64_at(&tail, end - 20 + 8);
         let record: [u8; 56] = read_at(file, record_at, "its zip64 record")?;
         if record[..4] != END64 || u32_at(&record, 16) != 0 || u32_at(&record, 20) != 0 {
