@@ -13,3 +13,4 @@ mod refusals;
 mod resume;
 mod sealed;
 mod stock;
+mod study;

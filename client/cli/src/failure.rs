@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pcim_client::client::Error as E;
+use pcim_client::client::{Error as E, study};
 use pcim_client::{card, deid, handover, home, journal, ledger, node, seal};
 use pcim_deploy::{deploy, gas};
 
@@ -128,6 +128,7 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::Ledger(error) => return of_ledger(error),
         E::Request(_) => "ask the requestor to make the request again",
         E::Dicom { source, .. } => return of_dicom(source),
+        E::Study(error) => return of_study(error),
         E::Journal(error) => return of_journal(error),
         E::File { .. } => CHECK_THE_DISK,
         E::Description => "give codes such as `CT CHEST`, or leave --description out",
@@ -168,6 +169,30 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::ReaderLacksV2 { .. } => {
             "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one)"
         }
+        _ => return None,
+    })
+}
+
+fn of_study(error: &study::Error) -> Option<&'static str> {
+    use study::Error as S;
+    Some(match error {
+        S::SeveralPatients { .. } => "give each patient's files by themselves",
+        S::SeveralStudies { .. } => "give the files of one study",
+        S::SameInstance { .. } => "find out which of the two is right, and give that one",
+        S::Zip { .. } => {
+            "find out where the archive comes from; unpack what you trust, and give the folder"
+        }
+        S::Directory { .. } => {
+            "copy the whole medium again, or leave out what is missing with --skip-refused"
+        }
+        S::NothingFound { .. } => "give DICOM files with their preamble and `DICM` (PS3.10)",
+        S::TooManyFiles { .. } | S::TooDeep { .. } => "give fewer files at once",
+        S::Changed { .. } => "run it again when nothing writes there",
+        S::Damaged { .. } => {
+            "open it with --out NAME.tar, and ask the radiologist how the study came about"
+        }
+        S::Version { .. } => "update pcim",
+        S::Write(_) => CHECK_THE_DISK,
         _ => return None,
     })
 }

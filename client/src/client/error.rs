@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::study;
 use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
 use crate::{card, deid, handover, home, journal, ledger, node, request, seal};
 
@@ -42,6 +43,9 @@ pub enum Error {
         /// Why.
         source: deid::Error,
     },
+    /// An input that is no study, or a study that is not what it says.
+    #[error(transparent)]
+    Study(Box<study::Error>),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -242,6 +246,12 @@ pub enum Error {
 impl From<handover::Error> for Error {
     fn from(error: handover::Error) -> Self {
         Self::Handover(Box::new(error))
+    }
+}
+
+impl From<study::Error> for Error {
+    fn from(error: study::Error) -> Self {
+        Self::Study(Box::new(error))
     }
 }
 

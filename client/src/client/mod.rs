@@ -16,6 +16,7 @@ mod relay;
 mod replicas;
 mod requestor;
 mod split;
+pub mod study;
 mod write;
 
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub use follow::{FollowEvent, FollowSink, Kind};
 pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
 pub use pipeline::{Progress, ProgressSink};
-pub use radiologist::{SealOptions, SealedImage};
+pub use radiologist::{OutcomeSink, SealOptions, SealedIdentity, SealedImage};
 pub use relay::{Relayed, Signing};
 pub use replicas::Replicas;
 pub use requestor::{AccessRequest, Requested, Standing};
@@ -272,6 +273,7 @@ impl Client {
                 what,
                 bytes: 0,
                 total,
+                files: None,
             },
         }
     }

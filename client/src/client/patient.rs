@@ -5,7 +5,7 @@ use std::io;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 
-use super::opening::check_seal;
+use super::opening::{Attested, check_seal};
 use super::write::Wanted;
 use super::{Client, Error, OpenedFile, Result, Target, Written, pipeline};
 use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
@@ -29,6 +29,8 @@ pub struct Registered {
     pub description: String,
     /// SHA-256 (hex) of what the patient can open.
     pub payload_sha256: String,
+    /// The sealed document of what the image's pseudonyms stand for, if the handover lists one.
+    pub identity: Option<ImageDigest>,
     /// The transaction.
     #[serde(flatten)]
     pub written: Written,
@@ -126,6 +128,7 @@ impl Client {
             radiologist,
             description: handover.description,
             payload_sha256,
+            identity: handover.identity,
             written,
         })
     }
@@ -387,7 +390,23 @@ impl Client {
         written.ok_or(Error::UnknownImage { image: *image })
     }
 
-    /// Opens an image of one's own into a file.
+    /// Opens what a handover names, registered or not, after the same verification as at registering, and keeps the
+    /// sealed image here. The chain is not told.
+    pub async fn open_handover(&mut self, handover: &[u8], target: &Target) -> Result<OpenedFile> {
+        let me = self.addressee()?;
+        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
+        self.remember_peers(&handover.radiologist.peers)?;
+        self.dial(&handover.radiologist.peers).await?;
+        self.take_in(&handover).await?;
+        let attested = Attested {
+            radiologist: handover.radiologist.address,
+            seal: handover.seal,
+        };
+        self.open_attested(&handover.image, me.patient, &attested, target)
+            .await
+    }
+
+    /// Opens an image of one's own into a file, or a study into a folder.
     pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
         self.own_record(image).await?;
         self.open_into(image, image, self.address(), target).await

@@ -17,8 +17,10 @@
 //!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
 
 mod content;
+mod facts;
 mod file;
 mod keys;
+mod kos;
 mod options;
 mod pixels;
 mod report;
@@ -40,6 +42,8 @@ use table::Definition;
 use transform::Transform;
 use tree::{DataSet, Element, text};
 
+pub use facts::{Facts, Identifying, PatientKey, Repeated, directory, facts, is_directory};
+pub use kos::{KeyObjects, SeriesReference};
 pub use options::{Blank, Options, ParseError, Profile, ProfileOption, Purpose};
 pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
 

@@ -65,6 +65,9 @@ const PRESENTATIONS: [&str; 2] = [
     "1.2.840.10008.5.1.4.1.1.9.100.",
 ];
 
+/// Waveforms, their presentation states among them.
+const WAVEFORMS: &str = "1.2.840.10008.5.1.4.1.1.9.";
+
 /// Modalities whose pixels often show text about the patient.
 const RISKY_MODALITIES: [&str; 7] = ["US", "SC", "XA", "RF", "ES", "OP", "XC"];
 /// The same by class: ultrasound, secondary captures, angiography and fluoroscopy, endoscopy, ophthalmic and other
@@ -107,14 +110,23 @@ pub(super) fn is_presentation(class: &str) -> bool {
     under_any(class, &PRESENTATIONS)
 }
 
+/// Whether files of the class have pixel data of their own.
+pub(super) fn is_image(class: &str) -> bool {
+    !under_any(class, &WITHOUT_PIXELS) || under_any(class, &WITH_PIXELS)
+}
+
+/// Whether the class is a waveform.
+pub(super) fn is_waveform(class: &str) -> bool {
+    under(class, WAVEFORMS) && !is_presentation(class)
+}
+
 /// Refuses a file that ends before what every file of its class has: its UIDs and, for an image, the pixels.
 pub(super) fn whole(data_set: &DataSet) -> Result<()> {
     let class = class_of(data_set)?;
     let attribute = "SOP Instance UID";
     text(data_set, tags::SOP_INSTANCE_UID).ok_or(Error::Missing { attribute })?;
-    let expected = !under_any(&class, &WITHOUT_PIXELS) || under_any(&class, &WITH_PIXELS);
     let elsewhere = data_set.contains_key(&tags::PIXEL_DATA_PROVIDER_URL);
-    if expected && !elsewhere && !has_pixels(data_set) {
+    if is_image(&class) && !elsewhere && !has_pixels(data_set) {
         let attribute = "Pixel Data";
         return Err(Error::Missing { attribute });
     }

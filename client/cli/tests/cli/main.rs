@@ -19,3 +19,4 @@ mod program;
 mod relay;
 mod rpc;
 mod stage;
+mod study;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::commands::sign::SignArgs;
 use super::replicas::{self, AwaitReplicas};
+use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
 use crate::ui::printable;
@@ -37,8 +37,18 @@ impl RegisterArgs {
         let Some(registered) = self.sign.settle(context, registered)? else {
             return Ok(());
         };
+        let identity = match &registered.identity {
+            Some(image) => format!(
+                "identity     {image}, which has a handover of its own
+"
+            ),
+            None => String::new(),
+        };
         let text = format!(
-            "image        {}\nradiologist  {}\ndescription  {}\n{}{}",
+            "image        {}
+radiologist  {}
+description  {}
+{identity}{}{}",
             registered.image,
             registered.radiologist,
             printable(&registered.description),
