@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod crash;
+mod helia;
 mod kubo;
 mod memory;
+mod peers;
