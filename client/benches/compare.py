@@ -433,11 +433,11 @@ def main():
                 keep(name, megabytes, "fetch", "Kubo", [kubo.fetch() for _ in again])
                 kubo.stop()
             shutil.rmtree(folder / "files")
+            write(options, sizes, about, rates, results, orthanc.version)
     finally:
         for server in [pcim, kubo, orthanc]:
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    write(options, sizes, about, rates, results, orthanc.version)
 
 
 def write(options, sizes, about, rates, results, orthanc):
@@ -457,7 +457,7 @@ def page(options, about, rates, results, orthanc):
     paper = {(megabytes, what, who): took for megabytes, what, who, took in PAPER}
     columns = [("store", "pcim"), ("store", "Orthanc REST"), ("store", "Orthanc DICOM"), ("store", "Kubo"),
                ("fetch", "pcim"), ("fetch", "Orthanc REST"), ("fetch", "Kubo")]
-    cell = lambda value: "" if value is None else f"{value[0]:.2f}"
+    cell = lambda value: "" if value is None else f"{value[0]:.3f}" if value[0] < 0.1 else f"{value[0]:.2f}"
     rows = []
     for name in dict.fromkeys(r[0] for r in results if r[0] != "-"):
         megabytes = next(r[1] for r in results if r[0] == name)
