@@ -544,4 +544,5 @@ def chart(sizes, results):
     return "\n".join(out)
 
 
-main()
+if __name__ == "__main__":
+    main()

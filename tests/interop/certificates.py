@@ -441,4 +441,5 @@ def play(scene, table, makers):
         table.row(named and not standing["authorized"], maker.name, what, 4, "-", error.replace(maker.fingerprint(), "…"))
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
