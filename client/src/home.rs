@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use crate::domain::{Address, Passphrase};
 use crate::ledger::{self, Account};
 use crate::private;
-use crate::seal::{self, LockedKey, UnlockedKey};
+use crate::seal::{self, KeyVersion, LockedKey, UnlockedKey};
 
 pub use config::{Config, FollowSettings};
 
@@ -53,6 +53,8 @@ pub struct NewHome<'a> {
     pub config: Config,
     /// Locks both keys.
     pub passphrase: &'a Passphrase,
+    /// Which OpenPGP the key is of.
+    pub openpgp: KeyVersion,
     /// A User ID for the OpenPGP certificate. It is never published.
     pub user_id: Option<&'a str>,
     /// The Ethereum account; a new one if none is given.
@@ -150,7 +152,8 @@ impl Home {
         let keystore = account
             .to_keystore(new.passphrase)
             .map_err(Error::Ethereum)?;
-        let openpgp = LockedKey::generate(new.user_id, new.passphrase).map_err(Error::OpenPgp)?;
+        let openpgp = LockedKey::generate(new.openpgp, new.user_id, new.passphrase)
+            .map_err(Error::OpenPgp)?;
         let deid = new_deid_key();
         let mut config = new.config;
         config.address = account.address();
@@ -324,6 +327,7 @@ mod tests {
                 ..Config::default()
             },
             passphrase,
+            openpgp: KeyVersion::default(),
             user_id: None,
             account: None,
         }

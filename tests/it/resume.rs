@@ -8,6 +8,7 @@ use pcim_client::client::{Client, Error, Limits, Relayed};
 use pcim_client::domain::{GrantStatus, Passphrase};
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::ledger::{self, Account, Call};
+use pcim_client::seal::KeyVersion;
 
 use crate::ledger::{IMAGE, KEY, World};
 
@@ -39,6 +40,7 @@ impl<'w> Actor<'w> {
                 ..Config::default()
             },
             passphrase: &passphrase,
+            openpgp: KeyVersion::default(),
             user_id: None,
             account: Some(account),
         };

@@ -286,7 +286,7 @@ fn of_seal(error: &seal::Error) -> Option<&'static str> {
 fn of_node(error: &node::Error) -> Option<&'static str> {
     Some(match error {
         node::Error::Timeout { .. } | node::Error::PeerUnreachable { .. } => {
-            "the owner's node must run and be reachable: `pcim node` there, its address among this home's peers"
+            "the owner's node must run and be reachable: `pcim node` there, its address in the `peers` of this home's config.toml"
         }
         node::Error::SwarmKey { .. } => {
             "a swarm.key has three lines: /key/swarm/psk/1.0.0/, /base16/ and 64 hexadecimal digits; chmod 600 it"

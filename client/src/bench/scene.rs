@@ -15,7 +15,7 @@ use crate::deid;
 use crate::domain::{ImageDigest, Passphrase};
 use crate::node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
 use crate::private;
-use crate::seal::{self, BodyVersion, LockedKey, UnlockedKey};
+use crate::seal::{self, BodyVersion, KeyVersion, LockedKey, UnlockedKey};
 
 /// How long a peer may keep silent.
 const STALL: Duration = Duration::from_secs(60);
@@ -158,7 +158,7 @@ async fn node(repo: &Path) -> Result<Node> {
 
 fn key() -> Result<UnlockedKey> {
     let passphrase = Passphrase::new("benchmark".to_owned());
-    let locked = LockedKey::generate(None, &passphrase)?;
+    let locked = LockedKey::generate(KeyVersion::V6, None, &passphrase)?;
     Ok(locked.unlock(&passphrase)?)
 }
 

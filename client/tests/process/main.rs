@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod crash;
+mod helia;
 mod kubo;
 mod memory;
+mod peers;
 mod private;
 
 /// Kubo listens on the port that it always has: one at a time.
