@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(back, wasm);
         assert_eq!(module_of(program.code()), Some(wasm));
         assert_eq!(module_of(&program.code()[1..]), None);
-        assert_eq!(module_of(&program.code()[..60]), None);
+        assert_eq!(module_of(&[0xef, 0xf0, 0, 0, 0xff, 0xff]), None);
         assert_eq!(program.code_hash(), keccak256(program.code()));
     }
 
