@@ -17,7 +17,6 @@
 //!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
 
 mod content;
-mod file;
 mod keys;
 mod options;
 mod pixels;
@@ -25,7 +24,6 @@ mod report;
 mod screen;
 mod table;
 mod transform;
-mod tree;
 mod value;
 mod words;
 
@@ -34,11 +32,12 @@ use std::collections::BTreeSet;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
-use file::File;
+use crate::dicom;
+use crate::dicom::file::{self, File};
+use crate::dicom::tree::{DataSet, Element, text};
 use keys::Pseudonyms;
 use table::Definition;
 use transform::Transform;
-use tree::{DataSet, Element, text};
 
 pub use options::{Blank, Options, ParseError, Profile, ProfileOption, Purpose};
 pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
@@ -111,9 +110,27 @@ pub enum Error {
         /// The SOP class.
         uid: String,
     },
+    /// Pixels that were to be blanked cannot be decoded.
+    #[error("regions cannot be blanked: {0}")]
+    Pixels(#[source] dicom::Error),
     /// The result could not be encoded.
     #[error("the de-identified file cannot be encoded")]
     Encode,
+}
+
+impl From<dicom::Error> for Error {
+    fn from(error: dicom::Error) -> Self {
+        match error {
+            dicom::Error::NotDicom => Self::NotDicom,
+            dicom::Error::TransferSyntax { uid } => Self::TransferSyntax { uid },
+            dicom::Error::TooLarge { found, max } => Self::TooLarge { found, max },
+            dicom::Error::TooDeep { max } => Self::TooDeep { max },
+            dicom::Error::Missing { attribute } => Self::Missing { attribute },
+            dicom::Error::Malformed => Self::Malformed,
+            dicom::Error::Encode => Self::Encode,
+            pixels => Self::Pixels(pixels),
+        }
+    }
 }
 
 /// Result of reading or de-identifying a file.
@@ -333,14 +350,6 @@ fn burned_in(data_set: &DataSet) -> BurnedIn {
 pub fn is_public_description(text: &str) -> bool {
     text.split(' ')
         .all(|code| table::is_modality(code) || table::is_body_part(code))
-}
-
-/// A UID if it is one, so that errors repeat nothing else.
-fn only_uid(text: &str) -> String {
-    let text = text.trim_matches([' ', '\0']);
-    let valid =
-        (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if valid { text } else { "(not a UID)" }.to_owned()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(crate) mod patient;
 pub(crate) mod radiologist;
 pub(crate) mod requestor;
 pub(crate) mod trace;
+pub(crate) mod view;
 
 use std::io::Write;
 use std::path::Path;
