@@ -12,11 +12,14 @@
 //! - UIDs, identifiers and dates map by a secret key and the patient: the same input gives the same output, nobody else
 //!   can tell which. Without a Patient ID dates do not move, they go. A file that went through once does not change when
 //!   it goes through again.
+//! - Regions of compressed pixels are blanked in the decoded pixels, which then stay uncompressed (Explicit VR Little Endian);
+//!   decoded they may take 1 GiB, and the whole is in memory.
 //! - The preamble is zeroed and the file meta group written anew.
 //! - Repaired, and told in the report: of two elements with the same tag the last is taken; a value that is not of its VR
 //!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
 
 mod content;
+mod decompress;
 mod keys;
 mod options;
 mod pixels;
@@ -149,6 +152,7 @@ pub fn deidentify(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, Report)> 
     describe(&file.data_set, &mut report);
 
     if !profile.blank.is_empty() {
+        decompress::decompress(&mut file)?;
         report.frames_blanked = pixels::blank(&mut file, &profile.blank)?;
     }
     if pixels::embedded_overlay(&file.data_set, file.order()) {

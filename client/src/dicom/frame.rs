@@ -1,7 +1,7 @@
 //! Frames of pixels, whatever they are stored as: interleaved, little endian, without unused bits (PS3.5 §8, §A.4).
 
 use dicom_core::{Tag, VR};
-use dicom_dictionary_std::{tags, uids};
+use dicom_dictionary_std::tags;
 use dicom_encoding::Endianness;
 
 use super::codec::{self, Codec};
@@ -289,19 +289,24 @@ fn native(
     };
     let first = bits.checked_mul(frame).ok_or(Error::Malformed)?;
     let last = first.checked_add(bits).ok_or(Error::Malformed)?;
-    let pixels = pixels
-        .get(first / 8..last.div_ceil(8))
-        .ok_or(Error::Malformed)?;
+    let range = first / 8..last.div_ceil(8);
+    // Bytes that lie in pairs, the second first, are counted over all frames.
+    let paired = match swapped {
+        true if range.end > pixels.len().next_multiple_of(2) => None,
+        true => range.clone().map(|n| pixels.get(n ^ 1).copied()).collect(),
+        false => Some(Vec::new()),
+    };
+    let paired: Vec<u8> = paired.ok_or(Error::Malformed)?;
+    let pixels = match swapped {
+        true => &paired,
+        false => pixels.get(range).ok_or(Error::Malformed)?,
+    };
     let width = format.width();
     let bytes = match format.allocated {
         // Packed from the least significant bit on (PS3.5 §8.1.1); a frame may begin inside a byte.
         1 => {
             let bit = |n: usize| pixels[n / 8] >> (n % 8) & 1;
             (first % 8..first % 8 + bits).map(bit).collect()
-        }
-        8 if swapped && pixels.len() % 2 == 0 => {
-            let pairs = pixels.chunks_exact(2);
-            pairs.flat_map(|pair| [pair[1], pair[0]]).collect()
         }
         8 => pixels.to_vec(),
         _ if order == Endianness::Big => {
@@ -437,6 +442,3 @@ impl Table {
         self.entries.get(index as usize).copied().unwrap_or(0)
     }
 }
-
-/// The transfer syntax of pixels that are stored as they are.
-pub(crate) const NATIVE: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;

@@ -15,7 +15,10 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
     }
     let mut decoder = Decoder::new(data);
     decoder.set_max_decoding_buffer_size(FRAME_MAX as usize);
-    decoder.set_color_transform(ColorTransform::None);
+    if head.components == 3 {
+        // As they are: the image says what they mean.
+        decoder.set_color_transform(ColorTransform::RGB);
+    }
     decoder.read_info().map_err(why)?;
     let info = decoder.info().ok_or("there is no frame")?;
     if info.coding_process == CodingProcess::DctProgressive {
