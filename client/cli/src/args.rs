@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::commands::{
     bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient, radiologist,
-    relay, requestor, trace,
+    relay, requestor, trace, view,
 };
 use crate::context::Context;
 use crate::parse;
@@ -88,6 +88,7 @@ pub(crate) enum Command {
     Init(init::InitArgs),
     Card(card::CardArgs),
     Deid(deid::DeidArgs),
+    View(view::ViewArgs),
     /// Seal images to patients
     #[command(subcommand)]
     Radiologist(radiologist::RadiologistCommand),
@@ -119,6 +120,7 @@ impl Command {
             Self::Init(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
             Self::Deid(args) => args.run(context).await,
+            Self::View(args) => args.run(context).await,
             Self::Radiologist(command) => command.run(context).await,
             Self::Patient(command) => command.run(context).await,
             Self::Requestor(command) => command.run(context).await,

@@ -3,7 +3,7 @@
 use std::io;
 
 use pcim_client::client::{Error as E, study};
-use pcim_client::{card, deid, handover, home, journal, ledger, node, seal};
+use pcim_client::{card, deid, dicom, handover, home, journal, ledger, node, seal, view};
 use pcim_deploy::{deploy, gas};
 
 use crate::commands::deploy::upkeep::NotSound;
@@ -110,6 +110,8 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         of_gas(error)
     } else if let Some(error) = error.downcast_ref::<stylus_devnet::Error>() {
         of_devnet(error)
+    } else if let Some(error) = error.downcast_ref::<view::Error>() {
+        of_view(error)
     } else if error.is::<io::Error>() {
         Some(CHECK_THE_DISK)
     } else {
@@ -200,6 +202,7 @@ fn of_study(error: &study::Error) -> Option<&'static str> {
 fn of_dicom(error: &deid::Error) -> Option<&'static str> {
     Some(match error {
         deid::Error::NotDicom => "give a DICOM file with its preamble and `DICM` (PS3.10)",
+        deid::Error::Pixels(_) => "decompress the file with another program first",
         deid::Error::Malformed | deid::Error::TooLarge { .. } => {
             "export the file again from its source"
         }
@@ -210,6 +213,15 @@ fn of_dicom(error: &deid::Error) -> Option<&'static str> {
             "decompress the file first, or give --blank as x,y,w,h in pixels"
         }
         _ => "clean the file with a tool for its kind; --no-deid seals it with everything it tells",
+    })
+}
+
+fn of_view(error: &view::Error) -> Option<&'static str> {
+    Some(match error {
+        view::Error::NoImage => "give a DICOM file, a tar of such, or a directory with --sheet",
+        view::Error::Window => "give --window as center,width with a width of at least 1",
+        view::Error::Dicom(dicom::Error::NoSuchFrame { .. }) => "give another --frame",
+        _ => return None,
     })
 }
 

@@ -61,14 +61,27 @@ impl Ui {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        write(&text)
+        write(text.as_bytes())
     }
 
     /// Writes a line of a result that grows; nothing with `--json`.
     pub(crate) fn line(&self, text: &str) -> anyhow::Result<()> {
         match self.json {
             true => Ok(()),
-            false => write(&format!("{text}\n")),
+            false => write(format!("{text}\n").as_bytes()),
+        }
+    }
+
+    /// Whether a terminal reads standard output, and text is wanted.
+    pub(crate) fn shows_pictures(&self) -> bool {
+        !self.json && io::stdout().is_terminal()
+    }
+
+    /// Writes what makes a terminal show a picture; nothing to anything else.
+    pub(crate) fn picture(&self, sequence: &[u8]) -> anyhow::Result<()> {
+        match self.shows_pictures() {
+            true => write(sequence),
+            false => Ok(()),
         }
     }
 
@@ -160,10 +173,10 @@ pub(crate) fn printable(text: &str) -> String {
     text.replace(steers, " ")
 }
 
-fn write(text: &str) -> anyhow::Result<()> {
+fn write(bytes: &[u8]) -> anyhow::Result<()> {
     wipe();
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         // The reader has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to standard output"),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
 
 use super::study::{self, Contents};
 use super::{Client, Error, Result, pipeline};
@@ -113,6 +114,27 @@ impl Client {
         })
     }
 
+    /// Opens the sealed root `root` of the registered `image` in memory. What was opened is given back only if it is what
+    /// the radiologist attested, and whole.
+    pub(super) async fn open_in_memory(
+        &self,
+        image: &ImageDigest,
+        root: &ImageDigest,
+        max: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let attested = self.attested(image).await?;
+        let root = self.node().await?.get_root(root, self.limits.fetch).await?;
+        let found = root.body.file_size;
+        // The payload is shorter than the body that it is sealed in.
+        if found > max {
+            return Err(Error::BodyTooLarge { found, max });
+        }
+        let sink = Memory(Zeroizing::new(Vec::with_capacity(found as usize)));
+        let (opened, Memory(bytes)) = self.open_root(root, sink).await?;
+        check_seal(attested.seal, &opened)?;
+        Ok(bytes)
+    }
+
     /// Decrypts a root's body into `sink` and verifies its signature. Whose signature it is, is for the
     /// caller to judge; on an error `sink` is dropped with what was written.
     pub(super) async fn open_root<W: Write + Send + 'static>(
@@ -161,6 +183,23 @@ async fn place(file: NamedTempFile, target: Target) -> Result<Contents> {
         study::unpack_to(reader, &target.path)
     })
     .await?
+}
+
+/// A payload in memory, which never grows beyond what was set aside: no copy of it is left behind.
+struct Memory(Zeroizing<Vec<u8>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.0.capacity() - self.0.len() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The signature inside must be the attested one.

@@ -4,6 +4,7 @@ use std::io;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::opening::{Attested, check_seal};
 use super::write::Wanted;
@@ -410,6 +411,17 @@ impl Client {
     pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
         self.own_record(image).await?;
         self.open_into(image, image, self.address(), target).await
+    }
+
+    /// Opens an image of one's own in memory, at most `max` bytes of it. What is given back was verified, and is what the
+    /// radiologist attested.
+    pub async fn open_own_in_memory(
+        &self,
+        image: &ImageDigest,
+        max: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.own_record(image).await?;
+        self.open_in_memory(image, image, max).await
     }
 
     /// Who ever asked for what, each pair once, in order of first request.

@@ -6,7 +6,7 @@ use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_encoding::text::{SpecificCharacterSet, TextCodec};
 
-use super::tree::{DataSet, Element, is_text, text};
+use crate::dicom::tree::{DataSet, Element, is_text, text};
 use super::{Error, Result, file, only_uid, read, value};
 
 /// What a Key Object Selection repeats of its study's patient and study modules, and of what was done to them.

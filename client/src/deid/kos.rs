@@ -11,10 +11,10 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use sha2::{Digest, Sha256};
 
 use super::facts::{REPEATED, Repeated};
-use super::file::{self, File};
+use crate::dicom::file::{self, File};
 use super::screen;
 use super::table::Definition;
-use super::tree::{DataSet, Element, text};
+use crate::dicom::tree::{DataSet, Element, text};
 use super::{Error, Result};
 
 /// A date where the study tells none.

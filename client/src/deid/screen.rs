@@ -3,12 +3,13 @@
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-use super::file::File;
 use super::options::Profile;
 use super::report::BurnedIn;
 use super::table::Definition;
-use super::tree::{DataSet, text};
-use super::{Error, Result, burned_in, only_uid};
+use super::{Error, Result, burned_in};
+use crate::dicom::file::File;
+use crate::dicom::only_uid;
+use crate::dicom::tree::{DataSet, text};
 
 /// Where the standard's storage classes lie.
 const STORAGE_CLASSES: &str = "1.2.840.10008.5.1.4.";

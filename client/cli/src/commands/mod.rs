@@ -18,6 +18,7 @@ pub(crate) mod reports;
 pub(crate) mod requestor;
 pub(crate) mod sign;
 pub(crate) mod trace;
+pub(crate) mod view;
 
 use std::io::Write;
 use std::path::Path;
