@@ -9,6 +9,7 @@ use super::{Client, Error, Result, pipeline};
 use crate::domain::{Address, Event, ImageDigest, Seal};
 use crate::ledger::EventFilter;
 use crate::node::Root;
+use crate::private::WriteBehind;
 use crate::seal::Opened;
 use crate::{private, seal};
 
@@ -81,8 +82,9 @@ impl Client {
         let attested = self.attested(image).await?;
         let root = self.node().await?.get_root(root, self.limits.fetch).await?;
         let file = private::temp_file_beside(&target.path).map_err(at)?;
-        let (opened, file) = self.open_root(root, file).await?;
+        let (opened, file) = self.open_root(root, WriteBehind::new(file)).await?;
         check_seal(attested.seal, &opened)?;
+        let file = file.into_file().map_err(at)?;
         private::persist(file, &target.path, target.overwrite).map_err(at)?;
         Ok(OpenedFile {
             path: target.path.clone(),
