@@ -12,6 +12,7 @@ use super::{Client, Error, Result, pipeline};
 use crate::domain::{Address, Event, ImageDigest, Seal};
 use crate::ledger::EventFilter;
 use crate::node::Root;
+use crate::private::WriteBehind;
 use crate::seal::Opened;
 use crate::{private, seal};
 
@@ -100,8 +101,9 @@ impl Client {
         }
         let root = self.node().await?.get_root(root, self.limits.fetch).await?;
         let file = private::temp_file_beside(&target.path).map_err(at)?;
-        let (opened, file) = self.open_root(root, file).await?;
+        let (opened, file) = self.open_root(root, WriteBehind::new(file)).await?;
         check_seal(attested.seal, &opened)?;
+        let file = file.into_file().map_err(at)?;
         let contents = place(file, target.clone()).await?;
         Ok(OpenedFile {
             path: target.path.clone(),

@@ -16,12 +16,13 @@ const PREFETCH: usize = 16;
 /// Nodes from the root of a tree to a leaf: 1,024⁴ leaves need four.
 const MAX_DEPTH: usize = 8;
 
-/// Writes and pins a body; on any failure takes back what was written.
+/// Writes and pins a body; `written` tells which blocks were not there before, on a failure too.
 pub(super) async fn add(
     store: &Store,
     body: BoxStream<'static, io::Result<Bytes>>,
     chunk_size: usize,
     max_links: usize,
+    written: &mut Vec<Cid>,
 ) -> Result<BodyRef> {
     let mut tree = Tree {
         batch: store.batch(),
@@ -29,10 +30,9 @@ pub(super) async fn add(
         levels: Vec::new(),
         below: Vec::new(),
     };
-    let mut written = Vec::new();
     let grown = async {
         let root = tree.grow(body, chunk_size).await?;
-        written = tree.batch.commit().await?;
+        written.extend(tree.batch.commit().await?);
         store
             .pin_tree(&root.cid, std::mem::take(&mut tree.below))
             .await?;
@@ -41,7 +41,7 @@ pub(super) async fn add(
     .await;
     match grown {
         Ok(root) => {
-            store.announce(&written);
+            store.announce(written);
             Ok(BodyRef {
                 cid: root.cid.to_string(),
                 file_size: root.file_size,
@@ -50,7 +50,6 @@ pub(super) async fn add(
         }
         Err(error) => {
             written.extend(tree.batch.give_up().await);
-            store.take_back(&written).await;
             Err(error)
         }
     }
@@ -71,15 +70,19 @@ impl Tree {
         mut body: BoxStream<'static, io::Result<Bytes>>,
         chunk_size: usize,
     ) -> Result<Link> {
-        let mut leaf = BytesMut::with_capacity(chunk_size);
+        let mut leaf = BytesMut::new();
         while let Some(bytes) = body.next().await {
             let mut bytes = bytes.map_err(Error::Body)?;
             while !bytes.is_empty() {
+                if leaf.is_empty() && bytes.len() >= chunk_size {
+                    self.leaf(bytes.split_to(chunk_size)).await?;
+                    continue;
+                }
+                leaf.reserve(chunk_size - leaf.len());
                 let taken = bytes.split_to(bytes.len().min(chunk_size - leaf.len()));
                 leaf.extend_from_slice(&taken);
                 if leaf.len() == chunk_size {
-                    let whole = std::mem::replace(&mut leaf, BytesMut::with_capacity(chunk_size));
-                    self.leaf(whole.freeze()).await?;
+                    self.leaf(std::mem::take(&mut leaf).freeze()).await?;
                 }
             }
         }

@@ -375,12 +375,16 @@ impl Node {
                 max: MAX_BLOCK,
             });
         }
-        let _gate = self.store.gate().read().await;
-        let written = self.store.put([(cid, block.into())]).await?;
-        if let Err(error) = self.store.pin_direct(&[cid]).await {
-            self.store.take_back(&written).await;
-            return Err(error);
+        let mut written = Vec::new();
+        let gate = self.store.gate().read().await;
+        let stored = async {
+            let block = [(cid, block.into())];
+            self.store.put(block, &mut written).await?;
+            self.store.pin_direct(&[cid]).await
         }
+        .await;
+        std::mem::drop(gate);
+        self.store.settle(stored, written).await?;
         let digest = unixfs::digest_of(&cid).expect("blocks are written with sha2-256");
         Ok(BlockDigest(digest))
     }
@@ -400,15 +404,21 @@ impl Node {
     /// Adds a body (UnixFS, CIDv1, raw leaves, `chunk_size`, at most 1024 links a node) and pins it
     /// recursively. If the stream or the disk fails, nothing is pinned and what was written is deleted.
     pub async fn add_body(&self, body: BoxStream<'static, io::Result<Bytes>>) -> Result<BodyRef> {
-        let _gate = self.store.gate().read().await;
-        body::add(&self.store, body, self.chunk_size, unixfs::MAX_LINKS).await
+        let (links, mut written) = (unixfs::MAX_LINKS, Vec::new());
+        let gate = self.store.gate().read().await;
+        let added = body::add(&self.store, body, self.chunk_size, links, &mut written).await;
+        std::mem::drop(gate);
+        self.store.settle(added, written).await
     }
 
     /// Writes the header block and the root that joins it to the body; pins both directly. Does not
     /// touch the body, which need not even be here.
     pub async fn put_root(&self, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
-        let _gate = self.store.gate().read().await;
-        root::put(&self.store, header, body).await
+        let mut written = Vec::new();
+        let gate = self.store.gate().read().await;
+        let put = root::put(&self.store, header, body, &mut written).await;
+        std::mem::drop(gate);
+        self.store.settle(put, written).await
     }
 
     /// Fetches and checks a root and its header.

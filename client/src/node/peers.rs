@@ -25,6 +25,9 @@ const STREAM_TIMEOUT: Duration = Duration::from_millis(500);
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept with nothing to do: a person looks at a request in between.
 const IDLE_SECONDS: u64 = 3600;
+/// Connections that others may open, and connections to one peer.
+const MAX_INCOMING: u32 = 256;
+const MAX_PER_PEER: u32 = 8;
 /// How long `shutdown` waits for the last user of the repository.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of an identity file.
@@ -67,7 +70,13 @@ pub(super) async fn start(
             agent_version: concat!("pcim/", env!("CARGO_PKG_VERSION")).to_owned(),
             ..Default::default()
         })
-        .set_idle_connection_timeout(IDLE_SECONDS);
+        .set_idle_connection_timeout(IDLE_SECONDS)
+        .set_connection_limits(|limits| {
+            limits
+                .with_max_pending_incoming(Some(MAX_INCOMING / 4))
+                .with_max_established_incoming(Some(MAX_INCOMING))
+                .with_max_established_per_peer(Some(MAX_PER_PEER))
+        });
     let ipfs = network
         .configure(builder, key, hooks)?
         .start()

@@ -10,8 +10,13 @@ use super::store::{Reach, Store};
 use super::unixfs::{self, DAG_PB, Link, Malformed};
 use super::{BodyRef, Error, ImageDigest, MAX_HEADER, MAX_ROOT, Result, Root, Stored};
 
-/// Writes and pins header and root, and nothing else; on any failure takes back what was written.
-pub(super) async fn put(store: &Store, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
+/// Writes and pins header and root, and nothing else; `written` tells which of them were not there before, on a failure too.
+pub(super) async fn put(
+    store: &Store,
+    header: Vec<u8>,
+    body: &BodyRef,
+    written: &mut Vec<Cid>,
+) -> Result<Stored> {
     let links = [Link::leaf(&header), link_to(body)?];
     let (root, block) = Link::node(&links);
     take_apart(&block).map_err(|source| Error::NotARoot {
@@ -23,15 +28,8 @@ pub(super) async fn put(store: &Store, header: Vec<u8>, body: &BodyRef) -> Resul
         (links[0].cid, Bytes::from(header)),
         (root.cid, block.into()),
     ];
-    let written = store.put(blocks).await?;
-    let pins = [links[0].cid, root.cid];
-    if let Err(error) = store.pin_direct(&pins).await {
-        for cid in &written {
-            let _ = store.unpin(cid).await;
-        }
-        store.take_back(&written).await;
-        return Err(error);
-    }
+    store.put(blocks, written).await?;
+    store.pin_direct(&[links[0].cid, root.cid]).await?;
     let new_bytes = sizes
         .iter()
         .filter(|(cid, _)| written.contains(cid))

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 
+use bytes::Bytes;
 use sequoia_openpgp as openpgp;
 
 use openpgp::Packet;
@@ -82,7 +83,7 @@ pub fn seal_body(
     let (template, mut hash, announcement) = begin(template, &pair)?;
     let mut writer = BodyWriter::start(&session_key, &announcement, body)?;
     let (hash, digest) = std::thread::scope(|scope| -> Result<_> {
-        let (to_hash, pieces) = stages::channel();
+        let (to_hash, pieces) = stages::channel::<Bytes>();
         let hashing = scope.spawn(move || {
             let mut digest = Sha256::new();
             for piece in pieces {
@@ -152,26 +153,30 @@ pub fn open_body(
     let mut container = Container::open(body, Unlock::Body(key))?;
     let sink = &mut *payload;
     let (digest, payload_len) = std::thread::scope(|scope| -> Result<_> {
-        let (to_write, pieces) = stages::channel();
+        let (to_write, pieces) = stages::channel::<(Vec<u8>, usize)>();
+        let (used, to_fill) = std::sync::mpsc::channel();
         let writing = scope.spawn(move || {
             let (mut digest, mut length) = (Sha256::new(), 0);
-            for piece in pieces {
-                digest.update(&piece);
-                length += piece.len() as u64;
-                sink.write_all(&piece)?;
+            for (step, filled) in pieces {
+                let piece = &step[..filled];
+                digest.update(piece);
+                length += filled as u64;
+                sink.write_all(piece)?;
+                // Nobody needs it any more after the last piece.
+                let _ = used.send(step);
             }
             io::Result::Ok((digest, length))
         });
         let decrypted = loop {
-            let mut step = vec![0; STEP_BYTES];
+            // A few buffers go round, which stay in the processor's cache.
+            let mut step = to_fill.try_recv().unwrap_or_else(|_| vec![0; STEP_BYTES]);
             let n = match container.read(&mut step) {
                 Ok(0) => break Ok(()),
                 Ok(n) => n,
                 Err(error) => break Err(error),
             };
-            step.truncate(n);
             // A writer that stopped has an error to tell.
-            if to_write.send(step.into()).is_err() {
+            if to_write.send((step, n)).is_err() {
                 break Ok(());
             }
         };
