@@ -6,8 +6,8 @@ use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_encoding::text::{SpecificCharacterSet, TextCodec};
 
-use crate::dicom::tree::{DataSet, Element, is_text, text};
 use super::{Error, Result, read, value};
+use crate::dicom::tree::{DataSet, Element, is_text, text};
 use crate::dicom::{file, only_uid};
 
 /// What a Key Object Selection repeats of its study's patient and study modules, and of what was done to them.

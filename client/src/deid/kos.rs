@@ -11,11 +11,11 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use sha2::{Digest, Sha256};
 
 use super::facts::{REPEATED, Repeated};
-use crate::dicom::file::{self, File};
 use super::screen;
 use super::table::Definition;
-use crate::dicom::tree::{DataSet, Element, text};
 use super::{Error, Result};
+use crate::dicom::file::{self, File};
+use crate::dicom::tree::{DataSet, Element, text};
 
 /// A date where the study tells none.
 const NO_DATE: &str = "19000101";
