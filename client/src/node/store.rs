@@ -352,11 +352,6 @@ impl Store {
         known.iter().filter(is_away).cloned().collect()
     }
 
-    #[cfg(test)]
-    pub(super) fn exchange(&self) -> &Exchange {
-        &self.0.exchange
-    }
-
     /// Connects unless there is a connection already that blocks can be asked over.
     pub(super) async fn dial(&self, address: &Multiaddr) -> Result<()> {
         peers::dial(&self.0.ipfs, &self.0.exchange, address).await
