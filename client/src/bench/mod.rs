@@ -106,8 +106,7 @@ pub async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Report> {
 /// Whatever the facade's operations return.
 pub async fn one_large(dir: &Path, bytes: u64) -> Result<u64> {
     let scene = Scene::set(dir).await?;
-    let instance = scene.instance(0, LARGE_INSTANCE)?;
-    let files = vec![instance; bytes.div_ceil(LARGE_INSTANCE) as usize];
+    let files = instances(&scene, bytes)?;
     let image = scene.seal(&files).await?;
     scene.open(&image).await?;
     scene.fetch(&[&image]).await?;
@@ -194,8 +193,7 @@ async fn study(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
 
 /// An image of 4 GiB: the most memory that sealing and opening it take, and an approval of it.
 async fn large(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
-    let instance = scene.instance(2, LARGE_INSTANCE)?;
-    let files = vec![instance; (LARGE / LARGE_INSTANCE) as usize];
+    let files = instances(scene, LARGE)?;
     limits::forget_peak_memory();
     let image = scene.seal(&files).await?;
     scene.open(&image).await?;
@@ -207,6 +205,13 @@ async fn large(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
     results.extend(approve(scene, "approve_4gib", &image, runs).await?);
     clear(scene, &[image]).await?;
     Ok(results)
+}
+
+/// As many instances as make so many bytes.
+fn instances(scene: &Scene, bytes: u64) -> Result<Vec<PathBuf>> {
+    (0..bytes.div_ceil(LARGE_INSTANCE))
+        .map(|number| scene.instance(number, LARGE_INSTANCE))
+        .collect()
 }
 
 /// Deletes what a measurement left.

@@ -1,7 +1,7 @@
 //! Full disks.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::program::{Actor, Run, names};
@@ -9,12 +9,35 @@ use crate::stage::{IMAGE, Stage, copy};
 
 /// Files of a study that is larger than the room left for it.
 const FILES: usize = 60;
+/// The SOP Instance UID of the image that they are copies of.
+const UID: &str = "1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322";
+
+/// A folder of the study's files, which differ in their instance's UID.
+fn study(stage: &Stage) -> PathBuf {
+    let dir = PathBuf::from(stage.file("study"));
+    fs::create_dir_all(&dir).unwrap();
+    let uid = UID.as_bytes();
+    let places = IMAGE.windows(uid.len()).enumerate();
+    let places: Vec<_> = places
+        .filter(|(_, it)| *it == uid)
+        .map(|(at, _)| at)
+        .collect();
+    for number in 0..FILES {
+        let mut file = IMAGE.to_vec();
+        for at in &places {
+            file[at + uid.len() - 2..at + uid.len()]
+                .copy_from_slice(format!("{number:02}").as_bytes());
+        }
+        fs::write(dir.join(format!("{number}.dcm")), file).unwrap();
+    }
+    dir
+}
 
 /// A seal of a study of more than two million bytes.
 fn seal(stage: &Stage, radiologist: &Actor, out: &Path) -> Command {
     let mut command = radiologist.command();
     command.args(["radiologist", "seal"]);
-    command.args(std::iter::repeat_n(stage.file("image.dcm"), FILES));
+    command.arg(study(stage));
     command.args([
         "--no-deid",
         "--chunk",

@@ -133,12 +133,13 @@ impl Client {
         let mut fresh = true;
         let mut now = None;
         let mut running = FuturesUnordered::new();
+        let mut finished = Vec::new();
         let mut tick =
             tokio::time::interval(Duration::from_secs(settings.poll_seconds.max(1).into()));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                Some(done) = running.next(), if !running.is_empty() => keeper.done(done).await?,
+                Some(done) = running.next(), if !running.is_empty() => finished.push(done),
                 _ = tick.tick() => match self.look(&index, settings).await? {
                     Ok(seen) => {
                         fresh |= seen.changed;
@@ -155,9 +156,12 @@ impl Client {
                 let events = index.events()?;
                 known = Chain::read(events.iter().map(|logged| &logged.event));
             }
+            while let Some(done) = finished.pop() {
+                beside(&mut running, &mut finished, keeper.done(done)).await?;
+            }
             // Without the chain's clock nothing can be said to have expired, or not to have.
             let Some(now) = now else { continue };
-            keeper.settle(&known, now).await?;
+            beside(&mut running, &mut finished, keeper.settle(&known, now)).await?;
             for job in keeper.next_jobs().await? {
                 running.push(job);
             }
@@ -200,6 +204,21 @@ impl Client {
                 time,
             })),
             Err(error) => Ok(Err(told(&error))),
+        }
+    }
+}
+
+/// Does some work while what is running goes on: that may hold the very lock that the work waits for.
+async fn beside<J: Future, W: Future>(
+    running: &mut FuturesUnordered<J>,
+    finished: &mut Vec<J::Output>,
+    work: W,
+) -> W::Output {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Some(job) = running.next(), if !running.is_empty() => finished.push(job),
         }
     }
 }
