@@ -4,13 +4,18 @@
 //! started when it is first needed; the node then runs, and serves others, as long as the client lives.
 
 mod audit;
+mod delivery;
 mod error;
+mod history;
 mod opening;
 mod patient;
 pub(crate) mod payload;
 pub(crate) mod pipeline;
 mod radiologist;
 mod requestor;
+mod reseal;
+mod resume;
+mod settle;
 mod split;
 mod write;
 
@@ -32,11 +37,14 @@ pub use audit::Traced;
 use pipeline::Meter;
 
 pub use error::{Error, Result};
+pub use history::Version;
 pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
 pub use pipeline::{Progress, ProgressSink};
 pub use radiologist::{SealOptions, SealedImage};
 pub use requestor::{AccessRequest, Requested, Standing};
+pub use reseal::{LeftOut, Resealed, Reshared};
+pub use resume::{Fate, Resumed};
 pub use write::Written;
 
 /// Most peers that a home remembers of itself: they come from other people's files.

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::settle::{Passing, note};
 use super::{Client, Error, Result, pipeline};
 use crate::domain::{Address, Event, ImageDigest, Seal};
+use crate::journal::{Outcome, Piece};
 use crate::ledger::EventFilter;
 use crate::node::Root;
 use crate::seal::Opened;
@@ -36,6 +38,9 @@ pub struct OpenedFile {
     pub radiologist: Address,
     /// The fingerprint of the certificate that signed it.
     pub signer: String,
+    /// The image that this one replaces, as the signer says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<ImageDigest>,
 }
 
 /// What the chain says of an image's origin.
@@ -72,15 +77,31 @@ impl Client {
         patient: Address,
         target: &Target,
     ) -> Result<OpenedFile> {
-        let at = |source| file_error(&target.path, source);
         if !target.overwrite && target.path.exists() {
             return Err(Error::FileExists {
                 path: target.path.clone(),
             });
         }
         let attested = self.attested(image).await?;
+        self.open_attested(&attested, root, patient, target).await
+    }
+
+    /// [`open_into`](Self::open_into), when the attestation is known.
+    pub(super) async fn open_attested(
+        &self,
+        attested: &Attested,
+        root: &ImageDigest,
+        patient: Address,
+        target: &Target,
+    ) -> Result<OpenedFile> {
+        let at = |source| file_error(&target.path, source);
         let root = self.node().await?.get_root(root, self.limits.fetch).await?;
-        let file = private::temp_file_beside(&target.path).map_err(at)?;
+        let passing = Passing::begin(self, "open")?;
+        let file = private::noted_file_beside(&target.path, |path| {
+            let piece = Piece::File(path.to_owned());
+            note(&self.journal, passing.operation, Outcome::Failed, &piece)
+        })
+        .map_err(at)?;
         let (opened, file) = self.open_root(root, file).await?;
         check_seal(attested.seal, &opened)?;
         private::persist(file, &target.path, target.overwrite).map_err(at)?;
@@ -91,6 +112,7 @@ impl Client {
             patient,
             radiologist: attested.radiologist,
             signer: opened.signer.fingerprint(),
+            predecessor: opened.predecessor,
         })
     }
 
@@ -117,16 +139,18 @@ impl Client {
 
 /// The signature inside must be the attested one.
 pub(super) fn check_seal(wanted: Seal, opened: &Opened) -> Result<()> {
-    if opened.seal != wanted {
-        return Err(Error::SealMismatch {
-            wanted,
-            found: opened.seal,
-        });
-    }
-    Ok(())
+    check_seal_of(wanted, opened.seal)
 }
 
-fn file_error(path: &Path, source: io::Error) -> Error {
+/// The seal must be the attested one.
+pub(super) fn check_seal_of(wanted: Seal, found: Seal) -> Result<()> {
+    match found == wanted {
+        true => Ok(()),
+        false => Err(Error::SealMismatch { wanted, found }),
+    }
+}
+
+pub(super) fn file_error(path: &Path, source: io::Error) -> Error {
     if source.kind() == io::ErrorKind::AlreadyExists {
         return Error::FileExists {
             path: path.to_owned(),

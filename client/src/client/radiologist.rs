@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::payload::Payload;
-use super::{Client, Error, Result, pipeline};
+use super::settle::note;
+use super::{Client, Error, Result, Target, pipeline};
 use crate::card::Card;
 use crate::deid::{self, Profile, Report};
 use crate::domain::{ImageDigest, Seal};
 use crate::handover::{Addressee, Facts, Handover};
-use crate::journal::KnownImage;
+use crate::journal::{KnownImage, Outcome, Piece};
+use crate::node;
 use crate::seal::{self, BodyVersion, Certificate};
 
 /// How to seal.
@@ -23,6 +25,8 @@ pub struct SealOptions {
     pub profile: Profile,
     /// Modality and body part codes for the chain; taken from the files if none are given.
     pub description: Option<String>,
+    /// The image that this one replaces; stands in the signature, for readers only.
+    pub replaces: Option<ImageDigest>,
 }
 
 impl Default for SealOptions {
@@ -31,6 +35,7 @@ impl Default for SealOptions {
             deidentify: true,
             profile: Profile::default(),
             description: None,
+            replaces: None,
         }
     }
 }
@@ -79,6 +84,53 @@ impl Client {
         patient: &Card,
         options: &SealOptions,
     ) -> Result<SealedImage> {
+        let operation = self.begin_once("seal")?;
+        let sealed = self.seal_as(operation, files, patient, options).await;
+        match &sealed {
+            Ok(_) => self.journal.finish(operation)?,
+            // Why it was not sealed is the error to tell; what is left is dropped when it is resumed.
+            Err(_) => drop(self.settle(operation, Outcome::Failed).await),
+        }
+        sealed
+    }
+
+    /// [`seal`](Self::seal), and the handover into a file: whoever is killed meanwhile finds both after
+    /// [`resume_all`](Self::resume_all), or nothing of either.
+    ///
+    /// # Errors
+    /// Those of [`seal`](Self::seal), and [`Error::FileExists`].
+    pub async fn seal_into(
+        &self,
+        files: Vec<PathBuf>,
+        patient: &Card,
+        options: &SealOptions,
+        target: &Target,
+    ) -> Result<SealedImage> {
+        if !target.overwrite && target.path.exists() {
+            return Err(Error::FileExists {
+                path: target.path.clone(),
+            });
+        }
+        let operation = self.begin_once("seal")?;
+        let sealed = self.seal_as(operation, files, patient, options).await;
+        let delivered = match &sealed {
+            Ok(sealed) => self.deliver(operation, &sealed.handover, target).await,
+            Err(_) => Ok(()),
+        };
+        if sealed.is_err() || delivered.is_err() {
+            drop(self.settle(operation, Outcome::Failed).await);
+        }
+        delivered.and(sealed)
+    }
+
+    /// Seals under an operation, which notes what is stored.
+    async fn seal_as(
+        &self,
+        operation: i64,
+        files: Vec<PathBuf>,
+        patient: &Card,
+        options: &SealOptions,
+    ) -> Result<SealedImage> {
         let keys = Arc::clone(self.keys()?);
         let deployment = self.deployment()?;
         let version = version_for(&patient.certificate)?;
@@ -96,10 +148,24 @@ impl Client {
         let payload = Payload::new(files, deid)?;
         let node = self.node().await?;
         let progress = self.progress("sealed", None);
-        let (body, sealed, summary) =
-            pipeline::seal(node, payload, &keys.openpgp, version, progress).await?;
+        let failed = Outcome::Failed;
+        let mut noted = |body: &node::BodyRef| {
+            note(&self.journal, operation, failed, &Piece::Body(body.into()))
+        };
+        let (body, sealed, summary) = pipeline::seal_noted(
+            node,
+            payload,
+            &keys.openpgp,
+            options.replaces,
+            version,
+            progress,
+            &mut noted,
+        )
+        .await?;
 
         let header = seal::header_for(&sealed.session_key, version, &patient.certificate)?;
+        let root = node::root_digest(&header, &body)?;
+        self.journal.note(operation, failed, &Piece::Root(root))?;
         let stored = node.put_root(header, &body).await?;
         let description = match &options.description {
             Some(text) => text.clone(),
@@ -115,6 +181,7 @@ impl Client {
             image: stored.image,
             seal: sealed.seal,
             description: &description,
+            predecessor: options.replaces,
         };
         let card = self.card().await?;
         let handover = Handover::issue(facts, card, &keys.account, &keys.openpgp)?;

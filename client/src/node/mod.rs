@@ -263,6 +263,21 @@ impl From<Error> for io::Error {
     }
 }
 
+/// The digest of the root that [`Node::put_root`] writes for a header and a body.
+///
+/// # Errors
+/// [`Error::NotABody`] if the body's CID is none.
+pub fn root_digest(header: &[u8], body: &BodyRef) -> Result<ImageDigest> {
+    root::digest(header, body)
+}
+
+/// The digest of a raw block.
+#[must_use]
+pub fn block_digest(block: &[u8]) -> BlockDigest {
+    let digest = unixfs::digest_of(&unixfs::cid_of(unixfs::RAW, block));
+    BlockDigest(digest.expect("blocks have sha2-256 digests"))
+}
+
 /// Every time limit is for one block: a long body may take longer, as long as it keeps coming.
 impl Node {
     /// Opens the repository, listens, and dials the bootstrap peers in the background.
@@ -357,8 +372,19 @@ impl Node {
     /// Adds a body (UnixFS, CIDv1, raw leaves, `chunk_size`, at most 1024 links a node) and pins it
     /// recursively. If the stream or the disk fails, nothing is pinned and what was written is deleted.
     pub async fn add_body(&self, body: BoxStream<'static, io::Result<Bytes>>) -> Result<BodyRef> {
+        self.add_body_noted(body, &mut |_| Ok(())).await
+    }
+
+    /// [`add_body`](Self::add_body); `noted` hears of the body when it is on the disk and not pinned yet, so that whoever
+    /// is killed later knows what to drop. If it fails, nothing is pinned.
+    pub async fn add_body_noted(
+        &self,
+        body: BoxStream<'static, io::Result<Bytes>>,
+        noted: &mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send),
+    ) -> Result<BodyRef> {
         let _gate = self.store.gate().read().await;
-        body::add(&self.store, body, self.chunk_size, unixfs::MAX_LINKS).await
+        let (chunk, links) = (self.chunk_size, unixfs::MAX_LINKS);
+        body::add(&self.store, body, chunk, links, noted).await
     }
 
     /// Writes the header block and the root that joins it to the body; pins both directly. Does not
@@ -408,6 +434,14 @@ impl Node {
     pub async fn drop_header(&self, image: &ImageDigest) -> Result<()> {
         let _gate = self.store.gate().write().await;
         root::drop(&self.store, image).await
+    }
+
+    /// Unpins and deletes a raw block; one that is not here is no error.
+    pub async fn drop_raw(&self, block: &BlockDigest) -> Result<()> {
+        let _gate = self.store.gate().write().await;
+        let cid = unixfs::cid_from_digest(unixfs::RAW, &block.0);
+        self.store.unpin(&cid).await?;
+        self.store.discard(&[cid]).await
     }
 
     /// Unpins a body and deletes its blocks from this node, as far as no other pin holds them.

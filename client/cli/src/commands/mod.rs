@@ -13,6 +13,7 @@ pub(crate) mod node;
 pub(crate) mod patient;
 pub(crate) mod radiologist;
 pub(crate) mod requestor;
+pub(crate) mod resume;
 pub(crate) mod trace;
 
 use std::io::Write;

@@ -1,12 +1,14 @@
 //! `pcim patient approve`
 
 use clap::Args;
-use pcim_client::client::Client;
+use pcim_client::client::{Client, Decision, Resealed};
 use pcim_client::domain::{Address, BlockDigest, ImageDigest};
 
+use crate::commands::patient::revoke::resealed;
 use crate::commands::transaction;
 use crate::context::Context;
 use crate::parse::{self, Expiry};
+use serde::Serialize;
 
 /// Let a requestor open an image
 ///
@@ -25,6 +27,21 @@ pub(crate) struct ApproveArgs {
     /// When the approval ends: 12h or 30d from now, or unix seconds [default: never]
     #[arg(long, value_name = "WHEN", value_parser = parse::expiry)]
     expires: Option<Expiry>,
+    /// If the requestor's certificate does not accept the image's encryption (SEIPDv2), seal the image anew as SEIPDv1
+    ///
+    /// For all its readers: the other approvals go on, each with a root of its own on the chain, and the old body is
+    /// dropped from this node. Without this option such a request is refused.
+    #[arg(long)]
+    reseal_v1: bool,
+}
+
+/// An approval, and what had to be done for it.
+#[derive(Serialize)]
+struct Approved {
+    #[serde(flatten)]
+    decision: Decision,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resealed: Option<Resealed>,
 }
 
 impl ApproveArgs {
@@ -32,8 +49,9 @@ impl ApproveArgs {
         let client = context.client().await?;
         let decision = self.approve(&client).await;
         client.shutdown().await;
-        let decision = decision?;
-        let text = format!(
+        let approved = decision?;
+        let decision = &approved.decision;
+        let mut text = format!(
             "shared as    {}\nexpires      {}\nnew blocks   {} bytes\n{}",
             decision.shared_image,
             match decision.expires_at {
@@ -43,10 +61,13 @@ impl ApproveArgs {
             decision.new_bytes,
             transaction(&decision.written)
         );
-        context.ui.result(&decision, &text)
+        if let Some(anew) = &approved.resealed {
+            text.push_str(&resealed(context, anew));
+        }
+        context.ui.result(&approved, &text)
     }
 
-    async fn approve(&self, client: &Client) -> anyhow::Result<pcim_client::client::Decision> {
+    async fn approve(&self, client: &Client) -> anyhow::Result<Approved> {
         let expires_at = match self.expires {
             None => 0,
             Some(Expiry::At(moment)) => moment,
@@ -54,8 +75,17 @@ impl ApproveArgs {
                 client.ledger().await?.now().await? + u64::from(seconds)
             }
         };
-        Ok(client
-            .approve_certificate(&self.image, self.requester, self.certificate, expires_at)
-            .await?)
+        let (image, certificate) = (&self.image, self.certificate);
+        let (resealed, decision) = if self.reseal_v1 {
+            client
+                .approve_resealing(image, self.requester, certificate, expires_at)
+                .await?
+        } else {
+            let decision = client
+                .approve_certificate(image, self.requester, certificate, expires_at)
+                .await?;
+            (None, decision)
+        };
+        Ok(Approved { decision, resealed })
     }
 }

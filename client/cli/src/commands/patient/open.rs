@@ -39,12 +39,16 @@ impl OpenArgs {
 
 /// The lines that tell of an opened image.
 pub(crate) fn opened_text(opened: &OpenedFile) -> String {
-    format!(
+    let mut text = format!(
         "file         {} ({} bytes)\nsha-256      {}\nradiologist  {}\nsigned by    {}\n",
         opened.path.display(),
         opened.bytes,
         opened.sha256,
         opened.radiologist,
         opened.signer
-    )
+    );
+    if let Some(predecessor) = &opened.predecessor {
+        text.push_str(&format!("replaces     {predecessor}\n"));
+    }
+    text
 }

@@ -25,8 +25,12 @@ impl RegisterArgs {
         let registered = client.register(&handover).await;
         client.shutdown().await;
         let registered = registered?;
+        let replaces = match &registered.predecessor {
+            Some(predecessor) => format!("replaces     {predecessor}\n"),
+            None => String::new(),
+        };
         let text = format!(
-            "image        {}\nradiologist  {}\ndescription  {}\n{}",
+            "image        {}\nradiologist  {}\ndescription  {}\n{replaces}{}",
             registered.image,
             registered.radiologist,
             printable(&registered.description),

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::client::{Error, Overrides, SealOptions};
+use pcim_client::client::{Error, Overrides, SealOptions, Target};
 use pcim_client::deid::BurnedIn;
+use pcim_client::domain::ImageDigest;
 
 use crate::commands::deid::{ProfileArgs, counts};
 use crate::commands::write_result;
@@ -44,6 +45,11 @@ pub(crate) struct SealArgs {
     /// Modality and body part codes for the chain, readable by everyone [default: the files' own]
     #[arg(long, value_name = "CODES")]
     description: Option<String>,
+    /// The image that this one replaces, of the same patient
+    ///
+    /// Named in the signature, which only readers see, and in the handover. `pcim patient history` walks the versions.
+    #[arg(long, value_name = "IMAGE")]
+    replaces: Option<ImageDigest>,
 }
 
 impl SealArgs {
@@ -63,12 +69,17 @@ impl SealArgs {
             deidentify: !self.no_deid,
             profile: self.profile.profile()?,
             description: self.description.clone(),
+            replaces: self.replaces,
         };
         let client = context.client_with(own).await?;
-        let sealed = client.seal(self.files.clone(), &patient, &options).await;
+        let target = Target {
+            path: self.out.clone(),
+            overwrite: self.force,
+        };
+        let files = self.files.clone();
+        let sealed = client.seal_into(files, &patient, &options, &target).await;
         client.shutdown().await;
         let sealed = sealed?;
-        write_result(&self.out, &sealed.handover, self.force)?;
         if let (Some(path), Some(report)) = (&self.report, &sealed.deidentified) {
             write_result(path, &serde_json::to_vec_pretty(report)?, self.force)?;
         }
