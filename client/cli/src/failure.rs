@@ -48,7 +48,9 @@ pub(crate) struct StillUnfinished {
 
 /// The user stopped it.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted; `pcim resume`, or the same command again, sees through what was sent to the chain")]
+#[error(
+    "interrupted; `pcim resume`, or the same command again, sees through what was sent to the chain"
+)]
 pub(crate) struct Interrupted;
 
 impl Failure {

@@ -50,7 +50,8 @@ impl Client {
                 });
             }
             let version = self.version(current).await?;
-            self.check_predecessor(&current, version.predecessor).await?;
+            self.check_predecessor(&current, version.predecessor)
+                .await?;
             next = version.predecessor;
             versions.push(version);
         }
@@ -75,7 +76,11 @@ impl Client {
         version.radiologist = Some(attested.radiologist);
         let root = self.current_root(&image).await?;
         let opened = async {
-            let root = self.node().await?.get_root(&root, self.limits.fetch).await?;
+            let root = self
+                .node()
+                .await?
+                .get_root(&root, self.limits.fetch)
+                .await?;
             self.open_root(root, io::sink()).await
         };
         match opened.await {
@@ -124,7 +129,10 @@ fn is_away(error: &Error) -> bool {
         Error::Node(node::Error::Timeout { .. } | node::Error::Missing { .. }) => true,
         // What was fetched half-way.
         Error::Seal(seal::Error::Read(source)) => {
-            matches!(source.kind(), io::ErrorKind::TimedOut | io::ErrorKind::NotFound)
+            matches!(
+                source.kind(),
+                io::ErrorKind::TimedOut | io::ErrorKind::NotFound
+            )
         }
         _ => false,
     }

@@ -333,8 +333,10 @@ impl Client {
         reviewed: Option<BlockDigest>,
         expires_at: u64,
     ) -> Result<(Option<Resealed>, Decision)> {
-        let approve =
-            async || self.approve_certificate(image, requester, reviewed, expires_at).await;
+        let approve = async || {
+            self.approve_certificate(image, requester, reviewed, expires_at)
+                .await
+        };
         match approve().await {
             Err(Error::ReaderLacksV2 { .. }) => {
                 let resealed = self.reseal(image, BodyVersion::V1).await?;

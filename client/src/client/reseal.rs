@@ -248,7 +248,8 @@ impl Client {
         check_seal_of(attested.seal, sealed.seal)?;
         let header = seal::header_for(&sealed.session_key, version, &owner.certificate())?;
         let new_root = node::root_digest(&header, &body)?;
-        self.journal.note(operation, failed, &Piece::Root(new_root))?;
+        self.journal
+            .note(operation, failed, &Piece::Root(new_root))?;
         node.put_root(header, &body).await?;
         Ok(Move {
             old_root,
@@ -350,7 +351,9 @@ impl Client {
         let certificate = self.certificate(public_key).await?;
         let mut fresh = None;
         let call = async |operation| {
-            let stored = self.share_root(operation, &moved.root, &certificate).await?;
+            let stored = self
+                .share_root(operation, &moved.root, &certificate)
+                .await?;
             fresh = Some(stored.image);
             Ok(Call::ReshareIrs {
                 requester,

@@ -162,7 +162,10 @@ fn what_an_operation_noted_is_told_until_it_has_ended() {
     assert_eq!(found[0].plan.as_deref(), Some("{}"));
     let reversed: Vec<_> = pieces.iter().rev().cloned().collect();
     assert_eq!(journal.noted(id, Outcome::Failed).unwrap(), reversed);
-    assert_eq!(journal.noted(id, Outcome::Done).unwrap(), [pieces[1].clone()]);
+    assert_eq!(
+        journal.noted(id, Outcome::Done).unwrap(),
+        [pieces[1].clone()]
+    );
     journal.abandon(id).unwrap();
     assert!(journal.noted(id, Outcome::Failed).unwrap().is_empty());
     assert_eq!(journal.noted(other, Outcome::Failed).unwrap().len(), 1);
@@ -198,7 +201,10 @@ fn an_image_has_a_root_of_its_own_once_it_is_sealed_anew() {
     assert_eq!(journal.certificate(&digest).unwrap(), None);
     journal.keep_certificate(&digest, b"cert").unwrap();
     journal.keep_certificate(&digest, b"cert").unwrap();
-    assert_eq!(journal.certificate(&digest).unwrap().as_deref(), Some(&b"cert"[..]));
+    assert_eq!(
+        journal.certificate(&digest).unwrap().as_deref(),
+        Some(&b"cert"[..])
+    );
 }
 
 #[test]

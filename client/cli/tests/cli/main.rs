@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod canary;
 mod chain;
 mod deid;
 mod demo;
@@ -13,7 +14,10 @@ mod gas;
 mod help;
 mod inputs;
 mod interrupted;
+mod killed;
+mod life;
 mod peers;
 mod program;
+mod repo;
 mod rpc;
 mod stage;

@@ -64,9 +64,7 @@ impl RevokeArgs {
                 rekeyed: None,
             });
         }
-        let (written, rekeyed) = client
-            .revoke_and_rekey(&self.image, self.requester)
-            .await?;
+        let (written, rekeyed) = client.revoke_and_rekey(&self.image, self.requester).await?;
         Ok(Revoked {
             written,
             rekeyed: Some(rekeyed),
