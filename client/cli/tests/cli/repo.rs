@@ -42,7 +42,7 @@ pub(crate) fn blocks(home: &Path) -> BTreeSet<String> {
     named.collect()
 }
 
-/// The pins, each of a block that is there: the CID and how it is pinned.
+/// What is pinned, each a block that is there.
 pub(crate) fn pins(home: &Path) -> BTreeSet<String> {
     let blocks = blocks(home);
     let mut pins = BTreeSet::new();
@@ -54,8 +54,10 @@ pub(crate) fn pins(home: &Path) -> BTreeSet<String> {
             let name = file.unwrap().file_name().into_string().unwrap();
             let (cid, kind) = name.split_once('.').unwrap();
             if ["direct", "recursive"].contains(&kind) {
-                assert!(blocks.contains(cid), "{name} is pinned, and not here");
-                pins.insert(name);
+                // Their names are without the multibase letter.
+                let cid = format!("b{cid}");
+                assert!(blocks.contains(&cid), "{name} is pinned, and not here");
+                pins.insert(cid);
             }
         }
     }
