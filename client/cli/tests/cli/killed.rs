@@ -116,6 +116,8 @@ impl Scene {
         if let Some(served) = &served {
             actor.knows(&served.address);
         }
+        // Closes the journal of a home whose node was killed.
+        actor.run(["resume"]).json();
         let nonce = stage.nonce(&actor);
         Self {
             flow,
@@ -127,18 +129,38 @@ impl Scene {
         }
     }
 
-    /// Runs it, and kills it after `moment`; tells whether it had ended by then.
-    fn run(&self, moment: Option<Duration>) -> bool {
-        let mut command = self.actor.command();
-        command.args(&self.args);
-        let Some(moment) = moment else {
-            crate::program::Run::of(&mut command).json();
-            return true;
-        };
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut process = Process(command.spawn().unwrap());
+    /// Runs it to its end; tells how long it worked with its keys unlocked.
+    fn run(&self) -> Duration {
+        let mut process = self.spawn();
+        self.wait_until_unlocked(&mut process);
+        let start = Instant::now();
+        assert!(process.0.wait().unwrap().success(), "{:?}", self.flow);
+        start.elapsed()
+    }
+
+    /// Kills it `moment` after it was begun, or after its keys were unlocked; tells whether it had ended by then.
+    fn kill(&self, moment: Duration, unlocked: bool) -> bool {
+        let mut process = self.spawn();
+        if unlocked {
+            self.wait_until_unlocked(&mut process);
+        }
         thread::sleep(moment);
         process.0.try_wait().unwrap().is_some()
+    }
+
+    fn spawn(&self) -> Process {
+        let mut command = self.actor.command();
+        command.args(&self.args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Process(command.spawn().unwrap())
+    }
+
+    /// The journal is opened once the keys are unlocked.
+    fn wait_until_unlocked(&self, process: &mut Process) {
+        let wal = self.actor.home.join("journal.sqlite-wal");
+        while !wal.exists() && process.0.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// How often what it is for has happened.
@@ -250,21 +272,16 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
         let flow = FLOWS[kill % FLOWS.len()];
         let (time, pins) = *whole.entry(flow).or_insert_with(|| {
             let scene = Scene::new(flow);
-            let start = Instant::now();
-            scene.run(None);
-            let time = start.elapsed();
+            let time = scene.run();
             let pins = repo::pins(&scene.actor.home).len();
             scene.check(pins);
             (time, pins)
         });
-        // The first half of a run is mostly the unlocking of keys: one kill in five falls into it.
-        let mut spread = |part: f64| time.mul_f64(part * (random(&mut state) % 1000) as f64 / 1000.0);
-        let moment = match kill % 5 {
-            0 => spread(0.5),
-            _ => time.mul_f64(0.45) + spread(0.6),
-        };
+        // Few while keys are unlocked: nothing is stored or sent then.
+        let unlocked = kill % 8 != 7;
+        let moment = time.mul_f64((random(&mut state) % 1000) as f64 / 900.0);
         let scene = Scene::new(flow);
-        let ended = scene.run(Some(moment));
+        let ended = scene.kill(moment, unlocked);
 
         let resumed = scene.actor.run(["resume"]).json();
         let told = |it: &Value| format!("{} {}", it["operation"], it["fate"]).replace('"', "");
@@ -277,7 +294,7 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
         let happened = scene.happened();
         assert!(happened <= 1, "{flow:?}");
         if happened == 0 {
-            scene.run(None);
+            scene.run();
         }
         scene.check(pins);
         drop(scene.served);
@@ -288,9 +305,10 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
             _ => told.join(", "),
         };
         println!(
-            "kill {kill:3} of seed {seed:#x}: {flow:?} after {} of {} ms: {fate}",
+            "kill {kill:3} of seed {seed:#x}: {flow:?} after {} of {} ms{}: {fate}",
             moment.as_millis(),
-            time.as_millis()
+            time.as_millis(),
+            if unlocked { "" } else { ", locked" }
         );
         *fates.entry(fate).or_default() += 1;
     }
