@@ -393,4 +393,64 @@ mod tests {
         ));
         assert!(Handover::open(b"not OpenPGP", &scene.patient.1, scene.to).is_err());
     }
+
+    /// Seeded mutations of a header, a card and a handover: each parser refuses or reads, and never fails otherwise.
+    #[test]
+    fn mutated_bytes_are_refused_or_read() {
+        let scene = scene();
+        let (account, key) = &scene.radiologist;
+        let card = Card::issue(account, key, Vec::new()).unwrap();
+        let card = serde_json::to_vec(&card).unwrap();
+        let handover = issue(&scene, account);
+        let version = seal::BodyVersion::V2;
+        let mut body = Vec::new();
+        let sealed = seal::seal_body(&mut &b"x"[..], key, None, version, &mut body).unwrap();
+        let header = seal::header_for(&sealed.session_key, version, &key.certificate()).unwrap();
+        let runs = std::env::var("PCIM_TEST_MUTATIONS").ok();
+        let runs: u64 = runs.map_or(300, |runs| runs.parse().unwrap());
+        let mut read = [0; 3];
+        for seed in 0..runs {
+            let [mut a, mut b, mut c] = [header.clone(), card.clone(), handover.clone()];
+            for bytes in [&mut a, &mut b, &mut c] {
+                mutate(bytes, seed);
+            }
+            // What is read is what was written: a mutation can only miss what is not signed.
+            read[0] += usize::from(seal::check_header(&a).is_ok());
+            if let Ok(card) = Card::read(&b) {
+                assert_eq!(card.address, account.address());
+                read[1] += 1;
+            }
+            if let Ok(handover) = Handover::open(&c, &scene.patient.1, scene.to) {
+                assert_eq!(handover.seal, Seal([2; 32]));
+                read[2] += 1;
+            }
+        }
+        println!("{runs} mutations; headers, cards, handovers read: {read:?}");
+        assert!(read[1] < runs as usize / 2 && read[2] < runs as usize / 2);
+    }
+
+    /// Flips, cuts, repeats and inserts, a few at a time.
+    fn mutate(bytes: &mut Vec<u8>, seed: u64) {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as usize % below.max(1)
+        };
+        for _ in 0..=random(3) {
+            let at = random(bytes.len());
+            match random(5) {
+                0 => bytes.truncate(at),
+                1 => {
+                    let end = (at + random(40)).min(bytes.len());
+                    let part = bytes[at..end].to_vec();
+                    bytes.splice(at..at, part);
+                }
+                2 => bytes.insert(at, random(256) as u8),
+                _ if bytes.is_empty() => {}
+                _ => bytes[at] ^= 1 << random(8),
+            }
+        }
+    }
 }

@@ -34,8 +34,6 @@ pub(super) enum Wanted {
     False,
     /// The call is sent whatever it returns.
     Any,
-    /// The call is sent whatever it returns, and nothing undoes it: mined once, it is done.
-    Once,
 }
 
 impl Client {
@@ -60,9 +58,7 @@ impl Client {
     ) -> Result<Option<Written>> {
         let overtaken = self.journal.is_overtaken(&self.scoped(key)?)?;
         match self.resume(key).await? {
-            Some(earlier) if wanted == Wanted::Once || wanted == Wanted::Any && !overtaken => {
-                Ok(Some(earlier))
-            }
+            Some(earlier) if wanted == Wanted::Any && !overtaken => Ok(Some(earlier)),
             earlier => Ok(self.start_noting(key, wanted, call).await?.or(earlier)),
         }
     }
@@ -132,15 +128,6 @@ impl Client {
             mined,
             resumed: false,
         }))
-    }
-
-    /// Whether an earlier attempt was signed and not seen through.
-    pub(super) fn in_flight(&self, key: &str) -> Result<bool> {
-        let key = self.scoped(key)?;
-        let unfinished = self.journal.unfinished()?;
-        Ok(unfinished
-            .iter()
-            .any(|operation| operation.key == key && operation.signed_call.is_some()))
     }
 
     /// The key in the journal: a transaction is for one contract on one chain.

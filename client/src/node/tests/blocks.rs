@@ -156,7 +156,7 @@ async fn bodies_have_the_cids_of_the_profile_and_read_back() {
         "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"
     );
     for (chunk, links, len, cid, dag_size) in KNOWN {
-        let mut noted = |_: &BodyRef| Ok(());
+        let mut noted = |_: &crate::node::BodyRef| Ok(());
         let added = body::add(
             &node.store,
             streamed(pattern(*len)),
