@@ -161,6 +161,3 @@ pub(super) fn file_error(path: &Path, source: io::Error) -> Error {
         source,
     }
 }
-
-#[cfg(test)]
-mod tests;
