@@ -36,6 +36,8 @@ pub struct Handover {
     pub description: String,
     /// The image that this one replaces, as the radiologist says.
     pub predecessor: Option<ImageDigest>,
+    /// The sealed document of what the image's pseudonyms stand for, if there is one. It has a handover of its own.
+    pub identity: Option<ImageDigest>,
     /// Who the radiologist is and where the radiologist's node is found.
     pub radiologist: Card,
 }
@@ -67,6 +69,8 @@ struct Document {
     description: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     predecessor: Option<ImageDigest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<ImageDigest>,
     radiologist: CardDocument,
 }
 
@@ -175,6 +179,7 @@ impl Handover {
             attestation: hex::encode(attestation),
             description: facts.description.to_owned(),
             predecessor: facts.predecessor,
+            identity: facts.identity,
             radiologist: card,
         };
         let plain = serde_json::to_vec(&document)?;
@@ -254,6 +259,8 @@ pub struct Facts<'a> {
     pub description: &'a str,
     /// The image that this one replaces.
     pub predecessor: Option<ImageDigest>,
+    /// The sealed document of what the image's pseudonyms stand for.
+    pub identity: Option<ImageDigest>,
 }
 
 fn read(plain: &[u8]) -> Result<Handover, Error> {
@@ -284,6 +291,7 @@ fn read(plain: &[u8]) -> Result<Handover, Error> {
         attestation,
         description: document.description,
         predecessor: document.predecessor,
+        identity: document.identity,
         radiologist: Card::verify(&document.radiologist)?,
     })
 }
@@ -323,6 +331,7 @@ mod tests {
             seal: Seal([2; 32]),
             description: "CT CHEST",
             predecessor: Some(ImageDigest([3; 32])),
+            identity: Some(ImageDigest([4; 32])),
         };
         let card = Card::issue(account, key, Vec::new()).unwrap();
         Handover::issue(facts, card, attester, key).unwrap()
@@ -337,6 +346,7 @@ mod tests {
         assert_eq!(handover.seal, Seal([2; 32]));
         assert_eq!(handover.description, "CT CHEST");
         assert_eq!(handover.predecessor, Some(ImageDigest([3; 32])));
+        assert_eq!(handover.identity, Some(ImageDigest([4; 32])));
         assert_eq!(handover.radiologist.address, scene.radiologist.0.address());
     }
 
@@ -384,6 +394,7 @@ mod tests {
             seal: Seal([2; 32]),
             description: "",
             predecessor: None,
+            identity: None,
         };
         let card = Card::issue(account, key, Vec::new()).unwrap();
         let bytes = Handover::issue(facts, card, account, &stranger.1).unwrap();

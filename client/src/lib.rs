@@ -7,6 +7,7 @@ pub mod bench;
 pub mod card;
 pub mod client;
 pub mod deid;
+pub mod dicom;
 pub mod domain;
 pub mod handover;
 pub mod home;
@@ -15,6 +16,7 @@ pub mod ledger;
 pub mod node;
 pub mod request;
 pub mod seal;
+pub mod view;
 
 mod pipe;
 mod private;

@@ -133,6 +133,7 @@ async fn handover_by(world: &World, issuer: &Client, image: ImageDigest, seal: S
         seal,
         description: "CT",
         predecessor: None,
+        identity: None,
     };
     let keys = issuer.keys().unwrap();
     let card = issuer.card().await.unwrap();

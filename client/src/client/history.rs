@@ -74,7 +74,7 @@ impl Client {
         let attested = self.attested(&image).await?;
         version.registered_at = Some(record.registered_at);
         version.radiologist = Some(attested.radiologist);
-        let root = self.current_root(&image).await?;
+        let root = self.own_root(&image).await?;
         let opened = async {
             let root = self
                 .node()

@@ -4,19 +4,24 @@
 //! started when it is first needed; the node then runs, and serves others, as long as the client lives.
 
 mod audit;
+mod batch;
 mod delivery;
 mod error;
+mod follow;
 mod history;
 mod opening;
 mod patient;
 pub(crate) mod payload;
 pub(crate) mod pipeline;
 mod radiologist;
+mod relay;
+mod replicas;
 mod requestor;
 mod reseal;
 mod resume;
 mod settle;
 mod split;
+pub mod study;
 mod write;
 
 use std::sync::Arc;
@@ -31,17 +36,21 @@ use crate::handover::Addressee;
 use crate::home::{Home, Keys};
 use crate::journal::Journal;
 use crate::ledger::{Deployment, ImageRecord, Ledger};
-use crate::node::{Node, NodeConfig};
+use crate::node::{Node, NodeConfig, SwarmKey};
 
 pub use audit::Traced;
+pub use batch::{Approval, Approvals, MAX_APPROVALS};
 use pipeline::Meter;
 
 pub use error::{Error, Result};
+pub use follow::{FollowEvent, FollowSink, Kind};
 pub use history::Version;
 pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
 pub use pipeline::{Progress, ProgressSink};
-pub use radiologist::{SealOptions, SealedImage};
+pub use radiologist::{OutcomeSink, SealOptions, SealedIdentity, SealedImage};
+pub use relay::{Relayed, Signing};
+pub use replicas::Replicas;
 pub use requestor::{AccessRequest, Requested, Standing};
 pub use reseal::{LeftOut, Resealed, Reshared};
 pub use resume::{Fate, Resumed};
@@ -95,6 +104,7 @@ pub struct Client {
     journal: Journal,
     keys: Option<Arc<Keys>>,
     progress: Option<ProgressSink>,
+    signing: Option<Signing>,
     node: OnceCell<Node>,
     ledger: OnceCell<Ledger>,
 }
@@ -110,6 +120,7 @@ impl Client {
             journal,
             keys: None,
             progress: None,
+            signing: None,
             node: OnceCell::new(),
             ledger: OnceCell::new(),
         })
@@ -204,13 +215,15 @@ impl Client {
             .get_or_try_init(|| async {
                 let config = self.home.config();
                 let chunk_bytes = self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes);
+                let network = config.node.clone();
+                let key = SwarmKey::load(&self.home.swarm_key_path())?;
                 let config = NodeConfig {
                     repo: self.home.repo_dir(),
                     listen: config.listen.clone(),
                     bootstrap: config.peers.clone(),
                     chunk_size: chunk_bytes as usize,
                 };
-                Ok(Node::start(config).await?)
+                Ok(Node::start_in(config, &network, key.as_ref()).await?)
             })
             .await
     }
@@ -268,6 +281,7 @@ impl Client {
                 what,
                 bytes: 0,
                 total,
+                files: None,
             },
         }
     }

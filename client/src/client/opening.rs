@@ -1,33 +1,49 @@
 //! Opening a sealed root: fetch, decrypt, verify, and only then give the result its name.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tempfile::{NamedTempFile, TempDir};
+use zeroize::Zeroizing;
 
 use super::settle::{Passing, note};
+use super::study::{self, Contents};
 use super::{Client, Error, Result, pipeline};
 use crate::domain::{Address, Event, ImageDigest, Seal};
 use crate::journal::{Outcome, Piece};
 use crate::ledger::EventFilter;
 use crate::node::Root;
+use crate::private::WriteBehind;
 use crate::seal::Opened;
 use crate::{private, seal};
 
 /// Where an opened payload goes.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The file.
+    /// The file, or the folder of a study. A study is kept as a tar if the name ends in `.tar`.
     pub path: PathBuf,
-    /// Whether a file that is there may be replaced.
+    /// Whether a file that is there may be replaced. A folder never is.
     pub overwrite: bool,
 }
+
+impl Target {
+    fn keeps_tar(&self) -> bool {
+        let ending = self.path.extension();
+        ending.is_some_and(|it| it.eq_ignore_ascii_case("tar"))
+    }
+}
+
+/// Bytes by which it is told what a payload is.
+const START: u64 = 512;
 
 /// An opened and verified payload.
 #[derive(Clone, Debug, Serialize)]
 pub struct OpenedFile {
     /// Where it is.
     pub path: PathBuf,
+    /// What it is.
+    pub contents: Contents,
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, hex.
@@ -77,36 +93,43 @@ impl Client {
         patient: Address,
         target: &Target,
     ) -> Result<OpenedFile> {
-        if !target.overwrite && target.path.exists() {
+        let attested = self.attested(image).await?;
+        self.open_attested(root, patient, &attested, target).await
+    }
+
+    /// Opens a sealed root that was attested.
+    pub(super) async fn open_attested(
+        &self,
+        root: &ImageDigest,
+        patient: Address,
+        attested: &Attested,
+        target: &Target,
+    ) -> Result<OpenedFile> {
+        let at = |source| file_error(&target.path, source);
+        if target.path.is_dir() || !target.overwrite && target.path.exists() {
             return Err(Error::FileExists {
                 path: target.path.clone(),
             });
         }
-        let attested = self.attested(image).await?;
-        self.open_attested(&attested, root, patient, target).await
-    }
-
-    /// [`open_into`](Self::open_into), when the attestation is known.
-    pub(super) async fn open_attested(
-        &self,
-        attested: &Attested,
-        root: &ImageDigest,
-        patient: Address,
-        target: &Target,
-    ) -> Result<OpenedFile> {
-        let at = |source| file_error(&target.path, source);
         let root = self.node().await?.get_root(root, self.limits.fetch).await?;
         let passing = Passing::begin(self, "open")?;
-        let file = private::noted_file_beside(&target.path, |path| {
+        let noted = |path: &Path| {
             let piece = Piece::File(path.to_owned());
             note(&self.journal, passing.operation, Outcome::Failed, &piece)
-        })
-        .map_err(at)?;
-        let (opened, file) = self.open_root(root, file).await?;
+        };
+        let file = private::noted_file_beside(&target.path, noted).map_err(at)?;
+        let (opened, file) = self.open_root(root, WriteBehind::new(file)).await?;
         check_seal(attested.seal, &opened)?;
-        private::persist(file, &target.path, target.overwrite).map_err(at)?;
+        let file = file.into_file().map_err(at)?;
+        let contents = contents_of(&file).map_err(at)?;
+        let folder = match contents == Contents::Tar && !target.keeps_tar() {
+            true => Some(private::noted_dir_beside(&target.path, noted).map_err(at)?),
+            false => None,
+        };
+        let contents = place(file, contents, folder, target.clone()).await?;
         Ok(OpenedFile {
             path: target.path.clone(),
+            contents,
             bytes: opened.payload_len,
             sha256: hex::encode(opened.payload_sha256),
             patient,
@@ -114,6 +137,27 @@ impl Client {
             signer: opened.signer.fingerprint(),
             predecessor: opened.predecessor,
         })
+    }
+
+    /// Opens the sealed root `root` of the registered `image` in memory. What was opened is given back only if it is what
+    /// the radiologist attested, and whole.
+    pub(super) async fn open_in_memory(
+        &self,
+        image: &ImageDigest,
+        root: &ImageDigest,
+        max: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let attested = self.attested(image).await?;
+        let root = self.node().await?.get_root(root, self.limits.fetch).await?;
+        let found = root.body.file_size;
+        // The payload is shorter than the body that it is sealed in.
+        if found > max {
+            return Err(Error::BodyTooLarge { found, max });
+        }
+        let sink = Memory(Zeroizing::new(Vec::with_capacity(found as usize)));
+        let (opened, Memory(bytes)) = self.open_root(root, sink).await?;
+        check_seal(attested.seal, &opened)?;
+        Ok(bytes)
     }
 
     /// Decrypts a root's body into `sink` and verifies its signature. Whose signature it is, is for the
@@ -134,6 +178,52 @@ impl Client {
         let meter = self.progress("fetched", Some(root.body.file_size));
         let node = self.node().await?;
         pipeline::open(node, &root.body, key, sink, limits, meter).await
+    }
+}
+
+/// What was opened into a file.
+fn contents_of(file: &NamedTempFile) -> io::Result<Contents> {
+    let mut start = Vec::new();
+    file.reopen()?.take(START).read_to_end(&mut start)?;
+    Ok(study::contents_of(&start))
+}
+
+/// Gives what was opened its name: a file as it is, or a study by way of an empty folder, once it agrees with its manifest.
+async fn place(
+    file: NamedTempFile,
+    contents: Contents,
+    folder: Option<TempDir>,
+    target: Target,
+) -> Result<Contents> {
+    tokio::task::spawn_blocking(move || {
+        let at = |source| file_error(&target.path, source);
+        let Some(folder) = folder else {
+            private::persist(file, &target.path, target.overwrite).map_err(at)?;
+            return Ok(contents);
+        };
+        if target.path.exists() {
+            let path = target.path;
+            return Err(Error::FileExists { path });
+        }
+        study::unpack_by(file.reopen().map_err(at)?, folder, &target.path)
+    })
+    .await?
+}
+
+/// A payload in memory, which never grows beyond what was set aside: no copy of it is left behind.
+struct Memory(Zeroizing<Vec<u8>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.0.capacity() - self.0.len() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

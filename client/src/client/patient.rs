@@ -4,8 +4,9 @@ use std::io;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
-use super::opening::check_seal;
+use super::opening::{Attested, check_seal};
 use super::write::Wanted;
 use super::{Client, Error, OpenedFile, Resealed, Result, Target, Written, pipeline};
 use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
@@ -33,6 +34,8 @@ pub struct Registered {
     /// The image that this one replaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<ImageDigest>,
+    /// The sealed document of what the image's pseudonyms stand for, if the handover lists one.
+    pub identity: Option<ImageDigest>,
     /// The transaction.
     #[serde(flatten)]
     pub written: Written,
@@ -137,6 +140,7 @@ impl Client {
             description: handover.description,
             payload_sha256,
             predecessor: handover.predecessor,
+            identity: handover.identity,
             written,
         })
     }
@@ -347,7 +351,7 @@ impl Client {
     }
 
     /// A request must be open to be decided on.
-    async fn check_open(&self, image: &ImageDigest, requester: Address) -> Result<()> {
+    pub(super) async fn check_open(&self, image: &ImageDigest, requester: Address) -> Result<()> {
         let standing = self.status(image, Some(requester)).await?;
         match standing.status {
             GrantStatus::Requested => Ok(()),
@@ -435,15 +439,50 @@ impl Client {
         written.ok_or(Error::UnknownImage { image: *image })
     }
 
-    /// Opens an image of one's own into a file.
+    /// Opens what a handover names, registered or not, after the same verification as at registering, and keeps the
+    /// sealed image here. The chain is not told.
+    pub async fn open_handover(&mut self, handover: &[u8], target: &Target) -> Result<OpenedFile> {
+        let me = self.addressee()?;
+        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
+        self.remember_peers(&handover.radiologist.peers)?;
+        self.dial(&handover.radiologist.peers).await?;
+        let operation = self.begin_once("keep")?;
+        let taken = self.take_in(&handover, Some(operation)).await;
+        match &taken {
+            Ok(_) => self.settle(operation, Outcome::Done).await?,
+            // Why it was not kept is the error to tell; what is left is dropped when it is resumed.
+            Err(_) => drop(self.settle(operation, Outcome::Failed).await),
+        }
+        taken?;
+        let attested = Attested {
+            radiologist: handover.radiologist.address,
+            seal: handover.seal,
+        };
+        self.open_attested(&handover.image, me.patient, &attested, target)
+            .await
+    }
+
+    /// Opens an image of one's own into a file, or a study into a folder.
     pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
         self.own_record(image).await?;
-        let root = self.current_root(image).await?;
+        let root = self.own_root(image).await?;
         self.open_into(image, &root, self.address(), target).await
     }
 
+    /// Opens an image of one's own in memory, at most `max` bytes of it. What is given back was verified, and is what the
+    /// radiologist attested.
+    pub async fn open_own_in_memory(
+        &self,
+        image: &ImageDigest,
+        max: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.own_record(image).await?;
+        let root = self.own_root(image).await?;
+        self.open_in_memory(image, &root, max).await
+    }
+
     /// Who ever asked for what, each pair once, in order of first request.
-    async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
+    pub(super) async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let filter = EventFilter {
             patient: Some(self.address()),
             ..EventFilter::default()
@@ -462,7 +501,7 @@ impl Client {
     }
 
     /// The key and notes of the latest request.
-    async fn latest_request(
+    pub(super) async fn latest_request(
         &self,
         image: &ImageDigest,
         requester: Address,
@@ -499,7 +538,7 @@ impl Client {
     }
 
     /// Keeps a certificate that was read: the reader may be away when the image is sealed anew.
-    async fn keep_certificate(&self, digest: &BlockDigest) -> Result<()> {
+    pub(super) async fn keep_certificate(&self, digest: &BlockDigest) -> Result<()> {
         if self.journal.certificate(digest)?.is_some() {
             return Ok(());
         }
@@ -511,7 +550,7 @@ impl Client {
     }
 
     /// The request document that the notes name, opened and verified.
-    async fn document(
+    pub(super) async fn document(
         &self,
         image: &ImageDigest,
         requester: Address,
@@ -539,13 +578,13 @@ impl Client {
     }
 
     /// Adds a header for another reader to an image of one's own, and notes it. Costs the same whatever the image's size.
-    async fn share(
+    pub(super) async fn share(
         &self,
         operation: i64,
         image: &ImageDigest,
         reader: &Certificate,
     ) -> Result<node::Stored> {
-        let root = self.current_root(image).await?;
+        let root = self.own_root(image).await?;
         self.share_root(operation, &root, reader).await
     }
 

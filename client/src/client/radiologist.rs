@@ -2,19 +2,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
 use super::payload::Payload;
+use super::pipeline::Meter;
 use super::settle::note;
-use super::{Client, Error, Result, Target, pipeline};
+use super::study::{self, IdentityDocument, Inputs, Outcome, ScanOptions, Study};
+use super::{Client, Error, Progress, Result, Target, pipeline};
 use crate::card::Card;
 use crate::deid::{self, Profile, Report};
 use crate::domain::{ImageDigest, Seal};
 use crate::handover::{Addressee, Facts, Handover};
-use crate::journal::{KnownImage, Outcome, Piece};
-use crate::node;
-use crate::seal::{self, BodyVersion, Certificate};
+use crate::journal::{self, KnownImage, Piece};
+use crate::node::{self, BodyRef};
+use crate::seal::{self, BodyVersion, Certificate, Sealed};
 
 /// How to seal.
 #[derive(Clone, Debug)]
@@ -27,7 +30,14 @@ pub struct SealOptions {
     pub description: Option<String>,
     /// The image that this one replaces; stands in the signature, for readers only.
     pub replaces: Option<ImageDigest>,
+    /// Whether files that are refused are left out; otherwise the first stops everything.
+    pub leave_out: bool,
+    /// Whether a document of what the pseudonyms stand for is sealed beside the image, to the patient alone.
+    pub with_identity: bool,
 }
+
+/// Is told what became of each file of an input.
+pub type OutcomeSink = Arc<dyn Fn(Outcome<'_>) + Send + Sync>;
 
 impl Default for SealOptions {
     fn default() -> Self {
@@ -36,6 +46,8 @@ impl Default for SealOptions {
             profile: Profile::default(),
             description: None,
             replaces: None,
+            leave_out: false,
+            with_identity: false,
         }
     }
 }
@@ -55,7 +67,11 @@ pub struct SealedImage {
     pub description: String,
     /// What de-identification did, if it was wanted.
     pub deidentified: Option<Report>,
-    /// SHA-256 (hex) of the file as it was given, or of the tar of the files as they were given.
+    /// Files of the patient's: 1, or the instances of a study, which are sealed as a tar.
+    pub instances: usize,
+    /// The document of what the pseudonyms stand for, if it was wanted.
+    pub identity: Option<SealedIdentity>,
+    /// SHA-256 (hex) of the file as it was given, or of the files of a study one after the other.
     pub original_sha256: String,
     /// SHA-256 (hex) of what a reader will open.
     pub payload_sha256: String,
@@ -63,6 +79,38 @@ pub struct SealedImage {
     pub payload_bytes: u64,
     /// Bytes of the encrypted body, which all readers share.
     pub body_bytes: u64,
+}
+
+/// A sealed identity document and the handover for its patient. It is registered as an image is, or only kept.
+#[derive(Clone, Debug, Serialize)]
+pub struct SealedIdentity {
+    /// The sealed root for the patient.
+    pub image: ImageDigest,
+    /// What the radiologist attested.
+    #[serde(serialize_with = "as_text")]
+    pub seal: Seal,
+    /// The handover, encrypted to the patient.
+    #[serde(skip)]
+    pub handover: Vec<u8>,
+}
+
+/// What is dropped if sealing fails.
+const FAILED: journal::Outcome = journal::Outcome::Failed;
+
+/// What a handover says of an image.
+#[derive(Default)]
+struct Told<'a> {
+    description: &'a str,
+    predecessor: Option<ImageDigest>,
+    identity: Option<ImageDigest>,
+}
+
+/// A payload in the node, sealed to the patient.
+struct Stored {
+    image: ImageDigest,
+    body: BodyRef,
+    sealed: Sealed,
+    summary: super::payload::Summary,
 }
 
 fn as_text<S: serde::Serializer>(
@@ -73,52 +121,119 @@ fn as_text<S: serde::Serializer>(
 }
 
 impl Client {
-    /// Seals files to a patient: one file as it is, several as one tar.
+    /// Seals files to a patient: one file as it is, the files of a study as one tar. Paths as [`Inputs::gather`] takes them.
     ///
     /// # Errors
-    /// [`Error::Dicom`] names the file that is not DICOM or cannot be de-identified safely;
-    /// [`Error::Description`]. Then nothing is stored.
+    /// As [`studies`](Self::studies) and [`seal_study`](Self::seal_study); [`study::Error::SeveralStudies`]. Then nothing is
+    /// stored.
     pub async fn seal(
         &self,
-        files: Vec<PathBuf>,
+        paths: Vec<PathBuf>,
+        patient: &Card,
+        options: &SealOptions,
+    ) -> Result<SealedImage> {
+        let inputs = Inputs::gather(&paths, options.leave_out)?;
+        let mut studies = self.studies(inputs, options, Arc::new(|_| {})).await?;
+        match (studies.pop(), studies.len()) {
+            (Some(study), 0) => self.seal_study(study, patient, options).await,
+            (_, more) => Err(study::Error::SeveralStudies { found: more + 1 }.into()),
+        }
+    }
+
+    /// Looks into every file of an input, which must be of one patient, and groups them into studies. Nothing is stored.
+    ///
+    /// # Errors
+    /// [`Error::Dicom`] names the file that is not DICOM or cannot be de-identified safely; [`Error::Study`].
+    pub async fn studies(
+        &self,
+        inputs: Inputs,
+        options: &SealOptions,
+        tell: OutcomeSink,
+    ) -> Result<Vec<Study>> {
+        let deid = self.deid_options(options)?;
+        let (leave_out, identity) = (options.leave_out, options.with_identity);
+        let sink = self.progress.clone();
+        let scanning = tokio::task::spawn_blocking(move || {
+            let wanted = ScanOptions {
+                deid: deid.as_ref(),
+                one_patient: true,
+                leave_out,
+                identity,
+            };
+            let mut bytes = 0;
+            study::scan(inputs, wanted, &mut |outcome| {
+                bytes += outcome.bytes;
+                if let Some(sink) = &sink {
+                    let (done, of) = outcome.number;
+                    sink(Progress {
+                        what: "looked at",
+                        bytes,
+                        total: None,
+                        files: Some((done as u64, of as u64)),
+                    });
+                }
+                tell(outcome);
+            })
+        });
+        scanning.await?
+    }
+
+    /// Seals a study to a patient.
+    ///
+    /// # Errors
+    /// [`Error::Description`]; [`Error::Dicom`] for a single file that cannot be de-identified safely. Then nothing is
+    /// stored.
+    pub async fn seal_study(
+        &self,
+        study: Study,
         patient: &Card,
         options: &SealOptions,
     ) -> Result<SealedImage> {
         let operation = self.begin_once("seal")?;
-        let sealed = self.seal_as(operation, files, patient, options).await;
+        let sealed = self.seal_as(operation, study, patient, options).await;
         match &sealed {
             Ok(_) => self.journal.finish(operation)?,
             // Why it was not sealed is the error to tell; what is left is dropped when it is resumed.
-            Err(_) => drop(self.settle(operation, Outcome::Failed).await),
+            Err(_) => drop(self.settle(operation, FAILED).await),
         }
         sealed
     }
 
-    /// [`seal`](Self::seal), and the handover into a file: whoever is killed meanwhile finds both after
-    /// [`resume_all`](Self::resume_all), or nothing of either.
+    /// [`seal_study`](Self::seal_study), and its handovers into files, that of the identity document, if it is wanted, into
+    /// `identity`: whoever is killed meanwhile finds all of it after [`resume_all`](Self::resume_all), or nothing.
     ///
     /// # Errors
-    /// Those of [`seal`](Self::seal), and [`Error::FileExists`].
+    /// Those of [`seal_study`](Self::seal_study), and [`Error::FileExists`].
     pub async fn seal_into(
         &self,
-        files: Vec<PathBuf>,
+        study: Study,
         patient: &Card,
         options: &SealOptions,
         target: &Target,
+        identity: &Target,
     ) -> Result<SealedImage> {
-        if !target.overwrite && target.path.exists() {
-            return Err(Error::FileExists {
-                path: target.path.clone(),
-            });
+        let wanted = [Some(target), options.with_identity.then_some(identity)];
+        for target in wanted.into_iter().flatten() {
+            if !target.overwrite && target.path.exists() {
+                return Err(Error::FileExists {
+                    path: target.path.clone(),
+                });
+            }
         }
         let operation = self.begin_once("seal")?;
-        let sealed = self.seal_as(operation, files, patient, options).await;
+        let sealed = self.seal_as(operation, study, patient, options).await;
         let delivered = match &sealed {
-            Ok(sealed) => self.deliver(operation, &sealed.handover, target).await,
+            Ok(sealed) => {
+                let mut handovers = vec![(&sealed.handover[..], target)];
+                if let Some(sealed) = &sealed.identity {
+                    handovers.push((&sealed.handover, identity));
+                }
+                self.deliver(operation, &handovers).await
+            }
             Err(_) => Ok(()),
         };
         if sealed.is_err() || delivered.is_err() {
-            drop(self.settle(operation, Outcome::Failed).await);
+            drop(self.settle(operation, FAILED).await);
         }
         delivered.and(sealed)
     }
@@ -127,50 +242,138 @@ impl Client {
     async fn seal_as(
         &self,
         operation: i64,
-        files: Vec<PathBuf>,
+        study: Study,
         patient: &Card,
         options: &SealOptions,
     ) -> Result<SealedImage> {
-        let keys = Arc::clone(self.keys()?);
-        let deployment = self.deployment()?;
-        let version = version_for(&patient.certificate)?;
-        let deid = match options.deidentify {
+        let told = options.description.as_deref().unwrap_or_default();
+        if !told.is_empty() && !deid::is_public_description(told) {
+            return Err(Error::Description);
+        }
+        let payload = Payload::of(&study, self.deid_options(options)?)?;
+        let meter = self.study_progress(&payload, study.len());
+        let stored = self
+            .store(operation, payload, options.replaces, patient, meter)
+            .await?;
+        let Stored {
+            image,
+            body,
+            sealed,
+            summary,
+        } = stored;
+        let description = match &options.description {
+            Some(text) => text.clone(),
+            None => study.description(summary.report.as_ref()),
+        };
+        let identity = match IdentityDocument::of(&study, image) {
+            Some(document) => Some(self.seal_identity(operation, &document, patient).await?),
+            None => None,
+        };
+        let own = identity.as_ref().map(|identity| identity.image);
+        let told = Told {
+            description: &description,
+            predecessor: options.replaces,
+            identity: own,
+        };
+        let handover = self.hand_over(image, sealed.seal, told, patient).await?;
+        self.remember_sealed(image, &body, &description, patient)?;
+        Ok(SealedImage {
+            image,
+            seal: sealed.seal,
+            handover,
+            description,
+            deidentified: summary.report.filter(|_| options.deidentify),
+            instances: study.len(),
+            identity,
+            original_sha256: hex::encode(summary.original_sha256.unwrap_or(sealed.payload_sha256)),
+            payload_sha256: hex::encode(sealed.payload_sha256),
+            payload_bytes: sealed.payload_len,
+            body_bytes: body.file_size,
+        })
+    }
+
+    async fn seal_identity(
+        &self,
+        operation: i64,
+        document: &IdentityDocument,
+        patient: &Card,
+    ) -> Result<SealedIdentity> {
+        let payload = Payload::of_bytes(serde_json::to_vec(document)?);
+        let stored = self
+            .store(operation, payload, None, patient, Meter::silent())
+            .await?;
+        let Stored {
+            image,
+            body,
+            sealed,
+            ..
+        } = stored;
+        let handover = self
+            .hand_over(image, sealed.seal, Told::default(), patient)
+            .await?;
+        self.remember_sealed(image, &body, "", patient)?;
+        Ok(SealedIdentity {
+            image,
+            seal: sealed.seal,
+            handover,
+        })
+    }
+
+    fn deid_options(&self, options: &SealOptions) -> Result<Option<deid::Options>> {
+        Ok(match options.deidentify {
             true => Some(deid::Options {
                 key: *self.home.deid_key()?,
                 profile: options.profile.clone(),
             }),
             false => None,
-        };
-        let told = options.description.as_deref().unwrap_or_default();
-        if !told.is_empty() && !deid::is_public_description(told) {
-            return Err(Error::Description);
-        }
-        let payload = Payload::new(files, deid)?;
+        })
+    }
+
+    /// Encrypts a payload to the patient, signed, into the node; notes what it stores.
+    async fn store(
+        &self,
+        operation: i64,
+        payload: Payload,
+        predecessor: Option<ImageDigest>,
+        patient: &Card,
+        meter: Meter,
+    ) -> Result<Stored> {
+        let keys = Arc::clone(self.keys()?);
+        let version = version_for(&patient.certificate)?;
         let node = self.node().await?;
-        let progress = self.progress("sealed", None);
-        let failed = Outcome::Failed;
-        let mut noted = |body: &node::BodyRef| {
-            note(&self.journal, operation, failed, &Piece::Body(body.into()))
-        };
+        let mut noted =
+            |body: &BodyRef| note(&self.journal, operation, FAILED, &Piece::Body(body.into()));
         let (body, sealed, summary) = pipeline::seal_noted(
             node,
             payload,
             &keys.openpgp,
-            options.replaces,
+            predecessor,
             version,
-            progress,
+            meter,
             &mut noted,
         )
         .await?;
-
         let header = seal::header_for(&sealed.session_key, version, &patient.certificate)?;
         let root = node::root_digest(&header, &body)?;
-        self.journal.note(operation, failed, &Piece::Root(root))?;
-        let stored = node.put_root(header, &body).await?;
-        let description = match &options.description {
-            Some(text) => text.clone(),
-            None => describe(summary.report.as_ref()),
-        };
+        self.journal.note(operation, FAILED, &Piece::Root(root))?;
+        let root = node.put_root(header, &body).await?;
+        Ok(Stored {
+            image: root.image,
+            body,
+            sealed,
+            summary,
+        })
+    }
+
+    /// Attests an image and writes its handover.
+    async fn hand_over(
+        &self,
+        image: ImageDigest,
+        seal: Seal,
+        told: Told<'_>,
+        patient: &Card,
+    ) -> Result<Vec<u8>> {
+        let deployment = self.deployment()?;
         let facts = Facts {
             to: Addressee {
                 patient: patient.address,
@@ -178,33 +381,46 @@ impl Client {
                 contract: deployment.contract,
             },
             reader: &patient.certificate,
-            image: stored.image,
-            seal: sealed.seal,
-            description: &description,
-            predecessor: options.replaces,
+            image,
+            seal,
+            description: told.description,
+            predecessor: told.predecessor,
+            identity: told.identity,
         };
-        let card = self.card().await?;
-        let handover = Handover::issue(facts, card, &keys.account, &keys.openpgp)?;
+        let (card, keys) = (self.card().await?, self.keys()?);
+        Ok(Handover::issue(facts, card, &keys.account, &keys.openpgp)?)
+    }
+
+    fn remember_sealed(
+        &self,
+        image: ImageDigest,
+        body: &BodyRef,
+        description: &str,
+        patient: &Card,
+    ) -> Result<()> {
         self.journal.remember_image(&KnownImage {
-            image: stored.image,
+            image,
             body: body.cid.clone(),
             body_size: body.file_size,
             dag_size: body.dag_size,
-            description: description.clone(),
+            description: description.to_owned(),
             patient: patient.address.to_string(),
             role: "sealed".to_owned(),
         })?;
-        Ok(SealedImage {
-            image: stored.image,
-            seal: sealed.seal,
-            handover,
-            description,
-            deidentified: summary.report.filter(|_| options.deidentify),
-            original_sha256: hex::encode(summary.original_sha256.unwrap_or(sealed.payload_sha256)),
-            payload_sha256: hex::encode(sealed.payload_sha256),
-            payload_bytes: sealed.payload_len,
-            body_bytes: body.file_size,
-        })
+        Ok(())
+    }
+
+    /// The progress of sealing, in bytes and files.
+    fn study_progress(&self, payload: &Payload, of: usize) -> Meter {
+        let mut meter = self.progress("sealed", None);
+        let (read, sink) = (payload.files_read(), meter.sink.take());
+        meter.sink = sink.map(|sink| -> super::ProgressSink {
+            Arc::new(move |mut progress: Progress| {
+                progress.files = Some((read.load(Ordering::Relaxed), of as u64));
+                sink(progress);
+            })
+        });
+        meter
     }
 }
 
@@ -215,11 +431,4 @@ fn version_for(reader: &Certificate) -> Result<BodyVersion> {
         true => BodyVersion::V2,
         false => BodyVersion::V1,
     })
-}
-
-/// Codes for the chain: those of the standard's lists, which alone the report tells.
-fn describe(report: Option<&Report>) -> String {
-    let codes = report.map(|report| [&report.modality, &report.body_part]);
-    let codes: Vec<_> = codes.into_iter().flatten().flatten().cloned().collect();
-    codes.join(" ")
 }

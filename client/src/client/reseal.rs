@@ -106,7 +106,7 @@ impl Client {
     }
 
     /// The root through which the owner opens an image of his own now.
-    pub(super) async fn current_root(&self, image: &ImageDigest) -> Result<ImageDigest> {
+    pub(super) async fn own_root(&self, image: &ImageDigest) -> Result<ImageDigest> {
         if let Some(root) = self.journal.root_of(image)? {
             return Ok(root);
         }
@@ -221,7 +221,7 @@ impl Client {
     ) -> Result<Move> {
         // What an earlier attempt stored, whose session key is lost.
         self.drop_noted(operation, Outcome::Failed).await?;
-        let old_root = self.current_root(image).await?;
+        let old_root = self.own_root(image).await?;
         let attested = self.attested(image).await?;
         let node = self.node().await?;
         let owner = &self.keys()?.openpgp;

@@ -79,9 +79,11 @@ impl Client {
         };
         let ended = match (&operation.plan, &operation.signed_call) {
             (Some(plan), _) if resumed.operation == SEAL => {
-                let path = self.redeliver(operation.id, plan).await;
-                path.map(|path| resumed.note = Some(path.display().to_string()))
-                    .map(|()| Fate::Finished)
+                self.redeliver(operation.id, plan).await.map(|paths| {
+                    let paths: Vec<_> = paths.iter().map(|it| it.display().to_string()).collect();
+                    resumed.note = Some(paths.join(", "));
+                    Fate::Finished
+                })
             }
             (Some(_), _) => self.resume_reseal(operation).await.map(|_| Fate::Finished),
             (None, Some(_)) => match self.see_through(operation).await {

@@ -3,6 +3,7 @@
 //! Dropping can be repeated, so an end that is cut off is taken up where it stopped.
 
 use std::io;
+use std::path::Path;
 
 use super::{Client, Error, Result};
 use crate::journal::{self, Journal, Outcome, Piece, PieceBody};
@@ -35,7 +36,7 @@ impl Client {
             }
             Piece::Body(body) => self.node().await?.drop_body(&body.into()).await?,
             Piece::Block(block) => self.node().await?.drop_raw(block).await?,
-            Piece::File(path) => match std::fs::remove_file(path) {
+            Piece::File(path) => match remove(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     // The name is for the user, who knows it.
                     return Err(Error::File {
@@ -54,6 +55,14 @@ impl Client {
         let number: u64 = rand::random();
         let key = self.scoped(&format!("{what}:{number:016x}"))?;
         Ok(self.journal.begin(&key)?.id)
+    }
+}
+
+/// Deletes a file, or a folder with what is in it; a link is deleted and not followed.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path)?.is_dir() {
+        true => std::fs::remove_dir_all(path),
+        false => std::fs::remove_file(path),
     }
 }
 

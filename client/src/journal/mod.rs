@@ -9,6 +9,7 @@
 //! plan of how to go on. Every write is on disk when its method returns.
 
 mod error;
+mod follow;
 mod piece;
 mod schema;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 use serde::{Deserialize, Serialize};
 
 pub use self::error::{Error, Result};
+pub use self::follow::{FollowIndex, HeldRow};
 pub(crate) use self::piece::name;
 pub use self::piece::{Outcome, Piece, PieceBody};
 

@@ -16,12 +16,14 @@ const PREFETCH: usize = 16;
 /// Nodes from the root of a tree to a leaf: 1,024⁴ leaves need four.
 const MAX_DEPTH: usize = 8;
 
-/// Writes and pins a body; on any failure takes back what was written. `noted` hears of the body before it is pinned.
+/// Writes and pins a body; `written` tells which blocks were not there before, on a failure too. `noted` hears of the body
+/// before it is pinned.
 pub(super) async fn add(
     store: &Store,
     body: BoxStream<'static, io::Result<Bytes>>,
     chunk_size: usize,
     max_links: usize,
+    written: &mut Vec<Cid>,
     noted: &mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send),
 ) -> Result<BodyRef> {
     let mut tree = Tree {
@@ -30,10 +32,9 @@ pub(super) async fn add(
         levels: Vec::new(),
         below: Vec::new(),
     };
-    let mut written = Vec::new();
     let grown = async {
         let root = tree.grow(body, chunk_size).await?;
-        written = tree.batch.commit().await?;
+        written.extend(tree.batch.commit().await?);
         let body = BodyRef {
             cid: root.cid.to_string(),
             file_size: root.file_size,
@@ -48,12 +49,11 @@ pub(super) async fn add(
     .await;
     match grown {
         Ok(body) => {
-            store.announce(&written);
+            store.announce(written);
             Ok(body)
         }
         Err(error) => {
             written.extend(tree.batch.give_up().await);
-            store.take_back(&written).await;
             Err(error)
         }
     }
@@ -74,15 +74,19 @@ impl Tree {
         mut body: BoxStream<'static, io::Result<Bytes>>,
         chunk_size: usize,
     ) -> Result<Link> {
-        let mut leaf = BytesMut::with_capacity(chunk_size);
+        let mut leaf = BytesMut::new();
         while let Some(bytes) = body.next().await {
             let mut bytes = bytes.map_err(Error::Body)?;
             while !bytes.is_empty() {
+                if leaf.is_empty() && bytes.len() >= chunk_size {
+                    self.leaf(bytes.split_to(chunk_size)).await?;
+                    continue;
+                }
+                leaf.reserve(chunk_size - leaf.len());
                 let taken = bytes.split_to(bytes.len().min(chunk_size - leaf.len()));
                 leaf.extend_from_slice(&taken);
                 if leaf.len() == chunk_size {
-                    let whole = std::mem::replace(&mut leaf, BytesMut::with_capacity(chunk_size));
-                    self.leaf(whole.freeze()).await?;
+                    self.leaf(std::mem::take(&mut leaf).freeze()).await?;
                 }
             }
         }
@@ -280,6 +284,22 @@ pub(super) async fn pin(store: &Store, body: &BodyRef) -> Result<()> {
     let all: Vec<_> = below.iter().copied().chain([root.cid]).collect();
     store.sync(&all).await?;
     store.pin_tree(&root.cid, below).await
+}
+
+/// Every block of a body, its root first; nodes are read from wherever `reach` allows, leaves are not.
+pub(super) async fn blocks(store: &Store, root: Link, reach: Reach) -> Result<Vec<Cid>> {
+    let mut all = vec![root.cid];
+    let mut walk = Walk::new(store, root, reach);
+    while let Some(step) = walk.next().await? {
+        let cid = match step {
+            Step::Node(cid) => cid,
+            Step::Leaf(leaf) => leaf.cid,
+        };
+        if cid != all[0] {
+            all.push(cid);
+        }
+    }
+    Ok(all)
 }
 
 /// Unpins a body and deletes as much of its tree as is here and held by no other pin.

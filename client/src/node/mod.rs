@@ -5,13 +5,16 @@
 //! --max-file-links=1024`); a sealed root is a node over one header block and one body (protocol §4).
 //! Whatever is read, from disk or from a peer, is verified against its CID before it is used.
 //!
-//! The node announces nothing, asks no directory and looks for nobody: it talks to the peers that
-//! were named to it, and to those that connect.
+//! Unless it is told otherwise ([`Network`]), the node announces nothing, asks no directory and looks for nobody: it talks
+//! to the peers that were named to it, and to those that connect.
 
 mod body;
 mod disk;
 mod exchange;
+mod keep;
+mod network;
 mod peers;
+mod replicas;
 mod root;
 mod store;
 #[cfg(test)]
@@ -29,7 +32,10 @@ use futures::stream::{self, BoxStream, StreamExt};
 use crate::domain::{BlockDigest, ImageDigest};
 use disk::Disk;
 use exchange::Exchange;
+pub use network::{Dht, Network, SwarmKey};
+pub use replicas::{Replica, Survey};
 use store::{Reach, Store};
+use tokio::task::JoinSet;
 pub use unixfs::Malformed;
 
 /// Most bytes of a leaf or of a block stored by itself.
@@ -59,6 +65,8 @@ pub struct Node {
     store: Store,
     repo: PathBuf,
     chunk_size: usize,
+    /// What goes on beside: it ends with the node.
+    tasks: JoinSet<()>,
 }
 
 /// A SEIPD body's own UnixFS tree: its root (raw leaf or dag-pb) and sizes.
@@ -130,6 +138,17 @@ pub enum Error {
         /// Why.
         source: Cause,
     },
+    /// The key of a private swarm does not serve.
+    #[error("the swarm key {} cannot be used", path.display())]
+    SwarmKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Cause,
+    },
+    /// The node must run in a private swarm, and there is no key.
+    #[error("the network is set to `private`, and there is no swarm key")]
+    NoSwarmKey,
     /// A configuration out of bounds.
     #[error("chunks of {found} bytes, wanted 1 to {max}")]
     ChunkSize {
@@ -285,6 +304,18 @@ impl Node {
     /// # Errors
     /// [`Error::RepoLocked`], [`Error::Identity`], [`Error::Listen`], and malformed configuration.
     pub async fn start(config: NodeConfig) -> Result<Self> {
+        Self::start_in(config, &Network::default(), None).await
+    }
+
+    /// `start`, in a network of other settings, and in the private swarm of `key` if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Node::start`]; [`Error::NoSwarmKey`], [`Error::SwarmKey`].
+    pub async fn start_in(
+        config: NodeConfig,
+        network: &Network,
+        key: Option<&SwarmKey>,
+    ) -> Result<Self> {
         if !(1..=MAX_BLOCK).contains(&config.chunk_size) {
             return Err(Error::ChunkSize {
                 found: config.chunk_size,
@@ -295,8 +326,18 @@ impl Node {
         let repo = peers::open(&config.repo).await?;
         let disk = Disk::open(&config.repo).map_err(Error::io("sweeping the repository"))?;
         let (exchange, streams) = Exchange::new(disk.clone());
-        let ipfs = peers::start(&config, repo, streams).await?;
+        let (hooks, met) = network::hooks();
+        let ipfs = peers::start(&config, repo, streams, (network, key), hooks).await?;
         let store = Store::new(ipfs, disk, exchange);
+        let tasks = match network.begin(&store, met).await {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                let ipfs = store.ipfs().clone();
+                drop(store);
+                peers::stop(ipfs, &config.repo).await;
+                return Err(error);
+            }
+        };
         for address in bootstrap {
             store.remember(address);
         }
@@ -305,12 +346,14 @@ impl Node {
             store,
             repo: config.repo,
             chunk_size: config.chunk_size,
+            tasks,
         })
     }
 
     /// Stops the node and waits until the repository is free for another one. Streams that are still
     /// open end with an error once they need a peer.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
+        self.tasks.shutdown().await;
         let ipfs = self.store.ipfs().clone();
         drop(self.store);
         peers::stop(ipfs, &self.repo).await;
@@ -347,12 +390,16 @@ impl Node {
                 max: MAX_BLOCK,
             });
         }
-        let _gate = self.store.gate().read().await;
-        let written = self.store.put([(cid, block.into())]).await?;
-        if let Err(error) = self.store.pin_direct(&[cid]).await {
-            self.store.take_back(&written).await;
-            return Err(error);
+        let mut written = Vec::new();
+        let gate = self.store.gate().read().await;
+        let stored = async {
+            let block = [(cid, block.into())];
+            self.store.put(block, &mut written).await?;
+            self.store.pin_direct(&[cid]).await
         }
+        .await;
+        std::mem::drop(gate);
+        self.store.settle(stored, written).await?;
         let digest = unixfs::digest_of(&cid).expect("blocks are written with sha2-256");
         Ok(BlockDigest(digest))
     }
@@ -382,16 +429,22 @@ impl Node {
         body: BoxStream<'static, io::Result<Bytes>>,
         noted: &mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send),
     ) -> Result<BodyRef> {
-        let _gate = self.store.gate().read().await;
-        let (chunk, links) = (self.chunk_size, unixfs::MAX_LINKS);
-        body::add(&self.store, body, chunk, links, noted).await
+        let (links, mut written) = (unixfs::MAX_LINKS, Vec::new());
+        let gate = self.store.gate().read().await;
+        let chunk = self.chunk_size;
+        let added = body::add(&self.store, body, chunk, links, &mut written, noted).await;
+        std::mem::drop(gate);
+        self.store.settle(added, written).await
     }
 
     /// Writes the header block and the root that joins it to the body; pins both directly. Does not
     /// touch the body, which need not even be here.
     pub async fn put_root(&self, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
-        let _gate = self.store.gate().read().await;
-        root::put(&self.store, header, body).await
+        let mut written = Vec::new();
+        let gate = self.store.gate().read().await;
+        let put = root::put(&self.store, header, body, &mut written).await;
+        std::mem::drop(gate);
+        self.store.settle(put, written).await
     }
 
     /// Fetches and checks a root and its header.
@@ -406,6 +459,7 @@ impl Node {
         body: &BodyRef,
         timeout: Duration,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        self.store.about(body::link_to(body)?.cid);
         body::read(&self.store, body, Reach::Peers(timeout)).await
     }
 
@@ -434,14 +488,6 @@ impl Node {
     pub async fn drop_header(&self, image: &ImageDigest) -> Result<()> {
         let _gate = self.store.gate().write().await;
         root::drop(&self.store, image).await
-    }
-
-    /// Unpins and deletes a raw block; one that is not here is no error.
-    pub async fn drop_raw(&self, block: &BlockDigest) -> Result<()> {
-        let _gate = self.store.gate().write().await;
-        let cid = unixfs::cid_from_digest(unixfs::RAW, &block.0);
-        self.store.unpin(&cid).await?;
-        self.store.discard(&[cid]).await
     }
 
     /// Unpins a body and deletes its blocks from this node, as far as no other pin holds them.

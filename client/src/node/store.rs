@@ -1,18 +1,19 @@
 //! Blocks and pins: what lies in the repository on disk, and what has to come from a peer.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cid::Cid;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use rust_ipfs::p2p::MultiaddrExt;
 use rust_ipfs::repo::{DefaultStorage, PinStore, Repo};
-use rust_ipfs::{Ipfs, Multiaddr};
+use rust_ipfs::{Ipfs, Multiaddr, PinMode};
 use tokio::sync::RwLock;
 
 use super::disk::{Batch, Disk};
 use super::exchange::{Exchange, Failed};
+use super::network::Seeker;
 use super::{Cause, Error, Result, Tried, peers};
 
 /// How long peers are asked for a block that is damaged here.
@@ -30,10 +31,14 @@ struct Parts {
     disk: Disk,
     exchange: Exchange,
     /// Shared while blocks are written and pinned, exclusive while unpinned ones are deleted.
-    gate: RwLock<()>,
+    gate: Arc<RwLock<()>>,
+    /// Held while pins are set, so that it is known whose they are.
+    pinning: tokio::sync::Mutex<()>,
     /// Peers that were asked for by address; dialled again when a block is missing.
     known: Mutex<Vec<Multiaddr>>,
     redial: Arc<tokio::sync::Mutex<()>>,
+    /// Set while there is a DHT to ask.
+    seeker: OnceLock<Seeker>,
 }
 
 /// Where a block may be taken from.
@@ -52,14 +57,33 @@ impl Store {
             ipfs,
             disk,
             exchange,
-            gate: RwLock::default(),
+            gate: Arc::default(),
+            pinning: tokio::sync::Mutex::default(),
             known: Mutex::default(),
             redial: Arc::default(),
+            seeker: OnceLock::new(),
         }))
     }
 
     pub(super) fn ipfs(&self) -> &Ipfs {
         &self.0.ipfs
+    }
+
+    pub(super) fn exchange(&self) -> &Exchange {
+        &self.0.exchange
+    }
+
+    /// Has missing blocks looked up in the DHT from now on.
+    pub(super) fn seek_with(&self, seeker: Seeker) {
+        // There is one DHT; a second call changes nothing.
+        let _ = self.0.seeker.set(seeker);
+    }
+
+    /// A body is about to be read: who has it may have its leaves.
+    pub(super) fn about(&self, body: Cid) {
+        if let Some(seeker) = self.0.seeker.get() {
+            seeker.about(body);
+        }
     }
 
     pub(super) fn gate(&self) -> &RwLock<()> {
@@ -111,8 +135,13 @@ impl Store {
             match tokio::time::timeout(LOOK_AGAIN, &mut hunt).await {
                 Ok(Ok(bytes)) => return Ok(bytes),
                 Ok(Err(failed)) => break failed,
-                // A peer that was away may be back.
-                Err(_) => self.redial(),
+                // A peer that was away may be back, and others may have it.
+                Err(_) => {
+                    self.redial();
+                    if let Some(seeker) = self.0.seeker.get() {
+                        seeker.seek(cid);
+                    }
+                }
             }
         };
         Err(match failed {
@@ -145,24 +174,31 @@ impl Store {
         self.0.disk.batch()
     }
 
-    /// Writes a few blocks, durably and all of them or none; returns those that were not there before.
+    /// Writes a few blocks durably; `written` tells which were not there before, on a failure too.
     pub(super) async fn put(
         &self,
         blocks: impl IntoIterator<Item = (Cid, Bytes)>,
-    ) -> Result<Vec<Cid>> {
+        written: &mut Vec<Cid>,
+    ) -> Result<()> {
         let mut batch = self.batch();
-        let written = async {
+        let put = async {
             for (cid, bytes) in blocks {
                 batch.put(cid, bytes).await?;
             }
             batch.commit().await
         }
         .await;
-        match &written {
-            Ok(new) => self.0.exchange.announce(new),
-            Err(_) => self.take_back(&batch.give_up().await).await,
+        match put {
+            Ok(new) => {
+                self.0.exchange.announce(&new);
+                written.extend(new);
+                Ok(())
+            }
+            Err(error) => {
+                written.extend(batch.give_up().await);
+                Err(error)
+            }
         }
-        written
     }
 
     /// Tells peers that waited for blocks.
@@ -170,8 +206,26 @@ impl Store {
         self.0.exchange.announce(cids);
     }
 
-    /// Deletes what a failed operation wrote.
-    pub(super) async fn take_back(&self, written: &[Cid]) {
+    /// Ends a write that held the gate and holds it no more: what a failed one wrote is deleted. Another write may have
+    /// found such a block here and rely on it, so this waits, in the background, until none is under way.
+    pub(super) async fn settle<T>(&self, result: Result<T>, written: Vec<Cid>) -> Result<T> {
+        if result.is_ok() || written.is_empty() {
+            return result;
+        }
+        match self.0.gate.try_write() {
+            Ok(_alone) => self.take_back(&written).await,
+            Err(_) => {
+                let store = self.clone();
+                tokio::spawn(async move {
+                    let _alone = store.0.gate.write().await;
+                    store.take_back(&written).await;
+                });
+            }
+        }
+        result
+    }
+
+    async fn take_back(&self, written: &[Cid]) {
         if let Err(left) = self.discard(written).await {
             tracing::warn!(error = %left, "blocks of a failed write are left behind");
         }
@@ -182,24 +236,47 @@ impl Store {
         self.0.disk.sync(cids).await
     }
 
-    /// Pins blocks without what is below them, durably.
+    /// Pins blocks without what is below them, durably and all of them or none.
     pub(super) async fn pin_direct(&self, cids: &[Cid]) -> Result<()> {
-        for cid in cids {
-            let pinned = self.0.repo.data_store().insert_direct_pin(cid).await;
-            pinned.map_err(|error| into_error("pinning a block", error))?;
+        let _mine = self.0.pinning.lock().await;
+        let mut new = Vec::new();
+        let pinned = async {
+            for cid in cids {
+                if !self.is_pinned(cid).await? {
+                    new.push(*cid);
+                }
+                let pinned = self.0.repo.data_store().insert_direct_pin(cid).await;
+                pinned.map_err(|error| into_error("pinning a block", error))?;
+            }
+            self.0.disk.sync_pins(cids).await
         }
-        self.0.disk.sync_pins(cids).await
+        .await;
+        if pinned.is_err() {
+            self.unpin_all(&new).await;
+        }
+        pinned
+    }
+
+    /// Takes pins off again that a failed operation set.
+    async fn unpin_all(&self, cids: &[Cid]) {
+        for cid in cids {
+            if let Err(left) = self.unpin(cid).await {
+                tracing::warn!(%cid, error = %left, "the pin of a failed write is left behind");
+            }
+        }
     }
 
     /// Pins a tree whose blocks below the root are `below`, durably, without reading them again.
     pub(super) async fn pin_tree(&self, root: &Cid, below: Vec<Cid>) -> Result<()> {
+        let _mine = self.0.pinning.lock().await;
+        let new = !self.is_pinned(root).await?;
         let below = futures::stream::iter(below.into_iter().map(Ok)).boxed();
         let pins = self.0.repo.data_store();
         let pinned = pins.insert_recursive_pin(root, below).await;
         pinned.map_err(|error| into_error("pinning a tree", error))?;
         let synced = self.0.disk.sync_pins(&[*root]).await;
-        if synced.is_err() {
-            self.unpin(root).await?;
+        if synced.is_err() && new {
+            self.unpin_all(&[*root]).await;
         }
         synced
     }
@@ -215,6 +292,14 @@ impl Store {
                 _ => Ok(()),
             },
         }
+    }
+
+    /// The blocks that are pinned without what is below them.
+    pub(super) async fn pinned_directly(&self) -> Result<Vec<Cid>> {
+        let pins = self.0.repo.list_pins(PinMode::Direct).await;
+        let pins: std::result::Result<Vec<_>, _> = pins.try_collect().await;
+        let pins = pins.map_err(|error| into_error("reading pins", error))?;
+        Ok(pins.into_iter().map(|(cid, _)| cid).collect())
     }
 
     pub(super) async fn is_pinned(&self, cid: &Cid) -> Result<bool> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use crate::commands::follow::FollowArgs;
 use crate::context::{Context, interrupted};
 
 /// How often the configured peers are dialled again.
@@ -18,13 +19,18 @@ const REDIAL: Duration = Duration::from_secs(5);
 /// While it serves it holds the home; other commands on the same home wait until it has ended. It
 /// dials the home's peers again and again, so that those who come later find each other.
 #[derive(Debug, Args)]
-pub(crate) struct NodeArgs {}
+pub(crate) struct NodeArgs {
+    #[command(flatten)]
+    follow: FollowArgs,
+}
 
 impl NodeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.reader()?;
-        // Nothing is under way yet.
-        client.collect_garbage().await?;
+        // Nothing is under way yet; what a node that follows had begun to fetch, it goes on with.
+        if !self.follow.is_on() {
+            client.collect_garbage().await?;
+        }
         let addresses = client.node().await?.addresses().await?;
         let text: String = addresses
             .iter()
@@ -42,6 +48,7 @@ impl NodeArgs {
         };
         let ended: anyhow::Result<()> = tokio::select! {
             result = redialling => result,
+            result = self.follow.run(&client, context.ui) => result,
             () = interrupted() => Ok(()),
         };
         client.shutdown().await;

@@ -300,6 +300,7 @@ fn forge(dir: &Path, radiologist: &Actor, doctor: &str, contract: &str, fresh: &
             seal: fresh["seal"].as_str().unwrap().parse().unwrap(),
             description: "CT",
             predecessor: None,
+            identity: None,
         };
         let card = Card::issue(&account, &openpgp, Vec::new()).unwrap();
         Handover::issue(facts, card, attester, &openpgp).unwrap()

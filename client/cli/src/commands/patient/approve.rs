@@ -1,28 +1,37 @@
 //! `pcim patient approve`
 
-use clap::Args;
-use pcim_client::client::{Client, Decision, Resealed};
-use pcim_client::domain::{Address, BlockDigest, ImageDigest};
+use std::path::PathBuf;
 
-use crate::commands::patient::revoke::resealed;
-use crate::commands::transaction;
-use crate::context::Context;
-use crate::parse::{self, Expiry};
+use clap::Args;
+use pcim_client::client::{Approvals, Client, Decision, Resealed};
+use pcim_client::domain::{Address, BlockDigest, ImageDigest};
 use serde::Serialize;
 
-/// Let a requestor open an image
+use super::replicas::{self, AwaitReplicas};
+use super::revoke::resealed;
+use crate::commands::sign::SignArgs;
+use crate::commands::transaction;
+use crate::context::{Context, read_small};
+use crate::failure::Usage;
+use crate::parse::{self, Expiry};
+
+/// Let requestors open images
 ///
-/// Adds a header of less than 1 KiB for the requestor; the image itself is neither encrypted nor
-/// uploaded again. Serve it with `pcim node`.
+/// Adds a header of less than 1 KiB for each requestor; the image itself is neither encrypted nor
+/// uploaded again. Serve it with `pcim node`. Several approvals are one transaction: all or none.
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
-    /// The image
-    image: ImageDigest,
-    /// The requestor
-    #[arg(value_parser = parse::address)]
-    requester: Address,
+    /// The image and the requestor; more such pairs may follow
+    #[arg(value_name = "IMAGE REQUESTER", required_unless_present_any = ["all", "file"])]
+    pairs: Vec<String>,
+    /// Approve every open request for your images
+    #[arg(long, conflicts_with_all = ["pairs", "file", "sign_only"])]
+    all: bool,
+    /// Approve the pairs in this file, one `IMAGE REQUESTER` to a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "sign_only"])]
+    file: Option<PathBuf>,
     /// The requestor's certificate as `pcim patient requests` showed it; a request that names another is refused
-    #[arg(long, value_name = "CID")]
+    #[arg(long, value_name = "CID", conflicts_with_all = ["all", "file"])]
     certificate: Option<BlockDigest>,
     /// When the approval ends: 12h or 30d from now, or unix seconds [default: never]
     #[arg(long, value_name = "WHEN", value_parser = parse::expiry)]
@@ -30,9 +39,13 @@ pub(crate) struct ApproveArgs {
     /// If the requestor's certificate does not accept the image's encryption (SEIPDv2), seal the image anew as SEIPDv1
     ///
     /// For all its readers: the other approvals go on, each with a root of its own on the chain, and the old body is
-    /// dropped from this node. Without this option such a request is refused.
-    #[arg(long)]
+    /// dropped from this node. Without this option such a request is refused. For one approval at a time.
+    #[arg(long, conflicts_with_all = ["all", "file", "sign_only"])]
     reseal_v1: bool,
+    #[command(flatten)]
+    sign: SignArgs,
+    #[command(flatten)]
+    replicas: AwaitReplicas,
 }
 
 /// An approval, and what had to be done for it.
@@ -46,46 +59,157 @@ struct Approved {
 
 impl ApproveArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let client = context.client().await?;
-        let decision = self.approve(&client).await;
+        let mut words: Vec<String> = self.pairs.clone();
+        if let Some(file) = &self.file {
+            let text = String::from_utf8(read_small(file)?)
+                .map_err(|_| Usage(format!("{}: not text", file.display())))?;
+            words = text.split_whitespace().map(str::to_owned).collect();
+        }
+        let pairs = pairs(&words)?;
+        if self.sign.is_wanted() && pairs.len() != 1 {
+            let text = "--sign-only signs one approval at a time";
+            return Err(Usage(text.to_owned()).into());
+        }
+        let client = self.sign.set(context.client().await?).await?;
+        let shown = match pairs.as_slice() {
+            [(image, requester)] if self.file.is_none() => {
+                self.one(context, &client, image, *requester).await
+            }
+            pairs => self.many(context, &client, pairs).await,
+        };
         client.shutdown().await;
-        let approved = decision?;
+        shown
+    }
+
+    async fn one(
+        &self,
+        context: &Context,
+        client: &Client,
+        image: &ImageDigest,
+        requester: Address,
+    ) -> anyhow::Result<()> {
+        let expires_at = self.expires_at(client).await?;
+        let approved = match self.reseal_v1 {
+            true => client
+                .approve_resealing(image, requester, self.certificate, expires_at)
+                .await
+                .map(|(resealed, decision)| Approved { decision, resealed }),
+            false => client
+                .approve_certificate(image, requester, self.certificate, expires_at)
+                .await
+                .map(|decision| Approved {
+                    decision,
+                    resealed: None,
+                }),
+        };
+        let Some(approved) = self.sign.settle(context, approved)? else {
+            return Ok(());
+        };
         let decision = &approved.decision;
-        let mut text = format!(
-            "shared as    {}\nexpires      {}\nnew blocks   {} bytes\n{}",
-            decision.shared_image,
-            match decision.expires_at {
-                0 => "never".to_owned(),
-                moment => format!("{moment} (unix seconds)"),
-            },
-            decision.new_bytes,
-            transaction(&decision.written)
-        );
+        let mut text = decision_text(decision);
         if let Some(anew) = &approved.resealed {
             text.push_str(&resealed(context, anew));
         }
-        context.ui.result(&approved, &text)
+        let replicas = self.replicas.wait(client, &decision.shared_image).await;
+        text.push_str(&replicas::line(*replicas.as_ref().unwrap_or(&None)));
+        context.ui.result(&approved, &text)?;
+        replicas.map(drop)
     }
 
-    async fn approve(&self, client: &Client) -> anyhow::Result<Approved> {
-        let expires_at = match self.expires {
+    async fn many(
+        &self,
+        context: &Context,
+        client: &Client,
+        pairs: &[(ImageDigest, Address)],
+    ) -> anyhow::Result<()> {
+        if self.certificate.is_some() {
+            let text = "--certificate is for one approval at a time";
+            return Err(Usage(text.to_owned()).into());
+        }
+        if self.reseal_v1 {
+            let text = "--reseal-v1 is for one approval at a time";
+            return Err(Usage(text.to_owned()).into());
+        }
+        let expires_at = self.expires_at(client).await?;
+        let approvals = match self.all {
+            true => {
+                client
+                    .approve_all(&client.open_requests().await?, expires_at)
+                    .await
+            }
+            false => client.approve_all(pairs, expires_at).await,
+        };
+        let Some(approvals) = self.sign.settle(context, approvals)? else {
+            return Ok(());
+        };
+        context.ui.result(&approvals, &approvals_text(&approvals))?;
+        for approval in &approvals.approvals {
+            self.replicas.wait(client, &approval.shared_image).await?;
+        }
+        Ok(())
+    }
+
+    async fn expires_at(&self, client: &Client) -> anyhow::Result<u64> {
+        Ok(match self.expires {
             None => 0,
             Some(Expiry::At(moment)) => moment,
             Some(Expiry::After(seconds)) => {
                 client.ledger().await?.now().await? + u64::from(seconds)
             }
-        };
-        let (image, certificate) = (&self.image, self.certificate);
-        let (resealed, decision) = if self.reseal_v1 {
-            client
-                .approve_resealing(image, self.requester, certificate, expires_at)
-                .await?
-        } else {
-            let decision = client
-                .approve_certificate(image, self.requester, certificate, expires_at)
-                .await?;
-            (None, decision)
-        };
-        Ok(Approved { decision, resealed })
+        })
     }
+}
+
+fn pairs(words: &[String]) -> anyhow::Result<Vec<(ImageDigest, Address)>> {
+    let mut pairs = Vec::new();
+    for pair in words.chunks(2) {
+        let [image, requester] = pair else {
+            let text = format!(
+                "`{}` names no requestor: wanted IMAGE REQUESTER",
+                pair.concat()
+            );
+            return Err(Usage(text).into());
+        };
+        let image = image
+            .parse()
+            .map_err(|error| Usage(format!("`{image}`: {error}")))?;
+        pairs.push((image, parse::address(requester).map_err(Usage)?));
+    }
+    Ok(pairs)
+}
+
+fn moment(expires_at: u64) -> String {
+    match expires_at {
+        0 => "never".to_owned(),
+        moment => format!("{moment} (unix seconds)"),
+    }
+}
+
+fn decision_text(decision: &Decision) -> String {
+    format!(
+        "shared as    {}\nexpires      {}\nnew blocks   {} bytes\n{}",
+        decision.shared_image,
+        moment(decision.expires_at),
+        decision.new_bytes,
+        transaction(&decision.written)
+    )
+}
+
+fn approvals_text(approvals: &Approvals) -> String {
+    let mut text = String::new();
+    for approval in &approvals.approvals {
+        text.push_str(&format!(
+            "image        {}\nrequester    {}\nshared as    {}\nexpires      {}\n\n",
+            approval.image,
+            approval.requester,
+            approval.shared_image,
+            moment(approval.expires_at)
+        ));
+    }
+    text.push_str(&format!(
+        "new blocks   {} bytes\n{}",
+        approvals.new_bytes,
+        transaction(&approvals.written)
+    ));
+    text
 }

@@ -8,6 +8,7 @@ mod images;
 mod limit;
 pub(crate) mod open;
 mod register;
+mod replicas;
 mod requests;
 mod revoke;
 
@@ -28,6 +29,7 @@ pub(crate) enum PatientCommand {
     Audit(audit::AuditArgs),
     Open(open::OpenArgs),
     History(history::HistoryArgs),
+    Replicas(replicas::ReplicasArgs),
 }
 
 impl PatientCommand {
@@ -43,6 +45,7 @@ impl PatientCommand {
             Self::Audit(args) => args.run(context).await,
             Self::Open(args) => args.run(context).await,
             Self::History(args) => args.run(context).await,
+            Self::Replicas(args) => args.run(context).await,
         }
     }
 }

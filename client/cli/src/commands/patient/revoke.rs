@@ -1,10 +1,11 @@
 //! `pcim patient revoke`
 
 use clap::Args;
-use pcim_client::client::{Client, Resealed, Written};
+use pcim_client::client::{Client, Error, Resealed, Written};
 use pcim_client::domain::{Address, ImageDigest};
 use serde::Serialize;
 
+use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
 use crate::parse;
@@ -12,7 +13,8 @@ use crate::parse;
 /// Withdraw an approval or an open request
 ///
 /// The chain stops authorizing the requestor and this node drops the requestor's header. Someone who
-/// has opened the image before may have kept it; nothing can take that back.
+/// has opened the image before may have kept it; nothing can take that back. With --sign-only the header
+/// stays: without the chain's word it goes to nobody new through this program, but the node has it still.
 #[derive(Debug, Args)]
 pub(crate) struct RevokeArgs {
     /// The image
@@ -27,8 +29,10 @@ pub(crate) struct RevokeArgs {
     /// Whoever has read the image may have kept it, or its key: sealing anew cannot take that back either.
     /// It costs a transaction for each remaining reader and one for the image, and is gone on with after a crash by
     /// `pcim resume`.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sign_only")]
     rekey: bool,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 /// A removal, and what followed from it.
@@ -42,10 +46,12 @@ struct Revoked {
 
 impl RevokeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let client = context.client().await?;
+        let client = self.sign.set(context.client().await?).await?;
         let revoked = self.revoke(&client).await;
         client.shutdown().await;
-        let revoked = revoked?;
+        let Some(revoked) = self.sign.settle(context, revoked)? else {
+            return Ok(());
+        };
         let mut text = format!("revoked      {}\n", self.requester);
         if let Some(written) = &revoked.written {
             text.push_str(&transaction(written));
@@ -56,7 +62,7 @@ impl RevokeArgs {
         context.ui.result(&revoked, &text)
     }
 
-    async fn revoke(&self, client: &Client) -> anyhow::Result<Revoked> {
+    async fn revoke(&self, client: &Client) -> Result<Revoked, Error> {
         if !self.rekey {
             let written = client.revoke(&self.image, self.requester).await?;
             return Ok(Revoked {
