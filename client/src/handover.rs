@@ -34,6 +34,8 @@ pub struct Handover {
     pub attestation: Vec<u8>,
     /// Modality and body part codes; goes on the chain in clear.
     pub description: String,
+    /// The image that this one replaces, as the radiologist says.
+    pub predecessor: Option<ImageDigest>,
     /// The sealed document of what the image's pseudonyms stand for, if there is one. It has a handover of its own.
     pub identity: Option<ImageDigest>,
     /// Who the radiologist is and where the radiologist's node is found.
@@ -65,6 +67,8 @@ struct Document {
     /// Hex.
     attestation: String,
     description: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    predecessor: Option<ImageDigest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     identity: Option<ImageDigest>,
     radiologist: CardDocument,
@@ -174,6 +178,7 @@ impl Handover {
             seal: hex::encode(facts.seal.0),
             attestation: hex::encode(attestation),
             description: facts.description.to_owned(),
+            predecessor: facts.predecessor,
             identity: facts.identity,
             radiologist: card,
         };
@@ -252,6 +257,8 @@ pub struct Facts<'a> {
     pub seal: Seal,
     /// Modality and body part codes.
     pub description: &'a str,
+    /// The image that this one replaces.
+    pub predecessor: Option<ImageDigest>,
     /// The sealed document of what the image's pseudonyms stand for.
     pub identity: Option<ImageDigest>,
 }
@@ -283,6 +290,7 @@ fn read(plain: &[u8]) -> Result<Handover, Error> {
         seal: Seal(seal),
         attestation,
         description: document.description,
+        predecessor: document.predecessor,
         identity: document.identity,
         radiologist: Card::verify(&document.radiologist)?,
     })
@@ -322,7 +330,8 @@ mod tests {
             image: ImageDigest([1; 32]),
             seal: Seal([2; 32]),
             description: "CT CHEST",
-            identity: Some(ImageDigest([3; 32])),
+            predecessor: Some(ImageDigest([3; 32])),
+            identity: Some(ImageDigest([4; 32])),
         };
         let card = Card::issue(account, key, Vec::new()).unwrap();
         Handover::issue(facts, card, attester, key).unwrap()
@@ -336,7 +345,8 @@ mod tests {
         assert_eq!(handover.image, ImageDigest([1; 32]));
         assert_eq!(handover.seal, Seal([2; 32]));
         assert_eq!(handover.description, "CT CHEST");
-        assert_eq!(handover.identity, Some(ImageDigest([3; 32])));
+        assert_eq!(handover.predecessor, Some(ImageDigest([3; 32])));
+        assert_eq!(handover.identity, Some(ImageDigest([4; 32])));
         assert_eq!(handover.radiologist.address, scene.radiologist.0.address());
     }
 
@@ -383,6 +393,7 @@ mod tests {
             image: ImageDigest([1; 32]),
             seal: Seal([2; 32]),
             description: "",
+            predecessor: None,
             identity: None,
         };
         let card = Card::issue(account, key, Vec::new()).unwrap();

@@ -194,6 +194,7 @@ impl Home {
             });
         }
         let lock = lock(dir)?;
+        private::sweep(dir).map_err(io_at(dir))?;
         let text = private::read_limited(&path, MAX_FILE).map_err(io_at(&path))?;
         let config = Config::from_toml(&text).map_err(|reason| Error::Config { path, reason })?;
         Ok(Self {

@@ -9,6 +9,8 @@ use tempfile::NamedTempFile;
 
 /// Mode of a directory that only its owner may enter.
 const DIRECTORY_MODE: u32 = 0o700;
+/// How the names of temporary files begin.
+const PREFIX: &str = ".pcim-";
 /// Mode of a file that only its owner may read.
 const FILE_MODE: u32 = 0o600;
 /// How many written bytes the disk is told of at a time ([`WriteBehind`]).
@@ -17,16 +19,63 @@ const BEHIND: usize = 8 << 20;
 /// Makes a new temporary directory beside `sibling`, closed to everyone else.
 pub(crate) fn temp_dir_beside(sibling: &Path) -> io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".pcim-");
+    builder.prefix(PREFIX);
     #[cfg(unix)]
     builder.permissions(mode(DIRECTORY_MODE));
     builder.tempdir_in(parent(sibling))
 }
 
+/// Makes a new temporary file in the directory of `target`, closed to everyone else. `noted` is told its absolute name
+/// before it is there, so that whoever is killed later knows what to delete.
+pub(crate) fn noted_file_beside(
+    target: &Path,
+    mut noted: impl FnMut(&Path) -> io::Result<()>,
+) -> io::Result<tempfile::NamedTempFile> {
+    let folder = std::path::absolute(parent(target))?;
+    let mut builder = tempfile::Builder::new();
+    // Long enough that no two are ever the same.
+    builder.prefix(PREFIX).rand_bytes(20);
+    builder.make_in(folder, |path| {
+        noted(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
+        options.open(path)
+    })
+}
+
+/// [`temp_dir_beside`]; `noted` as in [`noted_file_beside`].
+pub(crate) fn noted_dir_beside(
+    sibling: &Path,
+    noted: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<tempfile::TempDir> {
+    let folder = std::path::absolute(parent(sibling))?;
+    let name = format!("{PREFIX}{:032x}", rand::random::<u128>());
+    noted(&folder.join(&name))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&name).rand_bytes(0);
+    #[cfg(unix)]
+    builder.permissions(mode(DIRECTORY_MODE));
+    builder.tempdir_in(folder)
+}
+
+/// Deletes what a killed process left of files that it was replacing in a directory of its own.
+pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if ours && entry.file_type()?.is_file() {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a new temporary file in the directory of `target`, closed to everyone else.
 pub(crate) fn temp_file_beside(target: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".pcim-");
+    builder.prefix(PREFIX);
     #[cfg(unix)]
     builder.permissions(mode(FILE_MODE));
     builder.tempfile_in(parent(target))

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::commands::{
     bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient, radiologist,
-    relay, requestor, trace, view,
+    relay, requestor, resume, trace, view,
 };
 use crate::context::Context;
 use crate::parse;
@@ -99,6 +99,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Requestor(requestor::RequestorCommand),
     Trace(trace::TraceArgs),
+    Resume(resume::ResumeArgs),
     /// Accredit radiologists
     #[command(subcommand)]
     Consortium(consortium::ConsortiumCommand),
@@ -125,6 +126,7 @@ impl Command {
             Self::Patient(command) => command.run(context).await,
             Self::Requestor(command) => command.run(context).await,
             Self::Trace(args) => args.run(context).await,
+            Self::Resume(args) => args.run(context).await,
             Self::Consortium(command) => command.run(context).await,
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,

@@ -40,9 +40,19 @@ pub(crate) struct Usage(pub(crate) String);
 #[error("{0}")]
 pub(crate) struct NotAuthorized(pub(crate) String);
 
+/// Something could not be resumed now.
+#[derive(Debug, thiserror::Error)]
+#[error("`{operation}` is still unfinished: {why}")]
+pub(crate) struct StillUnfinished {
+    pub(crate) operation: String,
+    pub(crate) why: String,
+}
+
 /// The user stopped it.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted; what was sent to the chain is seen through by the same command again")]
+#[error(
+    "interrupted; `pcim resume`, or the same command again, sees through what was sent to the chain"
+)]
 pub(crate) struct Interrupted;
 
 impl Failure {
@@ -80,6 +90,9 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
     if error.is::<NotAuthorized>() {
         let hint = "`pcim requestor status` tells why; the patient decides";
         return (NOT_AUTHORIZED, Some(hint));
+    }
+    if error.is::<StillUnfinished>() {
+        return (FAILED, Some("nothing is lost: `pcim resume` tries again"));
     }
     if error.is::<NotRelayed>() {
         let hint =
@@ -146,7 +159,11 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::NotAccredited { .. } => {
             "the consortium accredits radiologists: `pcim consortium accredit`"
         }
-        E::SealMismatch { .. } | E::SignerMismatch { .. } => {
+        E::SealMismatch { .. }
+        | E::SignerMismatch { .. }
+        | E::PredecessorMismatch { .. }
+        | E::ForeignPredecessor { .. }
+        | E::EndlessHistory { .. } => {
             "do not use this image; ask the radiologist for a new handover"
         }
         E::NotAuthorized { .. } => {
@@ -169,7 +186,7 @@ fn of_client(error: &E) -> Option<&'static str> {
             "nodes that follow the contract (`pcim node --follow-chain`) keep it once they can reach this one: `pcim node`"
         }
         E::ReaderLacksV2 { .. } => {
-            "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one)"
+            "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one), or `approve --reseal-v1`"
         }
         _ => return None,
     })

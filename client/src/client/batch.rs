@@ -82,10 +82,10 @@ impl Client {
                 .map_err(|source| request.failed(source))?;
         }
         let mut shared = Vec::new();
-        let call = async || {
+        let call = async |operation| {
             let mut calls = Vec::new();
             for request in &requests {
-                let stored = self.share_with(request).await;
+                let stored = self.share_with(operation, request).await;
                 let stored = stored.map_err(|source| request.failed(source))?;
                 calls.push(Call::ApproveIrs {
                     requester: request.requester,
@@ -99,13 +99,8 @@ impl Client {
             }
             Ok(Call::Batch(calls))
         };
-        let written = self.start(&key, Wanted::True, call).await;
-        if matches!(written, Err(_) | Ok(None)) && !self.in_flight(&key)? {
-            for stored in &shared {
-                self.node().await?.drop_header(&stored.image).await?;
-            }
-        }
-        let written = written?.ok_or(Error::NothingToApprove)?;
+        let written = self.start_noting(&key, Wanted::True, call).await?;
+        let written = written.ok_or(Error::NothingToApprove)?;
         let new_bytes = shared.iter().map(|stored| stored.new_bytes).sum();
         Ok(approvals(&requests, written, new_bytes))
     }
@@ -155,7 +150,7 @@ impl Client {
         Ok(true)
     }
 
-    async fn share_with(&self, request: &Open) -> Result<Stored> {
+    async fn share_with(&self, operation: i64, request: &Open) -> Result<Stored> {
         let (image, requester) = (&request.image, request.requester);
         let (public_key, notes) = self.latest_request(image, requester).await?;
         if public_key != request.public_key {
@@ -165,10 +160,11 @@ impl Client {
             });
         }
         let certificate = self.certificate(&public_key).await?;
+        self.keep_certificate(&public_key).await?;
         // A document that came with the request must be the requestor's own.
         self.document(image, requester, &notes, &certificate)
             .await?;
-        self.share(image, &certificate).await
+        self.share(operation, image, &certificate).await
     }
 }
 

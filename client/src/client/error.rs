@@ -165,6 +165,34 @@ pub enum Error {
         /// Fingerprint of the signer.
         found: String,
     },
+    /// The signature names another predecessor than the handover.
+    #[error("image {image} replaces {}, and its handover says {}", or_none(*found), or_none(*wanted))]
+    PredecessorMismatch {
+        /// The image.
+        image: ImageDigest,
+        /// What the handover says.
+        wanted: Option<ImageDigest>,
+        /// What the signature says.
+        found: Option<ImageDigest>,
+    },
+    /// The predecessor that an image names is another patient's.
+    #[error("image {image} claims to replace {predecessor}, which belongs to {owner}")]
+    ForeignPredecessor {
+        /// The image.
+        image: ImageDigest,
+        /// What it names.
+        predecessor: ImageDigest,
+        /// Whose that is.
+        owner: Address,
+    },
+    /// Predecessors that lead back to where they began, or never end.
+    #[error("the predecessors of image {image} have no end: {predecessor} comes again or too late")]
+    EndlessHistory {
+        /// The image.
+        image: ImageDigest,
+        /// The one that is too many.
+        predecessor: ImageDigest,
+    },
     /// More than is taken from others.
     #[error("a sealed image of {found} bytes; at most {max} are opened")]
     BodyTooLarge {
@@ -257,6 +285,10 @@ impl From<study::Error> for Error {
 
 /// What the facade returns.
 pub type Result<T> = std::result::Result<T, Error>;
+
+fn or_none(image: Option<ImageDigest>) -> String {
+    image.map_or("none".to_owned(), |image| image.to_string())
+}
 
 fn standing(status: GrantStatus, expires_at: u64) -> String {
     match status {

@@ -5,8 +5,10 @@
 
 mod audit;
 mod batch;
+mod delivery;
 mod error;
 mod follow;
+mod history;
 mod opening;
 mod patient;
 pub(crate) mod payload;
@@ -15,6 +17,9 @@ mod radiologist;
 mod relay;
 mod replicas;
 mod requestor;
+mod reseal;
+mod resume;
+mod settle;
 mod split;
 pub mod study;
 mod write;
@@ -39,6 +44,7 @@ use pipeline::Meter;
 
 pub use error::{Error, Result};
 pub use follow::{FollowEvent, FollowSink, Kind};
+pub use history::Version;
 pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
 pub use pipeline::{Progress, ProgressSink};
@@ -46,6 +52,8 @@ pub use radiologist::{OutcomeSink, SealOptions, SealedIdentity, SealedImage};
 pub use relay::{Relayed, Signing};
 pub use replicas::Replicas;
 pub use requestor::{AccessRequest, Requested, Standing};
+pub use reseal::{LeftOut, Resealed, Reshared};
+pub use resume::{Fate, Resumed};
 pub use write::Written;
 
 /// Most peers that a home remembers of itself: they come from other people's files.

@@ -1,15 +1,17 @@
 //! Opening a sealed root: fetch, decrypt, verify, and only then give the result its name.
 
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 use zeroize::Zeroizing;
 
+use super::settle::{Passing, note};
 use super::study::{self, Contents};
 use super::{Client, Error, Result, pipeline};
 use crate::domain::{Address, Event, ImageDigest, Seal};
+use crate::journal::{Outcome, Piece};
 use crate::ledger::EventFilter;
 use crate::node::Root;
 use crate::private::WriteBehind;
@@ -23,6 +25,13 @@ pub struct Target {
     pub path: PathBuf,
     /// Whether a file that is there may be replaced. A folder never is.
     pub overwrite: bool,
+}
+
+impl Target {
+    fn keeps_tar(&self) -> bool {
+        let ending = self.path.extension();
+        ending.is_some_and(|it| it.eq_ignore_ascii_case("tar"))
+    }
 }
 
 /// Bytes by which it is told what a payload is.
@@ -45,6 +54,9 @@ pub struct OpenedFile {
     pub radiologist: Address,
     /// The fingerprint of the certificate that signed it.
     pub signer: String,
+    /// The image that this one replaces, as the signer says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<ImageDigest>,
 }
 
 /// What the chain says of an image's origin.
@@ -100,11 +112,21 @@ impl Client {
             });
         }
         let root = self.node().await?.get_root(root, self.limits.fetch).await?;
-        let file = private::temp_file_beside(&target.path).map_err(at)?;
+        let passing = Passing::begin(self, "open")?;
+        let noted = |path: &Path| {
+            let piece = Piece::File(path.to_owned());
+            note(&self.journal, passing.operation, Outcome::Failed, &piece)
+        };
+        let file = private::noted_file_beside(&target.path, noted).map_err(at)?;
         let (opened, file) = self.open_root(root, WriteBehind::new(file)).await?;
         check_seal(attested.seal, &opened)?;
         let file = file.into_file().map_err(at)?;
-        let contents = place(file, target.clone()).await?;
+        let contents = contents_of(&file).map_err(at)?;
+        let folder = match contents == Contents::Tar && !target.keeps_tar() {
+            true => Some(private::noted_dir_beside(&target.path, noted).map_err(at)?),
+            false => None,
+        };
+        let contents = place(file, contents, folder, target.clone()).await?;
         Ok(OpenedFile {
             path: target.path.clone(),
             contents,
@@ -113,6 +135,7 @@ impl Client {
             patient,
             radiologist: attested.radiologist,
             signer: opened.signer.fingerprint(),
+            predecessor: opened.predecessor,
         })
     }
 
@@ -158,31 +181,31 @@ impl Client {
     }
 }
 
-/// Gives what was opened its name: a file as it is, a study as a folder, once that agrees with its manifest.
-async fn place(file: NamedTempFile, target: Target) -> Result<Contents> {
+/// What was opened into a file.
+fn contents_of(file: &NamedTempFile) -> io::Result<Contents> {
+    let mut start = Vec::new();
+    file.reopen()?.take(START).read_to_end(&mut start)?;
+    Ok(study::contents_of(&start))
+}
+
+/// Gives what was opened its name: a file as it is, or a study by way of an empty folder, once it agrees with its manifest.
+async fn place(
+    file: NamedTempFile,
+    contents: Contents,
+    folder: Option<TempDir>,
+    target: Target,
+) -> Result<Contents> {
     tokio::task::spawn_blocking(move || {
         let at = |source| file_error(&target.path, source);
-        let mut start = Vec::new();
-        let mut reader = file.reopen().map_err(at)?;
-        (&mut reader)
-            .take(START)
-            .read_to_end(&mut start)
-            .map_err(at)?;
-        let contents = study::contents_of(&start);
-        let keeps_tar = target
-            .path
-            .extension()
-            .is_some_and(|it| it.eq_ignore_ascii_case("tar"));
-        if contents != Contents::Tar || keeps_tar {
+        let Some(folder) = folder else {
             private::persist(file, &target.path, target.overwrite).map_err(at)?;
             return Ok(contents);
-        }
+        };
         if target.path.exists() {
             let path = target.path;
             return Err(Error::FileExists { path });
         }
-        reader.rewind().map_err(at)?;
-        study::unpack_to(reader, &target.path)
+        study::unpack_by(file.reopen().map_err(at)?, folder, &target.path)
     })
     .await?
 }
@@ -206,13 +229,15 @@ impl Write for Memory {
 
 /// The signature inside must be the attested one.
 pub(super) fn check_seal(wanted: Seal, opened: &Opened) -> Result<()> {
-    if opened.seal != wanted {
-        return Err(Error::SealMismatch {
-            wanted,
-            found: opened.seal,
-        });
+    check_seal_of(wanted, opened.seal)
+}
+
+/// The seal must be the attested one.
+pub(super) fn check_seal_of(wanted: Seal, found: Seal) -> Result<()> {
+    match found == wanted {
+        true => Ok(()),
+        false => Err(Error::SealMismatch { wanted, found }),
     }
-    Ok(())
 }
 
 pub(super) fn file_error(path: &Path, source: io::Error) -> Error {

@@ -8,13 +8,14 @@ use zeroize::Zeroizing;
 
 use super::opening::{Attested, check_seal};
 use super::write::Wanted;
-use super::{Client, Error, OpenedFile, Result, Target, Written, pipeline};
+use super::{Client, Error, OpenedFile, Resealed, Result, Target, Written, pipeline};
 use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use crate::handover::Handover;
-use crate::journal::KnownImage;
+use crate::journal::{KnownImage, Outcome, Piece};
 use crate::ledger::{Call, EventFilter};
+use crate::node;
 use crate::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject};
-use crate::seal::Certificate;
+use crate::seal::{BodyVersion, Certificate};
 
 /// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
 const REQUESTS_AT_ONCE: usize = 16;
@@ -30,6 +31,9 @@ pub struct Registered {
     pub description: String,
     /// SHA-256 (hex) of what the patient can open.
     pub payload_sha256: String,
+    /// The image that this one replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<ImageDigest>,
     /// The sealed document of what the image's pseudonyms stand for, if the handover lists one.
     pub identity: Option<ImageDigest>,
     /// The transaction.
@@ -96,48 +100,57 @@ impl Client {
         let (image, radiologist) = (handover.image, handover.radiologist.address);
         let key = format!("register:{image}");
         let ledger = self.ledger().await?;
-        // An attempt that was cut off may have registered it already; that one is seen through below.
-        if !self.in_flight(&key)? {
-            if let Some(record) = ledger.image_record(&image).await? {
-                return Err(Error::ImageTaken {
-                    image,
-                    owner: record.patient,
-                });
+        // An attempt that was cut off may have registered it already, and then has the image here.
+        let (payload_sha256, written) = match self.resume(&key).await? {
+            Some(earlier) => (self.take_in(&handover, None).await?, earlier),
+            None => {
+                if let Some(record) = ledger.image_record(&image).await? {
+                    return Err(Error::ImageTaken {
+                        image,
+                        owner: record.patient,
+                    });
+                }
+                if !ledger.is_accredited(radiologist).await? {
+                    return Err(Error::NotAccredited { radiologist });
+                }
+                self.check_predecessor(&image, handover.predecessor).await?;
+                // Remembered before the node starts, it dials them until the image is here.
+                self.remember_peers(&handover.radiologist.peers)?;
+                self.dial(&handover.radiologist.peers).await?;
+                let mut payload_sha256 = String::new();
+                let call = async |operation| {
+                    payload_sha256 = self.take_in(&handover, Some(operation)).await?;
+                    Ok(Call::CreateContract {
+                        image,
+                        patient: me.patient,
+                        seal: handover.seal,
+                        radiologist,
+                        attestation: handover.attestation.clone(),
+                        description: handover.description.clone(),
+                    })
+                };
+                let written = self.start_noting(&key, Wanted::Any, call).await?;
+                let written = written.ok_or(Error::UnknownImage { image })?;
+                (payload_sha256, written)
             }
-            if !ledger.is_accredited(radiologist).await? {
-                return Err(Error::NotAccredited { radiologist });
-            }
-        }
-        // Remembered before the node starts, it dials them until the image is here.
-        self.remember_peers(&handover.radiologist.peers)?;
-        self.dial(&handover.radiologist.peers).await?;
-        let payload_sha256 = self.take_in(&handover).await?;
-        let call = async || {
-            Ok(Call::CreateContract {
-                image,
-                patient: me.patient,
-                seal: handover.seal,
-                radiologist,
-                attestation: handover.attestation.clone(),
-                description: handover.description.clone(),
-            })
         };
-        let written = self.write(&key, Wanted::Once, call).await?;
-        let written = written.ok_or(Error::UnknownImage { image })?;
         Ok(Registered {
             image,
             radiologist,
             description: handover.description,
             payload_sha256,
+            predecessor: handover.predecessor,
             identity: handover.identity,
             written,
         })
     }
 
-    /// Fetches and verifies the image of a handover, and pins it here. Returns the payload's SHA-256.
-    async fn take_in(&self, handover: &Handover) -> Result<String> {
+    /// Fetches and verifies the image of a handover, and pins it here; notes that, unless the image was here before.
+    /// Returns the payload's SHA-256.
+    async fn take_in(&self, handover: &Handover, operation: Option<i64>) -> Result<String> {
+        let image = handover.image;
         let node = self.node().await?;
-        let root = node.get_root(&handover.image, self.limits.fetch).await?;
+        let root = node.get_root(&image, self.limits.fetch).await?;
         let (header, body) = (root.header.clone(), root.body.clone());
         let (opened, _) = self.open_root(root, io::sink()).await?;
         check_seal(handover.seal, &opened)?;
@@ -146,10 +159,25 @@ impl Client {
         if found != wanted {
             return Err(Error::SignerMismatch { wanted, found });
         }
+        if opened.predecessor != handover.predecessor {
+            return Err(Error::PredecessorMismatch {
+                image,
+                wanted: handover.predecessor,
+                found: opened.predecessor,
+            });
+        }
+        let known = self.journal.images()?;
+        if let Some(operation) = operation
+            && !known.iter().any(|known| known.image == image)
+        {
+            for piece in [Piece::Body((&body).into()), Piece::Root(image)] {
+                self.journal.note(operation, Outcome::Failed, &piece)?;
+            }
+        }
         node.pin_body(&body).await?;
         node.put_root(header, &body).await?;
         self.journal.remember_image(&KnownImage {
-            image: handover.image,
+            image,
             body: body.cid,
             body_size: body.file_size,
             dag_size: body.dag_size,
@@ -274,37 +302,52 @@ impl Client {
             return decision(image, requester, earlier, 0);
         }
         self.check_open(image, requester).await?;
-        let mut shared = None;
-        let call = async || {
+        let mut new_bytes = 0;
+        let call = async |operation| {
             let certificate = self.certificate(&public_key).await?;
+            self.keep_certificate(&public_key).await?;
             // A document that came with the request must be the requestor's own.
             self.document(image, requester, &notes, &certificate)
                 .await?;
-            let stored = self.share(image, &certificate).await?;
-            let shared_image = stored.image;
-            shared = Some(stored);
+            let stored = self.share(operation, image, &certificate).await?;
+            new_bytes = stored.new_bytes;
             Ok(Call::ApproveIrs {
                 requester,
                 image: *image,
                 public_key,
-                shared_image,
+                shared_image: stored.image,
                 expires_at,
                 notes: String::new(),
             })
         };
-        let written = self.start(&key, Wanted::True, call).await;
-        if let (Err(_) | Ok(None), Some(stored)) = (&written, &shared)
-            && !matches!(written, Err(Error::Signed(_)))
-            && !self.in_flight(&key)?
-        {
-            self.node().await?.drop_header(&stored.image).await?;
-        }
-        let written = written?.ok_or(Error::AlreadyAuthorized {
+        let written = self.start_noting(&key, Wanted::True, call).await?;
+        let written = written.ok_or(Error::AlreadyAuthorized {
             requester,
             image: *image,
         })?;
-        let new_bytes = shared.map_or(0, |stored| stored.new_bytes);
         decision(image, requester, written, new_bytes)
+    }
+
+    /// [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2: the image is
+    /// then first sealed anew as SEIPDv1, for everybody.
+    pub async fn approve_resealing(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        reviewed: Option<BlockDigest>,
+        expires_at: u64,
+    ) -> Result<(Option<Resealed>, Decision)> {
+        let approve = async || {
+            self.approve_certificate(image, requester, reviewed, expires_at)
+                .await
+        };
+        match approve().await {
+            Err(Error::ReaderLacksV2 { .. }) => {
+                let resealed = self.reseal(image, BodyVersion::V1).await?;
+                Ok((Some(resealed), approve().await?))
+            }
+            decided => Ok((None, decided?)),
+        }
     }
 
     /// A request must be open to be decided on.
@@ -347,28 +390,33 @@ impl Client {
         self.own_record(image).await?;
         let grant = self.ledger().await?.grant(image, requester).await?;
         let key = format!("revoke:{image}:{requester}");
-        let call = async || {
+        let call = async |operation| {
+            if let Some(shared) = grant.shared_image
+                && !self.is_own_root(&shared)?
+            {
+                let piece = Piece::Root(shared);
+                self.journal.note(operation, Outcome::Done, &piece)?;
+            }
             Ok(Call::RemoveIrs {
                 requester,
                 image: *image,
             })
         };
-        let written = self.write(&key, Wanted::True, call).await?;
+        let written = self.write_noting(&key, Wanted::True, call).await?;
         let image = *image;
-        let written = written.ok_or(Error::NothingToRevoke { requester, image })?;
-        if let Some(shared) = grant.shared_image
-            && !self.is_own_root(&shared)?
-        {
-            self.node().await?.drop_header(&shared).await?;
-        }
-        Ok(written)
+        written.ok_or(Error::NothingToRevoke { requester, image })
     }
 
     /// Whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must
     /// not be dropped whatever a chain's node says was shared.
     fn is_own_root(&self, root: &ImageDigest) -> Result<bool> {
         let known = self.journal.images()?;
-        Ok(known.iter().any(|known| known.image == *root))
+        for known in known {
+            if known.image == *root || self.journal.root_of(&known.image)? == Some(*root) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Limits how many approvals a window of time may have; 0 approvals lifts the limit.
@@ -398,7 +446,14 @@ impl Client {
         let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
         self.remember_peers(&handover.radiologist.peers)?;
         self.dial(&handover.radiologist.peers).await?;
-        self.take_in(&handover).await?;
+        let operation = self.begin_once("keep")?;
+        let taken = self.take_in(&handover, Some(operation)).await;
+        match &taken {
+            Ok(_) => self.settle(operation, Outcome::Done).await?,
+            // Why it was not kept is the error to tell; what is left is dropped when it is resumed.
+            Err(_) => drop(self.settle(operation, Outcome::Failed).await),
+        }
+        taken?;
         let attested = Attested {
             radiologist: handover.radiologist.address,
             seal: handover.seal,
@@ -410,7 +465,8 @@ impl Client {
     /// Opens an image of one's own into a file, or a study into a folder.
     pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
         self.own_record(image).await?;
-        self.open_into(image, image, self.address(), target).await
+        let root = self.own_root(image).await?;
+        self.open_into(image, &root, self.address(), target).await
     }
 
     /// Opens an image of one's own in memory, at most `max` bytes of it. What is given back was verified, and is what the
@@ -421,7 +477,8 @@ impl Client {
         max: u64,
     ) -> Result<Zeroizing<Vec<u8>>> {
         self.own_record(image).await?;
-        self.open_in_memory(image, image, max).await
+        let root = self.own_root(image).await?;
+        self.open_in_memory(image, &root, max).await
     }
 
     /// Who ever asked for what, each pair once, in order of first request.
@@ -468,11 +525,28 @@ impl Client {
     }
 
     pub(super) async fn certificate(&self, digest: &BlockDigest) -> Result<Certificate> {
+        if let Some(bytes) = self.journal.certificate(digest)?
+            && node::block_digest(&bytes) == *digest
+        {
+            return Ok(Certificate::from_bytes(&bytes)?);
+        }
         let node = self.node().await?;
         let bytes = node
             .get_raw(digest, MAX_CERTIFICATE_BYTES, self.limits.fetch)
             .await?;
         Ok(Certificate::from_bytes(&bytes)?)
+    }
+
+    /// Keeps a certificate that was read: the reader may be away when the image is sealed anew.
+    pub(super) async fn keep_certificate(&self, digest: &BlockDigest) -> Result<()> {
+        if self.journal.certificate(digest)?.is_some() {
+            return Ok(());
+        }
+        let node = self.node().await?;
+        let bytes = node
+            .get_raw(digest, MAX_CERTIFICATE_BYTES, self.limits.fetch)
+            .await?;
+        Ok(self.journal.keep_certificate(digest, &bytes)?)
     }
 
     /// The request document that the notes name, opened and verified.
@@ -503,15 +577,32 @@ impl Client {
         Ok(Some(document))
     }
 
-    /// Adds a header for another reader to an image of one's own.
+    /// Adds a header for another reader to an image of one's own, and notes it. Costs the same whatever the image's size.
     pub(super) async fn share(
         &self,
+        operation: i64,
         image: &ImageDigest,
         reader: &Certificate,
-    ) -> Result<crate::node::Stored> {
+    ) -> Result<node::Stored> {
+        let root = self.own_root(image).await?;
+        self.share_root(operation, &root, reader).await
+    }
+
+    /// Adds a header for another reader to a root of one's own, and notes it.
+    pub(super) async fn share_root(
+        &self,
+        operation: i64,
+        root: &ImageDigest,
+        reader: &Certificate,
+    ) -> Result<node::Stored> {
         let owner = &self.keys()?.openpgp;
         let node = self.node().await?;
-        pipeline::share(node, image, owner, reader, self.limits.fetch).await
+        let root = node.get_root(root, self.limits.fetch).await?;
+        let header = pipeline::header_for(&root, owner, reader)?;
+        let shared = node::root_digest(&header, &root.body)?;
+        let piece = Piece::Root(shared);
+        self.journal.note(operation, Outcome::Failed, &piece)?;
+        Ok(node.put_root(header, &root.body).await?)
     }
 }
 

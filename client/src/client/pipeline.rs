@@ -12,9 +12,12 @@ use tokio::time::{Instant, timeout_at};
 use super::payload::{Payload, Summary};
 use super::{Error, Result};
 use crate::domain::ImageDigest;
-use crate::node::{BodyRef, Node, Stored};
+use crate::node::{BodyRef, Node, Root, Stored};
 use crate::pipe;
 use crate::seal::{self, BodyVersion, Certificate, Opened, Sealed, SessionKey, UnlockedKey};
+
+/// Hears of a body before it is pinned.
+pub(super) type Noted<'n> = &'n mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send);
 
 /// Tells how far a transfer is.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -73,15 +76,28 @@ impl Meter {
 /// Encrypts a payload straight into the node. When this returns the body is on the disk to stay.
 pub(crate) async fn seal(
     node: &Node,
-    mut payload: Payload,
+    payload: Payload,
     signer: &Arc<UnlockedKey>,
     version: BodyVersion,
     meter: Meter,
 ) -> Result<(BodyRef, Sealed, Summary)> {
+    seal_noted(node, payload, signer, None, version, meter, &mut |_| Ok(())).await
+}
+
+/// [`seal`] of an image that may replace another; `noted` as in [`Node::add_body_noted`].
+pub(super) async fn seal_noted(
+    node: &Node,
+    mut payload: Payload,
+    signer: &Arc<UnlockedKey>,
+    predecessor: Option<ImageDigest>,
+    version: BodyVersion,
+    meter: Meter,
+    noted: Noted<'_>,
+) -> Result<(BodyRef, Sealed, Summary)> {
     let (mut writer, stream) = pipe::writer();
     let signer = Arc::clone(signer);
     let sealing = tokio::task::spawn_blocking(move || {
-        let sealed = seal::seal_body(&mut payload, &signer, None, version, &mut writer);
+        let sealed = seal::seal_body(&mut payload, &signer, predecessor, version, &mut writer);
         match sealed {
             Ok(sealed) => {
                 // If the node went away its own error tells why.
@@ -95,7 +111,7 @@ pub(crate) async fn seal(
             }
         }
     });
-    let (body, sealing) = tokio::join!(node.add_body(meter.watch(stream)), sealing);
+    let (body, sealing) = tokio::join!(node.add_body_noted(meter.watch(stream), noted), sealing);
     match (body, sealing?) {
         (_, Some(Err(error))) => Err(error),
         (Err(error), _) => Err(error.into()),
@@ -135,14 +151,62 @@ pub(crate) async fn share(
     stall: Duration,
 ) -> Result<Stored> {
     let root = node.get_root(image, stall).await?;
+    let header = header_for(&root, owner, reader)?;
+    Ok(node.put_root(header, &root.body).await?)
+}
+
+/// The header for another reader of a root that `owner` can open.
+pub(super) fn header_for(
+    root: &Root,
+    owner: &UnlockedKey,
+    reader: &Certificate,
+) -> Result<Vec<u8>> {
     let (key, version) = seal::unwrap_header(&root.header, owner)?;
     if version == BodyVersion::V2 && !reader.accepts_v2() {
         return Err(Error::ReaderLacksV2 {
             fingerprint: reader.fingerprint(),
         });
     }
-    let header = seal::header_for(&key, version, reader)?;
-    Ok(node.put_root(header, &root.body).await?)
+    Ok(seal::header_for(&key, version, reader)?)
+}
+
+/// Encrypts a body's inner packets, unchanged, under a new session key, straight from and into the node.
+pub(super) async fn reseal(
+    node: &Node,
+    body: &BodyRef,
+    key: SessionKey,
+    version: BodyVersion,
+    (stall, total): (Duration, Duration),
+    meter: Meter,
+    noted: Noted<'_>,
+) -> Result<(BodyRef, Sealed)> {
+    let stream = node.read_body(body, stall).await?;
+    let mut source = pipe::reader(in_time(stream, total));
+    let (mut writer, out) = pipe::writer();
+    let sealing = tokio::task::spawn_blocking(move || {
+        let sealed = seal::reseal_body(&mut source, &key, version, &mut writer);
+        match sealed {
+            Ok(sealed) => {
+                // If the node went away its own error tells why.
+                let _ = writer.finish();
+                Some(Ok(sealed))
+            }
+            Err(seal::Error::Write(_)) => None,
+            Err(error) => {
+                writer.fail(io::Error::other("sealing anew failed"));
+                Some(Err(Error::from(error)))
+            }
+        }
+    });
+    let (body, sealing) = tokio::join!(node.add_body_noted(meter.watch(out), noted), sealing);
+    match (body, sealing?) {
+        (_, Some(Err(error))) => Err(error),
+        (Err(error), _) => Err(error.into()),
+        (Ok(body), Some(Ok(sealed))) => Ok((body, sealed)),
+        (Ok(_), None) => Err(Error::Seal(seal::Error::Write(
+            io::ErrorKind::BrokenPipe.into(),
+        ))),
+    }
 }
 
 /// The stream, broken off when it takes too long.

@@ -8,14 +8,15 @@ use serde::Serialize;
 
 use super::payload::Payload;
 use super::pipeline::Meter;
+use super::settle::note;
 use super::study::{self, IdentityDocument, Inputs, Outcome, ScanOptions, Study};
-use super::{Client, Error, Progress, Result, pipeline};
+use super::{Client, Error, Progress, Result, Target, pipeline};
 use crate::card::Card;
 use crate::deid::{self, Profile, Report};
 use crate::domain::{ImageDigest, Seal};
 use crate::handover::{Addressee, Facts, Handover};
-use crate::journal::KnownImage;
-use crate::node::BodyRef;
+use crate::journal::{self, KnownImage, Piece};
+use crate::node::{self, BodyRef};
 use crate::seal::{self, BodyVersion, Certificate, Sealed};
 
 /// How to seal.
@@ -27,6 +28,8 @@ pub struct SealOptions {
     pub profile: Profile,
     /// Modality and body part codes for the chain; taken from the files if none are given.
     pub description: Option<String>,
+    /// The image that this one replaces; stands in the signature, for readers only.
+    pub replaces: Option<ImageDigest>,
     /// Whether files that are refused are left out; otherwise the first stops everything.
     pub leave_out: bool,
     /// Whether a document of what the pseudonyms stand for is sealed beside the image, to the patient alone.
@@ -42,6 +45,7 @@ impl Default for SealOptions {
             deidentify: true,
             profile: Profile::default(),
             description: None,
+            replaces: None,
             leave_out: false,
             with_identity: false,
         }
@@ -88,6 +92,17 @@ pub struct SealedIdentity {
     /// The handover, encrypted to the patient.
     #[serde(skip)]
     pub handover: Vec<u8>,
+}
+
+/// What is dropped if sealing fails.
+const FAILED: journal::Outcome = journal::Outcome::Failed;
+
+/// What a handover says of an image.
+#[derive(Default)]
+struct Told<'a> {
+    description: &'a str,
+    predecessor: Option<ImageDigest>,
+    identity: Option<ImageDigest>,
 }
 
 /// A payload in the node, sealed to the patient.
@@ -174,13 +189,72 @@ impl Client {
         patient: &Card,
         options: &SealOptions,
     ) -> Result<SealedImage> {
+        let operation = self.begin_once("seal")?;
+        let sealed = self.seal_as(operation, study, patient, options).await;
+        match &sealed {
+            Ok(_) => self.journal.finish(operation)?,
+            // Why it was not sealed is the error to tell; what is left is dropped when it is resumed.
+            Err(_) => drop(self.settle(operation, FAILED).await),
+        }
+        sealed
+    }
+
+    /// [`seal_study`](Self::seal_study), and its handovers into files, that of the identity document, if it is wanted, into
+    /// `identity`: whoever is killed meanwhile finds all of it after [`resume_all`](Self::resume_all), or nothing.
+    ///
+    /// # Errors
+    /// Those of [`seal_study`](Self::seal_study), and [`Error::FileExists`].
+    pub async fn seal_into(
+        &self,
+        study: Study,
+        patient: &Card,
+        options: &SealOptions,
+        target: &Target,
+        identity: &Target,
+    ) -> Result<SealedImage> {
+        let wanted = [Some(target), options.with_identity.then_some(identity)];
+        for target in wanted.into_iter().flatten() {
+            if !target.overwrite && target.path.exists() {
+                return Err(Error::FileExists {
+                    path: target.path.clone(),
+                });
+            }
+        }
+        let operation = self.begin_once("seal")?;
+        let sealed = self.seal_as(operation, study, patient, options).await;
+        let delivered = match &sealed {
+            Ok(sealed) => {
+                let mut handovers = vec![(&sealed.handover[..], target)];
+                if let Some(sealed) = &sealed.identity {
+                    handovers.push((&sealed.handover, identity));
+                }
+                self.deliver(operation, &handovers).await
+            }
+            Err(_) => Ok(()),
+        };
+        if sealed.is_err() || delivered.is_err() {
+            drop(self.settle(operation, FAILED).await);
+        }
+        delivered.and(sealed)
+    }
+
+    /// Seals under an operation, which notes what is stored.
+    async fn seal_as(
+        &self,
+        operation: i64,
+        study: Study,
+        patient: &Card,
+        options: &SealOptions,
+    ) -> Result<SealedImage> {
         let told = options.description.as_deref().unwrap_or_default();
         if !told.is_empty() && !deid::is_public_description(told) {
             return Err(Error::Description);
         }
         let payload = Payload::of(&study, self.deid_options(options)?)?;
         let meter = self.study_progress(&payload, study.len());
-        let stored = self.store(payload, patient, meter).await?;
+        let stored = self
+            .store(operation, payload, options.replaces, patient, meter)
+            .await?;
         let Stored {
             image,
             body,
@@ -192,12 +266,16 @@ impl Client {
             None => study.description(summary.report.as_ref()),
         };
         let identity = match IdentityDocument::of(&study, image) {
-            Some(document) => Some(self.seal_identity(&document, patient).await?),
+            Some(document) => Some(self.seal_identity(operation, &document, patient).await?),
             None => None,
         };
         let own = identity.as_ref().map(|identity| identity.image);
-        let handover = self.hand_over(image, sealed.seal, &description, own, patient);
-        let handover = handover.await?;
+        let told = Told {
+            description: &description,
+            predecessor: options.replaces,
+            identity: own,
+        };
+        let handover = self.hand_over(image, sealed.seal, told, patient).await?;
         self.remember_sealed(image, &body, &description, patient)?;
         Ok(SealedImage {
             image,
@@ -216,11 +294,14 @@ impl Client {
 
     async fn seal_identity(
         &self,
+        operation: i64,
         document: &IdentityDocument,
         patient: &Card,
     ) -> Result<SealedIdentity> {
         let payload = Payload::of_bytes(serde_json::to_vec(document)?);
-        let stored = self.store(payload, patient, Meter::silent()).await?;
+        let stored = self
+            .store(operation, payload, None, patient, Meter::silent())
+            .await?;
         let Stored {
             image,
             body,
@@ -228,7 +309,7 @@ impl Client {
             ..
         } = stored;
         let handover = self
-            .hand_over(image, sealed.seal, "", None, patient)
+            .hand_over(image, sealed.seal, Told::default(), patient)
             .await?;
         self.remember_sealed(image, &body, "", patient)?;
         Ok(SealedIdentity {
@@ -248,14 +329,33 @@ impl Client {
         })
     }
 
-    /// Encrypts a payload to the patient, signed, into the node.
-    async fn store(&self, payload: Payload, patient: &Card, meter: Meter) -> Result<Stored> {
+    /// Encrypts a payload to the patient, signed, into the node; notes what it stores.
+    async fn store(
+        &self,
+        operation: i64,
+        payload: Payload,
+        predecessor: Option<ImageDigest>,
+        patient: &Card,
+        meter: Meter,
+    ) -> Result<Stored> {
         let keys = Arc::clone(self.keys()?);
         let version = version_for(&patient.certificate)?;
         let node = self.node().await?;
-        let (body, sealed, summary) =
-            pipeline::seal(node, payload, &keys.openpgp, version, meter).await?;
+        let mut noted =
+            |body: &BodyRef| note(&self.journal, operation, FAILED, &Piece::Body(body.into()));
+        let (body, sealed, summary) = pipeline::seal_noted(
+            node,
+            payload,
+            &keys.openpgp,
+            predecessor,
+            version,
+            meter,
+            &mut noted,
+        )
+        .await?;
         let header = seal::header_for(&sealed.session_key, version, &patient.certificate)?;
+        let root = node::root_digest(&header, &body)?;
+        self.journal.note(operation, FAILED, &Piece::Root(root))?;
         let root = node.put_root(header, &body).await?;
         Ok(Stored {
             image: root.image,
@@ -270,8 +370,7 @@ impl Client {
         &self,
         image: ImageDigest,
         seal: Seal,
-        description: &str,
-        identity: Option<ImageDigest>,
+        told: Told<'_>,
         patient: &Card,
     ) -> Result<Vec<u8>> {
         let deployment = self.deployment()?;
@@ -284,8 +383,9 @@ impl Client {
             reader: &patient.certificate,
             image,
             seal,
-            description,
-            identity,
+            description: told.description,
+            predecessor: told.predecessor,
+            identity: told.identity,
         };
         let (card, keys) = (self.card().await?, self.keys()?);
         Ok(Handover::issue(facts, card, &keys.account, &keys.openpgp)?)

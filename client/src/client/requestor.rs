@@ -6,7 +6,9 @@ use super::write::Wanted;
 use super::{Client, Error, OpenedFile, Result, Target, Written};
 use crate::card::Card;
 use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest};
+use crate::journal::{Outcome, Piece};
 use crate::ledger::Call;
+use crate::node::block_digest;
 use crate::request::{Notes, Purpose, RequestDocument, Subject};
 
 /// What to ask for.
@@ -80,7 +82,7 @@ impl Client {
         let node = self.node().await?;
         let public_key = node.put_raw(certificate.to_published_bytes()).await?;
         let key = format!("request:{image}:{public_key}");
-        let call = async || {
+        let call = async |operation| {
             let deployment = self.deployment()?;
             let subject = Subject {
                 chain_id: deployment.chain_id,
@@ -92,6 +94,8 @@ impl Client {
             let peers = node.addresses().await?;
             let document = RequestDocument::new(subject, request.purpose, name, note, peers)?;
             let sealed = document.seal(&keys.openpgp, &patient.certificate)?;
+            let piece = Piece::Block(block_digest(&sealed));
+            self.journal.note(operation, Outcome::Failed, &piece)?;
             let notes = Notes {
                 purpose: request.purpose.to_string(),
                 document: Some(node.put_raw(sealed).await?),
@@ -106,7 +110,10 @@ impl Client {
         let requester = self.address();
         let written = match self.resume(&key).await? {
             Some(earlier) if self.is_open(&image, requester).await? => Some(earlier),
-            earlier => self.start(&key, Wanted::False, call).await?.or(earlier),
+            earlier => {
+                let started = self.start_noting(&key, Wanted::False, call).await?;
+                started.or(earlier)
+            }
         };
         let written = written.ok_or(Error::AlreadyAuthorized { requester, image })?;
         // The patient fetches the two blocks from here, and the image will be fetched from there.

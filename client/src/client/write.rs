@@ -4,12 +4,15 @@
 //! recorded in the journal under that key before it is sent; a repetition after a crash or a time-out finds it
 //! there and sends the same bytes again, which the chain takes once.
 //!
+//! What a write stores in the node is noted before it is stored: a write that fails takes it back ([`settle`](super::settle)).
+//!
 //! That transaction may have been mined long before the repetition, and its effect undone since. So a repetition
 //! sees it through and then looks whether something is left to do.
 
 use serde::Serialize;
 
 use super::{Client, Error, Result};
+use crate::journal::{Operation, Outcome};
 use crate::ledger::{self, Call, Mined, SignedCall};
 
 /// A transaction that is on the chain.
@@ -31,8 +34,6 @@ pub(super) enum Wanted {
     False,
     /// The call is sent whatever it returns.
     Any,
-    /// The call is sent whatever it returns, and nothing undoes it: mined once, it is done.
-    Once,
 }
 
 impl Client {
@@ -45,12 +46,20 @@ impl Client {
         wanted: Wanted,
         call: impl AsyncFnOnce() -> Result<Call>,
     ) -> Result<Option<Written>> {
+        self.write_noting(key, wanted, async |_| call().await).await
+    }
+
+    /// [`write`](Self::write) for a call that is asked for with the operation's number, to note under it what it stores.
+    pub(super) async fn write_noting(
+        &self,
+        key: &str,
+        wanted: Wanted,
+        call: impl AsyncFnOnce(i64) -> Result<Call>,
+    ) -> Result<Option<Written>> {
         let overtaken = self.journal.is_overtaken(&self.scoped(key)?)?;
         match self.resume(key).await? {
-            Some(earlier) if wanted == Wanted::Once || wanted == Wanted::Any && !overtaken => {
-                Ok(Some(earlier))
-            }
-            earlier => Ok(self.start(key, wanted, call).await?.or(earlier)),
+            Some(earlier) if wanted == Wanted::Any && !overtaken => Ok(Some(earlier)),
+            earlier => Ok(self.start_noting(key, wanted, call).await?.or(earlier)),
         }
     }
 
@@ -61,23 +70,28 @@ impl Client {
         let Some(operation) = unfinished.iter().find(|operation| operation.key == key) else {
             return Ok(None);
         };
-        let Some(json) = &operation.signed_call else {
+        if operation.signed_call.is_none() {
             // It ended before anything was signed.
-            self.journal.abandon(operation.id)?;
+            self.settle(operation.id, Outcome::Failed).await?;
             return Ok(None);
-        };
+        }
+        self.see_through(operation).await.map(Some)
+    }
+
+    /// Sends the call that an earlier attempt recorded, or finds it mined.
+    pub(super) async fn see_through(&self, operation: &Operation) -> Result<Written> {
+        let json = operation.signed_call.as_deref().unwrap_or_default();
         let signed: SignedCall = match serde_json::from_str(json) {
             Ok(signed) => signed,
             Err(error) => {
-                self.journal.abandon(operation.id)?;
+                self.settle(operation.id, Outcome::Failed).await?;
                 return Err(error.into());
             }
         };
-        let mined = self.submit(operation.id, &signed).await?;
-        Ok(Some(Written {
-            mined,
+        Ok(Written {
+            mined: self.submit(operation.id, &signed).await?,
             resumed: true,
-        }))
+        })
     }
 
     /// Carries out one call of which no earlier attempt is in flight. `None` as in [`Self::write`].
@@ -87,12 +101,29 @@ impl Client {
         wanted: Wanted,
         call: impl AsyncFnOnce() -> Result<Call>,
     ) -> Result<Option<Written>> {
+        self.start_noting(key, wanted, async |_| call().await).await
+    }
+
+    /// [`start`](Self::start), as [`write_noting`](Self::write_noting).
+    pub(super) async fn start_noting(
+        &self,
+        key: &str,
+        wanted: Wanted,
+        call: impl AsyncFnOnce(i64) -> Result<Call>,
+    ) -> Result<Option<Written>> {
         let operation = self.journal.begin(&self.scoped(key)?)?;
+        let call = async || call(operation.id).await;
         let signed = match self.prepare(wanted, call).await {
             Ok(Some(signed)) => signed,
-            nothing => {
+            Err(Error::Signed(call)) => {
+                // Somebody else sends it: what it stores stays, and what it makes useless is not useless yet.
                 self.journal.abandon(operation.id)?;
-                return nothing.map(|_| None);
+                return Err(Error::Signed(call));
+            }
+            nothing => {
+                let settled = self.settle(operation.id, Outcome::Failed).await;
+                // Why nothing was sent is the error to tell; what is left is dropped when it is resumed.
+                return nothing.and_then(|_| settled.map(|()| None));
             }
         };
         self.journal
@@ -104,17 +135,8 @@ impl Client {
         }))
     }
 
-    /// Whether an earlier attempt was signed and not seen through.
-    pub(super) fn in_flight(&self, key: &str) -> Result<bool> {
-        let key = self.scoped(key)?;
-        let unfinished = self.journal.unfinished()?;
-        Ok(unfinished
-            .iter()
-            .any(|operation| operation.key == key && operation.signed_call.is_some()))
-    }
-
     /// The key in the journal: a transaction is for one contract on one chain.
-    fn scoped(&self, key: &str) -> Result<String> {
+    pub(super) fn scoped(&self, key: &str) -> Result<String> {
         let deployment = self.deployment()?;
         Ok(format!(
             "{}:{}:{key}",
@@ -126,8 +148,8 @@ impl Client {
     async fn submit(&self, operation: i64, signed: &SignedCall) -> Result<Mined> {
         let result = self.ledger().await?.submit(signed, self.limits.mine).await;
         match &result {
-            Ok(_) => self.journal.finish(operation)?,
-            Err(error) if is_final(error) => self.journal.abandon(operation)?,
+            Ok(_) => self.settle(operation, Outcome::Done).await?,
+            Err(error) if is_final(error) => self.settle(operation, Outcome::Failed).await?,
             Err(_) => {}
         }
         Ok(result?)
@@ -163,7 +185,7 @@ impl Client {
 }
 
 /// Whether a transaction can never be mined any more, so that a new one may take its place.
-fn is_final(error: &ledger::Error) -> bool {
+pub(super) fn is_final(error: &ledger::Error) -> bool {
     use ledger::Error as E;
     matches!(
         error,

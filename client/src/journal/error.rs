@@ -43,6 +43,9 @@ pub enum Error {
     /// An event that cannot be read or written.
     #[error("an event in the journal cannot be read")]
     Event(#[source] serde_json::Error),
+    /// What an operation noted cannot be read or written.
+    #[error("a note in the journal cannot be read")]
+    Piece(#[source] serde_json::Error),
     /// The file cannot be made.
     #[error("the journal {} cannot be opened", path.display())]
     Io {

@@ -1,12 +1,16 @@
 //! SQLite: operations in flight, what this home has sealed or registered, and an index of events.
-//! The only place that names `rusqlite`. Holds no secrets and no patient data in clear.
+//! The only place that names `rusqlite`. Holds no secrets and no patient data in clear; the names of files under way
+//! stand in it until their operation has ended.
 //!
 //! An operation is begun under a key that says what it does, its signed call is recorded before it is sent,
 //! and it is finished once it is mined: whoever comes back after a crash finds the call and sends the same
-//! bytes. Every write is on disk when its method returns.
+//! bytes. What it stores elsewhere is noted before it is stored ([`Piece`]), so that it can be dropped if the operation
+//! fails; what it makes useless, so that it is dropped when the operation is done. One that takes several calls has a
+//! plan of how to go on. Every write is on disk when its method returns.
 
 mod error;
 mod follow;
+mod piece;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -19,6 +23,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::{Error, Result};
 pub use self::follow::{FollowIndex, HeldRow};
+pub(crate) use self::piece::name;
+pub use self::piece::{Outcome, Piece, PieceBody};
 
 use crate::domain::{ImageDigest, LoggedEvent};
 
@@ -37,6 +43,8 @@ pub struct Operation {
     pub key: String,
     /// The `SignedCall`, JSON, once it is signed.
     pub signed_call: Option<String>,
+    /// How it goes on, JSON, if it takes more than one call.
+    pub plan: Option<String>,
     /// Finished or abandoned.
     pub done: bool,
 }
@@ -79,7 +87,7 @@ impl Journal {
         self.write(|tx| {
             let found = tx
                 .query_row(
-                    "SELECT id, key, signed_call, done FROM operation WHERE key = ?1 AND done = 0",
+                    "SELECT id, key, signed_call, plan, done FROM operation WHERE key = ?1 AND done = 0",
                     [key],
                     operation,
                 )
@@ -92,6 +100,7 @@ impl Journal {
                 id: tx.last_insert_rowid(),
                 key: key.into(),
                 signed_call: None,
+                plan: None,
                 done: false,
             })
         })
@@ -109,16 +118,24 @@ impl Journal {
         )
     }
 
+    /// Records how an operation goes on. A later plan takes its place.
+    ///
+    /// # Errors
+    /// [`Error::NoOperation`] if there is no such operation, or it is done.
+    pub fn record_plan(&self, id: i64, plan: &str) -> Result<()> {
+        self.on_open(
+            id,
+            "UPDATE operation SET plan = ?2 WHERE id = ?1 AND done = 0",
+            Some(plan),
+        )
+    }
+
     /// The operation is mined: nothing is left to do.
     ///
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
     pub fn finish(&self, id: i64) -> Result<()> {
-        self.on_open(
-            id,
-            "UPDATE operation SET done = 1 WHERE id = ?1 AND done = 0",
-            None,
-        )
+        self.end(id, 1)
     }
 
     /// The operation will not happen: its key is free again.
@@ -126,11 +143,7 @@ impl Journal {
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
     pub fn abandon(&self, id: i64) -> Result<()> {
-        self.on_open(
-            id,
-            "UPDATE operation SET done = 2 WHERE id = ?1 AND done = 0",
-            None,
-        )
+        self.end(id, 2)
     }
 
     /// What was begun and neither finished nor abandoned, oldest first.
@@ -140,7 +153,7 @@ impl Journal {
     pub fn unfinished(&self) -> Result<Vec<Operation>> {
         let db = self.db();
         let mut query = db.prepare(
-            "SELECT id, key, signed_call, done FROM operation WHERE done = 0 ORDER BY id",
+            "SELECT id, key, signed_call, plan, done FROM operation WHERE done = 0 ORDER BY id",
         )?;
         let rows = query.query_map([], operation)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -277,6 +290,21 @@ impl Journal {
         Ok(done)
     }
 
+    /// Ends an operation; its plan and what it noted are forgotten.
+    fn end(&self, id: i64, how: i64) -> Result<()> {
+        self.write(|tx| {
+            let ended = tx.execute(
+                "UPDATE operation SET done = ?2, plan = NULL WHERE id = ?1 AND done = 0",
+                [id, how],
+            )?;
+            tx.execute("DELETE FROM piece WHERE operation = ?1", [id])?;
+            match ended {
+                0 => Err(Error::NoOperation { id }),
+                _ => Ok(()),
+            }
+        })
+    }
+
     fn on_open(&self, id: i64, sql: &str, value: Option<&str>) -> Result<()> {
         let db = self.db();
         let changed = match value {
@@ -295,7 +323,8 @@ fn operation(row: &Row<'_>) -> rusqlite::Result<Operation> {
         id: row.get(0)?,
         key: row.get(1)?,
         signed_call: row.get(2)?,
-        done: row.get::<_, i64>(3)? != 0,
+        plan: row.get(3)?,
+        done: row.get::<_, i64>(4)? != 0,
     })
 }
 

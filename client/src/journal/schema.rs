@@ -9,9 +9,10 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::{Error, Result};
 
 /// "PCIM", so that no other database is taken for a journal.
-const APPLICATION_ID: i64 = 0x5043_494d;
+pub(super) const APPLICATION_ID: i64 = 0x5043_494d;
 /// One step for each version; the file's `user_version` tells how many are behind it.
-const STEPS: [&str; 1] = ["
+pub(super) const STEPS: [&str; 2] = [
+    "
     CREATE TABLE operation (
         id          INTEGER PRIMARY KEY AUTOINCREMENT,
         key         TEXT NOT NULL,
@@ -43,7 +44,25 @@ const STEPS: [&str; 1] = ["
         next_block INTEGER NOT NULL
     ) STRICT;
     INSERT INTO position VALUES (1, 0);
-"];
+",
+    "
+    ALTER TABLE operation ADD COLUMN plan TEXT;
+
+    CREATE TABLE piece (
+        operation INTEGER NOT NULL REFERENCES operation (id),
+        outcome   TEXT NOT NULL CHECK (outcome IN ('done', 'failed')),
+        what      TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX piece_of ON piece (operation);
+
+    ALTER TABLE image ADD COLUMN root BLOB CHECK (root IS NULL OR length(root) = 32);
+
+    CREATE TABLE certificate (
+        digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
+        bytes  BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Opens a journal and brings it to the latest version.
 pub(super) fn open(path: &Path) -> Result<Connection> {
@@ -81,6 +100,8 @@ fn migrate(db: &mut Connection, wanted: i64, steps: &[&str]) -> Result<()> {
     // A journal that is on disk when a method returns, whatever happens next.
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
+    // What an operation noted (where a file is written to) is gone once it has ended.
+    db.pragma_update(None, "secure_delete", true)?;
 
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = number(&tx, "user_version")?;

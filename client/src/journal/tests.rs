@@ -129,6 +129,102 @@ fn operations_are_told_apart_and_end_once() {
 }
 
 #[test]
+fn what_an_operation_noted_is_told_until_it_has_ended() {
+    let folder = folder();
+    let path = folder.path().join("j");
+    let journal = Journal::open(&path).unwrap();
+    let id = journal.begin("approve").unwrap().id;
+    let other = journal.begin("other").unwrap().id;
+    let body = PieceBody {
+        cid: "bafy".into(),
+        file_size: 7,
+        dag_size: 9,
+    };
+    #[cfg(unix)]
+    let file: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(vec![b'/', 0xff]);
+    #[cfg(not(unix))]
+    let file = std::ffi::OsString::from("/f");
+    let pieces = [
+        Piece::Body(body.clone()),
+        Piece::Root(ImageDigest([9; 32])),
+        Piece::Block(crate::domain::BlockDigest([8; 32])),
+        Piece::File(file.into()),
+    ];
+    for piece in &pieces {
+        journal.note(id, Outcome::Failed, piece).unwrap();
+    }
+    journal.note(id, Outcome::Done, &pieces[1]).unwrap();
+    journal.note(other, Outcome::Failed, &pieces[2]).unwrap();
+    journal.record_plan(id, "{}").unwrap();
+    drop(journal);
+    let journal = Journal::open(&path).unwrap();
+    let found = journal.unfinished().unwrap();
+    assert_eq!(found[0].plan.as_deref(), Some("{}"));
+    let reversed: Vec<_> = pieces.iter().rev().cloned().collect();
+    assert_eq!(journal.noted(id, Outcome::Failed).unwrap(), reversed);
+    assert_eq!(
+        journal.noted(id, Outcome::Done).unwrap(),
+        [pieces[1].clone()]
+    );
+    journal.abandon(id).unwrap();
+    assert!(journal.noted(id, Outcome::Failed).unwrap().is_empty());
+    assert_eq!(journal.noted(other, Outcome::Failed).unwrap().len(), 1);
+    // Nothing of a file's name is left.
+    drop(journal);
+    let bytes = fs::read(&path).unwrap();
+    assert!(!bytes.windows(4).any(|at| at == b"2fff"));
+}
+
+#[test]
+fn an_image_has_a_root_of_its_own_once_it_is_sealed_anew() {
+    let folder = folder();
+    let journal = Journal::open(&folder.path().join("j")).unwrap();
+    let (digest, root) = (image("registered").image, ImageDigest([5; 32]));
+    let body = PieceBody {
+        cid: "bafynew".into(),
+        file_size: 7,
+        dag_size: 9,
+    };
+    journal.remember_image(&image("sealed")).unwrap();
+    assert_eq!(journal.root_of(&digest).unwrap(), None);
+    journal.remember_image(&image("registered")).unwrap();
+    assert_eq!(journal.root_of(&digest).unwrap(), Some(digest));
+    journal.set_root(&digest, &root, &body).unwrap();
+    assert_eq!(journal.root_of(&digest).unwrap(), Some(root));
+    let known = journal.images().unwrap();
+    assert_eq!((&*known[0].body, &*known[1].body), ("bafy", "bafynew"));
+    assert_eq!(known[1].description, "CT CHEST");
+    journal.forget_image(&digest).unwrap();
+    assert!(journal.images().unwrap().is_empty());
+
+    let digest = crate::domain::BlockDigest([1; 32]);
+    assert_eq!(journal.certificate(&digest).unwrap(), None);
+    journal.keep_certificate(&digest, b"cert").unwrap();
+    journal.keep_certificate(&digest, b"cert").unwrap();
+    assert_eq!(
+        journal.certificate(&digest).unwrap().as_deref(),
+        Some(&b"cert"[..])
+    );
+}
+
+#[test]
+fn a_journal_of_the_first_version_is_brought_up_to_date() {
+    let folder = folder();
+    let path = folder.path().join("j");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(schema::STEPS[0]).unwrap();
+    db.execute_batch("INSERT INTO operation (key, signed_call) VALUES ('deny', 'call')")
+        .unwrap();
+    db.pragma_update(None, "application_id", schema::APPLICATION_ID)
+        .unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    drop(db);
+    let found = Journal::open(&path).unwrap().unfinished().unwrap();
+    assert_eq!(found[0].signed_call.as_deref(), Some("call"));
+    assert_eq!(found[0].plan, None);
+}
+
+#[test]
 fn images_are_remembered_once_for_each_role() {
     let folder = folder();
     let path = folder.path().join("j");
@@ -230,7 +326,7 @@ fn what_is_no_journal_is_left_alone() {
         Journal::open(&newer),
         Err(Error::Newer {
             found: 99,
-            known: 1
+            known: 2
         })
     ));
 

@@ -16,13 +16,15 @@ const PREFETCH: usize = 16;
 /// Nodes from the root of a tree to a leaf: 1,024⁴ leaves need four.
 const MAX_DEPTH: usize = 8;
 
-/// Writes and pins a body; `written` tells which blocks were not there before, on a failure too.
+/// Writes and pins a body; `written` tells which blocks were not there before, on a failure too. `noted` hears of the body
+/// before it is pinned.
 pub(super) async fn add(
     store: &Store,
     body: BoxStream<'static, io::Result<Bytes>>,
     chunk_size: usize,
     max_links: usize,
     written: &mut Vec<Cid>,
+    noted: &mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send),
 ) -> Result<BodyRef> {
     let mut tree = Tree {
         batch: store.batch(),
@@ -33,20 +35,22 @@ pub(super) async fn add(
     let grown = async {
         let root = tree.grow(body, chunk_size).await?;
         written.extend(tree.batch.commit().await?);
+        let body = BodyRef {
+            cid: root.cid.to_string(),
+            file_size: root.file_size,
+            dag_size: root.dag_size,
+        };
+        noted(&body).map_err(Error::io("noting a body"))?;
         store
             .pin_tree(&root.cid, std::mem::take(&mut tree.below))
             .await?;
-        Ok(root)
+        Ok(body)
     }
     .await;
     match grown {
-        Ok(root) => {
+        Ok(body) => {
             store.announce(written);
-            Ok(BodyRef {
-                cid: root.cid.to_string(),
-                file_size: root.file_size,
-                dag_size: root.dag_size,
-            })
+            Ok(body)
         }
         Err(error) => {
             written.extend(tree.batch.give_up().await);

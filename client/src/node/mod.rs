@@ -282,6 +282,21 @@ impl From<Error> for io::Error {
     }
 }
 
+/// The digest of the root that [`Node::put_root`] writes for a header and a body.
+///
+/// # Errors
+/// [`Error::NotABody`] if the body's CID is none.
+pub fn root_digest(header: &[u8], body: &BodyRef) -> Result<ImageDigest> {
+    root::digest(header, body)
+}
+
+/// The digest of a raw block.
+#[must_use]
+pub fn block_digest(block: &[u8]) -> BlockDigest {
+    let digest = unixfs::digest_of(&unixfs::cid_of(unixfs::RAW, block));
+    BlockDigest(digest.expect("blocks have sha2-256 digests"))
+}
+
 /// Every time limit is for one block: a long body may take longer, as long as it keeps coming.
 impl Node {
     /// Opens the repository, listens, and dials the bootstrap peers in the background.
@@ -404,9 +419,20 @@ impl Node {
     /// Adds a body (UnixFS, CIDv1, raw leaves, `chunk_size`, at most 1024 links a node) and pins it
     /// recursively. If the stream or the disk fails, nothing is pinned and what was written is deleted.
     pub async fn add_body(&self, body: BoxStream<'static, io::Result<Bytes>>) -> Result<BodyRef> {
+        self.add_body_noted(body, &mut |_| Ok(())).await
+    }
+
+    /// [`add_body`](Self::add_body); `noted` hears of the body when it is on the disk and not pinned yet, so that whoever
+    /// is killed later knows what to drop. If it fails, nothing is pinned.
+    pub async fn add_body_noted(
+        &self,
+        body: BoxStream<'static, io::Result<Bytes>>,
+        noted: &mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send),
+    ) -> Result<BodyRef> {
         let (links, mut written) = (unixfs::MAX_LINKS, Vec::new());
         let gate = self.store.gate().read().await;
-        let added = body::add(&self.store, body, self.chunk_size, links, &mut written).await;
+        let chunk = self.chunk_size;
+        let added = body::add(&self.store, body, chunk, links, &mut written, noted).await;
         std::mem::drop(gate);
         self.store.settle(added, written).await
     }

@@ -42,6 +42,13 @@ pub(super) async fn put(
     })
 }
 
+/// The digest of the root over a header and a body.
+pub(super) fn digest(header: &[u8], body: &BodyRef) -> Result<ImageDigest> {
+    let (root, _) = Link::node(&[Link::leaf(header), link_to(body)?]);
+    let digest = unixfs::digest_of(&root.cid).expect("roots are written with sha2-256");
+    Ok(ImageDigest(digest))
+}
+
 /// Reads a root and its header, and checks both.
 pub(super) async fn get(store: &Store, image: &ImageDigest, reach: Reach) -> Result<Root> {
     let cid = unixfs::cid_from_digest(DAG_PB, &image.0);

@@ -16,6 +16,7 @@ pub(crate) mod radiologist;
 pub(crate) mod relay;
 pub(crate) mod reports;
 pub(crate) mod requestor;
+pub(crate) mod resume;
 pub(crate) mod sign;
 pub(crate) mod trace;
 pub(crate) mod view;

@@ -16,7 +16,12 @@ const UNSENT: Fault = Fault::LoseRequest("eth_sendRawTransaction");
 const SENT: Fault = Fault::LoseAnswer("eth_sendRawTransaction");
 
 /// Kills a command at the fault; tells how many transactions it got to the chain.
-fn kill<const N: usize>(stage: &Stage, actor: &Actor, args: [&str; N], fault: Fault) -> u64 {
+pub(crate) fn kill<const N: usize>(
+    stage: &Stage,
+    actor: &Actor,
+    args: [&str; N],
+    fault: Fault,
+) -> u64 {
     let before = stage.nonce(actor);
     let proxy = Proxy::start(stage.chain.url(), fault);
     let mut command = actor.through(&proxy.url).command();
@@ -31,7 +36,7 @@ fn kill<const N: usize>(stage: &Stage, actor: &Actor, args: [&str; N], fault: Fa
 }
 
 /// How often an event of this name about this image and requester is on the chain.
-fn count(audit: &Value, name: &str, image: &str, requester: Option<&str>) -> usize {
+pub(crate) fn count(audit: &Value, name: &str, image: &str, requester: Option<&str>) -> usize {
     let events = audit.as_array().unwrap().iter();
     events
         .filter(|event| {

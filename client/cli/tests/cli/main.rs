@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod canary;
 mod chain;
 mod deid;
 mod demo;
@@ -13,10 +14,13 @@ mod gas;
 mod help;
 mod inputs;
 mod interrupted;
+mod killed;
+mod life;
 mod lifecycle;
 mod peers;
 mod program;
 mod relay;
+mod repo;
 mod rpc;
 mod stage;
 mod study;

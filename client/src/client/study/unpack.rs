@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 
 use super::identity::is_identity;
 use super::manifest::{MAX_BYTES, Manifest};
@@ -80,7 +81,12 @@ pub(crate) fn contents_of(start: &[u8]) -> Contents {
 /// Takes a study's tar apart into a folder that is not there yet, and appears only when all of it agrees with its manifest.
 pub(crate) fn unpack_to(tar: impl Read, folder: &Path) -> client::Result<Contents> {
     let at = |source| client::opening::file_error(folder, source);
-    let made = private::temp_dir_beside(folder).map_err(at)?;
+    unpack_by(tar, private::temp_dir_beside(folder).map_err(at)?, folder)
+}
+
+/// [`unpack_to`] by way of an empty folder beside it.
+pub(crate) fn unpack_by(tar: impl Read, made: TempDir, folder: &Path) -> client::Result<Contents> {
+    let at = |source| client::opening::file_error(folder, source);
     let manifest = unpack(tar, made.path())?;
     // A folder that came here meanwhile stays as it is, unless it is empty.
     fs::rename(made.path(), folder).map_err(|source| match source.kind() {

@@ -157,12 +157,14 @@ async fn bodies_have_the_cids_of_the_profile_and_read_back() {
     );
     for (chunk, links, len, cid, dag_size) in KNOWN {
         let mut new = Vec::new();
+        let mut noted = |_: &crate::node::BodyRef| Ok(());
         let added = body::add(
             &node.store,
             streamed(pattern(*len)),
             *chunk,
             *links,
             &mut new,
+            &mut noted,
         );
         let added = added.await.unwrap();
         let label = format!("{len} bytes in {chunk}, {links} links");

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::client::{Approvals, Client, Decision};
+use pcim_client::client::{Approvals, Client, Decision, Resealed};
 use pcim_client::domain::{Address, BlockDigest, ImageDigest};
+use serde::Serialize;
 
 use super::replicas::{self, AwaitReplicas};
+use super::revoke::resealed;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
@@ -34,10 +36,25 @@ pub(crate) struct ApproveArgs {
     /// When the approval ends: 12h or 30d from now, or unix seconds [default: never]
     #[arg(long, value_name = "WHEN", value_parser = parse::expiry)]
     expires: Option<Expiry>,
+    /// If the requestor's certificate does not accept the image's encryption (SEIPDv2), seal the image anew as SEIPDv1
+    ///
+    /// For all its readers: the other approvals go on, each with a root of its own on the chain, and the old body is
+    /// dropped from this node. Without this option such a request is refused. For one approval at a time.
+    #[arg(long, conflicts_with_all = ["all", "file", "sign_only"])]
+    reseal_v1: bool,
     #[command(flatten)]
     sign: SignArgs,
     #[command(flatten)]
     replicas: AwaitReplicas,
+}
+
+/// An approval, and what had to be done for it.
+#[derive(Serialize)]
+struct Approved {
+    #[serde(flatten)]
+    decision: Decision,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resealed: Option<Resealed>,
 }
 
 impl ApproveArgs {
@@ -72,17 +89,30 @@ impl ApproveArgs {
         requester: Address,
     ) -> anyhow::Result<()> {
         let expires_at = self.expires_at(client).await?;
-        let decision = client
-            .approve_certificate(image, requester, self.certificate, expires_at)
-            .await;
-        let Some(decision) = self.sign.settle(context, decision)? else {
+        let approved = match self.reseal_v1 {
+            true => client
+                .approve_resealing(image, requester, self.certificate, expires_at)
+                .await
+                .map(|(resealed, decision)| Approved { decision, resealed }),
+            false => client
+                .approve_certificate(image, requester, self.certificate, expires_at)
+                .await
+                .map(|decision| Approved {
+                    decision,
+                    resealed: None,
+                }),
+        };
+        let Some(approved) = self.sign.settle(context, approved)? else {
             return Ok(());
         };
+        let decision = &approved.decision;
+        let mut text = decision_text(decision);
+        if let Some(anew) = &approved.resealed {
+            text.push_str(&resealed(context, anew));
+        }
         let replicas = self.replicas.wait(client, &decision.shared_image).await;
-        let line = replicas::line(*replicas.as_ref().unwrap_or(&None));
-        context
-            .ui
-            .result(&decision, &(decision_text(&decision) + &line))?;
+        text.push_str(&replicas::line(*replicas.as_ref().unwrap_or(&None)));
+        context.ui.result(&approved, &text)?;
         replicas.map(drop)
     }
 
@@ -94,6 +124,10 @@ impl ApproveArgs {
     ) -> anyhow::Result<()> {
         if self.certificate.is_some() {
             let text = "--certificate is for one approval at a time";
+            return Err(Usage(text.to_owned()).into());
+        }
+        if self.reseal_v1 {
+            let text = "--reseal-v1 is for one approval at a time";
             return Err(Usage(text.to_owned()).into());
         }
         let expires_at = self.expires_at(client).await?;

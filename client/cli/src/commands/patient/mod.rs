@@ -3,6 +3,7 @@
 mod approve;
 mod audit;
 mod deny;
+mod history;
 mod images;
 mod limit;
 pub(crate) mod open;
@@ -27,6 +28,7 @@ pub(crate) enum PatientCommand {
     Limit(limit::LimitArgs),
     Audit(audit::AuditArgs),
     Open(open::OpenArgs),
+    History(history::HistoryArgs),
     Replicas(replicas::ReplicasArgs),
 }
 
@@ -42,6 +44,7 @@ impl PatientCommand {
             Self::Limit(args) => args.run(context).await,
             Self::Audit(args) => args.run(context).await,
             Self::Open(args) => args.run(context).await,
+            Self::History(args) => args.run(context).await,
             Self::Replicas(args) => args.run(context).await,
         }
     }

@@ -54,7 +54,7 @@ impl OpenArgs {
 
 /// The lines that tell of an opened image.
 pub(crate) fn opened_text(opened: &OpenedFile) -> String {
-    format!(
+    let mut text = format!(
         "opened       {} ({}, {} bytes)\nsha-256      {}\nradiologist  {}\nsigned by    {}\n",
         opened.path.display(),
         opened.contents,
@@ -62,5 +62,9 @@ pub(crate) fn opened_text(opened: &OpenedFile) -> String {
         opened.sha256,
         opened.radiologist,
         opened.signer
-    )
+    );
+    if let Some(predecessor) = &opened.predecessor {
+        text.push_str(&format!("replaces     {predecessor}\n"));
+    }
+    text
 }

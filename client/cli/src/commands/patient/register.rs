@@ -37,18 +37,16 @@ impl RegisterArgs {
         let Some(registered) = self.sign.settle(context, registered)? else {
             return Ok(());
         };
+        let replaces = match &registered.predecessor {
+            Some(predecessor) => format!("replaces     {predecessor}\n"),
+            None => String::new(),
+        };
         let identity = match &registered.identity {
-            Some(image) => format!(
-                "identity     {image}, which has a handover of its own
-"
-            ),
+            Some(image) => format!("identity     {image}, which has a handover of its own\n"),
             None => String::new(),
         };
         let text = format!(
-            "image        {}
-radiologist  {}
-description  {}
-{identity}{}{}",
+            "image        {}\nradiologist  {}\ndescription  {}\n{replaces}{identity}{}{}",
             registered.image,
             registered.radiologist,
             printable(&registered.description),

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use pcim_client::card::Card;
 use pcim_client::client::study::{Inputs, Study};
-use pcim_client::client::{Client, Error, Overrides, SealOptions, SealedImage};
+use pcim_client::client::{Client, Error, Overrides, SealOptions, SealedImage, Target};
 use pcim_client::deid::{BurnedIn, Report};
+use pcim_client::domain::ImageDigest;
 use serde::Serialize;
 
 use crate::commands::deid::{ProfileArgs, counts, say_skipped};
 use crate::commands::reports::{self, Reports};
 use crate::commands::{begin_result, end_result, write_result};
 use crate::context::{Context, read_card};
+use crate::failure::Usage;
 use crate::parse;
 
 /// De-identify, sign and seal images to a patient, and write the handover
@@ -57,6 +59,12 @@ pub(crate) struct SealArgs {
     /// Modality and body part codes for the chain, readable by everyone [default: the files' own]
     #[arg(long, value_name = "CODES")]
     description: Option<String>,
+    /// The image that this one replaces, of the same patient
+    ///
+    /// Named in the signature, which only readers see, and in the handover. `pcim patient history` walks the versions.
+    /// For one image at a time: an input of several studies is refused.
+    #[arg(long, value_name = "IMAGE")]
+    replaces: Option<ImageDigest>,
 }
 
 /// The sum of what was done to a study's files.
@@ -81,6 +89,7 @@ impl SealArgs {
             deidentify: !self.no_deid,
             profile: self.profile.profile()?,
             description: self.description.clone(),
+            replaces: self.replaces,
             leave_out: self.skip_refused,
             with_identity: self.with_identity,
         };
@@ -116,6 +125,13 @@ impl SealArgs {
         };
         let tell = reports::sink(context.ui, reports.clone());
         let studies = client.studies(inputs, options, tell).await?;
+        if self.replaces.is_some() && studies.len() > 1 {
+            let text = format!(
+                "--replaces is for one image, and these files are {} studies",
+                studies.len()
+            );
+            return Err(Usage(text).into());
+        }
         // A single file is looked at when it is sealed, and has a report of its own.
         let single = matches!(&studies[..], [study] if study.uid().is_none());
         let outs: Vec<_> = (1..=studies.len())
@@ -128,11 +144,15 @@ impl SealArgs {
         let (mut all, mut sums, mut text) = (Vec::new(), Vec::new(), String::new());
         for ((study, out), identity) in studies.into_iter().zip(&outs).zip(&identities) {
             let uid = uid_of(&study);
-            let sealed = client.seal_study(study, patient, options).await?;
-            write_result(out, &sealed.handover, self.force)?;
+            let [handover, its_identity] = [out, identity].map(|path| Target {
+                path: path.clone(),
+                overwrite: self.force,
+            });
+            let sealed = client
+                .seal_into(study, patient, options, &handover, &its_identity)
+                .await?;
             text.push_str(&told(&sealed, out));
             if let Some(sealed) = &sealed.identity {
-                write_result(identity, &sealed.handover, self.force)?;
                 let (image, path) = (sealed.image, identity.display());
                 text.push_str(&format!("identity     {image}\nits handover {path}\n"));
             }
