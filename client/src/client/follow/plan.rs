@@ -55,16 +55,14 @@ impl Chain {
 
     fn apply(&mut self, event: &Event) {
         match event {
-            Event::ContractCreated { image, .. } => {
-                if !self.images.contains_key(image) {
-                    self.order.push(*image);
-                    let new = Image {
-                        roots: vec![*image],
-                        grants: BTreeMap::new(),
-                    };
-                    self.images.insert(*image, new);
-                    self.claim(*image, *image);
-                }
+            Event::ContractCreated { image, .. } if !self.images.contains_key(image) => {
+                self.order.push(*image);
+                let new = Image {
+                    roots: vec![*image],
+                    grants: BTreeMap::new(),
+                };
+                self.images.insert(*image, new);
+                self.claim(*image, *image);
             }
             Event::ImageResealed { image, root } => {
                 self.claim(*root, *image);
