@@ -190,6 +190,8 @@ async fn kubos_published_cids_are_ours() {
     }
 }
 
+// It is waited for when its output ends.
+#[allow(clippy::zombie_processes)]
 fn key_stream(mib: usize) -> stream::BoxStream<'static, std::io::Result<Bytes>> {
     use sha2::{Digest, Sha256};
     let key = hex::encode(Sha256::digest(b"v1-2025-seed"));

@@ -177,9 +177,9 @@ impl SealArgs {
     }
 
     /// Results that are there are replaced only if that was asked for.
-    fn check_free<'a>(&self, mut paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), Error> {
+    fn check_free<'a>(&self, mut paths: impl Iterator<Item = &'a PathBuf>) -> anyhow::Result<()> {
         match paths.find(|path| !self.force && path.exists()) {
-            Some(path) => Err(Error::FileExists { path: path.clone() }),
+            Some(path) => Err(Error::FileExists { path: path.clone() }.into()),
             None => Ok(()),
         }
     }
