@@ -17,6 +17,7 @@ mod radiologist;
 mod relay;
 mod replicas;
 mod requestor;
+mod requests;
 mod reseal;
 mod resume;
 mod settle;

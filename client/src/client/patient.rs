@@ -14,7 +14,7 @@ use crate::handover::Handover;
 use crate::journal::{KnownImage, Outcome, Piece};
 use crate::ledger::{Call, EventFilter};
 use crate::node;
-use crate::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject};
+use crate::request::RequestDocument;
 use crate::seal::{BodyVersion, Certificate};
 
 /// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
@@ -481,102 +481,6 @@ impl Client {
         self.open_in_memory(image, &root, max).await
     }
 
-    /// Who ever asked for what, each pair once, in order of first request.
-    pub(super) async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
-        let filter = EventFilter {
-            patient: Some(self.address()),
-            ..EventFilter::default()
-        };
-        let mut pairs = Vec::new();
-        for logged in self.ledger().await?.events(&filter).await? {
-            if let Event::RequestedForApproval {
-                image, requester, ..
-            } = logged.event
-                && !pairs.contains(&(image, requester))
-            {
-                pairs.push((image, requester));
-            }
-        }
-        Ok(pairs)
-    }
-
-    /// The key and notes of the latest request.
-    pub(super) async fn latest_request(
-        &self,
-        image: &ImageDigest,
-        requester: Address,
-    ) -> Result<(BlockDigest, Notes)> {
-        let filter = EventFilter {
-            image: Some(*image),
-            requester: Some(requester),
-            ..EventFilter::default()
-        };
-        let events = self.ledger().await?.events(&filter).await?;
-        events
-            .into_iter()
-            .rev()
-            .find_map(|logged| match logged.event {
-                Event::RequestedForApproval {
-                    public_key, info, ..
-                } => Some((public_key, Notes::parse(&info))),
-                _ => None,
-            })
-            .ok_or(no_request(image, requester))
-    }
-
-    pub(super) async fn certificate(&self, digest: &BlockDigest) -> Result<Certificate> {
-        if let Some(bytes) = self.journal.certificate(digest)?
-            && node::block_digest(&bytes) == *digest
-        {
-            return Ok(Certificate::from_bytes(&bytes)?);
-        }
-        let node = self.node().await?;
-        let bytes = node
-            .get_raw(digest, MAX_CERTIFICATE_BYTES, self.limits.fetch)
-            .await?;
-        Ok(Certificate::from_bytes(&bytes)?)
-    }
-
-    /// Keeps a certificate that was read: the reader may be away when the image is sealed anew.
-    pub(super) async fn keep_certificate(&self, digest: &BlockDigest) -> Result<()> {
-        if self.journal.certificate(digest)?.is_some() {
-            return Ok(());
-        }
-        let node = self.node().await?;
-        let bytes = node
-            .get_raw(digest, MAX_CERTIFICATE_BYTES, self.limits.fetch)
-            .await?;
-        Ok(self.journal.keep_certificate(digest, &bytes)?)
-    }
-
-    /// The request document that the notes name, opened and verified.
-    pub(super) async fn document(
-        &self,
-        image: &ImageDigest,
-        requester: Address,
-        notes: &Notes,
-        certificate: &Certificate,
-    ) -> Result<Option<RequestDocument>> {
-        let Some(digest) = &notes.document else {
-            return Ok(None);
-        };
-        let node = self.node().await?;
-        let sealed = node
-            .get_raw(digest, MAX_REQUEST_BYTES, self.limits.fetch)
-            .await?;
-        let deployment = self.deployment()?;
-        let subject = Subject {
-            chain_id: deployment.chain_id,
-            contract: deployment.contract,
-            image: *image,
-            requester,
-        };
-        let key = &self.keys()?.openpgp;
-        let document = RequestDocument::open(&sealed, key, certificate, &subject)?;
-        document.check_purpose(notes)?;
-        Ok(Some(document))
-    }
-
     /// Adds a header for another reader to an image of one's own, and notes it. Costs the same whatever the image's size.
     pub(super) async fn share(
         &self,
@@ -633,7 +537,7 @@ fn decision(
     })
 }
 
-fn no_request(image: &ImageDigest, requester: Address) -> Error {
+pub(super) fn no_request(image: &ImageDigest, requester: Address) -> Error {
     Error::NoOpenRequest {
         requester,
         image: *image,
