@@ -9,10 +9,13 @@
 //! were named to it, and to those that connect.
 
 mod body;
+pub mod car;
 mod disk;
 mod exchange;
 mod peers;
 mod root;
+mod rpc;
+mod storage;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,16 +23,20 @@ mod unixfs;
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::RwLock;
 
 use crate::domain::{BlockDigest, ImageDigest};
 use disk::Disk;
 use exchange::Exchange;
-use store::{Reach, Store};
+pub use rpc::Server;
+use storage::{Reach, Shared};
+use store::Store;
 pub use unixfs::Malformed;
 
 /// Most bytes of a leaf or of a block stored by itself.
@@ -54,10 +61,11 @@ pub struct NodeConfig {
     pub chunk_size: usize,
 }
 
-/// A running node; `shutdown` stops it cleanly.
+/// A node: an embedded one, or another process's that is spoken to. `shutdown` stops it cleanly.
 pub struct Node {
-    store: Store,
-    repo: PathBuf,
+    store: Shared,
+    /// Shared while blocks are written and pinned, exclusive while unpinned ones are deleted.
+    gate: Arc<RwLock<()>>,
     chunk_size: usize,
 }
 
@@ -227,6 +235,25 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// Neither `http://host:port` nor `unix:/path`.
+    #[error("`{found}` is no IPFS API such as http://127.0.0.1:5001 or unix:/path/to/socket")]
+    Endpoint {
+        /// What was given.
+        found: String,
+    },
+    /// Another process's node refused, or did not answer.
+    #[error("the IPFS API at {endpoint} failed while {doing}")]
+    Api {
+        /// Where it is.
+        endpoint: String,
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        source: Cause,
+    },
+    /// A CAR file that is not taken in.
+    #[error("the CAR file is refused")]
+    Car(#[from] car::Malformed),
     /// The IPFS library refused.
     #[error("the IPFS node failed while {doing}")]
     Ipfs {
@@ -270,40 +297,71 @@ impl Node {
     /// # Errors
     /// [`Error::RepoLocked`], [`Error::Identity`], [`Error::Listen`], and malformed configuration.
     pub async fn start(config: NodeConfig) -> Result<Self> {
-        if !(1..=MAX_BLOCK).contains(&config.chunk_size) {
-            return Err(Error::ChunkSize {
-                found: config.chunk_size,
-                max: MAX_BLOCK,
-            });
-        }
+        check_chunk(config.chunk_size)?;
         let bootstrap = peers::parse_all(&config.bootstrap)?;
         let repo = peers::open(&config.repo).await?;
         let disk = Disk::open(&config.repo).map_err(Error::io("sweeping the repository"))?;
         let (exchange, streams) = Exchange::new(disk.clone());
         let ipfs = peers::start(&config, repo, streams).await?;
-        let store = Store::new(ipfs, disk, exchange);
+        let store = Store::new(ipfs, config.repo, disk, exchange);
         for address in bootstrap {
             store.remember(address);
         }
         store.redial();
-        Ok(Self {
+        Ok(Self::above(Arc::new(store), config.chunk_size))
+    }
+
+    /// Speaks to the node behind a Kubo RPC API (`http://host:port` or `unix:/path`). It is told to dial the bootstrap peers.
+    ///
+    /// # Errors
+    /// [`Error::Endpoint`], and [`Error::Api`] if nothing answers there.
+    pub async fn over(api: &str, bootstrap: &[String], chunk_size: usize) -> Result<Self> {
+        check_chunk(chunk_size)?;
+        let bootstrap = parsed(bootstrap)?;
+        let kubo = rpc::Kubo::at(api, bootstrap).await?;
+        Ok(Self::above(Arc::new(kubo), chunk_size))
+    }
+
+    /// Speaks to the node that serves on a socket ([`Node::serve`]); `None` if none does.
+    pub async fn beside(
+        socket: &Path,
+        bootstrap: &[String],
+        chunk_size: usize,
+    ) -> Result<Option<Self>> {
+        check_chunk(chunk_size)?;
+        let bootstrap = parsed(bootstrap)?;
+        let kubo = rpc::Kubo::daemon(socket, bootstrap).await?;
+        Ok(kubo.map(|kubo| Self::above(Arc::new(kubo), chunk_size)))
+    }
+
+    /// Another handle on the same node.
+    fn share(&self) -> Self {
+        Self {
+            store: Shared::clone(&self.store),
+            gate: Arc::clone(&self.gate),
+            chunk_size: self.chunk_size,
+        }
+    }
+
+    fn above(store: Shared, chunk_size: usize) -> Self {
+        Self {
             store,
-            repo: config.repo,
-            chunk_size: config.chunk_size,
-        })
+            gate: Arc::default(),
+            chunk_size,
+        }
     }
 
     /// Stops the node and waits until the repository is free for another one. Streams that are still
     /// open end with an error once they need a peer.
     pub async fn shutdown(self) {
-        let ipfs = self.store.ipfs().clone();
+        let closing = self.store.closing();
         drop(self.store);
-        peers::stop(ipfs, &self.repo).await;
+        closing.await;
     }
 
     /// Where peers reach this node: `/ip4/…/tcp/…/p2p/…`
     pub async fn addresses(&self) -> Result<Vec<String>> {
-        peers::addresses(self.store.ipfs()).await
+        self.store.addresses().await
     }
 
     /// Connects to a peer and remembers it for later.
@@ -311,15 +369,12 @@ impl Node {
     /// # Errors
     /// [`Error::PeerUnreachable`] after ten seconds at most.
     pub async fn connect(&self, multiaddr: &str) -> Result<()> {
-        let address = peers::parse(multiaddr)?;
-        self.store.dial(&address).await?;
-        self.store.remember(address);
-        Ok(())
+        self.store.connect(multiaddr).await
     }
 
     /// How many peers are connected.
     pub async fn peers(&self) -> usize {
-        self.store.peers().await
+        self.store.peers().await.map_or(0, |peers| peers.len())
     }
 
     /// Stores a raw block, pinned. At most [`MAX_BLOCK`].
@@ -332,8 +387,8 @@ impl Node {
                 max: MAX_BLOCK,
             });
         }
-        let _gate = self.store.gate().read().await;
-        let written = self.store.put([(cid, block.into())]).await?;
+        let _gate = self.gate.read().await;
+        let written = self.store.put(vec![(cid, block.into())]).await?;
         if let Err(error) = self.store.pin_direct(&[cid]).await {
             self.store.take_back(&written).await;
             return Err(error);
@@ -357,14 +412,14 @@ impl Node {
     /// Adds a body (UnixFS, CIDv1, raw leaves, `chunk_size`, at most 1024 links a node) and pins it
     /// recursively. If the stream or the disk fails, nothing is pinned and what was written is deleted.
     pub async fn add_body(&self, body: BoxStream<'static, io::Result<Bytes>>) -> Result<BodyRef> {
-        let _gate = self.store.gate().read().await;
+        let _gate = self.gate.read().await;
         body::add(&self.store, body, self.chunk_size, unixfs::MAX_LINKS).await
     }
 
     /// Writes the header block and the root that joins it to the body; pins both directly. Does not
     /// touch the body, which need not even be here.
     pub async fn put_root(&self, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
-        let _gate = self.store.gate().read().await;
+        let _gate = self.gate.read().await;
         root::put(&self.store, header, body).await
     }
 
@@ -400,37 +455,52 @@ impl Node {
     /// # Errors
     /// [`Error::Missing`] if a block of it is not here.
     pub async fn pin_body(&self, body: &BodyRef) -> Result<()> {
-        let _gate = self.store.gate().read().await;
+        let _gate = self.gate.read().await;
         body::pin(&self.store, body).await
     }
 
     /// Unpins and deletes a root and its header from this node; the body stays.
     pub async fn drop_header(&self, image: &ImageDigest) -> Result<()> {
-        let _gate = self.store.gate().write().await;
+        let _gate = self.gate.write().await;
         root::drop(&self.store, image).await
     }
 
     /// Unpins a body and deletes its blocks from this node, as far as no other pin holds them.
     pub async fn drop_body(&self, body: &BodyRef) -> Result<()> {
-        let _gate = self.store.gate().write().await;
+        let _gate = self.gate.write().await;
         body::drop(&self.store, body).await
     }
 
     /// Deletes every block that nothing pins (left by an interrupted write, or fetched and not kept).
     /// To be called when no fetch is under way.
     pub async fn collect_garbage(&self) -> Result<()> {
-        let _gate = self.store.gate().write().await;
-        let blocks = self.store.blocks().await?;
-        let blocks: Vec<_> = blocks.into_iter().map(|(cid, _)| cid).collect();
-        self.store.discard(&blocks).await
+        self.collect_old_garbage(Duration::ZERO).await
+    }
+
+    /// The same for what was written longer ago than `age`: whoever is at work meanwhile keeps what he wrote or fetched.
+    pub async fn collect_old_garbage(&self, age: Duration) -> Result<()> {
+        let _gate = self.gate.write().await;
+        self.store.collect_garbage(age).await
     }
 
     /// Counts the blocks on disk.
     pub async fn stat(&self) -> Result<RepoStat> {
-        let blocks = self.store.blocks().await?;
-        Ok(RepoStat {
-            blocks: blocks.len() as u64,
-            bytes: blocks.iter().map(|(_, bytes)| bytes).sum(),
-        })
+        self.store.stat().await
+    }
+}
+
+/// The addresses, checked and in their canonical form.
+fn parsed(addresses: &[String]) -> Result<Vec<String>> {
+    let parsed = peers::parse_all(addresses)?;
+    Ok(parsed.iter().map(ToString::to_string).collect())
+}
+
+fn check_chunk(found: usize) -> Result<()> {
+    match (1..=MAX_BLOCK).contains(&found) {
+        true => Ok(()),
+        false => Err(Error::ChunkSize {
+            found,
+            max: MAX_BLOCK,
+        }),
     }
 }

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use super::body::link_to;
-use super::store::{Reach, Store};
+use super::storage::{Reach, Shared};
 use super::unixfs::{self, DAG_PB, Link, Malformed};
 use super::{BodyRef, Error, ImageDigest, MAX_HEADER, MAX_ROOT, Result, Root, Stored};
 
 /// Writes and pins header and root, and nothing else; on any failure takes back what was written.
-pub(super) async fn put(store: &Store, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
+pub(super) async fn put(store: &Shared, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
     let links = [Link::leaf(&header), link_to(body)?];
     let (root, block) = Link::node(&links);
     take_apart(&block).map_err(|source| Error::NotARoot {
@@ -42,7 +42,7 @@ pub(super) async fn put(store: &Store, header: Vec<u8>, body: &BodyRef) -> Resul
 }
 
 /// Reads a root and its header, and checks both.
-pub(super) async fn get(store: &Store, image: &ImageDigest, reach: Reach) -> Result<Root> {
+pub(super) async fn get(store: &Shared, image: &ImageDigest, reach: Reach) -> Result<Root> {
     let cid = unixfs::cid_from_digest(DAG_PB, &image.0);
     let block = store.get(&cid, MAX_ROOT, reach).await?;
     let refuse = |source| Error::NotARoot {
@@ -69,7 +69,7 @@ pub(super) async fn get(store: &Store, image: &ImageDigest, reach: Reach) -> Res
 }
 
 /// Unpins and deletes a root and its header.
-pub(super) async fn drop(store: &Store, image: &ImageDigest) -> Result<()> {
+pub(super) async fn drop(store: &Shared, image: &ImageDigest) -> Result<()> {
     let root = unixfs::cid_from_digest(DAG_PB, &image.0);
     let mut cids = vec![root];
     if let Some(block) = store.local(&root, MAX_ROOT).await? {

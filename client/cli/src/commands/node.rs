@@ -9,22 +9,24 @@ use crate::context::{Context, interrupted};
 
 /// How often the configured peers are dialled again.
 const REDIAL: Duration = Duration::from_secs(5);
+/// How often blocks that nothing pins are deleted.
+const SWEEP: Duration = Duration::from_secs(600);
+/// How old they must be: somebody who writes or fetches now is about to pin what he has.
+const GRACE: Duration = Duration::from_secs(3600);
 
 /// Serve this home's images to others until interrupted
 ///
-/// It first deletes what it stored for others' images that were only opened, and what an interrupted
-/// command left.
-///
-/// While it serves it holds the home; other commands on the same home wait until it has ended. It
-/// dials the home's peers again and again, so that those who come later find each other.
+/// While it runs, the home's other commands use this node, over a socket in the home that only its
+/// owner can open. It dials the home's peers again and again, so that those who come later find each
+/// other, and from time to time deletes what was stored for others' images that were only opened, and
+/// what an interrupted command left.
 #[derive(Debug, Args)]
 pub(crate) struct NodeArgs {}
 
 impl NodeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let client = context.reader()?;
-        // Nothing is under way yet.
-        client.collect_garbage().await?;
+        let mut client = context.reader()?;
+        let server = client.serve(GRACE).await?;
         let addresses = client.node().await?.addresses().await?;
         let text: String = addresses
             .iter()
@@ -40,10 +42,22 @@ impl NodeArgs {
                 tokio::time::sleep(REDIAL).await;
             }
         };
+        let sweeping = async {
+            // Another program's node sweeps for itself.
+            if server.is_none() {
+                std::future::pending::<()>().await;
+            }
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                client.collect_garbage(GRACE).await?;
+            }
+        };
         let ended: anyhow::Result<()> = tokio::select! {
             result = redialling => result,
+            result = sweeping => result,
             () = interrupted() => Ok(()),
         };
+        drop(server);
         client.shutdown().await;
         ended
     }
