@@ -13,6 +13,7 @@ pub mod home;
 pub mod journal;
 pub mod ledger;
 pub mod node;
+pub mod pinning;
 pub mod request;
 pub mod seal;
 

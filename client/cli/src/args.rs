@@ -142,7 +142,10 @@ impl Command {
 
     /// Whether an interrupt is the ordinary end of the command.
     pub(crate) fn ends_on_interrupt(&self) -> bool {
-        matches!(self, Self::Node(_) | Self::Devnet(_))
+        match self {
+            Self::Node(args) => args.serves(),
+            other => matches!(other, Self::Devnet(_)),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
-use crate::{card, deid, handover, home, journal, ledger, node, request, seal};
+use crate::{card, deid, handover, home, journal, ledger, node, pinning, request, seal};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum Error {
     /// IPFS.
     #[error(transparent)]
     Node(#[from] node::Error),
+    /// A pinning service.
+    #[error(transparent)]
+    Pinning(#[from] pinning::Error),
     /// The chain.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),

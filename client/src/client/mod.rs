@@ -3,6 +3,7 @@
 //! A [`Client`] is an open [`Home`] with its keys, its IPFS node and its connection to the chain. Each is
 //! started when it is first needed; the node then runs, and serves others, as long as the client lives.
 
+mod archive;
 mod audit;
 mod error;
 mod opening;
@@ -28,6 +29,7 @@ use crate::journal::Journal;
 use crate::ledger::{Deployment, ImageRecord, Ledger};
 use crate::node::{Node, NodeConfig, Server};
 
+pub use archive::{Exported, Imported};
 pub use audit::Traced;
 use pipeline::Meter;
 

@@ -150,6 +150,15 @@ enum Step {
     Leaf(Link),
 }
 
+impl Step {
+    fn cid(&self) -> Cid {
+        match self {
+            Self::Node(cid) => *cid,
+            Self::Leaf(leaf) => leaf.cid,
+        }
+    }
+}
+
 /// A tree walked depth first, every node checked against what its parent says of it.
 struct Walk {
     store: Shared,
@@ -258,23 +267,49 @@ async fn read_leaf(store: &Shared, leaf: &Link, reach: Reach) -> Result<Bytes> {
     Ok(bytes)
 }
 
+/// Streams the blocks of a body's tree, each once, a node before what is below it.
+pub(super) fn blocks(
+    store: &Shared,
+    body: &BodyRef,
+    reach: Reach,
+) -> Result<BoxStream<'static, Result<(Cid, Bytes)>>> {
+    let walk = Walk::new(store, link_to(body)?, reach);
+    let steps = stream::try_unfold((walk, HashSet::new()), |(mut walk, mut seen)| async move {
+        while let Some(step) = walk.next().await? {
+            let cid = step.cid();
+            if seen.insert(cid) {
+                return Ok(Some((cid, (walk, seen))));
+            }
+        }
+        Ok(None)
+    });
+    let store = Shared::clone(store);
+    Ok(steps
+        .map_ok(move |cid| {
+            let store = Shared::clone(&store);
+            async move { Ok((cid, store.get(&cid, MAX_BLOCK, reach).await?)) }
+        })
+        .try_buffered(PREFETCH)
+        .boxed())
+}
+
+/// The blocks of a body's tree: its nodes are here and checked, its leaves are not looked for.
+pub(super) async fn tree(store: &Shared, body: &BodyRef) -> Result<Vec<Cid>> {
+    let mut walk = Walk::new(store, link_to(body)?, Reach::Local);
+    let mut tree = Vec::new();
+    while let Some(step) = walk.next().await? {
+        tree.push(step.cid());
+    }
+    Ok(tree)
+}
+
 /// Pins a body that is here as a whole; leaves are looked for, not read again.
 pub(super) async fn pin(store: &Shared, body: &BodyRef) -> Result<()> {
-    let root = link_to(body)?;
-    let mut walk = Walk::new(store, root.clone(), Reach::Local);
-    let mut below = Vec::new();
-    while let Some(step) = walk.next().await? {
-        let cid = match step {
-            Step::Node(cid) => cid,
-            Step::Leaf(leaf) => leaf.cid,
-        };
-        if cid != root.cid {
-            below.push(cid);
-        }
-    }
-    let all: Vec<_> = below.iter().copied().chain([root.cid]).collect();
-    store.keep(&all).await?;
-    store.pin_tree(&root.cid, below).await
+    let root = link_to(body)?.cid;
+    let mut tree = tree(store, body).await?;
+    store.keep(&tree).await?;
+    tree.retain(|cid| *cid != root);
+    store.pin_tree(&root, tree).await
 }
 
 /// Every block below a root that is here, as far as the profile's links go.

@@ -8,6 +8,7 @@
 //! The node announces nothing, asks no directory and looks for nobody: it talks to the peers that
 //! were named to it, and to those that connect.
 
+mod archive;
 mod body;
 pub mod car;
 mod disk;
@@ -32,6 +33,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::RwLock;
 
 use crate::domain::{BlockDigest, ImageDigest};
+pub use archive::Imported;
 use disk::Disk;
 use exchange::Exchange;
 pub use rpc::Server;
@@ -448,6 +450,28 @@ impl Node {
         let body = self.read_body(&root.body, timeout).await?;
         let header = stream::iter([Ok(Bytes::from(root.header))]);
         Ok(header.chain(body).boxed())
+    }
+
+    /// Streams a sealed image as a CAR file (version 1) of its root, header and body.
+    pub async fn export_car(
+        &self,
+        image: &ImageDigest,
+        timeout: Duration,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        archive::export(&self.store, image, Reach::Peers(timeout)).await
+    }
+
+    /// Stores and pins the one sealed image that a CAR file of at most `max_bytes` holds.
+    ///
+    /// # Errors
+    /// [`Error::Car`], [`Error::NotARoot`] and [`Error::NotABody`] for any other file; nothing of it is kept.
+    pub async fn import_car(
+        &self,
+        file: BoxStream<'static, io::Result<Bytes>>,
+        max_bytes: u64,
+    ) -> Result<Imported> {
+        let _gate = self.gate.read().await;
+        archive::import(&self.store, file, max_bytes).await
     }
 
     /// Pins a body recursively after it was fetched.

@@ -1,5 +1,7 @@
 //! `pcim node`
 
+mod tasks;
+
 use std::time::Duration;
 
 use clap::Args;
@@ -21,10 +23,21 @@ const GRACE: Duration = Duration::from_secs(3600);
 /// other, and from time to time deletes what was stored for others' images that were only opened, and
 /// what an interrupted command left.
 #[derive(Debug, Args)]
-pub(crate) struct NodeArgs {}
+pub(crate) struct NodeArgs {
+    #[command(subcommand)]
+    task: Option<tasks::NodeTask>,
+}
 
 impl NodeArgs {
+    /// Whether it runs until it is interrupted.
+    pub(crate) fn serves(&self) -> bool {
+        self.task.is_none()
+    }
+
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        if let Some(task) = &self.task {
+            return task.run(context).await;
+        }
         let mut client = context.reader()?;
         let server = client.serve(GRACE).await?;
         let addresses = client.node().await?.addresses().await?;
