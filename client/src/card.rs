@@ -189,12 +189,12 @@ fn unhex(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
 pub(crate) mod tests {
     use super::*;
     use crate::domain::Passphrase;
-    use crate::seal::LockedKey;
+    use crate::seal::{KeyVersion, LockedKey};
 
     /// Two new keys of one actor.
     pub(crate) fn actor() -> (Account, UnlockedKey) {
         let passphrase = Passphrase::new("test".to_owned());
-        let key = LockedKey::generate(None, &passphrase).unwrap();
+        let key = LockedKey::generate(KeyVersion::V6, None, &passphrase).unwrap();
         (Account::generate(), key.unlock(&passphrase).unwrap())
     }
 

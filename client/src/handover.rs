@@ -34,6 +34,8 @@ pub struct Handover {
     pub attestation: Vec<u8>,
     /// Modality and body part codes; goes on the chain in clear.
     pub description: String,
+    /// The sealed document of what the image's pseudonyms stand for, if there is one. It has a handover of its own.
+    pub identity: Option<ImageDigest>,
     /// Who the radiologist is and where the radiologist's node is found.
     pub radiologist: Card,
 }
@@ -63,6 +65,8 @@ struct Document {
     /// Hex.
     attestation: String,
     description: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<ImageDigest>,
     radiologist: CardDocument,
 }
 
@@ -170,6 +174,7 @@ impl Handover {
             seal: hex::encode(facts.seal.0),
             attestation: hex::encode(attestation),
             description: facts.description.to_owned(),
+            identity: facts.identity,
             radiologist: card,
         };
         let plain = serde_json::to_vec(&document)?;
@@ -247,6 +252,8 @@ pub struct Facts<'a> {
     pub seal: Seal,
     /// Modality and body part codes.
     pub description: &'a str,
+    /// The sealed document of what the image's pseudonyms stand for.
+    pub identity: Option<ImageDigest>,
 }
 
 fn read(plain: &[u8]) -> Result<Handover, Error> {
@@ -276,6 +283,7 @@ fn read(plain: &[u8]) -> Result<Handover, Error> {
         seal: Seal(seal),
         attestation,
         description: document.description,
+        identity: document.identity,
         radiologist: Card::verify(&document.radiologist)?,
     })
 }
@@ -314,6 +322,7 @@ mod tests {
             image: ImageDigest([1; 32]),
             seal: Seal([2; 32]),
             description: "CT CHEST",
+            identity: Some(ImageDigest([3; 32])),
         };
         let card = Card::issue(account, key, Vec::new()).unwrap();
         Handover::issue(facts, card, attester, key).unwrap()
@@ -327,6 +336,7 @@ mod tests {
         assert_eq!(handover.image, ImageDigest([1; 32]));
         assert_eq!(handover.seal, Seal([2; 32]));
         assert_eq!(handover.description, "CT CHEST");
+        assert_eq!(handover.identity, Some(ImageDigest([3; 32])));
         assert_eq!(handover.radiologist.address, scene.radiologist.0.address());
     }
 
@@ -373,6 +383,7 @@ mod tests {
             image: ImageDigest([1; 32]),
             seal: Seal([2; 32]),
             description: "",
+            identity: None,
         };
         let card = Card::issue(account, key, Vec::new()).unwrap();
         let bytes = Handover::issue(facts, card, account, &stranger.1).unwrap();

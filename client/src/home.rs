@@ -8,6 +8,8 @@
 //! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification (0600) |
 //! | `ipfs/` | the node's repository |
 //! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
+//! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read anew then |
+//! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images, events |
 //! | `lock` | held while a command has the home open; names that process |
 
@@ -24,9 +26,9 @@ use zeroize::Zeroizing;
 use crate::domain::{Address, Passphrase};
 use crate::ledger::{self, Account};
 use crate::private;
-use crate::seal::{self, LockedKey, UnlockedKey};
+use crate::seal::{self, KeyVersion, LockedKey, UnlockedKey};
 
-pub use config::Config;
+pub use config::{Config, FollowSettings};
 
 const CONFIG: &str = "config.toml";
 const ETHEREUM: &str = "ethereum.json";
@@ -53,6 +55,8 @@ pub struct NewHome<'a> {
     pub config: Config,
     /// Locks both keys.
     pub passphrase: &'a Passphrase,
+    /// Which OpenPGP the key is of.
+    pub openpgp: KeyVersion,
     /// A User ID for the OpenPGP certificate. It is never published.
     pub user_id: Option<&'a str>,
     /// The Ethereum account; a new one if none is given.
@@ -150,7 +154,8 @@ impl Home {
         let keystore = account
             .to_keystore(new.passphrase)
             .map_err(Error::Ethereum)?;
-        let openpgp = LockedKey::generate(new.user_id, new.passphrase).map_err(Error::OpenPgp)?;
+        let openpgp = LockedKey::generate(new.openpgp, new.user_id, new.passphrase)
+            .map_err(Error::OpenPgp)?;
         let deid = new_deid_key();
         let mut config = new.config;
         config.address = account.address();
@@ -266,9 +271,19 @@ impl Home {
     }
 
     /// Lets other processes open the home. This one changes nothing in it any more but the node's repository, whose own
-    /// lock it holds, and the journal, which takes several writers.
+    /// lock it holds, what a node that follows keeps beside it, and the journal, which takes several writers.
     pub fn let_others_in(&mut self) {
         self.lock = None;
+    }
+
+    /// Where a node that follows the contract of this name keeps what it has read and pinned.
+    pub fn follow_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("follow-{name}.sqlite"))
+    }
+
+    /// Where the key of a private swarm is, if there is one.
+    pub fn swarm_key_path(&self) -> PathBuf {
+        self.dir.join("swarm.key")
     }
 
     /// Where the journal is.
@@ -325,6 +340,7 @@ mod tests {
                 ..Config::default()
             },
             passphrase,
+            openpgp: KeyVersion::default(),
             user_id: None,
             account: None,
         }

@@ -7,6 +7,7 @@ pub mod bench;
 pub mod card;
 pub mod client;
 pub mod deid;
+pub mod dicom;
 pub mod domain;
 pub mod handover;
 pub mod home;
@@ -16,6 +17,7 @@ pub mod node;
 pub mod pinning;
 pub mod request;
 pub mod seal;
+pub mod view;
 
 mod pipe;
 mod private;

@@ -10,10 +10,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
 
-/// Bytes that a writer gathers before it hands them over.
-const PIECE: usize = 256 * 1024;
+/// Bytes that a writer gathers before it hands them over: a leaf of the usual size, which then needs no copy.
+const PIECE: usize = crate::node::DEFAULT_CHUNK;
 /// Pieces under way between the two halves.
-const DEPTH: usize = 8;
+const DEPTH: usize = 4;
 
 /// What passes through the pipe. A channel that closes without `End` is a broken pipe.
 enum Piece {

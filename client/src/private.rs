@@ -3,11 +3,16 @@
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::thread::JoinHandle;
+
+use tempfile::NamedTempFile;
 
 /// Mode of a directory that only its owner may enter.
 const DIRECTORY_MODE: u32 = 0o700;
 /// Mode of a file that only its owner may read.
 const FILE_MODE: u32 = 0o600;
+/// How many written bytes the disk is told of at a time ([`WriteBehind`]).
+const BEHIND: usize = 8 << 20;
 
 /// Makes a new temporary directory beside `sibling`, closed to everyone else.
 pub(crate) fn temp_dir_beside(sibling: &Path) -> io::Result<tempfile::TempDir> {
@@ -19,7 +24,7 @@ pub(crate) fn temp_dir_beside(sibling: &Path) -> io::Result<tempfile::TempDir> {
 }
 
 /// Makes a new temporary file in the directory of `target`, closed to everyone else.
-pub(crate) fn temp_file_beside(target: &Path) -> io::Result<tempfile::NamedTempFile> {
+pub(crate) fn temp_file_beside(target: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".pcim-");
     #[cfg(unix)]
@@ -46,11 +51,7 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Syncs a temporary file and gives it its name; without `overwrite` an existing file is an error.
-pub(crate) fn persist(
-    file: tempfile::NamedTempFile,
-    path: &Path,
-    overwrite: bool,
-) -> io::Result<()> {
+pub(crate) fn persist(file: NamedTempFile, path: &Path, overwrite: bool) -> io::Result<()> {
     file.as_file().sync_all()?;
     if overwrite {
         file.persist(path)?;
@@ -58,6 +59,61 @@ pub(crate) fn persist(
         file.persist_noclobber(path)?;
     }
     sync_parent(path)
+}
+
+/// A temporary file whose bytes go to the disk while more are written, so that there is little to wait for at the end.
+pub(crate) struct WriteBehind {
+    file: NamedTempFile,
+    /// Bytes since the disk was told last.
+    waiting: usize,
+    syncing: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl WriteBehind {
+    pub(crate) fn new(file: NamedTempFile) -> Self {
+        Self {
+            file,
+            waiting: 0,
+            syncing: None,
+        }
+    }
+
+    /// The file, whose last bytes are still to be synced ([`persist`]).
+    ///
+    /// # Errors
+    /// What the disk refused of the earlier ones.
+    pub(crate) fn into_file(mut self) -> io::Result<NamedTempFile> {
+        self.synced()?;
+        Ok(self.file)
+    }
+
+    /// Waits for the sync that is under way.
+    fn synced(&mut self) -> io::Result<()> {
+        let dead = |_| Err(io::Error::other("syncing a file did not end"));
+        match self.syncing.take() {
+            Some(syncing) => syncing.join().unwrap_or_else(dead),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Write for WriteBehind {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.waiting += written;
+        let busy = self.syncing.as_ref().is_some_and(|it| !it.is_finished());
+        if self.waiting >= BEHIND && !busy {
+            self.synced()?;
+            let file = self.file.as_file().try_clone()?;
+            self.syncing = Some(std::thread::spawn(move || file.sync_data()));
+            self.waiting = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Makes names in the directory of `path` last.

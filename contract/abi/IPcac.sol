@@ -57,10 +57,10 @@ interface IPcac {
     // ---- for others, and many at once ----
 
     /// Does what `signer` signed: `call` is the calldata of one of the functions above, `signature` the EIP-712 signature
-    /// over a struct named as the function, with its arguments in their order and then `uint64 nonce, uint64 deadline`,
-    /// in the domain `Pcac`/`1`/chainId/contract: 65 bytes r, s, v with the lower s, or whatever ERC-1271 takes; at most
+    /// over a struct named as the function, with its arguments in their order and then `address signer, uint64 nonce,
+    /// uint64 deadline`, in the domain `Pcac`/`1`/chainId/contract: 65 bytes r, s, v with the lower s, or whatever ERC-1271 takes; at most
     /// 2048 bytes. `nonce` is the signer's next, `deadline` the last second. Returns what the call returns. Anyone may
-    /// relay. A call that is refused leaves the nonce.
+    /// relay. A call that is refused leaves the nonce. A zero signer speaks before `call` is decoded.
     function relay(address signer, uint64 nonce, uint64 deadline, bytes calldata call, bytes calldata signature) external returns (bytes memory);
 
     /// Does the calls one after the other in the caller's name, all of them or none; returns what each returns.

@@ -6,13 +6,13 @@ impl Pcac {
     /// The constructor. It runs once: from then on there is a consortium, which is never the zero address.
     ///
     /// # Errors
-    /// No data if it ran before; `PcacZero`.
+    /// `PcacZero`; no data if it ran before.
     pub(crate) fn found(&mut self, args: Args<'_>) -> Result<(), Refusal> {
         let consortium = args.address(0)?;
+        nonzero(&[consortium])?;
         if !self.cell(Slot::CONSORTIUM).is_zero() {
             return Err(Refusal::new());
         }
-        nonzero(&[consortium])?;
         self.hand_to(consortium);
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Calls in another's name, by signature, and several calls in one.
 //!
-//! A signed call is EIP-712 typed data: a struct with the name and the arguments of the function, then `nonce` and
-//! `deadline`. Whoever relays it pays for it and has no say in it. It is done as if the signer had sent it, or not
+//! A signed call is EIP-712 typed data: a struct with the name and the arguments of the function, then `signer`,
+//! `nonce` and `deadline`. It names its signer, so that of two accounts with one key (ERC-1271) each signs for itself.
+//! Whoever relays it pays for it and has no say in it. It is done as if the signer had sent it, or not
 //! at all: a call that is refused leaves the nonce, so that it can be relayed again until its deadline.
 
 use alloc::vec::Vec;
@@ -31,7 +32,7 @@ struct Form {
 macro_rules! form {
     ($fields:literal, $count:literal, [$($dynamic:literal),*]) => {
         Some(Form {
-            type_hash: constant!(keccak(concat!($fields, ",uint64 nonce,uint64 deadline)"))),
+            type_hash: constant!(keccak(concat!($fields, ",address signer,uint64 nonce,uint64 deadline)"))),
             count: $count,
             dynamic: const { 0 $(| 1 << $dynamic)* },
         })
@@ -58,12 +59,12 @@ fn form(function: u32) -> Option<Form> {
 }
 
 impl Form {
-    /// The struct hash of a call.
+    /// The struct hash of a call: its arguments, then signer, nonce and deadline.
     ///
     /// # Errors
     /// No data, if its arguments do not lie within the calldata.
-    fn hash(&self, args: &Args<'_>, nonce: Word, deadline: Word) -> Result<Word, Refusal> {
-        let mut message = Vec::with_capacity(32 * (self.count + 3));
+    fn hash(&self, args: &Args<'_>, signed: [Word; 3]) -> Result<Word, Refusal> {
+        let mut message = Vec::with_capacity(32 * (self.count + 4));
         put(&mut message, &[self.type_hash]);
         for i in 0..self.count {
             let word = if self.dynamic >> i & 1 == 1 {
@@ -73,13 +74,15 @@ impl Form {
             };
             put(&mut message, &[word]);
         }
-        put(&mut message, &[nonce, deadline]);
+        put(&mut message, &signed);
         Ok(hash_bytes(&message))
     }
 }
 
 impl Pcac {
     /// `relay`: what the call returns.
+    ///
+    /// The signer is looked at before the signed call is decoded: the call is an argument, and its own checks come with it.
     ///
     /// # Errors
     /// `PcacZero`, `PcacNested`, `PcacExpired`, `PcacBadNonce`, `PcacBadSignature`, and the call's own.
@@ -92,7 +95,7 @@ impl Pcac {
         let Some(form) = form(function) else {
             return Err(refuse!(PcacNested, Word::front(function)));
         };
-        let message = form.hash(&call, Word::number(nonce), Word::number(deadline))?;
+        let message = form.hash(&call, [signer, Word::number(nonce), Word::number(deadline)])?;
         let now = self.vm().block_timestamp();
         if now > deadline {
             return Err(refuse!(

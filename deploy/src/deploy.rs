@@ -3,6 +3,7 @@
 mod abi;
 mod chain;
 mod error;
+mod lifecycle;
 mod program;
 mod record;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use ethers::signers::{LocalWallet, Signer};
 use sha2::{Digest, Sha256};
 
 pub use self::error::Error;
+pub use self::lifecycle::{Activation, Deployed, Status, Upkeep, cache_bid, keepalive, status};
 pub use self::record::{Record, write_record};
 
 use crate::artifact;

@@ -32,13 +32,16 @@ const scenario = read(new URL("scenario.json", import.meta.url));
 /** The scenario's actors: name to { address, private_key }. */
 export const actors = Object.fromEntries(scenario.actors.map((name, i) => [name, devnet.accounts[i]]));
 
-/** The fields of a signed call: the function's arguments, then nonce and deadline. */
+/** The fields of a signed call: the function's arguments, then signer, nonce and deadline. */
 export const signedFields = (name) => [
   ...abi.find((entry) => entry.type === "function" && entry.name === name).inputs.map(({ name, type }) => ({ name, type })),
+  { name: "signer", type: "address" },
   { name: "nonce", type: "uint64" },
   { name: "deadline", type: "uint64" },
 ];
 
+/** The order of secp256k1. */
+const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 const CLOCK_TOLERANCE = 60; // seconds
 const EVENTS_TIMEOUT = 10_000; // milliseconds
 
@@ -83,10 +86,24 @@ async function relayed(library, step, names) {
   const nonce = Number(await library.view("nonces", [signer]));
   const deadline = names.tomorrow;
   const fields = signedFields(step.call).map(({ name }) => name);
-  const message = Object.fromEntries(fields.map((name, i) => [name, [...args, nonce, deadline][i]]));
-  const signature = await library.signCall(step.signed, step.call, message);
+  const named = step.fault === "other signer" ? names[step.as] : signer;
+  const message = Object.fromEntries(fields.map((name, i) => [name, [...args, named, nonce, deadline][i]]));
+  const other = { "other chain": { chainId: 1 }, "other contract": { verifyingContract: signer } }[step.fault] ?? {};
+  const signature = spoilt(await library.signCall(step.signed, step.call, message, other), step.fault);
   const call = await library.encode(step.call, args);
   return { ...step, call: "relay", with: [signer, nonce, deadline, call, signature] };
+}
+
+/** A signature with the fault that is in its bytes, if it is one of those. */
+function spoilt(signature, fault) {
+  const [r, s, v] = [signature.slice(2, 66), BigInt(`0x${signature.slice(66, 130)}`), parseInt(signature.slice(130), 16)];
+  const hex = (number) => number.toString(16).padStart(64, "0");
+  switch (fault) {
+    case "flipped": return `0x${r}${hex(ORDER - s)}${(55 - v).toString(16)}`;
+    case "truncated": return signature.slice(0, -2);
+    case "compact": return `0x${r}${hex((BigInt(v - 27) << 255n) | s)}`;
+    default: return signature;
+  }
 }
 
 async function playStep(library, step, names, emitted) {

@@ -19,6 +19,7 @@ use pcim_client::domain::{ImageDigest, Passphrase};
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::ledger::Account;
 use pcim_client::request::Purpose;
+use pcim_client::seal::KeyVersion;
 use sequoia_openpgp as openpgp;
 use tempfile::TempDir;
 
@@ -49,7 +50,7 @@ pub(crate) struct World {
     pub(crate) chain: Chain,
     pub(crate) radiologist: Client,
     pub(crate) patient: Client,
-    dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 /// A block on disk: its length, its inode, and when it was written.
@@ -176,6 +177,7 @@ async fn actor(
         let new = NewHome {
             config,
             passphrase: &passphrase(),
+            openpgp: KeyVersion::default(),
             user_id: None,
             account: Some(account),
         };

@@ -269,10 +269,34 @@ impl Chain {
         data: Vec<u8>,
         block: &str,
     ) -> Result<Bytes, Bytes> {
+        self.eth_call(from, to, &data, serde_json::json!([block]))
+            .await
+    }
+
+    /// `ask` at the latest block, with other values in its place: `time` and such.
+    pub(crate) async fn ask_with(
+        &self,
+        from: &Actor,
+        to: Address,
+        data: &[u8],
+        block: serde_json::Value,
+    ) -> Result<Bytes, Bytes> {
+        self.eth_call(from, to, data, serde_json::json!(["latest", {}, block]))
+            .await
+    }
+
+    async fn eth_call(
+        &self,
+        from: &Actor,
+        to: Address,
+        data: &[u8],
+        more: serde_json::Value,
+    ) -> Result<Bytes, Bytes> {
         let [from, to] = [from.address, to].map(|address| address.to_string());
-        let tx =
-            serde_json::json!({ "from": from, "to": to, "data": Bytes::from(data).to_string() });
-        let answer: Result<String, _> = self.provider.request("eth_call", (tx, block)).await;
+        let data = Bytes::copy_from_slice(data).to_string();
+        let mut params = vec![serde_json::json!({ "from": from, "to": to, "data": data })];
+        params.extend(more.as_array().cloned().unwrap_or_default());
+        let answer: Result<String, _> = self.provider.request("eth_call", params).await;
         answer.map(|data| data.parse().unwrap()).map_err(|error| {
             let response = error
                 .as_error_response()
@@ -295,6 +319,26 @@ impl Chain {
             TransactionRequest::new().to(H160(to.into())).data(data),
         )
         .await
+    }
+
+    /// `mine`, by who knows how many transactions the sender has sent; all but the receipt without the wire.
+    pub(crate) async fn mine_as(
+        &self,
+        from: &Actor,
+        nonce: u64,
+        to: Address,
+        data: Vec<u8>,
+    ) -> TransactionReceipt {
+        let request = TransactionRequest::new().to(H160(to.into())).data(data);
+        self.transact_as(from, nonce, request).await
+    }
+
+    /// How many transactions an account has sent.
+    pub(crate) async fn sent(&self, who: &Actor) -> u64 {
+        let sent = self
+            .provider
+            .get_transaction_count(H160(who.address.into()), None);
+        sent.await.unwrap().as_u64()
     }
 
     /// Whether the doctor may see [`IMAGE`] now, by the free view.
@@ -436,11 +480,16 @@ impl Chain {
     }
 
     async fn transact(&self, from: &Actor, request: TransactionRequest) -> TransactionReceipt {
-        let nonce = self
-            .provider
-            .get_transaction_count(H160(from.address.into()), None)
-            .await
-            .unwrap();
+        let nonce = self.sent(from).await;
+        self.transact_as(from, nonce, request).await
+    }
+
+    async fn transact_as(
+        &self,
+        from: &Actor,
+        nonce: u64,
+        request: TransactionRequest,
+    ) -> TransactionReceipt {
         let tx: TypedTransaction = request
             .from(H160(from.address.into()))
             .gas(10_000_000)
@@ -449,13 +498,10 @@ impl Chain {
             .chain_id(self.devnet.chain_id())
             .into();
         let signature = from.wallet.sign_transaction(&tx).await.unwrap();
-        let pending = self
-            .provider
-            .send_raw_transaction(tx.rlp_signed(&signature))
-            .await
-            .unwrap();
+        let raw = tx.rlp_signed(&signature).to_vec().into();
         // A transaction is mined before its hash is returned.
-        let receipt = self.provider.get_transaction_receipt(*pending).await;
+        let hash = self.devnet.send_raw(raw).unwrap();
+        let receipt = self.provider.get_transaction_receipt(H256(hash.0)).await;
         receipt.unwrap().unwrap()
     }
 

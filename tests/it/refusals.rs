@@ -132,6 +132,7 @@ async fn handover_by(world: &World, issuer: &Client, image: ImageDigest, seal: S
         image,
         seal,
         description: "CT",
+        identity: None,
     };
     let keys = issuer.keys().unwrap();
     let card = issuer.card().await.unwrap();

@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pcim_client::client::{Client, Error, Limits};
+use pcim_client::client::{Client, Error, Limits, Relayed};
 use pcim_client::domain::{GrantStatus, Passphrase};
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::ledger::{self, Account, Call};
+use pcim_client::seal::KeyVersion;
 
 use crate::ledger::{IMAGE, KEY, World};
 
@@ -39,6 +40,7 @@ impl<'w> Actor<'w> {
                 ..Config::default()
             },
             passphrase: &passphrase,
+            openpgp: KeyVersion::default(),
             user_id: None,
             account: Some(account),
         };
@@ -181,4 +183,32 @@ async fn an_old_trace_is_not_an_answer_to_a_new_question() {
     let client = doctor.client(Limits::default()).await;
     let traced = client.trace(&IMAGE, me).await.unwrap();
     assert!(traced.authorized && !traced.written.resumed);
+}
+
+#[tokio::test]
+async fn a_relay_that_was_cut_off_is_seen_through_and_not_sent_again() {
+    let world = asked().await;
+    let denial = Call::DenyIrs {
+        requester: world.doctor.address(),
+        image: IMAGE,
+        reason: String::new(),
+    };
+    let signed = world
+        .patient
+        .sign_call(&world.deployment, &denial, 0, u64::MAX)
+        .unwrap();
+    let relayer = Actor::new(&world, &world.doctor);
+    cut_off(relayer.client(HASTY).await.relay(&signed).await);
+    assert_eq!(status(&world).await, GrantStatus::Denied);
+    let sent = relayer.sent(&world.doctor).await;
+
+    let client = relayer.client(Limits::default()).await;
+    let again = client.relay(&signed).await.unwrap();
+    assert!(
+        matches!(&again, Relayed::Sent(written) if written.resumed),
+        "{again:?}"
+    );
+    let again = client.relay(&signed).await.unwrap();
+    assert!(matches!(again, Relayed::Used { next: 1 }), "{again:?}");
+    assert_eq!(relayer.sent(&world.doctor).await, sent);
 }

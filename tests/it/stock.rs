@@ -2,7 +2,7 @@
 //! verifies the radiologist's signature with his certificate.
 //!
 //! GnuPG knows nothing of version 6: it opens a body that was sealed to a version 4 patient as SEIPDv1, but the
-//! signature inside is always version 6, which GnuPG cannot verify; 2.2 and 2.4 stop at it.
+//! signature inside is version 6 unless the radiologist's key is version 4; GnuPG 2.2 and 2.4 stop at it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

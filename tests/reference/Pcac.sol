@@ -42,31 +42,31 @@ contract Pcac is IPcac {
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 private constant ATTESTATION = keccak256("ImageAttestation(bytes32 image,address patient,bytes32 seal)");
     bytes32 private constant CREATE = keccak256(
-        "create_contract(bytes32 image,address patient,bytes32 seal,address radiologist,bytes attestation,string description,uint64 nonce,uint64 deadline)"
+        "create_contract(bytes32 image,address patient,bytes32 seal,address radiologist,bytes attestation,string description,address signer,uint64 nonce,uint64 deadline)"
     );
     bytes32 private constant REQUEST = keccak256(
-        "requesting_access(address patient,bytes32 image,bytes32 publicKey,string notes,uint64 nonce,uint64 deadline)"
+        "requesting_access(address patient,bytes32 image,bytes32 publicKey,string notes,address signer,uint64 nonce,uint64 deadline)"
     );
     bytes32 private constant APPROVE = keccak256(
-        "approve_IRs(address requester,bytes32 image,bytes32 publicKey,bytes32 sharedImage,uint64 expiresAt,string notes,uint64 nonce,uint64 deadline)"
+        "approve_IRs(address requester,bytes32 image,bytes32 publicKey,bytes32 sharedImage,uint64 expiresAt,string notes,address signer,uint64 nonce,uint64 deadline)"
     );
     bytes32 private constant DENY =
-        keccak256("deny_IRs(address requester,bytes32 image,string reason,uint64 nonce,uint64 deadline)");
+        keccak256("deny_IRs(address requester,bytes32 image,string reason,address signer,uint64 nonce,uint64 deadline)");
     bytes32 private constant TRACE = keccak256(
-        "trace_authorization(address patient,address requester,bytes32 image,uint64 nonce,uint64 deadline)"
+        "trace_authorization(address patient,address requester,bytes32 image,address signer,uint64 nonce,uint64 deadline)"
     );
     bytes32 private constant REMOVE =
-        keccak256("remove_IRs(address requester,bytes32 image,uint64 nonce,uint64 deadline)");
+        keccak256("remove_IRs(address requester,bytes32 image,address signer,uint64 nonce,uint64 deadline)");
     bytes32 private constant RESHARE = keccak256(
-        "reshare_IRs(address requester,bytes32 image,bytes32 sharedImage,uint64 expiresAt,uint64 nonce,uint64 deadline)"
+        "reshare_IRs(address requester,bytes32 image,bytes32 sharedImage,uint64 expiresAt,address signer,uint64 nonce,uint64 deadline)"
     );
-    bytes32 private constant RESEAL = keccak256("reseal_image(bytes32 image,bytes32 root,uint64 nonce,uint64 deadline)");
+    bytes32 private constant RESEAL = keccak256("reseal_image(bytes32 image,bytes32 root,address signer,uint64 nonce,uint64 deadline)");
     bytes32 private constant LIMIT = keccak256(
-        "set_approval_limit(bytes32 image,uint32 approvals,uint32 windowSeconds,uint64 nonce,uint64 deadline)"
+        "set_approval_limit(bytes32 image,uint32 approvals,uint32 windowSeconds,address signer,uint64 nonce,uint64 deadline)"
     );
     bytes32 private constant ACCREDIT =
-        keccak256("accredit_radiologist(address radiologist,bool accredited,uint64 nonce,uint64 deadline)");
-    bytes32 private constant TRANSFER = keccak256("transfer_consortium(address to,uint64 nonce,uint64 deadline)");
+        keccak256("accredit_radiologist(address radiologist,bool accredited,address signer,uint64 nonce,uint64 deadline)");
+    bytes32 private constant TRANSFER = keccak256("transfer_consortium(address to,address signer,uint64 nonce,uint64 deadline)");
 
     address public consortium;
     mapping(address => bool) public is_accredited;
@@ -274,7 +274,7 @@ contract Pcac is IPcac {
         returns (bytes memory)
     {
         if (signer == address(0)) revert PcacZero(0);
-        bytes32 message = _message(call, nonce, deadline);
+        bytes32 message = _message(call, abi.encode(signer, nonce, deadline));
         if (block.timestamp > deadline) revert PcacExpired(deadline, uint64(block.timestamp));
         uint64 next = nonces[signer];
         if (nonce != next) revert PcacBadNonce(signer, nonce, next);
@@ -401,55 +401,55 @@ contract Pcac is IPcac {
         return done && answer.length >= 32 && bytes32(answer) == bytes32(ERC1271);
     }
 
-    function _message(bytes calldata call, uint64 nonce, uint64 deadline) private view returns (bytes32) {
+    function _message(bytes calldata call, bytes memory signed) private view returns (bytes32) {
         if (call.length < 4) _silent();
         bytes4 f = bytes4(call);
         bytes calldata args = call[4:];
         if (f == this.approve_IRs.selector) {
             (address a, bytes32 b, bytes32 c, bytes32 d, uint64 e, string memory t) =
                 abi.decode(args, (address, bytes32, bytes32, bytes32, uint64, string));
-            return keccak256(abi.encode(APPROVE, a, b, c, d, e, keccak256(bytes(t)), nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(APPROVE, a, b, c, d, e, keccak256(bytes(t))), signed));
         }
         if (f == this.requesting_access.selector) {
             (address a, bytes32 b, bytes32 c, string memory t) = abi.decode(args, (address, bytes32, bytes32, string));
-            return keccak256(abi.encode(REQUEST, a, b, c, keccak256(bytes(t)), nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(REQUEST, a, b, c, keccak256(bytes(t))), signed));
         }
         if (f == this.create_contract.selector) {
             (bytes32 a, address b, bytes32 c, address d, bytes memory s, string memory t) =
                 abi.decode(args, (bytes32, address, bytes32, address, bytes, string));
-            return keccak256(abi.encode(CREATE, a, b, c, d, keccak256(s), keccak256(bytes(t)), nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(CREATE, a, b, c, d, keccak256(s), keccak256(bytes(t))), signed));
         }
         if (f == this.deny_IRs.selector) {
             (address a, bytes32 b, string memory t) = abi.decode(args, (address, bytes32, string));
-            return keccak256(abi.encode(DENY, a, b, keccak256(bytes(t)), nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(DENY, a, b, keccak256(bytes(t))), signed));
         }
         if (f == this.trace_authorization.selector) {
             (address a, address b, bytes32 c) = abi.decode(args, (address, address, bytes32));
-            return keccak256(abi.encode(TRACE, a, b, c, nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(TRACE, a, b, c), signed));
         }
         if (f == this.remove_IRs.selector) {
             (address a, bytes32 b) = abi.decode(args, (address, bytes32));
-            return keccak256(abi.encode(REMOVE, a, b, nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(REMOVE, a, b), signed));
         }
         if (f == this.reshare_IRs.selector) {
             (address a, bytes32 b, bytes32 c, uint64 d) = abi.decode(args, (address, bytes32, bytes32, uint64));
-            return keccak256(abi.encode(RESHARE, a, b, c, d, nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(RESHARE, a, b, c, d), signed));
         }
         if (f == this.reseal_image.selector) {
             (bytes32 a, bytes32 b) = abi.decode(args, (bytes32, bytes32));
-            return keccak256(abi.encode(RESEAL, a, b, nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(RESEAL, a, b), signed));
         }
         if (f == this.set_approval_limit.selector) {
             (bytes32 a, uint32 b, uint32 c) = abi.decode(args, (bytes32, uint32, uint32));
-            return keccak256(abi.encode(LIMIT, a, b, c, nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(LIMIT, a, b, c), signed));
         }
         if (f == this.accredit_radiologist.selector) {
             (address a, bool b) = abi.decode(args, (address, bool));
-            return keccak256(abi.encode(ACCREDIT, a, b, nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(ACCREDIT, a, b), signed));
         }
         if (f == this.transfer_consortium.selector) {
             address a = abi.decode(args, (address));
-            return keccak256(abi.encode(TRANSFER, a, nonce, deadline));
+            return keccak256(bytes.concat(abi.encode(TRANSFER, a), signed));
         }
         revert PcacNested(f);
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::commands::{
     bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient, radiologist,
-    requestor, trace,
+    relay, requestor, trace, view,
 };
 use crate::context::Context;
 use crate::parse;
@@ -91,6 +91,7 @@ pub(crate) enum Command {
     Init(init::InitArgs),
     Card(card::CardArgs),
     Deid(deid::DeidArgs),
+    View(view::ViewArgs),
     /// Seal images to patients
     #[command(subcommand)]
     Radiologist(radiologist::RadiologistCommand),
@@ -104,6 +105,7 @@ pub(crate) enum Command {
     /// Accredit radiologists
     #[command(subcommand)]
     Consortium(consortium::ConsortiumCommand),
+    Relay(relay::RelayArgs),
     Node(node::NodeArgs),
     Devnet(devnet::DevnetArgs),
     Deploy(deploy::DeployArgs),
@@ -121,11 +123,13 @@ impl Command {
             Self::Init(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
             Self::Deid(args) => args.run(context).await,
+            Self::View(args) => args.run(context).await,
             Self::Radiologist(command) => command.run(context).await,
             Self::Patient(command) => command.run(context).await,
             Self::Requestor(command) => command.run(context).await,
             Self::Trace(args) => args.run(context).await,
             Self::Consortium(command) => command.run(context).await,
+            Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
             Self::Devnet(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,

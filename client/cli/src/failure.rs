@@ -2,10 +2,12 @@
 
 use std::io;
 
-use pcim_client::client::Error as E;
-use pcim_client::{card, deid, handover, home, journal, ledger, node, seal};
+use pcim_client::client::{Error as E, study};
+use pcim_client::{card, deid, dicom, handover, home, journal, ledger, node, seal, view};
 use pcim_deploy::{deploy, gas};
 
+use crate::commands::deploy::upkeep::NotSound;
+use crate::commands::relay::NotRelayed;
 use crate::ui::printable;
 
 /// Refused or failed.
@@ -79,6 +81,15 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         let hint = "`pcim requestor status` tells why; the patient decides";
         return (NOT_AUTHORIZED, Some(hint));
     }
+    if error.is::<NotRelayed>() {
+        let hint =
+            "the report says why; run it again with what can be put right: nothing is done twice";
+        return (FAILED, Some(hint));
+    }
+    if error.is::<NotSound>() {
+        let hint = "check --contract; `pcim deploy keepalive` activates a contract of ours that does not run";
+        return (FAILED, Some(hint));
+    }
     if let Some(error) = error.downcast_ref::<E>() {
         let code = match error {
             E::NotAuthorized { .. } => NOT_AUTHORIZED,
@@ -99,6 +110,8 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         of_gas(error)
     } else if let Some(error) = error.downcast_ref::<stylus_devnet::Error>() {
         of_devnet(error)
+    } else if let Some(error) = error.downcast_ref::<view::Error>() {
+        of_view(error)
     } else if error.is::<io::Error>() {
         Some(CHECK_THE_DISK)
     } else {
@@ -117,6 +130,7 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::Ledger(error) => return of_ledger(error),
         E::Request(_) => "ask the requestor to make the request again",
         E::Dicom { source, .. } => return of_dicom(source),
+        E::Study(error) => return of_study(error),
         E::Journal(error) => return of_journal(error),
         E::File { .. } => CHECK_THE_DISK,
         E::Description => "give codes such as `CT CHEST`, or leave --description out",
@@ -146,6 +160,14 @@ fn of_client(error: &E) -> Option<&'static str> {
             "look at it again with `pcim patient requests`, and ask the requestor why"
         }
         E::NothingToRevoke { .. } => "see `pcim patient audit`",
+        E::OtherContract { .. } => "give the --network and --contract that it was signed for",
+        E::NonceAhead { .. } => "relay the signer's earlier call first",
+        E::TooManyApprovals { .. } => "name the pairs, in several commands",
+        E::NothingToApprove => "see `pcim patient requests`",
+        E::InBatch { source, .. } => return of_client(source),
+        E::TooFewReplicas { .. } => {
+            "nodes that follow the contract (`pcim node --follow-chain`) keep it once they can reach this one: `pcim node`"
+        }
         E::ReaderLacksV2 { .. } => {
             "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one)"
         }
@@ -153,9 +175,34 @@ fn of_client(error: &E) -> Option<&'static str> {
     })
 }
 
+fn of_study(error: &study::Error) -> Option<&'static str> {
+    use study::Error as S;
+    Some(match error {
+        S::SeveralPatients { .. } => "give each patient's files by themselves",
+        S::SeveralStudies { .. } => "give the files of one study",
+        S::SameInstance { .. } => "find out which of the two is right, and give that one",
+        S::Zip { .. } => {
+            "find out where the archive comes from; unpack what you trust, and give the folder"
+        }
+        S::Directory { .. } => {
+            "copy the whole medium again, or leave out what is missing with --skip-refused"
+        }
+        S::NothingFound { .. } => "give DICOM files with their preamble and `DICM` (PS3.10)",
+        S::TooManyFiles { .. } | S::TooDeep { .. } => "give fewer files at once",
+        S::Changed { .. } => "run it again when nothing writes there",
+        S::Damaged { .. } => {
+            "open it with --out NAME.tar, and ask the radiologist how the study came about"
+        }
+        S::Version { .. } => "update pcim",
+        S::Write(_) => CHECK_THE_DISK,
+        _ => return None,
+    })
+}
+
 fn of_dicom(error: &deid::Error) -> Option<&'static str> {
     Some(match error {
         deid::Error::NotDicom => "give a DICOM file with its preamble and `DICM` (PS3.10)",
+        deid::Error::Pixels(_) => "decompress the file with another program first",
         deid::Error::Malformed | deid::Error::TooLarge { .. } => {
             "export the file again from its source"
         }
@@ -166,6 +213,15 @@ fn of_dicom(error: &deid::Error) -> Option<&'static str> {
             "decompress the file first, or give --blank as x,y,w,h in pixels"
         }
         _ => "clean the file with a tool for its kind; --no-deid seals it with everything it tells",
+    })
+}
+
+fn of_view(error: &view::Error) -> Option<&'static str> {
+    Some(match error {
+        view::Error::NoImage => "give a DICOM file, a tar of such, or a directory with --sheet",
+        view::Error::Window => "give --window as center,width with a width of at least 1",
+        view::Error::Dicom(dicom::Error::NoSuchFrame { .. }) => "give another --frame",
+        _ => return None,
     })
 }
 
@@ -240,7 +296,13 @@ fn of_seal(error: &seal::Error) -> Option<&'static str> {
 fn of_node(error: &node::Error) -> Option<&'static str> {
     Some(match error {
         node::Error::Timeout { .. } | node::Error::PeerUnreachable { .. } => {
-            "the owner's node must run and be reachable: `pcim node` there, its address among this home's peers"
+            "the owner's node must run and be reachable: `pcim node` there, its address in the `peers` of this home's config.toml"
+        }
+        node::Error::SwarmKey { .. } => {
+            "a swarm.key has three lines: /key/swarm/psk/1.0.0/, /base16/ and 64 hexadecimal digits; chmod 600 it"
+        }
+        node::Error::NoSwarmKey => {
+            "put the swarm's swarm.key into the home, or set `private = false`"
         }
         node::Error::RepoLocked { .. } => {
             "this home's `pcim node` runs already, or another program has the repository open"
@@ -254,7 +316,9 @@ fn of_node(error: &node::Error) -> Option<&'static str> {
         node::Error::Listen { .. } => {
             "another program has the port; change `listen` in the home's config.toml"
         }
-        node::Error::Address { .. } => "correct `listen` or `peers` in the home's config.toml",
+        node::Error::Address { .. } => {
+            "correct `listen`, `peers` or `relays` in the home's config.toml"
+        }
         node::Error::BlockMismatch { .. } => {
             "the block is damaged on this disk or at its sender; fetch it again from another peer"
         }
@@ -314,6 +378,10 @@ fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
     use deploy::Error as D;
     Some(match error {
         D::NoConsortium => "give the --consortium's own address",
+        D::NoContract { .. } => "check --contract and the chain",
+        D::TooYoung { .. } => "`pcim deploy status` tells from when on it can be kept alive",
+        D::NotActive { .. } => "activate it: `pcim deploy keepalive`",
+        D::LowBid { .. } => "give a higher --bid, or none",
         D::Key => "check the file that --key-file names",
         D::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
         D::Rpc { .. } | D::Timeout { .. } => {

@@ -9,6 +9,9 @@ use libfuzzer_sys::fuzz_target;
 #[allow(dead_code, missing_docs)]
 #[path = "../../src/deid/mod.rs"]
 mod deid;
+#[allow(dead_code, missing_docs)]
+#[path = "../../src/dicom/mod.rs"]
+mod dicom;
 
 fuzz_target!(|input: &[u8]| {
     // The first byte chooses what is done.

@@ -121,13 +121,15 @@ async fn hundred(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
     let file = scene.instance(0, bytes)?;
     let speed = |time: Duration| bytes as f64 / 1e6 / time.as_secs_f64();
     let (mut sealed, mut opened, mut fetched) = (Vec::new(), Vec::new(), Vec::new());
+    let mut images = Vec::new();
     for _ in 0..runs {
         let image = scene.seal(std::slice::from_ref(&file)).await?;
         sealed.push(speed(image.time));
         opened.push(speed(scene.open(&image).await?));
         fetched.push(speed(scene.fetch(&[&image]).await?));
-        scene.forget(&image).await?;
+        images.push(image);
     }
+    clear(scene, &images).await?;
     Ok(vec![
         Measurement::new("seal_store_100mb", "MB/s", sealed),
         Measurement::new("open_local_100mb", "MB/s", opened),
@@ -164,13 +166,14 @@ async fn study(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
     let files: Vec<_> = (0..INSTANCES)
         .map(|number| scene.instance(1000 + number, each))
         .collect::<Result<_>>()?;
-    let (mut stored, mut fetched) = (Vec::new(), Vec::new());
+    let (mut stored, mut fetched, mut whole) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..runs {
         let image = scene.seal(&files).await?;
         stored.push(image.time.as_secs_f64());
         fetched.push(scene.fetch(&[&image]).await?.as_secs_f64());
-        scene.forget(&image).await?;
+        whole.push(image);
     }
+    clear(scene, &whole).await?;
     let mut time = Duration::ZERO;
     let mut images = Vec::new();
     for file in &files {
@@ -180,6 +183,7 @@ async fn study(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
     }
     let all: Vec<_> = images.iter().collect();
     let apart = scene.fetch(&all).await?;
+    clear(scene, &images).await?;
     Ok(vec![
         Measurement::new("store_1142", "s", stored),
         Measurement::new("fetch_1142", "s", fetched),
@@ -201,8 +205,16 @@ async fn large(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
         .into_iter()
         .collect();
     results.extend(approve(scene, "approve_4gib", &image, runs).await?);
-    scene.forget(&image).await?;
+    clear(scene, &[image]).await?;
     Ok(results)
+}
+
+/// Deletes what a measurement left.
+async fn clear(scene: &Scene, images: &[scene::Image]) -> Result<()> {
+    for image in images {
+        scene.forget(image).await?;
+    }
+    scene.clear()
 }
 
 /// The middle of the runs; of an even number, the mean of the two in the middle.

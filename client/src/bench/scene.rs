@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -14,8 +15,8 @@ use crate::client::{Error, Result};
 use crate::deid;
 use crate::domain::{ImageDigest, Passphrase};
 use crate::node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
-use crate::private;
-use crate::seal::{self, BodyVersion, LockedKey, UnlockedKey};
+use crate::private::{self, WriteBehind};
+use crate::seal::{self, BodyVersion, KeyVersion, LockedKey, UnlockedKey};
 
 /// How long a peer may keep silent.
 const STALL: Duration = Duration::from_secs(60);
@@ -28,6 +29,9 @@ pub(super) struct Scene {
     keeper: Node,
     radiologist: Arc<UnlockedKey>,
     patient: Arc<UnlockedKey>,
+    /// How many names were given to files and repositories. Each is new and stays until the end: what is deleted just before
+    /// a measurement slows it, since file systems avoid its place for a while.
+    names: AtomicUsize,
 }
 
 /// An image on the keeper's disk.
@@ -55,6 +59,7 @@ impl Scene {
             keeper: node(&made.path().join("keeper")).await?,
             radiologist: Arc::new(key()?),
             patient: Arc::new(key()?),
+            names: AtomicUsize::new(0),
             dir: made,
         })
     }
@@ -104,7 +109,7 @@ impl Scene {
 
     /// Fetches images onto a new node over loopback and opens them into files, one after the other.
     pub(super) async fn fetch(&self, images: &[&Image]) -> Result<Duration> {
-        let repo = self.dir.path().join("fetcher");
+        let repo = self.dir.path().join(format!("fetcher-{}", self.number()));
         let fetcher = node(&repo).await?;
         for address in self.keeper.addresses().await? {
             fetcher.connect(&address).await?;
@@ -115,7 +120,6 @@ impl Scene {
         }
         let time = started.elapsed();
         fetcher.shutdown().await;
-        std::fs::remove_dir_all(&repo).map_err(at(&repo))?;
         Ok(time)
     }
 
@@ -128,6 +132,28 @@ impl Scene {
         Ok((started.elapsed(), stored.new_bytes))
     }
 
+    fn number(&self) -> usize {
+        self.names.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Deletes what was opened and fetched, to have the disk back.
+    pub(super) fn clear(&self) -> Result<()> {
+        let dir = self.dir.path();
+        for entry in std::fs::read_dir(dir).map_err(at(dir))? {
+            let path = entry.map_err(at(dir))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let deleted = if name.starts_with("fetcher-") {
+                std::fs::remove_dir_all(&path)
+            } else if name.starts_with("opened-") {
+                std::fs::remove_file(&path)
+            } else {
+                continue;
+            };
+            deleted.map_err(at(&path))?;
+        }
+        Ok(())
+    }
+
     /// Deletes an image.
     pub(super) async fn forget(&self, image: &Image) -> Result<()> {
         self.keeper.drop_header(&image.digest).await?;
@@ -135,14 +161,22 @@ impl Scene {
     }
 
     async fn open_from(&self, node: &Node, image: &Image) -> Result<()> {
-        let target = self.dir.path().join("opened");
+        let target = self.dir.path().join(format!("opened-{}", self.number()));
         let root = node.get_root(&image.digest, STALL).await?;
         let (key, _) = seal::unwrap_header(&root.header, &self.patient)?;
         let file = private::temp_file_beside(&target).map_err(at(&target))?;
         let limits = (STALL, TOTAL);
-        let (_, file) =
-            pipeline::open(node, &root.body, key, file, limits, Meter::silent()).await?;
-        private::persist(file, &target, true).map_err(at(&target))
+        let (_, file) = pipeline::open(
+            node,
+            &root.body,
+            key,
+            WriteBehind::new(file),
+            limits,
+            Meter::silent(),
+        )
+        .await?;
+        let file = file.into_file().map_err(at(&target))?;
+        private::persist(file, &target, false).map_err(at(&target))
     }
 }
 
@@ -158,7 +192,7 @@ async fn node(repo: &Path) -> Result<Node> {
 
 fn key() -> Result<UnlockedKey> {
     let passphrase = Passphrase::new("benchmark".to_owned());
-    let locked = LockedKey::generate(None, &passphrase)?;
+    let locked = LockedKey::generate(KeyVersion::V6, None, &passphrase)?;
     Ok(locked.unlock(&passphrase)?)
 }
 

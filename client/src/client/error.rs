@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::study;
 use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
 use crate::{card, deid, handover, home, journal, ledger, node, pinning, request, seal};
 
@@ -45,6 +46,9 @@ pub enum Error {
         /// Why.
         source: deid::Error,
     },
+    /// An input that is no study, or a study that is not what it says.
+    #[error(transparent)]
+    Study(Box<study::Error>),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -73,6 +77,50 @@ pub enum Error {
     NotConfigured {
         /// `rpc_url`, `chain_id` or `contract`.
         missing: &'static str,
+    },
+    /// The call was signed for others to send, as [`super::Client::with_signing`] has it.
+    #[error("the call was signed for others to send, and not sent")]
+    Signed(Box<ledger::RelayCall>),
+    /// A signed call is for another contract, or for another chain.
+    #[error("signed for contract {} on chain {}, this is {} on chain {}", found.1, found.0, wanted.1, wanted.0)]
+    OtherContract {
+        /// This chain and contract.
+        wanted: (u64, Address),
+        /// The call's.
+        found: (u64, Address),
+    },
+    /// A signed call that comes after another one of its signer, which was not done yet.
+    #[error("call {nonce} of {signer} cannot be done before call {next}")]
+    NonceAhead {
+        /// Who signed.
+        signer: Address,
+        /// Its nonce.
+        nonce: u64,
+        /// The nonce that is next.
+        next: u64,
+    },
+    /// More approvals than one transaction takes.
+    #[error(
+        "{found} approvals, at most {} in one transaction",
+        super::MAX_APPROVALS
+    )]
+    TooManyApprovals {
+        /// How many were asked for.
+        found: usize,
+    },
+    /// No request to approve.
+    #[error("there is no open request to approve")]
+    NothingToApprove,
+    /// One of several requests cannot be approved.
+    #[error("nothing was approved: {requester} and image {image}: {source}")]
+    InBatch {
+        /// The image.
+        image: ImageDigest,
+        /// The requestor.
+        requester: Address,
+        /// Why.
+        #[source]
+        source: Box<Error>,
     },
     /// Nobody registered the image with this contract.
     #[error("no image {image} is registered")]
@@ -176,6 +224,20 @@ pub enum Error {
         /// The certificate.
         fingerprint: String,
     },
+    /// Fewer nodes than asked for have an image.
+    #[error("{found} of {wanted} wanted nodes have all {blocks} blocks of {root}{peers}")]
+    TooFewReplicas {
+        /// The sealed root.
+        root: ImageDigest,
+        /// How many blocks it has.
+        blocks: usize,
+        /// How many nodes were wanted.
+        wanted: usize,
+        /// How many have everything.
+        found: usize,
+        /// Each peer that was asked, with what it has.
+        peers: String,
+    },
     /// A value could not be written down.
     #[error("cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -187,6 +249,12 @@ pub enum Error {
 impl From<handover::Error> for Error {
     fn from(error: handover::Error) -> Self {
         Self::Handover(Box::new(error))
+    }
+}
+
+impl From<study::Error> for Error {
+    fn from(error: study::Error) -> Self {
+        Self::Study(Box::new(error))
     }
 }
 

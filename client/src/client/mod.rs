@@ -5,14 +5,19 @@
 
 mod archive;
 mod audit;
+mod batch;
 mod error;
+mod follow;
 mod opening;
 mod patient;
 pub(crate) mod payload;
 pub(crate) mod pipeline;
 mod radiologist;
+mod relay;
+mod replicas;
 mod requestor;
 mod split;
+pub mod study;
 mod write;
 
 use std::sync::Arc;
@@ -27,17 +32,21 @@ use crate::handover::Addressee;
 use crate::home::{Home, Keys};
 use crate::journal::Journal;
 use crate::ledger::{Deployment, ImageRecord, Ledger};
-use crate::node::{Node, NodeConfig, Server};
+use crate::node::{Node, NodeConfig, Server, SwarmKey};
 
 pub use archive::{Exported, Imported};
 pub use audit::Traced;
+pub use batch::{Approval, Approvals, MAX_APPROVALS};
 use pipeline::Meter;
 
 pub use error::{Error, Result};
+pub use follow::{FollowEvent, FollowSink, Kind};
 pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
 pub use pipeline::{Progress, ProgressSink};
-pub use radiologist::{SealOptions, SealedImage};
+pub use radiologist::{OutcomeSink, SealOptions, SealedIdentity, SealedImage};
+pub use relay::{Relayed, Signing};
+pub use replicas::Replicas;
 pub use requestor::{AccessRequest, Requested, Standing};
 pub use write::Written;
 
@@ -91,6 +100,7 @@ pub struct Client {
     journal: Journal,
     keys: Option<Arc<Keys>>,
     progress: Option<ProgressSink>,
+    signing: Option<Signing>,
     node: OnceCell<Node>,
     ledger: OnceCell<Ledger>,
 }
@@ -106,6 +116,7 @@ impl Client {
             journal,
             keys: None,
             progress: None,
+            signing: None,
             node: OnceCell::new(),
             ledger: OnceCell::new(),
         })
@@ -227,13 +238,13 @@ impl Client {
         self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes) as usize
     }
 
-    /// Starts this home's node and has it serve the home's other processes, which may open the home from now on; of the
-    /// blocks that nothing pins it deletes now, and when it is asked, those older than `grace`. With a Kubo node there is
-    /// nothing to serve.
+    /// Starts this home's node and has it serve the home's other processes, which may open the home from now on. If it is
+    /// to `tidy` up, it first deletes the blocks that nothing pins: nobody is at work yet. When it is asked later, it
+    /// deletes those older than `grace`. With a Kubo node there is nothing to serve, and nothing to tidy up.
     ///
     /// # Errors
     /// [`node::Error::RepoLocked`](crate::node::Error::RepoLocked) if it is served already.
-    pub async fn serve(&mut self, grace: Duration) -> Result<Option<Server>> {
+    pub async fn serve(&mut self, grace: Duration, tidy: bool) -> Result<Option<Server>> {
         let server = match self.ipfs_api() {
             Some(_) => {
                 self.node().await?;
@@ -241,7 +252,9 @@ impl Client {
             }
             None => {
                 let node = self.node.get_or_try_init(|| self.own_node()).await?;
-                node.collect_old_garbage(grace).await?;
+                if tidy {
+                    node.collect_garbage().await?;
+                }
                 Some(node.serve(&self.home.socket_path(), grace)?)
             }
         };
@@ -251,13 +264,15 @@ impl Client {
 
     async fn own_node(&self) -> Result<Node> {
         let config = self.home.config();
+        let network = config.node.clone();
+        let key = SwarmKey::load(&self.home.swarm_key_path())?;
         let config = NodeConfig {
             repo: self.home.repo_dir(),
             listen: config.listen.clone(),
             bootstrap: config.peers.clone(),
             chunk_size: self.chunk_size(),
         };
-        Ok(Node::start(config).await?)
+        Ok(Node::start_in(config, &network, key.as_ref()).await?)
     }
 
     /// Dials peers, all at once; tells how many answered. A peer that is away is not an error: others
@@ -313,6 +328,7 @@ impl Client {
                 what,
                 bytes: 0,
                 total,
+                files: None,
             },
         }
     }

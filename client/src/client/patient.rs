@@ -4,8 +4,9 @@ use std::io;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
-use super::opening::check_seal;
+use super::opening::{Attested, check_seal};
 use super::write::Wanted;
 use super::{Client, Error, OpenedFile, Result, Target, Written, pipeline};
 use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
@@ -29,6 +30,8 @@ pub struct Registered {
     pub description: String,
     /// SHA-256 (hex) of what the patient can open.
     pub payload_sha256: String,
+    /// The sealed document of what the image's pseudonyms stand for, if the handover lists one.
+    pub identity: Option<ImageDigest>,
     /// The transaction.
     #[serde(flatten)]
     pub written: Written,
@@ -126,6 +129,7 @@ impl Client {
             radiologist,
             description: handover.description,
             payload_sha256,
+            identity: handover.identity,
             written,
         })
     }
@@ -290,6 +294,7 @@ impl Client {
         };
         let written = self.start(&key, Wanted::True, call).await;
         if let (Err(_) | Ok(None), Some(stored)) = (&written, &shared)
+            && !matches!(written, Err(Error::Signed(_)))
             && !self.in_flight(&key)?
         {
             self.node().await?.drop_header(&stored.image).await?;
@@ -303,7 +308,7 @@ impl Client {
     }
 
     /// A request must be open to be decided on.
-    async fn check_open(&self, image: &ImageDigest, requester: Address) -> Result<()> {
+    pub(super) async fn check_open(&self, image: &ImageDigest, requester: Address) -> Result<()> {
         let standing = self.status(image, Some(requester)).await?;
         match standing.status {
             GrantStatus::Requested => Ok(()),
@@ -386,14 +391,41 @@ impl Client {
         written.ok_or(Error::UnknownImage { image: *image })
     }
 
-    /// Opens an image of one's own into a file.
+    /// Opens what a handover names, registered or not, after the same verification as at registering, and keeps the
+    /// sealed image here. The chain is not told.
+    pub async fn open_handover(&mut self, handover: &[u8], target: &Target) -> Result<OpenedFile> {
+        let me = self.addressee()?;
+        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
+        self.remember_peers(&handover.radiologist.peers)?;
+        self.dial(&handover.radiologist.peers).await?;
+        self.take_in(&handover).await?;
+        let attested = Attested {
+            radiologist: handover.radiologist.address,
+            seal: handover.seal,
+        };
+        self.open_attested(&handover.image, me.patient, &attested, target)
+            .await
+    }
+
+    /// Opens an image of one's own into a file, or a study into a folder.
     pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
         self.own_record(image).await?;
         self.open_into(image, image, self.address(), target).await
     }
 
+    /// Opens an image of one's own in memory, at most `max` bytes of it. What is given back was verified, and is what the
+    /// radiologist attested.
+    pub async fn open_own_in_memory(
+        &self,
+        image: &ImageDigest,
+        max: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.own_record(image).await?;
+        self.open_in_memory(image, image, max).await
+    }
+
     /// Who ever asked for what, each pair once, in order of first request.
-    async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
+    pub(super) async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let filter = EventFilter {
             patient: Some(self.address()),
             ..EventFilter::default()
@@ -412,7 +444,7 @@ impl Client {
     }
 
     /// The key and notes of the latest request.
-    async fn latest_request(
+    pub(super) async fn latest_request(
         &self,
         image: &ImageDigest,
         requester: Address,
@@ -435,7 +467,7 @@ impl Client {
             .ok_or(no_request(image, requester))
     }
 
-    async fn certificate(&self, digest: &BlockDigest) -> Result<Certificate> {
+    pub(super) async fn certificate(&self, digest: &BlockDigest) -> Result<Certificate> {
         let node = self.node().await?;
         let bytes = node
             .get_raw(digest, MAX_CERTIFICATE_BYTES, self.limits.fetch)
@@ -444,7 +476,7 @@ impl Client {
     }
 
     /// The request document that the notes name, opened and verified.
-    async fn document(
+    pub(super) async fn document(
         &self,
         image: &ImageDigest,
         requester: Address,
@@ -472,7 +504,7 @@ impl Client {
     }
 
     /// Adds a header for another reader to an image of one's own.
-    async fn share(
+    pub(super) async fn share(
         &self,
         image: &ImageDigest,
         reader: &Certificate,

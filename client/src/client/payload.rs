@@ -1,72 +1,127 @@
-//! What gets sealed: one DICOM file as it is, or several as one tar, de-identified on the way.
+//! What gets sealed: one DICOM file as it is, or a study as a tar ([`study`](super::study)), de-identified on the way.
 //!
 //! Files are read one at a time; of most only what stands before the pixels is held ([`split`](super::split)), others need
-//! the memory of the largest. A tar's entries are numbered (`0001.dcm` …) and carry no names, owners or times: the same files give the same bytes.
+//! the memory of the largest. The same files give the same bytes.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Take};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::vec;
 
 use sha2::{Digest, Sha256};
 
 use super::split::Split;
+use super::study::{self, Inputs, KEY_OBJECTS, MANIFEST, Manifest, ScanOptions, Source, Study};
 use super::{Error, Result};
-use crate::deid::{self, Report};
+use crate::deid::{self, KeyObjects, Report};
 use crate::private;
 
 /// Most bytes of a file that is read whole.
 const MAX_FILE_BYTES: usize = 2 << 30;
-/// Bytes of a tar block (POSIX.1-1988 ustar).
-const TAR_BLOCK: usize = 512;
 
 /// Reads the payload of a sealed image.
 pub(crate) struct Payload {
-    files: vec::IntoIter<PathBuf>,
+    sources: vec::IntoIter<Source>,
     options: Option<deid::Options>,
-    archive: bool,
-    number: usize,
-    ended: bool,
+    /// What a tar's own documents say; none for a single file.
+    archive: Option<Archive>,
     parts: VecDeque<Part>,
-    /// Kept only where de-identification changes what is read.
+    /// Kept only where what is read is not the file as it was given.
     original: Option<Sha256>,
     report: Option<Report>,
+    files_read: Arc<AtomicU64>,
     error: Option<Error>,
+}
+
+/// The documents of a study, and what is known of its files so far.
+struct Archive {
+    manifest: Manifest,
+    key_objects: Vec<u8>,
+    /// The place in the manifest of the file that is read: series, instance.
+    place: (usize, usize),
+    /// Of the file that is read.
+    hash: Sha256,
+    ended: bool,
 }
 
 /// A part of the payload.
 enum Part {
+    /// Not of a file's content.
+    Frame(io::Cursor<Vec<u8>>),
+    /// Of a file's content.
     Bytes(io::Cursor<Vec<u8>>),
-    /// Pixels of a file, and what follows them in the payload as it would be without de-identification.
-    Pixels(Take<File>, Vec<u8>),
+    /// Pixels of a file.
+    Pixels(Take<File>),
+    /// A file is at its end.
+    End,
 }
 
 /// What became of the files, known once the payload was read to its end.
 pub(crate) struct Summary {
-    /// SHA-256 of the payload as it would be without de-identification; none if it is the payload.
+    /// SHA-256 of the files as they were given, one after the other; none if the payload is just that.
     pub(crate) original_sha256: Option<[u8; 32]>,
     /// The sum of what was done to each file.
     pub(crate) report: Option<Report>,
 }
 
 impl Payload {
-    /// A payload of these files; without `options` they are not de-identified, only checked.
+    /// A payload of these files, which are of one study; without `options` they are not de-identified, only checked.
     pub(crate) fn new(files: Vec<PathBuf>, options: Option<deid::Options>) -> Result<Self> {
-        if files.is_empty() {
-            return Err(Error::NoFile);
+        let wanted = ScanOptions {
+            deid: options.as_ref(),
+            one_patient: true,
+            leave_out: false,
+            identity: false,
+        };
+        let inputs = Inputs::gather(&files, false)?;
+        let mut studies = study::scan(inputs, wanted, &mut |_| {})?;
+        match (studies.pop(), studies.len()) {
+            (Some(study), 0) => Self::of(&study, options),
+            (_, more) => Err(study::Error::SeveralStudies { found: more + 1 }.into()),
         }
+    }
+
+    /// A payload of a study that was scanned with the same `options`.
+    pub(crate) fn of(study: &Study, options: Option<deid::Options>) -> Result<Self> {
+        let archive = match study.is_archive() {
+            true => Some(Archive::of(study)?),
+            false => None,
+        };
+        let changed = options.is_some() || archive.is_some();
+        let sources = study.instances.iter().map(|i| i.source.clone());
         Ok(Self {
-            archive: files.len() > 1,
-            files: files.into_iter(),
-            original: options.is_some().then(Sha256::new),
+            sources: sources.collect::<Vec<_>>().into_iter(),
             options,
-            number: 0,
-            ended: false,
+            archive,
             parts: VecDeque::new(),
+            original: changed.then(Sha256::new),
             report: None,
+            files_read: Arc::default(),
             error: None,
         })
+    }
+
+    /// A payload of bytes as they are.
+    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            sources: Vec::new().into_iter(),
+            options: None,
+            archive: None,
+            parts: VecDeque::from([Part::Frame(io::Cursor::new(bytes))]),
+            original: None,
+            report: None,
+            files_read: Arc::default(),
+            error: None,
+        }
+    }
+
+    /// Counts the files that were read to their end.
+    pub(crate) fn files_read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.files_read)
     }
 
     /// The reason why reading failed, if it did.
@@ -83,105 +138,78 @@ impl Payload {
 
     /// Makes the next parts of the payload: a file's, or a tar's end. False after the last.
     fn next(&mut self) -> Result<bool> {
-        let Some(path) = self.files.next() else {
-            if self.ended || !self.archive {
-                return Ok(false);
-            }
-            self.ended = true;
-            let end = vec![0; 2 * TAR_BLOCK];
-            self.hash_original(&end);
-            self.add(end);
-            return Ok(true);
+        let Some(source) = self.sources.next() else {
+            return self.end();
         };
-        self.number += 1;
+        let path = &source.path;
         let at = |source| Error::File {
             path: path.clone(),
             source,
         };
-        let file = match File::open(&path).and_then(Split::of).map_err(at)? {
-            Ok(split) if self.keeps_pixels(&path, &split)? => {
-                self.large(&path, split)?;
-                return Ok(true);
-            }
-            Ok(split) => split.into_file().map_err(at)?,
-            Err(file) => file,
-        };
-        let whole = private::read_up_to(file, MAX_FILE_BYTES).map_err(at)?;
-        self.small(&path, whole)?;
-        Ok(true)
-    }
-
-    /// Whether a file's pixels stay as they are, so that they can pass through.
-    fn keeps_pixels(&self, path: &Path, split: &Split) -> Result<bool> {
-        let Some(options) = &self.options else {
-            return Ok(true);
-        };
-        deid::keeps_pixels(&split.with_one_pixel(), split.pixels.limit(), options).map_err(
-            |source| Error::Dicom {
-                path: path.to_owned(),
-                source,
-            },
-        )
-    }
-
-    /// A file that is read whole.
-    fn small(&mut self, path: &Path, original: Vec<u8>) -> Result<()> {
-        let clean = self.clean(path, &original)?;
-        let original = self.frame(original);
-        self.hash_original(&original);
-        let framed = match clean {
-            Some(clean) => self.frame(clean),
-            None => original,
-        };
-        self.add(framed);
-        Ok(())
-    }
-
-    /// A file whose pixels pass through.
-    fn large(&mut self, path: &Path, split: Split) -> Result<()> {
-        let original = split.before_pixels();
-        let clean = match self.clean(path, &split.with_one_pixel())? {
-            Some(small) => split
-                .before_pixels_in(small)
-                .map_err(|source| Error::Dicom {
-                    path: path.to_owned(),
-                    source,
-                })?,
-            None => original.clone(),
-        };
-        let pixels = split.pixels.limit();
-        let size = |head: &[u8]| head.len() as u64 + pixels;
-        let (header, padding) = self.around(size(&original));
-        self.hash_original(&header);
-        self.hash_original(&original);
-        let after = vec![0; padding];
-        let (header, padding) = self.around(size(&clean));
-        self.add(header);
-        self.add(clean);
-        self.parts.push_back(Part::Pixels(split.pixels, after));
-        self.add(vec![0; padding]);
-        Ok(())
-    }
-
-    /// De-identifies a file, or only inspects it: then there is nothing to return.
-    fn clean(&mut self, path: &Path, file: &[u8]) -> Result<Option<Vec<u8>>> {
-        let result = match &self.options {
-            Some(options) => deid::deidentify(file, options).map(|(clean, r)| (Some(clean), r)),
-            None => deid::inspect(file).map(|report| (None, report)),
-        };
-        let (clean, report) = result.map_err(|source| Error::Dicom {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file = source.open().map_err(at)?;
+        if !source.is_unchanged(&file).map_err(at)? {
+            let path = path.clone();
+            return Err(study::Error::Changed { path }.into());
+        }
+        let looked = look(path, file, self.options.as_ref())?;
+        let (clean, report) = looked.clean(path, self.options.as_ref())?;
         match &mut self.report {
             Some(total) => total.merge(report),
             None => self.report = Some(report),
         }
-        Ok(clean)
+        let (content, pixels) = match looked {
+            Looked::Whole(original) => {
+                self.hash_original(&original);
+                (clean.unwrap_or(original), None)
+            }
+            Looked::Split(split) => {
+                let original = split.before_pixels();
+                self.hash_original(&original);
+                let bad = |source| Error::Dicom {
+                    path: path.clone(),
+                    source,
+                };
+                let clean = match clean {
+                    Some(small) => split.before_pixels_in(small).map_err(bad)?,
+                    None => original,
+                };
+                (clean, Some(split.pixels))
+            }
+        };
+        let size = content.len() as u64 + pixels.as_ref().map_or(0, Take::limit);
+        if let Some(archive) = &mut self.archive {
+            let header = archive.begin(size);
+            self.add(Part::Frame, header);
+        }
+        self.add(Part::Bytes, content);
+        self.parts.extend(pixels.map(Part::Pixels));
+        self.parts.push_back(Part::End);
+        if self.archive.is_some() {
+            self.add(Part::Frame, vec![0; study::padding(size)]);
+        }
+        Ok(true)
     }
 
-    fn add(&mut self, bytes: Vec<u8>) {
-        self.parts.push_back(Part::Bytes(io::Cursor::new(bytes)));
+    /// A tar's own documents and its end.
+    fn end(&mut self) -> Result<bool> {
+        let Some(archive) = self.archive.as_mut().filter(|archive| !archive.ended) else {
+            return Ok(false);
+        };
+        archive.ended = true;
+        let key_objects = std::mem::take(&mut archive.key_objects);
+        let manifest = serde_json::to_vec_pretty(&archive.manifest)?;
+        for (name, document) in [(KEY_OBJECTS, key_objects), (MANIFEST, manifest)] {
+            let size = document.len() as u64;
+            self.add(Part::Frame, study::header(name, size));
+            self.add(Part::Frame, document);
+            self.add(Part::Frame, vec![0; study::padding(size)]);
+        }
+        self.add(Part::Frame, study::END.to_vec());
+        Ok(true)
+    }
+
+    fn add(&mut self, kind: fn(io::Cursor<Vec<u8>>) -> Part, bytes: Vec<u8>) {
+        self.parts.push_back(kind(io::Cursor::new(bytes)));
     }
 
     fn hash_original(&mut self, bytes: &[u8]) {
@@ -190,55 +218,88 @@ impl Payload {
         }
     }
 
-    /// A file as it stands in the payload.
-    fn frame(&self, content: Vec<u8>) -> Vec<u8> {
-        if !self.archive {
-            return content;
-        }
-        let (mut framed, padding) = self.around(content.len() as u64);
-        framed.extend_from_slice(&content);
-        framed.resize(framed.len() + padding, 0);
-        framed
-    }
-
-    /// What stands before a file of `size` bytes, and how many zeros after it.
-    fn around(&self, size: u64) -> (Vec<u8>, usize) {
-        if !self.archive {
-            return (Vec::new(), 0);
-        }
-        let mut header = tar::Header::new_ustar();
-        let name = format!("{:04}.dcm", self.number);
-        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
-        header.set_size(size);
-        header.set_mode(0o600);
-        header.set_mtime(0);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_entry_type(tar::EntryType::Regular);
-        header.set_cksum();
-        let padding = size.next_multiple_of(TAR_BLOCK as u64) - size;
-        (header.as_bytes().to_vec(), padding as usize)
-    }
-
     /// Reads from the first part; 0 if it is at its end.
     fn read_part(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self.parts.front_mut() {
-            None => Ok(0),
-            Some(Part::Bytes(bytes)) => bytes.read(out),
-            Some(Part::Pixels(pixels, after)) => {
+        let (length, of_a_file, of_the_original) = match self.parts.front_mut() {
+            None => return Ok(0),
+            Some(Part::Frame(bytes)) => (bytes.read(out)?, false, false),
+            Some(Part::Bytes(bytes)) => (bytes.read(out)?, true, false),
+            Some(Part::Pixels(pixels)) => {
                 let length = pixels.read(out)?;
                 if length == 0 && pixels.limit() > 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                if let Some(hash) = &mut self.original {
-                    hash.update(&out[..length]);
-                    if length == 0 {
-                        hash.update(after);
-                    }
-                }
-                Ok(length)
+                (length, true, true)
             }
+            Some(Part::End) => {
+                if let Some(archive) = &mut self.archive {
+                    archive.finish();
+                }
+                self.files_read.fetch_add(1, Ordering::Relaxed);
+                return Ok(0);
+            }
+        };
+        if of_the_original {
+            self.hash_original(&out[..length]);
         }
+        if let Some(archive) = self.archive.as_mut().filter(|_| of_a_file) {
+            archive.hash.update(&out[..length]);
+        }
+        Ok(length)
+    }
+}
+
+impl Archive {
+    fn of(study: &Study) -> Result<Self> {
+        let repeated = study.repeated.clone().unwrap_or_default();
+        let references = study.references();
+        let document = KeyObjects::of(&repeated, &references).map_err(|source| Error::Dicom {
+            path: KEY_OBJECTS.into(),
+            source,
+        })?;
+        Ok(Self {
+            manifest: study.manifest(&references, &document),
+            key_objects: document.bytes,
+            place: (0, 0),
+            hash: Sha256::new(),
+            ended: false,
+        })
+    }
+
+    /// Begins the next file: its header.
+    fn begin(&mut self, size: u64) -> Vec<u8> {
+        self.hash = Sha256::new();
+        match self.current() {
+            Some(file) => {
+                file.bytes = size;
+                study::header(&file.file, size)
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Ends it: its hash is known.
+    fn finish(&mut self) {
+        let hash = std::mem::take(&mut self.hash).finalize();
+        if let Some(file) = self.current() {
+            file.sha256 = hex::encode(hash);
+        }
+        let (series, instance) = self.place;
+        let more = self.manifest.series.get(series);
+        let more = more.is_some_and(|series| instance + 1 < series.instances.len());
+        self.place = match more {
+            true => (series, instance + 1),
+            false => (series + 1, 0),
+        };
+    }
+
+    fn current(&mut self) -> Option<&mut study::manifest::File> {
+        let (series, instance) = self.place;
+        self.manifest
+            .series
+            .get_mut(series)?
+            .instances
+            .get_mut(instance)
     }
 }
 
@@ -265,6 +326,69 @@ impl Read for Payload {
                 }
             }
         }
+    }
+}
+
+/// A file that was looked at.
+pub(super) enum Looked {
+    /// Its pixels pass through.
+    Split(Split),
+    /// It was read whole.
+    Whole(Vec<u8>),
+}
+
+/// Looks into a file that is at its start.
+pub(super) fn look(path: &Path, file: File, options: Option<&deid::Options>) -> Result<Looked> {
+    let at = |source| Error::File {
+        path: path.to_owned(),
+        source,
+    };
+    let file = match Split::of(file).map_err(at)? {
+        Ok(split) if keeps_pixels(path, &split, options)? => return Ok(Looked::Split(split)),
+        Ok(split) => split.into_file().map_err(at)?,
+        Err(file) => file,
+    };
+    let whole = private::read_up_to(file, MAX_FILE_BYTES).map_err(at)?;
+    Ok(Looked::Whole(whole))
+}
+
+/// Whether a file's pixels stay as they are, so that they can pass through.
+fn keeps_pixels(path: &Path, split: &Split, options: Option<&deid::Options>) -> Result<bool> {
+    let Some(options) = options else {
+        return Ok(true);
+    };
+    deid::keeps_pixels(&split.with_one_pixel(), split.pixels.limit(), options).map_err(|source| {
+        Error::Dicom {
+            path: path.to_owned(),
+            source,
+        }
+    })
+}
+
+impl Looked {
+    /// A whole file, with one pixel for all where they pass through.
+    pub(super) fn small(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Split(split) => Cow::Owned(split.with_one_pixel()),
+            Self::Whole(whole) => Cow::Borrowed(whole),
+        }
+    }
+
+    /// De-identifies that file, or only inspects it: then there is nothing to return.
+    pub(super) fn clean(
+        &self,
+        path: &Path,
+        options: Option<&deid::Options>,
+    ) -> Result<(Option<Vec<u8>>, Report)> {
+        let file = self.small();
+        let result = match options {
+            Some(options) => deid::deidentify(&file, options).map(|(clean, r)| (Some(clean), r)),
+            None => deid::inspect(&file).map(|report| (None, report)),
+        };
+        result.map_err(|source| Error::Dicom {
+            path: path.to_owned(),
+            source,
+        })
     }
 }
 

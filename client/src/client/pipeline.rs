@@ -22,12 +22,14 @@ pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 /// How far a transfer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is done to the bytes: `sealed` or `fetched`.
+    /// What is done to the bytes: `looked at`, `sealed` or `fetched`.
     pub what: &'static str,
-    /// Bytes of the sealed body so far.
+    /// Bytes so far: of the files that are looked at, of the sealed body.
     pub bytes: u64,
     /// Bytes that it will be, where that is known.
     pub total: Option<u64>,
+    /// Files so far and in all, where they are counted.
+    pub files: Option<(u64, u64)>,
 }
 
 /// The progress of one transfer.
@@ -43,6 +45,7 @@ impl Meter {
             what: "",
             bytes: 0,
             total: None,
+            files: None,
         };
         Self {
             sink: None,

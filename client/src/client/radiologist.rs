@@ -2,17 +2,21 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
 use super::payload::Payload;
-use super::{Client, Error, Result, pipeline};
+use super::pipeline::Meter;
+use super::study::{self, IdentityDocument, Inputs, Outcome, ScanOptions, Study};
+use super::{Client, Error, Progress, Result, pipeline};
 use crate::card::Card;
 use crate::deid::{self, Profile, Report};
 use crate::domain::{ImageDigest, Seal};
 use crate::handover::{Addressee, Facts, Handover};
 use crate::journal::KnownImage;
-use crate::seal::{self, BodyVersion, Certificate};
+use crate::node::BodyRef;
+use crate::seal::{self, BodyVersion, Certificate, Sealed};
 
 /// How to seal.
 #[derive(Clone, Debug)]
@@ -23,7 +27,14 @@ pub struct SealOptions {
     pub profile: Profile,
     /// Modality and body part codes for the chain; taken from the files if none are given.
     pub description: Option<String>,
+    /// Whether files that are refused are left out; otherwise the first stops everything.
+    pub leave_out: bool,
+    /// Whether a document of what the pseudonyms stand for is sealed beside the image, to the patient alone.
+    pub with_identity: bool,
 }
+
+/// Is told what became of each file of an input.
+pub type OutcomeSink = Arc<dyn Fn(Outcome<'_>) + Send + Sync>;
 
 impl Default for SealOptions {
     fn default() -> Self {
@@ -31,6 +42,8 @@ impl Default for SealOptions {
             deidentify: true,
             profile: Profile::default(),
             description: None,
+            leave_out: false,
+            with_identity: false,
         }
     }
 }
@@ -50,7 +63,11 @@ pub struct SealedImage {
     pub description: String,
     /// What de-identification did, if it was wanted.
     pub deidentified: Option<Report>,
-    /// SHA-256 (hex) of the file as it was given, or of the tar of the files as they were given.
+    /// Files of the patient's: 1, or the instances of a study, which are sealed as a tar.
+    pub instances: usize,
+    /// The document of what the pseudonyms stand for, if it was wanted.
+    pub identity: Option<SealedIdentity>,
+    /// SHA-256 (hex) of the file as it was given, or of the files of a study one after the other.
     pub original_sha256: String,
     /// SHA-256 (hex) of what a reader will open.
     pub payload_sha256: String,
@@ -58,6 +75,27 @@ pub struct SealedImage {
     pub payload_bytes: u64,
     /// Bytes of the encrypted body, which all readers share.
     pub body_bytes: u64,
+}
+
+/// A sealed identity document and the handover for its patient. It is registered as an image is, or only kept.
+#[derive(Clone, Debug, Serialize)]
+pub struct SealedIdentity {
+    /// The sealed root for the patient.
+    pub image: ImageDigest,
+    /// What the radiologist attested.
+    #[serde(serialize_with = "as_text")]
+    pub seal: Seal,
+    /// The handover, encrypted to the patient.
+    #[serde(skip)]
+    pub handover: Vec<u8>,
+}
+
+/// A payload in the node, sealed to the patient.
+struct Stored {
+    image: ImageDigest,
+    body: BodyRef,
+    sealed: Sealed,
+    summary: super::payload::Summary,
 }
 
 fn as_text<S: serde::Serializer>(
@@ -68,43 +106,175 @@ fn as_text<S: serde::Serializer>(
 }
 
 impl Client {
-    /// Seals files to a patient: one file as it is, several as one tar.
+    /// Seals files to a patient: one file as it is, the files of a study as one tar. Paths as [`Inputs::gather`] takes them.
     ///
     /// # Errors
-    /// [`Error::Dicom`] names the file that is not DICOM or cannot be de-identified safely;
-    /// [`Error::Description`]. Then nothing is stored.
+    /// As [`studies`](Self::studies) and [`seal_study`](Self::seal_study); [`study::Error::SeveralStudies`]. Then nothing is
+    /// stored.
     pub async fn seal(
         &self,
-        files: Vec<PathBuf>,
+        paths: Vec<PathBuf>,
         patient: &Card,
         options: &SealOptions,
     ) -> Result<SealedImage> {
-        let keys = Arc::clone(self.keys()?);
-        let deployment = self.deployment()?;
-        let version = version_for(&patient.certificate)?;
-        let deid = match options.deidentify {
+        let inputs = Inputs::gather(&paths, options.leave_out)?;
+        let mut studies = self.studies(inputs, options, Arc::new(|_| {})).await?;
+        match (studies.pop(), studies.len()) {
+            (Some(study), 0) => self.seal_study(study, patient, options).await,
+            (_, more) => Err(study::Error::SeveralStudies { found: more + 1 }.into()),
+        }
+    }
+
+    /// Looks into every file of an input, which must be of one patient, and groups them into studies. Nothing is stored.
+    ///
+    /// # Errors
+    /// [`Error::Dicom`] names the file that is not DICOM or cannot be de-identified safely; [`Error::Study`].
+    pub async fn studies(
+        &self,
+        inputs: Inputs,
+        options: &SealOptions,
+        tell: OutcomeSink,
+    ) -> Result<Vec<Study>> {
+        let deid = self.deid_options(options)?;
+        let (leave_out, identity) = (options.leave_out, options.with_identity);
+        let sink = self.progress.clone();
+        let scanning = tokio::task::spawn_blocking(move || {
+            let wanted = ScanOptions {
+                deid: deid.as_ref(),
+                one_patient: true,
+                leave_out,
+                identity,
+            };
+            let mut bytes = 0;
+            study::scan(inputs, wanted, &mut |outcome| {
+                bytes += outcome.bytes;
+                if let Some(sink) = &sink {
+                    let (done, of) = outcome.number;
+                    sink(Progress {
+                        what: "looked at",
+                        bytes,
+                        total: None,
+                        files: Some((done as u64, of as u64)),
+                    });
+                }
+                tell(outcome);
+            })
+        });
+        scanning.await?
+    }
+
+    /// Seals a study to a patient.
+    ///
+    /// # Errors
+    /// [`Error::Description`]; [`Error::Dicom`] for a single file that cannot be de-identified safely. Then nothing is
+    /// stored.
+    pub async fn seal_study(
+        &self,
+        study: Study,
+        patient: &Card,
+        options: &SealOptions,
+    ) -> Result<SealedImage> {
+        let told = options.description.as_deref().unwrap_or_default();
+        if !told.is_empty() && !deid::is_public_description(told) {
+            return Err(Error::Description);
+        }
+        let payload = Payload::of(&study, self.deid_options(options)?)?;
+        let meter = self.study_progress(&payload, study.len());
+        let stored = self.store(payload, patient, meter).await?;
+        let Stored {
+            image,
+            body,
+            sealed,
+            summary,
+        } = stored;
+        let description = match &options.description {
+            Some(text) => text.clone(),
+            None => study.description(summary.report.as_ref()),
+        };
+        let identity = match IdentityDocument::of(&study, image) {
+            Some(document) => Some(self.seal_identity(&document, patient).await?),
+            None => None,
+        };
+        let own = identity.as_ref().map(|identity| identity.image);
+        let handover = self.hand_over(image, sealed.seal, &description, own, patient);
+        let handover = handover.await?;
+        self.remember_sealed(image, &body, &description, patient)?;
+        Ok(SealedImage {
+            image,
+            seal: sealed.seal,
+            handover,
+            description,
+            deidentified: summary.report.filter(|_| options.deidentify),
+            instances: study.len(),
+            identity,
+            original_sha256: hex::encode(summary.original_sha256.unwrap_or(sealed.payload_sha256)),
+            payload_sha256: hex::encode(sealed.payload_sha256),
+            payload_bytes: sealed.payload_len,
+            body_bytes: body.file_size,
+        })
+    }
+
+    async fn seal_identity(
+        &self,
+        document: &IdentityDocument,
+        patient: &Card,
+    ) -> Result<SealedIdentity> {
+        let payload = Payload::of_bytes(serde_json::to_vec(document)?);
+        let stored = self.store(payload, patient, Meter::silent()).await?;
+        let Stored {
+            image,
+            body,
+            sealed,
+            ..
+        } = stored;
+        let handover = self
+            .hand_over(image, sealed.seal, "", None, patient)
+            .await?;
+        self.remember_sealed(image, &body, "", patient)?;
+        Ok(SealedIdentity {
+            image,
+            seal: sealed.seal,
+            handover,
+        })
+    }
+
+    fn deid_options(&self, options: &SealOptions) -> Result<Option<deid::Options>> {
+        Ok(match options.deidentify {
             true => Some(deid::Options {
                 key: *self.home.deid_key()?,
                 profile: options.profile.clone(),
             }),
             false => None,
-        };
-        let told = options.description.as_deref().unwrap_or_default();
-        if !told.is_empty() && !deid::is_public_description(told) {
-            return Err(Error::Description);
-        }
-        let payload = Payload::new(files, deid)?;
-        let node = self.node().await?;
-        let progress = self.progress("sealed", None);
-        let (body, sealed, summary) =
-            pipeline::seal(node, payload, &keys.openpgp, version, progress).await?;
+        })
+    }
 
+    /// Encrypts a payload to the patient, signed, into the node.
+    async fn store(&self, payload: Payload, patient: &Card, meter: Meter) -> Result<Stored> {
+        let keys = Arc::clone(self.keys()?);
+        let version = version_for(&patient.certificate)?;
+        let node = self.node().await?;
+        let (body, sealed, summary) =
+            pipeline::seal(node, payload, &keys.openpgp, version, meter).await?;
         let header = seal::header_for(&sealed.session_key, version, &patient.certificate)?;
-        let stored = node.put_root(header, &body).await?;
-        let description = match &options.description {
-            Some(text) => text.clone(),
-            None => describe(summary.report.as_ref()),
-        };
+        let root = node.put_root(header, &body).await?;
+        Ok(Stored {
+            image: root.image,
+            body,
+            sealed,
+            summary,
+        })
+    }
+
+    /// Attests an image and writes its handover.
+    async fn hand_over(
+        &self,
+        image: ImageDigest,
+        seal: Seal,
+        description: &str,
+        identity: Option<ImageDigest>,
+        patient: &Card,
+    ) -> Result<Vec<u8>> {
+        let deployment = self.deployment()?;
         let facts = Facts {
             to: Addressee {
                 patient: patient.address,
@@ -112,32 +282,45 @@ impl Client {
                 contract: deployment.contract,
             },
             reader: &patient.certificate,
-            image: stored.image,
-            seal: sealed.seal,
-            description: &description,
+            image,
+            seal,
+            description,
+            identity,
         };
-        let card = self.card().await?;
-        let handover = Handover::issue(facts, card, &keys.account, &keys.openpgp)?;
+        let (card, keys) = (self.card().await?, self.keys()?);
+        Ok(Handover::issue(facts, card, &keys.account, &keys.openpgp)?)
+    }
+
+    fn remember_sealed(
+        &self,
+        image: ImageDigest,
+        body: &BodyRef,
+        description: &str,
+        patient: &Card,
+    ) -> Result<()> {
         self.journal.remember_image(&KnownImage {
-            image: stored.image,
+            image,
             body: body.cid.clone(),
             body_size: body.file_size,
             dag_size: body.dag_size,
-            description: description.clone(),
+            description: description.to_owned(),
             patient: patient.address.to_string(),
             role: "sealed".to_owned(),
         })?;
-        Ok(SealedImage {
-            image: stored.image,
-            seal: sealed.seal,
-            handover,
-            description,
-            deidentified: summary.report.filter(|_| options.deidentify),
-            original_sha256: hex::encode(summary.original_sha256.unwrap_or(sealed.payload_sha256)),
-            payload_sha256: hex::encode(sealed.payload_sha256),
-            payload_bytes: sealed.payload_len,
-            body_bytes: body.file_size,
-        })
+        Ok(())
+    }
+
+    /// The progress of sealing, in bytes and files.
+    fn study_progress(&self, payload: &Payload, of: usize) -> Meter {
+        let mut meter = self.progress("sealed", None);
+        let (read, sink) = (payload.files_read(), meter.sink.take());
+        meter.sink = sink.map(|sink| -> super::ProgressSink {
+            Arc::new(move |mut progress: Progress| {
+                progress.files = Some((read.load(Ordering::Relaxed), of as u64));
+                sink(progress);
+            })
+        });
+        meter
     }
 }
 
@@ -148,11 +331,4 @@ fn version_for(reader: &Certificate) -> Result<BodyVersion> {
         true => BodyVersion::V2,
         false => BodyVersion::V1,
     })
-}
-
-/// Codes for the chain: those of the standard's lists, which alone the report tells.
-fn describe(report: Option<&Report>) -> String {
-    let codes = report.map(|report| [&report.modality, &report.body_part]);
-    let codes: Vec<_> = codes.into_iter().flatten().flatten().cloned().collect();
-    codes.join(" ")
 }

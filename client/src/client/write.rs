@@ -9,7 +9,7 @@
 
 use serde::Serialize;
 
-use super::{Client, Result};
+use super::{Client, Error, Result};
 use crate::ledger::{self, Call, Mined, SignedCall};
 
 /// A transaction that is on the chain.
@@ -139,13 +139,26 @@ impl Client {
         call: impl AsyncFnOnce() -> Result<Call>,
     ) -> Result<Option<SignedCall>> {
         let call = call().await?;
-        let account = &self.keys()?.account;
-        let signed = self.ledger().await?.prepare(account, &call).await?;
-        let idle = matches!(
-            (wanted, signed.returns),
-            (Wanted::True, Some(false)) | (Wanted::False, Some(true))
-        );
-        Ok((!idle).then_some(signed))
+        let (account, ledger) = (&self.keys()?.account, self.ledger().await?);
+        let idle = |returns| {
+            matches!(
+                (wanted, returns),
+                (Wanted::True, Some(false)) | (Wanted::False, Some(true))
+            )
+        };
+        let Some(signing) = self.signing else {
+            let signed = ledger.prepare(account, &call).await?;
+            return Ok((!idle(signed.returns)).then_some(signed));
+        };
+        if idle(ledger.simulate(account.address(), &call).await?) {
+            return Ok(None);
+        }
+        let nonce = match signing.nonce {
+            Some(nonce) => nonce,
+            None => ledger.next_signed(account.address()).await?,
+        };
+        let signed = account.sign_call(&self.deployment()?, &call, nonce, signing.deadline)?;
+        Err(Error::Signed(Box::new(signed)))
     }
 }
 

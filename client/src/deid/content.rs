@@ -7,7 +7,7 @@ use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
 use super::options::ProfileOption;
-use super::tree::{DataSet, Element, text};
+use crate::dicom::tree::{DataSet, Element, text};
 
 /// Concepts (coding scheme DCM) that name or describe a person or an institution, by the option that lets them stay.
 const IDENTIFYING: &[(&str, Option<ProfileOption>)] = {

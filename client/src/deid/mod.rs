@@ -12,20 +12,23 @@
 //! - UIDs, identifiers and dates map by a secret key and the patient: the same input gives the same output, nobody else
 //!   can tell which. Without a Patient ID dates do not move, they go. A file that went through once does not change when
 //!   it goes through again.
+//! - Regions of compressed pixels are blanked in the decoded pixels, which then stay uncompressed (Explicit VR Little Endian);
+//!   decoded they may take 1 GiB, and the whole is in memory.
 //! - The preamble is zeroed and the file meta group written anew.
 //! - Repaired, and told in the report: of two elements with the same tag the last is taken; a value that is not of its VR
 //!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
 
 mod content;
-mod file;
+mod decompress;
+mod facts;
 mod keys;
+mod kos;
 mod options;
 mod pixels;
 mod report;
 mod screen;
 mod table;
 mod transform;
-mod tree;
 mod value;
 mod words;
 
@@ -34,12 +37,15 @@ use std::collections::BTreeSet;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
-use file::File;
+use crate::dicom;
+use crate::dicom::file::{self, File};
+use crate::dicom::tree::{DataSet, Element, text};
 use keys::Pseudonyms;
 use table::Definition;
 use transform::Transform;
-use tree::{DataSet, Element, text};
 
+pub use facts::{Facts, Identifying, PatientKey, Repeated, directory, facts, is_directory};
+pub use kos::{KeyObjects, SeriesReference};
 pub use options::{Blank, Options, ParseError, Profile, ProfileOption, Purpose};
 pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
 
@@ -111,9 +117,27 @@ pub enum Error {
         /// The SOP class.
         uid: String,
     },
+    /// Pixels that were to be blanked cannot be decoded.
+    #[error("regions cannot be blanked: {0}")]
+    Pixels(#[source] dicom::Error),
     /// The result could not be encoded.
     #[error("the de-identified file cannot be encoded")]
     Encode,
+}
+
+impl From<dicom::Error> for Error {
+    fn from(error: dicom::Error) -> Self {
+        match error {
+            dicom::Error::NotDicom => Self::NotDicom,
+            dicom::Error::TransferSyntax { uid } => Self::TransferSyntax { uid },
+            dicom::Error::TooLarge { found, max } => Self::TooLarge { found, max },
+            dicom::Error::TooDeep { max } => Self::TooDeep { max },
+            dicom::Error::Missing { attribute } => Self::Missing { attribute },
+            dicom::Error::Malformed => Self::Malformed,
+            dicom::Error::Encode => Self::Encode,
+            pixels => Self::Pixels(pixels),
+        }
+    }
 }
 
 /// Result of reading or de-identifying a file.
@@ -132,6 +156,7 @@ pub fn deidentify(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, Report)> 
     describe(&file.data_set, &mut report);
 
     if !profile.blank.is_empty() {
+        decompress::decompress(&mut file)?;
         report.frames_blanked = pixels::blank(&mut file, &profile.blank)?;
     }
     if pixels::embedded_overlay(&file.data_set, file.order()) {
@@ -333,14 +358,6 @@ fn burned_in(data_set: &DataSet) -> BurnedIn {
 pub fn is_public_description(text: &str) -> bool {
     text.split(' ')
         .all(|code| table::is_modality(code) || table::is_body_part(code))
-}
-
-/// A UID if it is one, so that errors repeat nothing else.
-fn only_uid(text: &str) -> String {
-    let text = text.trim_matches([' ', '\0']);
-    let valid =
-        (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if valid { text } else { "(not a UID)" }.to_owned()
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_encoding::Endianness;
 
-use super::file::File;
 use super::options::Blank;
-use super::tree::{DataSet, Value, long, short, text};
 use super::{Error, Result};
+use crate::dicom::file::File;
+use crate::dicom::tree::{DataSet, Value, long, short, text};
 
 /// Where the pixels of native (not encapsulated) pixel data lie.
 struct Layout {

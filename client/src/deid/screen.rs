@@ -3,12 +3,13 @@
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-use super::file::File;
 use super::options::Profile;
 use super::report::BurnedIn;
 use super::table::Definition;
-use super::tree::{DataSet, text};
-use super::{Error, Result, burned_in, only_uid};
+use super::{Error, Result, burned_in};
+use crate::dicom::file::File;
+use crate::dicom::only_uid;
+use crate::dicom::tree::{DataSet, text};
 
 /// Where the standard's storage classes lie.
 const STORAGE_CLASSES: &str = "1.2.840.10008.5.1.4.";
@@ -65,6 +66,9 @@ const PRESENTATIONS: [&str; 2] = [
     "1.2.840.10008.5.1.4.1.1.9.100.",
 ];
 
+/// Waveforms, their presentation states among them.
+const WAVEFORMS: &str = "1.2.840.10008.5.1.4.1.1.9.";
+
 /// Modalities whose pixels often show text about the patient.
 const RISKY_MODALITIES: [&str; 7] = ["US", "SC", "XA", "RF", "ES", "OP", "XC"];
 /// The same by class: ultrasound, secondary captures, angiography and fluoroscopy, endoscopy, ophthalmic and other
@@ -107,14 +111,23 @@ pub(super) fn is_presentation(class: &str) -> bool {
     under_any(class, &PRESENTATIONS)
 }
 
+/// Whether files of the class have pixel data of their own.
+pub(super) fn is_image(class: &str) -> bool {
+    !under_any(class, &WITHOUT_PIXELS) || under_any(class, &WITH_PIXELS)
+}
+
+/// Whether the class is a waveform.
+pub(super) fn is_waveform(class: &str) -> bool {
+    under(class, WAVEFORMS) && !is_presentation(class)
+}
+
 /// Refuses a file that ends before what every file of its class has: its UIDs and, for an image, the pixels.
 pub(super) fn whole(data_set: &DataSet) -> Result<()> {
     let class = class_of(data_set)?;
     let attribute = "SOP Instance UID";
     text(data_set, tags::SOP_INSTANCE_UID).ok_or(Error::Missing { attribute })?;
-    let expected = !under_any(&class, &WITHOUT_PIXELS) || under_any(&class, &WITH_PIXELS);
     let elsewhere = data_set.contains_key(&tags::PIXEL_DATA_PROVIDER_URL);
-    if expected && !elsewhere && !has_pixels(data_set) {
+    if is_image(&class) && !elsewhere && !has_pixels(data_set) {
         let attribute = "Pixel Data";
         return Err(Error::Missing { attribute });
     }

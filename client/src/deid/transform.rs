@@ -12,9 +12,9 @@ use super::keys::{Pseudonyms, is_standard};
 use super::options::ProfileOption;
 use super::report::{Done, Report, Why};
 use super::table::{self, Basic, Definition, Type};
-use super::tree::{DataSet, Element, Value};
 use super::value::{agreed_vr, conforms, dummy, shifted, trim};
 use super::words::Names;
+use crate::dicom::tree::{DataSet, Element, Value};
 
 /// Identifiers for which a pseudonym stands where the profile asks for an empty or a dummy value.
 const IDENTIFIERS: [Tag; 8] = [

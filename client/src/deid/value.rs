@@ -4,7 +4,7 @@ use dicom_core::VR;
 use dicom_core::dictionary::VirtualVr;
 use dicom_encoding::Endianness;
 
-use super::tree::is_text;
+use crate::dicom::tree::is_text;
 
 /// A value that means nothing and is valid for the VR (PS3.5 §6.2): 1 January 1900 at midnight, zero, `ANONYMIZED`.
 /// None for sequences and UIDs, which have rules of their own.

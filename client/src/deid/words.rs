@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
-use super::tree::{DataSet, Value};
+use crate::dicom::tree::{DataSet, Value};
 
 const WORDS: &str = include_str!("data/2025-01/words.txt");
 
@@ -91,7 +91,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::deid::tree::Element;
+    use crate::dicom::tree::Element;
 
     #[test]
     fn only_words_of_the_list_stay() {

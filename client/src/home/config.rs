@@ -1,8 +1,9 @@
 //! `config.toml`: what an actor may edit by hand.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::Address;
+use crate::node::{Dht, Network};
 
 /// Bytes per leaf of the images added, unless the configuration says otherwise.
 const DEFAULT_CHUNK_BYTES: u32 = 1024 * 1024;
@@ -31,6 +32,35 @@ pub struct Config {
     pub ipfs_api: Option<String>,
     /// Bytes per leaf of the images added.
     pub chunk_bytes: u32,
+    /// How the node meets others.
+    pub node: Network,
+    /// What `pcim node --follow-chain` may take.
+    pub follow: FollowSettings,
+}
+
+/// What a node that follows may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FollowSettings {
+    /// Most bytes of all that is kept.
+    pub max_bytes: u64,
+    /// Most bytes of the bodies of one image.
+    pub max_image_bytes: u64,
+    /// How often the chain is asked, in seconds.
+    pub poll_seconds: u32,
+    /// How many of the last blocks are read again each time.
+    pub reread_blocks: u32,
+}
+
+impl Default for FollowSettings {
+    fn default() -> Self {
+        Self {
+            max_bytes: 100 << 30,
+            max_image_bytes: 64 << 30,
+            poll_seconds: 5,
+            reread_blocks: 128,
+        }
+    }
 }
 
 impl Default for Config {
@@ -46,6 +76,8 @@ impl Default for Config {
             peers: Vec::new(),
             ipfs_api: None,
             chunk_bytes: DEFAULT_CHUNK_BYTES,
+            node: Network::default(),
+            follow: FollowSettings::default(),
         }
     }
 }
@@ -81,8 +113,44 @@ impl Config {
         put("peers", Some(list(&self.peers)));
         put("ipfs_api", self.ipfs_api.as_deref().map(quote));
         put("chunk_bytes", Some(self.chunk_bytes.to_string()));
-        lines.concat()
+        lines.concat() + &tables(&self.node, &self.follow)
     }
+}
+
+/// The tables, each key with what it does.
+fn tables(node: &Network, follow: &FollowSettings) -> String {
+    let dht = match node.dht {
+        Dht::Off => "off",
+        Dht::Client => "client",
+        Dht::Server => "server",
+    };
+    format!(
+        "
+# Whom the node meets beyond `peers`.
+[node]
+mdns = {}  # find peers on the local network, and be found there
+dht = {}  # \"off\"; \"client\": look up and announce CIDs of pinned ciphertext; \"server\": answer others too
+relays = {}  # multiaddrs (with /p2p/…) of relays to be reached through
+relay = {}  # be a relay for others
+private = {}  # refuse to run without swarm.key
+
+# What `pcim node --follow-chain` may take.
+[follow]
+max_bytes = {}  # of all that is kept
+max_image_bytes = {}  # of one image
+poll_seconds = {}
+reread_blocks = {}  # the last blocks, read again each time in case of a reorganisation
+",
+        node.mdns,
+        quote(dht),
+        list(&node.relays),
+        node.relay,
+        node.private,
+        follow.max_bytes,
+        follow.max_image_bytes,
+        follow.poll_seconds,
+        follow.reread_blocks,
+    )
 }
 
 /// A TOML basic string.
@@ -120,6 +188,19 @@ mod tests {
             contract: Some(Address::repeat_byte(9)),
             peers: vec!["/ip4/127.0.0.1/tcp/1".to_owned(), "x".to_owned()],
             ipfs_api: Some("unix:/run/kubo/api.sock".to_owned()),
+            node: Network {
+                mdns: true,
+                dht: Dht::Server,
+                relays: vec!["/ip4/192.0.2.1/tcp/4001/p2p/\"".to_owned()],
+                relay: true,
+                private: true,
+            },
+            follow: FollowSettings {
+                max_bytes: 1 << 40,
+                max_image_bytes: 7,
+                poll_seconds: 1,
+                reread_blocks: 0,
+            },
             ..Config::default()
         };
         assert_eq!(Config::from_toml(config.to_toml().as_bytes()), Ok(config));

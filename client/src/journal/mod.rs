@@ -6,6 +6,7 @@
 //! bytes. Every write is on disk when its method returns.
 
 mod error;
+mod follow;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 use serde::{Deserialize, Serialize};
 
 pub use self::error::{Error, Result};
+pub use self::follow::{FollowIndex, HeldRow};
 
 use crate::domain::{ImageDigest, LoggedEvent};
 

@@ -45,15 +45,20 @@ const STEPS: [&str; 1] = ["
     INSERT INTO position VALUES (1, 0);
 "];
 
-/// Opens the file and brings it to the latest version.
+/// Opens a journal and brings it to the latest version.
 pub(super) fn open(path: &Path) -> Result<Connection> {
+    open_as(path, APPLICATION_ID, &STEPS)
+}
+
+/// Opens a file of the application `id`, and brings it to the latest of its versions.
+pub(super) fn open_as(path: &Path, id: i64, steps: &[&str]) -> Result<Connection> {
     make_private(path).map_err(|source| Error::Io {
         path: path.into(),
         source,
     })?;
     let mut db = Connection::open(path)?;
     db.busy_timeout(Duration::from_secs(5))?;
-    migrate(&mut db).map_err(|e| match e {
+    migrate(&mut db, id, steps).map_err(|e| match e {
         Error::Sqlite(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             Error::NotAJournal { path: path.into() }
         }
@@ -63,12 +68,12 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-fn migrate(db: &mut Connection) -> Result<()> {
+fn migrate(db: &mut Connection, wanted: i64, steps: &[&str]) -> Result<()> {
     let number =
         |db: &Connection, name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let id = number(db, "application_id")?;
-    if id != APPLICATION_ID && (id != 0 || tables != 0) {
+    if id != wanted && (id != 0 || tables != 0) {
         return Err(Error::NotAJournal {
             path: Default::default(),
         });
@@ -79,15 +84,15 @@ fn migrate(db: &mut Connection) -> Result<()> {
 
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = number(&tx, "user_version")?;
-    let known = STEPS.len() as i64;
+    let known = steps.len() as i64;
     let behind = usize::try_from(found)
         .ok()
-        .filter(|&behind| behind <= STEPS.len())
+        .filter(|&behind| behind <= steps.len())
         .ok_or(Error::Newer { found, known })?;
-    for step in &STEPS[behind..] {
+    for step in &steps[behind..] {
         tx.execute_batch(step)?;
     }
-    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "application_id", wanted)?;
     tx.pragma_update(None, "user_version", known)?;
     tx.commit()?;
     Ok(())

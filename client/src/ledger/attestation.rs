@@ -1,9 +1,9 @@
 //! A radiologist's attestation: the EIP-712 signature that lets a patient register an image.
 
-use alloy_primitives::U256;
-use alloy_sol_types::{Eip712Domain, SolStruct};
+use alloy_sol_types::SolStruct;
 
 use super::account::recover_digest;
+use super::relay::domain;
 use super::{Account, Result, abi};
 use crate::domain::{Address, B256, ImageDigest, Seal};
 
@@ -47,26 +47,19 @@ fn digest(
     patient: Address,
     seal: &Seal,
 ) -> B256 {
-    let domain = Eip712Domain {
-        name: Some("Pcac".into()),
-        version: Some("1".into()),
-        chain_id: Some(U256::from(chain_id)),
-        verifying_contract: Some(contract),
-        salt: None,
-    };
     let attestation = abi::ImageAttestation {
         image: image.0.into(),
         patient,
         seal: seal.0.into(),
     };
-    attestation.eip712_signing_hash(&domain)
+    attestation.eip712_signing_hash(&domain(chain_id, contract))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use alloy_primitives::{address, keccak256};
+    use alloy_primitives::{U256, address, keccak256};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Calls as calldata, and their return values.
 
-use alloy_sol_types::SolCall;
+use alloy_sol_types::{SolCall, SolType, sol_data};
 
 use super::Call;
 use super::abi::IPcac as sol;
@@ -20,19 +20,36 @@ impl Call {
             Self::SetApprovalLimit { .. } => sol::set_approval_limitCall::SIGNATURE,
             Self::AccreditRadiologist { .. } => sol::accredit_radiologistCall::SIGNATURE,
             Self::TransferConsortium { .. } => sol::transfer_consortiumCall::SIGNATURE,
+            Self::Relay(_) => sol::relayCall::SIGNATURE,
+            Self::Batch(_) => sol::multicallCall::SIGNATURE,
         };
         signature.split('(').next().unwrap_or(signature)
     }
 
-    /// Whether the function returns a `bool` (the others return nothing).
-    pub(super) fn returns_bool(&self) -> bool {
-        !matches!(
-            self,
+    /// Reads what the function returned: its `bool`, if it is one that returns one; of a relay, what the call returned;
+    /// of a batch, whether any of its calls returned true.
+    pub(super) fn answer(&self, returned: &[u8]) -> alloy_sol_types::Result<Option<bool>> {
+        match self {
             Self::ResealImage { .. }
-                | Self::SetApprovalLimit { .. }
-                | Self::AccreditRadiologist { .. }
-                | Self::TransferConsortium { .. }
-        )
+            | Self::SetApprovalLimit { .. }
+            | Self::AccreditRadiologist { .. }
+            | Self::TransferConsortium { .. } => Ok(None),
+            Self::Relay(_) => match sol::relayCall::abi_decode_returns_validate(returned)? {
+                nothing if nothing.is_empty() => Ok(None),
+                answer => Ok(Some(sol_data::Bool::abi_decode_validate(&answer)?)),
+            },
+            Self::Batch(calls) => {
+                let each = sol::multicallCall::abi_decode_returns_validate(returned)?;
+                let mut any = None;
+                for (call, returned) in calls.iter().zip(each) {
+                    if let Some(answer) = call.answer(&returned)? {
+                        any = Some(any.unwrap_or_default() || answer);
+                    }
+                }
+                Ok(any)
+            }
+            _ => Ok(Some(sol_data::Bool::abi_decode_validate(returned)?)),
+        }
     }
 
     /// Selector and arguments.
@@ -143,6 +160,18 @@ impl Call {
             }
             .abi_encode(),
             Self::TransferConsortium { to } => sol::transfer_consortiumCall { to }.abi_encode(),
+            Self::Relay(relay) => sol::relayCall {
+                signer: relay.signer,
+                nonce: relay.nonce,
+                deadline: relay.deadline,
+                call: relay.call,
+                signature: relay.signature,
+            }
+            .abi_encode(),
+            Self::Batch(calls) => sol::multicallCall {
+                calls: calls.iter().map(|call| call.calldata().into()).collect(),
+            }
+            .abi_encode(),
         }
     }
 }

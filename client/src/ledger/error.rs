@@ -151,6 +151,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// Not a call that was signed for others to send.
+    #[error("not a signed call: {reason}")]
+    BadSignedCall {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Not a private key of the curve.
     #[error("not a secp256k1 private key")]
     Key,

@@ -13,6 +13,7 @@ mod connect;
 mod error;
 mod events;
 mod keystore;
+mod relay;
 mod revert;
 mod rpc;
 mod send;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use self::account::{Account, recover_message};
 pub use self::attestation::recover_attestation;
 pub use self::error::{Error, Result};
+pub use self::relay::{MAX_RELAY_BYTES, RelayCall};
 pub use self::revert::Revert;
 pub use crate::domain::{Event, LoggedEvent};
 
@@ -60,7 +62,8 @@ pub struct SignedCall {
     /// The signed transaction (EIP-2718 envelope); hex in JSON.
     #[serde(with = "alloy_primitives::serde_hex")]
     pub raw: Vec<u8>,
-    /// What a simulation of the same call returned; `None` for a function that returns nothing.
+    /// What a simulation of the same call returned: of a batch, whether any of its calls returned true; `None` for
+    /// what returns no answer.
     pub returns: Option<bool>,
 }
 
@@ -190,6 +193,10 @@ pub enum Call {
         /// To whom.
         to: Address,
     },
+    /// `relay`: what another signed is done in his name.
+    Relay(RelayCall),
+    /// `multicall`: several calls in the sender's name, all of them or none.
+    Batch(Vec<Call>),
 }
 
 /// `image_record`.

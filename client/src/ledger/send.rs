@@ -6,7 +6,6 @@ mod tests;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::{Bytes, U64, keccak256};
-use alloy_sol_types::{SolType, sol_data};
 use ethers::types::transaction::eip2718::TypedTransaction;
 use ethers::types::{Eip1559TransactionRequest, H160, TransactionRequest, U256 as EthersU256};
 use ethers::utils::rlp::Rlp;
@@ -33,28 +32,29 @@ impl Ledger {
     /// # Errors
     /// [`Error::Refused`] with the contract's reason, [`Error::Funds`], and those of the RPC.
     pub async fn prepare(&self, from: &Account, call: &Call) -> Result<SignedCall> {
-        let data = call.calldata();
-        let contract = self.deployment.contract;
+        let returns = self.simulate(from.address(), call).await?;
+        let (to, data) = (self.deployment.contract, call.calldata());
+        let signed = self.sign(from, to, U256::ZERO, data).await?;
+        Ok(SignedCall { returns, ..signed })
+    }
+
+    /// What the call would return now, as [`SignedCall::returns`] tells it; signs and sends nothing, and costs nothing.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the contract's reason, and those of the RPC.
+    pub async fn simulate(&self, from: Address, call: &Call) -> Result<Option<bool>> {
         let outcome = self
             .rpc
-            .call(Some(from.address()), contract, &data)
+            .call(Some(from), self.deployment.contract, &call.calldata())
             .await
             .map_err(|fault| self.rpc.explain("eth_call", fault))?;
-        let returned = match outcome {
-            Outcome::Returned(returned) => returned,
-            Outcome::Reverted(data) => return Err(Error::Refused(Revert::decode(&data))),
-        };
-        let returns = if call.returns_bool() {
-            let value = sol_data::Bool::abi_decode_validate(&returned).map_err(|e| {
-                let detail = format!("{} returns no bool: {e}", call.name());
+        match outcome {
+            Outcome::Returned(returned) => call.answer(&returned).map_err(|e| {
+                let detail = format!("{} returns no answer of its type: {e}", call.name());
                 self.rpc.nonsense("eth_call", detail)
-            })?;
-            Some(value)
-        } else {
-            None
-        };
-        let signed = self.sign(from, contract, U256::ZERO, data).await?;
-        Ok(SignedCall { returns, ..signed })
+            }),
+            Outcome::Reverted(data) => Err(Error::Refused(Revert::decode(&data))),
+        }
     }
 
     /// Sends a prepared call and waits; sending again one that is already known or mined is not an error.

@@ -142,7 +142,7 @@ impl Ledger {
         head.ok_or_else(|| self.rpc.nonsense(method, format!("no block {block}")))
     }
 
-    async fn view<C: SolCall>(&self, call: C) -> Result<C::Return> {
+    pub(super) async fn view<C: SolCall>(&self, call: C) -> Result<C::Return> {
         let outcome = self
             .rpc
             .call(None, self.deployment.contract, &call.abi_encode())

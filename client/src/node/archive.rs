@@ -51,32 +51,31 @@ pub(super) async fn export(
     Ok(stream::iter(head.map(Ok)).chain(sections).boxed())
 }
 
-/// Stores and pins the image of a file of at most `max_bytes`; of a file that is refused nothing is kept.
+/// Stores and pins the image of a file of at most `max_bytes`; `written` tells which blocks were not there before, on a
+/// failure too.
 pub(super) async fn import(
     store: &Shared,
     file: BoxStream<'static, io::Result<Bytes>>,
     max_bytes: u64,
+    written: &mut Vec<Cid>,
 ) -> Result<Imported> {
     let mut batch = store.batch();
     let taken = async {
         let (roots, here) = take(&mut *batch, file, max_bytes).await?;
-        Ok((roots, here, batch.commit().await?))
+        written.extend(batch.commit().await?);
+        Ok((roots, here))
     }
     .await;
-    let (roots, here, written) = match taken {
+    let (roots, here) = match taken {
         Ok(taken) => taken,
         Err(error) => {
-            let written = batch.give_up().await;
-            store.take_back(&written).await;
+            written.extend(batch.give_up().await);
             return Err(error);
         }
     };
-    let kept = keep(store, &roots, &here).await;
-    match &kept {
-        Ok(_) => store.announce(&written),
-        Err(_) => store.take_back(&written).await,
-    }
-    kept
+    let kept = keep(store, &roots, &here).await?;
+    store.announce(written);
+    Ok(kept)
 }
 
 /// Hands the file's blocks on, each verified; tells its roots and what it held.
@@ -133,7 +132,8 @@ async fn keep(store: &Shared, roots: &[Cid], here: &HashSet<Cid>) -> Result<Impo
         .await
         .map_err(lacking)?;
     let header = unixfs::cid_of(RAW, &root.header);
-    let tree = body::tree(store, &root.body).await.map_err(lacking)?;
+    let tree = body::tree(store, body::link_to(&root.body)?, Reach::Local).await;
+    let tree = tree.map_err(lacking)?;
     let wanted: HashSet<_> = tree.iter().copied().chain([*cid, header]).collect();
     wanted.iter().try_for_each(in_file)?;
     if let Some(stray) = here.iter().find(|cid| !wanted.contains(cid)) {

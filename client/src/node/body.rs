@@ -19,12 +19,13 @@ const MAX_DEPTH: usize = 8;
 /// Most blocks of a tree that is named by its root alone.
 const MAX_BLOCKS: usize = 1 << 20;
 
-/// Writes and pins a body; on any failure takes back what was written.
+/// Writes and pins a body; `written` tells which blocks were not there before, on a failure too.
 pub(super) async fn add(
     store: &Shared,
     body: BoxStream<'static, io::Result<Bytes>>,
     chunk_size: usize,
     max_links: usize,
+    written: &mut Vec<Cid>,
 ) -> Result<BodyRef> {
     let mut tree = Tree {
         batch: store.batch(),
@@ -32,10 +33,9 @@ pub(super) async fn add(
         levels: Vec::new(),
         below: Vec::new(),
     };
-    let mut written = Vec::new();
     let grown = async {
         let root = tree.grow(body, chunk_size).await?;
-        written = tree.batch.commit().await?;
+        written.extend(tree.batch.commit().await?);
         store
             .pin_tree(&root.cid, std::mem::take(&mut tree.below))
             .await?;
@@ -44,7 +44,7 @@ pub(super) async fn add(
     .await;
     match grown {
         Ok(root) => {
-            store.announce(&written);
+            store.announce(written);
             Ok(BodyRef {
                 cid: root.cid.to_string(),
                 file_size: root.file_size,
@@ -53,7 +53,6 @@ pub(super) async fn add(
         }
         Err(error) => {
             written.extend(tree.batch.give_up().await);
-            store.take_back(&written).await;
             Err(error)
         }
     }
@@ -74,15 +73,19 @@ impl Tree {
         mut body: BoxStream<'static, io::Result<Bytes>>,
         chunk_size: usize,
     ) -> Result<Link> {
-        let mut leaf = BytesMut::with_capacity(chunk_size);
+        let mut leaf = BytesMut::new();
         while let Some(bytes) = body.next().await {
             let mut bytes = bytes.map_err(Error::Body)?;
             while !bytes.is_empty() {
+                if leaf.is_empty() && bytes.len() >= chunk_size {
+                    self.leaf(bytes.split_to(chunk_size)).await?;
+                    continue;
+                }
+                leaf.reserve(chunk_size - leaf.len());
                 let taken = bytes.split_to(bytes.len().min(chunk_size - leaf.len()));
                 leaf.extend_from_slice(&taken);
                 if leaf.len() == chunk_size {
-                    let whole = std::mem::replace(&mut leaf, BytesMut::with_capacity(chunk_size));
-                    self.leaf(whole.freeze()).await?;
+                    self.leaf(std::mem::take(&mut leaf).freeze()).await?;
                 }
             }
         }
@@ -293,9 +296,9 @@ pub(super) fn blocks(
         .boxed())
 }
 
-/// The blocks of a body's tree: its nodes are here and checked, its leaves are not looked for.
-pub(super) async fn tree(store: &Shared, body: &BodyRef) -> Result<Vec<Cid>> {
-    let mut walk = Walk::new(store, link_to(body)?, Reach::Local);
+/// The blocks of a body's tree: nodes are read from wherever `reach` allows, and checked; leaves are not looked for.
+pub(super) async fn tree(store: &Shared, root: Link, reach: Reach) -> Result<Vec<Cid>> {
+    let mut walk = Walk::new(store, root, reach);
     let mut tree = Vec::new();
     while let Some(step) = walk.next().await? {
         tree.push(step.cid());
@@ -305,11 +308,12 @@ pub(super) async fn tree(store: &Shared, body: &BodyRef) -> Result<Vec<Cid>> {
 
 /// Pins a body that is here as a whole; leaves are looked for, not read again.
 pub(super) async fn pin(store: &Shared, body: &BodyRef) -> Result<()> {
-    let root = link_to(body)?.cid;
-    let mut tree = tree(store, body).await?;
+    let root = link_to(body)?;
+    let cid = root.cid;
+    let mut tree = tree(store, root, Reach::Local).await?;
     store.keep(&tree).await?;
-    tree.retain(|cid| *cid != root);
-    store.pin_tree(&root, tree).await
+    tree.retain(|below| *below != cid);
+    store.pin_tree(&cid, tree).await
 }
 
 /// Every block below a root that is here, as far as the profile's links go.

@@ -5,15 +5,18 @@
 //! --max-file-links=1024`); a sealed root is a node over one header block and one body (protocol §4).
 //! Whatever is read, from disk or from a peer, is verified against its CID before it is used.
 //!
-//! The node announces nothing, asks no directory and looks for nobody: it talks to the peers that
-//! were named to it, and to those that connect.
+//! Unless it is told otherwise ([`Network`]), the node announces nothing, asks no directory and looks for nobody: it talks
+//! to the peers that were named to it, and to those that connect.
 
 mod archive;
 mod body;
 pub mod car;
 mod disk;
 mod exchange;
+mod keep;
+mod network;
 mod peers;
+mod replicas;
 mod root;
 mod rpc;
 mod storage;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cid::Cid;
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::RwLock;
 
@@ -36,9 +40,12 @@ use crate::domain::{BlockDigest, ImageDigest};
 pub use archive::Imported;
 use disk::Disk;
 use exchange::Exchange;
+pub use network::{Dht, Network, SwarmKey};
+pub use replicas::{Replica, Survey};
 pub use rpc::Server;
-use storage::{Reach, Shared};
+use storage::{Reach, Shared, Storage as _};
 use store::Store;
+use tokio::task::JoinSet;
 pub use unixfs::Malformed;
 
 /// Most bytes of a leaf or of a block stored by itself.
@@ -69,6 +76,8 @@ pub struct Node {
     /// Shared while blocks are written and pinned, exclusive while unpinned ones are deleted.
     gate: Arc<RwLock<()>>,
     chunk_size: usize,
+    /// What goes on beside: it ends with the node.
+    tasks: JoinSet<()>,
 }
 
 /// A SEIPD body's own UnixFS tree: its root (raw leaf or dag-pb) and sizes.
@@ -140,6 +149,17 @@ pub enum Error {
         /// Why.
         source: Cause,
     },
+    /// The key of a private swarm does not serve.
+    #[error("the swarm key {} cannot be used", path.display())]
+    SwarmKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Cause,
+    },
+    /// The node must run in a private swarm, and there is no key.
+    #[error("the network is set to `private`, and there is no swarm key")]
+    NoSwarmKey,
     /// A configuration out of bounds.
     #[error("chunks of {found} bytes, wanted 1 to {max}")]
     ChunkSize {
@@ -253,6 +273,16 @@ pub enum Error {
         /// Why not.
         source: Cause,
     },
+    /// Another program's node does not do this.
+    #[error(
+        "the IPFS API at {endpoint} has no means of {doing}; this home's own node has, without ipfs_api"
+    )]
+    Unable {
+        /// Where it is.
+        endpoint: String,
+        /// What was wanted.
+        doing: &'static str,
+    },
     /// A CAR file that is not taken in.
     #[error("the CAR file is refused")]
     Car(#[from] car::Malformed),
@@ -299,18 +329,40 @@ impl Node {
     /// # Errors
     /// [`Error::RepoLocked`], [`Error::Identity`], [`Error::Listen`], and malformed configuration.
     pub async fn start(config: NodeConfig) -> Result<Self> {
+        Self::start_in(config, &Network::default(), None).await
+    }
+
+    /// `start`, in a network of other settings, and in the private swarm of `key` if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Node::start`]; [`Error::NoSwarmKey`], [`Error::SwarmKey`].
+    pub async fn start_in(
+        config: NodeConfig,
+        network: &Network,
+        key: Option<&SwarmKey>,
+    ) -> Result<Self> {
         check_chunk(config.chunk_size)?;
         let bootstrap = peers::parse_all(&config.bootstrap)?;
         let repo = peers::open(&config.repo).await?;
         let disk = Disk::open(&config.repo).map_err(Error::io("sweeping the repository"))?;
         let (exchange, streams) = Exchange::new(disk.clone());
-        let ipfs = peers::start(&config, repo, streams).await?;
+        let (hooks, met) = network::hooks();
+        let ipfs = peers::start(&config, repo, streams, (network, key), hooks).await?;
         let store = Store::new(ipfs, config.repo, disk, exchange);
+        let tasks = match network.begin(&store, met).await {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                let closing = store.closing();
+                drop(store);
+                closing.await;
+                return Err(error);
+            }
+        };
         for address in bootstrap {
             store.remember(address);
         }
         store.redial();
-        Ok(Self::above(Arc::new(store), config.chunk_size))
+        Ok(Self::above(Arc::new(store), config.chunk_size, tasks))
     }
 
     /// Speaks to the node behind a Kubo RPC API (`http://host:port` or `unix:/path`). It is told to dial the bootstrap peers.
@@ -321,7 +373,7 @@ impl Node {
         check_chunk(chunk_size)?;
         let bootstrap = parsed(bootstrap)?;
         let kubo = rpc::Kubo::at(api, bootstrap).await?;
-        Ok(Self::above(Arc::new(kubo), chunk_size))
+        Ok(Self::above(Arc::new(kubo), chunk_size, JoinSet::new()))
     }
 
     /// Speaks to the node that serves on a socket ([`Node::serve`]); `None` if none does.
@@ -333,7 +385,7 @@ impl Node {
         check_chunk(chunk_size)?;
         let bootstrap = parsed(bootstrap)?;
         let kubo = rpc::Kubo::daemon(socket, bootstrap).await?;
-        Ok(kubo.map(|kubo| Self::above(Arc::new(kubo), chunk_size)))
+        Ok(kubo.map(|kubo| Self::above(Arc::new(kubo), chunk_size, JoinSet::new())))
     }
 
     /// Another handle on the same node.
@@ -342,20 +394,23 @@ impl Node {
             store: Shared::clone(&self.store),
             gate: Arc::clone(&self.gate),
             chunk_size: self.chunk_size,
+            tasks: JoinSet::new(),
         }
     }
 
-    fn above(store: Shared, chunk_size: usize) -> Self {
+    fn above(store: Shared, chunk_size: usize, tasks: JoinSet<()>) -> Self {
         Self {
             store,
             gate: Arc::default(),
             chunk_size,
+            tasks,
         }
     }
 
     /// Stops the node and waits until the repository is free for another one. Streams that are still
     /// open end with an error once they need a peer.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
+        self.tasks.shutdown().await;
         let closing = self.store.closing();
         drop(self.store);
         closing.await;
@@ -389,12 +444,16 @@ impl Node {
                 max: MAX_BLOCK,
             });
         }
-        let _gate = self.gate.read().await;
-        let written = self.store.put(vec![(cid, block.into())]).await?;
-        if let Err(error) = self.store.pin_direct(&[cid]).await {
-            self.store.take_back(&written).await;
-            return Err(error);
+        let mut written = Vec::new();
+        let gate = self.gate.read().await;
+        let stored = async {
+            let block = vec![(cid, block.into())];
+            self.store.put(block, &mut written).await?;
+            self.store.pin_direct(&[cid]).await
         }
+        .await;
+        std::mem::drop(gate);
+        self.settle(stored, written).await?;
         let digest = unixfs::digest_of(&cid).expect("blocks are written with sha2-256");
         Ok(BlockDigest(digest))
     }
@@ -414,15 +473,21 @@ impl Node {
     /// Adds a body (UnixFS, CIDv1, raw leaves, `chunk_size`, at most 1024 links a node) and pins it
     /// recursively. If the stream or the disk fails, nothing is pinned and what was written is deleted.
     pub async fn add_body(&self, body: BoxStream<'static, io::Result<Bytes>>) -> Result<BodyRef> {
-        let _gate = self.gate.read().await;
-        body::add(&self.store, body, self.chunk_size, unixfs::MAX_LINKS).await
+        let (links, mut written) = (unixfs::MAX_LINKS, Vec::new());
+        let gate = self.gate.read().await;
+        let added = body::add(&self.store, body, self.chunk_size, links, &mut written).await;
+        std::mem::drop(gate);
+        self.settle(added, written).await
     }
 
     /// Writes the header block and the root that joins it to the body; pins both directly. Does not
     /// touch the body, which need not even be here.
     pub async fn put_root(&self, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
-        let _gate = self.gate.read().await;
-        root::put(&self.store, header, body).await
+        let mut written = Vec::new();
+        let gate = self.gate.read().await;
+        let put = root::put(&self.store, header, body, &mut written).await;
+        std::mem::drop(gate);
+        self.settle(put, written).await
     }
 
     /// Fetches and checks a root and its header.
@@ -437,6 +502,7 @@ impl Node {
         body: &BodyRef,
         timeout: Duration,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        self.store.about(&body::link_to(body)?.cid).await;
         body::read(&self.store, body, Reach::Peers(timeout)).await
     }
 
@@ -470,8 +536,34 @@ impl Node {
         file: BoxStream<'static, io::Result<Bytes>>,
         max_bytes: u64,
     ) -> Result<Imported> {
-        let _gate = self.gate.read().await;
-        archive::import(&self.store, file, max_bytes).await
+        let mut written = Vec::new();
+        let gate = self.gate.read().await;
+        let imported = archive::import(&self.store, file, max_bytes, &mut written).await;
+        std::mem::drop(gate);
+        self.settle(imported, written).await
+    }
+
+    /// Ends a write that held the gate and holds it no more: what a failed one wrote is deleted. Another write may have
+    /// found such a block here and rely on it, so this waits, in the background, until none is under way.
+    async fn settle<T, E>(
+        &self,
+        result: std::result::Result<T, E>,
+        written: Vec<Cid>,
+    ) -> std::result::Result<T, E> {
+        if result.is_ok() || written.is_empty() {
+            return result;
+        }
+        match self.gate.try_write() {
+            Ok(_alone) => take_back(&self.store, &written).await,
+            Err(_) => {
+                let (store, gate) = (Shared::clone(&self.store), Arc::clone(&self.gate));
+                tokio::spawn(async move {
+                    let _alone = gate.write().await;
+                    take_back(&store, &written).await;
+                });
+            }
+        }
+        result
     }
 
     /// Pins a body recursively after it was fetched.
@@ -510,6 +602,12 @@ impl Node {
     /// Counts the blocks on disk.
     pub async fn stat(&self) -> Result<RepoStat> {
         self.store.stat().await
+    }
+}
+
+async fn take_back(store: &Shared, written: &[Cid]) {
+    if let Err(left) = store.discard(written).await {
+        tracing::warn!(error = %left, "blocks of a failed write are left behind");
     }
 }
 

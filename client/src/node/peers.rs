@@ -13,6 +13,7 @@ use rust_ipfs::{DialOpts, Ipfs, Keypair, Multiaddr, PeerCondition, PeerId, Proto
 use zeroize::Zeroizing;
 
 use super::exchange::{Exchange, Streams};
+use super::network::{Hooks, Network, SwarmKey};
 use super::store::into_error;
 use super::{Cause, Error, NodeConfig, Result};
 
@@ -24,6 +25,9 @@ const STREAM_TIMEOUT: Duration = Duration::from_millis(500);
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept with nothing to do: a person looks at a request in between.
 const IDLE_SECONDS: u64 = 3600;
+/// Connections that others may open, and connections to one peer.
+const MAX_INCOMING: u32 = 256;
+const MAX_PER_PEER: u32 = 8;
 /// How long `shutdown` waits for the last user of the repository.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of an identity file.
@@ -51,10 +55,12 @@ pub(super) async fn start(
     config: &NodeConfig,
     repo: Repo<DefaultStorage>,
     streams: Streams,
+    (network, key): (&Network, Option<&SwarmKey>),
+    hooks: Hooks,
 ) -> Result<Ipfs> {
     let listen = parse_all(&config.listen)?;
     let keypair = identity(&config.repo.join("identity"))?;
-    let ipfs = IpfsBuilder::with_keypair(&keypair)
+    let builder = IpfsBuilder::with_keypair(&keypair)
         .map_err(Error::io("starting the node"))?
         .set_repo(&repo)
         .enable_tcp()
@@ -65,6 +71,14 @@ pub(super) async fn start(
             ..Default::default()
         })
         .set_idle_connection_timeout(IDLE_SECONDS)
+        .set_connection_limits(|limits| {
+            limits
+                .with_max_pending_incoming(Some(MAX_INCOMING / 4))
+                .with_max_established_incoming(Some(MAX_INCOMING))
+                .with_max_established_per_peer(Some(MAX_PER_PEER))
+        });
+    let ipfs = network
+        .configure(builder, key, hooks)?
         .start()
         .await
         .map_err(|error| into_error("starting the node", error))?;

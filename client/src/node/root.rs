@@ -1,14 +1,23 @@
 //! Sealed roots (protocol §4): a UnixFS file of exactly two parts, one reader's header and the body.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
+use cid::Cid;
 
 use super::body::link_to;
-use super::storage::{Reach, Shared};
+use super::storage::{Reach, Shared, Storage};
+use super::store::Store;
 use super::unixfs::{self, DAG_PB, Link, Malformed};
 use super::{BodyRef, Error, ImageDigest, MAX_HEADER, MAX_ROOT, Result, Root, Stored};
 
-/// Writes and pins header and root, and nothing else; on any failure takes back what was written.
-pub(super) async fn put(store: &Shared, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
+/// Writes and pins header and root, and nothing else; `written` tells which of them were not there before, on a failure too.
+pub(super) async fn put(
+    store: &Shared,
+    header: Vec<u8>,
+    body: &BodyRef,
+    written: &mut Vec<Cid>,
+) -> Result<Stored> {
     let links = [Link::leaf(&header), link_to(body)?];
     let (root, block) = Link::node(&links);
     take_apart(&block).map_err(|source| Error::NotARoot {
@@ -20,15 +29,8 @@ pub(super) async fn put(store: &Shared, header: Vec<u8>, body: &BodyRef) -> Resu
         (links[0].cid, Bytes::from(header)),
         (root.cid, block.into()),
     ];
-    let written = store.put(blocks).await?;
-    let pins = [links[0].cid, root.cid];
-    if let Err(error) = store.pin_direct(&pins).await {
-        for cid in &written {
-            let _ = store.unpin(cid).await;
-        }
-        store.take_back(&written).await;
-        return Err(error);
-    }
+    store.put(blocks, written).await?;
+    store.pin_direct(&[links[0].cid, root.cid]).await?;
     let new_bytes = sizes
         .iter()
         .filter(|(cid, _)| written.contains(cid))
@@ -66,6 +68,54 @@ pub(super) async fn get(store: &Shared, image: &ImageDigest, reach: Reach) -> Re
             dag_size: body.dag_size,
         },
     })
+}
+
+/// Reads a root and its header if both are here.
+pub(super) async fn local(store: &Shared, image: &ImageDigest) -> Result<Option<Root>> {
+    match get(store, image, Reach::Local).await {
+        Ok(root) => Ok(Some(root)),
+        Err(Error::Missing { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// The CIDs of a root, its header and its body; they are not read.
+pub(super) async fn cids(
+    store: &Shared,
+    image: &ImageDigest,
+    reach: Reach,
+) -> Result<([Cid; 2], Link)> {
+    let cid = unixfs::cid_from_digest(DAG_PB, &image.0);
+    let block = store.get(&cid, MAX_ROOT, reach).await?;
+    let parts = take_apart(&block).map_err(|source| Error::NotARoot {
+        cid: cid.to_string(),
+        source,
+    });
+    let [header, body] = parts?;
+    Ok(([cid, header.cid], body))
+}
+
+/// The CIDs of the roots that are pinned, of their headers and of their bodies, as far as they are pinned.
+pub(super) async fn pinned(store: &Store) -> Result<HashSet<Cid>> {
+    let mut all = HashSet::new();
+    for cid in store.pinned_directly().await? {
+        if cid.codec() != DAG_PB {
+            continue;
+        }
+        let Some(block) = store.local(&cid, MAX_ROOT).await? else {
+            continue;
+        };
+        let Ok(parts) = take_apart(&block) else {
+            continue;
+        };
+        all.insert(cid);
+        for part in parts {
+            if store.is_pinned(&part.cid).await? {
+                all.insert(part.cid);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Unpins and deletes a root and its header.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cid::Cid;
 use futures::future::BoxFuture;
 
-use super::{RepoStat, Result};
+use super::{ImageDigest, RepoStat, Result, Survey};
 
 /// Where a block may be taken from.
 #[derive(Clone, Copy, Debug)]
@@ -35,11 +35,20 @@ pub(super) trait Storage: Send + Sync {
     /// Blocks to be written together.
     fn batch(&self) -> Box<dyn Batch>;
 
-    /// Writes a few blocks, all of them or none; returns those that were not there before.
-    async fn put(&self, blocks: Vec<(Cid, Bytes)>) -> Result<Vec<Cid>>;
+    /// Writes a few blocks; `written` tells which were not there before, on a failure too.
+    async fn put(&self, blocks: Vec<(Cid, Bytes)>, written: &mut Vec<Cid>) -> Result<()>;
 
     /// Tells peers that waited for blocks.
     fn announce(&self, _cids: &[Cid]) {}
+
+    /// A body is about to be read: who has it may have its leaves.
+    async fn about(&self, _body: &Cid) {}
+
+    /// Whether a block is here; it is not read.
+    async fn has(&self, cid: &Cid) -> Result<bool>;
+
+    /// Whether a pin holds a block.
+    async fn is_pinned(&self, cid: &Cid) -> Result<bool>;
 
     /// Makes blocks last that came from peers.
     ///
@@ -47,7 +56,7 @@ pub(super) trait Storage: Send + Sync {
     /// [`Error::Missing`](super::Error::Missing) if one is not here; a storage may leave that to `pin_tree`.
     async fn keep(&self, cids: &[Cid]) -> Result<()>;
 
-    /// Pins blocks without what is below them.
+    /// Pins blocks without what is below them, all of them or none.
     async fn pin_direct(&self, cids: &[Cid]) -> Result<()>;
 
     /// Pins a tree whose blocks below the root are `below`, all of them here.
@@ -74,14 +83,16 @@ pub(super) trait Storage: Send + Sync {
     /// Connects to a peer and remembers it for later.
     async fn connect(&self, address: &str) -> Result<()>;
 
+    /// Asks the connected peers which blocks of a sealed root they have.
+    async fn survey(&self, image: &ImageDigest, limit: Duration) -> Result<Survey>;
+
     /// What is left to do once the storage is dropped.
     fn closing(&self) -> BoxFuture<'static, ()>;
 
-    /// Deletes what a failed operation wrote.
-    async fn take_back(&self, written: &[Cid]) {
-        if let Err(left) = self.discard(written).await {
-            tracing::warn!(error = %left, "blocks of a failed write are left behind");
-        }
+    /// The embedded node's storage, if it is that.
+    #[cfg(test)]
+    fn embedded(&self) -> Option<&super::store::Store> {
+        None
     }
 }
 

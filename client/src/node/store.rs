@@ -1,22 +1,24 @@
 //! The embedded node's blocks and pins: what lies in its repository on disk, and what has to come from a peer.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use futures::future::BoxFuture;
 use rust_ipfs::p2p::MultiaddrExt;
 use rust_ipfs::repo::{DefaultStorage, PinStore, Repo};
-use rust_ipfs::{Ipfs, Multiaddr};
+use rust_ipfs::{Ipfs, Multiaddr, PinMode};
 
 use super::disk::Disk;
 use super::exchange::{Exchange, Failed};
-use super::storage::{self, Reach, Storage};
-use super::{Cause, Error, RepoStat, Result, Tried, peers};
+use super::network::Seeker;
+use super::replicas::{self, Replica, Survey};
+use super::storage::{self, Reach, Shared, Storage};
+use super::{Cause, Error, ImageDigest, RepoStat, Result, Tried, peers};
 
 /// How long peers are asked for a block that is damaged here.
 const HEALING: Duration = Duration::from_secs(5);
@@ -34,9 +36,13 @@ struct Parts {
     path: PathBuf,
     disk: Disk,
     exchange: Exchange,
+    /// Held while pins are set, so that it is known whose they are.
+    pinning: tokio::sync::Mutex<()>,
     /// Peers that were asked for by address; dialled again when a block is missing.
     known: Mutex<Vec<Multiaddr>>,
     redial: Arc<tokio::sync::Mutex<()>>,
+    /// Set while there is a DHT to ask.
+    seeker: OnceLock<Seeker>,
 }
 
 impl Store {
@@ -47,9 +53,34 @@ impl Store {
             ipfs,
             disk,
             exchange,
+            pinning: tokio::sync::Mutex::default(),
             known: Mutex::default(),
             redial: Arc::default(),
+            seeker: OnceLock::new(),
         }))
+    }
+
+    pub(super) fn ipfs(&self) -> &Ipfs {
+        &self.0.ipfs
+    }
+
+    #[cfg(test)]
+    pub(super) fn exchange(&self) -> &Exchange {
+        &self.0.exchange
+    }
+
+    /// Has missing blocks looked up in the DHT from now on.
+    pub(super) fn seek_with(&self, seeker: Seeker) {
+        // There is one DHT; a second call changes nothing.
+        let _ = self.0.seeker.set(seeker);
+    }
+
+    /// The blocks that are pinned without what is below them.
+    pub(super) async fn pinned_directly(&self) -> Result<Vec<Cid>> {
+        let pins = self.0.repo.list_pins(PinMode::Direct).await;
+        let pins: std::result::Result<Vec<_>, _> = pins.try_collect().await;
+        let pins = pins.map_err(|error| into_error("reading pins", error))?;
+        Ok(pins.into_iter().map(|(cid, _)| cid).collect())
     }
 
     async fn fetch(&self, cid: &Cid, timeout: Duration) -> Result<Bytes> {
@@ -60,8 +91,13 @@ impl Store {
             match tokio::time::timeout(LOOK_AGAIN, &mut hunt).await {
                 Ok(Ok(bytes)) => return Ok(bytes),
                 Ok(Err(failed)) => break failed,
-                // A peer that was away may be back.
-                Err(_) => self.redial(),
+                // A peer that was away may be back, and others may have it.
+                Err(_) => {
+                    self.redial();
+                    if let Some(seeker) = self.0.seeker.get() {
+                        seeker.seek(cid);
+                    }
+                }
             }
         };
         Err(match failed {
@@ -85,9 +121,13 @@ impl Store {
         })
     }
 
-    async fn is_pinned(&self, cid: &Cid) -> Result<bool> {
-        let pinned = self.0.repo.is_pinned(cid).await;
-        pinned.map_err(|error| into_error("reading pins", error))
+    /// Takes pins off again that a failed operation set.
+    async fn unpin_all(&self, cids: &[Cid]) {
+        for cid in cids {
+            if let Err(left) = self.unpin(cid).await {
+                tracing::warn!(%cid, error = %left, "the pin of a failed write is left behind");
+            }
+        }
     }
 
     /// How many peers are connected.
@@ -183,24 +223,45 @@ impl Storage for Store {
         Box::new(self.0.disk.batch())
     }
 
-    async fn put(&self, blocks: Vec<(Cid, Bytes)>) -> Result<Vec<Cid>> {
+    async fn put(&self, blocks: Vec<(Cid, Bytes)>, written: &mut Vec<Cid>) -> Result<()> {
         let mut batch = self.0.disk.batch();
-        let written = async {
+        let put = async {
             for (cid, bytes) in blocks {
                 batch.put(cid, bytes).await?;
             }
             batch.commit().await
         }
         .await;
-        match &written {
-            Ok(new) => self.0.exchange.announce(new),
-            Err(_) => self.take_back(&batch.give_up().await).await,
+        match put {
+            Ok(new) => {
+                self.0.exchange.announce(&new);
+                written.extend(new);
+                Ok(())
+            }
+            Err(error) => {
+                written.extend(batch.give_up().await);
+                Err(error)
+            }
         }
-        written
     }
 
     fn announce(&self, cids: &[Cid]) {
         self.0.exchange.announce(cids);
+    }
+
+    async fn about(&self, body: &Cid) {
+        if let Some(seeker) = self.0.seeker.get() {
+            seeker.about(*body);
+        }
+    }
+
+    async fn has(&self, cid: &Cid) -> Result<bool> {
+        Ok(self.0.disk.contains(cid))
+    }
+
+    async fn is_pinned(&self, cid: &Cid) -> Result<bool> {
+        let pinned = self.0.repo.is_pinned(cid).await;
+        pinned.map_err(|error| into_error("reading pins", error))
     }
 
     async fn keep(&self, cids: &[Cid]) -> Result<()> {
@@ -213,22 +274,36 @@ impl Storage for Store {
     }
 
     async fn pin_direct(&self, cids: &[Cid]) -> Result<()> {
-        for cid in cids {
-            let pinned = self.0.repo.data_store().insert_direct_pin(cid).await;
-            pinned.map_err(|error| into_error("pinning a block", error))?;
+        let _mine = self.0.pinning.lock().await;
+        let mut new = Vec::new();
+        let pinned = async {
+            for cid in cids {
+                if !self.is_pinned(cid).await? {
+                    new.push(*cid);
+                }
+                let pinned = self.0.repo.data_store().insert_direct_pin(cid).await;
+                pinned.map_err(|error| into_error("pinning a block", error))?;
+            }
+            self.0.disk.sync_pins(cids).await
         }
-        self.0.disk.sync_pins(cids).await
+        .await;
+        if pinned.is_err() {
+            self.unpin_all(&new).await;
+        }
+        pinned
     }
 
     /// Does not read the blocks again.
     async fn pin_tree(&self, root: &Cid, below: Vec<Cid>) -> Result<()> {
+        let _mine = self.0.pinning.lock().await;
+        let new = !self.is_pinned(root).await?;
         let below = futures::stream::iter(below.into_iter().map(Ok)).boxed();
         let pins = self.0.repo.data_store();
         let pinned = pins.insert_recursive_pin(root, below).await;
         pinned.map_err(|error| into_error("pinning a tree", error))?;
         let synced = self.0.disk.sync_pins(&[*root]).await;
-        if synced.is_err() {
-            self.unpin(root).await?;
+        if synced.is_err() && new {
+            self.unpin_all(&[*root]).await;
         }
         synced
     }
@@ -288,6 +363,32 @@ impl Storage for Store {
         peers::dial(&self.0.ipfs, &self.0.exchange, &address).await?;
         self.remember(address);
         Ok(())
+    }
+
+    async fn survey(&self, image: &ImageDigest, limit: Duration) -> Result<Survey> {
+        let store: Shared = Arc::new(self.clone());
+        let blocks = replicas::blocks_of(&store, image, Reach::Peers(limit)).await?;
+        let exchange = &self.0.exchange;
+        let asked = exchange.ready_peers().into_iter().map(async |peer| {
+            let told = exchange.survey(peer, &blocks, limit).await;
+            Replica {
+                peer: peer.to_string(),
+                has: told.has,
+                lacks: told.lacks,
+                silent: blocks.len() - told.has - told.lacks,
+            }
+        });
+        let mut peers = futures::future::join_all(asked).await;
+        peers.sort_by(|a, b| a.peer.cmp(&b.peer));
+        Ok(Survey {
+            blocks: blocks.len(),
+            peers,
+        })
+    }
+
+    #[cfg(test)]
+    fn embedded(&self) -> Option<&Store> {
+        Some(self)
     }
 
     /// Stops the swarm and waits until the repository is free for another node.

@@ -2,11 +2,14 @@
 
 use std::io::{self, Read, Write};
 
+use bytes::Bytes;
 use sequoia_openpgp as openpgp;
 
 use openpgp::Packet;
+use openpgp::crypto::KeyPair;
+use openpgp::crypto::hash::Context;
 use openpgp::packet::Signature;
-use openpgp::packet::one_pass_sig::OnePassSig6;
+use openpgp::packet::one_pass_sig::{OnePassSig3, OnePassSig6};
 use openpgp::packet::signature::SignatureBuilder;
 use openpgp::packet::signature::subpacket::NotationDataFlags;
 use openpgp::serialize::MarshalInto;
@@ -14,11 +17,10 @@ use openpgp::serialize::stream::{Encryptor, LiteralWriter, Message};
 use openpgp::types::{AEADAlgorithm, HashAlgorithm, SignatureType};
 use sha2::{Digest, Sha256};
 
-use super::cert::unusable;
 use super::container::{Container, Contents, SIGNER_CERTIFICATE, Unlock};
 use super::header::{CIPHER, unwrap_header};
 use super::stages;
-use super::{BodyVersion, Certificate, Error, Result, SessionKey, UnlockedKey, Unusable};
+use super::{BodyVersion, Certificate, Error, Result, SessionKey, UnlockedKey};
 use crate::domain::{ImageDigest, Seal};
 
 /// Notation with the digest of the image that this one replaces, in hex.
@@ -66,8 +68,7 @@ pub struct Opened {
 /// and encrypted by a thread each.
 ///
 /// # Errors
-/// [`Error::Unusable`] before the first byte if the key cannot sign now or is not version 6;
-/// [`Error::Read`] and [`Error::Write`] for either end.
+/// [`Error::Unusable`] before the first byte if the key cannot sign now; [`Error::Read`] and [`Error::Write`] for either end.
 pub fn seal_body(
     payload: &mut (dyn Read + Send),
     signer: &UnlockedKey,
@@ -76,32 +77,13 @@ pub fn seal_body(
     body: &mut (dyn Write + Send + Sync),
 ) -> Result<Sealed> {
     let mut pair = signer.signer()?;
-    if pair.public().version() != 6 {
-        return Err(unusable(&signer.0, Unusable::NotV6));
-    }
     let template = template(&signer.certificate(), predecessor)?;
     let session_key = SessionKey::random(version)?;
 
-    // RFC 9580 §5.2.4: the hash of a version 6 signature starts with its salt, announced in the one-pass packet (§5.4).
-    let mut salt = vec![0; HASH.salt_size().map_err(Error::openpgp)?];
-    openpgp::crypto::random(&mut salt).map_err(Error::openpgp)?;
-    let mut hash = HASH
-        .context()
-        .map_err(Error::openpgp)?
-        .for_signature(pair.public().version());
-    hash.update(&salt);
-    let mut announcement = OnePassSig6::new(SignatureType::Binary, pair.public().fingerprint());
-    announcement.set_pk_algo(pair.public().pk_algo());
-    announcement.set_hash_algo(HASH);
-    announcement.set_salt(salt.clone());
-    announcement.set_last(true);
-    let announcement = Packet::from(announcement)
-        .to_vec()
-        .map_err(Error::openpgp)?;
-
+    let (template, mut hash, announcement) = begin(template, &pair)?;
     let mut writer = BodyWriter::start(&session_key, &announcement, body)?;
     let (hash, digest) = std::thread::scope(|scope| -> Result<_> {
-        let (to_hash, pieces) = stages::channel();
+        let (to_hash, pieces) = stages::channel::<Bytes>();
         let hashing = scope.spawn(move || {
             let mut digest = Sha256::new();
             for piece in pieces {
@@ -120,8 +102,6 @@ pub fn seal_body(
         Ok(hashing.join().expect("hashing does not fail"))
     })?;
     let signature = template
-        .set_prefix_salt(salt)
-        .0
         .sign_hash(&mut pair, hash)
         .map_err(Error::openpgp)?;
     writer.finish(session_key, signature, digest)
@@ -173,26 +153,30 @@ pub fn open_body(
     let mut container = Container::open(body, Unlock::Body(key))?;
     let sink = &mut *payload;
     let (digest, payload_len) = std::thread::scope(|scope| -> Result<_> {
-        let (to_write, pieces) = stages::channel();
+        let (to_write, pieces) = stages::channel::<(Vec<u8>, usize)>();
+        let (used, to_fill) = std::sync::mpsc::channel();
         let writing = scope.spawn(move || {
             let (mut digest, mut length) = (Sha256::new(), 0);
-            for piece in pieces {
-                digest.update(&piece);
-                length += piece.len() as u64;
-                sink.write_all(&piece)?;
+            for (step, filled) in pieces {
+                let piece = &step[..filled];
+                digest.update(piece);
+                length += filled as u64;
+                sink.write_all(piece)?;
+                // Nobody needs it any more after the last piece.
+                let _ = used.send(step);
             }
             io::Result::Ok((digest, length))
         });
         let decrypted = loop {
-            let mut step = vec![0; STEP_BYTES];
+            // A few buffers go round, which stay in the processor's cache.
+            let mut step = to_fill.try_recv().unwrap_or_else(|_| vec![0; STEP_BYTES]);
             let n = match container.read(&mut step) {
                 Ok(0) => break Ok(()),
                 Ok(n) => n,
                 Err(error) => break Err(error),
             };
-            step.truncate(n);
             // A writer that stopped has an error to tell.
-            if to_write.send(step.into()).is_err() {
+            if to_write.send((step, n)).is_err() {
                 break Ok(());
             }
         };
@@ -252,6 +236,43 @@ fn template(signer: &Certificate, predecessor: Option<ImageDigest>) -> Result<Si
             .map_err(Error::openpgp)?;
     }
     Ok(template)
+}
+
+/// What stands before the payload: the hash that it goes into, and the serialized one-pass packet that announces the
+/// signature.
+///
+/// RFC 9580 §5.2.4: the hash of a version 6 signature starts with its salt, which the one-pass packet tells (§5.4). A
+/// version 4 signature has none; it gets a random notation when it is made, which hides the payload as well.
+fn begin(
+    template: SignatureBuilder,
+    pair: &KeyPair,
+) -> Result<(SignatureBuilder, Context, Vec<u8>)> {
+    let key = pair.public();
+    let hash = HASH.context().map_err(Error::openpgp)?;
+    let mut hash = hash.for_signature(key.version());
+    let (template, announcement): (_, Packet) = match key.version() {
+        6 => {
+            let mut salt = vec![0; HASH.salt_size().map_err(Error::openpgp)?];
+            openpgp::crypto::random(&mut salt).map_err(Error::openpgp)?;
+            hash.update(&salt);
+            let mut ops = OnePassSig6::new(SignatureType::Binary, key.fingerprint());
+            ops.set_pk_algo(key.pk_algo());
+            ops.set_hash_algo(HASH);
+            ops.set_salt(salt.clone());
+            ops.set_last(true);
+            (template.set_prefix_salt(salt).0, ops.into())
+        }
+        _ => {
+            let mut ops = OnePassSig3::new(SignatureType::Binary);
+            ops.set_issuer(key.keyid());
+            ops.set_pk_algo(key.pk_algo());
+            ops.set_hash_algo(HASH);
+            ops.set_last(true);
+            (template, ops.into())
+        }
+    };
+    let announcement = announcement.to_vec().map_err(Error::openpgp)?;
+    Ok((template, hash, announcement))
 }
 
 fn predecessor_of(signature: &Signature) -> Result<Option<ImageDigest>> {

@@ -109,20 +109,19 @@ pub enum Unusable {
     NoSigningKey,
     /// Cannot read SEIPDv2 bodies: re-seal as SEIPDv1 for it.
     LacksSeipdV2,
-    /// Not a version 6 key, so its signatures are not salted.
-    NotV6,
 }
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Invalid => "has no valid self-signature",
+            Self::Invalid => {
+                "has no self-signature that is accepted: none verifies, or its key or hash is too weak (RSA below 2048 bits, SHA-1)"
+            }
             Self::NotAlive => "has expired or is not valid yet",
             Self::Revoked => "is revoked",
             Self::NoEncryptionKey => "has no usable encryption key",
             Self::NoSigningKey => "has no usable signing key",
             Self::LacksSeipdV2 => "does not accept SEIPDv2 (RFC 9580) messages",
-            Self::NotV6 => "is not a version 6 key (RFC 9580)",
         })
     }
 }

@@ -10,7 +10,7 @@ use openpgp::packet::Key;
 use openpgp::packet::key::{PublicParts, SecretKeyMaterial, UnspecifiedRole};
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
-use openpgp::types::{AEADAlgorithm, KeyFlags, SymmetricAlgorithm};
+use openpgp::types::{AEADAlgorithm, Features, KeyFlags, SymmetricAlgorithm};
 use openpgp::{Cert, Packet, Profile};
 
 use super::cert::{unusable, usable};
@@ -26,6 +26,19 @@ const ARGON2: (u8, u8, u8) = (1, 4, 16);
 /// A foreign key may ask for 1 GiB at most, as the binary logarithm of KiB.
 const ARGON2_MEMORY_MAX: u8 = 20;
 
+/// Which OpenPGP a new key is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyVersion {
+    /// RFC 4880, as GnuPG reads it: Ed25519 and Cv25519, SEIPDv1, locked by iterated SHA-256 and AES-256-CFB.
+    V4,
+    /// RFC 9580: Ed25519 and X25519, SEIPDv2, locked by Argon2id and AES-256-OCB.
+    #[default]
+    V6,
+}
+
+/// The User ID of a version 4 key that is given none: GnuPG takes no certificate without one.
+const NOBODY: &str = "pcim";
+
 /// An OpenPGP key as it lies on disk: its secrets locked with a passphrase.
 pub struct LockedKey(Cert);
 
@@ -33,14 +46,27 @@ pub struct LockedKey(Cert);
 pub struct UnlockedKey(pub(super) Cert);
 
 impl LockedKey {
-    /// Makes a version 6 key (RFC 9580: Ed25519 to certify and sign, X25519 to encrypt), locked with Argon2id and
-    /// AES-256-OCB; `name` is an optional User ID. It does not expire.
+    /// Makes a key, one half to certify and sign and one to encrypt, locked with the passphrase; `name` is an optional
+    /// User ID. It does not expire.
     ///
     /// # Errors
     /// [`Error::OpenPgp`] when the library cannot make or lock keys.
-    pub fn generate(name: Option<&str>, passphrase: &Passphrase) -> Result<Self> {
+    pub fn generate(
+        version: KeyVersion,
+        name: Option<&str>,
+        passphrase: &Passphrase,
+    ) -> Result<Self> {
+        let (profile, features, name) = match version {
+            KeyVersion::V4 => (
+                Profile::RFC4880,
+                Features::empty().set_seipdv1(),
+                Some(name.unwrap_or(NOBODY)),
+            ),
+            KeyVersion::V6 => (Profile::RFC9580, Features::sequoia(), name),
+        };
         let mut builder = CertBuilder::new()
-            .set_profile(Profile::RFC9580)
+            .set_profile(profile)
+            .and_then(|builder| builder.set_features(features))
             .map_err(Error::openpgp)?
             .set_cipher_suite(CipherSuite::Cv25519)
             .set_primary_key_flags(KeyFlags::empty().set_certification().set_signing())
@@ -57,17 +83,17 @@ impl LockedKey {
         let (cert, _revocation) = builder.generate().map_err(Error::openpgp)?;
         let password = Password::from(passphrase.expose());
         let locked = change_secrets(cert, |key, secret| {
-            let (t, p, m) = ARGON2;
-            let mut salt = [0; 16];
-            openpgp::crypto::random(&mut salt).map_err(Error::openpgp)?;
+            let (s2k, mode) = match version {
+                KeyVersion::V4 => (S2K::default(), None),
+                KeyVersion::V6 => {
+                    let (t, p, m) = ARGON2;
+                    let mut salt = [0; 16];
+                    openpgp::crypto::random(&mut salt).map_err(Error::openpgp)?;
+                    (S2K::Argon2 { salt, t, p, m }, Some(AEADAlgorithm::OCB))
+                }
+            };
             secret
-                .encrypt_in_place_with(
-                    key,
-                    S2K::Argon2 { salt, t, p, m },
-                    SymmetricAlgorithm::AES256,
-                    Some(AEADAlgorithm::OCB),
-                    &password,
-                )
+                .encrypt_in_place_with(key, s2k, SymmetricAlgorithm::AES256, mode, &password)
                 .map_err(Error::openpgp)
         })?;
         Ok(Self(locked))

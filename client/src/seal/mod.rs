@@ -11,7 +11,8 @@
 //! - **The seal** of a body is the SHA-256 of its signature packet, header and body, in the one serialization that this
 //!   module writes: new-format tag, definite length in as few octets as it takes, subpackets as the signer wrote them.
 //!   Sealing writes exactly these bytes into the container; opening and re-sealing serialize the packet that they read in
-//!   the same way. The signature is version 6 with a random salt, so the seal tells nothing about the payload.
+//!   the same way. The signature is of its key's version. It is salted (version 6), or has a random notation (version 4), so
+//!   the seal tells nothing about the payload.
 //! - **The signature** carries its signer's published certificate in the hashed notation
 //!   `signer-certificate@pcim.invalid`, so that every later reader can verify with what is inside; whether that signer is
 //!   to be trusted follows from the seal that was attested. `predecessor@pcim.invalid` names, in hex, the image that this
@@ -36,7 +37,7 @@ pub use document::{
 };
 pub use error::{Cause, Error, Result, Unusable};
 pub use header::{BodyVersion, HEADER_MAX, SessionKey, check_header, header_for, unwrap_header};
-pub use key::{LockedKey, UnlockedKey};
+pub use key::{KeyVersion, LockedKey, UnlockedKey};
 pub use speed::cipher_time;
 
 #[cfg(test)]

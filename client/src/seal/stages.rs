@@ -32,7 +32,7 @@ pub(super) fn read<'scope>(
 }
 
 /// A thread's end that takes pieces; it has done its work when the sender is dropped.
-pub(super) fn channel() -> (SyncSender<Bytes>, Receiver<Bytes>) {
+pub(super) fn channel<T>() -> (SyncSender<T>, Receiver<T>) {
     sync_channel(DEPTH)
 }
 

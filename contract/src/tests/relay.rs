@@ -13,17 +13,17 @@ mod typed {
     use super::*;
 
     sol! {
-        struct create_contract { bytes32 image; address patient; bytes32 seal; address radiologist; bytes attestation; string description; uint64 nonce; uint64 deadline; }
-        struct requesting_access { address patient; bytes32 image; bytes32 publicKey; string notes; uint64 nonce; uint64 deadline; }
-        struct approve_IRs { address requester; bytes32 image; bytes32 publicKey; bytes32 sharedImage; uint64 expiresAt; string notes; uint64 nonce; uint64 deadline; }
-        struct deny_IRs { address requester; bytes32 image; string reason; uint64 nonce; uint64 deadline; }
-        struct trace_authorization { address patient; address requester; bytes32 image; uint64 nonce; uint64 deadline; }
-        struct remove_IRs { address requester; bytes32 image; uint64 nonce; uint64 deadline; }
-        struct reshare_IRs { address requester; bytes32 image; bytes32 sharedImage; uint64 expiresAt; uint64 nonce; uint64 deadline; }
-        struct reseal_image { bytes32 image; bytes32 root; uint64 nonce; uint64 deadline; }
-        struct set_approval_limit { bytes32 image; uint32 approvals; uint32 windowSeconds; uint64 nonce; uint64 deadline; }
-        struct accredit_radiologist { address radiologist; bool accredited; uint64 nonce; uint64 deadline; }
-        struct transfer_consortium { address to; uint64 nonce; uint64 deadline; }
+        struct create_contract { bytes32 image; address patient; bytes32 seal; address radiologist; bytes attestation; string description; address signer; uint64 nonce; uint64 deadline; }
+        struct requesting_access { address patient; bytes32 image; bytes32 publicKey; string notes; address signer; uint64 nonce; uint64 deadline; }
+        struct approve_IRs { address requester; bytes32 image; bytes32 publicKey; bytes32 sharedImage; uint64 expiresAt; string notes; address signer; uint64 nonce; uint64 deadline; }
+        struct deny_IRs { address requester; bytes32 image; string reason; address signer; uint64 nonce; uint64 deadline; }
+        struct trace_authorization { address patient; address requester; bytes32 image; address signer; uint64 nonce; uint64 deadline; }
+        struct remove_IRs { address requester; bytes32 image; address signer; uint64 nonce; uint64 deadline; }
+        struct reshare_IRs { address requester; bytes32 image; bytes32 sharedImage; uint64 expiresAt; address signer; uint64 nonce; uint64 deadline; }
+        struct reseal_image { bytes32 image; bytes32 root; address signer; uint64 nonce; uint64 deadline; }
+        struct set_approval_limit { bytes32 image; uint32 approvals; uint32 windowSeconds; address signer; uint64 nonce; uint64 deadline; }
+        struct accredit_radiologist { address radiologist; bool accredited; address signer; uint64 nonce; uint64 deadline; }
+        struct transfer_consortium { address to; address signer; uint64 nonce; uint64 deadline; }
     }
 }
 
@@ -85,6 +85,7 @@ fn request_message(nonce: u64) -> typed::requesting_access {
         image: IMAGE,
         publicKey: KEY,
         notes: "TREAT".into(),
+        signer: REQUESTER,
         nonce,
         deadline: DEADLINE,
     }
@@ -101,6 +102,7 @@ fn every_protocol_function_goes_by_signature() {
     let message = typed::accredit_radiologist {
         radiologist: RADIOLOGIST,
         accredited: true,
+        signer: CONSORTIUM,
         nonce: 0,
         deadline,
     };
@@ -112,6 +114,7 @@ fn every_protocol_function_goes_by_signature() {
         radiologist: RADIOLOGIST,
         attestation: registration().attestation,
         description: "CT CHEST".into(),
+        signer: PATIENT,
         nonce: 0,
         deadline,
     };
@@ -124,6 +127,7 @@ fn every_protocol_function_goes_by_signature() {
         sharedImage: SHARED,
         expiresAt: 0,
         notes: String::new(),
+        signer: PATIENT,
         nonce: 1,
         deadline,
     };
@@ -138,6 +142,7 @@ fn every_protocol_function_goes_by_signature() {
         patient: PATIENT,
         requester: REQUESTER,
         image: IMAGE,
+        signer: REQUESTER,
         nonce: 1,
         deadline,
     };
@@ -153,6 +158,7 @@ fn every_protocol_function_goes_by_signature() {
         image: IMAGE,
         sharedImage: SEAL,
         expiresAt: DEADLINE,
+        signer: PATIENT,
         nonce: 2,
         deadline,
     };
@@ -164,6 +170,7 @@ fn every_protocol_function_goes_by_signature() {
     let message = typed::remove_IRs {
         requester: REQUESTER,
         image: IMAGE,
+        signer: PATIENT,
         nonce: 3,
         deadline,
     };
@@ -177,6 +184,7 @@ fn every_protocol_function_goes_by_signature() {
         requester: REQUESTER,
         image: IMAGE,
         reason: "no".into(),
+        signer: PATIENT,
         nonce: 4,
         deadline,
     };
@@ -188,6 +196,7 @@ fn every_protocol_function_goes_by_signature() {
     let message = typed::reseal_image {
         image: IMAGE,
         root: SHARED,
+        signer: PATIENT,
         nonce: 5,
         deadline,
     };
@@ -201,6 +210,7 @@ fn every_protocol_function_goes_by_signature() {
         image: IMAGE,
         approvals: 3,
         windowSeconds: 60,
+        signer: PATIENT,
         nonce: 6,
         deadline,
     };
@@ -208,6 +218,7 @@ fn every_protocol_function_goes_by_signature() {
     let transfer = transfer_consortiumCall { to: STRANGER };
     let message = typed::transfer_consortium {
         to: STRANGER,
+        signer: CONSORTIUM,
         nonce: 1,
         deadline,
     };
@@ -332,6 +343,29 @@ fn a_contract_signs_by_erc_1271() {
     };
     refused(STRANGER, relay(8), PcacBadSignature { signer: REQUESTER });
     call(STRANGER, relay(7)).unwrap();
+    assert_eq!(standing().status, 1);
+}
+
+#[test]
+fn a_signature_is_no_other_accounts_with_the_same_key() {
+    registered();
+    // Two contract accounts that take one key's signature of the bare digest.
+    set_callee(|to, input| {
+        let signed = input[4..36] == SIGNED.get().0[..];
+        ([REQUESTER, STRANGER].contains(&to) && signed)
+            .then(|| B256::right_padding_from(&0x1626_ba7e_u32.to_be_bytes()).to_vec())
+    });
+    let domain = eip712_domain! { name: "Pcac", version: "1", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
+    SIGNED.set((
+        request_message(0).eip712_signing_hash(&domain),
+        Address::ZERO,
+    ));
+    refused(
+        PATIENT,
+        relay(STRANGER, 0, &request()),
+        PcacBadSignature { signer: STRANGER },
+    );
+    call(PATIENT, relay(REQUESTER, 0, &request())).unwrap();
     assert_eq!(standing().status, 1);
 }
 

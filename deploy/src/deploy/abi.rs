@@ -7,6 +7,8 @@ use alloy_sol_types::{SolCall, SolInterface, SolValue, sol};
 
 /// Arbitrum's precompile that manages Stylus programs.
 pub(super) const ARB_WASM: Address = address!("0000000000000000000000000000000000000071");
+/// Arbitrum's precompile that manages the cache of programs.
+pub(super) const ARB_WASM_CACHE: Address = address!("0000000000000000000000000000000000000072");
 
 sol! {
     #[derive(Debug)]
@@ -14,7 +16,12 @@ sol! {
         function stylusVersion() external view returns (uint16 version);
         function codehashVersion(bytes32 codehash) external view returns (uint16 version);
         function activateProgram(address program) external payable returns (uint16 version, uint256 dataFee);
+        function codehashKeepalive(bytes32 codehash) external payable;
+        function programTimeLeft(address program) external view returns (uint64 left);
+        function expiryDays() external view returns (uint16 days_);
+        function keepaliveDays() external view returns (uint16 days_);
 
+        event ProgramLifetimeExtended(bytes32 indexed codehash, uint256 dataFee);
         event ProgramActivated(bytes32 indexed codehash, bytes32 moduleHash, address program, uint256 dataFee, uint16 version);
 
         error ProgramNotWasm();
@@ -22,6 +29,7 @@ sol! {
         error ProgramNeedsUpgrade(uint16 version, uint16 stylusVersion);
         error ProgramExpired(uint64 ageInSeconds);
         error ProgramUpToDate();
+        error ProgramKeepaliveTooSoon(uint64 ageInSeconds);
         error ProgramInsufficientValue(uint256 have, uint256 want);
     }
 
@@ -38,10 +46,21 @@ sol! {
         error RefundExcessValueError(uint256 excessValue);
     }
 
+    interface IArbWasmCache {
+        function allCacheManagers() external view returns (address[] memory managers);
+        function codehashIsCached(bytes32 codehash) external view returns (bool cached);
+    }
+
+    interface ICacheManager {
+        function getMinBid(address program) external view returns (uint192 min);
+        function placeBid(address program) external payable;
+    }
+
     interface Pcac {
         /// The name by which the Stylus SDK calls every constructor, whatever its arguments.
         function stylus_constructor() external;
         function consortium() external view returns (address);
+        function version() external view returns (string memory);
     }
 }
 

@@ -69,6 +69,7 @@ struct Receipt {
 #[serde(rename_all = "camelCase")]
 struct Head {
     base_fee_per_gas: U256,
+    timestamp: U64,
 }
 
 /// A JSON-RPC error, or why there is not even that.
@@ -120,6 +121,26 @@ impl Chain {
         }
     }
 
+    /// Calls a contract, for free and without value: what it returned, or what it reverted with.
+    pub(super) async fn try_call(
+        &self,
+        from: Option<Address>,
+        to: Address,
+        data: &[u8],
+    ) -> Result<Result<Bytes, Vec<u8>>, Error> {
+        let mut tx = json!({"to": to, "data": Bytes::copy_from_slice(data)});
+        if let Some(from) = from {
+            tx["from"] = json!(from);
+        }
+        match self.request("eth_call", json!([tx, "latest"])).await {
+            Ok(returned) => Ok(Ok(returned)),
+            Err(Fault::Node(error)) if is_revert(&error) => {
+                Ok(Err(data_of(&error).unwrap_or_default()))
+            }
+            Err(fault) => Err(self.explain("eth_call", fault)),
+        }
+    }
+
     /// Has the chain activate code that is nowhere yet, in a call that changes nothing; tells the fee in wei.
     pub(super) async fn activation_fee(&self, code: &[u8]) -> Result<U256, Error> {
         let someone = Address::from(rand::random::<[u8; 20]>());
@@ -160,11 +181,19 @@ impl Chain {
         self.ask("eth_getBalance", json!([address, "latest"])).await
     }
 
+    async fn head(&self) -> Result<Head, Error> {
+        self.ask("eth_getBlockByNumber", json!(["latest", false]))
+            .await
+    }
+
+    /// Unix seconds of the latest block.
+    pub(super) async fn now(&self) -> Result<u64, Error> {
+        Ok(self.head().await?.timestamp.to())
+    }
+
     /// Twice the base fee, and no tip: Arbitrum chains ignore it.
     pub(super) async fn price(&self) -> Result<Price, Error> {
-        let head: Head = self
-            .ask("eth_getBlockByNumber", json!(["latest", false]))
-            .await?;
+        let head = self.head().await?;
         Ok(Price {
             most: head.base_fee_per_gas.saturating_mul(U256::from(2)),
             tip: U256::ZERO,
@@ -328,7 +357,7 @@ impl Chain {
         }
     }
 
-    fn nonsense(&self, method: &'static str, detail: String) -> Error {
+    pub(super) fn nonsense(&self, method: &'static str, detail: String) -> Error {
         Error::Nonsense {
             url: self.shown.clone(),
             method,
@@ -344,11 +373,15 @@ impl Mined {
             .map(|event| event.deployedContract)
     }
 
-    /// What was paid for the activation, in wei; zero if there was none.
+    /// What was paid for an activation or for a longer life, in wei; zero if there was neither.
     pub(super) fn data_fee(&self) -> U256 {
-        self.event::<IArbWasm::ProgramActivated>(ARB_WASM)
-            .map(|event| event.dataFee)
-            .unwrap_or_default()
+        let activated = self.event::<IArbWasm::ProgramActivated>(ARB_WASM);
+        let extended = self.event::<IArbWasm::ProgramLifetimeExtended>(ARB_WASM);
+        let fees = [
+            activated.map(|it| it.dataFee),
+            extended.map(|it| it.dataFee),
+        ];
+        fees.into_iter().flatten().sum()
     }
 
     fn event<E: SolEvent>(&self, from: Address) -> Option<E> {

@@ -157,7 +157,7 @@ pub enum Error {
         found: B256,
     },
     /// The contract is there and cannot run.
-    #[error("the contract at {contract} was deployed but is not activated")]
+    #[error("the contract at {contract} is not activated")]
     NotActive {
         /// The contract.
         contract: Address,
@@ -171,6 +171,29 @@ pub enum Error {
         wanted: Address,
         /// Whom the contract names, if it does.
         found: Option<Address>,
+    },
+    /// There is no code.
+    #[error("there is no contract at {contract}")]
+    NoContract {
+        /// Where.
+        contract: Address,
+    },
+    /// A program that was activated or kept alive a short while ago.
+    #[error("the program was activated or kept alive {} days ago: too soon to be kept alive again", age / 86_400)]
+    TooYoung {
+        /// Seconds since then.
+        age: u64,
+    },
+    /// Nobody sells places in the cache.
+    #[error("this chain has no cache manager")]
+    NoCacheManager,
+    /// A bid that wins no place.
+    #[error("a bid of {bid} wei, the least that wins is {least} wei")]
+    LowBid {
+        /// As offered.
+        bid: U256,
+        /// As wanted.
+        least: U256,
     },
     /// Signing failed.
     #[error("signing failed: {reason}")]

@@ -1,9 +1,11 @@
 //! A module as a chain keeps it: compressed behind a prefix, and the init code that puts it there.
 
+use std::io::Read;
+
 use alloy_primitives::{B256, keccak256};
 
 use super::Error;
-use crate::artifact::MAX_CODE_BYTES;
+use crate::artifact::{CODE_PREFIX, MAX_CODE_BYTES};
 use crate::build::module;
 
 /// What follows `PUSH32 <length>` in the init code: copies all behind itself, and returns it.
@@ -57,6 +59,16 @@ impl Program {
     }
 }
 
+/// The module in an account's code, if there is one of at most [`module::MAX_WASM_BYTES`].
+pub(super) fn module_of(code: &[u8]) -> Option<Vec<u8>> {
+    let compressed = code.strip_prefix(&CODE_PREFIX)?;
+    let mut wasm = Vec::new();
+    let most = module::MAX_WASM_BYTES as u64 + 1;
+    let mut module = brotli::Decompressor::new(compressed, 4096).take(most);
+    module.read_to_end(&mut wasm).ok()?;
+    (wasm.len() <= module::MAX_WASM_BYTES).then_some(wasm)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -71,6 +83,9 @@ mod tests {
         let mut back = Vec::new();
         brotli::BrotliDecompress(&mut &program.code()[4..], &mut back).unwrap();
         assert_eq!(back, wasm);
+        assert_eq!(module_of(program.code()), Some(wasm));
+        assert_eq!(module_of(&program.code()[1..]), None);
+        assert_eq!(module_of(&[0xef, 0xf0, 0, 0, 0xff, 0xff]), None);
         assert_eq!(program.code_hash(), keccak256(program.code()));
     }
 

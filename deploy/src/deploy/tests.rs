@@ -136,7 +136,9 @@ impl Fake {
             "eth_chainId" => Ok(json!(U64::from(self.chain_id))),
             "eth_getBalance" => Ok(json!(U64::from(self.balance))),
             "eth_getTransactionCount" => Ok(json!("0x3")),
-            "eth_getBlockByNumber" => Ok(json!({"baseFeePerGas": "0x64"})),
+            "eth_getBlockByNumber" => {
+                Ok(json!({"baseFeePerGas": "0x64", "timestamp": "0x6553f100"}))
+            }
             "eth_estimateGas" => {
                 seen.estimated = Some(params[0].clone());
                 match &self.estimate {

@@ -1,9 +1,9 @@
 //! The protocol's operations with their canonical inputs: what is sent, what must be logged, which slots it takes.
 
 use alloy_primitives::{Address, B256, LogData};
-use alloy_sol_types::{SolCall, SolEvent, SolStruct, eip712_domain};
+use alloy_sol_types::{Eip712Domain, SolCall, SolEvent, SolStruct, eip712_domain};
 
-use super::abi::{IPcac, ImageAttestation};
+use super::abi::{IPcac, ImageAttestation, approve_IRs};
 use super::chain::{Chain, Mined};
 use super::floor::{Floor, Slots};
 use super::{Error, PATIENTS};
@@ -31,6 +31,8 @@ const DESCRIPTION: &str = "CT CHEST";
 const REASON: &str = "not my doctor";
 const LIMIT: u32 = 10;
 const WINDOW_SECONDS: u32 = 86_400;
+/// The year 2100, in unix seconds.
+const DEADLINE: u64 = 4_102_444_800;
 
 /// Slots of the constructor: the consortium.
 pub(super) const CONSTRUCTED: Slots = Slots {
@@ -101,7 +103,7 @@ pub(super) fn constructed(consortium: Address) -> Vec<LogData> {
 /// Every operation once, in an order in which each finds the state it needs.
 pub(super) fn operations(chain: &Chain, contract: Address) -> Result<Vec<Operation>, Error> {
     let cast = Cast::new(chain, contract, 0);
-    let (one, other) = (image(0, 0), image(0, 1));
+    let (one, other, third, fourth) = (image(0, 0), image(0, 1), image(0, 2), image(0, 3));
     let (doctor, second) = (Stage::REQUESTOR, Stage::OTHER);
     Ok(vec![
         cast.accredit(),
@@ -122,6 +124,13 @@ pub(super) fn operations(chain: &Chain, contract: Address) -> Result<Vec<Operati
         cast.request(second, other).unlisted(),
         cast.counted(second, other, slots(0, 0, 1))
             .named("approve_IRs (limit, next)"),
+        cast.create(third)?.unlisted(),
+        cast.request(doctor, third).unlisted(),
+        cast.relayed(doctor, third)?,
+        cast.create(fourth)?.unlisted(),
+        cast.request(doctor, fourth).unlisted(),
+        cast.request(second, fourth).unlisted(),
+        cast.both([doctor, second], fourth),
         cast.transfer(),
     ])
 }
@@ -189,22 +198,25 @@ impl<'a> Cast<'a> {
             .logs(vec![event.encode_log_data()])
     }
 
-    /// Reads the radiologist's flag, sets the record, recovers the radiologist.
-    fn create(&self, image: B256) -> Result<Operation, Error> {
-        let patient = self.address(self.patient);
-        let radiologist = self.address(Stage::RADIOLOGIST);
-        let domain = eip712_domain! {
+    fn domain(&self) -> Eip712Domain {
+        eip712_domain! {
             name: "Pcac",
             version: "1",
             chain_id: self.chain.chain_id(),
             verifying_contract: self.contract,
-        };
+        }
+    }
+
+    /// Reads the radiologist's flag, sets the record, recovers the radiologist.
+    fn create(&self, image: B256) -> Result<Operation, Error> {
+        let patient = self.address(self.patient);
+        let radiologist = self.address(Stage::RADIOLOGIST);
         let digest = ImageAttestation {
             image,
             patient,
             seal: SEAL,
         }
-        .eip712_signing_hash(&domain);
+        .eip712_signing_hash(&self.domain());
         let call = IPcac::create_contractCall {
             image,
             patient,
@@ -274,6 +286,49 @@ impl<'a> Cast<'a> {
         };
         operation("approve_IRs", self.patient, &call, slots(1, 1, 1))
             .logs(vec![accepted.encode_log_data(), approved.encode_log_data()])
+    }
+
+    /// An approval that the patient signs and another sends: recovers her, sets her nonce, which is her first.
+    fn relayed(&self, requester: usize, image: B256) -> Result<Operation, Error> {
+        let approval = self.approve(requester, image);
+        let signer = self.address(self.patient);
+        let digest = approve_IRs {
+            requester: self.address(requester),
+            image,
+            publicKey: KEY,
+            sharedImage: SHARED,
+            expiresAt: 0,
+            notes: NOTES.into(),
+            signer,
+            nonce: 0,
+            deadline: DEADLINE,
+        }
+        .eip712_signing_hash(&self.domain());
+        let call = IPcac::relayCall {
+            signer,
+            nonce: 0,
+            deadline: DEADLINE,
+            call: approval.data.clone().into(),
+            signature: self.chain.sign(self.patient, digest)?.into(),
+        };
+        Ok(Operation {
+            name: "relay (approve_IRs)",
+            from: Stage::CONSORTIUM,
+            data: call.abi_encode(),
+            slots: slots(1, 2, 1),
+            recoveries: 1,
+            ..approval
+        })
+    }
+
+    /// Two approvals for one image at once: the record is read once.
+    fn both(&self, requesters: [usize; 2], image: B256) -> Operation {
+        let approvals = requesters.map(|requester| self.approve(requester, image));
+        let calls = approvals.iter().map(|it| it.data.clone().into()).collect();
+        let call = IPcac::multicallCall { calls };
+        let logs = approvals.into_iter().flat_map(|it| it.logs).collect();
+        let name = "multicall (2 approve_IRs)";
+        operation(name, self.patient, &call, slots(1, 2, 2)).logs(logs)
     }
 
     /// An approval, and the slot of the limit's counter.

@@ -39,7 +39,8 @@ await play({
     return deployed.target;
   },
 
-  signCall: (actor, name, message) => signers[actor].signTypedData(domain, { [name]: signedFields(name) }, message),
+  signCall: (actor, name, message, other) =>
+    signers[actor].signTypedData({ ...domain, ...other }, { [name]: signedFields(name) }, message),
 
   encode: (name, args) => contract.interface.encodeFunctionData(name, args),
 

@@ -58,8 +58,8 @@ await play({
     return (await client.waitForTransactionReceipt({ hash })).contractAddress;
   },
 
-  signCall: (actor, name, message) =>
-    wallets[actor].signTypedData({ domain, types: { [name]: signedFields(name) }, primaryType: name, message }),
+  signCall: (actor, name, message, other) =>
+    wallets[actor].signTypedData({ domain: { ...domain, ...other }, types: { [name]: signedFields(name) }, primaryType: name, message }),
 
   encode: (functionName, args) => encodeFunctionData({ abi, functionName, args }),
 

@@ -19,6 +19,7 @@ from web3.middleware import SignAndSendRawMiddlewareBuilder
 from web3.utils.subscriptions import LogsSubscription
 
 HERE = Path(__file__).parent
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
 CLOCK_TOLERANCE = 60  # seconds
 EVENTS_TIMEOUT = 10  # seconds
 
@@ -63,13 +64,15 @@ class Pcac:
         receipt = await self.w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.05)
         return receipt["contractAddress"]
 
-    def sign_call(self, actor, function, args, nonce, deadline):
-        """The actor's EIP-712 signature of a call: a struct with the function's name and arguments, nonce and deadline."""
+    def sign_call(self, actor, function, args, other):
+        """The actor's EIP-712 signature of a call: a struct with the function's name and arguments, signer, nonce and deadline.
+        `other` are entries of another domain."""
         [entry] = [entry for entry in ABI if entry["type"] == "function" and entry["name"] == function]
         fields = [{"name": i["name"], "type": i["type"]} for i in entry["inputs"]]
+        fields += [{"name": "signer", "type": "address"}]
         fields += [{"name": name, "type": "uint64"} for name in ("nonce", "deadline")]
-        message = {field["name"]: value for field, value in zip(fields, [*args, nonce, deadline])}
-        signed = self.accounts[actor].sign_typed_data(self.domain, {function: fields}, message)
+        message = {field["name"]: value for field, value in zip(fields, args)}
+        signed = self.accounts[actor].sign_typed_data(self.domain | other, {function: fields}, message)
         return signed.signature.to_0x_hex()
 
     def encode(self, function, args):
@@ -138,9 +141,26 @@ async def relayed(pcac, step, names):
     """A step that one actor signs and another relays, as the step of who relays it."""
     args, signer, deadline = resolve(step["with"], names), names[step["signed"]], names["tomorrow"]
     nonce = await pcac.view("nonces", [signer])
-    signature = pcac.sign_call(step["signed"], step["call"], args, nonce, deadline)
+    fault = step.get("fault")
+    named = names[step["as"]] if fault == "other signer" else signer
+    other = {"other chain": {"chainId": 1}, "other contract": {"verifyingContract": signer}}.get(fault, {})
+    signature = pcac.sign_call(step["signed"], step["call"], [*args, named, nonce, deadline], other)
+    signature = spoilt(signature, fault)
     call = pcac.encode(step["call"], args)
     return step | {"call": "relay", "with": [signer, nonce, deadline, call, signature]}
+
+
+def spoilt(signature, fault):
+    """A signature with the fault that is in its bytes, if it is one of those."""
+    r, s, v = signature[2:66], int(signature[66:130], 16), int(signature[130:], 16)
+    match fault:
+        case "flipped":
+            return f"0x{r}{ORDER - s:064x}{55 - v:02x}"
+        case "truncated":
+            return signature[:-2]
+        case "compact":
+            return f"0x{r}{s | (v - 27) << 255:064x}"
+    return signature
 
 
 async def play_step(pcac, step, names, emitted):

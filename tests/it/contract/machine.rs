@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::{SolCall, SolInterface};
+use serde_json::json;
 
 pub(super) use self::maker::Random;
 use self::{
@@ -53,7 +54,7 @@ fn calldata(chain: &Chain, people: &[Actor], to: Address, call: &Call, fault: u8
             signed,
         } => {
             let function = act_data(chain, people, to, act, fault);
-            let message = message(&function, *nonce, *deadline);
+            let message = message(&function, *signer, *nonce, *deadline);
             let person = people.iter().find(|person| person.address == *signer);
             let signature = sign(chain, person, to, message, *signed, fault);
             IPcac::relayCall {
@@ -174,6 +175,19 @@ pub(super) async fn twin(chain: &Chain) -> Option<Address> {
     Some(twin)
 }
 
+/// What a call would return or be refused with, were it mined at `now`.
+async fn ask_at(
+    chain: &Chain,
+    from: &Actor,
+    to: Address,
+    data: &[u8],
+    now: u64,
+) -> Result<Bytes, Bytes> {
+    chain
+        .ask_with(from, to, data, json!({ "time": format!("{now:#x}") }))
+        .await
+}
+
 async fn targets(chain: &Chain) -> Vec<Target> {
     chain.cache().await;
     let mut targets = vec![("WASM", chain.contract)];
@@ -211,13 +225,17 @@ async fn the_contract_is_the_model() {
         epoch: 0,
     };
     let mut now = chain.now().await + 1_000;
-    let mut seen = see(&chain, chain.contract, &people, 0, &model).await;
+    let mut seen = see(&chain, chain.contract, &people, 0, &model);
     let mut outcomes: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let mut nonces = BTreeMap::new();
+    for person in &people {
+        nonces.insert(person.address, chain.sent(person).await);
+    }
 
     for n in 0..calls {
         if n / EPOCH != maker.epoch {
             maker.epoch = n / EPOCH;
-            seen = see(&chain, chain.contract, &people, maker.epoch, &model).await;
+            seen = see(&chain, chain.contract, &people, maker.epoch, &model);
         }
         now += [0, 0, 1, 10, 100, 1_000][maker.random.below(6) as usize];
         let (sender, call) = maker.call(&model, now);
@@ -239,14 +257,7 @@ async fn the_contract_is_the_model() {
         *outcomes.entry((name, outcome)).or_default() += 1;
         for target in &mut targets {
             let data = calldata(&chain, &people, target.contract, &call, fault);
-            let at: Result<serde_json::Value, _> = chain
-                .provider
-                .request("evm_setNextBlockTimestamp", [now])
-                .await;
-            at.unwrap();
-            let answer = chain
-                .ask(&sender, target.contract, data.clone(), "pending")
-                .await;
+            let answer = ask_at(&chain, &sender, target.contract, &data, now).await;
             let wanted = match &done {
                 Ok((answer, _)) => Ok(Bytes::from(encoded(answer))),
                 Err(refusal) => Err(Bytes::from(refusal.abi_encode())),
@@ -255,7 +266,14 @@ async fn the_contract_is_the_model() {
             if done.is_err() && !send_refused {
                 continue;
             }
-            let receipt = chain.mine(&sender, target.contract, data).await;
+            let at: Result<serde_json::Value, _> = chain
+                .provider
+                .request("evm_setNextBlockTimestamp", [now])
+                .await;
+            at.unwrap();
+            let nonce = nonces.entry(sender.address).or_default();
+            let receipt = chain.mine_as(&sender, *nonce, target.contract, data).await;
+            *nonce += 1;
             let succeeded = receipt.status.unwrap().as_u64() == 1;
             assert_eq!(succeeded, done.is_ok(), "{}: {}", target.name, what());
             let events = chain.events_of(target.contract, &receipt);
@@ -270,7 +288,7 @@ async fn the_contract_is_the_model() {
         for event in events {
             replay.event(now, event);
         }
-        let after = see(&chain, chain.contract, &people, maker.epoch, &model).await;
+        let after = see(&chain, chain.contract, &people, maker.epoch, &model);
         assert_eq!(
             after,
             wanted(&model, &people, maker.epoch, now),
@@ -286,7 +304,7 @@ async fn the_contract_is_the_model() {
         );
         check_invariants(&seen, &after, actor, now);
         for target in &targets[1..] {
-            let twin = see(&chain, target.contract, &people, maker.epoch, &model).await;
+            let twin = see(&chain, target.contract, &people, maker.epoch, &model);
             assert_eq!(twin, after, "{}: {}", target.name, what());
         }
         seen = after;

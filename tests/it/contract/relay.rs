@@ -18,7 +18,7 @@ fn relayed(
     function: &Function,
     call: Vec<u8>,
 ) -> IPcac::relayCall {
-    let message = message(function, nonce, deadline);
+    let message = message(function, signer.address, nonce, deadline);
     let id = chain.devnet.chain_id();
     IPcac::relayCall {
         signer: signer.address,
@@ -86,7 +86,7 @@ async fn wrong_signatures_are_refused() {
     );
     let relay = relayed(&chain, &chain.doctor, 0, deadline, &function, call);
     for fault in 0..FAULTS {
-        let message = message(&function, 0, deadline);
+        let message = message(&function, chain.doctor.address, 0, deadline);
         let relay = IPcac::relayCall {
             signature: wrong(&chain, chain.contract, &chain.doctor, message, fault),
             ..relay.clone()

@@ -80,11 +80,13 @@ fn fields(function: &Function) -> (&'static str, Vec<B256>) {
 }
 
 /// The struct hash of a call.
-pub(super) fn message(function: &Function, nonce: u64, deadline: u64) -> B256 {
+pub(super) fn message(function: &Function, signer: Address, nonce: u64, deadline: u64) -> B256 {
     let (fields, words) = fields(function);
-    let mut all = vec![keccak256(format!("{fields},uint64 nonce,uint64 deadline)"))];
+    let mut all = vec![keccak256(format!(
+        "{fields},address signer,uint64 nonce,uint64 deadline)"
+    ))];
     all.extend(words);
-    all.extend([number(nonce), number(deadline)]);
+    all.extend([signer.into_word(), number(nonce), number(deadline)]);
     keccak256(all.concat())
 }
 

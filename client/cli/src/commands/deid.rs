@@ -9,16 +9,19 @@ use std::thread;
 
 use anyhow::Context as _;
 use clap::Args;
-use pcim_client::client::Error;
+use pcim_client::client::study::{Inputs, ScanOptions, scan};
+use pcim_client::client::{Error, Progress};
 use pcim_client::deid::{self, Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
 use pcim_client::home::{self, Home};
 use serde::Serialize;
+use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::commands::reports::{Reports, sink};
 use crate::commands::write_result;
 use crate::context::Context;
 use crate::failure::Usage;
-use crate::ui::printable;
+use crate::ui::{Ui, printable};
 
 /// Most bytes of one file.
 const MAX_FILE_BYTES: u64 = 2 << 30;
@@ -76,20 +79,25 @@ impl ProfileArgs {
 
 /// De-identify DICOM files, and tell what was done to each attribute
 ///
-/// Needs no home, chain or network. The files are written as 0001.dcm and so on, since names of files can be names of
-/// people. UIDs, identifiers and dates follow a key: the --key-file, else the home's, else one that is forgotten
+/// Needs no home, chain or network. Files are written as 0001.dcm and so on, since names of files can be names of
+/// people. If a PATH is a folder, a DICOMDIR or a zip archive, the files are grouped into studies: each is written as the
+/// folder 0001 and so on, with a manifest and a Key Object Selection Document that lists its instances, or as 0001.dcm if
+/// it has one; nothing is written before each file was found good. UIDs, identifiers and dates follow a key: the --key-file, else the home's, else one that is forgotten
 /// afterwards.
 #[derive(Debug, Args)]
 pub(crate) struct DeidArgs {
-    /// DICOM files (PS3.10)
-    #[arg(required = true, value_name = "FILE")]
+    /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives
+    #[arg(required = true, value_name = "PATH")]
     files: Vec<PathBuf>,
     /// The directory of the results; made if it is not there
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Replace results that are there
+    /// Replace files that are there; folders are never replaced
     #[arg(long)]
     force: bool,
+    /// Leave out files of a study that are refused, and list them; otherwise the first stops everything
+    #[arg(long)]
+    skip_refused: bool,
     /// 32 secret bytes: the same key gives the same patient the same pseudonyms
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -118,8 +126,13 @@ impl DeidArgs {
             key: *self.key(context)?,
             profile: self.profile.profile()?,
         };
+        let inputs = self.collection()?;
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("cannot make {}", self.out.display()))?;
+        if let Some(inputs) = inputs {
+            say_skipped(context.ui, &inputs);
+            return self.studies(context, inputs, &options);
+        }
         let results = self.all(&options);
         let mut first = None;
         let mut outcomes = Vec::new();
@@ -166,6 +179,73 @@ impl DeidArgs {
             context.ui.result(&outcomes, &text)?;
         }
         first.map_or(Ok(()), Err)
+    }
+
+    /// The files, if any of them comes from a folder, a DICOMDIR or an archive.
+    fn collection(&self) -> anyhow::Result<Option<Inputs>> {
+        // A file that cannot be opened is told about by itself.
+        let readable = self.files.iter().all(|path| File::open(path).is_ok());
+        Ok(match readable {
+            true => Some(Inputs::gather(&self.files, self.skip_refused)?).filter(|it| it.collected),
+            false => None,
+        })
+    }
+
+    /// Whole studies, one after the other.
+    fn studies(&self, context: &Context, inputs: Inputs, options: &Options) -> anyhow::Result<()> {
+        let reports = Reports::begin(tempfile::tempfile()?)?;
+        let (tell, progress) = (
+            sink(context.ui, Some(reports.clone())),
+            context.ui.progress(),
+        );
+        let wanted = ScanOptions {
+            deid: Some(options),
+            one_patient: false,
+            leave_out: self.skip_refused,
+            identity: false,
+        };
+        let mut bytes = 0;
+        let studies = scan(inputs, wanted, &mut |outcome| {
+            bytes += outcome.bytes;
+            let (done, of) = outcome.number;
+            progress(Progress {
+                what: "looked at",
+                bytes,
+                total: None,
+                files: Some((done as u64, of as u64)),
+            });
+            tell(outcome);
+        })?;
+        let (mut text, mut told) = (String::new(), Vec::new());
+        for (number, study) in studies.iter().enumerate() {
+            let ending = if study.len() == 1 { ".dcm" } else { "" };
+            let out = self.out.join(format!("{:04}{ending}", number + 1));
+            let (contents, report) = study.write(Some(options.clone()), &out, self.force)?;
+            text.push_str(&format!("{}  {contents}\n", out.display()));
+            if report
+                .as_ref()
+                .is_some_and(|it| it.burned_in == BurnedIn::Unknown)
+            {
+                let name = out.display();
+                context.ui.note(&format!(
+                    "note: {name} does not say whether its pixels show text about the patient: look at them"
+                ));
+            }
+            if let Some(report) = &report {
+                text.push_str(&counts(report));
+                text.push_str(&report.to_string());
+            }
+            told.push(json!({
+                "out": out,
+                "study_instance_uid": study.uid(),
+                "contents": contents,
+                "report": report,
+            }));
+        }
+        match context.ui.is_json() {
+            true => context.ui.document(reports.finish(&told)?),
+            false => context.ui.result(&(), &text),
+        }
     }
 
     /// All files, as many at a time as there are processors.
@@ -245,6 +325,14 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
             "longer than {MAX_FILE_BYTES} bytes"
         ))),
         false => Ok(bytes),
+    }
+}
+
+/// Says what is passed over.
+pub(crate) fn say_skipped(ui: Ui, inputs: &Inputs) {
+    for skipped in &inputs.skipped {
+        let name = printable(&skipped.path.display().to_string());
+        ui.note(&format!("skipped: {name}: {}", skipped.why));
     }
 }
 

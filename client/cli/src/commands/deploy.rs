@@ -1,6 +1,8 @@
 //! `pcim deploy`
 
-use std::path::PathBuf;
+pub(crate) mod upkeep;
+
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pcim_client::domain::Address;
@@ -8,6 +10,8 @@ use pcim_client::home::Home;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Request, deploy, write_record};
 use zeroize::Zeroizing;
+
+use self::upkeep::UpkeepCommand;
 
 use super::init::private_key;
 use crate::context::Context;
@@ -18,12 +22,15 @@ use crate::parse;
 ///
 /// One transaction through StylusDeployer deploys, activates and constructs; `consortium()` is read
 /// back. The account that pays is --key-file's, or that of the home. Name the chain with --network, or
-/// with --rpc-url and --chain-id.
+/// with --rpc-url and --chain-id. The code on the chain is compared with the build that was sent.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct DeployArgs {
+    #[command(subcommand)]
+    upkeep: Option<UpkeepCommand>,
     /// Who will accredit radiologists
-    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
-    consortium: Address,
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::address, required = true)]
+    consortium: Option<Address>,
     /// File with the private key (64 hex digits) of the account that pays
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -34,16 +41,18 @@ pub(crate) struct DeployArgs {
 
 impl DeployArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let network = context.overrides()?;
-        let missing = |what: &str| Usage(format!("which chain? give --network, or {what}"));
-        let rpc_url = network.rpc_url.ok_or_else(|| missing("--rpc-url"))?;
-        let chain_id = network.chain_id.ok_or_else(|| missing("--chain-id"))?;
-        let key = self.payer(context).await?;
+        if let Some(command) = &self.upkeep {
+            return command.run(context).await;
+        }
+        let missing = || Usage("who will be the --consortium?".to_owned());
+        let consortium = self.consortium.ok_or_else(missing)?;
+        let (rpc_url, chain_id) = network(context)?;
+        let key = payer(context, self.key_file.as_deref()).await?;
         let request = Request {
             rpc_url: &rpc_url,
             chain_id,
             deployer_key: &key,
-            consortium: self.consortium,
+            consortium,
             wasm: artifact::PCAC_WASM,
         };
         context.ui.note("deploying and activating …");
@@ -61,14 +70,24 @@ impl DeployArgs {
         );
         context.ui.result(&record, &text)
     }
+}
 
-    async fn payer(&self, context: &Context) -> anyhow::Result<Zeroizing<[u8; 32]>> {
-        if let Some(path) = &self.key_file {
-            return private_key(path);
-        }
-        let home = Home::open(&context.home_dir()?)?;
-        let passphrase = context.passphrase("Passphrase: ")?;
-        let keys = tokio::task::spawn_blocking(move || home.unlock(&passphrase)).await??;
-        Ok(keys.account.expose_key())
+/// The RPC's URL and the chain's id.
+fn network(context: &Context) -> anyhow::Result<(String, u64)> {
+    let network = context.overrides()?;
+    let missing = |what: &str| Usage(format!("which chain? give --network, or {what}"));
+    let rpc_url = network.rpc_url.ok_or_else(|| missing("--rpc-url"))?;
+    let chain_id = network.chain_id.ok_or_else(|| missing("--chain-id"))?;
+    Ok((rpc_url, chain_id))
+}
+
+/// The key of the account that pays.
+async fn payer(context: &Context, key_file: Option<&Path>) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    if let Some(path) = key_file {
+        return private_key(path);
     }
+    let home = Home::open(&context.home_dir()?)?;
+    let passphrase = context.passphrase("Passphrase: ")?;
+    let keys = tokio::task::spawn_blocking(move || home.unlock(&passphrase)).await??;
+    Ok(keys.account.expose_key())
 }

@@ -4,9 +4,10 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::ledger::Account;
+use pcim_client::seal::KeyVersion;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ use crate::parse;
 
 /// Make a home: keys, configuration, an empty repository
 ///
-/// The home holds an Ethereum key and an OpenPGP key (RFC 9580), both locked with a passphrase. It is
+/// The home holds an Ethereum key and an OpenPGP key, both locked with a passphrase. It is
 /// made whole or not at all, and never over something that is there.
 #[derive(Debug, Args)]
 #[command(
@@ -26,6 +27,9 @@ pub(crate) struct InitArgs {
     /// What you call this home; stays here
     #[arg(long)]
     name: Option<String>,
+    /// v4 (RFC 4880) for a home whose images GnuPG opens and verifies: a patient's or a radiologist's
+    #[arg(long, value_name = "VERSION", value_enum, default_value_t = OpenPgp::V6)]
+    openpgp: OpenPgp,
     /// A User ID for the OpenPGP certificate; never published
     #[arg(long, value_name = "TEXT")]
     user_id: Option<String>,
@@ -41,6 +45,24 @@ pub(crate) struct InitArgs {
     /// File with an Ethereum private key (64 hex digits) to use instead of a new one
     #[arg(long, value_name = "FILE")]
     import_key: Option<PathBuf>,
+}
+
+/// Which OpenPGP the home's key is of.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OpenPgp {
+    /// RFC 4880: SEIPDv1, what GnuPG reads and verifies
+    V4,
+    /// RFC 9580: SEIPDv2, authenticated encryption
+    V6,
+}
+
+impl From<OpenPgp> for KeyVersion {
+    fn from(version: OpenPgp) -> Self {
+        match version {
+            OpenPgp::V4 => Self::V4,
+            OpenPgp::V6 => Self::V6,
+        }
+    }
 }
 
 impl InitArgs {
@@ -67,11 +89,12 @@ impl InitArgs {
             ..Config::default()
         };
         let passphrase = context.new_passphrase()?;
-        let user_id = self.user_id.clone();
+        let (openpgp, user_id) = (self.openpgp, self.user_id.clone());
         let home = tokio::task::spawn_blocking(move || {
             let new = NewHome {
                 config,
                 passphrase: &passphrase,
+                openpgp: openpgp.into(),
                 user_id: user_id.as_deref(),
                 account,
             };

@@ -7,18 +7,24 @@ pub(crate) mod deid;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod devnet;
+pub(crate) mod follow;
 pub(crate) mod gas;
 pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod patient;
 pub(crate) mod radiologist;
+pub(crate) mod relay;
+pub(crate) mod reports;
 pub(crate) mod requestor;
+pub(crate) mod sign;
 pub(crate) mod trace;
+pub(crate) mod view;
 
 use std::io::Write;
 use std::path::Path;
 
 use pcim_client::client::{Error, Written};
+use tempfile::NamedTempFile;
 
 /// Writes a result file in one step, with the permissions of any new file; an existing one only with `overwrite`.
 fn write_result(path: &Path, content: &[u8], overwrite: bool) -> anyhow::Result<()> {
@@ -32,14 +38,28 @@ fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 
 /// `mode` as for a new file: the process's mask takes its part away.
 fn write_whole(path: &Path, content: &[u8], overwrite: bool, mode: u32) -> anyhow::Result<()> {
+    let begun = begin(path, mode).and_then(|mut file| file.write_all(content).map(|()| file));
+    let file = begun.map_err(|source| at(path, source))?;
+    end_result(file, path, overwrite)
+}
+
+/// Begins a result file that gets its name at the end, with the permissions of any new file.
+fn begin_result(path: &Path) -> anyhow::Result<NamedTempFile> {
+    Ok(begin(path, 0o666).map_err(|source| at(path, source))?)
+}
+
+fn begin(path: &Path, mode: u32) -> std::io::Result<NamedTempFile> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".pcim-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    builder.tempfile_in(dir.unwrap_or(Path::new(".")))
+}
+
+/// Gives a result file its name; an existing one is replaced only with `overwrite`.
+fn end_result(file: NamedTempFile, path: &Path, overwrite: bool) -> anyhow::Result<()> {
     let put = || -> std::io::Result<()> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".pcim-");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
-        let mut file = builder.tempfile_in(dir.unwrap_or(Path::new(".")))?;
-        file.write_all(content)?;
         file.as_file().sync_all()?;
         match overwrite {
             true => file.persist(path)?,
@@ -47,14 +67,15 @@ fn write_whole(path: &Path, content: &[u8], overwrite: bool, mode: u32) -> anyho
         };
         Ok(())
     };
-    put().map_err(|source| {
-        let path = path.to_owned();
-        match source.kind() {
-            std::io::ErrorKind::AlreadyExists => Error::FileExists { path },
-            _ => Error::File { path, source },
-        }
-        .into()
-    })
+    Ok(put().map_err(|source| at(path, source))?)
+}
+
+fn at(path: &Path, source: std::io::Error) -> Error {
+    let path = path.to_owned();
+    match source.kind() {
+        std::io::ErrorKind::AlreadyExists => Error::FileExists { path },
+        _ => Error::File { path, source },
+    }
 }
 
 /// The lines that tell of a transaction.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use crate::commands::follow::FollowArgs;
 use crate::context::{Context, interrupted};
 
 /// How often the configured peers are dialled again.
@@ -23,9 +24,12 @@ const GRACE: Duration = Duration::from_secs(3600);
 /// other, and from time to time deletes what was stored for others' images that were only opened, and
 /// what an interrupted command left.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct NodeArgs {
     #[command(subcommand)]
     task: Option<tasks::NodeTask>,
+    #[command(flatten)]
+    follow: FollowArgs,
 }
 
 impl NodeArgs {
@@ -39,7 +43,9 @@ impl NodeArgs {
             return task.run(context).await;
         }
         let mut client = context.reader()?;
-        let server = client.serve(GRACE).await?;
+        // What a node that follows had begun to fetch, it goes on with.
+        let tidy = !self.follow.is_on();
+        let server = client.serve(GRACE, tidy).await?;
         let addresses = client.node().await?.addresses().await?;
         let text: String = addresses
             .iter()
@@ -56,8 +62,8 @@ impl NodeArgs {
             }
         };
         let sweeping = async {
-            // Another program's node sweeps for itself.
-            if server.is_none() {
+            // Another program's node sweeps for itself; one that follows may fetch a body for longer than that.
+            if server.is_none() || !tidy {
                 std::future::pending::<()>().await;
             }
             loop {
@@ -68,6 +74,7 @@ impl NodeArgs {
         let ended: anyhow::Result<()> = tokio::select! {
             result = redialling => result,
             result = sweeping => result,
+            result = self.follow.run(&client, context.ui) => result,
             () = interrupted() => Ok(()),
         };
         drop(server);

@@ -3,6 +3,7 @@
 use clap::Args;
 use pcim_client::domain::{Address, ImageDigest};
 
+use super::sign::SignArgs;
 use super::transaction;
 use crate::context::Context;
 use crate::failure::NotAuthorized;
@@ -19,13 +20,18 @@ pub(crate) struct TraceArgs {
     /// The requestor [default: this home]
     #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
     requester: Option<Address>,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 impl TraceArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let client = context.client().await?;
+        let client = self.sign.set(context.client().await?).await?;
         let requester = self.requester.unwrap_or(client.address());
-        let traced = client.trace(&self.image, requester).await?;
+        let traced = client.trace(&self.image, requester).await;
+        let Some(traced) = self.sign.settle(context, traced)? else {
+            return Ok(());
+        };
         let answer = match traced.authorized {
             true => "authorized",
             false => "not authorized",

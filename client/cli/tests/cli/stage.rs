@@ -299,6 +299,7 @@ fn forge(dir: &Path, radiologist: &Actor, doctor: &str, contract: &str, fresh: &
             image: fresh["image"].as_str().unwrap().parse().unwrap(),
             seal: fresh["seal"].as_str().unwrap().parse().unwrap(),
             description: "CT",
+            identity: None,
         };
         let card = Card::issue(&account, &openpgp, Vec::new()).unwrap();
         Handover::issue(facts, card, attester, &openpgp).unwrap()

@@ -2,14 +2,13 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use sha2::{Digest, Sha256};
 
 use super::Payload;
 use crate::bench::samples::write_instance;
-use crate::deid::{Blank, Options, Profile, deidentify};
-
-const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cli/assets/demo.dcm");
+use crate::deid::{Blank, Options, Profile, deidentify, facts};
 
 /// A CT image of its own, large enough to be taken apart.
 fn large(dir: &Path, bytes: u64) -> PathBuf {
@@ -21,37 +20,47 @@ fn large(dir: &Path, bytes: u64) -> PathBuf {
 #[test]
 fn files_taken_apart_give_the_payload_of_whole_ones() {
     let dir = tempfile::tempdir().unwrap();
-    let files = [
-        large(dir.path(), 200_000),
-        DEMO.into(),
-        large(dir.path(), 70_000),
-    ];
+    // Two are taken apart, one is small. Their numbers are in the order of their UIDs, pseudonyms are not.
+    let files = [60_000, 70_000, 200_000].map(|bytes| large(dir.path(), bytes));
     let key = Options {
         key: [3; 32],
         profile: Profile::default(),
     };
-    for files in [&files[..1], &files[..]] {
+    for files in [&files[2..], &files[..]] {
         for options in [Some(key.clone()), None] {
             let mut payload = Payload::new(files.to_vec(), options.clone()).unwrap();
+            let read_count = payload.files_read();
             let mut read = Vec::new();
             payload.read_to_end(&mut read).unwrap();
+            assert_eq!(read_count.load(Ordering::Relaxed), files.len() as u64);
             // What a whole file gives, bytes in, bytes out.
-            let whole: Vec<_> = files
-                .iter()
-                .map(|file| std::fs::read(file).unwrap())
-                .collect();
-            let clean: Vec<_> = match &options {
-                Some(key) => whole
-                    .iter()
-                    .map(|file| deidentify(file, key).unwrap().0)
-                    .collect(),
-                None => whole.clone(),
+            let whole = files.iter().map(|file| std::fs::read(file).unwrap());
+            let clean = |file: &Vec<u8>| match &options {
+                Some(key) => deidentify(file, key).unwrap().0,
+                None => file.clone(),
             };
-            assert!(read == joined(&clean));
-            assert!(!read.windows(6).any(|w| w == b"e^Jane") || options.is_none());
+            let mut pairs: Vec<_> = whole.map(|file| (clean(&file), file)).collect();
+            pairs.sort_by_key(|(clean, _)| facts(clean).unwrap().instance);
             let original = payload.summary().original_sha256;
-            let expected: [u8; 32] = Sha256::digest(joined(&whole)).into();
-            assert_eq!(original, options.is_some().then_some(expected));
+            let expected = pairs
+                .iter()
+                .fold(Sha256::new(), |hash, (_, file)| hash.chain_update(file));
+            let expected: [u8; 32] = expected.finalize().into();
+            assert!(!read.windows(6).any(|w| w == b"e^Jane") || options.is_none());
+            if let [(clean, _)] = &pairs[..] {
+                assert!(read == *clean);
+                assert_eq!(original, options.is_some().then_some(expected));
+                continue;
+            }
+            assert_eq!(original, Some(expected));
+            let mut at = 0;
+            for (number, (clean, _)) in pairs.iter().enumerate() {
+                let name = format!("0001/{:05}.dcm", number + 1);
+                assert!(read[at..].starts_with(name.as_bytes()), "{name}");
+                assert!(read[at + 512..].starts_with(clean), "{name}");
+                at += 512 + clean.len().next_multiple_of(512);
+            }
+            assert!(read[at..].starts_with(b"key-objects.dcm"));
         }
     }
 }
@@ -103,26 +112,4 @@ fn a_file_cut_short_is_refused() {
     let mut payload = Payload::new(vec![path], None).unwrap();
     assert!(payload.read_to_end(&mut Vec::new()).is_err());
     assert!(payload.take_error().is_some());
-}
-
-/// One file as it is, several as a tar.
-fn joined(files: &[Vec<u8>]) -> Vec<u8> {
-    let [one] = files else {
-        let mut tar = tar::Builder::new(Vec::new());
-        for (number, file) in files.iter().enumerate() {
-            let mut header = tar::Header::new_ustar();
-            let name = format!("{:04}.dcm", number + 1);
-            header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
-            header.set_size(file.len() as u64);
-            header.set_mode(0o600);
-            header.set_mtime(0);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_entry_type(tar::EntryType::Regular);
-            header.set_cksum();
-            tar.append(&header, &file[..]).unwrap();
-        }
-        return tar.into_inner().unwrap();
-    };
-    one.clone()
 }

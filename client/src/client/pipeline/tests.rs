@@ -12,14 +12,16 @@ use super::{Meter, Progress, in_time, open, seal, share};
 use crate::client::payload::Payload;
 use crate::domain::Passphrase;
 use crate::node::{MAX_BLOCK, Node, NodeConfig};
-use crate::seal::{BodyVersion, LockedKey, UnlockedKey, header_for, open_sealed, unwrap_header};
+use crate::seal::{
+    BodyVersion, KeyVersion, LockedKey, UnlockedKey, header_for, open_sealed, unwrap_header,
+};
 
 const STALL: Duration = Duration::from_secs(20);
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cli/assets/demo.dcm");
 
 fn key() -> UnlockedKey {
     let passphrase = Passphrase::new("test".to_owned());
-    LockedKey::generate(None, &passphrase)
+    LockedKey::generate(KeyVersion::V6, None, &passphrase)
         .unwrap()
         .unlock(&passphrase)
         .unwrap()

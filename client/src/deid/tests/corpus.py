@@ -7,9 +7,10 @@ import json
 import re
 import sys
 import warnings
-from pathlib import Path
 
 import pydicom
+
+from corpus_files import files
 
 warnings.simplefilter("ignore")
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -29,20 +30,6 @@ DESCRIBING = [
     "RescaleIntercept",
 ]
 PIXELS = ["PixelData", "FloatPixelData", "DoubleFloatPixelData"]
-
-
-def files():
-    # The files that are installed; pydicom's own listing would fetch others.
-    folders = [Path(pydicom.__file__).parent / "data"]
-    try:
-        import data_store
-
-        folders.append(Path(data_store.__file__).parent / "data")
-    except ImportError:
-        pass
-    for path in sorted(path for folder in folders for path in folder.rglob("*")):
-        if path.is_file() and path.suffix not in (".py", ".pyc", ".json", ".txt", ".md"):
-            print(path)
 
 
 def read(path):

@@ -118,7 +118,7 @@ fn the_file_says_what_was_done_to_it() {
         assert_eq!(meta.media_storage_sop_class_uid(), CT);
         assert_eq!(
             meta.implementation_class_uid(),
-            file::IMPLEMENTATION_CLASS_UID
+            crate::dicom::file::IMPLEMENTATION_CLASS_UID
         );
         assert_eq!(meta.source_application_entity_title(), None);
     }

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod blank;
 mod corpus;
 mod engine;
 mod hostile;

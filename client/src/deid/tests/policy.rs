@@ -255,7 +255,7 @@ fn pixels_of_other_forms_go_and_shared_chrominance_is_counted_once() {
 fn what_lies_beside_the_pixels_goes() {
     let mut pixels = vec![1_u16, 2, 3, 4];
     pixels.extend(
-        b"SECRET"
+        b"HIDDEN"
             .chunks(2)
             .map(|c| u16::from_le_bytes([c[0], c[1]])),
     );
@@ -265,7 +265,7 @@ fn what_lies_beside_the_pixels_goes() {
         PrimitiveValue::U16(pixels.into()),
     )]);
     let (out, report) = deidentify(&explicit(surplus), &options("care")).unwrap();
-    assert!(!contains(&out, b"SECRET") || contains(&out, b"SECRET-SERIAL"));
+    assert!(!contains(&out, b"HIDDEN"));
     let object = parse(&out);
     let left = object.get(tags::PIXEL_DATA).unwrap().to_bytes().unwrap();
     assert_eq!(*left, [1, 0, 2, 0, 3, 0, 4, 0]);

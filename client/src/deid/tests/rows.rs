@@ -5,7 +5,7 @@ use dicom_dictionary_std::StandardDataDictionary;
 use table::{Basic, Type};
 
 use super::*;
-use crate::deid::tree::{Element, Value};
+use crate::dicom::tree::{Element, Value};
 
 const PLANTED: &[u8] = b"PLANTED";
 

@@ -10,7 +10,7 @@ use rust_ipfs::PeerId;
 use tokio::sync::mpsc;
 
 use super::wire::{Ask, Message, Want};
-use super::{Exchange, MAX_ASKED, News, State, Trust};
+use super::{Exchange, MAX_ASKED, MAX_NEWS, News, State, Trust};
 
 /// How long a peer that was asked for a block may send nothing at all before another one is asked.
 const STALL: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ struct Hunt<'a> {
     exchange: &'a Exchange,
     cid: Cid,
     number: u64,
-    news: mpsc::UnboundedReceiver<News>,
+    news: mpsc::Receiver<News>,
     /// Who was asked, and what came of it last.
     answers: HashMap<PeerId, Answer>,
     /// Who was asked in this round, and when it began: once nobody is left, everybody is asked again.
@@ -78,7 +78,7 @@ struct Hunt<'a> {
 impl Exchange {
     /// Has a block delivered, stored and verified; gives up when nothing has come from anyone for `limit`.
     pub(in crate::node) async fn fetch(&self, cid: Cid, limit: Duration) -> Result<Bytes, Failed> {
-        let (sender, news) = mpsc::unbounded_channel();
+        let (sender, news) = mpsc::channel(MAX_NEWS);
         let number = {
             let mut state = self.state();
             state.next += 1;
@@ -254,7 +254,7 @@ impl Drop for Hunt<'_> {
 }
 
 /// Remembers a block, and forgets the others if there are too many.
-fn note(blocks: &mut HashSet<Cid>, cid: Cid) {
+pub(super) fn note(blocks: &mut HashSet<Cid>, cid: Cid) {
     if blocks.len() >= MAX_ASKED {
         blocks.clear();
     }

@@ -8,6 +8,7 @@
 mod hunt;
 mod serve;
 mod streams;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -33,6 +34,15 @@ use wire::{Ask, Message, Want, cid_of_received};
 const STORING: usize = 16;
 /// Wants that are remembered of a peer.
 const MAX_THEIRS: usize = 8192;
+/// Messages that wait for a peer to read them; more are not sent to it.
+const MAX_WAITING: usize = 256;
+/// Presences in one message.
+const MAX_PRESENCES: usize = 512;
+/// Streams of one peer that are read at the same time: Kubo opens one for each of its eight workers, and one to ask.
+const MAX_STREAMS: usize = 16;
+/// News that wait for a hunt, and how many of them only a block or a change of the connection may take.
+const MAX_NEWS: usize = 256;
+const KEPT_NEWS: usize = 64;
 /// Blocks asked of a peer that are remembered, those that never came included.
 const MAX_ASKED: usize = 65_536;
 
@@ -51,9 +61,10 @@ struct Shared {
 #[derive(Default)]
 struct State {
     peers: HashMap<PeerId, Peer>,
-    hunts: HashMap<Cid, Vec<(u64, mpsc::UnboundedSender<News>)>>,
+    hunts: HashMap<Cid, Vec<(u64, mpsc::Sender<News>)>>,
     /// The number of the next hunt.
     next: u64,
+    surveys: survey::Surveys,
 }
 
 /// A connected peer.
@@ -71,11 +82,13 @@ struct Peer {
     queried: HashSet<Cid>,
     /// What it asked for and did not get yet.
     theirs: HashMap<Cid, Want>,
+    /// How many of its streams are read.
+    streams: usize,
 }
 
 /// What is sent to a peer.
 struct Outbox {
-    messages: mpsc::UnboundedSender<Message>,
+    messages: mpsc::Sender<Message>,
     serve: mpsc::Sender<Want>,
 }
 
@@ -147,13 +160,17 @@ impl Exchange {
             match event {
                 Event::Outbound(peer, stream) => {
                     let outbox = serve::start(&self, peer, stream);
-                    let mut state = self.state();
-                    state.enter(peer).outbox = Some(outbox);
-                    state.tell_all(|| News::Ready(peer));
+                    self.ready(peer, outbox);
                 }
                 Event::Inbound(peer, stream) => {
-                    self.state().enter(peer);
-                    tokio::spawn(serve::listen(self.clone(), peer, stream));
+                    let mut state = self.state();
+                    let entry = state.enter(peer);
+                    if entry.streams < MAX_STREAMS {
+                        entry.streams += 1;
+                        tokio::spawn(serve::listen(self.clone(), peer, stream));
+                    } else {
+                        tracing::debug!(%peer, "too many streams for blocks at a time");
+                    }
                 }
                 Event::Refused(peer) => {
                     self.state().tell_all(|| News::Gone(peer));
@@ -167,9 +184,31 @@ impl Exchange {
         }
     }
 
+    /// There is a stream to write to: what the peer asked before is answered, and it can be asked.
+    fn ready(&self, peer: PeerId, outbox: Outbox) {
+        let asked: Vec<_> = {
+            let mut state = self.state();
+            let entry = state.enter(peer);
+            entry.outbox = Some(outbox);
+            let asked = entry.theirs.values().cloned().collect();
+            state.tell_all(|| News::Ready(peer));
+            asked
+        };
+        if !asked.is_empty() {
+            let exchange = self.clone();
+            tokio::task::spawn_blocking(move || exchange.answer(peer, asked));
+        }
+    }
+
     /// Acts on a message.
     async fn take(&self, from: PeerId, message: Message) {
-        self.answer(from, message.wants);
+        if !message.wants.is_empty() {
+            let (exchange, wants) = (self.clone(), message.wants);
+            let answering = tokio::task::spawn_blocking(move || exchange.answer(from, wants));
+            if let Err(dead) = answering.await {
+                tracing::warn!(error = %dead, "a peer's questions are not answered");
+            }
+        }
         {
             let mut state = self.state();
             for (cid, here) in message.presences {
@@ -177,6 +216,7 @@ impl Exchange {
                     peer.asked.remove(&cid);
                     peer.queried.remove(&cid);
                 }
+                state.surveys.note(from, &cid, here);
                 state.tell(&cid, || match here {
                     true => News::Have(from),
                     false => News::DontHave(from),
@@ -195,7 +235,8 @@ impl Exchange {
         }
     }
 
-    /// Notes what a peer asks for, and answers what can be answered at once.
+    /// Notes what a peer asks for, and answers what can be answered at once: the rest when there is a stream to it, or when
+    /// the block is here. Looks at the disk.
     fn answer(&self, from: PeerId, wants: Vec<Want>) {
         let mut presences = Vec::new();
         for want in wants {
@@ -205,7 +246,7 @@ impl Exchange {
             let Some(peer) = state.peers.get_mut(&from) else {
                 return;
             };
-            if here || want.ask == Ask::Cancel {
+            if want.ask == Ask::Cancel || here && peer.outbox.is_some() {
                 peer.theirs.remove(&cid);
                 presences.extend(here.then_some((cid, true)));
                 continue;
@@ -215,21 +256,19 @@ impl Exchange {
                 (Some(outbox), Ask::Block) if room => outbox.serve.try_send(want.clone()).is_ok(),
                 _ => false,
             };
-            if !queued && want.answer_missing {
+            if !queued && want.answer_missing && peer.outbox.is_some() {
                 presences.push((cid, false));
             }
             if room {
                 peer.theirs.insert(cid, want);
             }
         }
-        if !presences.is_empty() {
-            self.send(
-                from,
-                Message {
-                    presences,
-                    ..Message::default()
-                },
-            );
+        for some in presences.chunks(MAX_PRESENCES) {
+            let message = Message {
+                presences: some.to_vec(),
+                ..Message::default()
+            };
+            self.send(from, message);
         }
     }
 
@@ -245,6 +284,7 @@ impl Exchange {
                 Some(cid) => {
                     peer.trust = Trust::Good;
                     peer.delivered = Instant::now();
+                    state.surveys.note(from, &cid, true);
                     state.hunts.contains_key(&cid).then_some(cid)
                 }
                 None => {
@@ -299,6 +339,13 @@ impl Exchange {
         }
     }
 
+    /// A stream of a peer is not read any more.
+    fn ended(&self, from: PeerId) {
+        if let Some(peer) = self.state().peers.get_mut(&from) {
+            peer.streams = peer.streams.saturating_sub(1);
+        }
+    }
+
     /// Bytes came from a peer.
     fn heard(&self, from: PeerId) {
         if let Some(peer) = self.state().peers.get_mut(&from) {
@@ -322,29 +369,38 @@ impl State {
             asked: HashSet::new(),
             queried: HashSet::new(),
             theirs: HashMap::new(),
+            streams: 0,
         })
     }
 
-    /// Tells the hunts for one block. One that ended in between needs no news.
+    /// Tells the hunts for one block.
     fn tell(&self, cid: &Cid, news: impl Fn() -> News) {
         for (_, hunt) in self.hunts.get(cid).into_iter().flatten() {
-            let _ = hunt.send(news());
+            tell(hunt, news());
         }
     }
 
     /// Tells every hunt.
     fn tell_all(&self, news: impl Fn() -> News) {
         for (_, hunt) in self.hunts.values().flatten() {
-            let _ = hunt.send(news());
+            tell(hunt, news());
         }
     }
 }
 
 impl Peer {
-    /// Queues a message, if there is a stream. One that breaks is replaced, and hunts ask again then.
+    /// Queues a message, if there is a stream and the peer reads. A stream that breaks is replaced, and hunts ask again then.
     fn send(&self, message: Message) {
         if let Some(outbox) = &self.outbox {
-            let _ = outbox.messages.send(message);
+            let _ = outbox.messages.try_send(message);
         }
+    }
+}
+
+/// Tells a hunt. One that ended needs no news; talk that comes faster than it listens leaves room for what matters.
+fn tell(hunt: &mpsc::Sender<News>, news: News) {
+    let talk = matches!(news, News::Have(_) | News::DontHave(_) | News::Wrong(_));
+    if !talk || hunt.capacity() > KEPT_NEWS {
+        let _ = hunt.try_send(news);
     }
 }

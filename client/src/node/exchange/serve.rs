@@ -9,7 +9,7 @@ use rust_ipfs::{PeerId, Stream};
 use tokio::sync::mpsc;
 
 use super::wire::{MAX_MESSAGE, Message, Want};
-use super::{Exchange, Outbox};
+use super::{Exchange, MAX_WAITING, Outbox};
 use crate::node::MAX_BLOCK;
 
 /// Blocks that a peer may have asked for at a time; it is told that the rest is not here.
@@ -18,14 +18,14 @@ const QUEUE: usize = 4096;
 const AHEAD: usize = 2;
 /// Bytes that are read at a time, so that a slow peer is seen to send.
 const PIECE: usize = 64 * 1024;
-/// How long a message may take, whatever its length.
+/// How long a message may take either way, whatever its length.
 const MESSAGE_TIME: Duration = Duration::from_secs(30);
 /// The slowest that a message may come, in bytes a second.
 const SLOWEST: usize = 16 * 1024;
 
 /// Starts writing to a peer.
 pub(super) fn start(exchange: &Exchange, peer: PeerId, stream: Stream) -> Outbox {
-    let (messages, outgoing) = mpsc::unbounded_channel();
+    let (messages, outgoing) = mpsc::channel(MAX_WAITING);
     let (serve, asked) = mpsc::channel(QUEUE);
     let (ahead, blocks) = mpsc::channel(AHEAD);
     tokio::spawn(read_ahead(exchange.clone(), peer, asked, ahead));
@@ -67,7 +67,7 @@ async fn write(
     exchange: Exchange,
     peer: PeerId,
     mut stream: Stream,
-    mut outgoing: mpsc::UnboundedReceiver<Message>,
+    mut outgoing: mpsc::Receiver<Message>,
     mut blocks: mpsc::Receiver<(Want, Option<Bytes>)>,
 ) {
     let outcome: io::Result<()> = async {
@@ -75,25 +75,23 @@ async fn write(
             tokio::select! {
                 biased;
                 message = outgoing.recv() => match message {
-                    Some(message) => stream.write_all(&message.encode()).await?,
+                    Some(message) => in_time(&mut stream, &[&message.encode()[..]]).await?,
                     None => return stream.close().await,
                 },
                 Some((want, block)) = blocks.recv() => match block {
                     Some(block) => {
                         exchange.served(peer, &want.cid);
                         let before = Message::before_block(&want.cid, block.len());
-                        stream.write_all(&before).await?;
-                        stream.write_all(&block).await?;
+                        in_time(&mut stream, &[&before[..], &block[..]]).await?;
                     }
                     // It is told again when the block comes.
                     None if want.answer_missing => {
                         let missing = Message::presence(want.cid, false);
-                        stream.write_all(&missing.encode()).await?;
+                        in_time(&mut stream, &[&missing.encode()[..]]).await?;
                     }
                     None => {}
                 },
             }
-            stream.flush().await?;
         }
     }
     .await;
@@ -104,18 +102,36 @@ async fn write(
     }
 }
 
+/// Writes a message; a peer that reads none of it is given up.
+async fn in_time(stream: &mut Stream, parts: &[&[u8]]) -> io::Result<()> {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let writing = async {
+        for part in parts {
+            stream.write_all(part).await?;
+        }
+        stream.flush().await
+    };
+    tokio::time::timeout(time_for(length), writing).await?
+}
+
+/// How long a message of this length may take.
+fn time_for(length: usize) -> Duration {
+    MESSAGE_TIME + Duration::from_secs((length / SLOWEST) as u64)
+}
+
 /// Reads until the stream ends or what comes is not a message.
 pub(super) async fn listen(exchange: Exchange, peer: PeerId, mut stream: Stream) {
     loop {
         match read_message(&mut stream, || exchange.heard(peer)).await {
             Ok(Some(message)) => exchange.take(peer, message).await,
-            Ok(None) => return,
+            Ok(None) => break,
             Err(error) => {
                 tracing::debug!(%peer, %error, "a peer's stream is refused");
-                return;
+                break;
             }
         }
     }
+    exchange.ended(peer);
 }
 
 /// Reads a message; `heard` is called as its bytes come. `None` at the end of the stream.
@@ -138,8 +154,7 @@ pub(super) async fn read_message(
         }
         io::Result::Ok(())
     };
-    let time = MESSAGE_TIME + Duration::from_secs((length / SLOWEST) as u64);
-    tokio::time::timeout(time, reading).await??;
+    tokio::time::timeout(time_for(length), reading).await??;
     let message = Message::decode(&frame.freeze());
     message.map(Some).map_err(|_| refused("not a message"))
 }

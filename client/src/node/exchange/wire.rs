@@ -11,8 +11,10 @@ use super::super::unixfs::{cid_of, is_of_profile, put_bytes, put_varint};
 
 /// Most bytes of a message that is read; others send up to 4 MiB.
 pub(super) const MAX_MESSAGE: usize = 4 * 1024 * 1024;
-/// Most wants that are read from one message.
+/// Most wants that are read from one message; the rest is passed over, as are more presences.
 const MAX_WANTS: usize = 4096;
+/// Most blocks that are read from one message; the rest is passed over. Kubo gathers 16 KiB of small ones.
+const MAX_BLOCKS: usize = 1024;
 
 /// What a peer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,11 +130,11 @@ impl Message {
         while !reader.is_eof() {
             match reader.next_tag(frame)? {
                 0x0a => message.read_wants(reader.read_bytes(frame)?)?,
-                0x1a => {
+                0x1a if message.blocks.len() < MAX_BLOCKS => {
                     let block = reader.read_bytes(frame)?;
                     message.blocks.push(read_block(frame, block)?);
                 }
-                0x22 => {
+                0x22 if message.presences.len() < MAX_WANTS => {
                     let presence = read_presence(reader.read_bytes(frame)?)?;
                     message.presences.extend(presence);
                 }

@@ -20,7 +20,8 @@ use tokio::time::timeout;
 use super::api::{Api, Fault};
 use super::{ANSWER, OURS, Tied, WORK, form};
 use crate::node::storage::{self, Reach, Storage};
-use crate::node::{Error, MAX_BLOCK, RepoStat, Result, Tried, car, disk, peers};
+use crate::domain::ImageDigest;
+use crate::node::{Error, MAX_BLOCK, RepoStat, Result, Survey, Tried, car, disk, peers, unixfs};
 
 /// Most bytes of an answer that is not a block.
 const MAX_ANSWER: usize = 1024 * 1024;
@@ -50,6 +51,8 @@ pub(in crate::node) struct Kubo(Arc<Parts>);
 
 struct Parts {
     api: Api,
+    /// Whether it is this home's daemon, which does more than a Kubo node.
+    ours: bool,
     /// Peers that were asked for by address; dialled again while a block is missing.
     known: Mutex<Vec<String>>,
     redial: Arc<tokio::sync::Mutex<()>>,
@@ -107,7 +110,7 @@ impl Kubo {
     /// # Errors
     /// [`Error::Endpoint`], and [`Error::Api`] if nothing answers there.
     pub(in crate::node) async fn at(url: &str, known: Vec<String>) -> Result<Self> {
-        let kubo = Self::new(Api::parse(url)?, known);
+        let kubo = Self::new(Api::parse(url)?, false, known);
         kubo.id().await.map_err(kubo.failed("answering"))?;
         kubo.redial();
         Ok(kubo)
@@ -118,7 +121,7 @@ impl Kubo {
         if !socket.exists() {
             return Ok(None);
         }
-        let kubo = Self::new(Api::unix(socket.to_owned(), OURS), known);
+        let kubo = Self::new(Api::unix(socket.to_owned(), OURS), true, known);
         match kubo.id().await {
             Ok(_) => {
                 kubo.redial();
@@ -137,9 +140,10 @@ impl Kubo {
         }
     }
 
-    fn new(api: Api, known: Vec<String>) -> Self {
+    fn new(api: Api, ours: bool, known: Vec<String>) -> Self {
         Self(Arc::new(Parts {
             api,
+            ours,
             known: Mutex::new(known),
             redial: Arc::default(),
         }))
@@ -219,16 +223,6 @@ impl Kubo {
         });
     }
 
-    async fn has(&self, cid: &Cid) -> Result<bool> {
-        let name = cid.to_string();
-        let args = [("arg", name.as_str()), ("offline", "true")];
-        match self.call("block/stat", &args, ANSWER).await {
-            Ok(_) => Ok(true),
-            Err(fault) if fault.says(MISSING) => Ok(false),
-            Err(fault) => Err(self.failed("looking for a block")(fault)),
-        }
-    }
-
     async fn pin(&self, cid: &Cid, recursive: bool) -> Result<()> {
         let name = cid.to_string();
         let recursive = if recursive { "true" } else { "false" };
@@ -298,28 +292,52 @@ impl Storage for Kubo {
         })
     }
 
-    async fn put(&self, blocks: Vec<(Cid, Bytes)>) -> Result<Vec<Cid>> {
-        let mut new = Vec::new();
+    async fn put(&self, blocks: Vec<(Cid, Bytes)>, written: &mut Vec<Cid>) -> Result<()> {
         for (cid, _) in &blocks {
             if !self.has(cid).await? {
-                new.push(*cid);
+                written.push(*cid);
             }
         }
         let mut batch = self.batch();
-        let written = async {
+        let put = async {
             for (cid, bytes) in blocks {
                 batch.put(cid, bytes).await?;
             }
             batch.commit().await
         }
         .await;
-        match written {
-            Ok(_) => Ok(new),
-            Err(error) => {
-                batch.give_up().await;
-                self.take_back(&new).await;
-                Err(error)
-            }
+        if put.is_err() {
+            batch.give_up().await;
+        }
+        put.map(drop)
+    }
+
+    async fn about(&self, body: &Cid) {
+        if !self.0.ours {
+            return;
+        }
+        let name = body.to_string();
+        if let Err(error) = self.call("pcim/about", &[("arg", &name)], ANSWER).await {
+            tracing::debug!(%body, %error, "the node was not told what is read");
+        }
+    }
+
+    async fn has(&self, cid: &Cid) -> Result<bool> {
+        let name = cid.to_string();
+        let args = [("arg", name.as_str()), ("offline", "true")];
+        match self.call("block/stat", &args, ANSWER).await {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.says(MISSING) => Ok(false),
+            Err(fault) => Err(self.failed("looking for a block")(fault)),
+        }
+    }
+
+    async fn is_pinned(&self, cid: &Cid) -> Result<bool> {
+        let name = cid.to_string();
+        match self.call("pin/ls", &[("arg", &name)], ANSWER).await {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.says(&["not pinned"]) => Ok(false),
+            Err(fault) => Err(self.failed("reading pins")(fault)),
         }
     }
 
@@ -329,8 +347,25 @@ impl Storage for Kubo {
     }
 
     async fn pin_direct(&self, cids: &[Cid]) -> Result<()> {
+        let mut new = Vec::new();
         for cid in cids {
-            self.pin(cid, false).await?;
+            let pinned = async {
+                let was = self.is_pinned(cid).await?;
+                self.pin(cid, false).await?;
+                Ok(was)
+            };
+            match pinned.await {
+                Ok(true) => {}
+                Ok(false) => new.push(*cid),
+                Err(error) => {
+                    for cid in &new {
+                        if let Err(left) = self.unpin(cid).await {
+                            tracing::warn!(%cid, error = %left, "the pin of a failed write is left behind");
+                        }
+                    }
+                    return Err(error);
+                }
+            }
         }
         Ok(())
     }
@@ -426,6 +461,32 @@ impl Storage for Kubo {
             known.push(address);
         }
         Ok(())
+    }
+
+    async fn survey(&self, image: &ImageDigest, limit: Duration) -> Result<Survey> {
+        let doing = "asking peers which blocks they have";
+        if !self.0.ours {
+            return Err(Error::Unable {
+                endpoint: self.0.api.name.clone(),
+                doing,
+            });
+        }
+        let root = unixfs::cid_from_digest(unixfs::DAG_PB, &image.0).to_string();
+        let told = format!("{}ms", limit.as_millis());
+        let args = [("arg", root.as_str()), ("timeout", &told)];
+        let answer = match self.call("pcim/survey", &args, WORK).await {
+            Ok(answer) => answer,
+            Err(fault) if fault.says(MISSING) || fault.says(LATE) => {
+                return Err(Error::Timeout {
+                    cid: root.clone(),
+                    seconds: limit.as_secs_f64(),
+                    peers: self.peers().await.map_or(0, |peers| peers.len()),
+                    tried: Tried(vec![format!("{}: {fault}", self.0.api.name)]),
+                });
+            }
+            Err(fault) => return Err(self.failed(doing)(fault)),
+        };
+        serde_json::from_slice(&answer).map_err(|_| self.failed(doing)(Fault::Nonsense))
     }
 
     fn closing(&self) -> BoxFuture<'static, ()> {

@@ -24,7 +24,8 @@ use tokio::time::timeout;
 use super::form::Form;
 use super::{ANSWER, Tied};
 use crate::node::storage::Reach;
-use crate::node::unixfs::is_of_profile;
+use crate::domain::ImageDigest;
+use crate::node::unixfs::{DAG_PB, digest_of, is_of_profile};
 use crate::node::{Cause, Error, MAX_BLOCK, Node, Result, body, car};
 use crate::private;
 
@@ -173,8 +174,12 @@ impl Args {
     fn reach(&self) -> Reach {
         match self.flag("offline", false) {
             true => Reach::Local,
-            false => Reach::Peers(self.get("timeout").and_then(duration).unwrap_or(ANSWER)),
+            false => Reach::Peers(self.limit()),
         }
+    }
+
+    fn limit(&self) -> Duration {
+        self.get("timeout").and_then(duration).unwrap_or(ANSWER)
     }
 }
 
@@ -284,6 +289,13 @@ impl Service {
                 }
                 one(pins(&cids))
             }
+            "pin/ls" => {
+                let cid = args.cid()?;
+                if !store.is_pinned(&cid).await? {
+                    return Err(format!("{cid} is not pinned").into());
+                }
+                one(json!({ "Keys": { cid.to_string(): {} } }))
+            }
             "repo/gc" => {
                 node.collect_old_garbage(self.grace).await?;
                 Ok(Answer::Lines(Vec::new()))
@@ -301,6 +313,19 @@ impl Service {
                 let peers = store.peers().await?.into_iter();
                 let peers: Vec<_> = peers.map(|peer| json!({ "Peer": peer })).collect();
                 one(json!({ "Peers": peers }))
+            }
+            // What Kubo's API has no command for.
+            "pcim/about" => {
+                store.about(&args.cid()?).await;
+                Ok(Answer::Lines(Vec::new()))
+            }
+            "pcim/survey" => {
+                let cid = args.cid()?;
+                let digest = digest_of(&cid).filter(|_| cid.codec() == DAG_PB);
+                let digest = digest.ok_or("not the CID of a sealed root")?;
+                let limit = args.limit();
+                let survey = node.survey(&ImageDigest(digest), limit).await?;
+                one(serde_json::to_value(survey)?)
             }
             _ => Ok(Answer::Unknown),
         }
@@ -331,7 +356,7 @@ impl Service {
         let kind = kind.to_owned();
         let mut form = Form::open(&kind, request.into_body()).await?;
         let store = &self.node.store;
-        let _gate = self.node.gate.read().await;
+        let gate = self.node.gate.read().await;
         let mut batch = store.batch();
         let (mut blocks, mut bytes) = (0u64, 0u64);
         let taken: std::result::Result<_, Cause> = async {
@@ -351,8 +376,8 @@ impl Service {
             Ok(taken) => taken,
             Err(error) => {
                 let written = batch.give_up().await;
-                store.take_back(&written).await;
-                return Err(error);
+                drop(gate);
+                return self.node.settle(Err(error), written).await;
             }
         };
         store.announce(&written);

@@ -156,7 +156,14 @@ async fn bodies_have_the_cids_of_the_profile_and_read_back() {
         "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"
     );
     for (chunk, links, len, cid, dag_size) in KNOWN {
-        let added = body::add(&node.store, streamed(pattern(*len)), *chunk, *links);
+        let mut new = Vec::new();
+        let added = body::add(
+            &node.store,
+            streamed(pattern(*len)),
+            *chunk,
+            *links,
+            &mut new,
+        );
         let added = added.await.unwrap();
         let label = format!("{len} bytes in {chunk}, {links} links");
         assert_eq!(added.cid, *cid, "{label}");
@@ -244,7 +251,9 @@ async fn garbage_is_what_no_pin_holds() {
     let pinned = node.stat().await.unwrap();
     let stray = unixfs::cid_of(unixfs::RAW, b"stray");
     let block = vec![(stray, Bytes::from_static(b"stray"))];
-    assert_eq!(node.store.put(block).await.unwrap(), [stray]);
+    let mut new = Vec::new();
+    node.store.put(block, &mut new).await.unwrap();
+    assert_eq!(new, [stray]);
     assert_eq!(node.stat().await.unwrap().blocks, pinned.blocks + 1);
     node.collect_garbage().await.unwrap();
     assert_eq!(node.stat().await.unwrap(), pinned);
@@ -295,6 +304,70 @@ async fn a_disk_that_refuses_a_block_is_an_io_error_and_leaves_nothing() {
             .unwrap()
             .count(),
         0
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_fails_leaves_another_one_its_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start(dir.path()).await;
+    let shared = Bytes::from(pattern(MIB));
+    let leaf = unixfs::cid_of(unixfs::RAW, &shared);
+    let (fail, failing) = tokio::sync::oneshot::channel::<()>();
+    let (go_on, going_on) = tokio::sync::oneshot::channel::<()>();
+    let rest = stream::once(async {
+        let _ = failing.await;
+        Err(io::Error::other("cut"))
+    });
+    let fails = node.add_body(stream::iter([Ok(shared.clone())]).chain(rest).boxed());
+    // The other one finds the block that the first one wrote, and has not pinned it when the first one fails.
+    let found = stream::once({
+        let (shared, store) = (shared.clone(), node.store.clone());
+        async move {
+            while !store.has(&leaf).await.unwrap() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            Ok(shared)
+        }
+    });
+    let tail = stream::once(async {
+        let _ = fail.send(());
+        let _ = going_on.await;
+        Ok(Bytes::from_static(b"the end"))
+    });
+    let succeeds = node.add_body(found.chain(tail).boxed());
+    let first = async {
+        let failed = fails.await;
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let _ = go_on.send(());
+        failed
+    };
+    let (failed, body) = tokio::join!(first, succeeds);
+    assert!(matches!(failed, Err(Error::Body(_))), "{failed:?}");
+    let read = node.read_body(&body.unwrap(), SOON).await.unwrap();
+    let whole = collected(read).await.unwrap();
+    assert!(whole == [&shared[..], b"the end"].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_that_fails_leaves_none_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start(dir.path()).await;
+    let cid = |bytes: &[u8]| unixfs::cid_of(unixfs::RAW, bytes);
+    node.put_raw(b"kept".to_vec()).await.unwrap();
+    let (kept, new, blocked) = (cid(b"kept"), cid(b"new"), cid(b"blocked"));
+    let name = blocked.to_string();
+    let shard = &name[name.len() - 3..name.len() - 1];
+    let pins = dir.path().join("datastore/pins");
+    std::fs::write(pins.join(shard), b"in the way").unwrap();
+    assert!(node.store.pin_direct(&[kept, new, blocked]).await.is_err());
+    assert!(node.store.is_pinned(&kept).await.unwrap());
+    assert!(!node.store.is_pinned(&new).await.unwrap());
+    // The same through the front: neither block nor pin stays.
+    let stored = node.put_raw(b"blocked".to_vec()).await;
+    assert!(
+        stored.is_err() && !node.store.has(&blocked).await.unwrap(),
+        "{stored:?}"
     );
 }
 

@@ -224,8 +224,8 @@ fn samples_for_other_programs() {
     let payload: Vec<u8> = (0..100_000_u32).map(|i| (i * 7) as u8).collect();
     write("payload", &payload);
     let passphrase = crate::domain::Passphrase::new("open sesame".to_owned());
-    let radiologist = LockedKey::generate(None, &passphrase).unwrap();
-    let reader = LockedKey::generate(None, &passphrase).unwrap();
+    let radiologist = LockedKey::generate(KeyVersion::V6, None, &passphrase).unwrap();
+    let reader = LockedKey::generate(KeyVersion::V6, None, &passphrase).unwrap();
     write("reader-key.asc", &reader.to_armored());
     let cert = radiologist.certificate();
     write("signer-cert.pgp", &cert.to_published_bytes());
@@ -241,4 +241,42 @@ fn samples_for_other_programs() {
     }
     let document = encrypt_document(b"hello", &radiologist, &[&reader.certificate()]).unwrap();
     write("document.pgp", &document);
+}
+
+/// A radiologist whose key is of version 4 seals what GnuPG opens and verifies whole.
+#[test]
+fn gnupg_opens_and_verifies_what_a_version_4_radiologist_sealed() {
+    if !tool("gpg") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path();
+    let passphrase = crate::domain::Passphrase::new("open sesame".to_owned());
+    let locked = LockedKey::generate(KeyVersion::V4, None, &passphrase).unwrap();
+    let radiologist = locked.unlock(&passphrase).unwrap();
+    let reader = v4(Some("Reader <reader@example.org>"));
+    let payload: Vec<u8> = (0..200_000_u32).map(|i| (i * 3) as u8).collect();
+    let (body, sealed) = seal(&payload, &radiologist, BodyVersion::V1);
+    let opened = open(&body, &sealed.session_key).unwrap();
+    assert!(opened.0 == payload);
+    assert_eq!(opened.1.signer, radiologist.certificate());
+    assert_eq!(opened.1.seal, sealed.seal);
+    // The same payload again is another seal: the signature is not to be guessed from it.
+    let (_, again) = seal(&payload, &radiologist, BodyVersion::V1);
+    assert_ne!(again.seal, sealed.seal);
+
+    for (name, key) in [
+        ("reader", reader.0.as_tsk().to_vec().unwrap()),
+        ("signer", radiologist.certificate().to_bytes()),
+    ] {
+        let file = home.join(name);
+        std::fs::write(&file, key).unwrap();
+        let imported = gpg(home, &["--import", file.to_str().unwrap()]);
+        assert!(imported.status.success(), "{imported:?}");
+    }
+    let mut root = header_for(&sealed.session_key, BodyVersion::V1, &reader.certificate()).unwrap();
+    root.extend(&body);
+    let (out, said) = gpg_decrypt(home, &root);
+    assert!(out.as_ref() == Some(&payload), "{said}");
+    assert!(said.contains("Good signature from \"pcim\""), "{said}");
 }

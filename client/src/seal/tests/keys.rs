@@ -10,7 +10,7 @@ fn pass(text: &str) -> Passphrase {
 #[test]
 fn a_key_is_locked_with_its_passphrase_only() {
     let started = std::time::Instant::now();
-    let key = LockedKey::generate(Some("Ada"), &pass("right")).unwrap();
+    let key = LockedKey::generate(KeyVersion::V6, Some("Ada"), &pass("right")).unwrap();
     println!("made and locked in {:?}", started.elapsed());
     let file = key.to_armored();
     assert!(file.starts_with(b"-----BEGIN PGP PRIVATE KEY BLOCK-----"));
@@ -40,7 +40,7 @@ fn a_key_is_locked_with_its_passphrase_only() {
 
 #[test]
 fn keys_follow_the_rfc_9580_profile() {
-    let key = LockedKey::generate(None, &pass("p")).unwrap();
+    let key = LockedKey::generate(KeyVersion::V6, None, &pass("p")).unwrap();
     let cert = key.certificate();
     assert_eq!(cert.fingerprint().len(), 64);
     assert!(cert.accepts_v2());
@@ -262,22 +262,4 @@ fn a_v4_reader_gets_a_v1_header_and_no_v2_one() {
     let mut out = Vec::new();
     open_sealed(&header, &mut &body[..], &reader, &mut out).unwrap();
     assert_eq!(out, b"old times");
-}
-
-#[test]
-fn only_a_version_6_key_seals() {
-    let sealing = seal_body(
-        &mut &b"x"[..],
-        &v4(None),
-        None,
-        BodyVersion::V1,
-        &mut Vec::new(),
-    );
-    assert!(matches!(
-        sealing,
-        Err(Error::Unusable {
-            reason: Unusable::NotV6,
-            ..
-        })
-    ));
 }

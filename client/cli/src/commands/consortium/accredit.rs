@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, actor};
 
@@ -14,13 +15,18 @@ pub(crate) struct AccreditArgs {
     /// Withdraw the accreditation; images registered before stay registered
     #[arg(long)]
     withdraw: bool,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 impl AccreditArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let radiologist = actor(&self.radiologist)?;
-        let client = context.client().await?;
-        let written = client.accredit(radiologist, !self.withdraw).await?;
+        let client = self.sign.set(context.client().await?).await?;
+        let written = client.accredit(radiologist, !self.withdraw).await;
+        let Some(written) = self.sign.settle(context, written)? else {
+            return Ok(());
+        };
         let text = format!("radiologist  {radiologist}\n{}", transaction(&written));
         context.ui.result(&written, &text)
     }

@@ -9,6 +9,7 @@ use pcim_client::client::{Client, Limits};
 use pcim_client::domain::{B256, Passphrase, U256};
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::ledger::{Account, Deployment, Ledger};
+use pcim_client::seal::KeyVersion;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Record, Request, deploy};
 
@@ -146,6 +147,7 @@ async fn make_home(
                 ..Config::default()
             },
             passphrase: &passphrase,
+            openpgp: KeyVersion::default(),
             user_id: None,
             account: Some(account),
         };

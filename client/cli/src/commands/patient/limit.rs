@@ -3,6 +3,7 @@
 use clap::Args;
 use pcim_client::domain::ImageDigest;
 
+use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
 use crate::parse;
@@ -20,13 +21,18 @@ pub(crate) struct LimitArgs {
     /// The window, such as 1h or 7d
     #[arg(long, value_name = "TIME", value_parser = parse::seconds, default_value = "1d")]
     per: u32,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 impl LimitArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let client = context.client().await?;
+        let client = self.sign.set(context.client().await?).await?;
         let window = if self.approvals == 0 { 0 } else { self.per };
-        let written = client.limit(&self.image, self.approvals, window).await?;
+        let written = client.limit(&self.image, self.approvals, window).await;
+        let Some(written) = self.sign.settle(context, written)? else {
+            return Ok(());
+        };
         let text = format!("limit        {}\n{}", self.approvals, transaction(&written));
         context.ui.result(&written, &text)
     }

@@ -7,6 +7,7 @@ mod images;
 mod limit;
 pub(crate) mod open;
 mod register;
+mod replicas;
 mod requests;
 mod revoke;
 
@@ -26,6 +27,7 @@ pub(crate) enum PatientCommand {
     Limit(limit::LimitArgs),
     Audit(audit::AuditArgs),
     Open(open::OpenArgs),
+    Replicas(replicas::ReplicasArgs),
 }
 
 impl PatientCommand {
@@ -40,6 +42,7 @@ impl PatientCommand {
             Self::Limit(args) => args.run(context).await,
             Self::Audit(args) => args.run(context).await,
             Self::Open(args) => args.run(context).await,
+            Self::Replicas(args) => args.run(context).await,
         }
     }
 }

@@ -6,17 +6,24 @@ use clap::Args;
 use pcim_client::client::{OpenedFile, Target};
 use pcim_client::domain::ImageDigest;
 
-use crate::context::Context;
+use crate::context::{Context, read_small};
+use crate::failure::Usage;
 
 /// Open an image of your own
 ///
-/// A study of several files opens as one tar.
+/// A study of several files opens as a folder, once all of it agrees with its manifest; it is kept as a tar if the name
+/// after --out ends in .tar. With --handover what the handover names is opened and kept here without being registered,
+/// such as the document of what an image's pseudonyms stand for.
 #[derive(Debug, Args)]
 pub(crate) struct OpenArgs {
     /// The image
-    image: ImageDigest,
-    /// Where it is written
-    #[arg(long, value_name = "FILE")]
+    #[arg(required_unless_present = "handover")]
+    image: Option<ImageDigest>,
+    /// A handover, in the place of the image
+    #[arg(long, value_name = "HANDOVER", conflicts_with = "image")]
+    handover: Option<PathBuf>,
+    /// Where it is written: a file, or the folder of a study
+    #[arg(long, value_name = "PATH")]
     out: PathBuf,
     /// Replace the file if it is there
     #[arg(long)]
@@ -29,8 +36,16 @@ impl OpenArgs {
             path: self.out.clone(),
             overwrite: self.force,
         };
-        let client = context.client().await?;
-        let opened = client.open_own(&self.image, &target).await;
+        let handover = match &self.handover {
+            Some(path) => Some(read_small(path)?),
+            None => None,
+        };
+        let mut client = context.client().await?;
+        let opened = match (&handover, &self.image) {
+            (Some(handover), _) => client.open_handover(handover, &target).await,
+            (None, Some(image)) => client.open_own(image, &target).await,
+            (None, None) => return Err(Usage("neither an image nor a handover".to_owned()).into()),
+        };
         client.shutdown().await;
         let opened = opened?;
         context.ui.result(&opened, &opened_text(&opened))
@@ -40,8 +55,9 @@ impl OpenArgs {
 /// The lines that tell of an opened image.
 pub(crate) fn opened_text(opened: &OpenedFile) -> String {
     format!(
-        "file         {} ({} bytes)\nsha-256      {}\nradiologist  {}\nsigned by    {}\n",
+        "opened       {} ({}, {} bytes)\nsha-256      {}\nradiologist  {}\nsigned by    {}\n",
         opened.path.display(),
+        opened.contents,
         opened.bytes,
         opened.sha256,
         opened.radiologist,

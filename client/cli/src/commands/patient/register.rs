@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::replicas::{self, AwaitReplicas};
+use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
 use crate::ui::printable;
@@ -16,22 +18,44 @@ use crate::ui::printable;
 pub(crate) struct RegisterArgs {
     /// The handover file
     handover: PathBuf,
+    #[command(flatten)]
+    sign: SignArgs,
+    #[command(flatten)]
+    replicas: AwaitReplicas,
 }
 
 impl RegisterArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let handover = read_small(&self.handover)?;
-        let mut client = context.client().await?;
+        let mut client = self.sign.set(context.client().await?).await?;
         let registered = client.register(&handover).await;
+        let replicas = match &registered {
+            Ok(done) => self.replicas.wait(&client, &done.image).await,
+            Err(_) => Ok(None),
+        };
         client.shutdown().await;
-        let registered = registered?;
+        let Some(registered) = self.sign.settle(context, registered)? else {
+            return Ok(());
+        };
+        let identity = match &registered.identity {
+            Some(image) => format!(
+                "identity     {image}, which has a handover of its own
+"
+            ),
+            None => String::new(),
+        };
         let text = format!(
-            "image        {}\nradiologist  {}\ndescription  {}\n{}",
+            "image        {}
+radiologist  {}
+description  {}
+{identity}{}{}",
             registered.image,
             registered.radiologist,
             printable(&registered.description),
-            transaction(&registered.written)
+            transaction(&registered.written),
+            replicas::line(*replicas.as_ref().unwrap_or(&None))
         );
-        context.ui.result(&registered, &text)
+        context.ui.result(&registered, &text)?;
+        replicas.map(drop)
     }
 }

@@ -1,26 +1,32 @@
 //! `pcim radiologist seal`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pcim_client::client::{Error, Overrides, SealOptions};
-use pcim_client::deid::BurnedIn;
+use pcim_client::card::Card;
+use pcim_client::client::study::{Inputs, Study};
+use pcim_client::client::{Client, Error, Overrides, SealOptions, SealedImage};
+use pcim_client::deid::{BurnedIn, Report};
+use serde::Serialize;
 
-use crate::commands::deid::{ProfileArgs, counts};
-use crate::commands::write_result;
+use crate::commands::deid::{ProfileArgs, counts, say_skipped};
+use crate::commands::reports::{self, Reports};
+use crate::commands::{begin_result, end_result, write_result};
 use crate::context::{Context, read_card};
 use crate::parse;
 
 /// De-identify, sign and seal images to a patient, and write the handover
 ///
-/// One file is sealed as it is; several are the files of one study and are sealed together as one tar.
-/// The handover is encrypted to the patient, who registers the image with it. Serve the image with
-/// `pcim node` until the patient has fetched it.
+/// A PATH is a DICOM file, a folder, a DICOMDIR or a zip archive. One file is sealed as it is; the files of a study are
+/// sealed together as one tar, with a manifest and a Key Object Selection Document that lists them. Several studies make
+/// several images: handover-1.pgp, handover-2.pgp and so on. All files must be of one patient, and nothing is stored
+/// before each was found good. The handover is encrypted to the patient, who registers the image with it. Serve the image
+/// with `pcim node` until the patient has fetched it.
 #[derive(Debug, Args)]
 pub(crate) struct SealArgs {
-    /// DICOM files (PS3.10)
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
     /// The patient's contact card
     #[arg(long, value_name = "CARD")]
     to: PathBuf,
@@ -30,12 +36,19 @@ pub(crate) struct SealArgs {
     /// Replace the handover file if it is there
     #[arg(long)]
     force: bool,
+    /// Leave out files that are refused, and list them; otherwise the first stops everything
+    #[arg(long)]
+    skip_refused: bool,
+    /// Also seal what the pseudonyms stand for, by itself, to the patient alone; its handover is
+    /// written beside the other, as handover.identity.pgp
+    #[arg(long, conflicts_with = "no_deid")]
+    with_identity: bool,
     /// Seal the files as they are, with everything they tell about the patient
     #[arg(long)]
     no_deid: bool,
     #[command(flatten)]
     profile: ProfileArgs,
-    /// Also write what de-identification did to each attribute, as JSON
+    /// Also write what de-identification did to each attribute, as JSON; of a study for each file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Bytes per leaf in IPFS, such as 256KiB [default: the home's]
@@ -46,14 +59,19 @@ pub(crate) struct SealArgs {
     description: Option<String>,
 }
 
+/// The sum of what was done to a study's files.
+#[derive(Serialize)]
+struct Sum {
+    study_instance_uid: String,
+    image: String,
+    instances: usize,
+    report: Option<Report>,
+}
+
 impl SealArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let results = [Some(&self.out), self.report.as_ref()];
-        let taken = results.into_iter().flatten().find(|path| path.exists());
-        if let Some(path) = taken.filter(|_| !self.force) {
-            let path = path.clone();
-            return Err(Error::FileExists { path }.into());
-        }
+        self.check_free(results.into_iter().flatten())?;
         let own = Overrides {
             chunk_bytes: self.chunk,
             ..Overrides::default()
@@ -63,32 +81,141 @@ impl SealArgs {
             deidentify: !self.no_deid,
             profile: self.profile.profile()?,
             description: self.description.clone(),
+            leave_out: self.skip_refused,
+            with_identity: self.with_identity,
         };
+        let inputs = Inputs::gather(&self.paths, self.skip_refused)?;
+        say_skipped(context.ui, &inputs);
         let client = context.client_with(own).await?;
-        let sealed = client.seal(self.files.clone(), &patient, &options).await;
+        let result = self
+            .seal(context, &client, inputs, &patient, &options)
+            .await;
         client.shutdown().await;
-        let sealed = sealed?;
-        write_result(&self.out, &sealed.handover, self.force)?;
-        if let (Some(path), Some(report)) = (&self.report, &sealed.deidentified) {
-            write_result(path, &serde_json::to_vec_pretty(report)?, self.force)?;
+        let (sealed, text) = result?;
+        match &sealed[..] {
+            [one] => context.ui.result(one, &text),
+            several => context.ui.result(&several, &text),
         }
-        let mut text = format!(
-            "image        {}\nseal         {}\ndescription  {}\nsealed       {} bytes as {} bytes\nhandover     {}\n",
-            sealed.image,
-            sealed.seal,
-            sealed.description,
-            sealed.payload_bytes,
-            sealed.body_bytes,
-            self.out.display()
-        );
-        if let Some(report) = &sealed.deidentified {
-            text.push_str(&counts(report));
-            if report.burned_in == BurnedIn::Unknown {
-                context.ui.note(
-                    "note: the file does not say whether its pixels show text about the patient: look at them",
-                );
+    }
+
+    async fn seal(
+        &self,
+        context: &Context,
+        client: &Client,
+        inputs: Inputs,
+        patient: &Card,
+        options: &SealOptions,
+    ) -> anyhow::Result<(Vec<SealedImage>, String)> {
+        let file = match &self.report {
+            Some(path) => Some(begin_result(path)?),
+            None => None,
+        };
+        let reports = match &file {
+            Some(file) => Some(Reports::begin(file.reopen()?)?),
+            None => None,
+        };
+        let tell = reports::sink(context.ui, reports.clone());
+        let studies = client.studies(inputs, options, tell).await?;
+        // A single file is looked at when it is sealed, and has a report of its own.
+        let single = matches!(&studies[..], [study] if study.uid().is_none());
+        let outs: Vec<_> = (1..=studies.len())
+            .map(|number| numbered(&self.out, number, studies.len()))
+            .collect();
+        let identities: Vec<_> = outs.iter().map(|out| identity_path(out)).collect();
+        let wanted = identities.iter().filter(|_| self.with_identity);
+        self.check_free(outs.iter().chain(wanted))?;
+
+        let (mut all, mut sums, mut text) = (Vec::new(), Vec::new(), String::new());
+        for ((study, out), identity) in studies.into_iter().zip(&outs).zip(&identities) {
+            let uid = uid_of(&study);
+            let sealed = client.seal_study(study, patient, options).await?;
+            write_result(out, &sealed.handover, self.force)?;
+            text.push_str(&told(&sealed, out));
+            if let Some(sealed) = &sealed.identity {
+                write_result(identity, &sealed.handover, self.force)?;
+                let (image, path) = (sealed.image, identity.display());
+                text.push_str(&format!("identity     {image}\nits handover {path}\n"));
+            }
+            say_burned_in(context, sealed.deidentified.as_ref());
+            sums.push(Sum {
+                study_instance_uid: uid,
+                image: sealed.image.to_string(),
+                instances: sealed.instances,
+                report: sealed.deidentified.clone(),
+            });
+            all.push(sealed);
+        }
+        if let (Some(path), Some(file), Some(reports)) = (&self.report, file, reports) {
+            if !single {
+                reports.finish(&sums)?;
+                end_result(file, path, self.force)?;
+            } else if let Some(report) = all.first().and_then(|one| one.deidentified.as_ref()) {
+                write_result(path, &serde_json::to_vec_pretty(report)?, self.force)?;
             }
         }
-        context.ui.result(&sealed, &text)
+        Ok((all, text))
     }
+
+    /// Results that are there are replaced only if that was asked for.
+    fn check_free<'a>(&self, mut paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), Error> {
+        match paths.find(|path| !self.force && path.exists()) {
+            Some(path) => Err(Error::FileExists { path: path.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn uid_of(study: &Study) -> String {
+    study.uid().unwrap_or_default().to_owned()
+}
+
+fn told(sealed: &SealedImage, out: &Path) -> String {
+    let mut text = format!(
+        "image        {}\nseal         {}\ndescription  {}\nsealed       {} bytes as {} bytes\nhandover     {}\n",
+        sealed.image,
+        sealed.seal,
+        sealed.description,
+        sealed.payload_bytes,
+        sealed.body_bytes,
+        out.display()
+    );
+    if sealed.instances > 1 {
+        text.push_str(&format!("instances    {}\n", sealed.instances));
+    }
+    if let Some(report) = &sealed.deidentified {
+        text.push_str(&counts(report));
+    }
+    text
+}
+
+fn say_burned_in(context: &Context, report: Option<&Report>) {
+    if report.is_some_and(|report| report.burned_in == BurnedIn::Unknown) {
+        context.ui.note(
+            "note: the file does not say whether its pixels show text about the patient: look at them",
+        );
+    }
+}
+
+/// `handover.pgp` for one, `handover-1.pgp` and so on for several.
+fn numbered(path: &Path, number: usize, of: usize) -> PathBuf {
+    match of {
+        1 => path.to_owned(),
+        _ => with_mark(path, &format!("-{number}")),
+    }
+}
+
+/// `handover.identity.pgp`
+fn identity_path(path: &Path) -> PathBuf {
+    with_mark(path, ".identity")
+}
+
+/// A mark before a name's ending.
+fn with_mark(path: &Path, mark: &str) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(mark);
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
 }

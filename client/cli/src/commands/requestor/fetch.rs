@@ -13,13 +13,14 @@ use crate::context::Context;
 ///
 /// Refused with exit code 4, before anything is fetched, unless the chain authorizes this home now.
 /// The file appears only when everything was verified: what was opened carries the radiologist's
-/// signature that was attested. A study of several files opens as one tar.
+/// signature that was attested. A study of several files opens as a folder, once all of it agrees with its
+/// manifest; it is kept as a tar if the name after --out ends in .tar.
 #[derive(Debug, Args)]
 pub(crate) struct FetchArgs {
     /// The image
     image: ImageDigest,
-    /// Where it is written
-    #[arg(long, value_name = "FILE")]
+    /// Where it is written: a file, or the folder of a study
+    #[arg(long, value_name = "PATH")]
     out: PathBuf,
     /// Replace the file if it is there
     #[arg(long)]

@@ -7,6 +7,7 @@ use pcim_client::client::AccessRequest;
 use pcim_client::domain::ImageDigest;
 use pcim_client::request::Purpose;
 
+use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_card};
 
@@ -32,6 +33,8 @@ pub(crate) struct RequestArgs {
     /// A word to the patient only
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 impl RequestArgs {
@@ -43,10 +46,12 @@ impl RequestArgs {
             name: self.name.clone(),
             note: self.note.clone(),
         };
-        let mut client = context.client().await?;
+        let mut client = self.sign.set(context.client().await?).await?;
         let requested = client.request(&patient, request).await;
         client.shutdown().await;
-        let requested = requested?;
+        let Some(requested) = self.sign.settle(context, requested)? else {
+            return Ok(());
+        };
         if requested.published_name {
             context.ui.note(
                 "note: this certificate is not valid without its User ID, which is public now",

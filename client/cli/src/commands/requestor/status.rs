@@ -33,6 +33,9 @@ impl StatusArgs {
             if standing.authorized { "yes" } else { "no" },
             standing.patient
         );
+        if let Some(root) = standing.shared_image.filter(|_| standing.authorized) {
+            text.push_str(&format!("shared as   {root}\n"));
+        }
         if standing.status == GrantStatus::Approved && standing.expires_at != 0 {
             text.push_str(&format!(
                 "expires     {} (unix seconds)\n",

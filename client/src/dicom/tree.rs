@@ -6,18 +6,18 @@ use dicom_core::{Tag, VR};
 use dicom_encoding::Endianness;
 
 /// Elements by tag.
-pub(super) type DataSet = BTreeMap<Tag, Element>;
+pub(crate) type DataSet = BTreeMap<Tag, Element>;
 
 /// An element without its tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Element {
-    pub(super) vr: VR,
-    pub(super) value: Value,
+pub(crate) struct Element {
+    pub(crate) vr: VR,
+    pub(crate) value: Value,
 }
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// In the byte order of the file, with its padding.
     Bytes(Vec<u8>),
     /// A sequence's items.
@@ -28,7 +28,7 @@ pub(super) enum Value {
 
 impl Element {
     /// A value of even length: text is padded with a space, all else with a zero (PS3.5 §6.2).
-    pub(super) fn bytes(vr: VR, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn bytes(vr: VR, bytes: impl Into<Vec<u8>>) -> Self {
         let mut bytes = bytes.into();
         if bytes.len() % 2 == 1 {
             bytes.push(match is_text(vr) {
@@ -42,14 +42,14 @@ impl Element {
         }
     }
 
-    pub(super) fn items(items: Vec<DataSet>) -> Self {
+    pub(crate) fn items(items: Vec<DataSet>) -> Self {
         Self {
             vr: VR::SQ,
             value: Value::Items(items),
         }
     }
 
-    pub(super) fn empty(vr: VR) -> Self {
+    pub(crate) fn empty(vr: VR) -> Self {
         match vr {
             VR::SQ => Self::items(Vec::new()),
             vr => Self::bytes(vr, []),
@@ -57,14 +57,14 @@ impl Element {
     }
 
     /// The bytes of a value that has them.
-    pub(super) fn as_bytes(&self) -> Option<&[u8]> {
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
         match &self.value {
             Value::Bytes(bytes) => Some(bytes),
             _ => None,
         }
     }
 
-    pub(super) fn as_items(&self) -> Option<&[DataSet]> {
+    pub(crate) fn as_items(&self) -> Option<&[DataSet]> {
         match &self.value {
             Value::Items(items) => Some(items),
             _ => None,
@@ -73,7 +73,7 @@ impl Element {
 }
 
 /// Whether values of this VR are padded with spaces.
-pub(super) fn is_text(vr: VR) -> bool {
+pub(crate) fn is_text(vr: VR) -> bool {
     matches!(
         vr,
         VR::AE
@@ -96,7 +96,7 @@ pub(super) fn is_text(vr: VR) -> bool {
 }
 
 /// A text without its padding, undecoded bytes replaced; none if it is empty.
-pub(super) fn text(data_set: &DataSet, tag: Tag) -> Option<String> {
+pub(crate) fn text(data_set: &DataSet, tag: Tag) -> Option<String> {
     let bytes = data_set.get(&tag)?.as_bytes()?;
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_matches([' ', '\0']);
@@ -104,7 +104,7 @@ pub(super) fn text(data_set: &DataSet, tag: Tag) -> Option<String> {
 }
 
 /// The first number of an unsigned short.
-pub(super) fn short(data_set: &DataSet, tag: Tag, order: Endianness) -> Option<u16> {
+pub(crate) fn short(data_set: &DataSet, tag: Tag, order: Endianness) -> Option<u16> {
     let bytes = data_set.get(&tag)?.as_bytes()?.first_chunk()?;
     Some(match order {
         Endianness::Little => u16::from_le_bytes(*bytes),
@@ -113,7 +113,7 @@ pub(super) fn short(data_set: &DataSet, tag: Tag, order: Endianness) -> Option<u
 }
 
 /// The first number of an unsigned long.
-pub(super) fn long(data_set: &DataSet, tag: Tag, order: Endianness) -> Option<u32> {
+pub(crate) fn long(data_set: &DataSet, tag: Tag, order: Endianness) -> Option<u32> {
     let bytes = data_set.get(&tag)?.as_bytes()?.first_chunk()?;
     Some(match order {
         Endianness::Little => u32::from_le_bytes(*bytes),

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+mod faults;
+mod limits;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -18,7 +18,7 @@ use super::tree::{DataSet, Element, Value, is_text, text};
 use super::{Error, Result, only_uid};
 
 /// Who wrote the file (PS3.10 §7.1): a UUID-derived UID of this program.
-pub(super) const IMPLEMENTATION_CLASS_UID: &str = "2.25.247352046126719243064113853245926349107";
+pub(crate) const IMPLEMENTATION_CLASS_UID: &str = "2.25.247352046126719243064113853245926349107";
 const IMPLEMENTATION_VERSION_NAME: &str = "PCIM";
 
 /// The most bytes that a file may have: element lengths are 32 bits.
@@ -29,20 +29,20 @@ const INFLATED_MAX: u64 = 1 << 30;
 const DEPTH_MAX: usize = 32;
 
 /// A file's content.
-pub(super) struct File {
-    pub(super) data_set: DataSet,
-    pub(super) syntax: &'static TransferSyntax,
+pub(crate) struct File {
+    pub(crate) data_set: DataSet,
+    pub(crate) syntax: &'static TransferSyntax,
 }
 
 impl File {
     /// The byte order of values.
-    pub(super) fn order(&self) -> Endianness {
+    pub(crate) fn order(&self) -> Endianness {
         self.syntax.endianness()
     }
 }
 
 /// Reads a whole file.
-pub(super) fn read(file: &[u8]) -> Result<File> {
+pub(crate) fn read(file: &[u8]) -> Result<File> {
     if file.len() as u64 > FILE_MAX {
         return Err(Error::TooLarge {
             found: file.len() as u64,
@@ -247,7 +247,7 @@ fn sequence_of_unknown(tag: Tag, bytes: &[u8], syntax: &TransferSyntax) -> Optio
 }
 
 /// Encodes a file: a zeroed preamble, a file meta group of our own, the data set.
-pub(super) fn write(file: &File, capacity: usize) -> Result<Vec<u8>> {
+pub(crate) fn write(file: &File, capacity: usize) -> Result<Vec<u8>> {
     let uid = |tag: Tag, attribute: &'static str| {
         text(&file.data_set, tag).ok_or(Error::Missing { attribute })
     };

@@ -1,0 +1,168 @@
+//! `pcim relay`
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pcim_client::client::{Client, Error, Relayed};
+use pcim_client::ledger::RelayCall;
+use serde::Serialize;
+
+use crate::context::{Context, read_small};
+use crate::failure::{Failure, Usage};
+use crate::ui::printable;
+
+/// Most files that are read at a time.
+const MAX_FILES: usize = 10_000;
+
+/// Send calls that others have signed, and pay for them
+///
+/// Each file holds one signed call, as `--sign-only` writes it; of a directory, every *.json is read. Each call
+/// is a transaction of its own; those of one signer are sent in the order of their nonces. A call is done once
+/// at most, whoever sends it and however often: run the command again to go on after an interruption. The exit
+/// code is 1 if a call was refused; the others are sent all the same.
+#[derive(Debug, Args)]
+pub(crate) struct RelayArgs {
+    /// Signed calls
+    #[arg(value_name = "FILE|DIR", required = true)]
+    paths: Vec<PathBuf>,
+}
+
+/// What became of a file.
+#[derive(Serialize)]
+struct Report {
+    file: PathBuf,
+    /// Without it the file is none.
+    #[serde(flatten)]
+    call: Option<Named>,
+    #[serde(flatten)]
+    done: Option<Relayed>,
+    /// Why nothing was done.
+    error: Option<String>,
+}
+
+/// Which call it is.
+#[derive(Serialize)]
+struct Named {
+    function: String,
+    signer: pcim_client::domain::Address,
+    nonce: u64,
+}
+
+/// Calls were refused, or could not be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{failed} of {all} calls were not relayed")]
+pub(crate) struct NotRelayed {
+    failed: usize,
+    all: usize,
+}
+
+impl RelayArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let files = self.files()?;
+        let mut calls = Vec::new();
+        let mut reports = Vec::new();
+        for file in files {
+            match read(&file) {
+                Ok(call) => calls.push((file, call)),
+                Err(error) => reports.push(Report {
+                    file,
+                    call: None,
+                    done: None,
+                    error: Some(Failure::of(&error).message),
+                }),
+            }
+        }
+        calls.sort_by_key(|(_, call)| (call.signer, call.nonce));
+        if !calls.is_empty() {
+            let client = context.client().await?;
+            for (file, call) in calls {
+                reports.push(relay(&client, file, call).await);
+            }
+            client.shutdown().await;
+        }
+        let text: String = reports.iter().map(line).collect();
+        context.ui.result(&reports, &text)?;
+        let all = reports.len();
+        match reports.iter().filter(|it| it.error.is_some()).count() {
+            0 => Ok(()),
+            failed => Err(NotRelayed { failed, all }.into()),
+        }
+    }
+
+    /// The files that are named, and those of the directories that are, each once.
+    fn files(&self) -> anyhow::Result<BTreeSet<PathBuf>> {
+        let mut files = BTreeSet::new();
+        for path in &self.paths {
+            let unreadable = |source| Error::File {
+                path: path.clone(),
+                source,
+            };
+            if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
+                files.insert(path.clone());
+                continue;
+            }
+            for entry in std::fs::read_dir(path).map_err(unreadable)? {
+                let file = entry.map_err(unreadable)?.path();
+                if file.extension().is_some_and(|it| it == "json") && file.is_file() {
+                    files.insert(file);
+                }
+                check(&files)?;
+            }
+            if files.is_empty() {
+                return Err(Usage(format!("no *.json in {}", path.display())).into());
+            }
+        }
+        check(&files)?;
+        Ok(files)
+    }
+}
+
+fn check(files: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    if files.len() > MAX_FILES {
+        return Err(Usage(format!("more than {MAX_FILES} files at a time")).into());
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<RelayCall> {
+    Ok(RelayCall::parse(&read_small(path)?)?)
+}
+
+async fn relay(client: &Client, file: PathBuf, call: RelayCall) -> Report {
+    let (done, error) = match client.relay(&call).await {
+        Ok(done) => (Some(done), None),
+        Err(error) => (None, Some(Failure::of(&error.into()).message)),
+    };
+    Report {
+        file,
+        call: Some(Named {
+            function: call.function,
+            signer: call.signer,
+            nonce: call.nonce,
+        }),
+        done,
+        error,
+    }
+}
+
+fn line(report: &Report) -> String {
+    let call = report.call.as_ref().map_or_else(String::new, |call| {
+        format!(
+            "  {} as call {} of {}",
+            call.function, call.nonce, call.signer
+        )
+    });
+    let outcome = match (&report.done, &report.error) {
+        (Some(Relayed::Sent(written)), _) => {
+            let mined = &written.mined;
+            format!("relayed      {} ({} gas)", mined.tx, mined.gas_used)
+        }
+        (Some(Relayed::Used { next }), _) => {
+            format!("used before  this call or another in its place was done; the next is {next}")
+        }
+        (None, Some(error)) => format!("not relayed  {}", printable(error)),
+        (None, None) => String::new(),
+    };
+    format!("{}{call}\n  {outcome}\n", report.file.display())
+}

@@ -1,0 +1,220 @@
+//! An opened study: its tar taken apart into a folder, and compared with its manifest.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::identity::is_identity;
+use super::manifest::{MAX_BYTES, Manifest};
+use super::{Error, MANIFEST, MAX_FILES, tar};
+use crate::client::payload::Payload;
+use crate::deid::Report;
+use crate::{client, private};
+
+/// Most files of a tar: the instances and the two documents.
+const MAX_ENTRIES: usize = MAX_FILES + 2;
+
+/// What was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Contents {
+    /// A DICOM file.
+    Dicom,
+    /// A study, in a folder.
+    Study {
+        /// How many instances.
+        instances: usize,
+        /// How many series.
+        series: usize,
+        /// Modality codes.
+        modalities: Vec<String>,
+    },
+    /// A study that was kept as a tar.
+    Tar,
+    /// What tells whose images are.
+    Identity,
+    /// Something else.
+    Other,
+}
+
+impl fmt::Display for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dicom => write!(f, "a DICOM file"),
+            Self::Study {
+                instances,
+                series,
+                modalities,
+            } => {
+                let modalities = modalities.join(" ");
+                write!(
+                    f,
+                    "a study: {instances} instances in {series} series, {modalities}"
+                )
+            }
+            Self::Tar => write!(f, "a study as a tar"),
+            Self::Identity => write!(f, "an identity document"),
+            Self::Other => write!(f, "a file"),
+        }
+    }
+}
+
+/// What a payload is, by its start.
+pub(crate) fn contents_of(start: &[u8]) -> Contents {
+    if start.get(128..132) == Some(b"DICM") {
+        Contents::Dicom
+    } else if tar::is_tar(start) {
+        Contents::Tar
+    } else if is_identity(start) {
+        Contents::Identity
+    } else {
+        Contents::Other
+    }
+}
+
+/// Takes a study's tar apart into a folder that is not there yet, and appears only when all of it agrees with its manifest.
+pub(crate) fn unpack_to(tar: impl Read, folder: &Path) -> client::Result<Contents> {
+    let at = |source| client::opening::file_error(folder, source);
+    let made = private::temp_dir_beside(folder).map_err(at)?;
+    let manifest = unpack(tar, made.path())?;
+    // A folder that came here meanwhile stays as it is, unless it is empty.
+    fs::rename(made.path(), folder).map_err(|source| match source.kind() {
+        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory => {
+            let path = folder.to_owned();
+            client::Error::FileExists { path }
+        }
+        _ => at(source),
+    })?;
+    // It has another name now: there is nothing to delete.
+    let _ = made.keep();
+    private::sync_parent(folder).map_err(at)?;
+    let instances = manifest.series.iter().map(|series| series.instances.len());
+    Ok(Contents::Study {
+        instances: instances.sum(),
+        series: manifest.series.len(),
+        modalities: manifest.modalities,
+    })
+}
+
+/// Writes a study as it would be opened: a folder, or one file. Without `overwrite` a file that is there is an error.
+pub(super) fn write_study(
+    mut payload: Payload,
+    archive: bool,
+    target: &Path,
+    overwrite: bool,
+) -> client::Result<(Contents, Option<Report>)> {
+    let at = |source| client::opening::file_error(target, source);
+    let written = match archive {
+        true if target.exists() => {
+            let path = target.to_owned();
+            return Err(client::Error::FileExists { path });
+        }
+        true => unpack_to(&mut payload, target),
+        false => {
+            let mut file = private::temp_file_beside(target).map_err(at)?;
+            let copied = io::copy(&mut payload, &mut file);
+            let put = copied.and_then(|_| private::persist(file, target, overwrite));
+            put.map_err(at).map(|()| Contents::Dicom)
+        }
+    };
+    let contents = written.map_err(|error| payload.take_error().unwrap_or(error))?;
+    Ok((contents, payload.summary().report))
+}
+
+/// Takes a study's tar apart into an empty folder of our own, and compares every file with the manifest. On an error the
+/// folder holds part of it, and nothing of it may be used. The files are on the disk to stay.
+pub(super) fn unpack(tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
+    let damaged = |why| Error::Damaged { why };
+    let mut tar = BufReader::with_capacity(1 << 18, tar);
+    let mut found = HashMap::new();
+    let mut manifest = None;
+    while let Some((name, size)) = tar::next(&mut tar)? {
+        if found.len() >= MAX_ENTRIES {
+            return Err(damaged("it has too many files"));
+        }
+        if found.contains_key(&name) {
+            return Err(damaged("two files have the same name"));
+        }
+        let mut content = (&mut tar).take(size);
+        if name == MANIFEST && size > MAX_BYTES {
+            return Err(damaged("its manifest is too long"));
+        }
+        let hash = write(&mut content, size, &folder.join(&name))?;
+        tar::skip_padding(&mut tar, size)?;
+        if name == MANIFEST {
+            manifest = Some(Manifest::read(&fs::read(folder.join(&name))?)?);
+        }
+        found.insert(name, (size, hash));
+    }
+    let manifest = manifest.ok_or(damaged("it has no manifest"))?;
+    found.remove(MANIFEST);
+    for file in manifest.files() {
+        let (size, hash) = found
+            .remove(&file.file)
+            .ok_or(damaged("a file is missing"))?;
+        if size != file.bytes || hex::encode(hash) != file.sha256 {
+            return Err(damaged("a file is another one"));
+        }
+    }
+    if !found.is_empty() {
+        return Err(damaged("it has a file that is not listed"));
+    }
+    sync(folder, &manifest)?;
+    Ok(manifest)
+}
+
+/// Writes a file that is not there yet, readable by its owner only. Returns its SHA-256.
+fn write(content: &mut impl Read, size: u64, path: &Path) -> Result<[u8; 32], Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    let mut file = options.open(path)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 1 << 17];
+    let mut left = size;
+    while left > 0 {
+        let length = content.read(&mut piece)?;
+        if length == 0 {
+            let why = "it is cut short";
+            return Err(Error::Damaged { why });
+        }
+        hash.update(&piece[..length]);
+        file.write_all(&piece[..length])?;
+        left -= length as u64;
+    }
+    Ok(hash.finalize().into())
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
+}
+
+/// Waits until all is on the disk: once everything was written, most of it is there already.
+fn sync(folder: &Path, manifest: &Manifest) -> io::Result<()> {
+    let names = manifest.files().map(|file| file.file.as_str());
+    let mut last = "";
+    for name in names.chain([MANIFEST]) {
+        File::open(folder.join(name))?.sync_all()?;
+        let parent = name.split_once('/').map_or("", |(parent, _)| parent);
+        if parent != last {
+            File::open(folder.join(parent))?.sync_all()?;
+            last = parent;
+        }
+    }
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,142 @@
+//! JPEG-LS (ISO/IEC 14495-1, ITU-T T.87), lossless and near-lossless, in its three interleavings.
+
+mod bits;
+mod scan;
+
+use super::super::frame::Format;
+use super::{Decoded, Why};
+use scan::{Parameters, Scan};
+
+const SHORT: Why = "it is cut short or malformed";
+
+/// The frame header (§C.2.2).
+struct Head {
+    precision: u32,
+    rows: usize,
+    columns: usize,
+    /// Identifiers of the components.
+    components: Vec<u8>,
+}
+
+pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
+    let mut rest = data.strip_prefix(&[0xff, 0xd8]).ok_or(SHORT)?;
+    let mut head: Option<Head> = None;
+    let mut preset: Option<[i32; 5]> = None;
+    let mut planes: Vec<Option<Vec<u16>>> = vec![None; format.samples];
+    while planes.iter().any(Option::is_none) {
+        let (marker, length) = match *rest {
+            // Fill bytes.
+            [0xff, 0xff, ..] => {
+                rest = &rest[1..];
+                continue;
+            }
+            [0xff, marker, a, b, ..] => (marker, usize::from(u16::from_be_bytes([a, b]))),
+            _ => return Err(SHORT),
+        };
+        let body = rest.get(4..2 + length).ok_or(SHORT)?;
+        rest = &rest[2 + length..];
+        match (marker, body) {
+            (0xf7, body) => head = Some(frame_header(body, format)?),
+            (0xf8, &[1, ref numbers @ ..]) if numbers.len() == 10 => {
+                let number = |n: usize| i32::from(u16::from_be_bytes([numbers[n], numbers[n + 1]]));
+                preset = Some([number(0), number(2), number(4), number(6), number(8)]);
+            }
+            (0xf8, _) => return Err("it has mapping tables"),
+            (0xdd, body) if body.iter().any(|b| *b != 0) => {
+                return Err("it has restart intervals");
+            }
+            // A colour transform that is not of the standard.
+            (0xe8, body) if body.starts_with(b"mrfx") && body.get(4).is_some_and(|t| *t != 0) => {
+                return Err("it has a colour transform");
+            }
+            (0xda, body) => {
+                let head = head.as_ref().ok_or(SHORT)?;
+                // Inside a scan a byte of ones is followed by a zero bit.
+                let end = rest.windows(2).position(|w| w[0] == 0xff && w[1] >= 0x80);
+                let (coded, after) = rest.split_at(end.unwrap_or(rest.len()));
+                rest = after;
+                one_scan(body, head, preset, coded, &mut planes)?;
+            }
+            (0xc0..=0xcf | 0xd8 | 0xd9, _) => return Err(SHORT),
+            _ => {}
+        }
+    }
+    let head = head.ok_or(SHORT)?;
+    let planes: Vec<Vec<u16>> = planes.into_iter().flatten().collect();
+    let width = if head.precision > 8 { 2 } else { 1 };
+    let mut bytes = Vec::with_capacity(format.rows * format.columns * format.samples * width);
+    for pixel in 0..format.rows * format.columns {
+        for plane in &planes {
+            bytes.extend_from_slice(&plane[pixel].to_le_bytes()[..width]);
+        }
+    }
+    Ok(Decoded {
+        bytes,
+        width,
+        bits: head.precision,
+        signed: false,
+        colour: None,
+    })
+}
+
+fn frame_header(body: &[u8], format: &Format) -> Result<Head, Why> {
+    let &[precision, y, y2, x, x2, count, ref components @ ..] = body else {
+        return Err(SHORT);
+    };
+    let head = Head {
+        precision: precision.into(),
+        rows: usize::from(u16::from_be_bytes([y, y2])),
+        columns: usize::from(u16::from_be_bytes([x, x2])),
+        components: components.chunks_exact(3).map(|c| c[0]).collect(),
+    };
+    if !(2..=16).contains(&precision) {
+        return Err("its precision is none");
+    }
+    if (head.columns, head.rows) != (format.columns, format.rows) {
+        return Err("its size is not that of the image");
+    }
+    if usize::from(count) != format.samples || head.components.len() != format.samples {
+        return Err("its components are not those of the image");
+    }
+    if components.chunks_exact(3).any(|c| c[1] != 0x11) {
+        return Err("its components are subsampled");
+    }
+    Ok(head)
+}
+
+/// Decodes a scan of one component or of all (§C.2.3) into their planes.
+fn one_scan(
+    body: &[u8],
+    head: &Head,
+    preset: Option<[i32; 5]>,
+    coded: &[u8],
+    planes: &mut [Option<Vec<u16>>],
+) -> Result<(), Why> {
+    let (&count, rest) = body.split_first().ok_or(SHORT)?;
+    let count = usize::from(count);
+    let (named, rest) = rest.split_at_checked(2 * count).ok_or(SHORT)?;
+    let &[near, interleave, transform] = rest else {
+        return Err(SHORT);
+    };
+    if transform != 0 {
+        return Err("it has a point transform");
+    }
+    let numbers = named.chunks_exact(2).map(|c| match c[1] {
+        0 => head.components.iter().position(|name| *name == c[0]),
+        _ => None,
+    });
+    let numbers: Vec<usize> = numbers.collect::<Option<_>>().ok_or(SHORT)?;
+    let parameters = Parameters::new(head.precision, near.into(), preset)?;
+    let mut scan = Scan::new(coded, parameters, head.columns, head.rows, count);
+    let decoded = match (interleave, count) {
+        (0..=2, 1) | (1, 3) => scan.lines()?,
+        (2, 3) => scan.samples()?,
+        _ => return Err("its interleaving is none"),
+    };
+    for (number, plane) in numbers.into_iter().zip(decoded) {
+        if planes[number].replace(plane).is_some() {
+            return Err(SHORT);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,415 @@
+//! How a node meets others beyond the peers that were named to it, and who may join at all. Everything here is off
+//! unless it is switched on.
+//!
+//! - **mDNS** tells the local network that this node is there, and connects it with others that do the same.
+//! - **DHT** (Kademlia, `/ipfs/kad/1.0.0`): a block that no connected peer has is looked up, and its providers are
+//!   connected and asked. What is announced is the CID of every pinned sealed root, of its header and of its body, all
+//!   of them ciphertext; no leaf, no certificate, no document. A node remembers 1,024 CIDs at most; those beyond are not
+//!   announced. The DHT is the one that the named peers are part of.
+//! - **Relays** (circuit relay v2) carry bytes, encrypted from end to end, between nodes that cannot reach each other. An
+//!   address that names a relay (`…/p2p/RELAY/p2p-circuit/p2p/PEER`) is always understood.
+//! - A **private swarm** has a key that every member knows (`swarm.key`, as go-ipfs writes it); with it a node
+//!   neither talks to others nor understands them.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cid::Cid;
+use connexa::behaviour::BehaviourEvent;
+use connexa::prelude::dht::{Event as DhtEvent, GetProvidersOk, QueryResult, RecordKey};
+use connexa::prelude::mdns;
+use connexa::prelude::transport::pnet::PreSharedKey;
+use futures::StreamExt;
+use rust_ipfs::builder::IpfsBuilder;
+use rust_ipfs::p2p::{MultiaddrExt, RelayConfig};
+use rust_ipfs::swarm::SwarmEvent;
+use rust_ipfs::{DhtMode, DialOpts, Ipfs, Multiaddr, Protocol};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use zeroize::Zeroizing;
+
+use super::exchange::Streams;
+use super::store::Store;
+use super::{Cause, Error, Result, peers, root};
+
+/// Most bytes of a `swarm.key` file.
+const MAX_KEY_FILE: u64 = 1024;
+/// Peers of the local network that are remembered.
+const MAX_FOUND: usize = 64;
+/// Providers of one answer that are dialled.
+const MAX_PROVIDERS: usize = 8;
+/// What a node announces at most (the memory of its DHT).
+const MAX_PROVIDED: usize = 1024;
+/// How long a look-up may take.
+const LOOK_UP: Duration = Duration::from_secs(20);
+/// How long a block that was looked up is not looked up again.
+const LOOK_UP_AGAIN: Duration = Duration::from_secs(30);
+/// How often new pins are looked for, to be announced.
+const PROVIDE: Duration = Duration::from_secs(5);
+/// How often everything is announced again.
+const PROVIDE_AGAIN: Duration = Duration::from_secs(3600);
+/// How often a relay that went away is asked again.
+const RELAY_AGAIN: Duration = Duration::from_secs(10);
+/// Bodies that a fetch may be about, the latest last.
+const SUBJECTS: usize = 8;
+/// Look-ups that are remembered.
+const MAX_SOUGHT: usize = 4096;
+
+/// Settings of the network; the default talks to named peers only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// Look for peers on the local network, and be found there.
+    pub mdns: bool,
+    /// Take part in the DHT of the named peers.
+    pub dht: Dht,
+    /// Multiaddrs (with `/p2p/…`) of relays through which this node can be reached.
+    pub relays: Vec<String>,
+    /// Be a relay for others.
+    pub relay: bool,
+    /// Refuse to run without a swarm key.
+    pub private: bool,
+}
+
+/// A node's part in the DHT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dht {
+    /// None.
+    #[default]
+    Off,
+    /// Looks up and announces.
+    Client,
+    /// Answers others too.
+    Server,
+}
+
+/// The key of a private swarm: 32 bytes as three lines, `/key/swarm/psk/1.0.0/`, `/base16/` and hex. Never printed.
+#[derive(Clone)]
+pub struct SwarmKey(Zeroizing<String>);
+
+impl SwarmKey {
+    /// Reads a key file; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::SwarmKey`] for one that is no key, or that others than its owner can read.
+    pub fn load(path: &Path) -> Result<Option<Self>> {
+        let refuse = |source: Cause| Error::SwarmKey {
+            path: path.to_owned(),
+            source,
+        };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(refuse(error.into())),
+        };
+        let mode = file.metadata().map_err(|error| refuse(error.into()))?;
+        let mode = mode.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(refuse(
+                format!("its mode is {mode:o}, wanted 600: others can read it").into(),
+            ));
+        }
+        let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE as usize));
+        file.take(MAX_KEY_FILE)
+            .read_to_string(&mut text)
+            .map_err(|error| refuse(error.into()))?;
+        text.parse::<PreSharedKey>()
+            .map_err(|error| refuse(error.into()))?;
+        Ok(Some(Self(text)))
+    }
+
+    fn shared(&self) -> Result<PreSharedKey> {
+        self.0.parse().map_err(|error| Error::SwarmKey {
+            path: "swarm.key".into(),
+            source: Box::new(error),
+        })
+    }
+}
+
+/// What the swarm tells and is told from outside its own commands.
+#[derive(Clone)]
+pub(super) struct Hooks {
+    found: mpsc::UnboundedSender<Multiaddr>,
+    /// Keys that are no longer to be announced.
+    withdrawn: Arc<Mutex<Vec<RecordKey>>>,
+}
+
+/// The other ends of [`Hooks`].
+pub(super) struct Met {
+    found: mpsc::UnboundedReceiver<Multiaddr>,
+    withdrawn: Arc<Mutex<Vec<RecordKey>>>,
+}
+
+pub(super) fn hooks() -> (Hooks, Met) {
+    let (sender, found) = mpsc::unbounded_channel();
+    let withdrawn = Arc::default();
+    let hooks = Hooks {
+        found: sender,
+        withdrawn: Arc::clone(&withdrawn),
+    };
+    (hooks, Met { found, withdrawn })
+}
+
+impl Network {
+    /// Adds what is switched on to a node that is not started yet.
+    pub(super) fn configure(
+        &self,
+        mut builder: IpfsBuilder<Streams>,
+        key: Option<&SwarmKey>,
+        hooks: Hooks,
+    ) -> Result<IpfsBuilder<Streams>> {
+        builder = builder.with_relay(false);
+        if self.mdns {
+            builder = builder.with_mdns();
+        }
+        if self.dht != Dht::Off {
+            builder = builder.with_kademlia();
+        }
+        if self.relay {
+            builder = builder.with_relay_server(relay_limits());
+        }
+        match key {
+            Some(key) => builder = builder.enable_pnet(key.shared()?),
+            None if self.private => return Err(Error::NoSwarmKey),
+            None => {}
+        }
+        Ok(builder.swarm_events(move |swarm, event| {
+            let mut withdrawn = hooks.withdrawn.lock().unwrap_or_else(|e| e.into_inner());
+            if let Some(dht) = swarm.behaviour_mut().kademlia.as_mut() {
+                withdrawn.drain(..).for_each(|key| dht.stop_providing(&key));
+            }
+            match event {
+                SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(peers))) => {
+                    for (peer, address) in peers {
+                        let address = match address.peer_id() {
+                            Some(_) => address.clone(),
+                            None => address.clone().with(Protocol::P2p(*peer)),
+                        };
+                        // Nobody listens any more when the node stops.
+                        let _ = hooks.found.send(address);
+                    }
+                }
+                SwarmEvent::Behaviour(BehaviourEvent::Kademlia(
+                    DhtEvent::OutboundQueryProgressed {
+                        result:
+                            QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders {
+                                providers,
+                                ..
+                            })),
+                        ..
+                    },
+                )) => {
+                    // Their addresses are known as long as the look-up goes on.
+                    for peer in providers.iter().take(MAX_PROVIDERS) {
+                        if let Err(error) = swarm.dial(DialOpts::peer_id(*peer).build()) {
+                            tracing::debug!(%peer, %error, "provider not dialled");
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }))
+    }
+
+    /// Begins what goes on as long as the node runs.
+    pub(super) async fn begin(&self, store: &Store, met: Met) -> Result<JoinSet<()>> {
+        let relays = peers::parse_all(&self.relays)?;
+        let ipfs = store.ipfs();
+        let mut tasks = JoinSet::new();
+        if self.dht != Dht::Off || self.relay {
+            for address in reachable(ipfs.listening_addresses().await.unwrap_or_default()) {
+                let told = ipfs.add_external_address(address).await;
+                told.map_err(|error| failed("announcing an address", error))?;
+            }
+        }
+        if self.dht != Dht::Off {
+            let mode = match self.dht {
+                Dht::Server => DhtMode::Server,
+                _ => DhtMode::Client,
+            };
+            let set = ipfs.dht_mode(mode).await;
+            set.map_err(|error| failed("joining the DHT", error))?;
+            store.seek_with(Seeker::new(ipfs.clone()));
+            tasks.spawn(provide(store.clone(), met.withdrawn));
+        }
+        if self.mdns {
+            tasks.spawn(meet(store.clone(), met.found));
+        }
+        for relay in relays {
+            tasks.spawn(stay_reachable(ipfs.clone(), relay));
+        }
+        Ok(tasks)
+    }
+}
+
+/// Images pass, so bytes are not limited; how many and how long is.
+fn relay_limits() -> RelayConfig {
+    RelayConfig {
+        max_circuit_bytes: 0,
+        max_circuit_duration: Duration::from_secs(6 * 3600),
+        max_circuits: 64,
+        max_circuits_per_peer: 16,
+        ..RelayConfig::default()
+    }
+}
+
+/// The addresses to tell others: loopback ones only if there are no others.
+fn reachable(listening: Vec<Multiaddr>) -> Vec<Multiaddr> {
+    let beyond = |address: &&Multiaddr| !address.is_loopback();
+    let wide: Vec<_> = listening.iter().filter(beyond).cloned().collect();
+    if wide.is_empty() { listening } else { wide }
+}
+
+/// Connects with the peers of the local network.
+async fn meet(store: Store, mut found: mpsc::UnboundedReceiver<Multiaddr>) {
+    let mut known = HashSet::new();
+    while let Some(address) = found.recv().await {
+        if known.len() < MAX_FOUND && known.insert(address.clone()) {
+            store.remember(address);
+            store.redial();
+        }
+    }
+}
+
+/// Holds a reservation at a relay.
+async fn stay_reachable(ipfs: Ipfs, relay: Multiaddr) {
+    let circuit = relay.clone().with(Protocol::P2pCircuit);
+    let through = relay.peer_id();
+    loop {
+        let listening = ipfs.listening_addresses().await.unwrap_or_default();
+        let reserved = |address: &Multiaddr| {
+            address.is_relay()
+                && through.is_none_or(|id| address.iter().any(|part| part == Protocol::P2p(id)))
+        };
+        if !listening.iter().any(reserved) {
+            let asked = ipfs.add_listening_address(circuit.clone());
+            match tokio::time::timeout(peers::DIAL_TIMEOUT, asked).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%relay, %error, "the relay gives no reservation"),
+                Err(_) => tracing::warn!(%relay, "the relay does not answer"),
+            }
+        }
+        tokio::time::sleep(RELAY_AGAIN).await;
+    }
+}
+
+/// Announces the sealed roots that are pinned, with their headers and bodies, and withdraws those that were dropped.
+async fn provide(store: Store, withdrawn: Arc<Mutex<Vec<RecordKey>>>) {
+    let me = store.ipfs().keypair().public().to_peer_id();
+    let mut told: HashMap<Cid, Instant> = HashMap::new();
+    loop {
+        tokio::time::sleep(PROVIDE).await;
+        // Without anybody to tell, telling would count as done.
+        let others = store.ipfs().get_closest_peers(me).await;
+        if !others.is_ok_and(|peers| peers.iter().any(|peer| *peer != me)) {
+            continue;
+        }
+        let pinned = match root::pinned(&store).await {
+            Ok(pinned) => pinned,
+            Err(error) => {
+                tracing::warn!(%error, "pins cannot be read, to be announced");
+                continue;
+            }
+        };
+        let gone: Vec<_> = told.keys().filter(|cid| !pinned.contains(*cid)).collect();
+        let gone: Vec<Cid> = gone.into_iter().copied().collect();
+        for cid in gone {
+            told.remove(&cid);
+            let mut withdrawn = withdrawn.lock().unwrap_or_else(|e| e.into_inner());
+            withdrawn.push(RecordKey::new(&cid.hash().to_bytes()));
+        }
+        for cid in pinned {
+            let fresh = |since: &Instant| since.elapsed() < PROVIDE_AGAIN;
+            if told.get(&cid).is_some_and(fresh)
+                || told.len() >= MAX_PROVIDED && !told.contains_key(&cid)
+            {
+                continue;
+            }
+            match store.ipfs().dht_provide(cid.hash().to_bytes()).await {
+                Ok(()) => drop(told.insert(cid, Instant::now())),
+                Err(error) => tracing::warn!(%cid, %error, "not announced"),
+            }
+        }
+    }
+}
+
+/// Looks blocks up in the DHT.
+pub(super) struct Seeker {
+    ipfs: Ipfs,
+    sought: Mutex<HashMap<Cid, Instant>>,
+    /// What the blocks that are missing may belong to: leaves are not announced, bodies are.
+    subjects: Mutex<VecDeque<Cid>>,
+}
+
+impl Seeker {
+    fn new(ipfs: Ipfs) -> Self {
+        Self {
+            ipfs,
+            sought: Mutex::default(),
+            subjects: Mutex::default(),
+        }
+    }
+
+    /// A body is about to be read.
+    pub(super) fn about(&self, body: Cid) {
+        let mut subjects = self.subjects.lock().unwrap_or_else(|e| e.into_inner());
+        subjects.retain(|known| *known != body);
+        if subjects.len() == SUBJECTS {
+            subjects.pop_front();
+        }
+        subjects.push_back(body);
+    }
+
+    /// Has the providers of a block, and of what it may belong to, connected in the background.
+    pub(super) fn seek(&self, cid: &Cid) {
+        let subjects = {
+            let subjects = self.subjects.lock().unwrap_or_else(|e| e.into_inner());
+            subjects.clone()
+        };
+        for cid in subjects.into_iter().chain([*cid]) {
+            if !self.is_due(cid) {
+                continue;
+            }
+            let ipfs = self.ipfs.clone();
+            tokio::spawn(async move {
+                // Whoever is found is dialled when the answer comes in; here it is only waited for.
+                let looked = tokio::time::timeout(LOOK_UP, async {
+                    let mut answers = ipfs.dht_get_providers(cid.hash().to_bytes()).await?;
+                    while answers.next().await.is_some() {}
+                    Ok::<_, rust_ipfs::Error>(())
+                });
+                if let Ok(Err(error)) = looked.await {
+                    tracing::debug!(%cid, %error, "no look-up");
+                }
+            });
+        }
+    }
+
+    fn is_due(&self, cid: Cid) -> bool {
+        let mut sought = self.sought.lock().unwrap_or_else(|e| e.into_inner());
+        if sought.len() >= MAX_SOUGHT {
+            sought.retain(|_, since| since.elapsed() < LOOK_UP_AGAIN);
+        }
+        if sought.len() >= MAX_SOUGHT {
+            return false;
+        }
+        let due = sought
+            .get(&cid)
+            .is_none_or(|since| since.elapsed() >= LOOK_UP_AGAIN);
+        if due {
+            sought.insert(cid, Instant::now());
+        }
+        due
+    }
+}
+
+fn failed(doing: &'static str, error: rust_ipfs::Error) -> Error {
+    super::store::into_error(doing, error)
+}

@@ -1,0 +1,321 @@
+//! What becomes of a deployed program: Stylus programs expire 365 days after their activation unless they are kept
+//! alive, cost less to call while the chain keeps them ready to run, and are as good as the build that they equal.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_sol_types::{SolCall, SolError};
+use ethers::core::k256::ecdsa::SigningKey;
+use ethers::signers::{LocalWallet, Signer};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use super::abi::{self, ARB_WASM, ARB_WASM_CACHE, IArbWasm, IArbWasmCache, ICacheManager, Pcac};
+use super::chain::{Chain, Mined};
+use super::program::{self, Program};
+
+const DAY: u64 = 86_400;
+
+/// A deployed contract, and the build that it is compared with.
+pub struct Deployed<'a> {
+    /// `http://` or `https://`
+    pub rpc_url: &'a str,
+    /// refuse any other chain
+    pub chain_id: u64,
+    /// where it is
+    pub contract: Address,
+    /// the module that it should be, uncompressed
+    pub wasm: &'a [u8],
+}
+
+/// How a program stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// It runs.
+    Active,
+    /// Its time is over: it does not run until it is activated again.
+    Expired,
+    /// It was never activated, or by an older version of Stylus: it does not run until it is activated.
+    Inactive,
+}
+
+/// What `pcim deploy status` tells.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// the contract
+    pub contract: Address,
+    /// who accredits radiologists, if it can be asked
+    pub consortium: Option<Address>,
+    /// the contract's own, if it can be asked
+    pub version: Option<String>,
+    /// whether it runs
+    pub activation: Activation,
+    /// the version of Stylus that it was activated by, and the chain's
+    pub stylus_version: (u16, u16),
+    /// seconds until it stops running
+    pub time_left: u64,
+    /// when it stops running, unix seconds by the chain's clock; 0 if it does not run
+    pub expires_at: u64,
+    /// seconds until it can be kept alive
+    pub keepalive_in: u64,
+    /// whether the chain keeps it ready to run
+    pub cached: bool,
+    /// wei for which it would be kept ready now, if the chain has a cache manager and it runs
+    pub least_bid: Option<String>,
+    /// Keccak-256 of the account's code
+    pub code_hash: B256,
+    /// bytes of the account's code
+    pub code_bytes: usize,
+    /// SHA-256 of the module in it, hex; none if there is no module in it
+    pub wasm_sha256: Option<String>,
+    /// Keccak-256 that the code of the local build has
+    pub local_code_hash: B256,
+    /// SHA-256 of the local build's module, hex
+    pub local_wasm_sha256: String,
+    /// whether the two are the same
+    pub is_local_build: bool,
+}
+
+/// What was done, and what it cost.
+#[derive(Clone, Debug, Serialize)]
+pub struct Upkeep {
+    /// the contract
+    pub contract: Address,
+    /// `kept_alive`, `activated`, `cached`, or `nothing` if there was nothing to do
+    pub done: &'static str,
+    /// the transaction
+    pub tx: Option<B256>,
+    /// gas, the L1 part included
+    pub gas_used: u64,
+    /// wei paid beside the gas: for the activation, or as the bid
+    pub paid: String,
+}
+
+/// Looks at a deployed contract; costs nothing.
+///
+/// # Errors
+/// [`Error::NoContract`], and those of the RPC.
+pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
+    let chain = Chain::connect(deployed.rpc_url, deployed.chain_id).await?;
+    let contract = deployed.contract;
+    let local = Program::new(deployed.wasm)?;
+    let code = chain.code(contract).await?;
+    if code.is_empty() {
+        return Err(Error::NoContract { contract });
+    }
+    let chain_version = chain.call(ARB_WASM, IArbWasm::stylusVersionCall {}).await?;
+    let chain_version = chain_version.ok_or(Error::NoStylus)?;
+    let codehash = keccak256(&code);
+    let (activation, time_left) = standing(&chain, contract).await?;
+    let activated = IArbWasm::codehashVersionCall { codehash };
+    let activated = chain.call(ARB_WASM, activated).await?.unwrap_or_default();
+    let lifetime = chain.call(ARB_WASM, IArbWasm::expiryDaysCall {}).await?;
+    let young = chain.call(ARB_WASM, IArbWasm::keepaliveDaysCall {}).await?;
+    let age = (u64::from(lifetime.unwrap_or_default()) * DAY).saturating_sub(time_left);
+    let keepalive_in = (u64::from(young.unwrap_or_default()) * DAY).saturating_sub(age);
+    let now = chain.now().await?;
+    let cached = is_cached(&chain, codehash).await?;
+    let least_bid = match manager(&chain).await? {
+        Some(manager) => least_bid(&chain, manager, contract).await?,
+        None => None,
+    };
+    let module = program::module_of(&code);
+    let (mut consortium, mut version) = (None, None);
+    // A program that does not run answers nothing, not even with a revert.
+    if activation == Activation::Active {
+        consortium = chain.call(contract, Pcac::consortiumCall {}).await?;
+        version = chain.call(contract, Pcac::versionCall {}).await?;
+    }
+    Ok(Status {
+        contract,
+        consortium,
+        version,
+        activation,
+        stylus_version: (activated, chain_version),
+        time_left,
+        expires_at: if time_left > 0 { now + time_left } else { 0 },
+        keepalive_in: if time_left > 0 { keepalive_in } else { 0 },
+        cached,
+        least_bid: least_bid.map(|wei| wei.to_string()),
+        code_hash: codehash,
+        code_bytes: code.len(),
+        wasm_sha256: module.map(|module| hex::encode(Sha256::digest(module))),
+        local_code_hash: local.code_hash(),
+        local_wasm_sha256: hex::encode(Sha256::digest(deployed.wasm)),
+        is_local_build: local.code_hash() == codehash,
+    })
+}
+
+/// Extends a program's life to the full term again; activates it if it does not run any more.
+///
+/// # Errors
+/// [`Error::TooYoung`] if it was activated or kept alive less than about a month ago, [`Error::NoContract`],
+/// [`Error::Funds`], and those of the RPC.
+pub async fn keepalive(deployed: &Deployed<'_>, key: &[u8; 32]) -> Result<Upkeep, Error> {
+    let wallet = wallet(key, deployed.chain_id)?;
+    let chain = Chain::connect(deployed.rpc_url, deployed.chain_id).await?;
+    let contract = deployed.contract;
+    let code = chain.code(contract).await?;
+    if code.is_empty() {
+        return Err(Error::NoContract { contract });
+    }
+    let codehash = keccak256(&code);
+    let (activation, _) = standing(&chain, contract).await?;
+    let (done, data) = match activation {
+        Activation::Active => (
+            "kept_alive",
+            IArbWasm::codehashKeepaliveCall { codehash }.abi_encode(),
+        ),
+        Activation::Expired | Activation::Inactive => (
+            "activated",
+            IArbWasm::activateProgramCall { program: contract }.abi_encode(),
+        ),
+    };
+    let fee = fee(&chain, Address::from(wallet.address().0), &data).await?;
+    let mined = pay(&chain, &wallet, ARB_WASM, fee + fee / U256::from(5), data).await?;
+    Ok(Upkeep {
+        contract,
+        done,
+        tx: Some(mined.tx),
+        gas_used: mined.gas_used,
+        paid: mined.data_fee().to_string(),
+    })
+}
+
+/// Bids for a place in the chain's cache: the least that wins, unless another amount of wei is given. A program that is
+/// in the cache stays as it is.
+///
+/// # Errors
+/// [`Error::NoCacheManager`], [`Error::LowBid`], [`Error::NotActive`], [`Error::Funds`], and those of the RPC.
+pub async fn cache_bid(
+    deployed: &Deployed<'_>,
+    key: &[u8; 32],
+    bid: Option<U256>,
+) -> Result<Upkeep, Error> {
+    let wallet = wallet(key, deployed.chain_id)?;
+    let chain = Chain::connect(deployed.rpc_url, deployed.chain_id).await?;
+    let contract = deployed.contract;
+    let code = chain.code(contract).await?;
+    if code.is_empty() {
+        return Err(Error::NoContract { contract });
+    }
+    if is_cached(&chain, keccak256(&code)).await? {
+        return Ok(Upkeep {
+            contract,
+            done: "nothing",
+            tx: None,
+            gas_used: 0,
+            paid: "0".to_owned(),
+        });
+    }
+    let manager = manager(&chain).await?.ok_or(Error::NoCacheManager)?;
+    let least = least_bid(&chain, manager, contract).await?;
+    let least = least.ok_or(Error::NotActive { contract })?;
+    let bid = bid.unwrap_or(least);
+    if bid < least {
+        return Err(Error::LowBid { bid, least });
+    }
+    let call = ICacheManager::placeBidCall { program: contract };
+    let mined = pay(&chain, &wallet, manager, bid, call.abi_encode()).await?;
+    Ok(Upkeep {
+        contract,
+        done: "cached",
+        tx: Some(mined.tx),
+        gas_used: mined.gas_used,
+        paid: bid.to_string(),
+    })
+}
+
+fn wallet(key: &[u8; 32], chain_id: u64) -> Result<LocalWallet, Error> {
+    let key = SigningKey::from_slice(key).map_err(|_| Error::Key)?;
+    Ok(LocalWallet::from(key).with_chain_id(chain_id))
+}
+
+/// Whether a program runs, and for how many seconds.
+async fn standing(chain: &Chain, program: Address) -> Result<(Activation, u64), Error> {
+    let left = IArbWasm::programTimeLeftCall { program };
+    Ok(
+        match chain.try_call(None, ARB_WASM, &left.abi_encode()).await? {
+            Ok(data) => {
+                let left = IArbWasm::programTimeLeftCall::abi_decode_returns_validate(&data);
+                let left =
+                    left.map_err(|e| chain.nonsense("eth_call", format!("programTimeLeft: {e}")))?;
+                (Activation::Active, left)
+            }
+            Err(data) if data.starts_with(&IArbWasm::ProgramExpired::SELECTOR) => {
+                (Activation::Expired, 0)
+            }
+            Err(_) => (Activation::Inactive, 0),
+        },
+    )
+}
+
+/// What `ArbWasm` takes for a call, in wei: it says so when it is offered nothing.
+async fn fee(chain: &Chain, from: Address, data: &[u8]) -> Result<U256, Error> {
+    let reason = match chain.try_call(Some(from), ARB_WASM, data).await? {
+        Ok(_) => return Ok(U256::ZERO),
+        Err(reason) => reason,
+    };
+    if let Ok(wanted) = IArbWasm::ProgramInsufficientValue::abi_decode(&reason) {
+        return Ok(wanted.want);
+    }
+    if let Ok(young) = IArbWasm::ProgramKeepaliveTooSoon::abi_decode(&reason) {
+        return Err(Error::TooYoung {
+            age: young.ageInSeconds,
+        });
+    }
+    Err(Error::Refused {
+        reason: abi::reason(&reason),
+    })
+}
+
+async fn is_cached(chain: &Chain, codehash: B256) -> Result<bool, Error> {
+    let call = IArbWasmCache::codehashIsCachedCall { codehash };
+    Ok(chain.call(ARB_WASM_CACHE, call).await?.unwrap_or_default())
+}
+
+/// The contract that sells places in the cache; the one that was named last, where there are several.
+async fn manager(chain: &Chain) -> Result<Option<Address>, Error> {
+    let managers = chain
+        .call(ARB_WASM_CACHE, IArbWasmCache::allCacheManagersCall {})
+        .await?;
+    Ok(managers.and_then(|managers| managers.last().copied()))
+}
+
+/// Wei for which a program gets a place now; none if it does not run.
+async fn least_bid(
+    chain: &Chain,
+    manager: Address,
+    program: Address,
+) -> Result<Option<U256>, Error> {
+    let call = ICacheManager::getMinBidCall { program };
+    Ok(chain.call(manager, call).await?.map(U256::from))
+}
+
+/// Sends a transaction with value, if the account can pay it.
+async fn pay(
+    chain: &Chain,
+    wallet: &LocalWallet,
+    to: Address,
+    value: U256,
+    data: Vec<u8>,
+) -> Result<Mined, Error> {
+    let from = Address::from(wallet.address().0);
+    let (have, price) = (chain.balance(from).await?, chain.price().await?);
+    let short = |need: U256| Error::Funds {
+        address: from,
+        have,
+        need,
+        data_fee: value,
+    };
+    if have <= value {
+        return Err(short(value));
+    }
+    let gas = chain.estimate(from, to, value, &data).await?;
+    let gas = gas + gas / 5;
+    let need = value.saturating_add(U256::from(gas).saturating_mul(price.most));
+    if have < need {
+        return Err(short(need));
+    }
+    chain.send(wallet, to, value, data, gas, price).await
+}
