@@ -141,6 +141,15 @@ fn a_node_that_serves_lets_the_homes_other_commands_in() {
         .json();
     assert_eq!(fs::read(out).unwrap(), crate::stage::IMAGE);
 
+    // The running node asks the doctor's, for a command that has no connections of its own.
+    let ask = ["patient", "replicas", &stage.known.image, "--reader"];
+    let told = patient.run([ask[0], ask[1], ask[2], ask[3], &doctor.address]);
+    let told = told.json();
+    assert!(
+        told["complete"] == 1 && told["nodes"][0]["silent"] == 0,
+        "{told}"
+    );
+
     // One that is killed leaves its socket, and nobody minds.
     drop(served);
     assert!(socket.exists());

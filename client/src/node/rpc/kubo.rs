@@ -19,8 +19,8 @@ use tokio::time::timeout;
 
 use super::api::{Api, Fault};
 use super::{ANSWER, OURS, Tied, WORK, form};
-use crate::node::storage::{self, Reach, Storage};
 use crate::domain::ImageDigest;
+use crate::node::storage::{self, Reach, Storage};
 use crate::node::{Error, MAX_BLOCK, RepoStat, Result, Survey, Tried, car, disk, peers, unixfs};
 
 /// Most bytes of an answer that is not a block.

@@ -23,8 +23,8 @@ use tokio::time::timeout;
 
 use super::form::Form;
 use super::{ANSWER, Tied};
-use crate::node::storage::Reach;
 use crate::domain::ImageDigest;
+use crate::node::storage::Reach;
 use crate::node::unixfs::{DAG_PB, digest_of, is_of_profile};
 use crate::node::{Cause, Error, MAX_BLOCK, Node, Result, body, car};
 use crate::private;
