@@ -47,6 +47,7 @@ impl Follower {
                 passphrase: &Passphrase::new("never used again".to_owned()),
                 user_id: None,
                 account: None,
+                openpgp: Default::default(),
             };
             drop(Home::init(&dir, new).unwrap());
             dir
