@@ -7,10 +7,11 @@
 //! | `openpgp.asc` | the OpenPGP key, its secrets locked (0600) |
 //! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification (0600) |
 //! | `ipfs/` | the node's repository |
+//! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
 //! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read anew then |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images, events |
-//! | `lock` | held while a process has the home open; names that process |
+//! | `lock` | held while a command has the home open; names that process |
 
 mod config;
 
@@ -36,15 +37,16 @@ const DEID: &str = "deid.key";
 const REPO: &str = "ipfs";
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
+const SOCKET: &str = "node.sock";
 
 /// Most bytes of a file of the home that is read whole.
 const MAX_FILE: usize = 256 * 1024;
 
-/// An open home; while it lives no other process can open it.
+/// An open home; while it lives, or until [`Home::let_others_in`], no other process can open it.
 pub struct Home {
     dir: PathBuf,
     config: Config,
-    _lock: File,
+    lock: Option<File>,
 }
 
 /// What a new home is made of.
@@ -200,7 +202,7 @@ impl Home {
         Ok(Self {
             dir: dir.to_owned(),
             config,
-            _lock: lock,
+            lock: Some(lock),
         })
     }
 
@@ -262,6 +264,17 @@ impl Home {
     /// Where the node's repository is.
     pub fn repo_dir(&self) -> PathBuf {
         self.dir.join(REPO)
+    }
+
+    /// Where this home's node listens while it serves the home's other processes.
+    pub fn socket_path(&self) -> PathBuf {
+        self.dir.join(SOCKET)
+    }
+
+    /// Lets other processes open the home. This one changes nothing in it any more but the node's repository, whose own
+    /// lock it holds, what a node that follows keeps beside it, and the journal, which takes several writers.
+    pub fn let_others_in(&mut self) {
+        self.lock = None;
     }
 
     /// Where a node that follows the contract of this name keeps what it has read and pinned.

@@ -14,6 +14,7 @@ pub mod home;
 pub mod journal;
 pub mod ledger;
 pub mod node;
+pub mod pinning;
 pub mod request;
 pub mod seal;
 pub mod view;

@@ -71,6 +71,9 @@ pub(crate) struct Global {
         help_heading = "Network"
     )]
     pub(crate) contract: Option<String>,
+    /// Store in a Kubo node through its RPC API: http://127.0.0.1:5001 or unix:/path
+    #[arg(long, global = true, value_name = "URL", help_heading = "Network")]
+    pub(crate) ipfs_api: Option<String>,
     /// How long a peer that was asked for a block may keep silent, such as 90s [default: 60s]
     #[arg(
         long,
@@ -145,7 +148,10 @@ impl Command {
 
     /// Whether an interrupt is the ordinary end of the command.
     pub(crate) fn ends_on_interrupt(&self) -> bool {
-        matches!(self, Self::Node(_) | Self::Devnet(_))
+        match self {
+            Self::Node(args) => args.serves(),
+            other => matches!(other, Self::Devnet(_)),
+        }
     }
 }
 

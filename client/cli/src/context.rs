@@ -128,6 +128,7 @@ impl Context {
             chain_id,
             contract,
             chunk_bytes: None,
+            ipfs_api: self.global.ipfs_api.clone(),
         })
     }
 

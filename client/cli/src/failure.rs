@@ -246,9 +246,7 @@ fn of_home(error: &home::Error) -> Option<&'static str> {
     Some(match error {
         home::Error::Exists { .. } => "give another --home; a home is never overwritten",
         home::Error::NotAHome { .. } => "make one with `pcim init`, or name another with --home",
-        home::Error::Busy { .. } => {
-            "wait until that process ends, or stop it (a `pcim node` holds its home as long as it serves)"
-        }
+        home::Error::Busy { .. } => "wait until that process ends, or stop it",
         home::Error::Config { .. } => "correct the file by hand",
         home::Error::OpenPgp(error) => return of_seal(error),
         home::Error::Ethereum(error) => return of_ledger(error),
@@ -323,7 +321,15 @@ fn of_node(error: &node::Error) -> Option<&'static str> {
         node::Error::NoSwarmKey => {
             "put the swarm's swarm.key into the home, or set `private = false`"
         }
-        node::Error::RepoLocked { .. } => "wait until the other process ends, or stop it",
+        node::Error::RepoLocked { .. } => {
+            "this home's `pcim node` runs already, or another program has the repository open"
+        }
+        node::Error::Endpoint { .. } => {
+            "correct --ipfs-api or `ipfs_api` in the home's config.toml"
+        }
+        node::Error::Api { .. } => {
+            "check that the IPFS node runs and that --ipfs-api is its RPC API; what was stored stays"
+        }
         node::Error::Listen { .. } => {
             "another program has the port; change `listen` in the home's config.toml"
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::study;
 use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
-use crate::{card, deid, handover, home, journal, ledger, node, request, seal};
+use crate::{card, deid, handover, home, journal, ledger, node, pinning, request, seal};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum Error {
     /// IPFS.
     #[error(transparent)]
     Node(#[from] node::Error),
+    /// A pinning service.
+    #[error(transparent)]
+    Pinning(#[from] pinning::Error),
     /// The chain.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),

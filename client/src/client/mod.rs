@@ -3,6 +3,7 @@
 //! A [`Client`] is an open [`Home`] with its keys, its IPFS node and its connection to the chain. Each is
 //! started when it is first needed; the node then runs, and serves others, as long as the client lives.
 
+mod archive;
 mod audit;
 mod batch;
 mod delivery;
@@ -37,8 +38,9 @@ use crate::handover::Addressee;
 use crate::home::{Home, Keys};
 use crate::journal::Journal;
 use crate::ledger::{Deployment, ImageRecord, Ledger};
-use crate::node::{Node, NodeConfig, SwarmKey};
+use crate::node::{Node, NodeConfig, Server, SwarmKey};
 
+pub use archive::{Exported, Imported};
 pub use audit::Traced;
 pub use batch::{Approval, Approvals, MAX_APPROVALS};
 use pipeline::Meter;
@@ -95,6 +97,8 @@ pub struct Overrides {
     pub contract: Option<Address>,
     /// Bytes per leaf of the images added.
     pub chunk_bytes: Option<u32>,
+    /// The RPC API of a Kubo node.
+    pub ipfs_api: Option<String>,
 }
 
 /// An actor at work.
@@ -210,23 +214,74 @@ impl Client {
             .await
     }
 
-    /// The node, started at the first call. It dials the configured peers when a block is missing here.
+    /// The node, at the first call: the Kubo node that the configuration names, or this home's daemon if it runs
+    /// (`pcim node`), or else one that starts now. It dials the configured peers when a block is missing here.
     pub async fn node(&self) -> Result<&Node> {
         self.node
             .get_or_try_init(|| async {
-                let config = self.home.config();
-                let chunk_bytes = self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes);
-                let network = config.node.clone();
-                let key = SwarmKey::load(&self.home.swarm_key_path())?;
-                let config = NodeConfig {
-                    repo: self.home.repo_dir(),
-                    listen: config.listen.clone(),
-                    bootstrap: config.peers.clone(),
-                    chunk_size: chunk_bytes as usize,
-                };
-                Ok(Node::start_in(config, &network, key.as_ref()).await?)
+                if let Some(node) = self.other_node().await? {
+                    return Ok(node);
+                }
+                self.own_node().await
             })
             .await
+    }
+
+    /// The node of another process, if there is one.
+    async fn other_node(&self) -> Result<Option<Node>> {
+        let (peers, chunk) = (&self.home.config().peers, self.chunk_size());
+        Ok(match self.ipfs_api() {
+            Some(api) => Some(Node::over(api, peers, chunk).await?),
+            None => Node::beside(&self.home.socket_path(), peers, chunk).await?,
+        })
+    }
+
+    fn ipfs_api(&self) -> Option<&str> {
+        let config = self.home.config();
+        let api = self.overrides.ipfs_api.as_ref();
+        api.or(config.ipfs_api.as_ref()).map(String::as_str)
+    }
+
+    fn chunk_size(&self) -> usize {
+        let config = self.home.config();
+        self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes) as usize
+    }
+
+    /// Starts this home's node and has it serve the home's other processes, which may open the home from now on. If it is
+    /// to `tidy` up, it first deletes the blocks that nothing pins: nobody is at work yet. When it is asked later, it
+    /// deletes those older than `grace`. With a Kubo node there is nothing to serve, and nothing to tidy up.
+    ///
+    /// # Errors
+    /// [`node::Error::RepoLocked`](crate::node::Error::RepoLocked) if it is served already.
+    pub async fn serve(&mut self, grace: Duration, tidy: bool) -> Result<Option<Server>> {
+        let server = match self.ipfs_api() {
+            Some(_) => {
+                self.node().await?;
+                None
+            }
+            None => {
+                let node = self.node.get_or_try_init(|| self.own_node()).await?;
+                if tidy {
+                    node.collect_garbage().await?;
+                }
+                Some(node.serve(&self.home.socket_path(), grace)?)
+            }
+        };
+        self.home.let_others_in();
+        Ok(server)
+    }
+
+    async fn own_node(&self) -> Result<Node> {
+        let config = self.home.config();
+        let network = config.node.clone();
+        let key = SwarmKey::load(&self.home.swarm_key_path())?;
+        let config = NodeConfig {
+            repo: self.home.repo_dir(),
+            listen: config.listen.clone(),
+            bootstrap: config.peers.clone(),
+            chunk_size: self.chunk_size(),
+        };
+        Ok(Node::start_in(config, &network, key.as_ref()).await?)
     }
 
     /// Dials peers, all at once; tells how many answered. A peer that is away is not an error: others
@@ -269,10 +324,10 @@ impl Client {
         Ok(Card::issue(&keys.account, &keys.openpgp, peers)?)
     }
 
-    /// Deletes the blocks that nothing pins: what was fetched to be opened once, and what an interrupted write left. To be
-    /// called when nothing is under way; an interrupted fetch starts anew after it.
-    pub async fn collect_garbage(&self) -> Result<()> {
-        Ok(self.node().await?.collect_garbage().await?)
+    /// Deletes the blocks that nothing pins and that came longer ago than `grace`: what was fetched to be opened once, and
+    /// what an interrupted write left.
+    pub async fn collect_garbage(&self, grace: Duration) -> Result<()> {
+        Ok(self.node().await?.collect_old_garbage(grace).await?)
     }
 
     fn progress(&self, what: &'static str, total: Option<u64>) -> Meter {

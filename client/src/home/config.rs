@@ -28,6 +28,8 @@ pub struct Config {
     pub listen: Vec<String>,
     /// Multiaddrs (with `/p2p/…`) of the nodes it dials when it starts.
     pub peers: Vec<String>,
+    /// The RPC API of a Kubo node that stores instead of a node of one's own: `http://host:port` or `unix:/path`.
+    pub ipfs_api: Option<String>,
     /// Bytes per leaf of the images added.
     pub chunk_bytes: u32,
     /// How the node meets others.
@@ -72,6 +74,7 @@ impl Default for Config {
             contract: None,
             listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
             peers: Vec::new(),
+            ipfs_api: None,
             chunk_bytes: DEFAULT_CHUNK_BYTES,
             node: Network::default(),
             follow: FollowSettings::default(),
@@ -108,6 +111,7 @@ impl Config {
         put("contract", self.contract.map(|it| quote(&it.to_string())));
         put("listen", Some(list(&self.listen)));
         put("peers", Some(list(&self.peers)));
+        put("ipfs_api", self.ipfs_api.as_deref().map(quote));
         put("chunk_bytes", Some(self.chunk_bytes.to_string()));
         lines.concat() + &tables(&self.node, &self.follow)
     }
@@ -183,6 +187,7 @@ mod tests {
             chain_id: Some(412_346),
             contract: Some(Address::repeat_byte(9)),
             peers: vec!["/ip4/127.0.0.1/tcp/1".to_owned(), "x".to_owned()],
+            ipfs_api: Some("unix:/run/kubo/api.sock".to_owned()),
             node: Network {
                 mdns: true,
                 dht: Dht::Server,

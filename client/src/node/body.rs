@@ -1,13 +1,13 @@
 //! Bodies as balanced UnixFS trees: cut and written while they stream in, walked strictly, read in order.
 
+use std::collections::HashSet;
 use std::io;
 
 use bytes::{Bytes, BytesMut};
 use cid::Cid;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
-use super::disk::Batch;
-use super::store::{Reach, Store};
+use super::storage::{Batch, Reach, Shared};
 use super::unixfs::{self, Link, MAX_NODE, Malformed};
 use super::{BodyRef, Error, MAX_BLOCK, Result};
 
@@ -16,10 +16,13 @@ const PREFETCH: usize = 16;
 /// Nodes from the root of a tree to a leaf: 1,024⁴ leaves need four.
 const MAX_DEPTH: usize = 8;
 
+/// Most blocks of a tree that is named by its root alone.
+const MAX_BLOCKS: usize = 1 << 20;
+
 /// Writes and pins a body; `written` tells which blocks were not there before, on a failure too. `noted` hears of the body
 /// before it is pinned.
 pub(super) async fn add(
-    store: &Store,
+    store: &Shared,
     body: BoxStream<'static, io::Result<Bytes>>,
     chunk_size: usize,
     max_links: usize,
@@ -61,7 +64,7 @@ pub(super) async fn add(
 
 /// A tree under construction, leaf by leaf: a level that is full becomes a node of the next one.
 struct Tree {
-    batch: Batch,
+    batch: Box<dyn Batch>,
     max_links: usize,
     levels: Vec<Vec<Link>>,
     /// Every block so far.
@@ -154,17 +157,26 @@ enum Step {
     Leaf(Link),
 }
 
+impl Step {
+    fn cid(&self) -> Cid {
+        match self {
+            Self::Node(cid) => *cid,
+            Self::Leaf(leaf) => leaf.cid,
+        }
+    }
+}
+
 /// A tree walked depth first, every node checked against what its parent says of it.
 struct Walk {
-    store: Store,
+    store: Shared,
     reach: Reach,
     stack: Vec<(Link, usize)>,
 }
 
 impl Walk {
-    fn new(store: &Store, root: Link, reach: Reach) -> Self {
+    fn new(store: &Shared, root: Link, reach: Reach) -> Self {
         Self {
-            store: store.clone(),
+            store: Shared::clone(store),
             reach,
             stack: vec![(root, 0)],
         }
@@ -229,7 +241,7 @@ fn check_size(what: &'static str, wanted: u64, found: u64) -> std::result::Resul
 
 /// Streams the leaves in order. The root is read before this returns.
 pub(super) async fn read(
-    store: &Store,
+    store: &Shared,
     body: &BodyRef,
     reach: Reach,
 ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
@@ -241,10 +253,10 @@ pub(super) async fn read(
     let leaves = stream::try_unfold(walk, |mut walk| async move {
         Ok(walk.next_leaf().await?.map(|leaf| (leaf, walk)))
     });
-    let store = store.clone();
+    let store = Shared::clone(store);
     Ok(leaves
         .map_ok(move |leaf| {
-            let store = store.clone();
+            let store = Shared::clone(&store);
             async move { read_leaf(&store, &leaf, reach).await }
         })
         .try_buffered(PREFETCH)
@@ -252,7 +264,7 @@ pub(super) async fn read(
         .boxed())
 }
 
-async fn read_leaf(store: &Store, leaf: &Link, reach: Reach) -> Result<Bytes> {
+async fn read_leaf(store: &Shared, leaf: &Link, reach: Reach) -> Result<Bytes> {
     let bytes = store.get(&leaf.cid, MAX_BLOCK, reach).await?;
     let sized = check_size("a leaf", leaf.file_size, bytes.len() as u64);
     sized.map_err(|source| Error::NotABody {
@@ -262,48 +274,87 @@ async fn read_leaf(store: &Store, leaf: &Link, reach: Reach) -> Result<Bytes> {
     Ok(bytes)
 }
 
-/// Pins a body that is here as a whole; leaves are looked for, not read again.
-pub(super) async fn pin(store: &Store, body: &BodyRef) -> Result<()> {
-    let root = link_to(body)?;
-    let mut walk = Walk::new(store, root.clone(), Reach::Local);
-    let mut below = Vec::new();
-    while let Some(step) = walk.next().await? {
-        let cid = match step {
-            Step::Node(cid) => cid,
-            Step::Leaf(leaf) if store.contains(&leaf.cid) => leaf.cid,
-            Step::Leaf(leaf) => {
-                return Err(Error::Missing {
-                    cid: leaf.cid.to_string(),
-                });
+/// Streams the blocks of a body's tree, each once, a node before what is below it.
+pub(super) fn blocks(
+    store: &Shared,
+    body: &BodyRef,
+    reach: Reach,
+) -> Result<BoxStream<'static, Result<(Cid, Bytes)>>> {
+    let walk = Walk::new(store, link_to(body)?, reach);
+    let steps = stream::try_unfold((walk, HashSet::new()), |(mut walk, mut seen)| async move {
+        while let Some(step) = walk.next().await? {
+            let cid = step.cid();
+            if seen.insert(cid) {
+                return Ok(Some((cid, (walk, seen))));
             }
-        };
-        if cid != root.cid {
-            below.push(cid);
         }
-    }
-    let all: Vec<_> = below.iter().copied().chain([root.cid]).collect();
-    store.sync(&all).await?;
-    store.pin_tree(&root.cid, below).await
+        Ok(None)
+    });
+    let store = Shared::clone(store);
+    Ok(steps
+        .map_ok(move |cid| {
+            let store = Shared::clone(&store);
+            async move { Ok((cid, store.get(&cid, MAX_BLOCK, reach).await?)) }
+        })
+        .try_buffered(PREFETCH)
+        .boxed())
 }
 
-/// Every block of a body, its root first; nodes are read from wherever `reach` allows, leaves are not.
-pub(super) async fn blocks(store: &Store, root: Link, reach: Reach) -> Result<Vec<Cid>> {
-    let mut all = vec![root.cid];
+/// The blocks of a body's tree: nodes are read from wherever `reach` allows, and checked; leaves are not looked for.
+pub(super) async fn tree(store: &Shared, root: Link, reach: Reach) -> Result<Vec<Cid>> {
     let mut walk = Walk::new(store, root, reach);
+    let mut tree = Vec::new();
     while let Some(step) = walk.next().await? {
-        let cid = match step {
-            Step::Node(cid) => cid,
-            Step::Leaf(leaf) => leaf.cid,
-        };
-        if cid != all[0] {
-            all.push(cid);
+        tree.push(step.cid());
+    }
+    Ok(tree)
+}
+
+/// Pins a body that is here as a whole; leaves are looked for, not read again.
+pub(super) async fn pin(store: &Shared, body: &BodyRef) -> Result<()> {
+    let root = link_to(body)?;
+    let cid = root.cid;
+    let mut tree = tree(store, root, Reach::Local).await?;
+    store.keep(&tree).await?;
+    tree.retain(|below| *below != cid);
+    store.pin_tree(&cid, tree).await
+}
+
+/// Every block below a root that is here, as far as the profile's links go.
+pub(super) async fn below(store: &Shared, root: &Cid) -> Result<Vec<Cid>> {
+    let mut found = HashSet::from([*root]);
+    let (mut below, mut ahead) = (Vec::new(), vec![*root]);
+    while let Some(cid) = ahead.pop() {
+        if cid.codec() != unixfs::DAG_PB {
+            continue;
+        }
+        let block = store.get(&cid, MAX_NODE, Reach::Local).await?;
+        let links = unixfs::decode(&block).map_err(|source| Error::NotABody {
+            cid: cid.to_string(),
+            source,
+        })?;
+        for link in links {
+            if found.insert(link.cid) {
+                below.push(link.cid);
+                ahead.push(link.cid);
+            }
+        }
+        if below.len() > MAX_BLOCKS {
+            return Err(Error::NotABody {
+                cid: root.to_string(),
+                source: Malformed::TooLarge {
+                    what: "a number of blocks",
+                    found: below.len() as u64,
+                    max: MAX_BLOCKS as u64,
+                },
+            });
         }
     }
-    Ok(all)
+    Ok(below)
 }
 
 /// Unpins a body and deletes as much of its tree as is here and held by no other pin.
-pub(super) async fn drop(store: &Store, body: &BodyRef) -> Result<()> {
+pub(super) async fn drop(store: &Shared, body: &BodyRef) -> Result<()> {
     let root = link_to(body)?.cid;
     let (mut found, mut ahead) = (Vec::new(), vec![root]);
     while let Some(cid) = ahead.pop() {

@@ -10,11 +10,14 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
 use tokio::task::{JoinSet, spawn_blocking};
 
+use super::storage;
 use super::unixfs::cid_of;
 use super::{Error, Result};
 
@@ -91,8 +94,8 @@ impl Disk {
         blocking(doing, move || remove().map_err(Error::io(doing))).await
     }
 
-    /// Every block, and its bytes.
-    pub(super) async fn list(&self) -> Result<Vec<(Cid, u64)>> {
+    /// Every block, its bytes, and when it was written.
+    pub(super) async fn list(&self) -> Result<Vec<(Cid, u64, SystemTime)>> {
         let root = self.root();
         let list = move || {
             let mut blocks = Vec::new();
@@ -101,7 +104,7 @@ impl Disk {
                 let name = name.and_then(|name| name.strip_suffix(".data"));
                 if let Some(cid) = name.and_then(|name| Cid::try_from(name).ok()) {
                     match path.metadata() {
-                        Ok(data) => blocks.push((cid, data.len())),
+                        Ok(data) => blocks.push((cid, data.len(), data.modified()?)),
                         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                         Err(error) => return Err(error),
                     }
@@ -196,6 +199,21 @@ impl Batch {
     }
 }
 
+#[async_trait]
+impl storage::Batch for Batch {
+    async fn put(&mut self, cid: Cid, bytes: Bytes) -> Result<()> {
+        Batch::put(self, cid, bytes).await
+    }
+
+    async fn commit(&mut self) -> Result<Vec<Cid>> {
+        Batch::commit(self).await
+    }
+
+    async fn give_up(&mut self) -> Vec<Cid> {
+        Batch::give_up(self).await
+    }
+}
+
 /// Stores what came from a peer, whole or not at all, without waiting for the disk: it is made to last when it is pinned.
 pub(super) fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
     publish(path, bytes, false)
@@ -212,7 +230,10 @@ fn put(path: PathBuf, cid: Cid, bytes: &[u8]) -> io::Result<Put> {
         }
     };
     if found {
-        File::open(&path)?.sync_all()?;
+        let file = File::open(&path)?;
+        // As young as what is new: whoever wrote it again is about to pin it.
+        file.set_modified(SystemTime::now())?;
+        file.sync_all()?;
     } else {
         publish(&path, bytes, true)?;
     }

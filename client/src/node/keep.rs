@@ -1,8 +1,8 @@
 //! What a node needs that keeps images for others: to look without asking peers, and to drop what it was told to.
 
-use super::store::Reach;
+use super::storage::Reach;
 use super::unixfs::{DAG_PB, RAW, cid_from_digest};
-use super::{Error, Node, Result, Root, root};
+use super::{Error, Node, Result, Root, replicas, root};
 use crate::domain::{BlockDigest, ImageDigest};
 
 impl Node {
@@ -27,8 +27,8 @@ impl Node {
     }
 
     /// Whether a raw block is on this node; it is not read.
-    pub fn has_raw(&self, digest: &BlockDigest) -> bool {
-        self.store.contains(&cid_from_digest(RAW, &digest.0))
+    pub async fn has_raw(&self, digest: &BlockDigest) -> Result<bool> {
+        self.store.has(&cid_from_digest(RAW, &digest.0)).await
     }
 
     /// Whether a sealed root, its header and the whole body of it are on this node.
@@ -36,15 +36,21 @@ impl Node {
         if root::local(&self.store, image).await?.is_none() {
             return Ok(false);
         }
-        match self.blocks_of(image, Reach::Local).await {
-            Ok(blocks) => Ok(blocks.iter().all(|cid| self.store.contains(cid))),
-            Err(Error::Missing { .. }) => Ok(false),
-            Err(other) => Err(other),
+        let blocks = match replicas::blocks_of(&self.store, image, Reach::Local).await {
+            Ok(blocks) => blocks,
+            Err(Error::Missing { .. }) => return Ok(false),
+            Err(other) => return Err(other),
+        };
+        for cid in &blocks {
+            if !self.store.has(cid).await? {
+                return Ok(false);
+            }
         }
+        Ok(true)
     }
 
     async fn forget(&self, codec: u64, digest: &[u8; 32]) -> Result<()> {
-        let _gate = self.store.gate().write().await;
+        let _gate = self.gate.write().await;
         let cid = cid_from_digest(codec, digest);
         self.store.unpin(&cid).await?;
         self.store.discard(&[cid]).await

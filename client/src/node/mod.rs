@@ -8,7 +8,9 @@
 //! Unless it is told otherwise ([`Network`]), the node announces nothing, asks no directory and looks for nobody: it talks
 //! to the peers that were named to it, and to those that connect.
 
+mod archive;
 mod body;
+pub mod car;
 mod disk;
 mod exchange;
 mod keep;
@@ -16,6 +18,8 @@ mod network;
 mod peers;
 mod replicas;
 mod root;
+mod rpc;
+mod storage;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -23,18 +27,24 @@ mod unixfs;
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cid::Cid;
 use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::RwLock;
 
 use crate::domain::{BlockDigest, ImageDigest};
+pub use archive::Imported;
 use disk::Disk;
 use exchange::Exchange;
 pub use network::{Dht, Network, SwarmKey};
 pub use replicas::{Replica, Survey};
-use store::{Reach, Store};
+pub use rpc::Server;
+use storage::{Reach, Shared, Storage as _};
+use store::Store;
 use tokio::task::JoinSet;
 pub use unixfs::Malformed;
 
@@ -60,10 +70,11 @@ pub struct NodeConfig {
     pub chunk_size: usize,
 }
 
-/// A running node; `shutdown` stops it cleanly.
+/// A node: an embedded one, or another process's that is spoken to. `shutdown` stops it cleanly.
 pub struct Node {
-    store: Store,
-    repo: PathBuf,
+    store: Shared,
+    /// Shared while blocks are written and pinned, exclusive while unpinned ones are deleted.
+    gate: Arc<RwLock<()>>,
     chunk_size: usize,
     /// What goes on beside: it ends with the node.
     tasks: JoinSet<()>,
@@ -246,6 +257,35 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// Neither `http://host:port` nor `unix:/path`.
+    #[error("`{found}` is no IPFS API such as http://127.0.0.1:5001 or unix:/path/to/socket")]
+    Endpoint {
+        /// What was given.
+        found: String,
+    },
+    /// Another process's node refused, or did not answer.
+    #[error("the IPFS API at {endpoint} failed while {doing}")]
+    Api {
+        /// Where it is.
+        endpoint: String,
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        source: Cause,
+    },
+    /// Another program's node does not do this.
+    #[error(
+        "the IPFS API at {endpoint} has no means of {doing}; this home's own node has, without ipfs_api"
+    )]
+    Unable {
+        /// Where it is.
+        endpoint: String,
+        /// What was wanted.
+        doing: &'static str,
+    },
+    /// A CAR file that is not taken in.
+    #[error("the CAR file is refused")]
+    Car(#[from] car::Malformed),
     /// The IPFS library refused.
     #[error("the IPFS node failed while {doing}")]
     Ipfs {
@@ -316,25 +356,20 @@ impl Node {
         network: &Network,
         key: Option<&SwarmKey>,
     ) -> Result<Self> {
-        if !(1..=MAX_BLOCK).contains(&config.chunk_size) {
-            return Err(Error::ChunkSize {
-                found: config.chunk_size,
-                max: MAX_BLOCK,
-            });
-        }
+        check_chunk(config.chunk_size)?;
         let bootstrap = peers::parse_all(&config.bootstrap)?;
         let repo = peers::open(&config.repo).await?;
         let disk = Disk::open(&config.repo).map_err(Error::io("sweeping the repository"))?;
         let (exchange, streams) = Exchange::new(disk.clone());
         let (hooks, met) = network::hooks();
         let ipfs = peers::start(&config, repo, streams, (network, key), hooks).await?;
-        let store = Store::new(ipfs, disk, exchange);
+        let store = Store::new(ipfs, config.repo, disk, exchange);
         let tasks = match network.begin(&store, met).await {
             Ok(tasks) => tasks,
             Err(error) => {
-                let ipfs = store.ipfs().clone();
+                let closing = store.closing();
                 drop(store);
-                peers::stop(ipfs, &config.repo).await;
+                closing.await;
                 return Err(error);
             }
         };
@@ -342,26 +377,63 @@ impl Node {
             store.remember(address);
         }
         store.redial();
-        Ok(Self {
+        Ok(Self::above(Arc::new(store), config.chunk_size, tasks))
+    }
+
+    /// Speaks to the node behind a Kubo RPC API (`http://host:port` or `unix:/path`). It is told to dial the bootstrap peers.
+    ///
+    /// # Errors
+    /// [`Error::Endpoint`], and [`Error::Api`] if nothing answers there.
+    pub async fn over(api: &str, bootstrap: &[String], chunk_size: usize) -> Result<Self> {
+        check_chunk(chunk_size)?;
+        let bootstrap = parsed(bootstrap)?;
+        let kubo = rpc::Kubo::at(api, bootstrap).await?;
+        Ok(Self::above(Arc::new(kubo), chunk_size, JoinSet::new()))
+    }
+
+    /// Speaks to the node that serves on a socket ([`Node::serve`]); `None` if none does.
+    pub async fn beside(
+        socket: &Path,
+        bootstrap: &[String],
+        chunk_size: usize,
+    ) -> Result<Option<Self>> {
+        check_chunk(chunk_size)?;
+        let bootstrap = parsed(bootstrap)?;
+        let kubo = rpc::Kubo::daemon(socket, bootstrap).await?;
+        Ok(kubo.map(|kubo| Self::above(Arc::new(kubo), chunk_size, JoinSet::new())))
+    }
+
+    /// Another handle on the same node.
+    fn share(&self) -> Self {
+        Self {
+            store: Shared::clone(&self.store),
+            gate: Arc::clone(&self.gate),
+            chunk_size: self.chunk_size,
+            tasks: JoinSet::new(),
+        }
+    }
+
+    fn above(store: Shared, chunk_size: usize, tasks: JoinSet<()>) -> Self {
+        Self {
             store,
-            repo: config.repo,
-            chunk_size: config.chunk_size,
+            gate: Arc::default(),
+            chunk_size,
             tasks,
-        })
+        }
     }
 
     /// Stops the node and waits until the repository is free for another one. Streams that are still
     /// open end with an error once they need a peer.
     pub async fn shutdown(mut self) {
         self.tasks.shutdown().await;
-        let ipfs = self.store.ipfs().clone();
+        let closing = self.store.closing();
         drop(self.store);
-        peers::stop(ipfs, &self.repo).await;
+        closing.await;
     }
 
     /// Where peers reach this node: `/ip4/…/tcp/…/p2p/…`
     pub async fn addresses(&self) -> Result<Vec<String>> {
-        peers::addresses(self.store.ipfs()).await
+        self.store.addresses().await
     }
 
     /// Connects to a peer and remembers it for later.
@@ -369,15 +441,12 @@ impl Node {
     /// # Errors
     /// [`Error::PeerUnreachable`] after ten seconds at most.
     pub async fn connect(&self, multiaddr: &str) -> Result<()> {
-        let address = peers::parse(multiaddr)?;
-        self.store.dial(&address).await?;
-        self.store.remember(address);
-        Ok(())
+        self.store.connect(multiaddr).await
     }
 
     /// How many peers are connected.
     pub async fn peers(&self) -> usize {
-        self.store.peers().await
+        self.store.peers().await.map_or(0, |peers| peers.len())
     }
 
     /// Stores a raw block, pinned. At most [`MAX_BLOCK`].
@@ -391,15 +460,15 @@ impl Node {
             });
         }
         let mut written = Vec::new();
-        let gate = self.store.gate().read().await;
+        let gate = self.gate.read().await;
         let stored = async {
-            let block = [(cid, block.into())];
+            let block = vec![(cid, block.into())];
             self.store.put(block, &mut written).await?;
             self.store.pin_direct(&[cid]).await
         }
         .await;
         std::mem::drop(gate);
-        self.store.settle(stored, written).await?;
+        self.settle(stored, written).await?;
         let digest = unixfs::digest_of(&cid).expect("blocks are written with sha2-256");
         Ok(BlockDigest(digest))
     }
@@ -430,21 +499,21 @@ impl Node {
         noted: &mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send),
     ) -> Result<BodyRef> {
         let (links, mut written) = (unixfs::MAX_LINKS, Vec::new());
-        let gate = self.store.gate().read().await;
+        let gate = self.gate.read().await;
         let chunk = self.chunk_size;
         let added = body::add(&self.store, body, chunk, links, &mut written, noted).await;
         std::mem::drop(gate);
-        self.store.settle(added, written).await
+        self.settle(added, written).await
     }
 
     /// Writes the header block and the root that joins it to the body; pins both directly. Does not
     /// touch the body, which need not even be here.
     pub async fn put_root(&self, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
         let mut written = Vec::new();
-        let gate = self.store.gate().read().await;
+        let gate = self.gate.read().await;
         let put = root::put(&self.store, header, body, &mut written).await;
         std::mem::drop(gate);
-        self.store.settle(put, written).await
+        self.settle(put, written).await
     }
 
     /// Fetches and checks a root and its header.
@@ -459,7 +528,7 @@ impl Node {
         body: &BodyRef,
         timeout: Duration,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
-        self.store.about(body::link_to(body)?.cid);
+        self.store.about(&body::link_to(body)?.cid).await;
         body::read(&self.store, body, Reach::Peers(timeout)).await
     }
 
@@ -475,42 +544,111 @@ impl Node {
         Ok(header.chain(body).boxed())
     }
 
+    /// Streams a sealed image as a CAR file (version 1) of its root, header and body.
+    pub async fn export_car(
+        &self,
+        image: &ImageDigest,
+        timeout: Duration,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        archive::export(&self.store, image, Reach::Peers(timeout)).await
+    }
+
+    /// Stores and pins the one sealed image that a CAR file of at most `max_bytes` holds.
+    ///
+    /// # Errors
+    /// [`Error::Car`], [`Error::NotARoot`] and [`Error::NotABody`] for any other file; nothing of it is kept.
+    pub async fn import_car(
+        &self,
+        file: BoxStream<'static, io::Result<Bytes>>,
+        max_bytes: u64,
+    ) -> Result<Imported> {
+        let mut written = Vec::new();
+        let gate = self.gate.read().await;
+        let imported = archive::import(&self.store, file, max_bytes, &mut written).await;
+        std::mem::drop(gate);
+        self.settle(imported, written).await
+    }
+
+    /// Ends a write that held the gate and holds it no more: what a failed one wrote is deleted. Another write may have
+    /// found such a block here and rely on it, so this waits, in the background, until none is under way.
+    async fn settle<T, E>(
+        &self,
+        result: std::result::Result<T, E>,
+        written: Vec<Cid>,
+    ) -> std::result::Result<T, E> {
+        if result.is_ok() || written.is_empty() {
+            return result;
+        }
+        match self.gate.try_write() {
+            Ok(_alone) => take_back(&self.store, &written).await,
+            Err(_) => {
+                let (store, gate) = (Shared::clone(&self.store), Arc::clone(&self.gate));
+                tokio::spawn(async move {
+                    let _alone = gate.write().await;
+                    take_back(&store, &written).await;
+                });
+            }
+        }
+        result
+    }
+
     /// Pins a body recursively after it was fetched.
     ///
     /// # Errors
     /// [`Error::Missing`] if a block of it is not here.
     pub async fn pin_body(&self, body: &BodyRef) -> Result<()> {
-        let _gate = self.store.gate().read().await;
+        let _gate = self.gate.read().await;
         body::pin(&self.store, body).await
     }
 
     /// Unpins and deletes a root and its header from this node; the body stays.
     pub async fn drop_header(&self, image: &ImageDigest) -> Result<()> {
-        let _gate = self.store.gate().write().await;
+        let _gate = self.gate.write().await;
         root::drop(&self.store, image).await
     }
 
     /// Unpins a body and deletes its blocks from this node, as far as no other pin holds them.
     pub async fn drop_body(&self, body: &BodyRef) -> Result<()> {
-        let _gate = self.store.gate().write().await;
+        let _gate = self.gate.write().await;
         body::drop(&self.store, body).await
     }
 
     /// Deletes every block that nothing pins (left by an interrupted write, or fetched and not kept).
     /// To be called when no fetch is under way.
     pub async fn collect_garbage(&self) -> Result<()> {
-        let _gate = self.store.gate().write().await;
-        let blocks = self.store.blocks().await?;
-        let blocks: Vec<_> = blocks.into_iter().map(|(cid, _)| cid).collect();
-        self.store.discard(&blocks).await
+        self.collect_old_garbage(Duration::ZERO).await
+    }
+
+    /// The same for what was written longer ago than `age`: whoever is at work meanwhile keeps what he wrote or fetched.
+    pub async fn collect_old_garbage(&self, age: Duration) -> Result<()> {
+        let _gate = self.gate.write().await;
+        self.store.collect_garbage(age).await
     }
 
     /// Counts the blocks on disk.
     pub async fn stat(&self) -> Result<RepoStat> {
-        let blocks = self.store.blocks().await?;
-        Ok(RepoStat {
-            blocks: blocks.len() as u64,
-            bytes: blocks.iter().map(|(_, bytes)| bytes).sum(),
-        })
+        self.store.stat().await
+    }
+}
+
+async fn take_back(store: &Shared, written: &[Cid]) {
+    if let Err(left) = store.discard(written).await {
+        tracing::warn!(error = %left, "blocks of a failed write are left behind");
+    }
+}
+
+/// The addresses, checked and in their canonical form.
+fn parsed(addresses: &[String]) -> Result<Vec<String>> {
+    let parsed = peers::parse_all(addresses)?;
+    Ok(parsed.iter().map(ToString::to_string).collect())
+}
+
+fn check_chunk(found: usize) -> Result<()> {
+    match (1..=MAX_BLOCK).contains(&found) {
+        true => Ok(()),
+        false => Err(Error::ChunkSize {
+            found,
+            max: MAX_BLOCK,
+        }),
     }
 }

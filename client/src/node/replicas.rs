@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use cid::Cid;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::store::Reach;
+use super::storage::{Reach, Shared};
 use super::{Node, Result, body, root};
 use crate::domain::ImageDigest;
 
 /// What one peer says of a sealed root's blocks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replica {
     /// The peer's id.
     pub peer: String,
@@ -24,7 +24,7 @@ pub struct Replica {
 }
 
 /// What all peers say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
     /// How many blocks the sealed root has: itself, its header, and all of its body.
     pub blocks: usize,
@@ -47,33 +47,22 @@ impl Node {
     ///
     /// # Errors
     /// Those of [`Node::get_root`].
+    /// [`Error::Unable`](super::Error::Unable) over the API of another program's node.
     pub async fn survey(&self, image: &ImageDigest, timeout: Duration) -> Result<Survey> {
-        let blocks = self.blocks_of(image, Reach::Peers(timeout)).await?;
-        let exchange = self.store.exchange();
-        let asked = exchange.ready_peers().into_iter().map(async |peer| {
-            let told = exchange.survey(peer, &blocks, timeout).await;
-            Replica {
-                peer: peer.to_string(),
-                has: told.has,
-                lacks: told.lacks,
-                silent: blocks.len() - told.has - told.lacks,
-            }
-        });
-        let mut peers = futures::future::join_all(asked).await;
-        peers.sort_by(|a, b| a.peer.cmp(&b.peer));
-        Ok(Survey {
-            blocks: blocks.len(),
-            peers,
-        })
+        self.store.survey(image, timeout).await
     }
+}
 
-    /// Root, header and all blocks of the body, each once.
-    pub(super) async fn blocks_of(&self, image: &ImageDigest, reach: Reach) -> Result<Vec<Cid>> {
-        let (first, body) = root::cids(&self.store, image, reach).await?;
-        let mut blocks = body::blocks(&self.store, body, reach).await?;
-        blocks.extend(first);
-        blocks.sort_unstable();
-        blocks.dedup();
-        Ok(blocks)
-    }
+/// Root, header and all blocks of the body, each once.
+pub(super) async fn blocks_of(
+    store: &Shared,
+    image: &ImageDigest,
+    reach: Reach,
+) -> Result<Vec<Cid>> {
+    let (first, body) = root::cids(store, image, reach).await?;
+    let mut blocks = body::tree(store, body, reach).await?;
+    blocks.extend(first);
+    blocks.sort_unstable();
+    blocks.dedup();
+    Ok(blocks)
 }

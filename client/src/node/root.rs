@@ -6,13 +6,14 @@ use bytes::Bytes;
 use cid::Cid;
 
 use super::body::link_to;
-use super::store::{Reach, Store};
+use super::storage::{Reach, Shared, Storage};
+use super::store::Store;
 use super::unixfs::{self, DAG_PB, Link, Malformed};
 use super::{BodyRef, Error, ImageDigest, MAX_HEADER, MAX_ROOT, Result, Root, Stored};
 
 /// Writes and pins header and root, and nothing else; `written` tells which of them were not there before, on a failure too.
 pub(super) async fn put(
-    store: &Store,
+    store: &Shared,
     header: Vec<u8>,
     body: &BodyRef,
     written: &mut Vec<Cid>,
@@ -50,7 +51,7 @@ pub(super) fn digest(header: &[u8], body: &BodyRef) -> Result<ImageDigest> {
 }
 
 /// Reads a root and its header, and checks both.
-pub(super) async fn get(store: &Store, image: &ImageDigest, reach: Reach) -> Result<Root> {
+pub(super) async fn get(store: &Shared, image: &ImageDigest, reach: Reach) -> Result<Root> {
     let cid = unixfs::cid_from_digest(DAG_PB, &image.0);
     let block = store.get(&cid, MAX_ROOT, reach).await?;
     let refuse = |source| Error::NotARoot {
@@ -77,7 +78,7 @@ pub(super) async fn get(store: &Store, image: &ImageDigest, reach: Reach) -> Res
 }
 
 /// Reads a root and its header if both are here.
-pub(super) async fn local(store: &Store, image: &ImageDigest) -> Result<Option<Root>> {
+pub(super) async fn local(store: &Shared, image: &ImageDigest) -> Result<Option<Root>> {
     match get(store, image, Reach::Local).await {
         Ok(root) => Ok(Some(root)),
         Err(Error::Missing { .. }) => Ok(None),
@@ -87,7 +88,7 @@ pub(super) async fn local(store: &Store, image: &ImageDigest) -> Result<Option<R
 
 /// The CIDs of a root, its header and its body; they are not read.
 pub(super) async fn cids(
-    store: &Store,
+    store: &Shared,
     image: &ImageDigest,
     reach: Reach,
 ) -> Result<([Cid; 2], Link)> {
@@ -125,7 +126,7 @@ pub(super) async fn pinned(store: &Store) -> Result<HashSet<Cid>> {
 }
 
 /// Unpins and deletes a root and its header.
-pub(super) async fn drop(store: &Store, image: &ImageDigest) -> Result<()> {
+pub(super) async fn drop(store: &Shared, image: &ImageDigest) -> Result<()> {
     let root = unixfs::cid_from_digest(DAG_PB, &image.0);
     let mut cids = vec![root];
     if let Some(block) = store.local(&root, MAX_ROOT).await? {

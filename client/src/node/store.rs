@@ -1,20 +1,24 @@
-//! Blocks and pins: what lies in the repository on disk, and what has to come from a peer.
+//! The embedded node's blocks and pins: what lies in its repository on disk, and what has to come from a peer.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use rust_ipfs::p2p::MultiaddrExt;
 use rust_ipfs::repo::{DefaultStorage, PinStore, Repo};
 use rust_ipfs::{Ipfs, Multiaddr, PinMode};
-use tokio::sync::RwLock;
 
-use super::disk::{Batch, Disk};
+use super::disk::Disk;
 use super::exchange::{Exchange, Failed};
 use super::network::Seeker;
-use super::{Cause, Error, Result, Tried, peers};
+use super::replicas::{self, Replica, Survey};
+use super::storage::{self, Reach, Shared, Storage};
+use super::{Cause, Error, ImageDigest, RepoStat, Result, Tried, peers};
 
 /// How long peers are asked for a block that is damaged here.
 const HEALING: Duration = Duration::from_secs(5);
@@ -28,10 +32,10 @@ pub(super) struct Store(Arc<Parts>);
 struct Parts {
     ipfs: Ipfs,
     repo: Repo<DefaultStorage>,
+    /// Where it lies.
+    path: PathBuf,
     disk: Disk,
     exchange: Exchange,
-    /// Shared while blocks are written and pinned, exclusive while unpinned ones are deleted.
-    gate: Arc<RwLock<()>>,
     /// Held while pins are set, so that it is known whose they are.
     pinning: tokio::sync::Mutex<()>,
     /// Peers that were asked for by address; dialled again when a block is missing.
@@ -41,23 +45,14 @@ struct Parts {
     seeker: OnceLock<Seeker>,
 }
 
-/// Where a block may be taken from.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Reach {
-    /// This node's disk only.
-    Local,
-    /// Peers too, each block within this time.
-    Peers(Duration),
-}
-
 impl Store {
-    pub(super) fn new(ipfs: Ipfs, disk: Disk, exchange: Exchange) -> Self {
+    pub(super) fn new(ipfs: Ipfs, path: PathBuf, disk: Disk, exchange: Exchange) -> Self {
         Self(Arc::new(Parts {
             repo: ipfs.repo().clone(),
+            path,
             ipfs,
             disk,
             exchange,
-            gate: Arc::default(),
             pinning: tokio::sync::Mutex::default(),
             known: Mutex::default(),
             redial: Arc::default(),
@@ -69,6 +64,7 @@ impl Store {
         &self.0.ipfs
     }
 
+    #[cfg(test)]
     pub(super) fn exchange(&self) -> &Exchange {
         &self.0.exchange
     }
@@ -79,52 +75,12 @@ impl Store {
         let _ = self.0.seeker.set(seeker);
     }
 
-    /// A body is about to be read: who has it may have its leaves.
-    pub(super) fn about(&self, body: Cid) {
-        if let Some(seeker) = self.0.seeker.get() {
-            seeker.about(body);
-        }
-    }
-
-    pub(super) fn gate(&self) -> &RwLock<()> {
-        &self.0.gate
-    }
-
-    /// Reads a block of at most `max` bytes from disk and verifies it; `None` if it is not there.
-    pub(super) async fn local(&self, cid: &Cid, max: usize) -> Result<Option<Bytes>> {
-        self.0.disk.read(cid, max).await
-    }
-
-    /// Reads a block of at most `max` bytes from wherever `reach` allows.
-    pub(super) async fn get(&self, cid: &Cid, max: usize, reach: Reach) -> Result<Bytes> {
-        let here = match self.local(cid, max).await {
-            Ok(Some(bytes)) => return Ok(bytes),
-            Ok(None) => None,
-            Err(damaged @ Error::BlockMismatch { .. }) => Some(damaged),
-            Err(other) => return Err(other),
-        };
-        let found = match (here, reach) {
-            (None, Reach::Peers(timeout)) => self.fetch(cid, timeout).await?,
-            // What a peer sends takes the damaged block's place.
-            (Some(damaged), Reach::Peers(timeout)) if self.peers().await + self.known() > 0 => {
-                let healed = self.fetch(cid, timeout.min(HEALING)).await;
-                healed.map_err(|_| damaged)?
-            }
-            (Some(damaged), _) => return Err(damaged),
-            (None, Reach::Local) => {
-                return Err(Error::Missing {
-                    cid: cid.to_string(),
-                });
-            }
-        };
-        if found.len() > max {
-            return Err(Error::TooLarge {
-                cid: cid.to_string(),
-                found: found.len(),
-                max,
-            });
-        }
-        Ok(found)
+    /// The blocks that are pinned without what is below them.
+    pub(super) async fn pinned_directly(&self) -> Result<Vec<Cid>> {
+        let pins = self.0.repo.list_pins(PinMode::Direct).await;
+        let pins: std::result::Result<Vec<_>, _> = pins.try_collect().await;
+        let pins = pins.map_err(|error| into_error("reading pins", error))?;
+        Ok(pins.into_iter().map(|(cid, _)| cid).collect())
     }
 
     async fn fetch(&self, cid: &Cid, timeout: Duration) -> Result<Bytes> {
@@ -158,103 +114,11 @@ impl Store {
                 Error::Timeout {
                     cid: cid.to_string(),
                     seconds: timeout.as_secs_f64(),
-                    peers: self.peers().await,
+                    peers: self.connected().await,
                     tried: Tried(answered.chain(away).collect()),
                 }
             }
         })
-    }
-
-    pub(super) fn contains(&self, cid: &Cid) -> bool {
-        self.0.disk.contains(cid)
-    }
-
-    /// Blocks to be written together.
-    pub(super) fn batch(&self) -> Batch {
-        self.0.disk.batch()
-    }
-
-    /// Writes a few blocks durably; `written` tells which were not there before, on a failure too.
-    pub(super) async fn put(
-        &self,
-        blocks: impl IntoIterator<Item = (Cid, Bytes)>,
-        written: &mut Vec<Cid>,
-    ) -> Result<()> {
-        let mut batch = self.batch();
-        let put = async {
-            for (cid, bytes) in blocks {
-                batch.put(cid, bytes).await?;
-            }
-            batch.commit().await
-        }
-        .await;
-        match put {
-            Ok(new) => {
-                self.0.exchange.announce(&new);
-                written.extend(new);
-                Ok(())
-            }
-            Err(error) => {
-                written.extend(batch.give_up().await);
-                Err(error)
-            }
-        }
-    }
-
-    /// Tells peers that waited for blocks.
-    pub(super) fn announce(&self, cids: &[Cid]) {
-        self.0.exchange.announce(cids);
-    }
-
-    /// Ends a write that held the gate and holds it no more: what a failed one wrote is deleted. Another write may have
-    /// found such a block here and rely on it, so this waits, in the background, until none is under way.
-    pub(super) async fn settle<T>(&self, result: Result<T>, written: Vec<Cid>) -> Result<T> {
-        if result.is_ok() || written.is_empty() {
-            return result;
-        }
-        match self.0.gate.try_write() {
-            Ok(_alone) => self.take_back(&written).await,
-            Err(_) => {
-                let store = self.clone();
-                tokio::spawn(async move {
-                    let _alone = store.0.gate.write().await;
-                    store.take_back(&written).await;
-                });
-            }
-        }
-        result
-    }
-
-    async fn take_back(&self, written: &[Cid]) {
-        if let Err(left) = self.discard(written).await {
-            tracing::warn!(error = %left, "blocks of a failed write are left behind");
-        }
-    }
-
-    /// Makes blocks last that came from peers.
-    pub(super) async fn sync(&self, cids: &[Cid]) -> Result<()> {
-        self.0.disk.sync(cids).await
-    }
-
-    /// Pins blocks without what is below them, durably and all of them or none.
-    pub(super) async fn pin_direct(&self, cids: &[Cid]) -> Result<()> {
-        let _mine = self.0.pinning.lock().await;
-        let mut new = Vec::new();
-        let pinned = async {
-            for cid in cids {
-                if !self.is_pinned(cid).await? {
-                    new.push(*cid);
-                }
-                let pinned = self.0.repo.data_store().insert_direct_pin(cid).await;
-                pinned.map_err(|error| into_error("pinning a block", error))?;
-            }
-            self.0.disk.sync_pins(cids).await
-        }
-        .await;
-        if pinned.is_err() {
-            self.unpin_all(&new).await;
-        }
-        pinned
     }
 
     /// Takes pins off again that a failed operation set.
@@ -266,65 +130,8 @@ impl Store {
         }
     }
 
-    /// Pins a tree whose blocks below the root are `below`, durably, without reading them again.
-    pub(super) async fn pin_tree(&self, root: &Cid, below: Vec<Cid>) -> Result<()> {
-        let _mine = self.0.pinning.lock().await;
-        let new = !self.is_pinned(root).await?;
-        let below = futures::stream::iter(below.into_iter().map(Ok)).boxed();
-        let pins = self.0.repo.data_store();
-        let pinned = pins.insert_recursive_pin(root, below).await;
-        pinned.map_err(|error| into_error("pinning a tree", error))?;
-        let synced = self.0.disk.sync_pins(&[*root]).await;
-        if synced.is_err() && new {
-            self.unpin_all(&[*root]).await;
-        }
-        synced
-    }
-
-    /// Takes any pin off a block; one that is not pinned is left as it is.
-    pub(super) async fn unpin(&self, cid: &Cid) -> Result<()> {
-        let pins = self.0.repo.data_store();
-        let nothing = futures::stream::empty().boxed();
-        match pins.remove_recursive_pin(cid, nothing).await {
-            Ok(()) => Ok(()),
-            Err(error) => match into_error("unpinning", error) {
-                io @ Error::Io { .. } => Err(io),
-                _ => Ok(()),
-            },
-        }
-    }
-
-    /// The blocks that are pinned without what is below them.
-    pub(super) async fn pinned_directly(&self) -> Result<Vec<Cid>> {
-        let pins = self.0.repo.list_pins(PinMode::Direct).await;
-        let pins: std::result::Result<Vec<_>, _> = pins.try_collect().await;
-        let pins = pins.map_err(|error| into_error("reading pins", error))?;
-        Ok(pins.into_iter().map(|(cid, _)| cid).collect())
-    }
-
-    pub(super) async fn is_pinned(&self, cid: &Cid) -> Result<bool> {
-        let pinned = self.0.repo.is_pinned(cid).await;
-        pinned.map_err(|error| into_error("reading pins", error))
-    }
-
-    /// Deletes those of `cids` that no pin holds.
-    pub(super) async fn discard(&self, cids: &[Cid]) -> Result<()> {
-        for cid in cids {
-            if self.is_pinned(cid).await? {
-                continue;
-            }
-            self.0.disk.remove(cid).await?;
-        }
-        Ok(())
-    }
-
-    /// The blocks on disk, with their bytes.
-    pub(super) async fn blocks(&self) -> Result<Vec<(Cid, u64)>> {
-        self.0.disk.list().await
-    }
-
     /// How many peers are connected.
-    pub(super) async fn peers(&self) -> usize {
+    async fn connected(&self) -> usize {
         self.0.ipfs.connected().await.map_or(0, |peers| peers.len())
     }
 
@@ -352,11 +159,6 @@ impl Store {
         known.iter().filter(is_away).cloned().collect()
     }
 
-    /// Connects unless there is a connection already that blocks can be asked over.
-    pub(super) async fn dial(&self, address: &Multiaddr) -> Result<()> {
-        peers::dial(&self.0.ipfs, &self.0.exchange, address).await
-    }
-
     /// Dials the known peers that are away, in the background, one round at a time.
     pub(super) fn redial(&self) {
         let away = self.away();
@@ -377,6 +179,222 @@ impl Store {
             });
             futures::future::join_all(dials).await;
         });
+    }
+}
+
+#[async_trait]
+impl Storage for Store {
+    async fn local(&self, cid: &Cid, max: usize) -> Result<Option<Bytes>> {
+        self.0.disk.read(cid, max).await
+    }
+
+    async fn get(&self, cid: &Cid, max: usize, reach: Reach) -> Result<Bytes> {
+        let here = match self.local(cid, max).await {
+            Ok(Some(bytes)) => return Ok(bytes),
+            Ok(None) => None,
+            Err(damaged @ Error::BlockMismatch { .. }) => Some(damaged),
+            Err(other) => return Err(other),
+        };
+        let found = match (here, reach) {
+            (None, Reach::Peers(timeout)) => self.fetch(cid, timeout).await?,
+            // What a peer sends takes the damaged block's place.
+            (Some(damaged), Reach::Peers(timeout)) if self.connected().await + self.known() > 0 => {
+                let healed = self.fetch(cid, timeout.min(HEALING)).await;
+                healed.map_err(|_| damaged)?
+            }
+            (Some(damaged), _) => return Err(damaged),
+            (None, Reach::Local) => {
+                return Err(Error::Missing {
+                    cid: cid.to_string(),
+                });
+            }
+        };
+        if found.len() > max {
+            return Err(Error::TooLarge {
+                cid: cid.to_string(),
+                found: found.len(),
+                max,
+            });
+        }
+        Ok(found)
+    }
+
+    fn batch(&self) -> Box<dyn storage::Batch> {
+        Box::new(self.0.disk.batch())
+    }
+
+    async fn put(&self, blocks: Vec<(Cid, Bytes)>, written: &mut Vec<Cid>) -> Result<()> {
+        let mut batch = self.0.disk.batch();
+        let put = async {
+            for (cid, bytes) in blocks {
+                batch.put(cid, bytes).await?;
+            }
+            batch.commit().await
+        }
+        .await;
+        match put {
+            Ok(new) => {
+                self.0.exchange.announce(&new);
+                written.extend(new);
+                Ok(())
+            }
+            Err(error) => {
+                written.extend(batch.give_up().await);
+                Err(error)
+            }
+        }
+    }
+
+    fn announce(&self, cids: &[Cid]) {
+        self.0.exchange.announce(cids);
+    }
+
+    async fn about(&self, body: &Cid) {
+        if let Some(seeker) = self.0.seeker.get() {
+            seeker.about(*body);
+        }
+    }
+
+    async fn has(&self, cid: &Cid) -> Result<bool> {
+        Ok(self.0.disk.contains(cid))
+    }
+
+    async fn is_pinned(&self, cid: &Cid) -> Result<bool> {
+        let pinned = self.0.repo.is_pinned(cid).await;
+        pinned.map_err(|error| into_error("reading pins", error))
+    }
+
+    async fn keep(&self, cids: &[Cid]) -> Result<()> {
+        if let Some(missing) = cids.iter().find(|cid| !self.0.disk.contains(cid)) {
+            return Err(Error::Missing {
+                cid: missing.to_string(),
+            });
+        }
+        self.0.disk.sync(cids).await
+    }
+
+    async fn pin_direct(&self, cids: &[Cid]) -> Result<()> {
+        let _mine = self.0.pinning.lock().await;
+        let mut new = Vec::new();
+        let pinned = async {
+            for cid in cids {
+                if !self.is_pinned(cid).await? {
+                    new.push(*cid);
+                }
+                let pinned = self.0.repo.data_store().insert_direct_pin(cid).await;
+                pinned.map_err(|error| into_error("pinning a block", error))?;
+            }
+            self.0.disk.sync_pins(cids).await
+        }
+        .await;
+        if pinned.is_err() {
+            self.unpin_all(&new).await;
+        }
+        pinned
+    }
+
+    /// Does not read the blocks again.
+    async fn pin_tree(&self, root: &Cid, below: Vec<Cid>) -> Result<()> {
+        let _mine = self.0.pinning.lock().await;
+        let new = !self.is_pinned(root).await?;
+        let below = futures::stream::iter(below.into_iter().map(Ok)).boxed();
+        let pins = self.0.repo.data_store();
+        let pinned = pins.insert_recursive_pin(root, below).await;
+        pinned.map_err(|error| into_error("pinning a tree", error))?;
+        let synced = self.0.disk.sync_pins(&[*root]).await;
+        if synced.is_err() && new {
+            self.unpin_all(&[*root]).await;
+        }
+        synced
+    }
+
+    async fn unpin(&self, cid: &Cid) -> Result<()> {
+        let pins = self.0.repo.data_store();
+        let nothing = futures::stream::empty().boxed();
+        match pins.remove_recursive_pin(cid, nothing).await {
+            Ok(()) => Ok(()),
+            Err(error) => match into_error("unpinning", error) {
+                io @ Error::Io { .. } => Err(io),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    async fn discard(&self, cids: &[Cid]) -> Result<()> {
+        for cid in cids {
+            if self.is_pinned(cid).await? {
+                continue;
+            }
+            self.0.disk.remove(cid).await?;
+        }
+        Ok(())
+    }
+
+    async fn collect_garbage(&self, age: Duration) -> Result<()> {
+        let now = SystemTime::now();
+        // One from the future is as young as can be.
+        let is_old = |written: &SystemTime| now.duration_since(*written).unwrap_or_default() >= age;
+        let blocks = self.0.disk.list().await?;
+        let old = blocks.into_iter().filter(|(.., written)| is_old(written));
+        let old: Vec<_> = old.map(|(cid, ..)| cid).collect();
+        self.discard(&old).await
+    }
+
+    async fn stat(&self) -> Result<RepoStat> {
+        let blocks = self.0.disk.list().await?;
+        Ok(RepoStat {
+            blocks: blocks.len() as u64,
+            bytes: blocks.iter().map(|(_, bytes, _)| bytes).sum(),
+        })
+    }
+
+    async fn addresses(&self) -> Result<Vec<String>> {
+        peers::addresses(&self.0.ipfs).await
+    }
+
+    async fn peers(&self) -> Result<Vec<String>> {
+        let connected = self.0.ipfs.connected().await;
+        let connected = connected.map_err(|error| into_error("asking for peers", error))?;
+        Ok(connected.iter().map(ToString::to_string).collect())
+    }
+
+    async fn connect(&self, address: &str) -> Result<()> {
+        let address = peers::parse(address)?;
+        peers::dial(&self.0.ipfs, &self.0.exchange, &address).await?;
+        self.remember(address);
+        Ok(())
+    }
+
+    async fn survey(&self, image: &ImageDigest, limit: Duration) -> Result<Survey> {
+        let store: Shared = Arc::new(self.clone());
+        let blocks = replicas::blocks_of(&store, image, Reach::Peers(limit)).await?;
+        let exchange = &self.0.exchange;
+        let asked = exchange.ready_peers().into_iter().map(async |peer| {
+            let told = exchange.survey(peer, &blocks, limit).await;
+            Replica {
+                peer: peer.to_string(),
+                has: told.has,
+                lacks: told.lacks,
+                silent: blocks.len() - told.has - told.lacks,
+            }
+        });
+        let mut peers = futures::future::join_all(asked).await;
+        peers.sort_by(|a, b| a.peer.cmp(&b.peer));
+        Ok(Survey {
+            blocks: blocks.len(),
+            peers,
+        })
+    }
+
+    #[cfg(test)]
+    fn embedded(&self) -> Option<&Store> {
+        Some(self)
+    }
+
+    /// Stops the swarm and waits until the repository is free for another node.
+    fn closing(&self) -> BoxFuture<'static, ()> {
+        let (ipfs, path) = (self.0.ipfs.clone(), self.0.path.clone());
+        Box::pin(async move { peers::stop(ipfs, &path).await })
     }
 }
 

@@ -1,5 +1,7 @@
 //! `pcim node`
 
+mod tasks;
+
 use std::time::Duration;
 
 use clap::Args;
@@ -10,27 +12,40 @@ use crate::context::{Context, interrupted};
 
 /// How often the configured peers are dialled again.
 const REDIAL: Duration = Duration::from_secs(5);
+/// How often blocks that nothing pins are deleted.
+const SWEEP: Duration = Duration::from_secs(600);
+/// How old they must be: somebody who writes or fetches now is about to pin what he has.
+const GRACE: Duration = Duration::from_secs(3600);
 
 /// Serve this home's images to others until interrupted
 ///
-/// It first deletes what it stored for others' images that were only opened, and what an interrupted
-/// command left.
-///
-/// While it serves it holds the home; other commands on the same home wait until it has ended. It
-/// dials the home's peers again and again, so that those who come later find each other.
+/// While it runs, the home's other commands use this node, over a socket in the home that only its
+/// owner can open. It dials the home's peers again and again, so that those who come later find each
+/// other, and from time to time deletes what was stored for others' images that were only opened, and
+/// what an interrupted command left.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct NodeArgs {
+    #[command(subcommand)]
+    task: Option<tasks::NodeTask>,
     #[command(flatten)]
     follow: FollowArgs,
 }
 
 impl NodeArgs {
+    /// Whether it runs until it is interrupted.
+    pub(crate) fn serves(&self) -> bool {
+        self.task.is_none()
+    }
+
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let client = context.reader()?;
-        // Nothing is under way yet; what a node that follows had begun to fetch, it goes on with.
-        if !self.follow.is_on() {
-            client.collect_garbage().await?;
+        if let Some(task) = &self.task {
+            return task.run(context).await;
         }
+        let mut client = context.reader()?;
+        // What a node that follows had begun to fetch, it goes on with.
+        let tidy = !self.follow.is_on();
+        let server = client.serve(GRACE, tidy).await?;
         let addresses = client.node().await?.addresses().await?;
         let text: String = addresses
             .iter()
@@ -46,11 +61,23 @@ impl NodeArgs {
                 tokio::time::sleep(REDIAL).await;
             }
         };
+        let sweeping = async {
+            // Another program's node sweeps for itself; one that follows may fetch a body for longer than that.
+            if server.is_none() || !tidy {
+                std::future::pending::<()>().await;
+            }
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                client.collect_garbage(GRACE).await?;
+            }
+        };
         let ended: anyhow::Result<()> = tokio::select! {
             result = redialling => result,
+            result = sweeping => result,
             result = self.follow.run(&client, context.ui) => result,
             () = interrupted() => Ok(()),
         };
+        drop(server);
         client.shutdown().await;
         ended
     }

@@ -1,6 +1,7 @@
 //! Nodes that are away, blocks that are wrong, homes that are in use.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::program::names;
 use crate::stage::{Stage, block_files};
@@ -99,7 +100,8 @@ fn a_block_that_does_not_match_its_cid_is_never_used() {
 fn a_home_in_use_is_left_alone() {
     let stage = Stage::new();
     let patient = stage.actor("patient");
-    let served = patient.serve();
+    let lock = fs::File::open(patient.home.join("lock")).unwrap();
+    lock.lock().unwrap();
     let why = "is open in another process (pid ";
     patient.run(["patient", "images"]).refused(1, why);
     let doctor = stage.actor("doctor").address;
@@ -107,7 +109,58 @@ fn a_home_in_use_is_left_alone() {
         .run(["patient", "approve", &stage.known.image, &doctor])
         .refused(1, why);
     patient.run(["node"]).refused(1, why);
-    // A process that is killed leaves no lock behind.
-    drop(served);
+    drop(lock);
     patient.run(["patient", "images"]).json();
+}
+
+#[test]
+fn a_node_that_serves_lets_the_homes_other_commands_in() {
+    let stage = Stage::new();
+    let patient = stage.actor("patient");
+    let socket = patient.home.join("node.sock");
+    let served = patient.serve();
+    let mode = fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let card = patient.run(["card"]).json();
+    assert_eq!(card["peers"][0], *served.address);
+    patient
+        .run(["node"])
+        .refused(1, "is in use by another process");
+
+    // The doctor's document comes over the running node, the new header goes into it, and the doctor fetches from it.
+    let doctor = stage.actor("doctor");
+    let doctors = doctor.serve();
+    patient.knows(&doctors.address);
+    let approve = ["patient", "approve", &stage.known.image, &doctor.address];
+    patient.run(approve).json();
+    let out = stage.results().join("image.dcm");
+    let out = out.to_str().unwrap();
+    doctor.knows(&served.address);
+    doctor
+        .run(["requestor", "fetch", &stage.known.image, "--out", out])
+        .json();
+    assert_eq!(fs::read(out).unwrap(), crate::stage::IMAGE);
+
+    // The running node asks the doctor's, for a command that has no connections of its own.
+    let ask = ["patient", "replicas", &stage.known.image, "--reader"];
+    let told = patient.run([ask[0], ask[1], ask[2], ask[3], &doctor.address]);
+    let told = told.json();
+    assert!(
+        told["complete"] == 1 && told["nodes"][0]["silent"] == 0,
+        "{told}"
+    );
+
+    // One that is killed leaves its socket, and nobody minds.
+    drop(served);
+    assert!(socket.exists());
+    patient
+        .run([
+            "patient",
+            "open",
+            &stage.known.image,
+            "--out",
+            &format!("{out}.2"),
+        ])
+        .json();
+    drop(patient.serve());
 }

@@ -110,7 +110,7 @@ impl<'a> Keeper<'a> {
         for (item, held) in &self.held {
             let here = match item {
                 Item::Root(digest) => self.node.holds(digest).await.unwrap_or(false),
-                Item::Block(digest) => self.node.has_raw(digest),
+                Item::Block(digest) => self.node.has_raw(digest).await.unwrap_or(false),
                 // With its root.
                 Item::Body(_) => true,
             };

@@ -126,7 +126,6 @@ impl Client {
         let index = FollowIndex::open(&self.home.follow_path(&name))?;
         let node = self.node().await?;
         let mut keeper = Keeper::new(node, &index, settings, self.limits.fetch, tell);
-        keeper.spare(&self.journal.images()?);
         keeper.recall().await?;
         let mut known = Chain::default();
         // What was read before is good enough to go on with until the chain answers.
@@ -159,6 +158,8 @@ impl Client {
             while let Some(done) = finished.pop() {
                 beside(&mut running, &mut finished, keeper.done(done)).await?;
             }
+            // The home's other commands, which this node serves, may have added some.
+            keeper.spare(&self.journal.images()?);
             // Without the chain's clock nothing can be said to have expired, or not to have.
             let Some(now) = now else { continue };
             beside(&mut running, &mut finished, keeper.settle(&known, now)).await?;

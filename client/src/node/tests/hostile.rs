@@ -11,7 +11,7 @@ type Expected = fn(&Malformed) -> bool;
 async fn plant(node: &Node, codec: u64, bytes: &[u8]) -> Cid {
     let cid = cid_of(codec, bytes);
     node.store
-        .put([(cid, bytes.to_vec().into())], &mut Vec::new())
+        .put(vec![(cid, bytes.to_vec().into())], &mut Vec::new())
         .await
         .unwrap();
     cid

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+mod backends;
 mod blocks;
+mod car;
 mod hostile;
 mod transfer;
 

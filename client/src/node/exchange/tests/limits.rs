@@ -110,7 +110,7 @@ async fn a_peer_that_never_reads_is_not_answered_without_end() {
         .unwrap();
     deaf.connect(address).await.unwrap();
     let peer = deaf.keypair().public().to_peer_id();
-    let exchange = node.store.exchange();
+    let exchange = node.store.embedded().unwrap().exchange();
 
     // More than what the sockets on the way take: every question is answered with as many bytes.
     let asking = numbered(0..4000).map(|cid| want(cid, Ask::Have)).collect();

@@ -1,0 +1,152 @@
+//! A sealed image as a CAR file: root, header and the body's tree, nothing else.
+
+use std::collections::HashSet;
+use std::io;
+
+use bytes::Bytes;
+use cid::Cid;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+
+use super::storage::{Reach, Shared};
+use super::unixfs::{self, DAG_PB, RAW};
+use super::{BodyRef, Error, ImageDigest, Result, body, car, root};
+
+/// Most blocks that are taken from a file, however small they are.
+const MAX_BLOCKS: usize = 1 << 20;
+
+/// What a file held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The root.
+    pub image: ImageDigest,
+    /// Its body.
+    pub body: BodyRef,
+    /// How many blocks.
+    pub blocks: u64,
+}
+
+/// Streams the file: the root first, then header and body in the order they are read in.
+pub(super) async fn export(
+    store: &Shared,
+    image: &ImageDigest,
+    reach: Reach,
+) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+    let root = root::get(store, image, reach).await?;
+    let cid = unixfs::cid_from_digest(DAG_PB, &image.0);
+    let block = store.get(&cid, super::MAX_ROOT, reach).await?;
+    let header = unixfs::cid_of(RAW, &root.header);
+    let head = [
+        car::header(&[cid]).into(),
+        car::section(&cid, block.len()).into(),
+        block,
+        car::section(&header, root.header.len()).into(),
+        root.header.into(),
+    ];
+    let body = body::blocks(store, &root.body, reach)?;
+    let sections = body.map_ok(|(cid, bytes)| {
+        let head = Bytes::from(car::section(&cid, bytes.len()));
+        stream::iter([Ok(head), Ok(bytes)])
+    });
+    let sections = sections.map_err(io::Error::from).try_flatten();
+    Ok(stream::iter(head.map(Ok)).chain(sections).boxed())
+}
+
+/// Stores and pins the image of a file of at most `max_bytes`; `written` tells which blocks were not there before, on a
+/// failure too.
+pub(super) async fn import(
+    store: &Shared,
+    file: BoxStream<'static, io::Result<Bytes>>,
+    max_bytes: u64,
+    written: &mut Vec<Cid>,
+) -> Result<Imported> {
+    let mut batch = store.batch();
+    let taken = async {
+        let (roots, here) = take(&mut *batch, file, max_bytes).await?;
+        written.extend(batch.commit().await?);
+        Ok((roots, here))
+    }
+    .await;
+    let (roots, here) = match taken {
+        Ok(taken) => taken,
+        Err(error) => {
+            written.extend(batch.give_up().await);
+            return Err(error);
+        }
+    };
+    let kept = keep(store, &roots, &here).await?;
+    store.announce(written);
+    Ok(kept)
+}
+
+/// Hands the file's blocks on, each verified; tells its roots and what it held.
+async fn take(
+    batch: &mut dyn super::storage::Batch,
+    mut file: BoxStream<'static, io::Result<Bytes>>,
+    max_bytes: u64,
+) -> Result<(Vec<Cid>, HashSet<Cid>)> {
+    let mut decoder = car::Decoder::default();
+    let (mut here, mut bytes) = (HashSet::new(), 0u64);
+    let too_much = |what, max| car::Malformed::TooMuch { what, max };
+    while let Some(piece) = file.next().await {
+        let piece = piece.map_err(Error::Body)?;
+        bytes += piece.len() as u64;
+        if bytes > max_bytes {
+            return Err(too_much("bytes", max_bytes).into());
+        }
+        decoder.push(&piece);
+        while let Some((cid, block)) = decoder.next_block()? {
+            if here.insert(cid) {
+                batch.put(cid, block).await?;
+            }
+            if here.len() > MAX_BLOCKS {
+                return Err(too_much("blocks", MAX_BLOCKS as u64).into());
+            }
+        }
+    }
+    Ok((decoder.finish()?, here))
+}
+
+/// Pins what is exactly one sealed image.
+async fn keep(store: &Shared, roots: &[Cid], here: &HashSet<Cid>) -> Result<Imported> {
+    let found = roots.len();
+    let [cid] = roots else {
+        return Err(car::Malformed::Roots { found }.into());
+    };
+    let in_file = |cid: &Cid| match here.contains(cid) {
+        true => Ok(()),
+        false => Err(Error::from(car::Malformed::Lacking {
+            cid: cid.to_string(),
+        })),
+    };
+    in_file(cid)?;
+    let digest = unixfs::digest_of(cid).filter(|_| cid.codec() == DAG_PB);
+    let image = ImageDigest(digest.ok_or_else(|| Error::NotARoot {
+        cid: cid.to_string(),
+        source: unixfs::Malformed::NotCanonical,
+    })?);
+    let lacking = |error| match error {
+        Error::Missing { cid } => car::Malformed::Lacking { cid }.into(),
+        other => other,
+    };
+    let root = root::get(store, &image, Reach::Local)
+        .await
+        .map_err(lacking)?;
+    let header = unixfs::cid_of(RAW, &root.header);
+    let tree = body::tree(store, body::link_to(&root.body)?, Reach::Local).await;
+    let tree = tree.map_err(lacking)?;
+    let wanted: HashSet<_> = tree.iter().copied().chain([*cid, header]).collect();
+    wanted.iter().try_for_each(in_file)?;
+    if let Some(stray) = here.iter().find(|cid| !wanted.contains(cid)) {
+        return Err(car::Malformed::Stray {
+            cid: stray.to_string(),
+        }
+        .into());
+    }
+    body::pin(store, &root.body).await?;
+    store.pin_direct(&[header, *cid]).await?;
+    Ok(Imported {
+        image,
+        body: root.body,
+        blocks: here.len() as u64,
+    })
+}

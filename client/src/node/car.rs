@@ -1,0 +1,221 @@
+//! CAR version 1 (IPLD specification "CARv1"): a header that names roots, then blocks, each with its CID.
+//!
+//! Only what the storage profile writes is read: CIDv1, raw or dag-pb, sha2-256, blocks of at most [`MAX_BLOCK`]. Every
+//! block is hashed. The header is DAG-CBOR in its one canonical form.
+
+use bytes::{Buf, Bytes, BytesMut};
+use cid::Cid;
+
+use super::MAX_BLOCK;
+use super::unixfs::{cid_of, is_of_profile, put_varint};
+
+/// Most roots that a file may name.
+const MAX_ROOTS: usize = 16;
+/// Most bytes of a header: that many roots.
+const MAX_CAR_HEADER: usize = 1024;
+/// Bytes of a CID of the profile: version, codec, hash, length, digest.
+const CID_BYTES: usize = 36;
+
+/// Why bytes are not a CAR file that is read here.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// The header is something else, or of another version.
+    #[error("not the header of a CAR file of version 1 with at most {MAX_ROOTS} roots")]
+    Header,
+    /// A length that is none.
+    #[error("a length that is not a canonical varint")]
+    Length,
+    /// A header or block beyond its limit.
+    #[error("{what} of {found} bytes, at most {max} allowed")]
+    TooLarge {
+        /// `a header` or `a block`, its CID included.
+        what: &'static str,
+        /// Its bytes.
+        found: u64,
+        /// The limit in bytes.
+        max: u64,
+    },
+    /// A block under another kind of CID.
+    #[error("a block whose CID is not of version 1, raw or dag-pb, sha2-256")]
+    Cid,
+    /// A block that is not what its CID says.
+    #[error("block {wanted} is damaged: its bytes hash to {found}")]
+    Mismatch {
+        /// The CID that stands before it.
+        wanted: String,
+        /// What the bytes are.
+        found: String,
+    },
+    /// The file ends in the middle.
+    #[error("the file is cut off")]
+    CutOff,
+    /// Not exactly one root.
+    #[error("{found} roots, wanted one")]
+    Roots {
+        /// How many there are.
+        found: usize,
+    },
+    /// A block that does not belong to the root's tree.
+    #[error("block {cid} does not belong to the image")]
+    Stray {
+        /// The block.
+        cid: String,
+    },
+    /// A block of the root's tree that the file lacks.
+    #[error("block {cid} of the image is not in the file")]
+    Lacking {
+        /// The block.
+        cid: String,
+    },
+    /// More than is taken in.
+    #[error("more than {max} {what}")]
+    TooMuch {
+        /// `bytes` or `blocks`.
+        what: &'static str,
+        /// The limit.
+        max: u64,
+    },
+}
+
+/// The header of a file with these roots, its length before it.
+pub(super) fn header(roots: &[Cid]) -> Vec<u8> {
+    debug_assert!(roots.len() <= MAX_ROOTS);
+    let mut map = vec![0xa2, 0x65];
+    map.extend(b"roots");
+    map.push(0x80 + roots.len() as u8);
+    for root in roots {
+        let root = root.to_bytes();
+        map.extend([0xd8, 0x2a, 0x58, root.len() as u8 + 1, 0]);
+        map.extend(root);
+    }
+    map.push(0x67);
+    map.extend(b"version\x01");
+    let mut out = Vec::with_capacity(map.len() + 2);
+    put_varint(&mut out, map.len() as u64);
+    out.extend(map);
+    out
+}
+
+/// What stands before the bytes of a block.
+pub(super) fn section(cid: &Cid, length: usize) -> Vec<u8> {
+    let cid = cid.to_bytes();
+    let mut out = Vec::with_capacity(CID_BYTES + 4);
+    put_varint(&mut out, (cid.len() + length) as u64);
+    out.extend(cid);
+    out
+}
+
+/// Reads a file as its bytes come in, whatever pieces they come in.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    buffer: BytesMut,
+    roots: Option<Vec<Cid>>,
+}
+
+impl Decoder {
+    /// Takes the next bytes of the file. At most one block of what was taken before should be left.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next block, verified; `None` until more bytes are pushed.
+    ///
+    /// # Errors
+    /// [`Malformed`]; the file is to be given up then.
+    pub fn next_block(&mut self) -> Result<Option<(Cid, Bytes)>, Malformed> {
+        if self.roots.is_none() {
+            let Some(header) = self.part("a header", MAX_CAR_HEADER)? else {
+                return Ok(None);
+            };
+            self.roots = Some(read_header(&header).ok_or(Malformed::Header)?);
+        }
+        let Some(mut bytes) = self.part("a block", MAX_BLOCK + CID_BYTES)? else {
+            return Ok(None);
+        };
+        let cid = bytes.get(..CID_BYTES).and_then(profile_cid);
+        let cid = cid.ok_or(Malformed::Cid)?;
+        bytes.advance(CID_BYTES);
+        let found = cid_of(cid.codec(), &bytes);
+        if found != cid {
+            return Err(Malformed::Mismatch {
+                wanted: cid.to_string(),
+                found: found.to_string(),
+            });
+        }
+        Ok(Some((cid, bytes)))
+    }
+
+    /// The roots, at the end of the file.
+    ///
+    /// # Errors
+    /// [`Malformed::CutOff`]
+    pub fn finish(self) -> Result<Vec<Cid>, Malformed> {
+        match self.roots {
+            Some(roots) if self.buffer.is_empty() => Ok(roots),
+            _ => Err(Malformed::CutOff),
+        }
+    }
+
+    /// The next bytes with a length before them, once all of them are there.
+    fn part(&mut self, what: &'static str, max: usize) -> Result<Option<Bytes>, Malformed> {
+        let Some((length, prefix)) = varint(&self.buffer)? else {
+            return Ok(None);
+        };
+        if length > max as u64 {
+            return Err(Malformed::TooLarge {
+                what,
+                found: length,
+                max: max as u64,
+            });
+        }
+        let length = length as usize;
+        if self.buffer.len() < prefix + length {
+            self.buffer.reserve(prefix + length - self.buffer.len());
+            return Ok(None);
+        }
+        self.buffer.advance(prefix);
+        Ok(Some(self.buffer.split_to(length).freeze()))
+    }
+}
+
+/// A number and how many bytes it takes; `None` if they are not all there.
+fn varint(bytes: &[u8]) -> Result<Option<(u64, usize)>, Malformed> {
+    let mut value = 0u64;
+    // No length that is allowed takes more than three bytes; five tell how far it is beyond.
+    for (at, byte) in bytes.iter().take(5).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return match *byte == 0 && at > 0 {
+                true => Err(Malformed::Length),
+                false => Ok(Some((value, at + 1))),
+            };
+        }
+    }
+    match bytes.len() < 5 {
+        true => Ok(None),
+        false => Err(Malformed::Length),
+    }
+}
+
+fn profile_cid(bytes: &[u8]) -> Option<Cid> {
+    let cid = Cid::try_from(bytes).ok()?;
+    (is_of_profile(&cid) && cid.encoded_len() == bytes.len()).then_some(cid)
+}
+
+/// The roots, if this is exactly what [`header`] writes for them.
+fn read_header(map: &[u8]) -> Option<Vec<Cid>> {
+    let rest = map.strip_prefix(b"\xa2\x65roots")?;
+    let (count, mut rest) = rest.split_first()?;
+    let count = usize::from(count.checked_sub(0x80)?);
+    if count > MAX_ROOTS {
+        return None;
+    }
+    let mut roots = Vec::with_capacity(count);
+    for _ in 0..count {
+        let root = rest.strip_prefix(&[0xd8, 0x2a, 0x58, CID_BYTES as u8 + 1, 0])?;
+        roots.push(profile_cid(root.get(..CID_BYTES)?)?);
+        rest = &root[CID_BYTES..];
+    }
+    (rest == b"\x67version\x01").then_some(roots)
+}
