@@ -1,6 +1,8 @@
 //! Bodies: the one encrypted container of a sealed image (protocol §4), signed by the radiologist inside.
 
-use std::io::{self, Read, Write};
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::thread::ScopedJoinHandle;
 
 use bytes::Bytes;
 use sequoia_openpgp as openpgp;
@@ -14,12 +16,15 @@ use openpgp::packet::signature::SignatureBuilder;
 use openpgp::packet::signature::subpacket::NotationDataFlags;
 use openpgp::serialize::MarshalInto;
 use openpgp::serialize::stream::{Encryptor, LiteralWriter, Message};
-use openpgp::types::{AEADAlgorithm, HashAlgorithm, SignatureType};
+use openpgp::types::{HashAlgorithm, SignatureType};
 use sha2::{Digest, Sha256};
 
-use super::container::{Container, Contents, SIGNER_CERTIFICATE, Unlock};
+use super::container::{Container, Unlock};
 use super::header::{CIPHER, unwrap_header};
-use super::stages;
+use super::packing::{FIRST_PIECE, Packing};
+use super::stages::{self, Buffers, PIECE};
+use super::unpacking::Unpacking;
+use super::verify::{SIGNER_CERTIFICATE, verify};
 use super::{BodyVersion, Certificate, Error, Result, SessionKey, UnlockedKey};
 use crate::domain::{ImageDigest, Seal};
 
@@ -29,8 +34,8 @@ const PREDECESSOR: &str = "predecessor@pcim.invalid";
 /// The signature's hash: processors have instructions for it, and everything else here rests on it too.
 const HASH: HashAlgorithm = HashAlgorithm::SHA256;
 
-/// How much payload is moved at a time.
-const STEP_BYTES: usize = 256 * 1024;
+/// How much payload is held back, at least, until everything is verified.
+const HELD_BACK: usize = 1024 * 1024;
 
 /// What sealing yields beside the body's bytes.
 pub struct Sealed {
@@ -64,8 +69,8 @@ pub struct Opened {
     pub payload_len: u64,
 }
 
-/// Signs and encrypts `payload` into a body (one SEIPD packet, no PKESK), streaming in bounded memory: it is read, hashed
-/// and encrypted by a thread each.
+/// Signs and encrypts `payload` into a body (one SEIPD packet, no PKESK), streaming in bounded memory: one thread
+/// reads, two hash, one encrypts.
 ///
 /// # Errors
 /// [`Error::Unusable`] before the first byte if the key cannot sign now; [`Error::Read`] and [`Error::Write`] for either end.
@@ -80,26 +85,22 @@ pub fn seal_body(
     let template = template(&signer.certificate(), predecessor)?;
     let session_key = SessionKey::random(version)?;
 
-    let (template, mut hash, announcement) = begin(template, &pair)?;
+    let (template, hash, announcement) = begin(template, &pair)?;
     let mut writer = BodyWriter::start(&session_key, &announcement, body)?;
     let (hash, digest) = std::thread::scope(|scope| -> Result<_> {
-        let (to_hash, pieces) = stages::channel::<Bytes>();
-        let hashing = scope.spawn(move || {
-            let mut digest = Sha256::new();
-            for piece in pieces {
-                hash.update(&piece);
-                digest.update(&piece);
-            }
-            (hash, digest)
-        });
-        for piece in stages::read(scope, payload) {
+        let (to_sign, signing) =
+            stages::fold(scope, hash, |hash: &mut Context, piece| hash.update(piece));
+        let (to_digest, digesting) =
+            stages::fold(scope, Sha256::new(), |digest, piece| digest.update(piece));
+        for piece in stages::read(scope, payload, FIRST_PIECE) {
             let piece = piece.map_err(Error::Read)?;
-            // The other end is taken until this one is dropped.
-            let _ = to_hash.send(piece.clone());
+            // The other ends take pieces until these are dropped.
+            let _ = to_sign.send(piece.clone());
+            let _ = to_digest.send(piece.clone());
             writer.write(&piece)?;
         }
-        drop(to_hash);
-        Ok(hashing.join().expect("hashing does not fail"))
+        drop((to_sign, to_digest));
+        Ok((joined(signing), joined(digesting)))
     })?;
     let signature = template
         .sign_hash(&mut pair, hash)
@@ -121,26 +122,25 @@ pub fn reseal_body(
     out: &mut (dyn Write + Send + Sync),
 ) -> Result<Sealed> {
     let session_key = SessionKey::random(version)?;
-    let mut container = Container::open(body, Unlock::Body(old))?;
-    let mut writer = BodyWriter::start(&session_key, &container.announcement()?, out)?;
+    let mut inner = Inner::open(body, old)?;
+    let mut writer = BodyWriter::start(&session_key, &inner.announcement()?, out)?;
+    let mut hash = inner.hash()?;
     let mut digest = Sha256::new();
-    let mut step = vec![0; STEP_BYTES];
-    loop {
-        match container.read(&mut step)? {
-            0 => break,
-            n => {
-                digest.update(&step[..n]);
-                writer.write(&step[..n])?;
-            }
+    while let Some(piece) = inner.next()? {
+        if let Some(hash) = &mut hash {
+            hash.update(&piece);
         }
+        digest.update(&piece);
+        writer.write(&piece)?;
     }
-    writer.finish(session_key, container.finish()?.signature, digest)
+    let (signature, _) = inner.finish(hash)?;
+    writer.finish(session_key, signature, digest)
 }
 
-/// Decrypts a body, verifies the signature, writes the payload: one thread decrypts, another one hashes and writes.
+/// Decrypts a body, verifies the signature, writes the payload: one thread decrypts, two hash, one writes.
 ///
-/// At least the last MiB is written only once everything is verified, but what was written before must be discarded by
-/// the caller on error.
+/// The last MiB is written only once everything is verified, but what was written before must be discarded by the
+/// caller on error.
 ///
 /// # Errors
 /// [`Error::Damaged`] for a wrong key or changed or cut bytes; [`Error::Structure`] for anything but one signed message
@@ -150,54 +150,159 @@ pub fn open_body(
     key: &SessionKey,
     payload: &mut (dyn Write + Send),
 ) -> Result<Opened> {
-    let mut container = Container::open(body, Unlock::Body(key))?;
+    let mut inner = Inner::open(body, key)?;
     let sink = &mut *payload;
-    let (digest, payload_len) = std::thread::scope(|scope| -> Result<_> {
-        let (to_write, pieces) = stages::channel::<(Vec<u8>, usize)>();
-        let (used, to_fill) = std::sync::mpsc::channel();
+    let (signature, signer, digest, payload_len) = std::thread::scope(|scope| -> Result<_> {
+        let (to_verify, verifying) = inner
+            .hash()?
+            .map(|hash| stages::fold(scope, hash, |hash: &mut Context, piece| hash.update(piece)))
+            .unzip();
+        let (to_digest, digesting) =
+            stages::fold(scope, Sha256::new(), |digest, piece| digest.update(piece));
+        let (to_write, pieces) = stages::channel::<Bytes>();
         let writing = scope.spawn(move || {
-            let (mut digest, mut length) = (Sha256::new(), 0);
-            for (step, filled) in pieces {
-                let piece = &step[..filled];
-                digest.update(piece);
-                length += filled as u64;
-                sink.write_all(piece)?;
-                // Nobody needs it any more after the last piece.
-                let _ = used.send(step);
-            }
-            io::Result::Ok((digest, length))
+            pieces
+                .into_iter()
+                .try_for_each(|piece| sink.write_all(&piece))
         });
-        let decrypted = loop {
-            // A few buffers go round, which stay in the processor's cache.
-            let mut step = to_fill.try_recv().unwrap_or_else(|_| vec![0; STEP_BYTES]);
-            let n = match container.read(&mut step) {
-                Ok(0) => break Ok(()),
-                Ok(n) => n,
+        let mut held = Held::default();
+        let mut length = 0;
+        let whole = loop {
+            match inner.next() {
+                Ok(Some(piece)) => {
+                    length += piece.len() as u64;
+                    // The other ends take pieces until these are dropped.
+                    let _ = to_verify.as_ref().map(|it| it.send(piece.clone()));
+                    let _ = to_digest.send(piece.clone());
+                    // A writer that stopped has an error to tell.
+                    if held.pass(piece).any(|piece| to_write.send(piece).is_err()) {
+                        break Ok(false);
+                    }
+                }
+                Ok(None) => break Ok(true),
                 Err(error) => break Err(error),
-            };
-            // A writer that stopped has an error to tell.
-            if to_write.send((step, n)).is_err() {
-                break Ok(());
             }
         };
+        drop((to_verify, to_digest));
+        let hash = verifying.map(joined);
+        let digest = joined(digesting);
+        let good = match whole {
+            Ok(true) => inner.finish(hash).map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        if matches!(good, Ok(Some(_))) {
+            for piece in held.pieces {
+                let _ = to_write.send(piece);
+            }
+        }
         drop(to_write);
-        let written = writing.join().expect("hashing and writing do not panic");
-        decrypted.and(written.map_err(Error::Write))
+        let written = joined(writing);
+        let good = good?;
+        written.map_err(Error::Write)?;
+        let (signature, signer) = good.expect("a writer that stopped has failed");
+        Ok((signature, signer, digest, length))
     })?;
-    let Contents {
-        version,
-        signature,
-        signer,
-    } = container.finish()?;
     payload.flush().map_err(Error::Write)?;
     Ok(Opened {
         seal: seal_of(&signature)?.0,
-        signer: signer.ok_or_else(|| Error::Signature("nobody's".to_owned()))?,
+        signer,
         predecessor: predecessor_of(&signature)?,
-        version,
+        version: key.version,
         payload_sha256: digest.finalize().into(),
         payload_len,
     })
+}
+
+/// The newest pieces, which wait.
+#[derive(Default)]
+struct Held {
+    pieces: VecDeque<Bytes>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Takes a piece; gives those that need not wait any longer.
+    fn pass(&mut self, piece: Bytes) -> impl Iterator<Item = Bytes> {
+        self.bytes += piece.len();
+        self.pieces.push_back(piece);
+        std::iter::from_fn(|| {
+            let first = self.pieces.front()?.len();
+            if self.bytes - first < HELD_BACK {
+                return None;
+            }
+            self.bytes -= first;
+            self.pieces.pop_front()
+        })
+    }
+}
+
+/// The inner packets of a body, of either version.
+enum Inner<'a> {
+    /// The library reads, hashes and verifies.
+    V1(Box<Container<'a>>, Buffers),
+    V2(Unpacking<'a>),
+}
+
+impl<'a> Inner<'a> {
+    fn open(body: &'a mut (dyn Read + Send + Sync), key: &'a SessionKey) -> Result<Self> {
+        Ok(match key.version {
+            BodyVersion::V1 => {
+                let container = Container::open(body, Unlock::Body(key))?;
+                Self::V1(Box::new(container), Buffers::new())
+            }
+            BodyVersion::V2 => Self::V2(Unpacking::open(body, key)?),
+        })
+    }
+
+    fn announcement(&self) -> Result<Vec<u8>> {
+        match self {
+            Self::V1(container, _) => container.announcement(),
+            Self::V2(unpacking) => unpacking.announcement(),
+        }
+    }
+
+    /// What the pieces must be hashed into, if they must, to [`finish`](Self::finish).
+    fn hash(&self) -> Result<Option<Context>> {
+        match self {
+            Self::V1(..) => Ok(None),
+            Self::V2(unpacking) => unpacking.hash().map(Some),
+        }
+    }
+
+    /// More of the payload.
+    fn next(&mut self) -> Result<Option<Bytes>> {
+        match self {
+            Self::V1(container, buffers) => {
+                let mut buffer = buffers.take(PIECE);
+                let read = container.read(&mut buffer)?;
+                Ok((read > 0).then(|| buffers.lend(buffer, read)))
+            }
+            Self::V2(unpacking) => unpacking.next(),
+        }
+    }
+
+    /// The signature and its signer, if everything is good.
+    fn finish(self, hash: Option<Context>) -> Result<(Signature, Certificate)> {
+        match (self, hash) {
+            (Self::V1(container, _), _) => {
+                let contents = container.finish()?;
+                let signer = contents.signer;
+                let nobody = || Error::Signature("nobody's".to_owned());
+                Ok((contents.signature, signer.ok_or_else(nobody)?))
+            }
+            (Self::V2(unpacking), Some(hash)) => {
+                let signature = unpacking.finish()?;
+                let signer = verify(&signature, hash)?;
+                Ok((signature, signer))
+            }
+            (Self::V2(_), None) => Err(Error::Signature("nothing was hashed".to_owned())),
+        }
+    }
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().expect("hashing and writing do not panic")
 }
 
 /// Opens a sealed root with the reader's key alone: [`unwrap_header`], then [`open_body`].
@@ -299,8 +404,14 @@ fn seal_of(signature: &Signature) -> Result<(Seal, Vec<u8>)> {
 
 /// Writes one SEIPD packet around a one-pass signature, a literal and a signature.
 struct BodyWriter<'a> {
-    literal: Message<'a>,
+    packets: Packets<'a>,
     len: u64,
+}
+
+enum Packets<'a> {
+    /// The library's literal.
+    V1(Message<'a>),
+    V2(Packing<'a>),
 }
 
 impl<'a> BodyWriter<'a> {
@@ -309,23 +420,26 @@ impl<'a> BodyWriter<'a> {
         announcement: &[u8],
         out: &'a mut (dyn Write + Send + Sync),
     ) -> Result<Self> {
-        let mut encryptor =
-            Encryptor::with_session_key(Message::new(out), CIPHER, key.secret.clone())
-                .map_err(Error::openpgp)?;
-        if key.version == BodyVersion::V2 {
-            encryptor = encryptor.aead_algo(AEADAlgorithm::OCB);
-        }
-        let mut message = Error::writing(encryptor.build())?;
-        message.write_all(announcement).map_err(Error::Write)?;
-        Ok(Self {
-            literal: Error::writing(LiteralWriter::new(message).build())?,
-            len: 0,
-        })
+        let packets = match key.version {
+            BodyVersion::V1 => {
+                let secret = key.secret.clone();
+                let encryptor = Encryptor::with_session_key(Message::new(out), CIPHER, secret);
+                let encryptor = encryptor.map_err(Error::openpgp)?;
+                let mut message = Error::writing(encryptor.build())?;
+                message.write_all(announcement).map_err(Error::Write)?;
+                Packets::V1(Error::writing(LiteralWriter::new(message).build())?)
+            }
+            BodyVersion::V2 => Packets::V2(Packing::start(key, announcement, out)?),
+        };
+        Ok(Self { packets, len: 0 })
     }
 
     fn write(&mut self, data: &[u8]) -> Result<()> {
         self.len += data.len() as u64;
-        self.literal.write_all(data).map_err(Error::Write)
+        match &mut self.packets {
+            Packets::V1(literal) => literal.write_all(data).map_err(Error::Write),
+            Packets::V2(packing) => packing.put(data),
+        }
     }
 
     fn finish(
@@ -335,10 +449,15 @@ impl<'a> BodyWriter<'a> {
         digest: Sha256,
     ) -> Result<Sealed> {
         let (seal, packet) = seal_of(&signature)?;
-        let mut message = Error::writing(self.literal.finalize_one())?
-            .expect("the encryptor lies under the literal");
-        message.write_all(&packet).map_err(Error::Write)?;
-        Error::writing(message.finalize())?;
+        match self.packets {
+            Packets::V1(literal) => {
+                let mut message = Error::writing(literal.finalize_one())?
+                    .expect("the encryptor lies under the literal");
+                message.write_all(&packet).map_err(Error::Write)?;
+                Error::writing(message.finalize())?;
+            }
+            Packets::V2(packing) => packing.finish(&packet)?,
+        }
         Ok(Sealed {
             version: session_key.version,
             session_key,

@@ -1,4 +1,5 @@
-//! Reads one encrypted container of exactly one signed literal, packet by packet, in bounded memory.
+//! Reads one encrypted container of exactly one signed literal, packet by packet, in bounded memory: documents, and bodies of
+//! version 1. Those of version 2 are read by [`Unpacking`](super::unpacking::Unpacking).
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,10 +21,8 @@ use openpgp::{Cert, KeyHandle, Packet};
 
 use super::cert::POLICY;
 use super::header::{CIPHER, unwrap};
+use super::verify::carried;
 use super::{BodyVersion, Certificate, Error, Result, SessionKey, UnlockedKey};
-
-/// Notation with the signer's published certificate in binary (signature subpacket, RFC 9580 §5.2.3.24).
-pub(super) const SIGNER_CERTIFICATE: &str = "signer-certificate@pcim.invalid";
 
 /// The fewest bytes of a container: a one-pass signature, a literal and a signature take more. The decryptor relies on
 /// what is shorter having been refused.
@@ -50,7 +49,6 @@ pub(super) struct Container<'a> {
 
 /// What a container held beside the literal's data.
 pub(super) struct Contents {
-    pub(super) version: BodyVersion,
     pub(super) signature: Signature,
     /// The certificate that the signature carries; verified for [`Unlock::Body`].
     pub(super) signer: Option<Certificate>,
@@ -118,9 +116,8 @@ impl<'a> Container<'a> {
     pub(super) fn finish(self) -> Result<Contents> {
         let complete = self.decryptor.message_processed();
         let helper = self.decryptor.into_helper();
-        match (helper.version, helper.stage, helper.signature) {
-            (Some(version), Stage::Checked, Some(signature)) if complete => Ok(Contents {
-                version,
+        match (helper.stage, helper.signature) {
+            (Stage::Checked, Some(signature)) if complete => Ok(Contents {
                 signature,
                 signer: helper.signer,
             }),
@@ -291,16 +288,8 @@ impl VerificationHelper for Helper<'_> {
         if matches!(self.unlock, Unlock::Document(_)) {
             return Ok(Vec::new());
         }
-        let mut carried = self
-            .signature
-            .iter()
-            .flat_map(|s| s.notation(SIGNER_CERTIFICATE));
-        let (Some(bytes), None) = (carried.next(), carried.next()) else {
-            return self.fail(Error::Signature(
-                "it does not carry its signer's certificate".to_owned(),
-            ));
-        };
-        match Certificate::from_bytes(bytes) {
+        let none = || Error::Signature("there is none".to_owned());
+        match self.signature.as_ref().ok_or_else(none).and_then(carried) {
             Ok(signer) => Ok(vec![self.signer.insert(signer).0.clone()]),
             Err(e) => self.fail(e),
         }

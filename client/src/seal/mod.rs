@@ -18,16 +18,22 @@
 //!   to be trusted follows from the seal that was attested. `predecessor@pcim.invalid` names, in hex, the image that this
 //!   one replaces. It has no Intended Recipient subpacket: readers are added later.
 //! - **Literal data** are binary, with neither file name nor date. Nothing is compressed.
+//! - **Chunks** of a version 2 body are 256 KiB; those of other sizes are read as well.
 
 mod body;
 mod cert;
+mod chunks;
 mod container;
 mod document;
 mod error;
+mod framing;
 mod header;
 mod key;
+mod packing;
 mod speed;
 mod stages;
+mod unpacking;
+mod verify;
 
 pub use body::{Opened, Sealed, open_body, open_sealed, reseal_body, seal_body};
 pub use cert::Certificate;

@@ -1,44 +1,118 @@
 //! Work on a stream of bytes by several threads at once: each piece is hashed while the next one is read or ciphered.
 
 use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::Scope;
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
 
 use bytes::Bytes;
 
 /// Bytes that are handed from thread to thread at a time.
-const PIECE: usize = 256 * 1024;
+pub(super) const PIECE: usize = 256 * 1024;
 /// Pieces under way between two threads.
 const DEPTH: usize = 4;
 
-/// Reads to the end on a thread of its own; the pieces arrive in order. An error is the last thing that arrives. Reading
-/// stops when nobody takes the pieces any more.
+/// Buffers that go round: who drops a piece last gives its buffer back. Memory that was touched before, and is still in
+/// the processor's cache, costs much less than new memory.
+pub(super) struct Buffers {
+    free: Receiver<Vec<u8>>,
+    back: Sender<Vec<u8>>,
+}
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        let (back, free) = mpsc::channel();
+        Self { free, back }
+    }
+
+    /// A buffer of at least `size` bytes, with anything in it.
+    pub(super) fn take(&self, size: usize) -> Vec<u8> {
+        let used = self.free.try_recv().ok();
+        let used = used.filter(|buffer| buffer.len() >= size);
+        used.unwrap_or_else(|| vec![0; size])
+    }
+
+    /// The first bytes of a buffer, which comes back when they are dropped.
+    pub(super) fn lend(&self, buffer: Vec<u8>, filled: usize) -> Bytes {
+        let back = self.back.clone();
+        Bytes::from_owner(Lent { buffer, back }).slice(..filled)
+    }
+}
+
+struct Lent {
+    buffer: Vec<u8>,
+    back: Sender<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // Nobody needs it any more after the last piece.
+        let _ = self.back.send(std::mem::take(&mut self.buffer));
+    }
+}
+
+/// Reads to the end on a thread of its own; the pieces arrive in order, full ones but for the last, the first one of `first`
+/// bytes. An error is the last thing that arrives. Reading stops when nobody takes the pieces any more.
 pub(super) fn read<'scope>(
     scope: &'scope Scope<'scope, '_>,
     source: &'scope mut (dyn Read + Send),
+    first: usize,
 ) -> Receiver<io::Result<Bytes>> {
     let (sender, receiver) = sync_channel(DEPTH);
     scope.spawn(move || {
+        let buffers = Buffers::new();
+        let mut wanted = first;
         loop {
-            let piece = read_piece(source);
-            let ended = matches!(&piece, Ok(bytes) if bytes.is_empty());
-            let broken = piece.is_err();
+            let mut buffer = buffers.take(PIECE);
+            let read = read_full(source, &mut buffer[..wanted]);
+            let ended = matches!(read, Ok(0));
+            let broken = read.is_err();
+            let piece = read.map(|filled| buffers.lend(buffer, filled));
             if ended || sender.send(piece).is_err() || broken {
                 return;
             }
+            wanted = PIECE;
         }
     });
     receiver
 }
 
-/// A thread's end that takes pieces; it has done its work when the sender is dropped.
+/// A thread that works every piece into a state; it ends when the sender is dropped.
+pub(super) fn fold<'scope, S: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    mut state: S,
+    mut step: impl FnMut(&mut S, &[u8]) + Send + 'scope,
+) -> (SyncSender<Bytes>, ScopedJoinHandle<'scope, S>) {
+    let (sender, pieces) = channel::<Bytes>();
+    let work = move || {
+        for piece in pieces {
+            step(&mut state, &piece);
+        }
+        state
+    };
+    (sender, scope.spawn(work))
+}
+
+/// Pieces for a thread to take; it has done its work when the sender is dropped.
 pub(super) fn channel<T>() -> (SyncSender<T>, Receiver<T>) {
     sync_channel(DEPTH)
 }
 
-/// A full piece unless the source ends; none at all if it has ended.
-fn read_piece(source: &mut dyn Read) -> io::Result<Bytes> {
-    let mut piece = Vec::with_capacity(PIECE);
-    source.take(PIECE as u64).read_to_end(&mut piece)?;
-    Ok(piece.into())
+/// Fills the buffer unless the source ends.
+pub(super) fn read_full(source: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }

@@ -103,9 +103,10 @@ fn a_cut_or_extended_body_is_refused() {
 
 #[test]
 fn swapped_and_dropped_chunks_are_found() {
-    // SEIPDv2 chunks of 4 KiB + 16 bytes lie in the body in order; swapping two must not verify.
-    let (body, sealed) = seal(&[8; 40_000], &v6(None), BodyVersion::V2);
-    let (a, b, n) = (5000, 5000 + 4112, 4112);
+    // Chunks of 256 KiB + 16 bytes lie in the body in order, after 38 bytes: tag, length, 36 bytes of the packet's own.
+    let (body, sealed) = seal(&[8; 900_000], &v6(None), BodyVersion::V2);
+    let n = (256 << 10) + 16;
+    let (a, b) = (38, 38 + n);
     let mut swapped = body.clone();
     let first = body[a..a + n].to_vec();
     swapped.copy_within(b..b + n, a);
@@ -288,6 +289,60 @@ fn only_one_signed_literal_is_a_message() {
             let (body, key) = body_of(version, fill);
             refused(&body, &key, name);
         }
+    }
+}
+
+#[test]
+fn chunks_of_any_size_open() {
+    let payload: Vec<u8> = (0..700_000_u32).map(|i| (i >> 3) as u8).collect();
+    let (body, sealed) = seal(&payload, &v6(None), BodyVersion::V2);
+    // The library writes chunks of 4 KiB.
+    let (small, key) = repack(&inner(&body, &sealed.session_key));
+    assert_eq!(
+        small[1..]
+            .windows(4)
+            .filter(|it| *it == [2, 9, 2, 6])
+            .count(),
+        1
+    );
+    let (out, opened) = open(&small, &key).unwrap();
+    assert!(out == payload && opened.seal == sealed.seal);
+    let mut cut = small.clone();
+    cut.truncate(small.len() / 2);
+    refused(&cut, &key, "half of the chunks");
+}
+
+#[test]
+fn sizes_at_every_boundary_open_here_and_elsewhere() {
+    let radiologist = v6(None);
+    let first = 506;
+    for size in [
+        first - 1,
+        first,
+        first + 1,
+        (256 << 10) - 300,
+        first + (256 << 10) - 1,
+        first + (256 << 10),
+        (1 << 20) - 500,
+        (1 << 20) + 500,
+    ] {
+        let payload: Vec<u8> = (0..size).map(|i| (i * 7 + (i >> 9)) as u8).collect();
+        let (body, sealed) = seal(&payload, &radiologist, BodyVersion::V2);
+        let (out, opened) = open(&body, &sealed.session_key).unwrap();
+        assert!(
+            out == payload && opened.payload_len == size as u64,
+            "{size} bytes"
+        );
+        let packets = inner(&body, &sealed.session_key);
+        let [
+            Packet::OnePassSig(_),
+            Packet::Literal(literal),
+            Packet::Signature(_),
+        ] = &packets[..]
+        else {
+            panic!("{size} bytes: {packets:?}");
+        };
+        assert!(literal.body() == payload, "{size} bytes elsewhere");
     }
 }
 
