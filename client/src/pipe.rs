@@ -6,9 +6,11 @@
 
 use std::io::{self, Read, Write};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
+
+use crate::buffers::Buffers;
 
 /// Bytes that a writer gathers before it hands them over: a leaf of the usual size, which then needs no copy.
 const PIECE: usize = crate::node::DEFAULT_CHUNK;
@@ -25,7 +27,9 @@ enum Piece {
 /// The blocking end of a stream of bytes that someone else consumes.
 pub(crate) struct PipeWriter {
     pieces: mpsc::Sender<Piece>,
-    gathered: BytesMut,
+    buffers: Buffers,
+    gathered: Vec<u8>,
+    filled: usize,
 }
 
 /// The blocking end of a stream of bytes that someone else produces.
@@ -46,7 +50,9 @@ pub(crate) fn writer() -> (PipeWriter, BoxStream<'static, io::Result<Bytes>>) {
     let (sender, receiver) = mpsc::channel(DEPTH);
     let writer = PipeWriter {
         pieces: sender,
-        gathered: BytesMut::with_capacity(PIECE),
+        buffers: Buffers::default(),
+        gathered: Vec::new(),
+        filled: 0,
     };
     let stream = stream::unfold(Some(receiver), |receiver| async move {
         let mut receiver = receiver?;
@@ -114,20 +120,25 @@ impl PipeWriter {
 
 impl Write for PipeWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(PIECE - self.gathered.len());
-        self.gathered.extend_from_slice(&bytes[..taken]);
-        if self.gathered.len() == PIECE {
+        if self.gathered.is_empty() {
+            self.gathered = self.buffers.take(PIECE);
+        }
+        let taken = bytes.len().min(PIECE - self.filled);
+        self.gathered[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
+        self.filled += taken;
+        if self.filled == PIECE {
             self.flush()?;
         }
         Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.gathered.is_empty() {
+        if self.filled == 0 {
             return Ok(());
         }
-        let full = std::mem::replace(&mut self.gathered, BytesMut::with_capacity(PIECE));
-        self.send(Piece::Bytes(full.freeze()))
+        let full = std::mem::take(&mut self.gathered);
+        let filled = std::mem::take(&mut self.filled);
+        self.send(Piece::Bytes(self.buffers.lend(full, filled)))
     }
 }
 

@@ -22,10 +22,11 @@ use sha2::{Digest, Sha256};
 use super::container::{Container, Unlock};
 use super::header::{CIPHER, unwrap_header};
 use super::packing::{FIRST_PIECE, Packing};
-use super::stages::{self, Buffers, PIECE};
+use super::stages::{self, PIECE};
 use super::unpacking::Unpacking;
 use super::verify::{SIGNER_CERTIFICATE, verify};
 use super::{BodyVersion, Certificate, Error, Result, SessionKey, UnlockedKey};
+use crate::buffers::Buffers;
 use crate::domain::{ImageDigest, Seal};
 
 /// Notation with the digest of the image that this one replaces, in hex.
@@ -249,7 +250,7 @@ impl<'a> Inner<'a> {
         Ok(match key.version {
             BodyVersion::V1 => {
                 let container = Container::open(body, Unlock::Body(key))?;
-                Self::V1(Box::new(container), Buffers::new())
+                Self::V1(Box::new(container), Buffers::default())
             }
             BodyVersion::V2 => Self::V2(Unpacking::open(body, key)?),
         })

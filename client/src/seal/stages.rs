@@ -1,60 +1,17 @@
 //! Work on a stream of bytes by several threads at once: each piece is hashed while the next one is read or ciphered.
 
 use std::io::{self, Read};
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use bytes::Bytes;
+
+use crate::buffers::Buffers;
 
 /// Bytes that are handed from thread to thread at a time.
 pub(super) const PIECE: usize = 256 * 1024;
 /// Pieces under way between two threads.
 const DEPTH: usize = 4;
-
-/// Buffers that go round: who drops a piece last gives its buffer back. Memory that was touched before, and is still in
-/// the processor's cache, costs much less than new memory.
-pub(super) struct Buffers {
-    free: Receiver<Vec<u8>>,
-    back: Sender<Vec<u8>>,
-}
-
-impl Buffers {
-    pub(super) fn new() -> Self {
-        let (back, free) = mpsc::channel();
-        Self { free, back }
-    }
-
-    /// A buffer of at least `size` bytes, with anything in it.
-    pub(super) fn take(&self, size: usize) -> Vec<u8> {
-        let used = self.free.try_recv().ok();
-        let used = used.filter(|buffer| buffer.len() >= size);
-        used.unwrap_or_else(|| vec![0; size])
-    }
-
-    /// The first bytes of a buffer, which comes back when they are dropped.
-    pub(super) fn lend(&self, buffer: Vec<u8>, filled: usize) -> Bytes {
-        let back = self.back.clone();
-        Bytes::from_owner(Lent { buffer, back }).slice(..filled)
-    }
-}
-
-struct Lent {
-    buffer: Vec<u8>,
-    back: Sender<Vec<u8>>,
-}
-
-impl AsRef<[u8]> for Lent {
-    fn as_ref(&self) -> &[u8] {
-        &self.buffer
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        // Nobody needs it any more after the last piece.
-        let _ = self.back.send(std::mem::take(&mut self.buffer));
-    }
-}
 
 /// Reads to the end on a thread of its own; the pieces arrive in order, full ones but for the last, the first one of `first`
 /// bytes. An error is the last thing that arrives. Reading stops when nobody takes the pieces any more.
@@ -65,7 +22,7 @@ pub(super) fn read<'scope>(
 ) -> Receiver<io::Result<Bytes>> {
     let (sender, receiver) = sync_channel(DEPTH);
     scope.spawn(move || {
-        let buffers = Buffers::new();
+        let buffers = Buffers::default();
         let mut wanted = first;
         loop {
             let mut buffer = buffers.take(PIECE);

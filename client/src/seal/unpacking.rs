@@ -18,8 +18,9 @@ use super::chunks::{Chunks, HEAD, TAG};
 use super::container::CONTAINER_MIN;
 use super::framing::{Body, Length};
 use super::packing::{LITERAL, SEIPD};
-use super::stages::{Buffers, PIECE, read_full};
+use super::stages::{PIECE, read_full};
 use super::{Error, Result, SessionKey};
+use crate::buffers::Buffers;
 
 /// The tag of a one-pass signature packet.
 const ONE_PASS: u8 = 0xc0 | 4;
@@ -259,7 +260,7 @@ impl<'a> Decrypting<'a> {
             chunks,
             ahead: 0,
             ended: false,
-            buffers: Buffers::new(),
+            buffers: Buffers::default(),
         })
     }
 
