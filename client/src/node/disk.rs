@@ -1,8 +1,7 @@
 //! Blocks as files, in the layout that rust-ipfs serves from: `blockstore/<shard>/<cid>.data`.
 //!
 //! rust-ipfs writes one block at a time and syncs each file and its folder. Here a [`Batch`] writes several at once: a
-//! block gets its name only when its bytes are on the disk, and [`Batch::commit`] returns only when the names are too; most of
-//! them are by then.
+//! block gets its name only when its bytes are on the disk, and [`Batch::commit`] returns only when the names are too.
 //! A process that is killed half-way leaves whole blocks and unfinished files; [`Disk::open`] sweeps the latter away.
 //! A block is verified whenever it is read, and one that is written again takes the place of a damaged one.
 
@@ -37,14 +36,16 @@ pub(super) struct Disk {
 pub(super) struct Batch {
     disk: Disk,
     writing: JoinSet<io::Result<Put>>,
+    folders: BTreeSet<PathBuf>,
     new: Vec<Cid>,
 }
 
-/// A block that is on the disk, and its name in its folder too.
+/// A block that is on the disk.
 struct Put {
     cid: Cid,
     /// Whether nothing stood in its place before.
     new: bool,
+    folder: PathBuf,
 }
 
 impl Disk {
@@ -119,6 +120,7 @@ impl Disk {
         Batch {
             disk: self.clone(),
             writing: JoinSet::new(),
+            folders: BTreeSet::new(),
             new: Vec::new(),
         }
     }
@@ -168,7 +170,7 @@ impl Batch {
         while !self.writing.is_empty() {
             self.reap().await?;
         }
-        // The names of new folders.
+        sync_all(std::mem::take(&mut self.folders)).await?;
         sync_all([self.disk.root()]).await?;
         Ok(std::mem::take(&mut self.new))
     }
@@ -189,6 +191,7 @@ impl Batch {
         let put = done
             .unwrap_or_else(|dead| Err(io::Error::other(dead)))
             .map_err(Error::io("writing blocks"))?;
+        self.folders.insert(put.folder);
         if put.new {
             self.new.push(put.cid);
         }
@@ -234,11 +237,9 @@ fn put(path: PathBuf, cid: Cid, bytes: &[u8]) -> io::Result<Put> {
     } else {
         publish(&path, bytes, true)?;
     }
-    // At once, while others are still hashed and written: there is little left to wait for at the end.
-    if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(Put { cid, new: !found })
+    let folder = parent(&path).unwrap_or_default();
+    let new = !found;
+    Ok(Put { cid, new, folder })
 }
 
 /// Writes a file beside its place and gives it its name when it is whole.
