@@ -64,9 +64,11 @@ mod tests {
         let part = piece.slice(1..);
         assert_eq!(&piece[..], b"abc");
         drop(piece);
-        assert_ne!(buffers.take(8).as_ptr(), place);
+        let other = buffers.take(8);
+        assert_ne!(other.as_ptr(), place);
         drop(part);
-        assert_eq!(buffers.take(8).as_ptr(), place);
+        let again = buffers.take(8);
+        assert_eq!(again.as_ptr(), place);
         assert!(buffers.take(9).len() >= 9);
     }
 

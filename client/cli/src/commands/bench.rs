@@ -19,7 +19,7 @@ pub(crate) struct BenchArgs {
     /// Also a study of 1,142 instances, as one image and as an image each
     #[arg(long)]
     study: bool,
-    /// Also an image of 4 GiB; takes 9 GiB of disk
+    /// Also an image of 4 GiB; takes 13 GB of disk
     #[arg(long)]
     large: bool,
     /// Everything
