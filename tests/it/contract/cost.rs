@@ -3,13 +3,8 @@
 use alloy_sol_types::SolCall;
 use ethers::types::TransactionReceipt;
 
+use super::worst::intrinsic;
 use crate::chain::{Chain, IMAGE, IPcac, SHARED};
-
-/// Gas of a transaction before the contract runs: the transaction itself and its calldata.
-fn intrinsic(data: &[u8]) -> u64 {
-    let zeros = data.iter().filter(|byte| **byte == 0).count() as u64;
-    21_000 + 4 * zeros + 16 * (data.len() as u64 - zeros)
-}
 
 /// Gas of a receipt's logs.
 fn logs(receipt: &TransactionReceipt) -> u64 {
@@ -163,74 +158,5 @@ async fn calls_cost_little_more_than_what_they_store_and_log() {
             "{}: {own} above the floor",
             row.name
         );
-    }
-}
-
-/// The most that a call can cost is bounded by its calldata: there is no loop over storage.
-#[tokio::test]
-async fn the_longest_texts_cost_what_they_weigh() {
-    let chain = Chain::start().await;
-    chain.cache().await;
-    let most = "x".repeat(256);
-    let register = IPcac::create_contractCall {
-        description: most.clone(),
-        ..chain.registration(IMAGE)
-    };
-    let request = IPcac::requesting_accessCall {
-        notes: most.clone(),
-        ..chain.request()
-    };
-    let approve = IPcac::approve_IRsCall {
-        notes: most.clone(),
-        ..chain.approval(4_000_000_000)
-    };
-    let deny = IPcac::deny_IRsCall {
-        reason: most,
-        ..chain.denial()
-    };
-    let limit = IPcac::set_approval_limitCall {
-        image: IMAGE,
-        approvals: 5,
-        windowSeconds: 3_600,
-    };
-    for (name, who, data, worst) in [
-        (
-            "create_contract",
-            &chain.patient,
-            register.abi_encode(),
-            64_000,
-        ),
-        (
-            "set_approval_limit",
-            &chain.patient,
-            limit.abi_encode(),
-            34_000,
-        ),
-        (
-            "requesting_access",
-            &chain.doctor,
-            request.abi_encode(),
-            59_000,
-        ),
-        ("approve_IRs", &chain.patient, approve.abi_encode(), 92_000),
-        (
-            "remove_IRs",
-            &chain.patient,
-            chain.removal().abi_encode(),
-            36_000,
-        ),
-        (
-            "requesting_access",
-            &chain.doctor,
-            request.abi_encode(),
-            59_000,
-        ),
-        ("deny_IRs", &chain.patient, deny.abi_encode(), 43_000),
-    ] {
-        let receipt = chain.send_raw(who, data).await;
-        assert_eq!(receipt.status.unwrap().as_u64(), 1, "{name}");
-        let gas = receipt.gas_used.unwrap().as_u64();
-        println!("{name:<24} {gas:>8} at most {worst}");
-        assert!(gas <= worst, "{name} costs {gas}");
     }
 }

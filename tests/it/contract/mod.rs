@@ -13,3 +13,4 @@ mod roles;
 mod signed;
 mod text;
 mod upkeep;
+mod worst;
