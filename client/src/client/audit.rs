@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::write::Wanted;
 use super::{Client, Error, Result, Written};
+use crate::audit::Index;
 use crate::domain::{Address, Event, ImageDigest, LoggedEvent};
 use crate::ledger::{Call, EventFilter};
 
@@ -18,6 +19,13 @@ pub struct Traced {
 }
 
 impl Client {
+    /// The index of this home's contract, as far as it was synced: nothing is asked of the chain.
+    pub fn audit_index(&self) -> Result<Index> {
+        let (chain_id, contract) = self.contract()?;
+        let path = self.home.audit_path(&format!("{chain_id}-{contract:#x}"));
+        Ok(Index::open(&path, chain_id, contract)?)
+    }
+
     /// Everything that happened to this patient's images, or to one of them, in the chain's order.
     pub async fn audit(&self, image: Option<&ImageDigest>) -> Result<Vec<LoggedEvent>> {
         let images = match image {
