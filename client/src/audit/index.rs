@@ -83,14 +83,11 @@ impl Index {
     /// [`Error::Sqlite`], as every method.
     pub fn freshness(&self) -> Result<Freshness> {
         let db = self.db();
-        let (next, synced_at) =
-            db.query_row("SELECT next_block, synced_at FROM source", [], |row| {
-                Ok((unsigned(row, 0)?, unsigned(row, 1)?))
-            })?;
+        let synced_at = db.query_row("SELECT synced_at FROM source", [], |row| unsigned(row, 0))?;
         let entries = db.query_row("SELECT count(*) FROM log", [], |row| unsigned(row, 0))?;
         let last = last_known(&db, i64::MAX)?;
         Ok(Freshness {
-            block: next.checked_sub(1),
+            block: last.map(|known| known.number),
             block_hash: last.map(|known| known.hash),
             block_time: last.map_or(0, |known| known.time),
             synced_at,
@@ -103,7 +100,7 @@ impl Index {
         let wanted = (signed("chain id", self.chain_id)?, self.contract.0.0);
         let found = self.write(|tx| {
             tx.execute(
-                "INSERT INTO source VALUES (1, ?1, ?2, 0, 0, 1) ON CONFLICT (one) DO NOTHING",
+                "INSERT INTO source VALUES (1, ?1, ?2, 0, 1) ON CONFLICT (one) DO NOTHING",
                 params![wanted.0, wanted.1],
             )?;
             Ok(
@@ -141,9 +138,15 @@ impl Index {
 
 /// The last block that is known, not above a number.
 pub(super) fn last_known(db: &Connection, not_above: i64) -> Result<Option<Known>> {
+    known(db, not_above, 0)
+}
+
+/// A known block, so many before the last one that is not above a number.
+pub(super) fn known(db: &Connection, not_above: i64, back: u64) -> Result<Option<Known>> {
     let known = db.query_row(
-        "SELECT number, hash, time FROM block WHERE number <= ?1 ORDER BY number DESC LIMIT 1",
-        [not_above],
+        "SELECT number, hash, time FROM block WHERE number <= ?1
+         ORDER BY number DESC LIMIT 1 OFFSET ?2",
+        [not_above, signed("offset", back)?],
         |row| {
             Ok(Known {
                 number: unsigned(row, 0)?,

@@ -9,22 +9,27 @@
 //! A log that cannot be understood is kept as [`What::Unknown`], never left out. Text in entries is as its sender wrote
 //! it: whoever shows it passes it through [`escaped`].
 
+mod check;
+mod compare;
 mod entry;
 mod error;
 mod feed;
 mod index;
 mod query;
+mod ranges;
 mod select;
 mod state;
 mod store;
-
+mod sync;
 mod text;
 
+pub use self::check::Difference;
+pub use self::compare::Compared;
 pub use self::entry::{Entry, EventKind, UnknownLog, What};
 pub use self::error::{Error, Result};
 pub use self::feed::{Delivery, Start};
 pub use self::index::{Freshness, Index};
 pub use self::query::{Query, Standing};
 pub use self::state::{Grant, Image, Mark, State};
-
+pub use self::sync::Synced;
 pub use self::text::{escaped, time};

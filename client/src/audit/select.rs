@@ -28,6 +28,19 @@ impl Index {
         Ok(state)
     }
 
+    /// The entries of a range of blocks, both ends included, in the order of the chain.
+    pub(super) fn of_blocks(&self, first: u64, last: u64) -> Result<Vec<Entry>> {
+        let db = self.db();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM log JOIN block ON block.number = log.block
+             WHERE log.block BETWEEN ?1 AND ?2 ORDER BY log.block, log.log_index"
+        );
+        let range = [signed("block", first)?, signed("block", last)?];
+        let mut statement = db.prepare(&sql)?;
+        let rows = statement.query_map(range, |row| Ok(store::entry(row)?.1))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Hands over the entries that fit, one by one, in the order of the chain.
     fn each(&self, query: &Query, mut take: impl FnMut(Entry)) -> Result<()> {
         let db = self.db();

@@ -20,7 +20,6 @@ pub(super) const STEPS: [&str; 1] = ["
         one        INTEGER PRIMARY KEY CHECK (one = 1),
         chain_id   INTEGER NOT NULL,
         contract   BLOB NOT NULL CHECK (length(contract) = 20),
-        next_block INTEGER NOT NULL,
         synced_at  INTEGER NOT NULL,
         next_seq   INTEGER NOT NULL
     ) STRICT;
@@ -28,8 +27,10 @@ pub(super) const STEPS: [&str; 1] = ["
     CREATE TABLE block (
         number INTEGER PRIMARY KEY,
         hash   BLOB NOT NULL CHECK (length(hash) = 32),
-        time   INTEGER NOT NULL
+        time   INTEGER NOT NULL,
+        bare   INTEGER NOT NULL CHECK (bare IN (0, 1))
     ) STRICT;
+    CREATE INDEX block_bare ON block (number) WHERE bare = 1;
 
     CREATE TABLE log (
         seq         INTEGER PRIMARY KEY,
@@ -121,16 +122,17 @@ pub(super) struct Known {
     pub(super) time: u64,
 }
 
-/// Adds a range that was read: its logs in the order of the chain, the blocks they are in, and its last block.
-pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[Known]) -> Result<()> {
-    let mut insert = tx.prepare(
-        "INSERT INTO block (number, hash, time) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO NOTHING",
-    )?;
-    for block in blocks {
+/// Adds a range that was read: its logs in the order of the chain, and their blocks and its last one, each with whether it
+/// is bare of logs.
+pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[(Known, bool)]) -> Result<()> {
+    let mut insert =
+        tx.prepare("INSERT INTO block (number, hash, time, bare) VALUES (?1, ?2, ?3, ?4)")?;
+    for (block, bare) in blocks {
         insert.execute(params![
             signed("block", block.number)?,
             block.hash.0,
-            signed("time", block.time)?
+            signed("time", block.time)?,
+            bare
         ])?;
     }
     let mut owner = tx.prepare(

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::write::Wanted;
 use super::{Client, Error, Result, Written};
-use crate::audit::Index;
+use crate::audit::{Index, Synced};
 use crate::domain::{Address, Event, ImageDigest, LoggedEvent};
 use crate::ledger::{Call, EventFilter};
 
@@ -24,6 +24,13 @@ impl Client {
         let (chain_id, contract) = self.contract()?;
         let path = self.home.audit_path(&format!("{chain_id}-{contract:#x}"));
         Ok(Index::open(&path, chain_id, contract)?)
+    }
+
+    /// The index, brought level with the chain.
+    pub async fn audit_synced(&self) -> Result<(Index, Synced)> {
+        let index = self.audit_index()?;
+        let synced = index.sync(self.ledger().await?).await?;
+        Ok((index, synced))
     }
 
     /// Everything that happened to this patient's images, or to one of them, in the chain's order.
