@@ -19,6 +19,8 @@ pub struct Query {
     pub requester: Option<Address>,
     /// Naming this radiologist, or about an image that he attested.
     pub radiologist: Option<Address>,
+    /// Concerning this address in any part: patient, requestor or radiologist.
+    pub party: Option<Address>,
     /// Of one of these kinds; of any if there are none.
     pub kinds: Vec<EventKind>,
     /// About requests that stand so, at `now`.

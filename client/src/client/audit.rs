@@ -6,7 +6,7 @@ use super::write::Wanted;
 use super::{Client, Error, Result, Written};
 use crate::audit::{Index, Synced};
 use crate::domain::{Address, Event, ImageDigest, LoggedEvent};
-use crate::ledger::{Call, EventFilter};
+use crate::ledger::{Call, Deployment, EventFilter, Ledger};
 
 /// The answer that a trace wrote to the chain.
 #[derive(Clone, Debug, Serialize)]
@@ -31,6 +31,17 @@ impl Client {
         let index = self.audit_index()?;
         let synced = index.sync(self.ledger().await?).await?;
         Ok((index, synced))
+    }
+
+    /// The connection to a second provider of this home's chain and contract.
+    pub async fn second_ledger(&self, rpc_url: String) -> Result<Ledger> {
+        let (chain_id, contract) = self.contract()?;
+        Ok(Ledger::connect(Deployment {
+            rpc_url,
+            chain_id,
+            contract,
+        })
+        .await?)
     }
 
     /// Everything that happened to this patient's images, or to one of them, in the chain's order.

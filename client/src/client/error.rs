@@ -69,6 +69,20 @@ pub enum Error {
     /// A description for the chain has words that are not on the standard's lists.
     #[error("the description may only have modality and body part codes of DICOM's lists")]
     Description,
+    /// A note that is too long.
+    #[error("a note of {found} bytes; at most {max} are kept")]
+    NoteTooLong {
+        /// Its length in bytes.
+        found: usize,
+        /// Most bytes.
+        max: usize,
+    },
+    /// Notes of a later version.
+    #[error("notes of version {found}; this program reads version 1")]
+    NotesVersion {
+        /// What the file says.
+        found: u32,
+    },
     /// Nothing to seal.
     #[error("no file was given")]
     NoFile,

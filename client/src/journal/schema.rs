@@ -11,7 +11,7 @@ use super::{Error, Result};
 /// "PCIM", so that no other database is taken for a journal.
 pub(super) const APPLICATION_ID: i64 = 0x5043_494d;
 /// One step for each version; the file's `user_version` tells how many are behind it.
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 3] = [
     "
     CREATE TABLE operation (
         id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -61,6 +61,11 @@ pub(super) const STEPS: [&str; 2] = [
         digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
         bytes  BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
+",
+    // The chain's history has a file of its own.
+    "
+    DROP TABLE event;
+    DROP TABLE position;
 ",
 ];
 
