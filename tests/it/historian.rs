@@ -173,14 +173,10 @@ impl Historian {
         self.pens = moment.pens;
     }
 
-    async fn ask<P: serde::Serialize + Send + Sync, R: serde::de::DeserializeOwned + Send>(
-        &self,
-        method: &str,
-        params: P,
-    ) -> R
+    async fn ask<P, R>(&self, method: &str, params: P) -> R
     where
-        P: std::fmt::Debug,
-        R: std::fmt::Debug,
+        P: std::fmt::Debug + serde::Serialize + Send + Sync,
+        R: std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned + Send,
     {
         self.chain.provider.request(method, params).await.unwrap()
     }

@@ -1,6 +1,9 @@
 //! The index of the contract's history: as good as one that is read from the beginning, whatever the chain, the process or
 //! the provider did meanwhile.
 
+mod providers;
+mod proxy;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,7 +13,7 @@ use pcim_client::audit::{Delivery, Entry, Error, EventKind, Index, Query, Standi
 use pcim_client::domain::GrantStatus;
 use pcim_client::ledger::{Deployment, Ledger};
 
-use super::historian::{Historian, Moment};
+use crate::historian::{Historian, Moment};
 
 /// How many reorganisations; 200 by hand.
 const REORGS: &str = "PCIM_AUDIT_REORGS";
