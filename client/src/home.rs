@@ -9,8 +9,10 @@
 //! | `ipfs/` | the node's repository |
 //! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
 //! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read anew then |
+//! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read anew then (0600) |
+//! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
-//! | `journal.sqlite` | operations in flight, images, events |
+//! | `journal.sqlite` | operations in flight, images |
 //! | `lock` | held while a command has the home open; names that process |
 
 mod config;
@@ -280,6 +282,16 @@ impl Home {
     /// Where a node that follows the contract of this name keeps what it has read and pinned.
     pub fn follow_path(&self, name: &str) -> PathBuf {
         self.dir.join(format!("follow-{name}.sqlite"))
+    }
+
+    /// Where the index of the contract of this name is kept.
+    pub fn audit_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("audit-{name}.sqlite"))
+    }
+
+    /// Where the notes about images are whose digest begins with this hexadecimal digit.
+    pub fn notes_path(&self, digit: u8) -> PathBuf {
+        self.dir.join(format!("notes-{digit:x}.pgp"))
     }
 
     /// Where the key of a private swarm is, if there is one.

@@ -23,7 +23,7 @@ sol! {
 #[derive(Clone)]
 pub(crate) struct Actor {
     pub(crate) address: Address,
-    wallet: LocalWallet,
+    pub(crate) wallet: LocalWallet,
 }
 
 impl Actor {

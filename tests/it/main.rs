@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod actors;
+mod audit;
 mod chain;
 mod contract;
 mod deploy;
 mod flow;
 mod follow;
+mod historian;
 mod ledger;
 mod refusals;
 mod resume;

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient, radiologist,
-    relay, requestor, resume, trace, view,
+    audit, bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient,
+    radiologist, relay, requestor, resume, search, trace, view,
 };
 use crate::context::Context;
 use crate::parse;
@@ -102,6 +102,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Requestor(requestor::RequestorCommand),
     Trace(trace::TraceArgs),
+    Audit(Box<audit::AuditArgs>),
+    Search(search::SearchArgs),
     Resume(resume::ResumeArgs),
     /// Accredit radiologists
     #[command(subcommand)]
@@ -129,6 +131,8 @@ impl Command {
             Self::Patient(command) => command.run(context).await,
             Self::Requestor(command) => command.run(context).await,
             Self::Trace(args) => args.run(context).await,
+            Self::Audit(args) => args.run(context).await,
+            Self::Search(args) => args.run(context).await,
             Self::Resume(args) => args.run(context).await,
             Self::Consortium(command) => command.run(context).await,
             Self::Relay(args) => args.run(context).await,

@@ -3,9 +3,10 @@
 use std::io;
 
 use pcim_client::client::{Error as E, study};
-use pcim_client::{card, deid, dicom, handover, home, journal, ledger, node, seal, view};
+use pcim_client::{audit, card, deid, dicom, handover, home, journal, ledger, node, seal, view};
 use pcim_deploy::{deploy, gas};
 
+use crate::commands::audit::NotTheSame;
 use crate::commands::deploy::upkeep::NotSound;
 use crate::commands::relay::NotRelayed;
 use crate::ui::printable;
@@ -99,6 +100,10 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
             "the report says why; run it again with what can be put right: nothing is done twice";
         return (FAILED, Some(hint));
     }
+    if error.is::<NotTheSame>() {
+        let hint = "do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url";
+        return (FAILED, Some(hint));
+    }
     if error.is::<NotSound>() {
         let hint = "check --contract; `pcim deploy keepalive` activates a contract of ours that does not run";
         return (FAILED, Some(hint));
@@ -111,7 +116,9 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         };
         return (code, of_client(error));
     }
-    let hint = if let Some(error) = error.downcast_ref::<home::Error>() {
+    let hint = if let Some(error) = error.downcast_ref::<audit::Error>() {
+        of_audit(error)
+    } else if let Some(error) = error.downcast_ref::<home::Error>() {
         of_home(error)
     } else if let Some(error) = error.downcast_ref::<card::Error>() {
         of_card(error)
@@ -145,6 +152,7 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::Dicom { source, .. } => return of_dicom(source),
         E::Study(error) => return of_study(error),
         E::Journal(error) => return of_journal(error),
+        E::Audit(error) => return of_audit(error),
         E::File { .. } => CHECK_THE_DISK,
         E::Description => "give codes such as `CT CHEST`, or leave --description out",
         E::FileExists { .. } => "give another --out, or --force to replace the file",
@@ -252,6 +260,22 @@ fn of_home(error: &home::Error) -> Option<&'static str> {
         home::Error::Ethereum(error) => return of_ledger(error),
         home::Error::Io { .. } => CHECK_THE_DISK,
         home::Error::DeidKey { .. } => "restore the file from a backup of the home",
+        _ => return None,
+    })
+}
+
+fn of_audit(error: &audit::Error) -> Option<&'static str> {
+    use audit::Error as A;
+    Some(match error {
+        A::Ledger(error) => return of_ledger(error),
+        A::ProvidersDiffer { .. } | A::ForkedProviders { .. } => {
+            "one of the two leaves something out, or is behind: ask a third one"
+        }
+        A::BadLogs { .. } | A::Restless { .. } => "look again later, or with another --rpc-url",
+        A::OtherContract { .. } | A::Damaged(_) => {
+            "delete the home's audit-*.sqlite: it is read anew"
+        }
+        A::Io { .. } | A::Sqlite(_) | A::Open(_) => CHECK_THE_DISK,
         _ => return None,
     })
 }

@@ -68,6 +68,56 @@ pub(crate) fn expiry(text: &str) -> Result<Expiry, String> {
         .map_err(|_| format!("`{text}` is neither a length of time (12h, 30d) nor unix seconds"))
 }
 
+/// A moment in unix seconds, as such, as a day (`2026-11-22`, its beginning) or a time of day (`2026-11-22T23:36:01Z`), in
+/// UTC.
+pub(crate) fn moment(text: &str) -> Result<u64, String> {
+    let wrong = || {
+        format!("`{text}` is no moment: wanted 2026-11-22, 2026-11-22T23:36:01Z or unix seconds")
+    };
+    if let Ok(unix) = text.parse::<u64>() {
+        return Ok(unix);
+    }
+    let (day, time) = match text.split_once('T') {
+        Some((day, time)) => (day, time.strip_suffix('Z').ok_or_else(wrong)?),
+        None => (text, "00:00:00"),
+    };
+    let numbers = |text: &str, between: char| -> Option<[u64; 3]> {
+        let parts: Vec<u64> = text
+            .split(between)
+            .map(|part| part.parse().ok())
+            .collect::<Option<_>>()?;
+        parts.try_into().ok()
+    };
+    let [year, month, day] = numbers(day, '-').ok_or_else(wrong)?;
+    let [hour, minute, second] = numbers(time, ':').ok_or_else(wrong)?;
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || hour > 23 || minute > 59 {
+        return Err(wrong());
+    }
+    let leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+    let lengths = [
+        31,
+        28 + u64::from(leap),
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
+    let past: u64 = lengths[..month as usize - 1].iter().sum();
+    if day < 1 || day > lengths[month as usize - 1] || second > 59 {
+        return Err(wrong());
+    }
+    let before = year - 1;
+    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
+    let days = (year - 1970) * 365 + leaps(before) - leaps(1969) + past + day - 1;
+    Ok(days * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -85,6 +135,28 @@ mod tests {
         );
         assert!(address("0x12").is_err());
         assert!(address("f39fd6e51aad88f6f4ce6ab8827279cfffb92266").is_err());
+    }
+
+    #[test]
+    fn moments_are_days_times_or_seconds() {
+        assert_eq!(moment("1970-01-01"), Ok(0));
+        assert_eq!(moment("2000-02-29"), Ok(951_782_400));
+        assert_eq!(moment("2025-11-22T23:36:01Z"), Ok(1_763_854_561));
+        assert_eq!(moment("1763854561"), Ok(1_763_854_561));
+        for wrong in [
+            "",
+            "2025-02-29",
+            "2025-13-01",
+            "2025-00-01",
+            "2025-01-01T25:00:00Z",
+            "1969-12-31",
+            "2025-01-01T10:00",
+            "2025-1",
+            "yesterday",
+            "99999999999999999999",
+        ] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::write::Wanted;
 use super::{Client, Error, Result, Written};
+use crate::audit::{Index, Synced};
 use crate::domain::{Address, Event, ImageDigest, LoggedEvent};
-use crate::ledger::{Call, EventFilter};
+use crate::ledger::{Call, Deployment, EventFilter, Ledger};
 
 /// The answer that a trace wrote to the chain.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +19,31 @@ pub struct Traced {
 }
 
 impl Client {
+    /// The index of this home's contract, as far as it was synced: nothing is asked of the chain.
+    pub fn audit_index(&self) -> Result<Index> {
+        let (chain_id, contract) = self.contract()?;
+        let path = self.home.audit_path(&format!("{chain_id}-{contract:#x}"));
+        Ok(Index::open(&path, chain_id, contract)?)
+    }
+
+    /// The index, brought level with the chain.
+    pub async fn audit_synced(&self) -> Result<(Index, Synced)> {
+        let index = self.audit_index()?;
+        let synced = index.sync(self.ledger().await?).await?;
+        Ok((index, synced))
+    }
+
+    /// The connection to a second provider of this home's chain and contract.
+    pub async fn second_ledger(&self, rpc_url: String) -> Result<Ledger> {
+        let (chain_id, contract) = self.contract()?;
+        Ok(Ledger::connect(Deployment {
+            rpc_url,
+            chain_id,
+            contract,
+        })
+        .await?)
+    }
+
     /// Everything that happened to this patient's images, or to one of them, in the chain's order.
     pub async fn audit(&self, image: Option<&ImageDigest>) -> Result<Vec<LoggedEvent>> {
         let images = match image {

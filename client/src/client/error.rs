@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::study;
 use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
-use crate::{card, deid, handover, home, journal, ledger, node, pinning, request, seal};
+use crate::{audit, card, deid, handover, home, journal, ledger, node, pinning, request, seal};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum Error {
     /// The chain.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
+    /// The index of the chain's history.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] journal::Error),
@@ -66,6 +69,20 @@ pub enum Error {
     /// A description for the chain has words that are not on the standard's lists.
     #[error("the description may only have modality and body part codes of DICOM's lists")]
     Description,
+    /// A note that is too long.
+    #[error("a note of {found} bytes; at most {max} are kept")]
+    NoteTooLong {
+        /// Its length in bytes.
+        found: usize,
+        /// Most bytes.
+        max: usize,
+    },
+    /// Notes of a later version.
+    #[error("notes of version {found}; this program reads version 1")]
+    NotesVersion {
+        /// What the file says.
+        found: u32,
+    },
     /// Nothing to seal.
     #[error("no file was given")]
     NoFile,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::opening::{Attested, check_seal};
 use super::write::Wanted;
-use super::{Client, Error, OpenedFile, Resealed, Result, Target, Written, pipeline};
+use super::{Author, Client, Error, OpenedFile, Resealed, Result, Target, Written, pipeline};
 use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use crate::handover::Handover;
 use crate::journal::{KnownImage, Outcome, Piece};
@@ -134,6 +134,12 @@ impl Client {
                 (payload_sha256, written)
             }
         };
+        // To be found by what the radiologist says of it; the image is registered whether that is noted or not.
+        if !handover.description.is_empty()
+            && let Err(error) = self.note(&image, Author::Radiologist, &handover.description)
+        {
+            tracing::warn!(%error, "the description was not noted");
+        }
         Ok(Registered {
             image,
             radiologist,

@@ -1,5 +1,5 @@
-//! SQLite: operations in flight, what this home has sealed or registered, and an index of events.
-//! The only place that names `rusqlite`. Holds no secrets and no patient data in clear; the names of files under way
+//! SQLite: operations in flight, and what this home has sealed or registered.
+//! With the index of [`crate::audit`] the only place that names `rusqlite`. Holds no secrets and no patient data in clear; the names of files under way
 //! stand in it until their operation has ended.
 //!
 //! An operation is begun under a key that says what it does, its signed call is recorded before it is sent,
@@ -25,8 +25,9 @@ pub use self::error::{Error, Result};
 pub use self::follow::{FollowIndex, HeldRow};
 pub(crate) use self::piece::name;
 pub use self::piece::{Outcome, Piece, PieceBody};
+pub(crate) use self::schema::open_as;
 
-use crate::domain::{ImageDigest, LoggedEvent};
+use crate::domain::ImageDigest;
 
 /// One actor's journal.
 #[derive(Debug)]
@@ -230,50 +231,6 @@ impl Journal {
             })
         })
         .collect()
-    }
-
-    /// The first block not yet indexed.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`], [`Error::Sqlite`]
-    pub fn next_block(&self) -> Result<u64> {
-        let next = self
-            .db()
-            .query_row("SELECT next_block FROM position", [], |row| row.get(0))?;
-        unsigned("position.next_block", next)
-    }
-
-    /// Adds events, and moves on to `next_block`, both or neither. An event that is there already stays as it is.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`] for a block number beyond 2⁶³, [`Error::Sqlite`]
-    pub fn index_events(&self, events: &[LoggedEvent], next_block: u64) -> Result<()> {
-        self.write(|tx| {
-            let mut insert = tx.prepare(
-                "INSERT OR IGNORE INTO event (block, log_index, event) VALUES (?1, ?2, ?3)",
-            )?;
-            for event in events {
-                insert.execute(params![
-                    signed(event.block)?,
-                    signed(event.log_index)?,
-                    serde_json::to_string(event).map_err(Error::Event)?,
-                ])?;
-            }
-            tx.execute("UPDATE position SET next_block = ?1", [signed(next_block)?])?;
-            Ok(())
-        })
-    }
-
-    /// The indexed events, in the order of the chain.
-    ///
-    /// # Errors
-    /// [`Error::Event`] if one cannot be read, [`Error::Sqlite`]
-    pub fn events(&self) -> Result<Vec<LoggedEvent>> {
-        let db = self.db();
-        let mut query = db.prepare("SELECT event FROM event ORDER BY block, log_index")?;
-        let rows = query.query_map([], |row| row.get::<_, String>(0))?;
-        rows.map(|row| serde_json::from_str(&row?).map_err(Error::Event))
-            .collect()
     }
 
     /// A panic elsewhere leaves at most an open transaction, which SQLite has rolled back.

@@ -11,7 +11,7 @@ use super::{Error, Result};
 /// "PCIM", so that no other database is taken for a journal.
 pub(super) const APPLICATION_ID: i64 = 0x5043_494d;
 /// One step for each version; the file's `user_version` tells how many are behind it.
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 3] = [
     "
     CREATE TABLE operation (
         id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -62,6 +62,11 @@ pub(super) const STEPS: [&str; 2] = [
         bytes  BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
 ",
+    // The chain's history has a file of its own.
+    "
+    DROP TABLE event;
+    DROP TABLE position;
+",
 ];
 
 /// Opens a journal and brings it to the latest version.
@@ -70,7 +75,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
 }
 
 /// Opens a file of the application `id`, and brings it to the latest of its versions.
-pub(super) fn open_as(path: &Path, id: i64, steps: &[&str]) -> Result<Connection> {
+pub(crate) fn open_as(path: &Path, id: i64, steps: &[&str]) -> Result<Connection> {
     make_private(path).map_err(|source| Error::Io {
         path: path.into(),
         source,

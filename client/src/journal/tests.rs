@@ -4,26 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::domain::{Address, B256, Event};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
-}
-
-fn event(block: u64, log_index: u64) -> LoggedEvent {
-    LoggedEvent {
-        block,
-        timestamp: Some(1_700_000_000),
-        tx: B256::repeat_byte(7),
-        log_index,
-        event: Event::RequestedForApproval {
-            requester: Address::repeat_byte(1),
-            patient: Address::repeat_byte(2),
-            image: ImageDigest([3; 32]),
-            public_key: crate::domain::BlockDigest([4; 32]),
-            info: "TREAT \u{fffd} '\"".into(),
-        },
-    }
 }
 
 fn image(role: &str) -> KnownImage {
@@ -247,33 +230,6 @@ fn images_are_remembered_once_for_each_role() {
         journal.remember_image(&absurd),
         Err(Error::TooLarge { .. })
     ));
-}
-
-#[test]
-fn events_and_position_move_together() {
-    let folder = folder();
-    let path = folder.path().join("j");
-    let journal = Journal::open(&path).unwrap();
-    assert_eq!(journal.next_block().unwrap(), 0);
-    journal
-        .index_events(&[event(5, 1), event(4, 0), event(5, 0)], 6)
-        .unwrap();
-    journal
-        .index_events(&[event(5, 0), event(7, 0)], 8)
-        .unwrap();
-    // The second event cannot be stored: neither can the first, and the position stays.
-    assert!(
-        journal
-            .index_events(&[event(9, 0), event(u64::MAX, 0)], 10)
-            .is_err()
-    );
-    drop(journal);
-    let journal = Journal::open(&path).unwrap();
-    assert_eq!(journal.next_block().unwrap(), 8);
-    assert_eq!(
-        journal.events().unwrap(),
-        [event(4, 0), event(5, 0), event(5, 1), event(7, 0)]
-    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One file per command: its arguments (their documentation is the help) and what it does.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod card;
 pub(crate) mod consortium;
@@ -17,6 +18,7 @@ pub(crate) mod relay;
 pub(crate) mod reports;
 pub(crate) mod requestor;
 pub(crate) mod resume;
+pub(crate) mod search;
 pub(crate) mod sign;
 pub(crate) mod trace;
 pub(crate) mod view;

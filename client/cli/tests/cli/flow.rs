@@ -201,7 +201,7 @@ fn every_command_writes_one_document() {
         "Requestdenied"
     );
 
-    let audit = patient.run(["patient", "audit", image]).json();
+    let audit = patient.run(["patient", "audit", image]).json()["entries"].clone();
     let story: Vec<_> = audit
         .as_array()
         .unwrap()

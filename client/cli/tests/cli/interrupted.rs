@@ -66,7 +66,7 @@ fn an_approval_is_sent_once() {
             .run(approve)
             .refused(1, "is authorized to open image");
         assert_eq!(stage.nonce(&patient), before + 1, "{fault:?}");
-        let audit = patient.run(["patient", "audit", image]).json();
+        let audit = patient.run(["patient", "audit", image]).json()["entries"].clone();
         assert_eq!(count(&audit, "Approved", image, Some(&doctor.address)), 1);
 
         // What the chain names is what the patient's node serves.
@@ -100,7 +100,7 @@ fn a_registration_is_sent_once() {
         assert_eq!(stage.nonce(&patient), before + 1, "{fault:?}");
         patient.run(register).refused(1, "is already registered");
         assert_eq!(stage.nonce(&patient), before + 1, "{fault:?}");
-        let audit = patient.run(["patient", "audit", image]).json();
+        let audit = patient.run(["patient", "audit", image]).json()["entries"].clone();
         assert_eq!(count(&audit, "ContractCreated", image, None), 1);
         let out = stage.results().join("image.dcm");
         patient
@@ -132,7 +132,8 @@ fn a_request_is_sent_once() {
     let audit = stage
         .actor("patient")
         .run(["patient", "audit", image])
-        .json();
+        .json()["entries"]
+        .clone();
     assert_eq!(
         count(
             &audit,

@@ -170,7 +170,7 @@ impl Scene {
         let image = &*self.stage.known.image;
         let events = |name, image: &str, who: Option<&str>| {
             // The fresh image has no record until it is registered.
-            let audit = patient.run(["patient", "audit"]).json();
+            let audit = patient.run(["patient", "audit"]).json()["entries"].clone();
             count(&audit, name, image, who)
         };
         let address = |name| self.stage.actor(name).address;

@@ -6,6 +6,7 @@ mod deny;
 mod history;
 mod images;
 mod limit;
+mod note;
 pub(crate) mod open;
 mod register;
 mod replicas;
@@ -27,6 +28,7 @@ pub(crate) enum PatientCommand {
     Revoke(revoke::RevokeArgs),
     Limit(limit::LimitArgs),
     Audit(audit::AuditArgs),
+    Note(note::NoteArgs),
     Open(open::OpenArgs),
     History(history::HistoryArgs),
     Replicas(replicas::ReplicasArgs),
@@ -43,6 +45,7 @@ impl PatientCommand {
             Self::Revoke(args) => args.run(context).await,
             Self::Limit(args) => args.run(context).await,
             Self::Audit(args) => args.run(context).await,
+            Self::Note(args) => args.run(context).await,
             Self::Open(args) => args.run(context).await,
             Self::History(args) => args.run(context).await,
             Self::Replicas(args) => args.run(context).await,

@@ -1,0 +1,144 @@
+//! `pcim search`
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use pcim_client::audit::{Image, Query, escaped, time};
+use pcim_client::client::Note;
+use pcim_client::domain::{Address, ImageDigest};
+use serde::Serialize;
+
+use crate::context::{Context, actor};
+use crate::parse;
+
+/// Find your images, by what the chain and your own notes say of them
+///
+/// Looks in the contract's logs as they are kept in the home (brought up to date first, not with --offline) and in the
+/// home's own notes, which `pcim patient register` and `pcim patient note` write. Notes are encrypted: to look in them, the
+/// passphrase is needed. Every word and every option has to fit.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Words that the description or a note contains, in any case
+    words: Vec<String>,
+    /// The modality's code, such as CT
+    #[arg(long, value_name = "CODE")]
+    modality: Option<String>,
+    /// The body part's code, such as CHEST
+    #[arg(long, value_name = "CODE")]
+    body_part: Option<String>,
+    /// Attested by this radiologist
+    #[arg(long, value_name = "ADDRESS|CARD")]
+    radiologist: Option<String>,
+    /// Asked for by this requestor
+    #[arg(long, value_name = "ADDRESS|CARD")]
+    requester: Option<String>,
+    /// Registered not before: a day, a time (2026-11-22T23:36:01Z) or unix seconds
+    #[arg(long, value_name = "TIME", value_parser = parse::moment)]
+    from: Option<u64>,
+    /// Registered before: a day, a time or unix seconds
+    #[arg(long, value_name = "TIME", value_parser = parse::moment)]
+    to: Option<u64>,
+    /// Ask nothing of the chain
+    #[arg(long)]
+    offline: bool,
+    /// Look at what the chain says only: no passphrase is needed
+    #[arg(long)]
+    no_notes: bool,
+}
+
+/// An image that was found.
+#[derive(Serialize)]
+struct Found<'a> {
+    image: ImageDigest,
+    /// Unix seconds.
+    registered_at: u64,
+    radiologist: Address,
+    description: &'a str,
+    notes: Vec<&'a Note>,
+    requesters: Vec<Address>,
+}
+
+impl SearchArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let party = |text: &Option<String>| text.as_deref().map(actor).transpose();
+        let (radiologist, requester) = (party(&self.radiologist)?, party(&self.requester)?);
+        let mut client = context.reader()?;
+        let mut notes = BTreeMap::new();
+        if client.has_notes() && !self.no_notes {
+            client.shutdown().await;
+            client = context.client().await?;
+            notes = client.notes()?;
+        }
+        let index = match self.offline {
+            true => client.audit_index()?,
+            false => client.audit_synced().await?.0,
+        };
+        let state = index.state(&Query {
+            patient: Some(client.address()),
+            ..Query::default()
+        })?;
+        let freshness = index.freshness()?;
+        client.shutdown().await;
+        let none = Vec::new();
+        let mut found: Vec<Found> = state
+            .images
+            .values()
+            .filter(|image| {
+                radiologist.is_none_or(|it| image.radiologist == it)
+                    && requester.is_none_or(|it| image.grants.contains_key(&it))
+                    && self.from.is_none_or(|from| image.registered_at >= from)
+                    && self.to.is_none_or(|to| image.registered_at < to)
+            })
+            .map(|image| (image, notes.get(&image.image).unwrap_or(&none)))
+            .filter(|(image, notes)| self.says(image, notes))
+            .map(|(image, notes)| Found {
+                image: image.image,
+                registered_at: image.registered_at,
+                radiologist: image.radiologist,
+                description: &image.description,
+                notes: notes.iter().collect(),
+                requesters: image.grants.keys().copied().collect(),
+            })
+            .collect();
+        found.sort_by_key(|found| found.registered_at);
+        let mut text = String::new();
+        for image in &found {
+            text.push_str(&format!(
+                "{}\n  {}  {}\n",
+                image.image,
+                time(image.registered_at),
+                escaped(image.description.chars())
+            ));
+            for note in &image.notes {
+                text.push_str(&format!("  note: {}\n", escaped(note.text.chars())));
+            }
+        }
+        context.ui.note(&format!(
+            "{} of {} images, as of {}",
+            found.len(),
+            state.images.len(),
+            time(freshness.block_time)
+        ));
+        context.ui.result(&found, &text)
+    }
+
+    /// Whether the description and the notes have the wanted codes and words.
+    fn says(&self, image: &Image, notes: &[Note]) -> bool {
+        let texts = || {
+            let notes = notes.iter().map(|note| note.text.as_str());
+            notes.chain([image.description.as_str()])
+        };
+        let has_code = |code: &Option<String>| {
+            code.as_deref().is_none_or(|code| {
+                let mut codes =
+                    texts().flat_map(|text| text.split([' ', ',', '/', '+', ';', '\\']));
+                codes.any(|found| found.eq_ignore_ascii_case(code))
+            })
+        };
+        let has_word = |word: &String| {
+            let word = word.to_lowercase();
+            texts().any(|text| text.to_lowercase().contains(&word))
+        };
+        has_code(&self.modality) && has_code(&self.body_part) && self.words.iter().all(has_word)
+    }
+}

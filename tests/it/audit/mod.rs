@@ -1,0 +1,380 @@
+//! The index of the contract's history: as good as one that is read from the beginning, whatever the chain, the process or
+//! the provider did meanwhile.
+
+mod providers;
+mod proxy;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use pcim_client::audit::{Delivery, Entry, Error, EventKind, Index, Query, Standing, Start, State};
+use pcim_client::domain::GrantStatus;
+use pcim_client::ledger::{Deployment, Ledger};
+
+use crate::historian::{Historian, Moment};
+
+/// How many reorganisations; 200 by hand.
+const REORGS: &str = "PCIM_AUDIT_REORGS";
+/// How many kills; 100 by hand.
+const KILLS: &str = "PCIM_AUDIT_KILLS";
+/// Set to the index's path and the deployment in the process that is killed.
+const CHILD: &str = "PCIM_AUDIT_CHILD";
+const DEEPEST: usize = 64;
+
+fn many(variable: &str, few: usize) -> usize {
+    let told = std::env::var(variable).ok();
+    told.and_then(|text| text.parse().ok()).unwrap_or(few)
+}
+
+/// A small generator of numbers (xorshift), so that a failure can be had again.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+fn open(path: &Path, deployment: &Deployment) -> Index {
+    Index::open(path, deployment.chain_id, deployment.contract).unwrap()
+}
+
+fn all(index: &Index) -> Vec<Entry> {
+    index.entries(&Query::default()).unwrap()
+}
+
+/// An index that knows nothing of what was before.
+async fn rebuilt(ledger: &Ledger) -> Vec<Entry> {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(&dir.path().join("new.sqlite"), ledger.deployment());
+    index.sync(ledger).await.unwrap();
+    all(&index)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_answered_without_the_chain() {
+    let mut history = Historian::start().await;
+    let mut written = 1;
+    for _ in 0..12 {
+        written += history.image_history();
+    }
+    let ledger = history.ledger().await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.sqlite");
+    let index = open(&path, ledger.deployment());
+    assert_eq!(index.freshness().unwrap().block, None);
+    let synced = index.sync(&ledger).await.unwrap();
+    assert_eq!((synced.added, synced.taken_back), (written as u64, 0));
+    let again = index.sync(&ledger).await.unwrap();
+    assert_eq!((again.added, again.block), (0, synced.block));
+    let compared = index.compare(&ledger).await.unwrap();
+    assert_eq!(compared.logs, written as u64);
+
+    let images: Vec<_> = (1..=12).map(Historian::image).collect();
+    assert_eq!(index.check(&ledger, &images).await.unwrap(), []);
+
+    // From here on there is no chain.
+    let (patient, doctor) = (history.patient(), history.requestor(2));
+    history.chain.devnet.shutdown().await;
+    drop(index);
+    let index = open(&path, ledger.deployment());
+    let fresh = index.freshness().unwrap();
+    assert_eq!(fresh.block, Some(synced.block));
+    assert_eq!(fresh.entries, written as u64);
+    assert!(fresh.synced_at > 1_700_000_000 && fresh.block_time > 1_700_000_000);
+
+    let entries = all(&index);
+    assert!(entries.is_sorted_by_key(|e| (e.block, e.log_index)));
+    let state = State::replay(&entries);
+    assert_eq!(state, index.state(&Query::default()).unwrap());
+    assert_eq!(state.images.len(), 12);
+    // What an event does not say itself follows from others.
+    for entry in &entries {
+        if entry.about.image.is_some() {
+            assert_eq!(entry.about.patient, Some(patient), "{entry:?}");
+            assert!(entry.about.radiologist.is_some(), "{entry:?}");
+        }
+        if matches!(
+            entry.kind(),
+            EventKind::Requestaccepted | EventKind::Requestdenied
+        ) {
+            assert!(entry.about.requester.is_some(), "{entry:?}");
+        }
+    }
+    let ask = |query: Query| index.entries(&query).unwrap();
+    let filtered = |keep: &dyn Fn(&Entry) -> bool| -> Vec<Entry> {
+        entries
+            .iter()
+            .filter(|entry| keep(entry))
+            .cloned()
+            .collect()
+    };
+    let image = Some(Historian::image(3));
+    let of_image = ask(Query {
+        image,
+        ..Query::default()
+    });
+    assert_eq!(of_image, filtered(&|e| e.about.image == image));
+    assert_eq!(of_image.len(), 7);
+    let of_doctor = ask(Query {
+        requester: Some(doctor),
+        ..Query::default()
+    });
+    assert_eq!(of_doctor, filtered(&|e| e.about.requester == Some(doctor)));
+    let kinds = vec![EventKind::Approved, EventKind::UserRemoved];
+    let of_kinds = ask(Query {
+        kinds: kinds.clone(),
+        patient: Some(patient),
+        ..Query::default()
+    });
+    assert_eq!(of_kinds, filtered(&|e| kinds.contains(&e.kind())));
+    let (from, to) = (entries[20].timestamp, entries[60].timestamp);
+    let between = ask(Query {
+        from: Some(from),
+        to: Some(to),
+        ..Query::default()
+    });
+    assert_eq!(between, filtered(&|e| (from..to).contains(&e.timestamp)));
+    let last = ask(Query {
+        limit: Some(5),
+        ..Query::default()
+    });
+    assert_eq!(last, entries[entries.len() - 5..]);
+
+    // By standing: as the state has it.
+    let mut seen = 0;
+    for standing in Standing::ALL {
+        let wanted: BTreeSet<_> = state
+            .images
+            .values()
+            .flat_map(|image| image.grants.values().map(|grant| (image.image, grant)))
+            .filter(|(_, grant)| grant.standing(fresh.block_time) == standing)
+            .map(|(image, grant)| (Some(image), Some(grant.requester)))
+            .collect();
+        let found = ask(Query {
+            standing: Some(standing),
+            ..Query::default()
+        });
+        let found: BTreeSet<_> = found
+            .iter()
+            .map(|e| (e.about.image, e.about.requester))
+            .collect();
+        assert_eq!(found, wanted, "{standing}");
+        seen += wanted.len();
+    }
+    assert_eq!(seen, 12);
+    // What was so before.
+    let approved = entries
+        .iter()
+        .find(|e| e.kind() == EventKind::Approved)
+        .unwrap();
+    let (image, requester) = (
+        approved.about.image.unwrap(),
+        approved.about.requester.unwrap(),
+    );
+    let upto = entries.iter().take_while(|e| e.block <= approved.block);
+    let then = State::replay(upto);
+    assert_eq!(
+        then.grant(&image, requester).unwrap().status,
+        GrantStatus::Approved
+    );
+    // An entry survives JSON.
+    let text = serde_json::to_string(&entries).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<Entry>>(&text).unwrap(), entries);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_is_read_anew_and_another_contracts_is_refused() {
+    let mut history = Historian::start().await;
+    history.image_history();
+    let ledger = history.ledger().await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.sqlite");
+    let wanted = rebuilt(&ledger).await;
+    for damage in [
+        "not SQLite at all, but long enough to be taken for a file",
+        "",
+    ] {
+        std::fs::write(&path, damage).unwrap();
+        let index = open(&path, ledger.deployment());
+        assert_eq!(index.rebuilt().is_some(), !damage.is_empty());
+        index.sync(&ledger).await.unwrap();
+        assert_eq!(all(&index), wanted);
+    }
+    // Pages overwritten in the middle.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xa5);
+    std::fs::write(&path, bytes).unwrap();
+    let index = open(&path, ledger.deployment());
+    assert!(index.rebuilt().is_some());
+    index.sync(&ledger).await.unwrap();
+    assert_eq!(all(&index), wanted);
+    drop(index);
+    let other = Index::open(&path, 1, ledger.deployment().contract);
+    assert!(
+        matches!(other, Err(Error::OtherContract { .. })),
+        "{other:?}"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+/// The same events as the deliveries come to, taken back ones left out; each delivered once.
+fn applied(deliveries: &[Delivery]) -> Vec<Entry> {
+    let mut held: Vec<Entry> = Vec::new();
+    let mut last = 0;
+    for delivery in deliveries {
+        assert!(delivery.seq > last, "{} after {last}", delivery.seq);
+        last = delivery.seq;
+        let place = held.iter().position(|entry| *entry == delivery.entry);
+        match (delivery.retracted, place) {
+            (false, None) => held.push(delivery.entry.clone()),
+            (true, Some(place)) => drop(held.remove(place)),
+            (retracted, place) => panic!("retracted {retracted}, held at {place:?}: {delivery:?}"),
+        }
+    }
+    held
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_any_reorganisation_the_index_is_that_of_a_rebuild() {
+    let rounds = many(REORGS, 10);
+    let seed = many("PCIM_AUDIT_SEED", 0x5eed) as u64;
+    let mut dice = Dice(seed | 1);
+    let mut history = Historian::start().await;
+    let ledger = history.ledger().await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.sqlite");
+    let mut index = open(&path, ledger.deployment());
+    index.subscribe("test", Start::Beginning).unwrap();
+    let mut delivered: Vec<Delivery> = Vec::new();
+    let mut moments: Vec<Moment> = Vec::new();
+    let mut depths = Vec::new();
+    for round in 0..rounds {
+        // Some blocks, with events and without.
+        let steps = 1 + dice.below(12);
+        for _ in 0..steps {
+            moments.push(history.moment().await);
+            match dice.below(4) {
+                0 => history.mine(1).await,
+                _ => history.event(),
+            }
+        }
+        if dice.below(4) > 0 {
+            index.sync(&ledger).await.unwrap();
+        }
+        // A fork, and a longer chain in its place.
+        let depth = 1 + dice.below(DEEPEST as u64) as usize;
+        let depth = depth.min(moments.len());
+        let back = moments.len() - depth;
+        let moment = moments.drain(back..).next().unwrap();
+        history.back_to(moment).await;
+        depths.push(depth);
+        for _ in 0..depth {
+            moments.push(history.moment().await);
+            match dice.below(3) {
+                0 => history.mine(1).await,
+                _ => history.event(),
+            }
+        }
+        let excess = moments.len().saturating_sub(DEEPEST);
+        moments.drain(..excess);
+        if dice.below(3) == 0 {
+            // Another process goes on.
+            drop(index);
+            index = open(&path, ledger.deployment());
+        }
+        index.sync(&ledger).await.unwrap();
+        let found = all(&index);
+        let wanted = rebuilt(&ledger).await;
+        assert_eq!(found.len(), wanted.len(), "round {round} of seed {seed}");
+        assert_eq!(found, wanted, "round {round} of seed {seed}");
+        let news = index.pending("test", 100_000).unwrap();
+        if dice.below(2) == 0 {
+            if let Some(last) = news.last() {
+                index.acknowledge("test", last.seq).unwrap();
+            }
+            delivered.extend(news);
+            assert_eq!(applied(&delivered), found, "round {round} of seed {seed}");
+        }
+    }
+    depths.sort_unstable();
+    eprintln!(
+        "{rounds} reorganisations of depths {}..={}, median {}: the index equals a rebuild each time",
+        depths[0],
+        depths[rounds - 1],
+        depths[rounds / 2]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_in_the_midst_of_it_loses_nothing() {
+    let kills = many(KILLS, 4);
+    let mut dice = Dice(0xdead);
+    let mut history = Historian::start().await;
+    for _ in 0..if kills > 10 { 400 } else { 60 } {
+        history.image_history();
+    }
+    let ledger = history.ledger().await;
+    let wanted = rebuilt(&ledger).await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.sqlite");
+    let mut midway = 0;
+    for kill in 0..kills {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "audit::the_process_that_is_killed"])
+            .env(
+                CHILD,
+                serde_json::to_string(&(&path, ledger.deployment())).unwrap(),
+            )
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(20 + dice.below(400)));
+        // SIGKILL.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let index = open(&path, ledger.deployment());
+        assert_eq!(index.rebuilt(), None, "kill {kill}");
+        let here = all(&index);
+        // Whole ranges from the beginning, and nothing else.
+        assert!(
+            wanted.starts_with(&here),
+            "kill {kill}: {} entries",
+            here.len()
+        );
+        midway += usize::from(!here.is_empty() && here.len() < wanted.len());
+        index.sync(&ledger).await.unwrap();
+        assert_eq!(all(&index), wanted, "kill {kill}");
+        drop(index);
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(dir.path().join(format!("audit.sqlite{end}")));
+        }
+    }
+    eprintln!(
+        "{kills} kills, {midway} of them between two ranges: the index equals a rebuild each time"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_that_is_killed() {
+    let Some(told) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let (path, deployment): (std::path::PathBuf, Deployment) =
+        serde_json::from_str(told.to_str().unwrap()).unwrap();
+    let ledger = Ledger::connect(deployment).await.unwrap();
+    let index = open(&path, ledger.deployment());
+    index.sync(&ledger).await.unwrap();
+}
