@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod account;
 mod bench;
 mod canary;
 mod chain;
@@ -10,6 +11,7 @@ mod demo;
 mod devnet;
 mod disk;
 mod flow;
+mod follower;
 mod gas;
 mod help;
 mod inputs;
@@ -17,6 +19,7 @@ mod interrupted;
 mod killed;
 mod life;
 mod lifecycle;
+mod older;
 mod peers;
 mod program;
 mod relay;
