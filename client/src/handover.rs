@@ -1,7 +1,8 @@
 //! Handovers: what a radiologist gives a patient so that she can register a sealed image.
 //!
 //! A handover is a JSON document, encrypted to the patient's certificate and signed by the radiologist's.
-//! It carries the radiologist's contact card and the attestation that the contract asks for.
+//! It carries the radiologist's contact card and the attestation that the contract asks for. A radiologist may attest as a
+//! contract account (ERC-1271): then the handover names it, and the chain must be asked whether it takes the signature.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,11 @@ pub struct Handover {
     pub seal: Seal,
     /// The radiologist's EIP-712 signature over image, patient and seal.
     pub attestation: Vec<u8>,
+    /// Whose attestation it is: the radiologist's address, or the contract account that the handover names.
+    pub attester: Address,
+    /// Whether the signature is by the attester's own key. Otherwise the attester is a contract account, which must be
+    /// asked (`Ledger::accepts_attestation`) before anything here is believed.
+    pub proven: bool,
     /// Modality and body part codes; goes on the chain in clear.
     pub description: String,
     /// The image that this one replaces, as the radiologist says.
@@ -66,6 +72,8 @@ struct Document {
     seal: String,
     /// Hex.
     attestation: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<Address>,
     description: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     predecessor: Option<ImageDigest>,
@@ -140,6 +148,14 @@ pub enum Error {
         /// Whose signature it is.
         found: Address,
     },
+    /// The contract account that the handover names does not take the signature.
+    #[error(
+        "the attestation is forged: the contract account {account} does not accept it (ERC-1271)"
+    )]
+    NotAccepted {
+        /// The account.
+        account: Address,
+    },
     /// Not a signature at all.
     #[error("the attestation is forged: {0}")]
     BadAttestation(#[source] ledger::Error),
@@ -177,6 +193,7 @@ impl Handover {
             patient: facts.to.patient,
             seal: hex::encode(facts.seal.0),
             attestation: hex::encode(attestation),
+            account: facts.account,
             description: facts.description.to_owned(),
             predecessor: facts.predecessor,
             identity: facts.identity,
@@ -201,12 +218,12 @@ impl Handover {
         // The document names its signer; nothing in it is believed before that signer's signature is verified.
         let signer = read(sealed.peek())?.radiologist.certificate;
         let plain = sealed.verify(&signer).map_err(Error::OpenPgp)?;
-        let handover = read(&plain)?;
+        let mut handover = read(&plain)?;
         handover.check(me)?;
         Ok(handover)
     }
 
-    fn check(&self, me: Addressee) -> Result<(), Error> {
+    fn check(&mut self, me: Addressee) -> Result<(), Error> {
         if self.patient != me.patient {
             return Err(Error::NotForYou {
                 wanted: me.patient,
@@ -232,15 +249,16 @@ impl Handover {
             self.patient,
             &self.seal,
             &self.attestation,
-        )
-        .map_err(Error::BadAttestation)?;
-        if found != self.radiologist.address {
-            return Err(Error::ForgedAttestation {
-                wanted: self.radiologist.address,
-                found,
-            });
+        );
+        self.proven = matches!(found, Ok(found) if found == self.attester);
+        // A contract account may take what no key has signed.
+        if self.proven || self.attester != self.radiologist.address {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::ForgedAttestation {
+            wanted: self.attester,
+            found: found.map_err(Error::BadAttestation)?,
+        })
     }
 }
 
@@ -251,6 +269,8 @@ pub struct Facts<'a> {
     pub to: Addressee,
     /// The patient's certificate.
     pub reader: &'a Certificate,
+    /// The contract account that attests, if it is not the radiologist's own address.
+    pub account: Option<Address>,
     /// The sealed root.
     pub image: ImageDigest,
     /// Its seal.
@@ -282,7 +302,10 @@ fn read(plain: &[u8]) -> Result<Handover, Error> {
     if document.description.len() > MAX_DESCRIPTION_BYTES {
         return Err(field("description"));
     }
+    let radiologist = Card::verify(&document.radiologist)?;
     Ok(Handover {
+        attester: document.account.unwrap_or(radiologist.address),
+        proven: false,
         chain_id: document.chain_id,
         contract: document.contract,
         image: document.image,
@@ -292,7 +315,7 @@ fn read(plain: &[u8]) -> Result<Handover, Error> {
         description: document.description,
         predecessor: document.predecessor,
         identity: document.identity,
-        radiologist: Card::verify(&document.radiologist)?,
+        radiologist,
     })
 }
 
@@ -327,6 +350,7 @@ mod tests {
         let facts = Facts {
             to: scene.to,
             reader: &scene.patient.1.certificate(),
+            account: None,
             image: ImageDigest([1; 32]),
             seal: Seal([2; 32]),
             description: "CT CHEST",
@@ -390,6 +414,7 @@ mod tests {
         let facts = Facts {
             to: scene.to,
             reader: &scene.patient.1.certificate(),
+            account: None,
             image: ImageDigest([1; 32]),
             seal: Seal([2; 32]),
             description: "",
@@ -403,5 +428,101 @@ mod tests {
             Err(Error::OpenPgp(_))
         ));
         assert!(Handover::open(b"not OpenPGP", &scene.patient.1, scene.to).is_err());
+    }
+
+    /// A signature by no key of the radiologist's: the account that is named must be asked for it, and nobody else.
+    #[test]
+    fn a_contract_account_is_left_to_the_chain() {
+        let scene = scene();
+        let (account, key) = &scene.radiologist;
+        let named = Address::repeat_byte(7);
+        let issue = |named, attester: &Account| {
+            let facts = Facts {
+                to: scene.to,
+                reader: &scene.patient.1.certificate(),
+                account: named,
+                image: ImageDigest([1; 32]),
+                seal: Seal([2; 32]),
+                description: "CT CHEST",
+                predecessor: None,
+                identity: None,
+            };
+            let card = Card::issue(account, key, Vec::new()).unwrap();
+            Handover::issue(facts, card, attester, key).unwrap()
+        };
+        let open = |bytes: Vec<u8>| Handover::open(&bytes, &scene.patient.1, scene.to);
+        let handover = open(issue(Some(named), account)).unwrap();
+        assert_eq!((handover.attester, handover.proven), (named, false));
+        let own = open(issue(None, account)).unwrap();
+        assert_eq!((own.attester, own.proven), (account.address(), true));
+        let stranger = Account::generate();
+        let other = open(issue(Some(stranger.address()), &stranger)).unwrap();
+        assert_eq!((other.attester, other.proven), (stranger.address(), true));
+        let forged = open(issue(Some(account.address()), &stranger));
+        assert!(matches!(forged, Err(Error::ForgedAttestation { .. })));
+    }
+
+    /// Seeded mutations of a header, a card and a handover: each parser refuses them, or reads what was written.
+    #[test]
+    fn mutated_bytes_are_refused_or_read() {
+        let scene = scene();
+        let (account, key) = &scene.radiologist;
+        let card = Card::issue(account, key, Vec::new()).unwrap();
+        let card = serde_json::to_vec(&card).unwrap();
+        let handover = issue(&scene, account);
+        let version = seal::BodyVersion::V2;
+        let mut body = Vec::new();
+        let sealed = seal::seal_body(&mut &b"x"[..], key, None, version, &mut body).unwrap();
+        let header = seal::header_for(&sealed.session_key, version, &key.certificate()).unwrap();
+        let runs = std::env::var("PCIM_TEST_MUTATIONS").ok();
+        let runs: u64 = runs.map_or(300, |runs| runs.parse().unwrap());
+        let mut read = [0; 3];
+        for seed in 0..runs {
+            let [mut a, mut b, mut c] = [header.clone(), card.clone(), handover.clone()];
+            for bytes in [&mut a, &mut b, &mut c] {
+                mutate(bytes, seed);
+            }
+            let mut out = Vec::new();
+            if seal::open_sealed(&a, &mut &body[..], key, &mut out).is_ok() {
+                assert_eq!(out, b"x", "seed {seed}");
+                read[0] += 1;
+            }
+            if let Ok(card) = Card::read(&b) {
+                assert_eq!(card.address, account.address(), "seed {seed}");
+                read[1] += 1;
+            }
+            if let Ok(handover) = Handover::open(&c, &scene.patient.1, scene.to) {
+                assert_eq!(handover.seal, Seal([2; 32]), "seed {seed}");
+                read[2] += 1;
+            }
+        }
+        println!("{runs} mutations; of headers, cards, handovers {read:?} were read");
+        // A mutation can only miss what is not signed, such as the case of hex.
+        assert!(read.iter().all(|read| *read < runs / 2), "{read:?}");
+    }
+
+    /// Flips, cuts, repeats and inserts, a few at a time.
+    fn mutate(bytes: &mut Vec<u8>, seed: u64) {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as usize % below.max(1)
+        };
+        for _ in 0..=random(3) {
+            let at = random(bytes.len());
+            match random(5) {
+                0 => bytes.truncate(at),
+                1 => {
+                    let end = (at + random(40)).min(bytes.len());
+                    let part = bytes[at..end].to_vec();
+                    bytes.splice(at..at, part);
+                }
+                2 => bytes.insert(at, random(256) as u8),
+                _ if bytes.is_empty() => {}
+                _ => bytes[at] ^= 1 << random(8),
+            }
+        }
     }
 }

@@ -192,10 +192,17 @@ impl Home {
     /// [`Error::NotAHome`], [`Error::Busy`], [`Error::Config`].
     pub fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(CONFIG);
-        if !path.is_file() {
-            return Err(Error::NotAHome {
-                dir: dir.to_owned(),
-            });
+        match path.metadata() {
+            Ok(found) if found.is_file() => {}
+            // Somebody else's home.
+            Err(denied) if denied.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(io_at(&path)(denied));
+            }
+            _ => {
+                return Err(Error::NotAHome {
+                    dir: dir.to_owned(),
+                });
+            }
         }
         let lock = lock(dir)?;
         private::sweep(dir).map_err(io_at(dir))?;

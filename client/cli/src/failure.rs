@@ -305,7 +305,7 @@ fn of_handover(error: &handover::Error) -> Option<&'static str> {
         H::NotForThisKey(_) | H::NotForYou { .. } => {
             "open it with the home whose card the radiologist was given (--home)"
         }
-        H::ForgedAttestation { .. } | H::BadAttestation(_) => {
+        H::ForgedAttestation { .. } | H::BadAttestation(_) | H::NotAccepted { .. } => {
             "do not register this image; ask the radiologist how the handover came about"
         }
         H::WrongChain { .. } | H::WrongContract { .. } => {

@@ -251,3 +251,6 @@ pub(super) fn file_error(path: &Path, source: io::Error) -> Error {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests;

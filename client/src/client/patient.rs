@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use super::opening::{Attested, check_seal};
 use super::write::Wanted;
 use super::{Author, Client, Error, OpenedFile, Resealed, Result, Target, Written, pipeline};
-use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
-use crate::handover::Handover;
+use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
+use crate::handover::{self, Addressee, Handover};
 use crate::journal::{KnownImage, Outcome, Piece};
 use crate::ledger::{Call, EventFilter};
 use crate::node;
@@ -96,8 +96,8 @@ impl Client {
     /// radiologist's signature, keeps a copy, and only then writes to the chain.
     pub async fn register(&mut self, handover: &[u8]) -> Result<Registered> {
         let me = self.addressee()?;
-        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
-        let (image, radiologist) = (handover.image, handover.radiologist.address);
+        let handover = self.verified(handover, me).await?;
+        let (image, radiologist) = (handover.image, handover.attester);
         let key = format!("register:{image}");
         let ledger = self.ledger().await?;
         // An attempt that was cut off may have registered it already, and then has the image here.
@@ -149,6 +149,40 @@ impl Client {
             identity: handover.identity,
             written,
         })
+    }
+
+    /// Opens and verifies a handover. A contract account that attests is asked whether it does.
+    async fn verified(&self, handover: &[u8], me: Addressee) -> Result<Handover> {
+        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
+        if !handover.proven {
+            let (image, seal) = (&handover.image, &handover.seal);
+            self.attested_by(
+                handover.attester,
+                image,
+                me.patient,
+                seal,
+                &handover.attestation,
+            )
+            .await?;
+        }
+        Ok(handover)
+    }
+
+    /// Refuses a signature that a contract account does not take for its attestation.
+    pub(super) async fn attested_by(
+        &self,
+        account: Address,
+        image: &ImageDigest,
+        patient: Address,
+        seal: &Seal,
+        signature: &[u8],
+    ) -> Result<()> {
+        let ledger = self.ledger().await?;
+        let accepts = ledger.accepts_attestation(account, image, patient, seal, signature);
+        match accepts.await? {
+            true => Ok(()),
+            false => Err(handover::Error::NotAccepted { account }.into()),
+        }
     }
 
     /// Fetches and verifies the image of a handover, and pins it here; notes that, unless the image was here before.
@@ -449,7 +483,7 @@ impl Client {
     /// sealed image here. The chain is not told.
     pub async fn open_handover(&mut self, handover: &[u8], target: &Target) -> Result<OpenedFile> {
         let me = self.addressee()?;
-        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
+        let handover = self.verified(handover, me).await?;
         self.remember_peers(&handover.radiologist.peers)?;
         self.dial(&handover.radiologist.peers).await?;
         let operation = self.begin_once("keep")?;
@@ -461,7 +495,7 @@ impl Client {
         }
         taken?;
         let attested = Attested {
-            radiologist: handover.radiologist.address,
+            radiologist: handover.attester,
             seal: handover.seal,
         };
         self.open_attested(&handover.image, me.patient, &attested, target)

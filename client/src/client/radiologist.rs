@@ -13,7 +13,7 @@ use super::study::{self, IdentityDocument, Inputs, Outcome, ScanOptions, Study};
 use super::{Client, Error, Progress, Result, Target, pipeline};
 use crate::card::Card;
 use crate::deid::{self, Profile, Report};
-use crate::domain::{ImageDigest, Seal};
+use crate::domain::{Address, ImageDigest, Seal};
 use crate::handover::{Addressee, Facts, Handover};
 use crate::journal::{self, KnownImage, Piece};
 use crate::node::{self, BodyRef};
@@ -34,6 +34,8 @@ pub struct SealOptions {
     pub leave_out: bool,
     /// Whether a document of what the pseudonyms stand for is sealed beside the image, to the patient alone.
     pub with_identity: bool,
+    /// The contract account that attests (ERC-1271), if it is not this home's own address.
+    pub attest_as: Option<Address>,
 }
 
 /// Is told what became of each file of an input.
@@ -48,6 +50,7 @@ impl Default for SealOptions {
             replaces: None,
             leave_out: false,
             with_identity: false,
+            attest_as: None,
         }
     }
 }
@@ -103,6 +106,7 @@ struct Told<'a> {
     description: &'a str,
     predecessor: Option<ImageDigest>,
     identity: Option<ImageDigest>,
+    account: Option<Address>,
 }
 
 /// A payload in the node, sealed to the patient.
@@ -266,7 +270,11 @@ impl Client {
             None => study.description(summary.report.as_ref()),
         };
         let identity = match IdentityDocument::of(&study, image) {
-            Some(document) => Some(self.seal_identity(operation, &document, patient).await?),
+            Some(document) => {
+                let account = options.attest_as;
+                let sealed = self.seal_identity(operation, &document, patient, account);
+                Some(sealed.await?)
+            }
             None => None,
         };
         let own = identity.as_ref().map(|identity| identity.image);
@@ -274,6 +282,7 @@ impl Client {
             description: &description,
             predecessor: options.replaces,
             identity: own,
+            account: options.attest_as,
         };
         let handover = self.hand_over(image, sealed.seal, told, patient).await?;
         self.remember_sealed(image, &body, &description, patient)?;
@@ -297,6 +306,7 @@ impl Client {
         operation: i64,
         document: &IdentityDocument,
         patient: &Card,
+        account: Option<Address>,
     ) -> Result<SealedIdentity> {
         let payload = Payload::of_bytes(serde_json::to_vec(document)?);
         let stored = self
@@ -308,9 +318,11 @@ impl Client {
             sealed,
             ..
         } = stored;
-        let handover = self
-            .hand_over(image, sealed.seal, Told::default(), patient)
-            .await?;
+        let told = Told {
+            account,
+            ..Told::default()
+        };
+        let handover = self.hand_over(image, sealed.seal, told, patient).await?;
         self.remember_sealed(image, &body, "", patient)?;
         Ok(SealedIdentity {
             image,
@@ -381,6 +393,7 @@ impl Client {
                 contract: deployment.contract,
             },
             reader: &patient.certificate,
+            account: told.account,
             image,
             seal,
             description: told.description,
@@ -388,6 +401,14 @@ impl Client {
             identity: told.identity,
         };
         let (card, keys) = (self.card().await?, self.keys()?);
+        if let Some(account) = told.account {
+            let (chain_id, contract) = (facts.to.chain_id, facts.to.contract);
+            let attested =
+                keys.account
+                    .attest(chain_id, contract, &image, patient.address, &seal)?;
+            self.attested_by(account, &image, patient.address, &seal, &attested)
+                .await?;
+        }
         Ok(Handover::issue(facts, card, &keys.account, &keys.openpgp)?)
     }
 

@@ -18,6 +18,10 @@ sol! {
         function codehashVersion(bytes32 codehash) external view returns (uint16 version);
     }
 
+    interface IERC1271 {
+        function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4 magic);
+    }
+
     /// What a radiologist attests (EIP-712).
     struct ImageAttestation {
         bytes32 image;

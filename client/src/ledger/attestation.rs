@@ -1,10 +1,11 @@
 //! A radiologist's attestation: the EIP-712 signature that lets a patient register an image.
 
-use alloy_sol_types::SolStruct;
+use alloy_sol_types::{SolCall, SolStruct};
 
 use super::account::recover_digest;
 use super::relay::domain;
-use super::{Account, Result, abi};
+use super::rpc::Outcome;
+use super::{Account, Ledger, Result, abi};
 use crate::domain::{Address, B256, ImageDigest, Seal};
 
 impl Account {
@@ -22,6 +23,36 @@ impl Account {
         seal: &Seal,
     ) -> Result<[u8; 65]> {
         self.sign_digest(digest(chain_id, contract, image, patient, seal))
+    }
+}
+
+impl Ledger {
+    /// Whether a contract account takes a signature for its own attestation (ERC-1271, `isValidSignature`), as the contract
+    /// will ask it when the image is registered. False where no contract is.
+    ///
+    /// # Errors
+    /// As every view.
+    pub async fn accepts_attestation(
+        &self,
+        account: Address,
+        image: &ImageDigest,
+        patient: Address,
+        seal: &Seal,
+        signature: &[u8],
+    ) -> Result<bool> {
+        let (chain_id, contract) = (self.deployment.chain_id, self.deployment.contract);
+        let data = abi::IERC1271::isValidSignatureCall {
+            hash: digest(chain_id, contract, image, patient, seal),
+            signature: signature.to_vec().into(),
+        }
+        .abi_encode();
+        let asked = self.rpc.call(Some(contract), account, &data);
+        let outcome = asked
+            .await
+            .map_err(|fault| self.rpc.explain("eth_call", fault))?;
+        let mut magic = [0; 32];
+        magic[..4].copy_from_slice(&abi::IERC1271::isValidSignatureCall::SELECTOR);
+        Ok(matches!(outcome, Outcome::Returned(answer) if answer.get(..32) == Some(&magic[..])))
     }
 }
 

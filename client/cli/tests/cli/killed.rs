@@ -1,19 +1,26 @@
 //! `kill -9` at random moments of every flow, then `pcim resume`: nothing is lost, nothing is there twice, nothing is half.
 //!
-//! `PCIM_TEST_KILLS` is how often (a few unless it is set), `PCIM_TEST_KILL_SEED` which moments. Each kill is logged.
+//! `PCIM_TEST_KILLS` is how often (a few unless it is set), `PCIM_TEST_KILL_SEED` which moments. Each kill is logged, with what
+//! stood in the journal and how many transactions were on the chain.
+//!
+//! Most moments are counted from the journal's first word of the operation, and lie anywhere between it and the end, as long
+//! as that took when nobody killed it: how long is measured at first, and again whenever a flow is repeated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pcim_client::home::Home;
+use pcim_client::journal::{Journal, Outcome};
+use pcim_client::node::block_digest;
 use serde_json::Value;
 
 use crate::interrupted::count;
 use crate::program::{Actor, Process, Serving, names};
 use crate::repo;
-use crate::stage::{IMAGE, Stage};
+use crate::stage::{CHAIN_ID, IMAGE, Stage};
 
 /// Kills when nobody says how many.
 const FEW: usize = 4;
@@ -34,17 +41,31 @@ enum Flow {
     Deny,
 }
 
-const FLOWS: [Flow; 9] = [
-    Flow::Approve,
-    Flow::Rekey,
-    Flow::Seal,
-    Flow::Register,
-    Flow::Open,
-    Flow::Request,
-    Flow::Revoke,
-    Flow::Fetch,
-    Flow::Deny,
+use Flow::{Approve, Deny, Fetch, Open, Register, Rekey, Request, Revoke, Seal};
+
+/// What is killed in turn: eight times round are 200 kills.
+const TURNS: [Flow; 25] = [
+    Approve, Rekey, Seal, Register, Request, Revoke, Fetch, Open, Deny, //
+    Approve, Rekey, Seal, Register, Request, Revoke, Fetch, Open, Deny, //
+    Approve, Rekey, Seal, Register, Request, Revoke, Fetch,
 ];
+
+/// How long a flow takes when nobody kills it.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    /// From its start to the journal's first word of it: keys are unlocked, the node is opened, the chain is asked.
+    before: Duration,
+    /// From there to its end.
+    within: Duration,
+}
+
+impl Times {
+    /// As the machine is now, and was a while ago.
+    fn adapt(&mut self, now: Times) {
+        self.before = (self.before + now.before) / 2;
+        self.within = (self.within + now.within) / 2;
+    }
+}
 
 /// One flow on a stage of its own.
 struct Scene {
@@ -54,6 +75,8 @@ struct Scene {
     args: Vec<String>,
     /// Transactions of the actor before.
     nonce: u64,
+    /// What was pinned before.
+    pins: BTreeSet<String>,
     /// Who serves what the flow needs.
     served: Option<Serving>,
 }
@@ -119,30 +142,36 @@ impl Scene {
         // Closes the journal of a home whose node was killed.
         actor.run(["resume"]).json();
         let nonce = stage.nonce(&actor);
+        let pins = repo::pins(&actor.home);
         Self {
             flow,
             stage,
             actor,
             args,
             nonce,
+            pins,
             served,
         }
     }
 
-    /// Runs it to its end; tells how long it worked with its keys unlocked.
-    fn run(&self) -> Duration {
-        let mut process = self.spawn();
-        self.wait_until_unlocked(&mut process);
+    /// Runs it to its end.
+    fn run(&self) -> Times {
         let start = Instant::now();
+        let mut process = self.spawn();
+        self.wait_until_begun(&mut process);
+        let begun = Instant::now();
         assert!(process.0.wait().unwrap().success(), "{:?}", self.flow);
-        start.elapsed()
+        Times {
+            before: begun - start,
+            within: begun.elapsed(),
+        }
     }
 
-    /// Kills it `moment` after it was begun, or after its keys were unlocked; tells whether it had ended by then.
-    fn kill(&self, moment: Duration, unlocked: bool) -> bool {
+    /// Kills it `moment` after its start, or after the journal's first word of it; tells whether it had ended by then.
+    fn kill(&self, moment: Duration, begun: bool) -> bool {
         let mut process = self.spawn();
-        if unlocked {
-            self.wait_until_unlocked(&mut process);
+        if begun {
+            self.wait_until_begun(&mut process);
         }
         thread::sleep(moment);
         process.0.try_wait().unwrap().is_some()
@@ -155,11 +184,45 @@ impl Scene {
         Process(command.spawn().unwrap())
     }
 
-    /// The journal is opened once the keys are unlocked.
-    fn wait_until_unlocked(&self, process: &mut Process) {
+    /// Every operation's key begins with the chain's id. The journal's side file was empty before.
+    fn wait_until_begun(&self, process: &mut Process) {
         let wal = self.actor.home.join("journal.sqlite-wal");
-        while !wal.exists() && process.0.try_wait().unwrap().is_none() {
+        let key = format!("{CHAIN_ID}:").into_bytes();
+        let begun = || {
+            let bytes = fs::read(&wal).unwrap_or_default();
+            bytes.windows(key.len()).any(|part| part == key)
+        };
+        while !begun() && process.0.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// What stands in the journal of operations that have not ended, and what the chain has of them.
+    fn interrupted(&self) -> String {
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["journal.sqlite", "journal.sqlite-wal"] {
+            let from = self.actor.home.join(name);
+            if from.exists() {
+                fs::copy(from, copy.path().join(name)).unwrap();
+            }
+        }
+        let journal = Journal::open(&copy.path().join("journal.sqlite")).unwrap();
+        let unfinished = journal.unfinished().unwrap();
+        let said = unfinished.iter().map(|it| {
+            let what = it.key.split(':').nth(2).unwrap_or_default();
+            let stored = journal.noted(it.id, Outcome::Failed).unwrap().len();
+            let state = match (&it.plan, &it.signed_call) {
+                (Some(_), _) => "planned",
+                (None, Some(_)) => "signed",
+                (None, None) => "begun",
+            };
+            format!("{what} {state}, {stored} noted")
+        });
+        let said: Vec<_> = said.collect();
+        let sent = self.stage.nonce(&self.actor) - self.nonce;
+        match said.is_empty() {
+            true => format!("nothing open, {sent} sent"),
+            false => format!("{}, {sent} sent", said.join("; ")),
         }
     }
 
@@ -205,6 +268,18 @@ impl Scene {
             Flow::Rekey => 3,
             _ => 1,
         }
+    }
+
+    /// What is pinned is what was pinned before. Who requests publishes his own certificate, the same for every request.
+    fn check_rolled_back(&self) {
+        let mut pins = repo::pins(&self.actor.home);
+        if self.flow == Flow::Request {
+            let home = Home::open(&self.actor.home).unwrap();
+            let certificate = home.openpgp().unwrap().certificate();
+            let digest = block_digest(&certificate.to_published_bytes());
+            pins.remove(&digest.to_string());
+        }
+        assert_eq!(pins, self.pins, "{:?}", self.flow);
     }
 
     /// Done once, wholly, with as many pins as a run that nobody killed.
@@ -266,22 +341,24 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
     let kills = number("PCIM_TEST_KILLS", FEW as u64) as usize;
     let seed = number("PCIM_TEST_KILL_SEED", SEED);
     let mut state = seed;
-    let mut whole: BTreeMap<Flow, (Duration, usize)> = BTreeMap::new();
-    let mut fates: BTreeMap<String, usize> = BTreeMap::new();
+    let mut whole: BTreeMap<Flow, (Times, usize)> = BTreeMap::new();
+    let mut fates: BTreeMap<(Flow, String), usize> = BTreeMap::new();
     for kill in 0..kills {
-        let flow = FLOWS[kill % FLOWS.len()];
-        let (time, pins) = *whole.entry(flow).or_insert_with(|| {
+        let flow = TURNS[kill % TURNS.len()];
+        let (times, pins) = whole.entry(flow).or_insert_with(|| {
             let scene = Scene::new(flow);
-            let time = scene.run();
+            let times = scene.run();
             let pins = repo::pins(&scene.actor.home).len();
             scene.check(pins);
-            (time, pins)
+            (times, pins)
         });
-        // Few while keys are unlocked: nothing is stored or sent then.
-        let unlocked = kill % 8 != 7;
-        let moment = time.mul_f64((random(&mut state) % 1000) as f64 / 900.0);
+        // Few before the journal knows of it: nothing is stored or sent then.
+        let begun = kill % 10 != 9;
+        let span = if begun { times.within } else { times.before };
+        let moment = span.mul_f64((random(&mut state) % 1000) as f64 / 1000.0);
         let scene = Scene::new(flow);
-        let ended = scene.kill(moment, unlocked);
+        let ended = scene.kill(moment, begun);
+        let interrupted = scene.interrupted();
 
         let resumed = scene.actor.run(["resume"]).json();
         let told = |it: &Value| format!("{} {}", it["operation"], it["fate"]).replace('"', "");
@@ -294,9 +371,12 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
         let happened = scene.happened();
         assert!(happened <= 1, "{flow:?}");
         if happened == 0 {
-            scene.run();
+            scene.check_rolled_back();
+            times.adapt(scene.run());
+        } else if ended && begun {
+            times.within = (times.within + moment) / 2;
         }
-        scene.check(pins);
+        scene.check(*pins);
         drop(scene.served);
         let fate = match (ended, happened) {
             (true, _) => "it had ended".to_owned(),
@@ -305,12 +385,19 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
             _ => told.join(", "),
         };
         println!(
-            "kill {kill:3} of seed {seed:#x}: {flow:?} after {} of {} ms{}: {fate}",
+            "kill {kill:3} of seed {seed:#x}: {flow:?} {} ms of {} {}: {interrupted}: {fate}",
             moment.as_millis(),
-            time.as_millis(),
-            if unlocked { "" } else { ", locked" }
+            span.as_millis(),
+            if begun {
+                "after it was begun"
+            } else {
+                "before"
+            },
         );
-        *fates.entry(fate).or_default() += 1;
+        *fates.entry((flow, fate)).or_default() += 1;
     }
-    println!("{kills} kills of seed {seed:#x}: {fates:#?}");
+    println!("{kills} kills of seed {seed:#x}:");
+    for ((flow, fate), count) in fates {
+        println!("{count:4}  {flow:?}: {fate}");
+    }
 }

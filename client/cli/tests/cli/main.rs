@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod account;
 mod audit;
 mod bench;
 mod canary;
@@ -11,6 +12,7 @@ mod demo;
 mod devnet;
 mod disk;
 mod flow;
+mod follower;
 mod gas;
 mod help;
 mod inputs;
@@ -18,6 +20,7 @@ mod interrupted;
 mod killed;
 mod life;
 mod lifecycle;
+mod older;
 mod peers;
 mod program;
 mod relay;

@@ -14,9 +14,11 @@ use crate::stage::{PASSPHRASE, PATIENT_NAME};
 /// Far more than anything here takes: a limit for what hangs, not for what is slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
-/// The program, with nothing of the environment that it would heed.
+/// The program, with nothing of the environment that it would heed: the one that was built with these tests, or a copy of it
+/// (`PCIM_TEST_PROGRAM`) which goes on in long runs while another one is built.
 pub(crate) fn pcim() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pcim"));
+    let program = std::env::var_os("PCIM_TEST_PROGRAM");
+    let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_pcim").into()));
     command
         .env_remove("PCIM_HOME")
         .env_remove("PCIM_PASSPHRASE_FILE")

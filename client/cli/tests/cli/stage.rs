@@ -120,6 +120,19 @@ impl Stage {
         rpc::nonce(self.chain.url(), &actor.address)
     }
 
+    /// A home that is not in the story yet, of one of the chain's further accounts.
+    pub(crate) fn newcomer(&self, name: &str, number: usize, args: &[&str]) -> Actor {
+        let actor = Actor {
+            home: self.dir.join(name),
+            address: self.chain.account(number, "address").to_owned(),
+            passphrase: self.dir.join("passphrase"),
+            rpc_url: self.chain.url().to_owned(),
+        };
+        let key = self.chain.account(number, "private_key");
+        init(&actor, key, &self.known.contract, args);
+        actor
+    }
+
     /// Moves the chain's clock and mines a block that shows it.
     pub(crate) fn pass(&self, seconds: u64) {
         ask(self.chain.url(), "evm_increaseTime", json!([seconds]));
@@ -181,7 +194,7 @@ fn make(dir: &Path) -> Known {
     thread::scope(|scope| {
         for (actor, number) in actors.iter().zip(1..) {
             let (chain, contract) = (&chain, &contract);
-            scope.spawn(move || init(actor, chain.account(number, "private_key"), contract));
+            scope.spawn(move || init(actor, chain.account(number, "private_key"), contract, &[]));
         }
     });
     let [consortium, radiologist, patient, doctor, clinic] = &actors;
@@ -269,13 +282,14 @@ fn deploy(dir: &Path, chain: &Chain) -> String {
     record["contract"].as_str().unwrap().to_owned()
 }
 
-fn init(actor: &Actor, key: &str, contract: &str) {
+fn init(actor: &Actor, key: &str, contract: &str, args: &[&str]) {
     let path = actor.home.with_extension("key");
     fs::write(&path, key).unwrap();
     let mut init = actor.command();
     init.args(["init", "--network", "devnet", "--contract", contract]);
     init.args(["--listen", "/ip4/127.0.0.1/tcp/0", "--import-key"])
-        .arg(&path);
+        .arg(&path)
+        .args(args);
     let made = Run::of(&mut init).json();
     assert_eq!(made["address"], *actor.address);
 }
@@ -296,6 +310,7 @@ fn forge(dir: &Path, radiologist: &Actor, doctor: &str, contract: &str, fresh: &
                 contract: contract.parse().unwrap(),
             },
             reader: &patient.certificate,
+            account: None,
             image: fresh["image"].as_str().unwrap().parse().unwrap(),
             seal: fresh["seal"].as_str().unwrap().parse().unwrap(),
             description: "CT",

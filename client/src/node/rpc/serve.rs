@@ -3,7 +3,9 @@
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,10 +18,11 @@ use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use reqwest::Url;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
 
 use super::form::Form;
 use super::{ANSWER, Tied};
@@ -31,12 +34,25 @@ use crate::private;
 
 /// Requests that are answered at the same time.
 const MAX_REQUESTS: usize = 256;
-/// How long the head of a request may take.
-const HEAD: Duration = Duration::from_secs(10);
+/// How long others are waited for.
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(10),
+    taken: Duration::from_secs(60),
+};
 /// How long one request may take, a large image on its way in included.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 /// Most bytes of a request's head.
 const MAX_HEAD: usize = 64 * 1024;
+
+/// How long whoever asks is waited for, so that those who hang do not take the places of the others. How long a file may
+/// keep silent on its way in is the form's to say.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// For the head of a request.
+    head: Duration,
+    /// For a piece of the answer to be taken.
+    taken: Duration,
+}
 
 /// A node's socket; it goes away with this.
 pub struct Server {
@@ -59,6 +75,10 @@ impl Node {
     /// # Errors
     /// [`Error::Listen`]
     pub fn serve(&self, socket: &Path, grace: Duration) -> Result<Server> {
+        self.serve_with(socket, grace, PATIENCE)
+    }
+
+    fn serve_with(&self, socket: &Path, grace: Duration, patience: Patience) -> Result<Server> {
         let failed = |source: io::Error| Error::Listen {
             address: socket.display().to_string(),
             source: source.into(),
@@ -67,6 +87,7 @@ impl Node {
         let service = Arc::new(Service {
             node: self.share(),
             grace,
+            patience,
         });
         let task = tokio::spawn(accept(listener, owner, service));
         Ok(Server {
@@ -118,13 +139,15 @@ async fn accept(listener: UnixListener, owner: u32, service: Arc<Service>) {
 
 /// One connection: one request.
 async fn converse(stream: UnixStream, service: Arc<Service>) {
+    let patience = service.patience;
+    let stream = Taken::new(stream, patience.taken);
     let answer = service_fn(move |request| {
         let service = service.clone();
         async move { Ok::<_, std::convert::Infallible>(service.answer(request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(patience.head)
         .keep_alive(false)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), answer);
@@ -138,6 +161,71 @@ async fn converse(stream: UnixStream, service: Arc<Service>) {
 struct Service {
     node: Node,
     grace: Duration,
+    patience: Patience,
+}
+
+/// A connection that breaks off if what is written to it is not taken in time.
+struct Taken<S> {
+    stream: S,
+    limit: Duration,
+    /// Runs while something waits to be taken.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Taken<S> {
+    fn new(stream: S, limit: Duration) -> Self {
+        Self {
+            stream,
+            limit,
+            waiting: None,
+        }
+    }
+
+    fn in_time(
+        &mut self,
+        taken: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if taken.is_ready() {
+            self.waiting = None;
+            return taken;
+        }
+        let limit = self.limit;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(limit)));
+        match waiting.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Taken<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Taken<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let taken = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.in_time(taken, cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 /// The arguments of a request.
@@ -417,3 +505,6 @@ fn pins(cids: &[Cid]) -> Value {
     let cids: Vec<_> = cids.iter().map(Cid::to_string).collect();
     json!({ "Pins": cids })
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,3 +190,26 @@ async fn a_peer_that_is_not_there_or_someone_else_is_unreachable() {
     node.connect(&addressed).await.unwrap();
     assert_eq!(node.peers().await, 1);
 }
+
+/// More connections than are let in, which say nothing: whoever comes later is served once they are given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_connect_and_say_nothing_keep_nobody_out() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (keeper, fetcher) = (start(here.path()).await, start(there.path()).await);
+    let address = address(&keeper).await;
+    let port = address.split('/').nth(4).unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        let stream = tokio::net::TcpStream::connect(format!("127.0.0.1:{port}"));
+        silent.push(stream.await.unwrap());
+    }
+    let block = keeper.put_raw(pattern(1000)).await.unwrap();
+    let fetched = async {
+        while fetcher.connect(&address).await.is_err() {
+            tokio::time::sleep(SOON).await;
+        }
+        fetcher.get_raw(&block, 1000, PATIENCE).await.unwrap()
+    };
+    let fetched = tokio::time::timeout(2 * PATIENCE, fetched).await.unwrap();
+    assert_eq!(fetched, pattern(1000));
+}

@@ -55,6 +55,19 @@ struct Approved {
     decision: Decision,
     #[serde(skip_serializing_if = "Option::is_none")]
     resealed: Option<Resealed>,
+    /// How many other nodes hold the shared root, if that was waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replicas: Option<usize>,
+}
+
+/// Several approvals.
+#[derive(Serialize)]
+struct AllApproved {
+    #[serde(flatten)]
+    approvals: Approvals,
+    /// For each approval, if that was waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replicas: Option<Vec<usize>>,
 }
 
 impl ApproveArgs {
@@ -93,27 +106,29 @@ impl ApproveArgs {
             true => client
                 .approve_resealing(image, requester, self.certificate, expires_at)
                 .await
-                .map(|(resealed, decision)| Approved { decision, resealed }),
+                .map(|(resealed, decision)| (decision, resealed)),
             false => client
                 .approve_certificate(image, requester, self.certificate, expires_at)
                 .await
-                .map(|decision| Approved {
-                    decision,
-                    resealed: None,
-                }),
+                .map(|decision| (decision, None)),
         };
-        let Some(approved) = self.sign.settle(context, approved)? else {
+        let Some((decision, anew)) = self.sign.settle(context, approved)? else {
             return Ok(());
         };
-        let decision = &approved.decision;
-        let mut text = decision_text(decision);
-        if let Some(anew) = &approved.resealed {
+        let mut text = decision_text(&decision);
+        if let Some(anew) = &anew {
             text.push_str(&resealed(context, anew));
         }
-        let replicas = self.replicas.wait(client, &decision.shared_image).await;
-        text.push_str(&replicas::line(*replicas.as_ref().unwrap_or(&None)));
+        let waited = self.replicas.wait(client, &decision.shared_image).await;
+        let found = *waited.as_ref().unwrap_or(&None);
+        text.push_str(&replicas::line(found));
+        let approved = Approved {
+            decision,
+            resealed: anew,
+            replicas: found,
+        };
         context.ui.result(&approved, &text)?;
-        replicas.map(drop)
+        waited.map(drop)
     }
 
     async fn many(
@@ -142,11 +157,19 @@ impl ApproveArgs {
         let Some(approvals) = self.sign.settle(context, approvals)? else {
             return Ok(());
         };
-        context.ui.result(&approvals, &approvals_text(&approvals))?;
-        for approval in &approvals.approvals {
-            self.replicas.wait(client, &approval.shared_image).await?;
+        let mut text = approvals_text(&approvals);
+        let roots = approvals.approvals.iter().map(|one| one.shared_image);
+        let waited = self.replicas.wait_for_all(client, roots).await;
+        let found = waited.as_ref().ok().cloned().flatten();
+        for complete in found.iter().flatten() {
+            text.push_str(&replicas::line(Some(*complete)));
         }
-        Ok(())
+        let all = AllApproved {
+            approvals,
+            replicas: found,
+        };
+        context.ui.result(&all, &text)?;
+        waited.map(drop)
     }
 
     async fn expires_at(&self, client: &Client) -> anyhow::Result<u64> {

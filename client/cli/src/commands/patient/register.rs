@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pcim_client::client::Registered;
+use serde::Serialize;
 
 use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
@@ -22,6 +24,16 @@ pub(crate) struct RegisterArgs {
     sign: SignArgs,
     #[command(flatten)]
     replicas: AwaitReplicas,
+}
+
+/// A registration, and what was waited for.
+#[derive(Serialize)]
+struct Done {
+    #[serde(flatten)]
+    registered: Registered,
+    /// How many other nodes hold the image, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replicas: Option<usize>,
 }
 
 impl RegisterArgs {
@@ -53,7 +65,11 @@ impl RegisterArgs {
             transaction(&registered.written),
             replicas::line(*replicas.as_ref().unwrap_or(&None))
         );
-        context.ui.result(&registered, &text)?;
+        let done = Done {
+            registered,
+            replicas: *replicas.as_ref().unwrap_or(&None),
+        };
+        context.ui.result(&done, &text)?;
         replicas.map(drop)
     }
 }

@@ -81,6 +81,19 @@ impl AwaitReplicas {
         };
         Ok(Some(client.await_replicas(root, wanted).await?.complete))
     }
+
+    /// The same for each of several roots.
+    pub(crate) async fn wait_for_all(
+        &self,
+        client: &Client,
+        roots: impl Iterator<Item = ImageDigest>,
+    ) -> anyhow::Result<Option<Vec<usize>>> {
+        let mut all = Vec::new();
+        for root in roots {
+            all.extend(self.wait(client, &root).await?);
+        }
+        Ok(self.replicas.map(|_| all))
+    }
 }
 
 /// The line that tells of it.

@@ -7,7 +7,7 @@ use pcim_client::card::Card;
 use pcim_client::client::study::{Inputs, Study};
 use pcim_client::client::{Client, Error, Overrides, SealOptions, SealedImage, Target};
 use pcim_client::deid::{BurnedIn, Report};
-use pcim_client::domain::ImageDigest;
+use pcim_client::domain::{Address, ImageDigest};
 use serde::Serialize;
 
 use crate::commands::deid::{ProfileArgs, counts, say_skipped};
@@ -59,6 +59,13 @@ pub(crate) struct SealArgs {
     /// Modality and body part codes for the chain, readable by everyone [default: the files' own]
     #[arg(long, value_name = "CODES")]
     description: Option<String>,
+    /// Attest as this contract account (ERC-1271), which must accept a signature by this home's key
+    ///
+    /// For a radiologist whose accredited address is a contract, such as a practice's account. The account is asked for its
+    /// consent (`isValidSignature`) before the handover is written, by the patient's client, and by the contract when the
+    /// image is registered. One that wants several keys' signatures is not served by this.
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
+    attest_as: Option<Address>,
     /// The image that this one replaces, of the same patient
     ///
     /// Named in the signature, which only readers see, and in the handover. `pcim patient history` walks the versions.
@@ -92,6 +99,7 @@ impl SealArgs {
             replaces: self.replaces,
             leave_out: self.skip_refused,
             with_identity: self.with_identity,
+            attest_as: self.attest_as,
         };
         let inputs = Inputs::gather(&self.paths, self.skip_refused)?;
         say_skipped(context.ui, &inputs);
