@@ -79,6 +79,15 @@ pub(crate) fn send(caller: Address, calldata: &[u8]) -> Result<Vec<u8>, Vec<u8>>
     answer
 }
 
+/// Whether calldata that is empty, or too short for a selector, finds nothing that answers it.
+pub(crate) fn bare() -> bool {
+    // SAFETY: as above.
+    let mut pcac = unsafe { Pcac::new(U256::ZERO, 0, VM { host: WasmVM {} }) };
+    let received = <Pcac as Router<Pcac>>::receive(&mut pcac);
+    let fallen_back = <Pcac as Router<Pcac>>::fallback(&mut pcac, &[1, 2, 3]);
+    received.is_none() && fallen_back.is_none()
+}
+
 /// The logs of the last call.
 pub(crate) fn logs() -> Vec<LogData> {
     chain(|chain| chain.logs.clone())

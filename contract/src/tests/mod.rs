@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod consent;
+mod edges;
 mod host;
 mod registration;
 mod relay;
