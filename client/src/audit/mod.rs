@@ -4,7 +4,8 @@
 //!   chain's head, through reorganisations, in ranges that the provider takes. It may be deleted: it is read anew then.
 //! - [`State`] is what entries come to: images, and who may open them.
 //! - [`Index::check`] compares that with the contract's own views.
-//! - [`Delivery`]: what a consumer such as a watcher has not had yet, entries that a reorganisation took back included.
+//! - [`Delivery`]: what a consumer such as a watcher has not had yet, entries that a reorganisation took back included;
+//!   [`Index::follow`] hands each over as it comes.
 //!
 //! A log that cannot be understood is kept as [`What::Unknown`], never left out. Text in entries is as its sender wrote
 //! it: whoever shows it passes it through [`escaped`].
@@ -14,6 +15,7 @@ mod compare;
 mod entry;
 mod error;
 mod feed;
+mod follow;
 mod index;
 mod query;
 mod ranges;

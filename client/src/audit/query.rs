@@ -17,6 +17,8 @@ pub struct Query {
     pub patient: Option<Address>,
     /// About requests of this requestor.
     pub requester: Option<Address>,
+    /// About images that this requestor ever asked for, by whomever.
+    pub asked_by: Option<Address>,
     /// Naming this radiologist, or about an image that he attested.
     pub radiologist: Option<Address>,
     /// Concerning this address in any part: patient, requestor or radiologist.

@@ -88,6 +88,10 @@ fn condition(db: &Connection, query: &Query) -> Result<(String, Vec<Value>)> {
         "radiologist",
         query.radiologist.map(|address| address.to_vec()),
     );
+    if let Some(requester) = query.asked_by {
+        all.push("log.image IN (SELECT image FROM log WHERE requester = ?)".to_owned());
+        values.push(Value::Blob(requester.to_vec()));
+    }
     if let Some(party) = query.party {
         all.push("(log.patient = ? OR log.requester = ? OR log.radiologist = ?)".to_owned());
         values.extend(std::iter::repeat_n(Value::Blob(party.to_vec()), 3));

@@ -75,14 +75,22 @@ impl Index {
         synced: &mut Synced,
     ) -> Result<Turn> {
         let head = self.believed_head(ledger).await?;
+        let last = last_known(&self.db(), i64::MAX)?;
         let mut anchor = self.fork_point(ledger, &head).await?;
-        let above = anchor.map_or(-1, |known| known.number as i64);
-        let (taken, forked) = self.write(|tx| {
-            let last = last_known(tx, i64::MAX)?;
-            let forked = last.is_some_and(|last| last.number as i64 > above);
-            Ok((if forked { feed::retract(tx, above)? } else { 0 }, forked))
-        })?;
-        if forked {
+        if anchor != last {
+            let above = anchor.map_or(-1, |known| known.number as i64);
+            let taken = self.write(|tx| {
+                // Another process may have followed the fork already.
+                let same = last_known(tx, i64::MAX)? == last;
+                Ok(if same {
+                    Some(feed::retract(tx, above)?)
+                } else {
+                    None
+                })
+            })?;
+            let Some(taken) = taken else {
+                return Ok(Turn::Again);
+            };
             synced.fork = anchor.map(|known| known.number);
             synced.taken_back += taken;
         }

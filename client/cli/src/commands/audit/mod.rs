@@ -4,7 +4,7 @@ mod show;
 
 use clap::Args;
 use pcim_client::audit::{
-    Compared, Difference, Entry, EventKind, Freshness, Index, Query, Standing, State,
+    Compared, Difference, Entry, EventKind, Freshness, Index, Query, Standing,
 };
 use pcim_client::client::Client;
 use pcim_client::domain::{Address, ImageDigest};
@@ -130,12 +130,21 @@ impl AuditArgs {
             }
             None => None,
         };
+        let unknown = index.entries(&Query {
+            kinds: vec![EventKind::Unknown],
+            ..Query::default()
+        })?;
+        if !unknown.is_empty() {
+            context.ui.note(&format!(
+                "note: {} logs of the contract are not understood; see `pcim audit --all --event Unknown`",
+                unknown.len()
+            ));
+        }
         let me = client.address();
         let (images, shown, text);
         let (entries, rights);
         if self.who || self.mine {
-            rights = self.rights(&index, me, freshness.block_time)?;
-            images = rights.iter().map(|right| right.image).collect();
+            (rights, images) = self.rights(&index, me, freshness.block_time)?;
             text = show::rights(&rights, self.mine);
             shown = match self.mine {
                 true => Shown::Mine(&rights),
@@ -192,33 +201,27 @@ impl AuditArgs {
         })
     }
 
-    /// Who may open the patient's images, or what a requestor asked for.
-    fn rights(&self, index: &Index, me: Address, now: u64) -> anyhow::Result<Vec<show::Right>> {
-        let mut query = Query {
+    /// Who may open the patient's images, or what a requestor asked for; and all images that were looked at.
+    fn rights(
+        &self,
+        index: &Index,
+        me: Address,
+        now: u64,
+    ) -> anyhow::Result<(Vec<show::Right>, Vec<ImageDigest>)> {
+        let named = self.requester.as_deref().map(actor).transpose()?;
+        let patient = self.patient.as_deref().map(actor).transpose()?;
+        let requester = named.or(self.mine.then_some(me));
+        let state = index.state(&Query {
             image: self.image,
+            patient: patient.or((!self.all && !self.mine).then_some(me)),
+            asked_by: requester.filter(|_| self.mine),
             ..Query::default()
-        };
-        if !self.all && !self.mine {
-            query.patient = Some(me);
-        }
-        let requester = match (&self.requester, self.mine) {
-            (Some(text), _) => Some(actor(text)?),
-            (None, true) => Some(me),
-            (None, false) => None,
-        };
-        let state: State = match (self.mine, requester) {
-            // What a requestor asked for, and nothing of others.
-            (true, Some(requester)) => index.state(&Query {
-                party: Some(requester),
-                ..query
-            })?,
-            _ => index.state(&query)?,
-        };
+        })?;
         let wanted = self.status.or((!self.mine).then_some(Standing::Approved));
-        Ok(show::Right::of(&state, now)
+        let rights = show::Right::of(&state, now)
             .filter(|right| requester.is_none_or(|it| it == right.requester))
-            .filter(|right| wanted.is_none_or(|it| it == right.standing))
-            .collect())
+            .filter(|right| wanted.is_none_or(|it| it == right.standing));
+        Ok((rights.collect(), state.images.keys().copied().collect()))
     }
 }
 
