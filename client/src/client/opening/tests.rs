@@ -147,8 +147,13 @@ impl Scene {
     async fn body(&mut self, body: &[u8], what: &str) -> bool {
         let body = add(&self.client, body).await;
         let node = self.client.node().await.unwrap();
-        let root = node.put_root(self.header.clone(), &body).await.unwrap();
-        self.open(&root.image, what).await
+        match node.put_root(self.header.clone(), &body).await {
+            Ok(stored) => self.open(&stored.image, what).await,
+            Err(_) => {
+                self.seen[0] += 1;
+                false
+            }
+        }
     }
 
     /// The same of the root, which no node of ours would write.
