@@ -3,6 +3,7 @@
 //! Data flows one way: file → [`deid`] → [`seal`] → [`node`] → [`ledger`]. Those adapters never know
 //! each other; [`client`] is the only place that joins them.
 
+pub mod audit;
 pub mod bench;
 pub mod card;
 pub mod client;

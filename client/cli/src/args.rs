@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::commands::{
     bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient, radiologist,
-    relay, requestor, resume, trace, view,
+    relay, report, requestor, resume, trace, view, watch,
 };
 use crate::context::Context;
 use crate::parse;
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     /// Accredit radiologists
     #[command(subcommand)]
     Consortium(consortium::ConsortiumCommand),
+    Report(report::ReportArgs),
+    Watch(watch::WatchArgs),
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
     Devnet(devnet::DevnetArgs),
@@ -131,6 +133,8 @@ impl Command {
             Self::Trace(args) => args.run(context).await,
             Self::Resume(args) => args.run(context).await,
             Self::Consortium(command) => command.run(context).await,
+            Self::Report(args) => args.run(context).await,
+            Self::Watch(args) => args.run(context).await,
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
             Self::Devnet(args) => args.run(context).await,
@@ -150,7 +154,7 @@ impl Command {
     pub(crate) fn ends_on_interrupt(&self) -> bool {
         match self {
             Self::Node(args) => args.serves(),
-            other => matches!(other, Self::Devnet(_)),
+            other => matches!(other, Self::Devnet(_) | Self::Watch(_)),
         }
     }
 }

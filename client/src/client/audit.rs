@@ -17,7 +17,28 @@ pub struct Traced {
     pub written: Written,
 }
 
+/// All that a contract has to tell.
+#[derive(Clone, Debug)]
+pub struct ChainStory {
+    /// Its events, in the chain's order.
+    pub events: Vec<LoggedEvent>,
+    /// The last block that was read.
+    pub block: u64,
+}
+
 impl Client {
+    /// Reads all events of the contract.
+    pub async fn chain_story(&self) -> Result<ChainStory> {
+        let ledger = self.ledger().await?;
+        let block = ledger.block_number().await?;
+        let filter = EventFilter {
+            to_block: Some(block),
+            ..EventFilter::default()
+        };
+        let events = ledger.events(&filter).await?;
+        Ok(ChainStory { events, block })
+    }
+
     /// Everything that happened to this patient's images, or to one of them, in the chain's order.
     pub async fn audit(&self, image: Option<&ImageDigest>) -> Result<Vec<LoggedEvent>> {
         let images = match image {
@@ -81,7 +102,7 @@ impl Client {
 }
 
 /// What a trace says.
-fn answer(written: &Written) -> bool {
+pub(super) fn answer(written: &Written) -> bool {
     let mut events = written.mined.events.iter();
     events.any(|logged| matches!(logged.event, Event::AuthorizationSuccess { .. }))
 }

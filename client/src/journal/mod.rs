@@ -14,6 +14,7 @@ mod piece;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,7 @@ pub use self::error::{Error, Result};
 pub use self::follow::{FollowIndex, HeldRow};
 pub(crate) use self::piece::name;
 pub use self::piece::{Outcome, Piece, PieceBody};
+pub use self::watch::{EventId, WatchStore, Written};
 
 use crate::domain::{ImageDigest, LoggedEvent};
 

@@ -19,6 +19,7 @@ mod life;
 mod lifecycle;
 mod peers;
 mod program;
+mod receipts;
 mod relay;
 mod repo;
 mod rpc;
