@@ -11,6 +11,7 @@
 //! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read anew then |
 //! | `watch-*.sqlite` | what `pcim watch` has done about which events |
 //! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
+//! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read anew then (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images, events |
 //! | `lock` | held while a command has the home open; names that process |
@@ -292,6 +293,11 @@ impl Home {
     /// Where the contact cards of those are whom the owner calls by name, if there are any.
     pub fn contacts_dir(&self) -> PathBuf {
         self.dir.join("contacts")
+    }
+
+    /// Where the index of the contract of this name is kept.
+    pub fn audit_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("audit-{name}.sqlite"))
     }
 
     /// Where the key of a private swarm is, if there is one.

@@ -93,6 +93,7 @@ AUTHORIZATION = [
     ("agent[authorizer] 1..1", lambda e: one(agents(e, AUTHSERVER, "authserver"))),
     ("val-audit-source", lambda e: agents(e, AUTHSERVER, "authserver")[0]["who"] == e["source"]["observer"]),
     ("entity[consent] 1..*, Consent", lambda e: any(x["what"]["type"] == "Consent" for x in entities(e, "13"))),
+    ("entity closed: patient, consent", lambda e: len(e["entity"]) == 2),
 ]
 PATTERNS = {
     "ContractCreated": REST_EVERY + CREATE + PATIENT,
@@ -189,8 +190,9 @@ def fhir(directory):
     assert kinds == {("draft", "deny"), ("active", "permit"), ("inactive", "permit"), ("active", "deny")}, kinds
     named = [x for c in consents for p in c["provision"] for x in p["actor"] if "display" in x["reference"]]
     assert named, "no name of a contact"
-    references = {x["what"]["identifier"]["value"] for e in events for x in e["entity"] if x["what"]["type"] == "Consent"} if events else set()
-    assert references == {c["identifier"][0]["value"] for c in consents if c["status"] != "draft"} | (references & {c["identifier"][0]["value"] for c in consents})
+    references = {x["what"]["identifier"]["value"] for e in events for x in e["entity"] if x["what"]["type"] == "Consent"}
+    decided = {c["identifier"][0]["value"] for c in consents if c["status"] != "draft"}
+    assert decided <= references, decided - references
     print(f"{len(events)} AuditEvents, {len(consents)} Consents: {checks} required elements")
 
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::study;
 use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
-use crate::{card, deid, handover, home, journal, ledger, node, pinning, request, seal};
+use crate::{audit, card, deid, handover, home, journal, ledger, node, pinning, request, seal};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum Error {
     /// The chain.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
+    /// The index of the chain's history.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] journal::Error),

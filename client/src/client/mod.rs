@@ -204,16 +204,27 @@ impl Client {
     /// # Errors
     /// [`Error::NotConfigured`]
     pub fn deployment(&self) -> Result<Deployment> {
-        let (config, above) = (self.home.config(), self.overrides.clone());
+        let above = self.overrides.rpc_url.clone();
+        let rpc_url = above.or_else(|| self.home.config().rpc_url.clone());
+        let rpc_url = rpc_url.ok_or(Error::NotConfigured { missing: "rpc_url" })?;
+        let (chain_id, contract) = self.contract()?;
+        Ok(Deployment {
+            rpc_url,
+            chain_id,
+            contract,
+        })
+    }
+
+    /// The chain's id and the contract.
+    pub(crate) fn contract(&self) -> Result<(u64, Address)> {
+        let (config, above) = (self.home.config(), &self.overrides);
         let missing = |missing| Error::NotConfigured { missing };
-        let rpc_url = above.rpc_url.or_else(|| config.rpc_url.clone());
         let chain_id = above.chain_id.or(config.chain_id);
         let contract = above.contract.or(config.contract);
-        Ok(Deployment {
-            rpc_url: rpc_url.ok_or(missing("rpc_url"))?,
-            chain_id: chain_id.ok_or(missing("chain_id"))?,
-            contract: contract.ok_or(missing("contract"))?,
-        })
+        Ok((
+            chain_id.ok_or(missing("chain_id"))?,
+            contract.ok_or(missing("contract"))?,
+        ))
     }
 
     /// The connection to the chain.

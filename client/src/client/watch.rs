@@ -1,7 +1,7 @@
 //! Watching the contract: every event is handed out once, over lost connections, restarts and reorganisations.
 //!
-//! The rules remember what came before, so they are shown the whole history first, quietly. From then on the last blocks are
-//! read again at every turn. An event is the same one wherever a reorganisation puts its transaction; if it takes one away
+//! The [index](Index) is brought level with the chain at every turn. The rules remember what came before, so they are shown
+//! the whole history first, quietly; from then on the last blocks are compared again at every turn. An event is the same one wherever a reorganisation puts its transaction; if it takes one away
 //! that was seen, the rules see the history anew. What is done is noted by whoever does it ([`Watching::done`]), after it is
 //! done: who is killed in between does it again.
 
@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Client, Result};
 use crate::audit::watch::{Alert, Mine, Rule, Watcher};
-use crate::domain::{B256, LoggedEvent};
+use crate::audit::{Entry, Index};
+use crate::domain::B256;
 use crate::journal::{EventId, WatchStore, Written};
-use crate::ledger::EventFilter;
 
 /// How many blocks a reorganisation may take back.
 const REREAD_BLOCKS: u64 = 128;
@@ -30,13 +30,14 @@ pub struct Seen {
 /// A watcher at work.
 pub struct Watching<'c> {
     client: &'c Client,
+    index: Index,
     store: WatchStore,
     rules: Vec<Rule>,
     watcher: Option<Watcher>,
     /// The first block that was not read yet.
     next: u64,
     /// The latest events that the rules have seen, in their order.
-    seen: Vec<(EventId, LoggedEvent)>,
+    seen: Vec<(EventId, Entry)>,
     /// What is done of the latest blocks.
     done: BTreeSet<EventId>,
 }
@@ -50,6 +51,7 @@ impl Client {
     pub fn watch(&self, rules: Vec<Rule>, from_start: bool) -> Result<Watching<'_>> {
         let deployment = self.deployment()?;
         let name = format!("{}-{:#x}", deployment.chain_id, deployment.contract);
+        let index = self.audit_index()?;
         let store = WatchStore::open(&self.home.watch_path(&name))?;
         if from_start && store.floor()?.is_none() {
             store.advance(0)?;
@@ -57,6 +59,7 @@ impl Client {
         let done = store.done()?;
         Ok(Watching {
             client: self,
+            index,
             store,
             rules,
             watcher: None,
@@ -85,8 +88,7 @@ impl Watching<'_> {
     /// # Errors
     /// Those of the chain: ask again later, nothing is lost.
     pub async fn look(&mut self) -> Result<Vec<Seen>> {
-        let ledger = self.client.ledger().await?;
-        let head = ledger.block_number().await?;
+        let head = self.index.sync(self.client.ledger().await?).await?.block;
         let floor = match self.store.floor()? {
             // A chain that is shorter by more than a reorganisation, or a node that lags, is another one.
             Some(floor) if floor <= head.saturating_add(1 + REREAD_BLOCKS) => floor,
@@ -106,7 +108,7 @@ impl Watching<'_> {
             return Ok(Vec::new());
         }
         let mut first = self.next.saturating_sub(REREAD_BLOCKS);
-        let mut events = self.read(first, head).await?;
+        let mut events = self.read(first, head)?;
         let reread: Vec<_> = self
             .seen
             .iter()
@@ -118,7 +120,7 @@ impl Watching<'_> {
         if self.watcher.is_none() || !same {
             if first > 0 {
                 first = 0;
-                events = self.read(first, head).await?;
+                events = self.read(first, head)?;
             }
             let watcher = Watcher::new(self.rules.clone(), self.client.mine()?);
             self.watcher = Some(watcher);
@@ -132,7 +134,10 @@ impl Watching<'_> {
             .expect("it was made above if it was not there");
         let mut new = Vec::new();
         for (id, event) in events {
-            let alerts = watcher.see(&event);
+            let alerts = match event.logged() {
+                Some(logged) => watcher.see(&logged),
+                None => watcher.see_unknown(),
+            };
             if event.block >= floor && !self.done.contains(&id) {
                 let block = event.block;
                 new.push(Seen { id, block, alerts });
@@ -186,22 +191,16 @@ impl Watching<'_> {
         Ok(self.store.written(name)?)
     }
 
-    async fn read(&self, first: u64, head: u64) -> Result<Vec<(EventId, LoggedEvent)>> {
-        if first > head {
-            return Ok(Vec::new());
+    fn read(&self, first: u64, head: u64) -> Result<Vec<(EventId, Entry)>> {
+        match first > head {
+            true => Ok(Vec::new()),
+            false => Ok(numbered(self.index.of_blocks(first, head)?)),
         }
-        let filter = EventFilter {
-            from_block: first,
-            to_block: Some(head),
-            ..EventFilter::default()
-        };
-        let events = self.client.ledger().await?.events(&filter).await?;
-        Ok(numbered(events))
     }
 }
 
 /// Events with their numbers in their transactions.
-fn numbered(events: Vec<LoggedEvent>) -> Vec<(EventId, LoggedEvent)> {
+fn numbered(events: Vec<Entry>) -> Vec<(EventId, Entry)> {
     let mut last: Option<(B256, u64)> = None;
     let numbered = events.into_iter().map(|event| {
         let ordinal = match last {

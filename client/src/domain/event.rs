@@ -151,6 +151,7 @@ pub enum Event {
         to: Address,
     },
 }
+
 /// An event and where it stands on the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedEvent {
@@ -165,4 +166,85 @@ pub struct LoggedEvent {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+}
+
+/// Which image and whom an event is about, as far as that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The image, as registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageDigest>,
+    /// The image's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient: Option<Address>,
+    /// Who asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<Address>,
+    /// Who attested, or was accredited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub radiologist: Option<Address>,
+}
+
+impl Event {
+    /// What the event itself names: `Approved`, for example, does not name the owner.
+    pub fn about(&self) -> About {
+        let about = |image, patient, requester, radiologist| About {
+            image,
+            patient,
+            requester,
+            radiologist,
+        };
+        match *self {
+            Self::ContractCreated {
+                patient,
+                image,
+                radiologist,
+                ..
+            } => about(Some(image), Some(patient), None, Some(radiologist)),
+            Self::Requestaccepted { patient, image, .. }
+            | Self::Requestdenied { patient, image, .. } => {
+                about(Some(image), Some(patient), None, None)
+            }
+            Self::RequestedForApproval {
+                requester,
+                patient,
+                image,
+                ..
+            }
+            | Self::AuthorizationSuccess {
+                requester,
+                image,
+                patient,
+                ..
+            }
+            | Self::AuthorizationFailed {
+                requester,
+                image,
+                patient,
+                ..
+            }
+            | Self::UserRemoved {
+                requester,
+                patient,
+                image,
+                ..
+            } => about(Some(image), Some(patient), Some(requester), None),
+            Self::Approved {
+                requester, image, ..
+            }
+            | Self::Reason {
+                requester, image, ..
+            }
+            | Self::Reshared {
+                requester, image, ..
+            } => about(Some(image), None, Some(requester), None),
+            Self::ImageResealed { image, .. } | Self::ApprovalLimitSet { image, .. } => {
+                about(Some(image), None, None, None)
+            }
+            Self::RadiologistAccredited { radiologist, .. } => {
+                about(None, None, None, Some(radiologist))
+            }
+            Self::ConsortiumTransferred { .. } => About::default(),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub use alloy_primitives::{Address, B256, U256};
 pub use digest::{BlockDigest, ImageDigest, Seal};
-pub use event::{Event, LoggedEvent};
+pub use event::{About, Event, LoggedEvent};
 
 /// A passphrase: zeroized on drop, never printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]

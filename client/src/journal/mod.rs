@@ -1,5 +1,5 @@
-//! SQLite: operations in flight, what this home has sealed or registered, and an index of events.
-//! The only place that names `rusqlite`. Holds no secrets and no patient data in clear; the names of files under way
+//! SQLite: operations in flight, and what this home has sealed or registered.
+//! With the index of [`crate::audit`] the only place that names `rusqlite`. Holds no secrets and no patient data in clear; the names of files under way
 //! stand in it until their operation has ended.
 //!
 //! An operation is begun under a key that says what it does, its signed call is recorded before it is sent,
@@ -26,6 +26,7 @@ pub use self::error::{Error, Result};
 pub use self::follow::{FollowIndex, HeldRow};
 pub(crate) use self::piece::name;
 pub use self::piece::{Outcome, Piece, PieceBody};
+pub(crate) use self::schema::open_as;
 pub use self::watch::{EventId, WatchStore, Written};
 
 use crate::domain::{ImageDigest, LoggedEvent};

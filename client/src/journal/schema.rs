@@ -70,7 +70,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
 }
 
 /// Opens a file of the application `id`, and brings it to the latest of its versions.
-pub(super) fn open_as(path: &Path, id: i64, steps: &[&str]) -> Result<Connection> {
+pub(crate) fn open_as(path: &Path, id: i64, steps: &[&str]) -> Result<Connection> {
     make_private(path).map_err(|source| Error::Io {
         path: path.into(),
         source,

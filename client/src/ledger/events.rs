@@ -26,16 +26,17 @@ const PARALLEL_BLOCKS: usize = 8;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RawLog {
-    address: Address,
-    topics: Vec<B256>,
-    data: Bytes,
-    block_number: Option<U64>,
+    pub(super) address: Address,
+    pub(super) topics: Vec<B256>,
+    pub(super) data: Bytes,
+    pub(super) block_number: Option<U64>,
+    pub(super) block_hash: Option<B256>,
     /// Newer nodes tell it.
-    block_timestamp: Option<U64>,
-    transaction_hash: Option<B256>,
-    log_index: Option<U64>,
+    pub(super) block_timestamp: Option<U64>,
+    pub(super) transaction_hash: Option<B256>,
+    pub(super) log_index: Option<U64>,
     #[serde(default)]
-    removed: bool,
+    pub(super) removed: bool,
 }
 
 impl Ledger {
@@ -133,12 +134,12 @@ impl Ledger {
 }
 
 /// Whether a smaller range might be answered. Nodes have many words and codes for it.
-fn may_be_too_much(fault: &Fault) -> bool {
+pub(super) fn may_be_too_much(fault: &Fault) -> bool {
     const METHOD_NOT_FOUND: i64 = -32601;
     match fault {
         Fault::TooLarge | Fault::Timeout => true,
         Fault::Node { code, .. } => *code != METHOD_NOT_FOUND,
-        Fault::Transport(_) | Fault::Nonsense(_) => false,
+        Fault::Transport(_) | Fault::Busy(_) | Fault::Nonsense(_) => false,
     }
 }
 
@@ -175,6 +176,11 @@ const INDEXED: [Indexed; 14] = [
     indexed(sol::RadiologistAccredited::SIGNATURE_HASH, 0, 0, 0),
     indexed(sol::ConsortiumTransferred::SIGNATURE_HASH, 0, 0, 0),
 ];
+
+/// Whether a first topic names an event of the contract's interface.
+pub(super) fn is_known(topic: B256) -> bool {
+    INDEXED.iter().any(|row| row.event == topic)
+}
 
 /// The topic filters to ask for: one for each set of positions that the wanted values have.
 fn topics(filter: &EventFilter) -> Vec<Value> {
@@ -215,60 +221,12 @@ fn topics(filter: &EventFilter) -> Vec<Value> {
 
 /// Whether an event carries every value that is wanted (a node may have sent more than was asked for).
 fn passes(filter: &EventFilter, event: &Event) -> bool {
-    let (image, patient, requester) = fields(event);
-    filter.image.is_none_or(|wanted| image == Some(wanted))
-        && filter.patient.is_none_or(|wanted| patient == Some(wanted))
-        && filter
-            .requester
-            .is_none_or(|wanted| requester == Some(wanted))
-}
-
-/// Image, patient and requestor of an event, as far as it names them.
-fn fields(event: &Event) -> (Option<ImageDigest>, Option<Address>, Option<Address>) {
-    match *event {
-        Event::ContractCreated { patient, image, .. }
-        | Event::Requestaccepted { patient, image, .. }
-        | Event::Requestdenied { patient, image, .. } => (Some(image), Some(patient), None),
-        Event::RequestedForApproval {
-            requester,
-            patient,
-            image,
-            ..
-        }
-        | Event::AuthorizationSuccess {
-            requester,
-            image,
-            patient,
-            ..
-        }
-        | Event::AuthorizationFailed {
-            requester,
-            image,
-            patient,
-            ..
-        }
-        | Event::UserRemoved {
-            requester,
-            patient,
-            image,
-            ..
-        } => (Some(image), Some(patient), Some(requester)),
-        Event::Approved {
-            requester, image, ..
-        }
-        | Event::Reason {
-            requester, image, ..
-        }
-        | Event::Reshared {
-            requester, image, ..
-        } => (Some(image), None, Some(requester)),
-        Event::ImageResealed { image, .. } | Event::ApprovalLimitSet { image, .. } => {
-            (Some(image), None, None)
-        }
-        Event::RadiologistAccredited { .. } | Event::ConsortiumTransferred { .. } => {
-            (None, None, None)
-        }
-    }
+    let about = event.about();
+    filter
+        .image
+        .is_none_or(|wanted| about.image == Some(wanted))
+        && (filter.patient).is_none_or(|wanted| about.patient == Some(wanted))
+        && (filter.requester).is_none_or(|wanted| about.requester == Some(wanted))
 }
 
 /// Reads a log; `None` if it is another contract's, an unknown event, or not (or no longer) in a block.
@@ -281,8 +239,7 @@ fn read(contract: Address, log: &RawLog) -> std::result::Result<Option<LoggedEve
     else {
         return Ok(None);
     };
-    let known = |topic| INDEXED.iter().any(|row| row.event == topic);
-    if !log.topics.first().copied().is_some_and(known) {
+    if !log.topics.first().copied().is_some_and(is_known) {
         return Ok(None);
     }
     let place = || format!("log {log_index} of block {block}");

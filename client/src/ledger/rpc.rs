@@ -27,6 +27,8 @@ pub(super) struct Rpc {
 pub(super) enum Fault {
     /// No answer, or none that is HTTP.
     Transport(Box<dyn std::error::Error + Send + Sync>),
+    /// Too many requests (HTTP status 429); how long to wait, if that is told.
+    Busy(Option<Duration>),
     /// No answer in time.
     Timeout,
     /// More bytes than any honest answer has.
@@ -147,6 +149,11 @@ impl Rpc {
             .send()
             .await
             .map_err(transport)?;
+        if response.status() == reqwest::StatusCode::TOO_MANY_REQUESTS {
+            let after = response.headers().get("retry-after");
+            let seconds = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            return Err(Fault::Busy(seconds.map(Duration::from_secs)));
+        }
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
             if bytes.len() + chunk.len() > MAX_RESPONSE_BYTES {
@@ -178,6 +185,10 @@ impl Rpc {
         let url = self.shown.clone();
         match fault {
             Fault::Transport(source) => Error::Rpc { url, source },
+            Fault::Busy(_) => Error::Rpc {
+                url,
+                source: "too many requests (HTTP status 429)".into(),
+            },
             Fault::Timeout => Error::Timeout {
                 url,
                 method,

@@ -18,7 +18,8 @@ const MAX_CONTACTS: usize = 10_000;
 
 /// Write a report about your images, in a form that others know
 ///
-/// A patient's reports are about the images that she registered; anybody else's about what names them. Nothing is sent.
+/// A patient's reports are about the images that she registered; anybody else's about what names them. Nothing is sent; if
+/// the chain does not answer, the report is of what was read last, and says so.
 /// Names come from contact cards alone: files `NAME.card` in the folder `contacts` of the home, each verified; the name is
 /// what you call its holder, since a card names nobody. Who has no card there is an address. In every form texts from the
 /// chain are shown with their control characters written out (`\u{1b}`); in CSV a field that a spreadsheet would take for a
@@ -35,10 +36,10 @@ pub(crate) struct ReportArgs {
     #[arg(long, conflicts_with = "image")]
     all: bool,
     /// As CSV (RFC 4180)
-    #[arg(long, conflicts_with_all = ["html", "json"])]
+    #[arg(long, conflicts_with = "html")]
     csv: bool,
     /// As a page to read and print, all in one file
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long)]
     html: bool,
     /// Write it to a file instead of standard output
     #[arg(long, value_name = "FILE")]
@@ -66,9 +67,25 @@ enum Kind {
 
 impl ReportArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        if context.ui.is_json() && (self.csv || self.html) {
+            return Err(Usage("--json cannot be used with --csv or --html".to_owned()).into());
+        }
         let client = context.reader()?;
         let contacts = self.contacts(context, &client)?;
         let chain = client.chain_story().await?;
+        if let Some(why) = &chain.stale {
+            let why = printable(why);
+            context.ui.note(&format!(
+                "note: the chain does not answer; as of block {}: {why}",
+                chain.block
+            ));
+        }
+        if chain.unknown > 0 {
+            context.ui.note(&format!(
+                "note: {} logs of the contract are not understood and not in the report; update pcim",
+                chain.unknown
+            ));
+        }
         let deployment = client.deployment()?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
         let facts = Facts {

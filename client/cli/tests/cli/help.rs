@@ -50,6 +50,8 @@ fn every_command_explains_itself() {
         "requestor fetch",
         "trace",
         "relay",
+        "report",
+        "watch",
         "deploy status",
         "deploy keepalive",
         "deploy cache-bid",

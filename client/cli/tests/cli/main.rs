@@ -25,3 +25,4 @@ mod repo;
 mod rpc;
 mod stage;
 mod study;
+mod watch;

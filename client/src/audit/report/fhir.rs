@@ -276,13 +276,24 @@ fn entities(facts: &Facts<'_>, told: &Told<'_>) -> Value {
             "role": concept(OBJECT_ROLE, "1", "Patient"),
         }));
     }
-    if let (Pattern::Decision(_), Some(image), Some(requester)) =
-        (pattern(&told.logged.event), told.image, told.requester)
-    {
+    if let Pattern::Decision(_) = pattern(&told.logged.event) {
+        // The pattern has no place for more than the patient and the consent.
+        let what = match told.image.zip(told.requester) {
+            Some((image, requester)) => {
+                by_identifier("Consent", consent_urn(facts, image, requester))
+            }
+            None => {
+                let mut what = unknown("the consent; another log of the transaction names it");
+                what["type"] = "Consent".into();
+                what
+            }
+        };
         entities.push(json!({
-            "what": by_identifier("Consent", consent_urn(facts, image, requester)),
+            "what": what,
             "role": concept(OBJECT_ROLE, "13", "Security Resource"),
+            "detail": details(told),
         }));
+        return entities.into();
     }
     let what = match (&told.logged.event, told.image) {
         (_, Some(image)) => image_reference(image),
@@ -311,6 +322,9 @@ fn details(told: &Told<'_>) -> Value {
         detail("block", logged.block.to_string()),
         detail("log", logged.log_index.to_string()),
     ];
+    if let Some(image) = told.image {
+        details.push(detail("image", format!("ipfs://{image}")));
+    }
     // FHIR has no empty strings.
     let text = visible(info(&logged.event));
     if !text.trim().is_empty() {

@@ -238,8 +238,12 @@ impl Raw {
     }
 }
 
+/// What rules call a log that is none of the known events.
+pub(super) const UNKNOWN: &str = "Unknown";
+
 /// The names of the contract's events.
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
+    UNKNOWN,
     "ContractCreated",
     "RequestedForApproval",
     "Requestaccepted",

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::Serialize;
 
-use super::file::{Rule, Scope, When};
+use super::file::{Rule, Scope, UNKNOWN, When};
 use crate::audit::report::{instant, visible};
 use crate::domain::{Address, Event, GrantStatus, ImageDigest, LoggedEvent};
 
@@ -123,6 +123,26 @@ impl Watcher {
             });
         }
         alerts
+    }
+
+    /// Sees a log of the contract that is none of its known events. What the rules say to it.
+    pub fn see_unknown(&mut self) -> Vec<Alert> {
+        let rules = self.rules.iter().enumerate();
+        let speaks = rules.filter(|(_, rule)| match &rule.when {
+            When::Event(names) => {
+                rule.scope == Scope::All && names.is_empty() || names.iter().any(|it| it == UNKNOWN)
+            }
+            _ => false,
+        });
+        let alerts = speaks.map(|(number, rule)| Alert {
+            rule: rule.name.clone(),
+            reason: "a log of the contract that this program does not understand".to_owned(),
+            image: None,
+            requester: None,
+            event: None,
+            number,
+        });
+        alerts.collect()
     }
 
     /// Is told how many seconds the contract's program has left. What the rules say to it: each once, and again only
@@ -252,12 +272,11 @@ impl Watcher {
                 requester, image, ..
             } => {
                 // Behind a denial; behind a removal nothing is new.
-                let right = self.rights.entry((image, requester));
-                right.and_modify(|right| {
-                    if right.status == GrantStatus::Requested {
-                        right.status = GrantStatus::Denied;
-                    }
-                });
+                if let Some(right) = self.rights.get_mut(&(image, requester))
+                    && right.status == GrantStatus::Requested
+                {
+                    right.status = GrantStatus::Denied;
+                }
             }
             Event::ApprovalLimitSet {
                 image,
@@ -270,9 +289,10 @@ impl Watcher {
                     start: 0,
                     used: 0,
                 };
-                match approvals {
-                    0 => drop(self.limits.remove(&image)),
-                    _ => drop(self.limits.insert(image, limit)),
+                if approvals == 0 {
+                    self.limits.remove(&image);
+                } else {
+                    self.limits.insert(image, limit);
                 }
             }
             _ => {}

@@ -38,12 +38,16 @@ impl Scene {
     }
 
     /// The reasons of what the rules say.
-    fn see(&mut self, at: impl Into<Option<u64>>, event: Event) -> Vec<String> {
+    fn see(&mut self, at: u64, event: Event) -> Vec<String> {
+        self.see_at(Some(at), event)
+    }
+
+    fn see_at(&mut self, timestamp: Option<u64>, event: Event) -> Vec<String> {
         self.number += 1;
         let logged = LoggedEvent {
             block: self.number,
-            timestamp: at.into(),
-            tx: B256::from(ruint(self.number)),
+            timestamp,
+            tx: B256::from(hash(self.number)),
             log_index: 0,
             event,
         };
@@ -52,7 +56,7 @@ impl Scene {
     }
 }
 
-fn ruint(number: u64) -> [u8; 32] {
+fn hash(number: u64) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     bytes
@@ -169,10 +173,10 @@ fn many_requests_within_a_window_speak_once() {
 fn a_clock_that_runs_backwards_or_beyond_silences_nothing() {
     let mut scene = Scene::new(MANY);
     for at in [Some(1000), Some(400)] {
-        assert!(scene.see(at, requested(EVE, ADA, SCAN)).is_empty());
+        assert!(scene.see_at(at, requested(EVE, ADA, SCAN)).is_empty());
     }
     assert_eq!(
-        scene.see(None, requested(EVE, ADA, SCAN)).len(),
+        scene.see_at(None, requested(EVE, ADA, SCAN)).len(),
         1,
         "no time is the latest time"
     );

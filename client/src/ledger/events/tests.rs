@@ -223,6 +223,7 @@ fn raw(data: LogData, block: u64, index: u64) -> RawLog {
         address: CONTRACT,
         topics: data.topics().to_vec(),
         data: data.data,
+        block_hash: None,
         block_number: Some(U64::from(block)),
         block_timestamp: None,
         transaction_hash: Some(B256::repeat_byte(0xee)),
@@ -251,7 +252,12 @@ fn every_event_is_read_and_its_fields_are_at_the_topics_we_ask_for() {
             .find(|row| row.event == data.topics()[0])
             .unwrap();
         let at = |position: usize| (position > 0).then(|| data.topics()[position]);
-        let (image, patient, requester) = fields(&wanted);
+        let crate::domain::About {
+            image,
+            patient,
+            requester,
+            ..
+        } = wanted.about();
         assert_eq!(at(row.image), image.map(|i| i.0.into()), "{wanted:?}");
         assert_eq!(
             at(row.patient),

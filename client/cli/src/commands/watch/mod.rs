@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use pcim_client::audit;
 use pcim_client::audit::watch::{Alert, Rule, When};
 use pcim_client::client::{Client, Error, Watching};
 use pcim_client::home::Home;
@@ -162,6 +163,18 @@ impl WatchArgs {
         }
         watching.settle()?;
         Ok(())
+    }
+}
+
+/// Whether an error is the chain's, and not this home's.
+fn is_of_chain(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(Error::Ledger(_)) => true,
+        Some(Error::Audit(error)) => matches!(
+            error,
+            audit::Error::Ledger(_) | audit::Error::BadLogs { .. } | audit::Error::Restless { .. }
+        ),
+        _ => false,
     }
 }
 

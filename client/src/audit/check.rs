@@ -1,0 +1,205 @@
+//! The index against the contract's own views.
+
+use std::fmt;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+
+use super::{Grant, Image, Index, Query, Result, State, Synced};
+use crate::domain::{Address, GrantStatus, ImageDigest};
+use crate::ledger::{self, Ledger};
+
+/// Views that are asked at the same time.
+const PARALLEL: usize = 8;
+/// An approval that ends within so many seconds may have ended for one side only.
+const EDGE: u64 = 60;
+
+/// What the index and the contract say differently.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Difference {
+    /// The image.
+    pub image: ImageDigest,
+    /// Whose request, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requester: Option<Address>,
+    /// What differs.
+    pub what: &'static str,
+    /// What follows from the logs.
+    pub index: String,
+    /// What the contract says.
+    pub contract: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "image {}", self.image)?;
+        if let Some(requester) = self.requester {
+            write!(f, ", requestor {requester}")?;
+        }
+        write!(
+            f,
+            ": {} is {} in the logs and {} in the contract",
+            self.what, self.index, self.contract
+        )
+    }
+}
+
+impl Index {
+    /// Compares what the entries about some images come to with what the contract says of them: records, requests and
+    /// authorisations. The chain may go on meanwhile: what differs is looked at once more after another [`Index::sync`].
+    ///
+    /// # Errors
+    /// Those of [`Index::sync`] and of the contract's views.
+    pub async fn check(&self, ledger: &Ledger, images: &[ImageDigest]) -> Result<Vec<Difference>> {
+        let first = self.compare_views(ledger, images).await?;
+        if first.is_empty() {
+            return Ok(first);
+        }
+        let Synced { .. } = self.sync(ledger).await?;
+        self.compare_views(ledger, images).await
+    }
+
+    async fn compare_views(
+        &self,
+        ledger: &Ledger,
+        images: &[ImageDigest],
+    ) -> Result<Vec<Difference>> {
+        let now = ledger.now().await?;
+        let mut asked = Vec::new();
+        for image in images {
+            let state = self.state(&Query {
+                image: Some(*image),
+                ..Query::default()
+            })?;
+            asked.push((*image, state));
+        }
+        let found: Vec<Vec<Difference>> = stream::iter(&asked)
+            .map(|(image, state)| differences(ledger, image, state, now))
+            .buffered(PARALLEL)
+            .try_collect()
+            .await?;
+        Ok(found.concat())
+    }
+}
+
+async fn differences(
+    ledger: &Ledger,
+    image: &ImageDigest,
+    state: &State,
+    now: u64,
+) -> Result<Vec<Difference>> {
+    let mut found = Vec::new();
+    let record = ledger.image_record(image).await?;
+    let (known, record) = match (state.images.get(image), record) {
+        (None, None) => return Ok(found),
+        (known, record) if known.is_none() || record.is_none() => {
+            let word = |is| if is { "registered" } else { "not registered" };
+            found.push(Difference {
+                image: *image,
+                requester: None,
+                what: "the image",
+                index: word(known.is_some()).into(),
+                contract: word(record.is_some()).into(),
+            });
+            return Ok(found);
+        }
+        (Some(known), Some(record)) => (known, record),
+        _ => return Ok(found),
+    };
+    of_record(&mut found, known, &record);
+    for grant in known.grants.values() {
+        let view = ledger.grant(image, grant.requester).await?;
+        of_grant(&mut found, *image, grant, &view);
+        let edge = grant.expires_at != 0 && grant.expires_at.abs_diff(now) < EDGE;
+        let patient = known.patient;
+        let authorized = ledger
+            .is_authorized(patient, grant.requester, image)
+            .await?;
+        if !edge && authorized != grant.is_authorized(now) {
+            found.push(Difference {
+                image: *image,
+                requester: Some(grant.requester),
+                what: "authorized",
+                index: grant.is_authorized(now).to_string(),
+                contract: authorized.to_string(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn of_record(found: &mut Vec<Difference>, known: &Image, record: &ledger::ImageRecord) {
+    let mut differ = |what, index: String, contract: String| {
+        if index != contract {
+            found.push(Difference {
+                image: known.image,
+                requester: None,
+                what,
+                index,
+                contract,
+            });
+        }
+    };
+    differ(
+        "the owner",
+        known.patient.to_string(),
+        record.patient.to_string(),
+    );
+    differ(
+        "the time of registration",
+        known.registered_at.to_string(),
+        record.registered_at.to_string(),
+    );
+    // A lifted limit's window says nothing.
+    let limit = |approvals: u32, window: u32| match approvals {
+        0 => "none".to_owned(),
+        _ => format!("{approvals} in {window} s"),
+    };
+    differ(
+        "the approval limit",
+        limit(known.approval_limit, known.window_seconds),
+        limit(record.approval_limit, record.window_seconds),
+    );
+}
+
+fn of_grant(found: &mut Vec<Difference>, image: ImageDigest, known: &Grant, view: &ledger::Grant) {
+    let mut differ = |what, index: String, contract: String| {
+        if index != contract {
+            found.push(Difference {
+                image,
+                requester: Some(known.requester),
+                what,
+                index,
+                contract,
+            });
+        }
+    };
+    let status = |status: GrantStatus| format!("{status:?}").to_lowercase();
+    let shared = |root: Option<ImageDigest>| root.map_or("none".to_owned(), |r| r.to_string());
+    differ("the status", status(known.status), status(view.status));
+    differ(
+        "the time of the request",
+        known.requested_at.to_string(),
+        view.requested_at.to_string(),
+    );
+    differ(
+        "the time of the decision",
+        known.decided_at.to_string(),
+        view.decided_at.to_string(),
+    );
+    differ(
+        "the end of the approval",
+        known.expires_at.to_string(),
+        view.expires_at.to_string(),
+    );
+    differ(
+        "the key",
+        hex::encode(&known.public_key.0[..16]),
+        hex::encode(view.public_key_prefix),
+    );
+    differ(
+        "the shared root",
+        shared(known.shared_image),
+        shared(view.shared_image),
+    );
+}

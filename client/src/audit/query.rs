@@ -1,0 +1,90 @@
+//! What is asked of the index.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, EventKind};
+use crate::domain::{Address, ImageDigest};
+
+/// Which entries are wanted: those that fit everything that is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// About this image.
+    pub image: Option<ImageDigest>,
+    /// About images of this patient, or naming him.
+    pub patient: Option<Address>,
+    /// About requests of this requestor.
+    pub requester: Option<Address>,
+    /// Naming this radiologist, or about an image that he attested.
+    pub radiologist: Option<Address>,
+    /// Of one of these kinds; of any if there are none.
+    pub kinds: Vec<EventKind>,
+    /// About requests that stand so, at `now`.
+    pub standing: Option<Standing>,
+    /// What is taken for now when `standing` is wanted, unix seconds; the last synced block's time if it is not given.
+    pub now: Option<u64>,
+    /// Not before, unix seconds.
+    pub from: Option<u64>,
+    /// Before, unix seconds.
+    pub to: Option<u64>,
+    /// At most so many: the latest ones.
+    pub limit: Option<usize>,
+}
+
+/// How a request stands at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Open: the patient has not decided.
+    Requested,
+    /// The requestor may open the image.
+    Approved,
+    /// It was approved, and the approval ended by itself.
+    Expired,
+    /// The patient denied it.
+    Denied,
+    /// The patient removed it, or the approval.
+    Removed,
+}
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Requested,
+        Self::Approved,
+        Self::Expired,
+        Self::Denied,
+        Self::Removed,
+    ];
+
+    /// One word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Approved => "approved",
+            Self::Expired => "expired",
+            Self::Denied => "denied",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Standing {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|standing| standing.name() == text)
+            .ok_or_else(|| Error::StandingName {
+                found: super::escaped(text.chars().take(64)),
+            })
+    }
+}

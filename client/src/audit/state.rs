@@ -1,0 +1,285 @@
+//! What the entries come to: images and who may open them, at the last entry that was applied. A fold, and nothing else.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Standing};
+use crate::domain::{Address, B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
+
+/// What the entries say is so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Every registered image.
+    pub images: BTreeMap<ImageDigest, Image>,
+    /// The radiologists that the consortium spoke of, whether they are accredited, and since which entry.
+    pub radiologists: BTreeMap<Address, (bool, Mark)>,
+    /// The consortium, if it was ever handed over, and since which entry.
+    pub consortium: Option<(Address, Mark)>,
+    /// How many entries could not be understood.
+    pub unknown: u64,
+    /// The last entry that was applied.
+    pub last: Option<Mark>,
+}
+
+/// An entry's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mark {
+    /// The block's number.
+    pub block: u64,
+    /// The log's place in its block.
+    pub log_index: u64,
+    /// The block's time, unix seconds.
+    pub timestamp: u64,
+    /// The transaction's hash.
+    pub tx: B256,
+}
+
+/// A registered image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// As registered.
+    pub image: ImageDigest,
+    /// Whose it is.
+    pub patient: Address,
+    /// Who attested it.
+    pub radiologist: Address,
+    /// What was attested.
+    pub seal: Seal,
+    /// The text given at registration, as it came.
+    pub description: String,
+    /// Unix seconds.
+    pub registered_at: u64,
+    /// The entry that registered it.
+    pub registered: Mark,
+    /// The sealed root that its patient announced last.
+    pub root: ImageDigest,
+    /// Approvals a window; 0 is no limit.
+    pub approval_limit: u32,
+    /// The window's length in seconds.
+    pub window_seconds: u32,
+    /// Who asked for it, and what became of that.
+    pub grants: BTreeMap<Address, Grant>,
+}
+
+/// A request, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Grant {
+    /// Who asked.
+    pub requester: Address,
+    /// As the contract keeps it: an approval that ended by itself is still `Approved`. See [`Grant::standing`].
+    pub status: GrantStatus,
+    /// When the request was opened, unix seconds.
+    pub requested_at: u64,
+    /// When it was approved, denied or removed, unix seconds; 0 while it is open.
+    pub decided_at: u64,
+    /// When the approval ends, unix seconds; 0 if it has no end.
+    pub expires_at: u64,
+    /// The block of the requestor's certificate.
+    pub public_key: BlockDigest,
+    /// The requestor's own sealed root, while it is approved.
+    pub shared_image: Option<ImageDigest>,
+    /// The request's notes, as they came: a purpose code, and perhaps a document's CID.
+    pub notes: String,
+    /// What the patient wrote to the last decision, as it came.
+    pub reason: Option<String>,
+    /// Since which entry it stands so.
+    pub since: Mark,
+    /// How often the requestor was traced and found authorized.
+    pub traced_authorized: u64,
+    /// How often the requestor was traced and found not authorized.
+    pub traced_refused: u64,
+}
+
+impl Grant {
+    /// How it stands at a time, unix seconds.
+    pub fn standing(&self, now: u64) -> Standing {
+        match self.status {
+            GrantStatus::Approved if self.expires_at != 0 && self.expires_at <= now => {
+                Standing::Expired
+            }
+            GrantStatus::Approved => Standing::Approved,
+            GrantStatus::Denied => Standing::Denied,
+            GrantStatus::Removed => Standing::Removed,
+            GrantStatus::None | GrantStatus::Requested => Standing::Requested,
+        }
+    }
+
+    /// Whether the requestor may open the image at a time, unix seconds.
+    pub fn is_authorized(&self, now: u64) -> bool {
+        self.standing(now) == Standing::Approved
+    }
+}
+
+impl From<&Entry> for Mark {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            block: entry.block,
+            log_index: entry.log_index,
+            timestamp: entry.timestamp,
+            tx: entry.tx,
+        }
+    }
+}
+
+impl State {
+    /// Applies entries, which are in the order of the chain.
+    pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut state = Self::default();
+        entries.into_iter().for_each(|entry| state.apply(entry));
+        state
+    }
+
+    /// Applies the entries up to a time, unix seconds: what was so then.
+    pub fn at<'a>(entries: impl IntoIterator<Item = &'a Entry>, time: u64) -> Self {
+        let entries = entries.into_iter();
+        Self::replay(entries.take_while(|entry| entry.timestamp <= time))
+    }
+
+    /// A requestor's request for an image.
+    pub fn grant(&self, image: &ImageDigest, requester: Address) -> Option<&Grant> {
+        self.images.get(image)?.grants.get(&requester)
+    }
+
+    /// Applies the next entry.
+    pub fn apply(&mut self, entry: &Entry) {
+        let mark = Mark::from(entry);
+        self.last = Some(mark);
+        let Some(event) = entry.event() else {
+            self.unknown += 1;
+            return;
+        };
+        match event {
+            Event::ContractCreated {
+                patient,
+                image,
+                radiologist,
+                seal,
+                info,
+            } => {
+                let new = || Image {
+                    image: *image,
+                    patient: *patient,
+                    radiologist: *radiologist,
+                    seal: *seal,
+                    description: info.clone(),
+                    registered_at: mark.timestamp,
+                    registered: mark,
+                    root: *image,
+                    approval_limit: 0,
+                    window_seconds: 0,
+                    grants: BTreeMap::new(),
+                };
+                self.images.entry(*image).or_insert_with(new);
+            }
+            Event::ImageResealed { image, root } => {
+                if let Some(known) = self.images.get_mut(image) {
+                    known.root = *root;
+                }
+            }
+            Event::ApprovalLimitSet {
+                image,
+                approvals,
+                window_seconds,
+            } => {
+                if let Some(known) = self.images.get_mut(image) {
+                    known.approval_limit = *approvals;
+                    known.window_seconds = *window_seconds;
+                }
+            }
+            Event::RadiologistAccredited {
+                radiologist,
+                accredited,
+            } => {
+                self.radiologists.insert(*radiologist, (*accredited, mark));
+            }
+            Event::ConsortiumTransferred { to, .. } => self.consortium = Some((*to, mark)),
+            Event::RequestedForApproval {
+                requester,
+                image,
+                public_key,
+                info,
+                ..
+            } => self.request(image, *requester, *public_key, info, mark),
+            other => self.decide(other, entry, mark),
+        }
+    }
+
+    fn request(
+        &mut self,
+        image: &ImageDigest,
+        requester: Address,
+        public_key: BlockDigest,
+        notes: &str,
+        mark: Mark,
+    ) {
+        let Some(known) = self.images.get_mut(image) else {
+            return;
+        };
+        let before = known.grants.get(&requester);
+        let open = before.filter(|grant| grant.status == GrantStatus::Requested);
+        let grant = Grant {
+            requester,
+            status: GrantStatus::Requested,
+            // A new key for an open request does not open it again.
+            requested_at: open.map_or(mark.timestamp, |grant| grant.requested_at),
+            decided_at: 0,
+            expires_at: 0,
+            public_key,
+            shared_image: None,
+            notes: notes.to_owned(),
+            reason: None,
+            since: mark,
+            traced_authorized: before.map_or(0, |grant| grant.traced_authorized),
+            traced_refused: before.map_or(0, |grant| grant.traced_refused),
+        };
+        known.grants.insert(requester, grant);
+    }
+
+    /// What changes a request that is there.
+    fn decide(&mut self, event: &Event, entry: &Entry, mark: Mark) {
+        let (Some(image), Some(requester)) = (entry.about.image, entry.about.requester) else {
+            return;
+        };
+        let grants = self.images.get_mut(&image).map(|known| &mut known.grants);
+        let Some(grant) = grants.and_then(|grants| grants.get_mut(&requester)) else {
+            return;
+        };
+        let decided = |grant: &mut Grant, status| {
+            grant.status = status;
+            grant.decided_at = mark.timestamp;
+            grant.since = mark;
+        };
+        match event {
+            Event::Approved {
+                shared_image,
+                expires_at,
+                info,
+                ..
+            } => {
+                decided(grant, GrantStatus::Approved);
+                grant.shared_image = Some(*shared_image);
+                grant.expires_at = *expires_at;
+                grant.reason = Some(info.clone());
+            }
+            Event::Reshared {
+                shared_image,
+                expires_at,
+                ..
+            } => {
+                grant.shared_image = Some(*shared_image);
+                grant.expires_at = *expires_at;
+                grant.since = mark;
+            }
+            Event::Requestdenied { .. } => decided(grant, GrantStatus::Denied),
+            Event::UserRemoved { .. } => {
+                decided(grant, GrantStatus::Removed);
+                grant.shared_image = None;
+            }
+            Event::Reason { info, .. } => grant.reason = Some(info.clone()),
+            Event::AuthorizationSuccess { .. } => grant.traced_authorized += 1,
+            Event::AuthorizationFailed { .. } => grant.traced_refused += 1,
+            _ => {}
+        }
+    }
+}
