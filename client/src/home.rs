@@ -9,6 +9,8 @@
 //! | `ipfs/` | the node's repository |
 //! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
 //! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read anew then |
+//! | `watch-*.sqlite` | what `pcim watch` has done about which events |
+//! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
 //! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read anew then (0600) |
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
@@ -289,6 +291,16 @@ impl Home {
     /// Where a node that follows the contract of this name keeps what it has read and pinned.
     pub fn follow_path(&self, name: &str) -> PathBuf {
         self.dir.join(format!("follow-{name}.sqlite"))
+    }
+
+    /// Where a watcher of the contract of this name keeps what it has done.
+    pub fn watch_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("watch-{name}.sqlite"))
+    }
+
+    /// Where the contact cards of those are whom the owner calls by name, if there are any.
+    pub fn contacts_dir(&self) -> PathBuf {
+        self.dir.join("contacts")
     }
 
     /// Where the index of the contract of this name is kept.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::commands::{
     audit, bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient,
-    radiologist, relay, requestor, resume, search, trace, view,
+    radiologist, relay, report, requestor, resume, search, trace, view, watch,
 };
 use crate::context::Context;
 use crate::parse;
@@ -108,6 +108,8 @@ pub(crate) enum Command {
     /// Accredit radiologists
     #[command(subcommand)]
     Consortium(consortium::ConsortiumCommand),
+    Report(report::ReportArgs),
+    Watch(watch::WatchArgs),
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
     Devnet(devnet::DevnetArgs),
@@ -135,6 +137,8 @@ impl Command {
             Self::Search(args) => args.run(context).await,
             Self::Resume(args) => args.run(context).await,
             Self::Consortium(command) => command.run(context).await,
+            Self::Report(args) => args.run(context).await,
+            Self::Watch(args) => args.run(context).await,
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
             Self::Devnet(args) => args.run(context).await,
@@ -154,7 +158,7 @@ impl Command {
     pub(crate) fn ends_on_interrupt(&self) -> bool {
         match self {
             Self::Node(args) => args.serves(),
-            other => matches!(other, Self::Devnet(_)),
+            other => matches!(other, Self::Devnet(_) | Self::Watch(_)),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - [`Index::check`] compares that with the contract's own views.
 //! - [`Delivery`]: what a consumer such as a watcher has not had yet, entries that a reorganisation took back included;
 //!   [`Index::follow`] hands each over as it comes.
+//! - [`report`]: the history in forms that hospitals, patients and regulators know; [`watch`]: rules over what happens.
 //!
 //! A log that cannot be understood is kept as [`What::Unknown`], never left out. Text in entries is as its sender wrote
 //! it: whoever shows it passes it through [`escaped`].
@@ -19,11 +20,13 @@ mod follow;
 mod index;
 mod query;
 mod ranges;
+pub mod report;
 mod select;
 mod state;
 mod store;
 mod sync;
 mod text;
+pub mod watch;
 
 pub use self::check::Difference;
 pub use self::compare::Compared;

@@ -29,7 +29,10 @@ impl Index {
     }
 
     /// The entries of a range of blocks, both ends included, in the order of the chain.
-    pub(super) fn of_blocks(&self, first: u64, last: u64) -> Result<Vec<Entry>> {
+    ///
+    /// # Errors
+    /// [`super::Error::Sqlite`]
+    pub fn of_blocks(&self, first: u64, last: u64) -> Result<Vec<Entry>> {
         let db = self.db();
         let sql = format!(
             "SELECT {COLUMNS} FROM log JOIN block ON block.number = log.block

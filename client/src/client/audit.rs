@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::write::Wanted;
 use super::{Client, Error, Result, Written};
-use crate::audit::{Index, Synced};
+use crate::audit::{self, Entry, Index, Query, Synced};
 use crate::domain::{Address, Event, ImageDigest, LoggedEvent};
 use crate::ledger::{Call, Deployment, EventFilter, Ledger};
 
@@ -18,7 +18,45 @@ pub struct Traced {
     pub written: Written,
 }
 
+/// All that a contract has to tell.
+#[derive(Clone, Debug)]
+pub struct ChainStory {
+    /// Its events, in the chain's order.
+    pub events: Vec<LoggedEvent>,
+    /// How many of its logs are not understood, and so not among them.
+    pub unknown: usize,
+    /// The last block that was read.
+    pub block: u64,
+    /// Why the chain was not asked now, if it did not answer: then this is what was read last.
+    pub stale: Option<String>,
+}
+
 impl Client {
+    /// All events of the contract: brought level with the chain if that answers, else as they were read last.
+    pub async fn chain_story(&self) -> Result<ChainStory> {
+        let (index, stale) = match self.audit_synced().await {
+            Ok((index, _)) => (index, None),
+            Err(error @ (Error::Ledger(_) | Error::Audit(audit::Error::Ledger(_)))) => {
+                let index = self.audit_index()?;
+                // Nothing was ever read: there is nothing to tell.
+                if index.freshness()?.block.is_none() {
+                    return Err(error);
+                }
+                (index, Some(error.to_string()))
+            }
+            Err(error) => return Err(error),
+        };
+        let entries = index.entries(&Query::default())?;
+        let all = entries.len();
+        let events: Vec<_> = entries.iter().filter_map(Entry::logged).collect();
+        Ok(ChainStory {
+            unknown: all - events.len(),
+            events,
+            block: index.freshness()?.block.unwrap_or_default(),
+            stale,
+        })
+    }
+
     /// The index of this home's contract, as far as it was synced: nothing is asked of the chain.
     pub fn audit_index(&self) -> Result<Index> {
         let (chain_id, contract) = self.contract()?;
@@ -107,7 +145,7 @@ impl Client {
 }
 
 /// What a trace says.
-fn answer(written: &Written) -> bool {
+pub(super) fn answer(written: &Written) -> bool {
     let mut events = written.mined.events.iter();
     events.any(|logged| matches!(logged.event, Event::AuthorizationSuccess { .. }))
 }

@@ -16,6 +16,7 @@ mod patient;
 pub(crate) mod payload;
 pub(crate) mod pipeline;
 mod radiologist;
+mod receipt;
 mod relay;
 mod replicas;
 mod requestor;
@@ -25,6 +26,7 @@ mod resume;
 mod settle;
 mod split;
 pub mod study;
+mod watch;
 mod write;
 
 use std::sync::Arc;
@@ -42,7 +44,7 @@ use crate::ledger::{Deployment, ImageRecord, Ledger};
 use crate::node::{Node, NodeConfig, Server, SwarmKey};
 
 pub use archive::{Exported, Imported};
-pub use audit::Traced;
+pub use audit::{ChainStory, Traced};
 pub use batch::{Approval, Approvals, MAX_APPROVALS};
 use pipeline::Meter;
 
@@ -54,11 +56,13 @@ pub use opening::{OpenedFile, Target};
 pub use patient::{Decision, OwnImage, PendingRequest, Registered};
 pub use pipeline::{Progress, ProgressSink};
 pub use radiologist::{OutcomeSink, SealOptions, SealedIdentity, SealedImage};
+pub use receipt::Receipted;
 pub use relay::{Relayed, Signing};
 pub use replicas::Replicas;
 pub use requestor::{AccessRequest, Requested, Standing};
 pub use reseal::{LeftOut, Resealed, Reshared};
 pub use resume::{Fate, Resumed};
+pub use watch::{Seen, Watching};
 pub use write::Written;
 
 /// Most peers that a home remembers of itself: they come from other people's files.
@@ -172,6 +176,11 @@ impl Client {
         if let Some(node) = self.node.into_inner() {
             node.shutdown().await;
         }
+    }
+
+    /// Lets other processes open the home, as [`Home::let_others_in`] says.
+    pub fn let_others_in(&mut self) {
+        self.home.let_others_in();
     }
 
     /// The home.

@@ -105,6 +105,21 @@ impl Client {
         attested: &Attested,
         target: &Target,
     ) -> Result<OpenedFile> {
+        let nothing = async || Ok(());
+        let opened = self.open_after(root, patient, attested, target, nothing);
+        Ok(opened.await?.0)
+    }
+
+    /// Opens a sealed root that was attested. When all of it is here and verified, `first` is done, and only if that goes
+    /// well the result gets its name.
+    pub(super) async fn open_after<T>(
+        &self,
+        root: &ImageDigest,
+        patient: Address,
+        attested: &Attested,
+        target: &Target,
+        first: impl AsyncFnOnce() -> Result<T>,
+    ) -> Result<(OpenedFile, T)> {
         let at = |source| file_error(&target.path, source);
         if target.path.is_dir() || !target.overwrite && target.path.exists() {
             return Err(Error::FileExists {
@@ -126,8 +141,9 @@ impl Client {
             true => Some(private::noted_dir_beside(&target.path, noted).map_err(at)?),
             false => None,
         };
+        let done = first().await?;
         let contents = place(file, contents, folder, target.clone()).await?;
-        Ok(OpenedFile {
+        let opened = OpenedFile {
             path: target.path.clone(),
             contents,
             bytes: opened.payload_len,
@@ -136,7 +152,8 @@ impl Client {
             radiologist: attested.radiologist,
             signer: opened.signer.fingerprint(),
             predecessor: opened.predecessor,
-        })
+        };
+        Ok((opened, done))
     }
 
     /// Opens the sealed root `root` of the registered `image` in memory. What was opened is given back only if it is what

@@ -161,15 +161,20 @@ impl Client {
     /// # Errors
     /// [`Error::NotAuthorized`] before anything is fetched.
     pub async fn fetch(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
+        let (root, patient) = self.granted(image).await?;
+        self.open_into(image, &root, patient, target).await
+    }
+
+    /// This requestor's root of an image that the chain authorizes now, and the image's owner.
+    pub(super) async fn granted(&self, image: &ImageDigest) -> Result<(ImageDigest, Address)> {
         let standing = self.status(image, None).await?;
-        let root = standing.shared_image.filter(|_| standing.authorized);
-        let Some(root) = root else {
-            return Err(Error::NotAuthorized {
+        match standing.shared_image.filter(|_| standing.authorized) {
+            Some(root) => Ok((root, standing.patient)),
+            None => Err(Error::NotAuthorized {
                 image: *image,
                 status: standing.status,
                 expires_at: standing.expires_at,
-            });
-        };
-        self.open_into(image, &root, standing.patient, target).await
+            }),
+        }
     }
 }

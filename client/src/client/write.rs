@@ -80,18 +80,23 @@ impl Client {
 
     /// Sends the call that an earlier attempt recorded, or finds it mined.
     pub(super) async fn see_through(&self, operation: &Operation) -> Result<Written> {
-        let json = operation.signed_call.as_deref().unwrap_or_default();
-        let signed: SignedCall = match serde_json::from_str(json) {
-            Ok(signed) => signed,
-            Err(error) => {
-                self.settle(operation.id, Outcome::Failed).await?;
-                return Err(error.into());
-            }
-        };
+        let signed = self.recorded(operation).await?;
         Ok(Written {
             mined: self.submit(operation.id, &signed).await?,
             resumed: true,
         })
+    }
+
+    /// The call that an operation recorded; one that does not read is given up.
+    pub(super) async fn recorded(&self, operation: &Operation) -> Result<SignedCall> {
+        let json = operation.signed_call.as_deref().unwrap_or_default();
+        match serde_json::from_str(json) {
+            Ok(signed) => Ok(signed),
+            Err(error) => {
+                self.settle(operation.id, Outcome::Failed).await?;
+                Err(error.into())
+            }
+        }
     }
 
     /// Carries out one call of which no earlier attempt is in flight. `None` as in [`Self::write`].
@@ -111,6 +116,24 @@ impl Client {
         wanted: Wanted,
         call: impl AsyncFnOnce(i64) -> Result<Call>,
     ) -> Result<Option<Written>> {
+        let Some((operation, signed)) = self.sign_noting(key, wanted, call).await? else {
+            return Ok(None);
+        };
+        let mined = self.submit(operation, &signed).await?;
+        Ok(Some(Written {
+            mined,
+            resumed: false,
+        }))
+    }
+
+    /// Signs and records one call of which no earlier attempt is in flight, and sends nothing yet. `None` as in
+    /// [`Self::write`].
+    pub(super) async fn sign_noting(
+        &self,
+        key: &str,
+        wanted: Wanted,
+        call: impl AsyncFnOnce(i64) -> Result<Call>,
+    ) -> Result<Option<(i64, SignedCall)>> {
         let operation = self.journal.begin(&self.scoped(key)?)?;
         let call = async || call(operation.id).await;
         let signed = match self.prepare(wanted, call).await {
@@ -128,11 +151,7 @@ impl Client {
         };
         self.journal
             .record_call(operation.id, &serde_json::to_string(&signed)?)?;
-        let mined = self.submit(operation.id, &signed).await?;
-        Ok(Some(Written {
-            mined,
-            resumed: false,
-        }))
+        Ok(Some((operation.id, signed)))
     }
 
     /// The key in the journal: a transaction is for one contract on one chain.
@@ -146,11 +165,17 @@ impl Client {
 
     /// Sends what was recorded, and settles the operation if the outcome is final.
     async fn submit(&self, operation: i64, signed: &SignedCall) -> Result<Mined> {
+        let mined = self.send(operation, signed).await?;
+        self.settle(operation, Outcome::Done).await?;
+        Ok(mined)
+    }
+
+    /// Sends what was recorded. The operation is settled if that is in vain for good; once it is mined, that is left to
+    /// the caller.
+    pub(super) async fn send(&self, operation: i64, signed: &SignedCall) -> Result<Mined> {
         let result = self.ledger().await?.submit(signed, self.limits.mine).await;
-        match &result {
-            Ok(_) => self.settle(operation, Outcome::Done).await?,
-            Err(error) if is_final(error) => self.settle(operation, Outcome::Failed).await?,
-            Err(_) => {}
+        if result.as_ref().is_err_and(is_final) {
+            self.settle(operation, Outcome::Failed).await?;
         }
         Ok(result?)
     }

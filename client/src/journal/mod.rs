@@ -14,6 +14,7 @@ mod piece;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,7 @@ pub use self::follow::{FollowIndex, HeldRow};
 pub(crate) use self::piece::name;
 pub use self::piece::{Outcome, Piece, PieceBody};
 pub(crate) use self::schema::open_as;
+pub use self::watch::{EventId, WatchStore, Written};
 
 use crate::domain::ImageDigest;
 

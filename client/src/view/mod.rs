@@ -22,6 +22,7 @@ use crate::dicom::frame::{self, Colour, Format, Frame};
 use crate::dicom::tree::{DataSet, text};
 use palette::Palette;
 
+pub(crate) use inline::base64;
 pub use inline::{Protocol, inline};
 pub use picture::{Picture, sheet};
 pub use window::{ParseError, Window};

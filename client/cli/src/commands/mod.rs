@@ -15,6 +15,7 @@ pub(crate) mod node;
 pub(crate) mod patient;
 pub(crate) mod radiologist;
 pub(crate) mod relay;
+pub(crate) mod report;
 pub(crate) mod reports;
 pub(crate) mod requestor;
 pub(crate) mod resume;
@@ -22,6 +23,7 @@ pub(crate) mod search;
 pub(crate) mod sign;
 pub(crate) mod trace;
 pub(crate) mod view;
+pub(crate) mod watch;
 
 use std::io::Write;
 use std::path::Path;

@@ -53,6 +53,8 @@ fn every_command_explains_itself() {
         "search",
         "patient note",
         "relay",
+        "report",
+        "watch",
         "deploy status",
         "deploy keepalive",
         "deploy cache-bid",

@@ -7,6 +7,7 @@ use pcim_client::client::Target;
 use pcim_client::domain::ImageDigest;
 
 use crate::commands::patient::open::opened_text;
+use crate::commands::transaction;
 use crate::context::Context;
 
 /// Fetch and open an image the patient has approved
@@ -25,6 +26,16 @@ pub(crate) struct FetchArgs {
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
+    /// Also write on the chain that this home has opened the image
+    ///
+    /// A transaction (`trace_authorization`) sent once the image is here and verified; the file appears when it is mined.
+    /// One for each fetch: a fetch that is cut off and given again within a day goes on with the same transaction. What
+    /// the chain can know: that this address was authorized at that moment and said that it opened the image. What it
+    /// cannot: whether anybody looked, how often, what became of the file, or who opens the image by other means: whoever
+    /// is authorized can decrypt it without a receipt, with this program or another. So a receipt shows an access, and a
+    /// missing one shows nothing.
+    #[arg(long)]
+    receipt: bool,
 }
 
 impl FetchArgs {
@@ -34,6 +45,14 @@ impl FetchArgs {
             overwrite: self.force,
         };
         let client = context.client().await?;
+        if self.receipt {
+            let fetched = client.fetch_with_receipt(&self.image, &target).await;
+            client.shutdown().await;
+            let fetched = fetched?;
+            let opened = opened_text(&fetched.opened);
+            let text = format!("{opened}receipt:\n{}", transaction(&fetched.receipt));
+            return context.ui.result(&fetched, &text);
+        }
         let opened = client.fetch(&self.image, &target).await;
         client.shutdown().await;
         let opened = opened?;

@@ -1,0 +1,218 @@
+//! `pcim report`
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use pcim_client::audit::report::{self, Contacts, Facts, Right, Table, Told};
+use pcim_client::client::Client;
+use pcim_client::domain::{Address, ImageDigest};
+use serde_json::Value;
+
+use super::write_result;
+use crate::context::{Context, read_card};
+use crate::failure::Usage;
+use crate::ui::printable;
+
+/// Most contact cards that are read.
+const MAX_CONTACTS: usize = 10_000;
+
+/// Write a report about your images, in a form that others know
+///
+/// A patient's reports are about the images that she registered; anybody else's about what names them. Nothing is sent; if
+/// the chain does not answer, the report is of what was read last, and says so.
+/// Names come from contact cards alone: files `NAME.card` in the folder `contacts` of the home, each verified; the name is
+/// what you call its holder, since a card names nobody. Who has no card there is an address. In every form texts from the
+/// chain are shown with their control characters written out (`\u{1b}`); in CSV a field that a spreadsheet would take for a
+/// formula (it begins with =, +, - or @) has an apostrophe in front; a page of HTML holds no script and loads nothing.
+/// None of these is a legal statement.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Which report
+    kind: Kind,
+    /// Only about this image
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<ImageDigest>,
+    /// Everything on the contract, whoever it is about
+    #[arg(long, conflicts_with = "image")]
+    all: bool,
+    /// As CSV (RFC 4180)
+    #[arg(long, conflicts_with = "html")]
+    csv: bool,
+    /// As a page to read and print, all in one file
+    #[arg(long)]
+    html: bool,
+    /// Write it to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long, requires = "out")]
+    force: bool,
+    /// Folder with the contact cards of whom you call by name [default: contacts in the home]
+    #[arg(long, value_name = "DIR")]
+    contacts: Option<PathBuf>,
+}
+
+/// The reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// FHIR R5 AuditEvent for each log, after IHE BALP (JSON; the timeline with --csv and --html)
+    Fhir,
+    /// FHIR R5 Consent for each image and requestor, after IHE PCF (JSON; who may open what with --csv and --html)
+    Consent,
+    /// Accounting of disclosures in the style of 45 CFR 164.528: six years, a courtesy report
+    Disclosures,
+    /// Who accessed what and when, after Article 9 of Regulation (EU) 2025/327 (EHDS): three years, or all with --all
+    Ehds,
+}
+
+impl ReportArgs {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        if context.ui.is_json() && (self.csv || self.html) {
+            return Err(Usage("--json cannot be used with --csv or --html".to_owned()).into());
+        }
+        let client = context.reader()?;
+        let contacts = self.contacts(context, &client)?;
+        let chain = client.chain_story().await?;
+        if let Some(why) = &chain.stale {
+            let why = printable(why);
+            context.ui.note(&format!(
+                "note: the chain does not answer; as of block {}: {why}",
+                chain.block
+            ));
+        }
+        if chain.unknown > 0 {
+            context.ui.note(&format!(
+                "note: {} logs of the contract are not understood and not in the report; update pcim",
+                chain.unknown
+            ));
+        }
+        let deployment = client.deployment()?;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        let facts = Facts {
+            chain_id: deployment.chain_id,
+            contract: deployment.contract,
+            events: &chain.events,
+            block: chain.block,
+            now: now.as_secs(),
+            contacts: &contacts,
+        };
+        let text = self.text(context, &facts, client.address())?;
+        client.shutdown().await;
+        match &self.out {
+            None => context.ui.document(text.as_bytes()),
+            Some(path) => {
+                write_result(path, text.as_bytes(), self.force)?;
+                let told = format!("report  {}\n", path.display());
+                let value = serde_json::json!({ "report": path });
+                context.ui.result(&value, &told)
+            }
+        }
+    }
+
+    fn text(&self, context: &Context, facts: &Facts<'_>, me: Address) -> anyhow::Result<String> {
+        let wanted =
+            |image: Option<ImageDigest>, patient: Option<Address>, requester: Option<Address>| {
+                let about_me = self.all || patient == Some(me) || requester == Some(me);
+                about_me && self.image.is_none_or(|only| image == Some(only))
+            };
+        let told = |told: &Told<'_>| wanted(told.image, told.patient, told.requester);
+        let right =
+            |right: &Right<'_>| wanted(Some(right.image), right.patient, Some(right.requester));
+        let table: Table = match self.kind {
+            Kind::Fhir if !self.csv && !self.html => {
+                return json(&report::audit_events(facts, told));
+            }
+            Kind::Consent if !self.csv && !self.html => {
+                return json(&report::consents(facts, right));
+            }
+            Kind::Fhir => report::timeline(facts, told),
+            Kind::Consent => report::rights_table(facts, right),
+            Kind::Disclosures => report::disclosures(facts, told),
+            Kind::Ehds => report::accesses(facts, self.all, told),
+        };
+        Ok(match (self.csv, self.html) {
+            (true, _) => {
+                for remark in &table.remarks {
+                    context.ui.note(&format!("note: {remark}"));
+                }
+                report::csv(&table)
+            }
+            (_, true) => report::html(&table),
+            _ if context.ui.is_json() => json(&serde_json::to_value(&table)?)?,
+            _ => plain(&table),
+        })
+    }
+
+    /// The cards of the folder, each verified; one that is no good is told of and left out.
+    fn contacts(&self, context: &Context, client: &Client) -> anyhow::Result<Contacts> {
+        let home = client.home().contacts_dir();
+        let dir = self.contacts.as_ref().unwrap_or(&home);
+        let mut contacts = Contacts::new();
+        if !dir.is_dir() {
+            return match &self.contacts {
+                Some(dir) => Err(Usage(format!("{} is not a folder", dir.display())).into()),
+                None => Ok(contacts),
+            };
+        }
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|it| it == "card") {
+                paths.push(path);
+            }
+            if paths.len() > MAX_CONTACTS {
+                let text = format!("{}: more than {MAX_CONTACTS} cards", dir.display());
+                return Err(Usage(text).into());
+            }
+        }
+        paths.sort();
+        for path in paths {
+            match read_card(&path) {
+                Ok(card) => contacts.add(&card, &name(&path)),
+                Err(error) => {
+                    let why = printable(&format!("{error:#}"));
+                    context.ui.note(&format!(
+                        "note: no name is taken from a card that is no good: {why}"
+                    ));
+                }
+            }
+        }
+        Ok(contacts)
+    }
+}
+
+/// What the owner calls the holder of a card.
+fn name(path: &Path) -> String {
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned());
+    stem.unwrap_or_default()
+}
+
+fn json(value: &Value) -> anyhow::Result<String> {
+    Ok(report::visible_json(&serde_json::to_string_pretty(value)?) + "\n")
+}
+
+/// A table for a terminal: a block of lines for each row.
+fn plain(table: &Table) -> String {
+    let mut text = format!("{}\n", table.title);
+    for remark in &table.remarks {
+        text.push_str(&format!("  {remark}\n"));
+    }
+    let width = table
+        .columns
+        .iter()
+        .map(|column| column.len())
+        .max()
+        .unwrap_or_default();
+    for row in &table.rows {
+        text.push('\n');
+        for (column, field) in table.columns.iter().zip(row) {
+            text.push_str(&format!("{column:width$}  {field}\n"));
+        }
+    }
+    if table.rows.is_empty() {
+        text.push_str("\nNothing to list.\n");
+    }
+    text
+}

@@ -1,0 +1,40 @@
+//! Names for addresses: the reader's own, bound to an address by a contact card that both keys signed.
+
+use std::collections::BTreeMap;
+
+use super::visible;
+use crate::card::Card;
+use crate::domain::Address;
+
+/// Most characters of a name; a longer one is cut.
+pub const MAX_NAME_CHARS: usize = 100;
+
+/// Whom the reader knows by name. A card names no person: the name is what the reader calls its owner.
+#[derive(Clone, Debug, Default)]
+pub struct Contacts {
+    names: BTreeMap<Address, String>,
+}
+
+impl Contacts {
+    /// Nobody.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Calls the owner of a verified card by a name. The first name of an address stays.
+    pub fn add(&mut self, card: &Card, name: &str) {
+        self.insert(card.address, name);
+    }
+
+    pub(super) fn insert(&mut self, address: Address, name: &str) {
+        let name: String = name.trim().chars().take(MAX_NAME_CHARS).collect();
+        if !name.is_empty() {
+            self.names.entry(address).or_insert_with(|| visible(&name));
+        }
+    }
+
+    /// The name of an address.
+    pub fn name(&self, address: Address) -> Option<&str> {
+        self.names.get(&address).map(String::as_str)
+    }
+}

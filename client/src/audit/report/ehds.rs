@@ -1,0 +1,64 @@
+//! Who accessed what, and when: the three things that Article 9(2) of Regulation (EU) 2025/327 (European Health Data Space)
+//! names. It is the patient's own view, not the access service of a Member State.
+
+use super::disclosures::purpose_words;
+use super::text::{utc_or_unknown, years_before};
+use super::timeline::described;
+use super::{Facts, Table, Told, tell, utc};
+use crate::domain::Event;
+
+/// How long the information must be there at the least, Article 9(2).
+const YEARS: u64 = 3;
+
+/// The accesses that the chain knows; all of them, or those since `years` before the report.
+pub fn accesses(facts: &Facts<'_>, all: bool, wanted: impl Fn(&Told<'_>) -> bool) -> Table {
+    let first = if all {
+        0
+    } else {
+        years_before(facts.now, YEARS)
+    };
+    let mut rows = Vec::new();
+    for told in tell(facts.events).into_iter().filter(wanted) {
+        let kind = match &told.logged.event {
+            Event::Approved { .. } => "could access from then on (approved)",
+            Event::Reshared { .. } => "could access from then on (shared anew)",
+            Event::AuthorizationSuccess { .. } if told.requester == told.patient => continue,
+            Event::AuthorizationSuccess { .. } => "access recorded (authorized)",
+            Event::AuthorizationFailed { .. } => "refused (not authorized)",
+            Event::UserRemoved { .. } => "could no longer access (removed)",
+            _ => continue,
+        };
+        let (Some(image), Some(requester)) = (told.image, told.requester) else {
+            continue;
+        };
+        if told.logged.timestamp.is_some_and(|at| at < first) {
+            continue;
+        }
+        rows.push(vec![
+            facts.who(requester),
+            utc_or_unknown(told.logged.timestamp),
+            described(image, told.about),
+            kind.to_owned(),
+            purpose_words(told.purpose).to_owned(),
+            told.logged.tx.to_string(),
+        ]);
+    }
+    Table {
+        title: "Accesses to my electronic health data".to_owned(),
+        remarks: vec![
+            "After Article 9(2) of Regulation (EU) 2025/327: who accessed, when, and which data. The patient's own view of \
+             the chain; it does not replace what an electronic health data access service owes."
+                .to_owned(),
+            format!(
+                "Since {}. The chain knows who could open an image, from when and until when, and each access that was \
+                 recorded on it (by the reader, or asked for by the patient); a reader may have opened an image without \
+                 recording it.",
+                utc(first)
+            ),
+            "Names are the reader's own, for addresses whose contact card was verified.".to_owned(),
+            facts.origin(),
+        ],
+        columns: vec!["Who", "When", "What", "Kind", "Purpose", "Transaction"],
+        rows,
+    }
+}

@@ -1,0 +1,90 @@
+//! Reports: the contract's events in the forms that hospitals, patients and regulators know.
+//!
+//! | report | form |
+//! |---|---|
+//! | [`audit_events`] | FHIR R5 `AuditEvent`, one for each log, after IHE BALP's patterns |
+//! | [`consents`] | FHIR R5 `Consent`, one for each image and requestor, after IHE PCF |
+//! | [`disclosures`] | an accounting of disclosures, in the style of 45 CFR 164.528 |
+//! | [`accesses`] | who accessed what and when, after Article 9 of Regulation (EU) 2025/327 |
+//!
+//! All are pure functions of [`Facts`]. Each also has the form of a [`Table`], for CSV and HTML. Texts come from
+//! strangers: [`visible`] shows every character that could steer a reader instead of passing it on. Names come from
+//! contact cards that were verified ([`Contacts`]); whoever has none is an address.
+
+mod consent;
+mod contacts;
+mod csv;
+mod disclosures;
+mod ehds;
+mod fhir;
+mod html;
+mod story;
+#[cfg(test)]
+mod tests;
+mod text;
+mod timeline;
+
+use crate::domain::{Address, LoggedEvent};
+
+pub use consent::{consents, rights_table};
+pub use contacts::{Contacts, MAX_NAME_CHARS};
+pub use csv::csv;
+pub use disclosures::disclosures;
+pub use ehds::accesses;
+pub use fhir::audit_events;
+pub use html::html;
+pub use story::{Right, Told, rights, tell};
+pub use text::{instant, utc, visible, visible_json};
+pub use timeline::timeline;
+pub(crate) use timeline::{info, name};
+
+/// What reports are made of.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// The chain.
+    pub chain_id: u64,
+    /// The contract.
+    pub contract: Address,
+    /// The contract's events in the order of the chain, from its beginning: what is reported and what came before it.
+    pub events: &'a [LoggedEvent],
+    /// The last block that was read.
+    pub block: u64,
+    /// When the report is made, in Unix seconds.
+    pub now: u64,
+    /// Whom the reader knows.
+    pub contacts: &'a Contacts,
+}
+
+/// A report as rows of texts. Every text is for the eye: [`visible`] already, escaped for no format yet.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Table {
+    /// What it is.
+    pub title: String,
+    /// What its reader has to know.
+    pub remarks: Vec<String>,
+    /// The names of the columns.
+    pub columns: Vec<&'static str>,
+    /// As many texts in each as there are columns.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Facts<'_> {
+    /// The name that the reader has for an address, and the address; or the address alone.
+    fn who(&self, address: Address) -> String {
+        match self.contacts.name(address) {
+            Some(name) => format!("{name} ({address})"),
+            None => address.to_string(),
+        }
+    }
+
+    /// Where all this stands, for the foot of a report.
+    fn origin(&self) -> String {
+        format!(
+            "Read from contract {} on chain {} up to block {}; made {}.",
+            self.contract,
+            self.chain_id,
+            self.block,
+            utc(self.now)
+        )
+    }
+}

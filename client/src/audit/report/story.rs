@@ -1,0 +1,219 @@
+//! What the events say together: whose image an event is about, who is meant, and what for.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Address, B256, Event, GrantStatus, ImageDigest, LoggedEvent};
+use crate::request::{Notes, Purpose};
+
+/// An event with what earlier and later ones say about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// The event.
+    pub logged: &'a LoggedEvent,
+    /// The image that it is about.
+    pub image: Option<ImageDigest>,
+    /// The image's owner, if the registration is among the events or the event names her.
+    pub patient: Option<Address>,
+    /// The requestor that it is about.
+    pub requester: Option<Address>,
+    /// What the image was registered as (modality and body part), not interpreted.
+    pub about: Option<&'a str>,
+    /// What the requestor's latest request was for, if it was a purpose code.
+    pub purpose: Option<Purpose>,
+}
+
+/// How one requestor stands with one image, after all events.
+#[derive(Clone, Debug)]
+pub struct Right<'a> {
+    /// The image.
+    pub image: ImageDigest,
+    /// The requestor.
+    pub requester: Address,
+    /// The image's owner, if her registration is among the events.
+    pub patient: Option<Address>,
+    /// What the image was registered as, not interpreted.
+    pub about: Option<&'a str>,
+    /// What the latest request was for, if it was a purpose code.
+    pub purpose: Option<Purpose>,
+    /// What became of it.
+    pub status: GrantStatus,
+    /// The latest request.
+    pub requested_at: Option<u64>,
+    /// The latest approval.
+    pub approved_at: Option<u64>,
+    /// The latest denial or removal.
+    pub ended_at: Option<u64>,
+    /// The end of the latest approval, in Unix seconds; 0 is never.
+    pub expires_at: u64,
+    /// The transaction that made it so.
+    pub tx: B256,
+    /// Its block's time.
+    pub at: Option<u64>,
+}
+
+impl Right<'_> {
+    /// Whether the requestor may open the image at a moment.
+    pub fn is_open(&self, now: u64) -> bool {
+        self.status == GrantStatus::Approved && (self.expires_at == 0 || now < self.expires_at)
+    }
+
+    /// When the latest approval ended or will end, as far as it is settled.
+    pub fn ends(&self) -> Option<u64> {
+        let expiry = Some(self.expires_at).filter(|it| *it != 0);
+        match self.status {
+            GrantStatus::Removed => match (self.ended_at, expiry) {
+                (Some(ended), Some(expiry)) => Some(ended.min(expiry)),
+                (ended, expiry) => ended.or(expiry),
+            },
+            GrantStatus::Approved => expiry,
+            _ => None,
+        }
+    }
+}
+
+/// Image, patient and requestor that an event itself names.
+fn named(event: &Event) -> (Option<ImageDigest>, Option<Address>, Option<Address>) {
+    match *event {
+        Event::ContractCreated { patient, image, .. }
+        | Event::Requestaccepted { patient, image, .. }
+        | Event::Requestdenied { patient, image, .. } => (Some(image), Some(patient), None),
+        Event::RequestedForApproval {
+            requester,
+            patient,
+            image,
+            ..
+        }
+        | Event::AuthorizationSuccess {
+            requester,
+            patient,
+            image,
+            ..
+        }
+        | Event::AuthorizationFailed {
+            requester,
+            patient,
+            image,
+            ..
+        }
+        | Event::UserRemoved {
+            requester,
+            patient,
+            image,
+            ..
+        } => (Some(image), Some(patient), Some(requester)),
+        Event::Approved {
+            requester, image, ..
+        }
+        | Event::Reason {
+            requester, image, ..
+        }
+        | Event::Reshared {
+            requester, image, ..
+        } => (Some(image), None, Some(requester)),
+        Event::ImageResealed { image, .. } | Event::ApprovalLimitSet { image, .. } => {
+            (Some(image), None, None)
+        }
+        Event::RadiologistAccredited { .. } | Event::ConsortiumTransferred { .. } => {
+            (None, None, None)
+        }
+    }
+}
+
+/// A code of [`Purpose`] at the head of a request's notes.
+fn purpose_of(info: &str) -> Option<Purpose> {
+    Notes::parse(info).purpose.parse().ok()
+}
+
+/// Every event with what the others say about it, in the same order.
+pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
+    let mut owners: BTreeMap<ImageDigest, Address> = BTreeMap::new();
+    let mut abouts: BTreeMap<ImageDigest, &str> = BTreeMap::new();
+    let mut purposes: BTreeMap<(ImageDigest, Address), Option<Purpose>> = BTreeMap::new();
+    let mut told = Vec::with_capacity(events.len());
+    for (number, logged) in events.iter().enumerate() {
+        let (image, patient, mut requester) = named(&logged.event);
+        if requester.is_none()
+            && matches!(
+                logged.event,
+                Event::Requestaccepted { .. } | Event::Requestdenied { .. }
+            )
+        {
+            // Whom it is about, the log behind it says.
+            requester = events
+                .get(number + 1)
+                .filter(|next| next.tx == logged.tx && named(&next.event).0 == image)
+                .and_then(|next| named(&next.event).2);
+        }
+        if let Some(image) = image {
+            if let Some(patient) = patient {
+                owners.entry(image).or_insert(patient);
+            }
+            if let Event::ContractCreated { info, .. } = &logged.event {
+                abouts.entry(image).or_insert(info);
+            }
+            if let (Event::RequestedForApproval { info, .. }, Some(requester)) =
+                (&logged.event, requester)
+            {
+                purposes.insert((image, requester), purpose_of(info));
+            }
+        }
+        told.push(Told {
+            logged,
+            image,
+            patient: patient.or_else(|| owners.get(&image?).copied()),
+            requester,
+            about: image.and_then(|image| abouts.get(&image).copied()),
+            purpose: image
+                .zip(requester)
+                .and_then(|key| purposes.get(&key).copied().flatten()),
+        });
+    }
+    told
+}
+
+/// How every requestor stands with every image, by image and requestor.
+pub fn rights(events: &[LoggedEvent]) -> Vec<Right<'_>> {
+    let mut rights: BTreeMap<(ImageDigest, Address), Right<'_>> = BTreeMap::new();
+    // A reason follows what ended the right, and says nothing new about it.
+    for told in tell(events) {
+        let (Some(image), Some(requester)) = (told.image, told.requester) else {
+            continue;
+        };
+        let (event, at) = (&told.logged.event, told.logged.timestamp);
+        let status = match event {
+            Event::RequestedForApproval { .. } => GrantStatus::Requested,
+            Event::Approved { .. } | Event::Reshared { .. } => GrantStatus::Approved,
+            Event::Requestdenied { .. } => GrantStatus::Denied,
+            Event::UserRemoved { .. } => GrantStatus::Removed,
+            _ => continue,
+        };
+        let right = rights.entry((image, requester)).or_insert(Right {
+            image,
+            requester,
+            patient: None,
+            about: None,
+            purpose: None,
+            status,
+            requested_at: None,
+            approved_at: None,
+            ended_at: None,
+            expires_at: 0,
+            tx: told.logged.tx,
+            at,
+        });
+        (right.status, right.tx, right.at) = (status, told.logged.tx, at);
+        (right.patient, right.about, right.purpose) = (told.patient, told.about, told.purpose);
+        match event {
+            Event::RequestedForApproval { .. } => {
+                right.requested_at = at;
+                (right.approved_at, right.ended_at, right.expires_at) = (None, None, 0);
+            }
+            Event::Approved { expires_at, .. } => {
+                (right.approved_at, right.ended_at, right.expires_at) = (at, None, *expires_at);
+            }
+            Event::Reshared { expires_at, .. } => right.expires_at = *expires_at,
+            _ => right.ended_at = at,
+        }
+    }
+    rights.into_values().collect()
+}

@@ -1,0 +1,412 @@
+//! What rules say to events. Every event is seen once, in the order of the chain.
+//!
+//! The clock is the chain's, and only goes forward: an event that claims to be earlier than one before it, or whose time is
+//! no date, happens at the latest time seen. So a clock that runs backwards can make a rule speak early, never keep silent.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::Serialize;
+
+use super::file::{Rule, Scope, UNKNOWN, When};
+use crate::audit::report::{instant, visible};
+use crate::domain::{Address, Event, GrantStatus, ImageDigest, LoggedEvent};
+
+/// Whose eyes the rules are.
+#[derive(Clone, Debug, Default)]
+pub struct Mine {
+    /// This home's address.
+    pub address: Address,
+    /// The images that it knows, and whose they are to its knowledge.
+    pub images: BTreeMap<ImageDigest, Address>,
+}
+
+/// What a rule has to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alert {
+    /// The rule's name.
+    pub rule: String,
+    /// Why it speaks, in one line that steers no terminal.
+    pub reason: String,
+    /// The image that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageDigest>,
+    /// The requestor that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requester: Option<Address>,
+    /// The event that made it speak, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<LoggedEvent>,
+    /// Which rule it is.
+    #[serde(skip)]
+    pub number: usize,
+}
+
+/// The rules, and what they remember of the events so far.
+#[derive(Clone, Debug)]
+pub struct Watcher {
+    rules: Vec<Rule>,
+    mine: Mine,
+    clock: u64,
+    owners: BTreeMap<ImageDigest, Address>,
+    rights: BTreeMap<(ImageDigest, Address), Right>,
+    limits: BTreeMap<ImageDigest, Limit>,
+    /// The times of the latest requests, for each rule that counts them.
+    requests: BTreeMap<(usize, Address), VecDeque<u64>>,
+    /// Rules that have said that the program is near its expiry.
+    expiry_told: BTreeSet<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Right {
+    status: GrantStatus,
+    expires_at: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    approvals: u32,
+    window: u64,
+    start: u64,
+    used: u32,
+}
+
+/// What an event names.
+struct About {
+    image: Option<ImageDigest>,
+    requester: Option<Address>,
+    patient: Option<Address>,
+}
+
+impl Watcher {
+    /// Rules that have seen nothing yet.
+    pub fn new(rules: Vec<Rule>, mine: Mine) -> Self {
+        Self {
+            rules,
+            mine,
+            clock: 0,
+            owners: BTreeMap::new(),
+            rights: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            expiry_told: BTreeSet::new(),
+        }
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Sees the next event. What the rules say to it, in their order.
+    pub fn see(&mut self, logged: &LoggedEvent) -> Vec<Alert> {
+        // Seconds that are no date would put off every window for good.
+        let told = logged.timestamp.filter(|at| instant(*at).is_some());
+        self.clock = self.clock.max(told.unwrap_or_default());
+        let about = self.about(&logged.event);
+        let before = about
+            .image
+            .zip(about.requester)
+            .and_then(|key| self.rights.get(&key).copied());
+        self.remember(&logged.event);
+        let mut alerts = Vec::new();
+        for number in 0..self.rules.len() {
+            let Some(reason) = self.speaks(number, &logged.event, &about, before) else {
+                continue;
+            };
+            alerts.push(Alert {
+                rule: self.rules[number].name.clone(),
+                reason,
+                image: about.image,
+                requester: about.requester,
+                event: Some(logged.clone()),
+                number,
+            });
+        }
+        alerts
+    }
+
+    /// Sees a log of the contract that is none of its known events. What the rules say to it.
+    pub fn see_unknown(&mut self) -> Vec<Alert> {
+        let rules = self.rules.iter().enumerate();
+        let speaks = rules.filter(|(_, rule)| match &rule.when {
+            When::Event(names) => {
+                rule.scope == Scope::All && names.is_empty() || names.iter().any(|it| it == UNKNOWN)
+            }
+            _ => false,
+        });
+        let alerts = speaks.map(|(number, rule)| Alert {
+            rule: rule.name.clone(),
+            reason: "a log of the contract that this program does not understand".to_owned(),
+            image: None,
+            requester: None,
+            event: None,
+            number,
+        });
+        alerts.collect()
+    }
+
+    /// Is told how many seconds the contract's program has left. What the rules say to it: each once, and again only
+    /// after the program's life was extended.
+    pub fn program_left(&mut self, left: u64) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        for (number, rule) in self.rules.iter().enumerate() {
+            let When::ProgramNearExpiry { within } = rule.when else {
+                continue;
+            };
+            if left > within {
+                self.expiry_told.remove(&number);
+            } else if self.expiry_told.insert(number) {
+                alerts.push(Alert {
+                    rule: rule.name.clone(),
+                    reason: match left {
+                        0 => "the contract's program has expired".to_owned(),
+                        left => format!("the contract's program expires in {} days", left / 86_400),
+                    },
+                    image: None,
+                    requester: None,
+                    event: None,
+                    number,
+                });
+            }
+        }
+        alerts
+    }
+
+    fn about(&self, event: &Event) -> About {
+        let (image, requester, patient) = match *event {
+            Event::ContractCreated { patient, image, .. }
+            | Event::Requestaccepted { patient, image, .. }
+            | Event::Requestdenied { patient, image, .. } => (Some(image), None, Some(patient)),
+            Event::RequestedForApproval {
+                requester,
+                patient,
+                image,
+                ..
+            }
+            | Event::AuthorizationSuccess {
+                requester,
+                patient,
+                image,
+                ..
+            }
+            | Event::AuthorizationFailed {
+                requester,
+                patient,
+                image,
+                ..
+            }
+            | Event::UserRemoved {
+                requester,
+                patient,
+                image,
+                ..
+            } => (Some(image), Some(requester), Some(patient)),
+            Event::Approved {
+                requester, image, ..
+            }
+            | Event::Reason {
+                requester, image, ..
+            }
+            | Event::Reshared {
+                requester, image, ..
+            } => (Some(image), Some(requester), None),
+            Event::ImageResealed { image, .. } | Event::ApprovalLimitSet { image, .. } => {
+                (Some(image), None, None)
+            }
+            Event::RadiologistAccredited { .. } | Event::ConsortiumTransferred { .. } => {
+                (None, None, None)
+            }
+        };
+        About {
+            image,
+            requester,
+            patient: patient.or_else(|| self.owners.get(&image?).copied()),
+        }
+    }
+
+    fn remember(&mut self, event: &Event) {
+        let right = |status, expires_at| Right { status, expires_at };
+        match *event {
+            Event::ContractCreated { patient, image, .. } => {
+                self.owners.entry(image).or_insert(patient);
+            }
+            Event::RequestedForApproval {
+                requester, image, ..
+            } => {
+                self.rights
+                    .insert((image, requester), right(GrantStatus::Requested, 0));
+            }
+            Event::Approved {
+                requester,
+                image,
+                expires_at,
+                ..
+            } => {
+                self.rights
+                    .insert((image, requester), right(GrantStatus::Approved, expires_at));
+                let clock = self.clock;
+                if let Some(limit) = self.limits.get_mut(&image) {
+                    if limit.used == 0 || clock >= limit.start.saturating_add(limit.window) {
+                        (limit.start, limit.used) = (clock, 1);
+                    } else {
+                        limit.used = limit.used.saturating_add(1);
+                    }
+                }
+            }
+            Event::Reshared {
+                requester,
+                image,
+                expires_at,
+                ..
+            } => {
+                self.rights
+                    .insert((image, requester), right(GrantStatus::Approved, expires_at));
+            }
+            Event::UserRemoved {
+                requester, image, ..
+            } => {
+                self.rights
+                    .insert((image, requester), right(GrantStatus::Removed, 0));
+            }
+            Event::Reason {
+                requester, image, ..
+            } => {
+                // Behind a denial; behind a removal nothing is new.
+                if let Some(right) = self.rights.get_mut(&(image, requester))
+                    && right.status == GrantStatus::Requested
+                {
+                    right.status = GrantStatus::Denied;
+                }
+            }
+            Event::ApprovalLimitSet {
+                image,
+                approvals,
+                window_seconds,
+            } => {
+                let limit = Limit {
+                    approvals,
+                    window: window_seconds.into(),
+                    start: 0,
+                    used: 0,
+                };
+                if approvals == 0 {
+                    self.limits.remove(&image);
+                } else {
+                    self.limits.insert(image, limit);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an event concerns this home.
+    fn is_mine(&self, about: &About) -> bool {
+        let me = Some(self.mine.address);
+        about.patient == me
+            || about.requester == me
+            || about
+                .image
+                .is_some_and(|image| self.mine.images.contains_key(&image))
+    }
+
+    /// Why a rule speaks, if it does.
+    fn speaks(
+        &mut self,
+        number: usize,
+        event: &Event,
+        about: &About,
+        before: Option<Right>,
+    ) -> Option<String> {
+        let rule = &self.rules[number];
+        if rule.scope == Scope::Mine && !self.is_mine(about) {
+            // What concerns the whole contract concerns everybody.
+            let of_all = matches!(
+                event,
+                Event::ConsortiumTransferred { .. } | Event::RadiologistAccredited { .. }
+            );
+            if !of_all {
+                return None;
+            }
+        }
+        match (&rule.when, event) {
+            (When::Event(names), event) => {
+                let name = crate::audit::report::name(event);
+                let wanted = names.is_empty() || names.iter().any(|it| it == name);
+                let text = visible(crate::audit::report::info(event));
+                wanted.then(|| match text.is_empty() {
+                    true => name.to_owned(),
+                    false => format!("{name}: {text}"),
+                })
+            }
+            (
+                &When::ManyRequests { count, within },
+                &Event::RequestedForApproval { requester, .. },
+            ) => {
+                let times = self.requests.entry((number, requester)).or_default();
+                times.push_back(self.clock);
+                while times.front().is_some_and(|at| self.clock - at >= within) {
+                    times.pop_front();
+                }
+                let full = times.len() >= count as usize;
+                full.then(|| {
+                    times.clear();
+                    format!("{requester} asked {count} times within {within} seconds")
+                })
+            }
+            (When::UseAfterEnd, Event::AuthorizationFailed { requester, .. }) => {
+                let why = match before {
+                    Some(Right {
+                        status: GrantStatus::Removed,
+                        ..
+                    }) => "the access was removed",
+                    Some(Right {
+                        status: GrantStatus::Denied,
+                        ..
+                    }) => "the request was denied",
+                    Some(Right {
+                        status: GrantStatus::Approved,
+                        expires_at: 1..,
+                    }) => "the approval expired",
+                    Some(Right {
+                        status: GrantStatus::Approved,
+                        ..
+                    }) => "though the events say that it is approved",
+                    Some(Right {
+                        status: GrantStatus::Requested,
+                        ..
+                    }) => "the request is not decided",
+                    _ => "nothing was ever approved",
+                };
+                Some(format!("{requester} was found not authorized: {why}"))
+            }
+            (
+                When::UseAfterEnd,
+                Event::AuthorizationSuccess {
+                    requester, patient, ..
+                },
+            ) => {
+                let ended = before.is_some_and(|right| {
+                    matches!(right.status, GrantStatus::Removed | GrantStatus::Denied)
+                });
+                (ended && requester != patient).then(|| {
+                    format!("{requester} was found authorized, though the access had ended")
+                })
+            }
+            (When::LimitReached, Event::Approved { image, .. }) => {
+                let limit = self.limits.get(image)?;
+                (limit.used == limit.approvals).then(|| {
+                    let (approvals, window) = (limit.approvals, limit.window);
+                    format!("{approvals} approvals within {window} seconds: the limit is reached")
+                })
+            }
+            (When::RegisteredByAnother, Event::ContractCreated { patient, image, .. }) => {
+                let owner = self.mine.images.get(image)?;
+                (owner != patient).then(|| format!("{patient} registered an image of {owner}"))
+            }
+            (When::ConsortiumChanged, Event::ConsortiumTransferred { from, to }) => {
+                Some(format!("the consortium was {from} and is {to}"))
+            }
+            _ => None,
+        }
+    }
+}

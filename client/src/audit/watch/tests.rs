@@ -1,0 +1,347 @@
+//! Rules over made-up events.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::domain::{Address, B256, BlockDigest, Event, ImageDigest, LoggedEvent, Seal};
+
+const ADA: Address = Address::repeat_byte(0xad);
+const EVE: Address = Address::repeat_byte(0xee);
+const CLINIC: Address = Address::repeat_byte(0xc1);
+const SCAN: ImageDigest = ImageDigest([1; 32]);
+const SEALED: ImageDigest = ImageDigest([2; 32]);
+const FOREIGN: ImageDigest = ImageDigest([3; 32]);
+
+fn rules(text: &str) -> Vec<Rule> {
+    Rule::read_all(text.as_bytes()).unwrap()
+}
+
+/// A watcher of Ada's, who has registered one image and holds a handover of another.
+struct Scene {
+    watcher: Watcher,
+    number: u64,
+}
+
+impl Scene {
+    fn new(text: &str) -> Self {
+        let images = [(SEALED, ADA)].into();
+        let mine = Mine {
+            address: ADA,
+            images,
+        };
+        let mut scene = Self {
+            watcher: Watcher::new(rules(text), mine),
+            number: 0,
+        };
+        assert!(scene.see(100, registered(ADA, SCAN)).is_empty());
+        assert!(scene.see(100, registered(EVE, FOREIGN)).is_empty());
+        scene
+    }
+
+    /// The reasons of what the rules say.
+    fn see(&mut self, at: u64, event: Event) -> Vec<String> {
+        self.see_at(Some(at), event)
+    }
+
+    fn see_at(&mut self, timestamp: Option<u64>, event: Event) -> Vec<String> {
+        self.number += 1;
+        let logged = LoggedEvent {
+            block: self.number,
+            timestamp,
+            tx: B256::from(hash(self.number)),
+            log_index: 0,
+            event,
+        };
+        let alerts = self.watcher.see(&logged);
+        alerts.into_iter().map(|alert| alert.reason).collect()
+    }
+}
+
+fn hash(number: u64) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+fn registered(patient: Address, image: ImageDigest) -> Event {
+    let (radiologist, seal, info) = (CLINIC, Seal([0; 32]), "CT".to_owned());
+    Event::ContractCreated {
+        patient,
+        image,
+        radiologist,
+        seal,
+        info,
+    }
+}
+
+fn requested(requester: Address, patient: Address, image: ImageDigest) -> Event {
+    let (public_key, info) = (BlockDigest([8; 32]), "TREAT".to_owned());
+    Event::RequestedForApproval {
+        requester,
+        patient,
+        image,
+        public_key,
+        info,
+    }
+}
+
+fn approved(requester: Address, image: ImageDigest, expires_at: u64) -> Event {
+    let (public_key, shared_image, info) = (BlockDigest([8; 32]), SEALED, String::new());
+    Event::Approved {
+        requester,
+        image,
+        public_key,
+        shared_image,
+        expires_at,
+        info,
+    }
+}
+
+fn traced(requester: Address, good: bool) -> Event {
+    let (image, patient, info) = (SCAN, ADA, String::new());
+    match good {
+        true => Event::AuthorizationSuccess {
+            requester,
+            image,
+            info,
+            patient,
+        },
+        false => Event::AuthorizationFailed {
+            requester,
+            image,
+            info,
+            patient,
+        },
+    }
+}
+
+fn removed(requester: Address) -> Event {
+    let (image, patient, info) = (SCAN, ADA, "removed".to_owned());
+    Event::UserRemoved {
+        requester,
+        patient,
+        image,
+        info,
+    }
+}
+
+fn reason(requester: Address, info: &str) -> Event {
+    let info = info.to_owned();
+    Event::Reason {
+        requester,
+        image: SCAN,
+        info,
+    }
+}
+
+fn limit(approvals: u32, window_seconds: u32) -> Event {
+    Event::ApprovalLimitSet {
+        image: SCAN,
+        approvals,
+        window_seconds,
+    }
+}
+
+const MANY: &str = "[[rule]]\nname = 'many'\nwhen = 'many-requests'\ncount = 3\nwithin = '60s'";
+
+#[test]
+fn many_requests_within_a_window_speak_once() {
+    let mut scene = Scene::new(MANY);
+    for at in [100, 130, 160] {
+        assert!(
+            scene.see(at, requested(EVE, ADA, SCAN)).is_empty(),
+            "the first is out of the window by then"
+        );
+    }
+    // Another address and another's images do not count.
+    assert!(scene.see(161, requested(CLINIC, ADA, SCAN)).is_empty());
+    assert!(scene.see(161, requested(EVE, CLINIC, FOREIGN)).is_empty());
+    let said = scene.see(189, requested(EVE, ADA, SCAN));
+    assert_eq!(said, [format!("{EVE} asked 3 times within 60 seconds")]);
+    assert!(
+        scene.see(189, requested(EVE, ADA, SCAN)).is_empty(),
+        "counting begins anew"
+    );
+    let of_all = format!("{MANY}\nof = 'all'");
+    let mut scene = Scene::new(&of_all);
+    for _ in 0..2 {
+        assert!(scene.see(161, requested(EVE, CLINIC, FOREIGN)).is_empty());
+    }
+    assert_eq!(scene.see(161, requested(EVE, CLINIC, FOREIGN)).len(), 1);
+}
+
+#[test]
+fn a_clock_that_runs_backwards_or_beyond_silences_nothing() {
+    let mut scene = Scene::new(MANY);
+    for at in [Some(1000), Some(400)] {
+        assert!(scene.see_at(at, requested(EVE, ADA, SCAN)).is_empty());
+    }
+    assert_eq!(
+        scene.see_at(None, requested(EVE, ADA, SCAN)).len(),
+        1,
+        "no time is the latest time"
+    );
+    // A second that is no date does not move the clock.
+    assert!(scene.see(u64::MAX, requested(EVE, ADA, SCAN)).is_empty());
+    assert!(scene.see(1030, requested(EVE, ADA, SCAN)).is_empty());
+    assert!(
+        scene.see(1100, requested(EVE, ADA, SCAN)).is_empty(),
+        "the window is over"
+    );
+}
+
+#[test]
+fn use_after_the_end_says_which_end() {
+    let mut scene = Scene::new("[[rule]]\nname = 'misuse'\nwhen = 'use-after-end'\nrevoke = true");
+    assert!(scene.see(200, traced(EVE, false))[0].contains("nothing was ever approved"));
+    let quiet = |scene: &mut Scene, event| assert!(scene.see(200, event).is_empty());
+    quiet(&mut scene, requested(EVE, ADA, SCAN));
+    assert!(scene.see(200, traced(EVE, false))[0].contains("not decided"));
+    quiet(&mut scene, reason(EVE, "no"));
+    assert!(scene.see(200, traced(EVE, false))[0].contains("denied"));
+    quiet(&mut scene, requested(EVE, ADA, SCAN));
+    quiet(&mut scene, approved(EVE, SCAN, 300));
+    quiet(&mut scene, traced(EVE, true));
+    assert!(scene.see(301, traced(EVE, false))[0].contains("expired"));
+    quiet(&mut scene, removed(EVE));
+    quiet(&mut scene, reason(EVE, "Contract expired"));
+    assert!(scene.see(302, traced(EVE, false))[0].contains("was removed"));
+    assert!(scene.see(303, traced(EVE, true))[0].contains("though the access had ended"));
+    // The owner's own proof is no misuse.
+    quiet(&mut scene, traced(ADA, true));
+}
+
+#[test]
+fn the_limit_counts_as_the_contract_does() {
+    let mut scene = Scene::new("[[rule]]\nname = 'limit'\nwhen = 'limit-reached'");
+    assert!(
+        scene.see(100, approved(EVE, SCAN, 0)).is_empty(),
+        "there is no limit yet"
+    );
+    assert!(scene.see(100, limit(2, 60)).is_empty());
+    assert!(scene.see(100, approved(EVE, SCAN, 0)).is_empty());
+    assert_eq!(
+        scene.see(159, approved(CLINIC, SCAN, 0)),
+        ["2 approvals within 60 seconds: the limit is reached"]
+    );
+    // The window began with its first approval.
+    assert!(scene.see(160, approved(EVE, SCAN, 0)).is_empty());
+    assert!(scene.see(161, limit(1, 60)).is_empty());
+    assert_eq!(
+        scene.see(161, approved(EVE, SCAN, 0)).len(),
+        1,
+        "setting it begins anew"
+    );
+    assert!(scene.see(162, limit(0, 0)).is_empty());
+    assert!(scene.see(162, approved(EVE, SCAN, 0)).is_empty());
+}
+
+#[test]
+fn foreign_registrations_and_a_new_consortium() {
+    let text = "[[rule]]\nname = 'taken'\nwhen = 'registered-by-another'\n[[rule]]\nname = 'consortium'\nwhen = 'consortium-changed'";
+    let mut scene = Scene::new(text);
+    assert_eq!(
+        scene.see(1, registered(EVE, SEALED)),
+        [format!("{EVE} registered an image of {ADA}")]
+    );
+    assert!(scene.see(1, registered(ADA, SEALED)).is_empty());
+    let (from, to) = (CLINIC, EVE);
+    assert_eq!(
+        scene
+            .see(1, Event::ConsortiumTransferred { from, to })
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn the_program_is_told_of_once() {
+    let mut scene =
+        Scene::new("[[rule]]\nname = 'program'\nwhen = 'program-near-expiry'\nwithin = '30d'");
+    let day = 86_400;
+    assert!(scene.watcher.program_left(31 * day).is_empty());
+    assert_eq!(
+        scene.watcher.program_left(29 * day)[0].reason,
+        "the contract's program expires in 29 days"
+    );
+    assert!(scene.watcher.program_left(28 * day).is_empty());
+    assert!(scene.watcher.program_left(365 * day).is_empty());
+    assert_eq!(
+        scene.watcher.program_left(0)[0].reason,
+        "the contract's program has expired"
+    );
+}
+
+#[test]
+fn texts_steer_nobody_and_names_choose() {
+    let mut scene = Scene::new("[[rule]]\nname = 'reasons'\nwhen = 'event'\nevents = ['Reason']");
+    let said = scene.see(1, reason(EVE, "\u{1b}[2J\u{202e}<script>\n"));
+    assert_eq!(said, ["Reason: \\u{1b}[2J\\u{202e}<script>\\n"]);
+    assert!(scene.see(1, traced(EVE, false)).is_empty());
+    let mut scene =
+        Scene::new("[[rule]]\nname = 'all'\nwhen = 'event'\nof = 'all'\nevents = ['Approved']\n");
+    assert_eq!(scene.see(1, approved(EVE, FOREIGN, 0)), ["Approved"]);
+}
+
+#[test]
+fn mistakes_are_told_with_their_rule() {
+    let rule = |rest: &str| format!("[[rule]]\nname = 'it'\n{rest}");
+    for (text, wanted) in [
+        (String::new(), "0 rules"),
+        ("[[rule]".to_owned(), "not a rules file"),
+        (rule("when = 'never'"), "`when` is `never`"),
+        (rule("when = 'event'\nevnts = []"), "unknown field `evnts`"),
+        (
+            rule("when = 'event'\nevents = ['Approvd']"),
+            "no event `Approvd`",
+        ),
+        (rule("when = 'event'\ncount = 3"), "takes no `count`"),
+        (
+            rule("when = 'many-requests'\nwithin = '1h'"),
+            "needs `count`",
+        ),
+        (rule("when = 'many-requests'\ncount = 3"), "needs `within`"),
+        (
+            rule("when = 'many-requests'\ncount = 0\nwithin = '1h'"),
+            "`count` is 0",
+        ),
+        (
+            rule("when = 'many-requests'\ncount = 2\nwithin = '1w'"),
+            "length of time",
+        ),
+        (
+            rule("when = 'many-requests'\ncount = 2\nwithin = 'é'"),
+            "length of time",
+        ),
+        (rule("when = 'limit-reached'\nrevoke = true"), "can revoke"),
+        (
+            rule("when = 'event'\nof = 'all'\nrevoke = true"),
+            "can revoke",
+        ),
+        (rule("when = 'event'\nrun = ['']"), "`run` is a program"),
+        (rule("when = 'event'\ntime_limit = '5s'"), "is for `run`"),
+        (
+            rule("when = 'event'\nrun = ['true']\ntime_limit = '2h'"),
+            "more than an hour",
+        ),
+        (
+            format!("{}\n{}", rule("when = 'event'"), rule("when = 'event'")),
+            "another rule",
+        ),
+        (
+            rule("when = 'event'")
+                .replace("'it'", "'a\\u001b'")
+                .replace('\'', "\""),
+            "a name has",
+        ),
+    ] {
+        let error = Rule::read_all(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{text}: {error}");
+    }
+    let large = vec![b'#'; MAX_RULES_BYTES + 1];
+    assert!(matches!(
+        Rule::read_all(&large),
+        Err(Error::TooLarge { .. })
+    ));
+    let example = include_str!("../../../cli/rules.toml");
+    assert_eq!(rules(example).len(), 7, "the example reads");
+}
