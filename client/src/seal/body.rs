@@ -242,7 +242,7 @@ impl Held {
 enum Inner<'a> {
     /// The library reads, hashes and verifies.
     V1(Box<Container<'a>>, Buffers),
-    V2(Unpacking<'a>),
+    V2(Box<Unpacking<'a>>),
 }
 
 impl<'a> Inner<'a> {
@@ -252,7 +252,7 @@ impl<'a> Inner<'a> {
                 let container = Container::open(body, Unlock::Body(key))?;
                 Self::V1(Box::new(container), Buffers::default())
             }
-            BodyVersion::V2 => Self::V2(Unpacking::open(body, key)?),
+            BodyVersion::V2 => Self::V2(Box::new(Unpacking::open(body, key)?)),
         })
     }
 
