@@ -7,6 +7,7 @@ mod history;
 mod images;
 mod limit;
 pub(crate) mod open;
+mod pairs;
 mod register;
 mod replicas;
 mod requests;
