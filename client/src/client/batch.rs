@@ -9,7 +9,7 @@ use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use crate::ledger::Call;
 use crate::node::Stored;
 
-/// Most approvals in one transaction: about six million gas.
+/// Most approvals, denials or removals in one transaction: about six million gas.
 pub const MAX_APPROVALS: usize = 100;
 
 /// One of the approvals.
@@ -108,18 +108,7 @@ impl Client {
     /// The latest request of each pair.
     async fn latest_of(&self, requests: &[(ImageDigest, Address)]) -> Result<Vec<Open>> {
         let mut open: Vec<Open> = Vec::new();
-        for &(image, requester) in requests {
-            if open
-                .iter()
-                .any(|it| (it.image, it.requester) == (image, requester))
-            {
-                continue;
-            }
-            if open.len() == MAX_APPROVALS {
-                return Err(Error::TooManyApprovals {
-                    found: requests.len(),
-                });
-            }
+        for (image, requester) in distinct(requests)? {
             let failed = |source| Error::InBatch {
                 image,
                 requester,
@@ -133,9 +122,6 @@ impl Client {
                 requester,
                 public_key,
             });
-        }
-        if open.is_empty() {
-            return Err(Error::NothingToApprove);
         }
         Ok(open)
     }
@@ -175,6 +161,27 @@ impl Open {
             requester: self.requester,
             source: Box::new(source),
         }
+    }
+}
+
+/// Each pair once.
+///
+/// # Errors
+/// [`Error::NothingToApprove`] if there is none, [`Error::TooManyApprovals`] for more than one transaction takes.
+pub(super) fn distinct(pairs: &[(ImageDigest, Address)]) -> Result<Vec<(ImageDigest, Address)>> {
+    let mut distinct = Vec::new();
+    for pair in pairs {
+        if distinct.contains(pair) {
+            continue;
+        }
+        if distinct.len() == MAX_APPROVALS {
+            return Err(Error::TooManyApprovals { found: pairs.len() });
+        }
+        distinct.push(*pair);
+    }
+    match distinct.is_empty() {
+        true => Err(Error::NothingToApprove),
+        false => Ok(distinct),
     }
 }
 

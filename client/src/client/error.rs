@@ -116,20 +116,20 @@ pub enum Error {
         /// The nonce that is next.
         next: u64,
     },
-    /// More approvals than one transaction takes.
+    /// More approvals, denials or removals than one transaction takes.
     #[error(
-        "{found} approvals, at most {} in one transaction",
+        "{found} pairs of image and requestor, at most {} in one transaction",
         super::MAX_APPROVALS
     )]
     TooManyApprovals {
         /// How many were asked for.
         found: usize,
     },
-    /// No request to approve.
-    #[error("there is no open request to approve")]
+    /// No request to decide on.
+    #[error("there is no open request")]
     NothingToApprove,
-    /// One of several requests cannot be approved.
-    #[error("nothing was approved: {requester} and image {image}: {source}")]
+    /// One of several requests or approvals cannot be decided on as was asked for.
+    #[error("nothing was done: {requester} and image {image}: {source}")]
     InBatch {
         /// The image.
         image: ImageDigest,

@@ -7,6 +7,7 @@ mod archive;
 mod audit;
 mod batch;
 mod delivery;
+mod endings;
 mod error;
 mod follow;
 mod history;
@@ -48,6 +49,7 @@ pub use audit::{ChainStory, Traced};
 pub use batch::{Approval, Approvals, MAX_APPROVALS};
 use pipeline::Meter;
 
+pub use endings::{Ending, Endings};
 pub use error::{Error, Result};
 pub use follow::{FollowEvent, FollowSink, Kind};
 pub use history::Version;

@@ -431,20 +431,30 @@ impl Client {
         let grant = self.ledger().await?.grant(image, requester).await?;
         let key = format!("revoke:{image}:{requester}");
         let call = async |operation| {
-            if let Some(shared) = grant.shared_image
-                && !self.is_own_root(&shared)?
-            {
-                let piece = Piece::Root(shared);
-                self.journal.note(operation, Outcome::Done, &piece)?;
-            }
+            self.note_header(operation, grant.shared_image)?;
             Ok(Call::RemoveIrs {
                 requester,
                 image: *image,
             })
         };
-        let written = self.write_noting(&key, Wanted::True, call).await?;
+        let written = self.write_noting(&key, Wanted::True, call).await;
+        if let (Err(Error::Signed(call)), Some(_)) = (&written, grant.shared_image) {
+            let operation = self.begin_removal(image, requester, call.deadline)?;
+            self.note_header(operation, grant.shared_image)?;
+        }
         let image = *image;
-        written.ok_or(Error::NothingToRevoke { requester, image })
+        written?.ok_or(Error::NothingToRevoke { requester, image })
+    }
+
+    /// Notes the header of an approval that ends, to be dropped then.
+    pub(super) fn note_header(&self, operation: i64, shared: Option<ImageDigest>) -> Result<()> {
+        if let Some(shared) = shared
+            && !self.is_own_root(&shared)?
+        {
+            let piece = Piece::Root(shared);
+            self.journal.note(operation, Outcome::Done, &piece)?;
+        }
+        Ok(())
     }
 
     /// Whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must

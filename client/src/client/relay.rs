@@ -1,13 +1,19 @@
 //! Calls that are signed here and sent by somebody else, and somebody else's that are sent from here.
 //!
-//! Who signs needs no ether: who relays pays, and has no say in what is done.
+//! Who signs needs no ether: who relays pays, and has no say in what is done. The reader's header of a removal that was
+//! signed stays until the removal is seen on the chain; that is an operation in the journal.
 
 use serde::Serialize;
 
+use super::resume::Fate;
+use super::write::Wanted;
 use super::{Client, Error, Result, Written};
+use crate::domain::{Address, ImageDigest};
+use crate::journal::{Operation, Outcome, Piece};
 use crate::ledger::{Call, RelayCall};
 
-use super::write::Wanted;
+/// How the key of a removal begins that others are to send, after chain and contract.
+pub(super) const REMOVAL: &str = "removal";
 
 /// How calls are signed for others to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,5 +88,58 @@ impl Client {
         Ok(sent.map_or(Relayed::Used { next }, |written| {
             Relayed::Sent(Box::new(written))
         }))
+    }
+
+    /// Begins the operation of a removal that others may send until `deadline`; what is noted under it as done is dropped
+    /// when the removal is on the chain.
+    pub(super) fn begin_removal(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        deadline: u64,
+    ) -> Result<i64> {
+        let key = self.scoped(&format!("{REMOVAL}:{image}:{requester}:{deadline}"))?;
+        Ok(self.journal.begin(&key)?.id)
+    }
+
+    /// Drops the headers of readers whose removal was signed here and has been sent by somebody since. The chain is asked
+    /// only if there is such a removal.
+    ///
+    /// # Errors
+    /// What the chain's node, this one or the journal fails with; the headers stay then, for the next time.
+    pub async fn drop_removed(&self) -> Result<()> {
+        for operation in self.journal.unfinished()? {
+            if operation.key.split(':').nth(2) == Some(REMOVAL) {
+                self.see_removal(&operation).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a removal that was signed is done: the chain no longer shares what is noted. If it can no longer be sent
+    /// either, the reader keeps his header.
+    pub(super) async fn see_removal(&self, operation: &Operation) -> Result<Fate> {
+        let mut words = operation.key.split(':').skip(3);
+        let image = words.next().and_then(|word| word.parse().ok());
+        let requester = words.next().and_then(|word| word.parse().ok());
+        let deadline = words.next().and_then(|word| word.parse::<u64>().ok());
+        let (Some(image), Some(requester), Some(deadline)) = (image, requester, deadline) else {
+            self.settle(operation.id, Outcome::Failed).await?;
+            return Ok(Fate::RolledBack);
+        };
+        let ledger = self.ledger().await?;
+        let now = ledger.now().await?;
+        let shared = ledger.grant(&image, requester).await?.shared_image;
+        let noted = self.journal.noted(operation.id, Outcome::Done)?;
+        let is_shared = |piece: &Piece| matches!(piece, Piece::Root(root) if Some(*root) == shared);
+        if !noted.iter().any(is_shared) {
+            self.settle(operation.id, Outcome::Done).await?;
+            return Ok(Fate::Finished);
+        }
+        if now > deadline {
+            self.settle(operation.id, Outcome::Failed).await?;
+            return Ok(Fate::RolledBack);
+        }
+        Ok(Fate::Waiting)
     }
 }

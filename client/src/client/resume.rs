@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::relay::REMOVAL;
 use super::write::is_final;
 use super::{Client, Error, Result};
 use crate::domain::B256;
@@ -97,6 +98,16 @@ impl Client {
                 }
                 Err(error) => Err(error),
             },
+            (None, None) if resumed.operation == REMOVAL => {
+                let fate = self.see_removal(operation).await;
+                resumed.note = match &fate {
+                    Ok(Fate::Waiting) => Some("signed, and not on the chain yet"),
+                    Ok(Fate::RolledBack) => Some("not sent until its deadline"),
+                    _ => None,
+                }
+                .map(str::to_owned);
+                fate
+            }
             (None, None) => {
                 let settled = self.settle(operation.id, Outcome::Failed).await;
                 settled.map(|()| Fate::RolledBack)

@@ -21,8 +21,8 @@ const GRACE: Duration = Duration::from_secs(3600);
 ///
 /// While it runs, the home's other commands use this node, over a socket in the home that only its
 /// owner can open. It dials the home's peers again and again, so that those who come later find each
-/// other, and from time to time deletes what was stored for others' images that were only opened, and
-/// what an interrupted command left.
+/// other, and from time to time deletes what was stored for others' images that were only opened, what
+/// an interrupted command left, and the headers of readers whose removal was signed and is on the chain now.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct NodeArgs {
@@ -71,7 +71,19 @@ impl NodeArgs {
                 client.collect_garbage(GRACE).await?;
             }
         };
+        let dropping = async {
+            loop {
+                // What the chain's node does not tell now it may tell the next time.
+                if let Err(error) = client.drop_removed().await {
+                    let text =
+                        format!("note: a removal that was signed was not looked for: {error}");
+                    context.ui.note(&text);
+                }
+                tokio::time::sleep(SWEEP).await;
+            }
+        };
         let ended: anyhow::Result<()> = tokio::select! {
+            result = dropping => result,
             result = redialling => result,
             result = sweeping => result,
             result = self.follow.run(&client, context.ui) => result,

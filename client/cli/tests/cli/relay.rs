@@ -4,7 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::program::Run;
+use crate::program::{Actor, Run};
+use crate::repo;
 use crate::rpc::ask;
 use crate::stage::Stage;
 
@@ -122,8 +123,19 @@ fn a_patient_without_ether_registers_approves_and_removes() {
         &third,
     ];
     patient.run(sign).json();
+    // The reader's header stays while the removal may still be sent, and goes when it was.
+    let shared = done[1]["events"][1]["shared_image"].as_str().unwrap();
+    patient.run(["resume"]).explained(1, "not on the chain yet");
+    assert!(repo::blocks(&patient.home).contains(shared));
     let done = clinic.run(["relay", &third]).json();
     assert_eq!(done[0]["events"][0]["event"], "UserRemoved");
+    let resumed = patient.run(["resume"]).json();
+    assert_eq!(
+        (&resumed[0]["operation"], &resumed[0]["fate"]),
+        (&json!("removal"), &json!("finished"))
+    );
+    assert!(!repo::blocks(&patient.home).contains(shared));
+    assert_eq!(patient.run(["resume"]).json(), json!([]));
     let status = doctor.run(["requestor", "status", image]).json();
     assert_eq!(status["status"], "removed");
     assert_eq!(
@@ -267,7 +279,7 @@ fn many_requests_are_approved_by_one_transaction_or_none_is() {
             image,
             stranger,
         ])
-        .refused(1, "nothing was approved: 0x0000");
+        .refused(1, "nothing was done: 0x0000");
     patient
         .run(["patient", "approve", image, &doctor.address, image])
         .refused(2, "names no requestor");
@@ -301,8 +313,99 @@ fn many_requests_are_approved_by_one_transaction_or_none_is() {
     fs::write(&list, format!("{image} {}\n", doctor.address)).unwrap();
     patient
         .run(["patient", "approve", "--file", &list])
-        .refused(1, "nothing was approved");
+        .refused(1, "nothing was done");
     let run = patient.run(["patient", "approve", "--all", "--sign-only", &list]);
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("cannot be used with"), "{run:?}");
+}
+
+#[test]
+fn many_are_removed_or_denied_by_one_transaction_or_none_is() {
+    let stage = Stage::new();
+    let (patient, clinic, doctor) = (
+        stage.actor("patient"),
+        stage.actor("clinic"),
+        stage.actor("doctor"),
+    );
+    let image = &*stage.known.image;
+    let stranger = "0x000000000000000000000000000000000000dEaD";
+    let status = |actor: &Actor| actor.run(["requestor", "status", image]).json()["status"].clone();
+    assert_eq!(
+        (status(&clinic), status(&doctor)),
+        (json!("approved"), json!("requested"))
+    );
+    let pairs = stage.file("pairs");
+    fs::write(
+        &pairs,
+        format!("{image} {}\n{image} {}\n", clinic.address, doctor.address),
+    )
+    .unwrap();
+
+    // The clinic has no open request, and nobody knows the stranger: then nothing is done.
+    let before = stage.nonce(&patient);
+    patient
+        .run(["patient", "deny", "--file", &pairs])
+        .refused(1, "nothing was done: ");
+    patient
+        .run(["patient", "revoke", image, &doctor.address, image, stranger])
+        .refused(1, "nothing was done: 0x0000");
+    patient
+        .run(["patient", "revoke"])
+        .refused(2, "no image and requestor");
+    let (one, other) = (&*doctor.address, &*clinic.address);
+    patient
+        .run(["patient", "revoke", "--rekey", image, one, image, other])
+        .refused(2, "one removal at a time");
+    let signed = stage.file("signed.json");
+    let deny = [
+        "patient",
+        "deny",
+        "--sign-only",
+        &signed,
+        image,
+        one,
+        image,
+        other,
+    ];
+    patient.run(deny).refused(2, "one decision at a time");
+    assert_eq!(stage.nonce(&patient), before);
+
+    let headers = repo::blocks(&patient.home);
+    let done = patient.run(["patient", "revoke", "--file", &pairs]).json();
+    assert_eq!(done["ended"].as_array().unwrap().len(), 2, "{done}");
+    assert_eq!(done["ended"][0]["requester"], json!(clinic.address));
+    assert_eq!(done["events"].as_array().unwrap().len(), 4);
+    assert_eq!(stage.nonce(&patient), before + 1);
+    assert_eq!(
+        (status(&clinic), status(&doctor)),
+        (json!("removed"), json!("removed"))
+    );
+    // The clinic's root and header.
+    let left = repo::blocks(&patient.home);
+    assert!(left.is_subset(&headers) && left.len() < headers.len());
+
+    for actor in [&clinic, &doctor] {
+        let request = [
+            "requestor",
+            "request",
+            "--patient",
+            &stage.file("patient.card"),
+            "--image",
+            image,
+            "--purpose",
+            "HRESCH",
+        ];
+        actor.run(request).json();
+    }
+    let deny = ["patient", "deny", "--all", "--reason", "not now"];
+    let done = patient.run(deny).json();
+    assert_eq!(done["ended"].as_array().unwrap().len(), 2, "{done}");
+    assert_eq!(done["events"][1]["info"], "not now");
+    assert_eq!(stage.nonce(&patient), before + 2);
+    assert_eq!(
+        (status(&clinic), status(&doctor)),
+        (json!("denied"), json!("denied"))
+    );
+    patient.run(deny).refused(1, "no open request");
+    assert_eq!(stage.nonce(&patient), before + 2);
 }

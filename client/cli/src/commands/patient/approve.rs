@@ -1,17 +1,16 @@
 //! `pcim patient approve`
 
-use std::path::PathBuf;
-
 use clap::Args;
 use pcim_client::client::{Approvals, Client, Decision, Resealed};
 use pcim_client::domain::{Address, BlockDigest, ImageDigest};
 use serde::Serialize;
 
+use super::pairs::Pairs;
 use super::replicas::{self, AwaitReplicas};
 use super::revoke::resealed;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
-use crate::context::{Context, read_small};
+use crate::context::Context;
 use crate::failure::Usage;
 use crate::parse::{self, Expiry};
 
@@ -21,15 +20,11 @@ use crate::parse::{self, Expiry};
 /// uploaded again. Serve it with `pcim node`. Several approvals are one transaction: all or none.
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
-    /// The image and the requestor; more such pairs may follow
-    #[arg(value_name = "IMAGE REQUESTER", required_unless_present_any = ["all", "file"])]
-    pairs: Vec<String>,
+    #[command(flatten)]
+    pairs: Pairs,
     /// Approve every open request for your images
     #[arg(long, conflicts_with_all = ["pairs", "file", "sign_only"])]
     all: bool,
-    /// Approve the pairs in this file, one `IMAGE REQUESTER` to a line
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "sign_only"])]
-    file: Option<PathBuf>,
     /// The requestor's certificate as `pcim patient requests` showed it; a request that names another is refused
     #[arg(long, value_name = "CID", conflicts_with_all = ["all", "file"])]
     certificate: Option<BlockDigest>,
@@ -72,20 +67,13 @@ struct AllApproved {
 
 impl ApproveArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let mut words: Vec<String> = self.pairs.clone();
-        if let Some(file) = &self.file {
-            let text = String::from_utf8(read_small(file)?)
-                .map_err(|_| Usage(format!("{}: not text", file.display())))?;
-            words = text.split_whitespace().map(str::to_owned).collect();
-        }
-        let pairs = pairs(&words)?;
-        if self.sign.is_wanted() && pairs.len() != 1 {
-            let text = "--sign-only signs one approval at a time";
-            return Err(Usage(text.to_owned()).into());
-        }
+        let pairs = match self.all {
+            true => Vec::new(),
+            false => self.pairs.read(&self.sign)?,
+        };
         let client = self.sign.set(context.client().await?).await?;
         let shown = match pairs.as_slice() {
-            [(image, requester)] if self.file.is_none() => {
+            [(image, requester)] if !self.pairs.from_file() => {
                 self.one(context, &client, image, *requester).await
             }
             pairs => self.many(context, &client, pairs).await,
@@ -181,24 +169,6 @@ impl ApproveArgs {
             }
         })
     }
-}
-
-fn pairs(words: &[String]) -> anyhow::Result<Vec<(ImageDigest, Address)>> {
-    let mut pairs = Vec::new();
-    for pair in words.chunks(2) {
-        let [image, requester] = pair else {
-            let text = format!(
-                "`{}` names no requestor: wanted IMAGE REQUESTER",
-                pair.concat()
-            );
-            return Err(Usage(text).into());
-        };
-        let image = image
-            .parse()
-            .map_err(|error| Usage(format!("`{image}`: {error}")))?;
-        pairs.push((image, parse::address(requester).map_err(Usage)?));
-    }
-    Ok(pairs)
 }
 
 fn moment(expires_at: u64) -> String {

@@ -1,21 +1,22 @@
 //! `pcim patient deny`
 
 use clap::Args;
-use pcim_client::domain::{Address, ImageDigest};
 
+use super::pairs::{Pairs, shown};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
-use crate::parse;
 
-/// Refuse a request
+/// Refuse requests
+///
+/// Several denials are one transaction: all or none.
 #[derive(Debug, Args)]
 pub(crate) struct DenyArgs {
-    /// The image
-    image: ImageDigest,
-    /// The requestor
-    #[arg(value_parser = parse::address)]
-    requester: Address,
+    #[command(flatten)]
+    pairs: Pairs,
+    /// Refuse every open request for your images
+    #[arg(long, conflicts_with_all = ["pairs", "file", "sign_only"])]
+    all: bool,
     /// Why; stands on the chain, readable by everyone, so write nothing personal
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
@@ -25,12 +26,24 @@ pub(crate) struct DenyArgs {
 
 impl DenyArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let mut pairs = match self.all {
+            true => Vec::new(),
+            false => self.pairs.read(&self.sign)?,
+        };
         let client = self.sign.set(context.client().await?).await?;
-        let written = client.deny(&self.image, self.requester, &self.reason).await;
+        if self.all {
+            pairs = client.open_requests().await?;
+        }
+        let many = self.all || self.pairs.from_file();
+        let ([(image, requester)], false) = (pairs.as_slice(), many) else {
+            let endings = client.deny_all(&pairs, &self.reason).await?;
+            return shown("denied", context, &endings);
+        };
+        let written = client.deny(image, *requester, &self.reason).await;
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };
-        let text = format!("denied       {}\n{}", self.requester, transaction(&written));
+        let text = format!("denied       {requester}\n{}", transaction(&written));
         context.ui.result(&written, &text)
     }
 }

@@ -8,6 +8,7 @@ mod images;
 mod limit;
 mod note;
 pub(crate) mod open;
+mod pairs;
 mod register;
 mod replicas;
 mod requests;

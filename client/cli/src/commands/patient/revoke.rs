@@ -5,23 +5,22 @@ use pcim_client::client::{Client, Error, Resealed, Written};
 use pcim_client::domain::{Address, ImageDigest};
 use serde::Serialize;
 
+use super::pairs::{Pairs, shown};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
-use crate::parse;
+use crate::failure::Usage;
 
 /// Withdraw an approval or an open request
 ///
 /// The chain stops authorizing the requestor and this node drops the requestor's header. Someone who
-/// has opened the image before may have kept it; nothing can take that back. With --sign-only the header
-/// stays: without the chain's word it goes to nobody new through this program, but the node has it still.
+/// has opened the image before may have kept it; nothing can take that back. Several removals are one
+/// transaction: all or none. With --sign-only the header stays until the removal is on the chain: `pcim node`,
+/// while it runs, and `pcim resume` look for that.
 #[derive(Debug, Args)]
 pub(crate) struct RevokeArgs {
-    /// The image
-    image: ImageDigest,
-    /// The requestor
-    #[arg(value_parser = parse::address)]
-    requester: Address,
+    #[command(flatten)]
+    pairs: Pairs,
     /// Also seal the image anew, for the readers that remain: under a new key, as a new body
     ///
     /// Their approvals go on, each with a root of its own on the chain; the old body and all its headers are dropped from
@@ -29,7 +28,7 @@ pub(crate) struct RevokeArgs {
     /// Whoever has read the image may have kept it, or its key: sealing anew cannot take that back either.
     /// It costs a transaction for each remaining reader and one for the image, and is gone on with after a crash by
     /// `pcim resume`.
-    #[arg(long, conflicts_with = "sign_only")]
+    #[arg(long, conflicts_with_all = ["sign_only", "file"])]
     rekey: bool,
     #[command(flatten)]
     sign: SignArgs,
@@ -46,13 +45,23 @@ struct Revoked {
 
 impl RevokeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let pairs = self.pairs.read(&self.sign)?;
+        let ([(image, requester)], false) = (pairs.as_slice(), self.pairs.from_file()) else {
+            if self.rekey {
+                return Err(Usage("--rekey is for one removal at a time".to_owned()).into());
+            }
+            let client = context.client().await?;
+            let endings = client.revoke_all(&pairs).await;
+            client.shutdown().await;
+            return shown("revoked", context, &endings?);
+        };
         let client = self.sign.set(context.client().await?).await?;
-        let revoked = self.revoke(&client).await;
+        let revoked = self.revoke(&client, image, *requester).await;
         client.shutdown().await;
         let Some(revoked) = self.sign.settle(context, revoked)? else {
             return Ok(());
         };
-        let mut text = format!("revoked      {}\n", self.requester);
+        let mut text = format!("revoked      {requester}\n");
         if let Some(written) = &revoked.written {
             text.push_str(&transaction(written));
         }
@@ -62,15 +71,20 @@ impl RevokeArgs {
         context.ui.result(&revoked, &text)
     }
 
-    async fn revoke(&self, client: &Client) -> Result<Revoked, Error> {
+    async fn revoke(
+        &self,
+        client: &Client,
+        image: &ImageDigest,
+        requester: Address,
+    ) -> Result<Revoked, Error> {
         if !self.rekey {
-            let written = client.revoke(&self.image, self.requester).await?;
+            let written = client.revoke(image, requester).await?;
             return Ok(Revoked {
                 written: Some(written),
                 rekeyed: None,
             });
         }
-        let (written, rekeyed) = client.revoke_and_rekey(&self.image, self.requester).await?;
+        let (written, rekeyed) = client.revoke_and_rekey(image, requester).await?;
         Ok(Revoked {
             written,
             rekeyed: Some(rekeyed),

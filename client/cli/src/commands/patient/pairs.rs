@@ -1,0 +1,75 @@
+//! Images and requestors on a command line or in a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pcim_client::client::Endings;
+use pcim_client::domain::{Address, ImageDigest};
+
+use crate::commands::sign::SignArgs;
+use crate::commands::transaction;
+use crate::context::{Context, read_small};
+use crate::failure::Usage;
+use crate::parse;
+
+/// What a decision is about.
+#[derive(Debug, Args)]
+pub(crate) struct Pairs {
+    /// The image and the requestor; more such pairs may follow
+    #[arg(value_name = "IMAGE REQUESTER")]
+    pairs: Vec<String>,
+    /// Take the pairs from this file, one `IMAGE REQUESTER` to a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "sign_only"])]
+    file: Option<PathBuf>,
+}
+
+impl Pairs {
+    /// Whether they are in a file.
+    pub(crate) fn from_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// The pairs, of which there is at least one; just one if they are to be signed.
+    pub(crate) fn read(&self, sign: &SignArgs) -> anyhow::Result<Vec<(ImageDigest, Address)>> {
+        let mut words: Vec<String> = self.pairs.clone();
+        if let Some(file) = &self.file {
+            let text = String::from_utf8(read_small(file)?)
+                .map_err(|_| Usage(format!("{}: not text", file.display())))?;
+            words = text.split_whitespace().map(str::to_owned).collect();
+        }
+        let pairs = words.chunks(2).map(pair).collect::<Result<Vec<_>, _>>();
+        let pairs = pairs.map_err(Usage)?;
+        let wrong = match pairs.len() {
+            0 => "no image and requestor are named",
+            2.. if sign.is_wanted() => "--sign-only signs one decision at a time",
+            _ => return Ok(pairs),
+        };
+        Err(Usage(wrong.to_owned()).into())
+    }
+}
+
+fn pair(words: &[String]) -> Result<(ImageDigest, Address), String> {
+    let [image, requester] = words else {
+        return Err(format!(
+            "`{}` names no requestor: wanted IMAGE REQUESTER",
+            words.concat()
+        ));
+    };
+    let image = image
+        .parse()
+        .map_err(|error| format!("`{image}`: {error}"))?;
+    Ok((image, parse::address(requester)?))
+}
+
+/// Shows what one transaction ended.
+pub(crate) fn shown(what: &str, context: &Context, endings: &Endings) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for ending in &endings.ended {
+        text.push_str(&format!(
+            "{what:<13}{}\nimage        {}\n\n",
+            ending.requester, ending.image
+        ));
+    }
+    text.push_str(&transaction(&endings.written));
+    context.ui.result(endings, &text)
+}
