@@ -40,7 +40,7 @@ fn main() {
         .unwrap_or(100_000);
     let started = Instant::now();
     let mut history = runtime.block_on(Historian::start());
-    let mut written = 1;
+    let mut written = 2;
     while written < wanted {
         written += history.image_history();
     }

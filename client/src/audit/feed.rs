@@ -21,7 +21,7 @@ pub enum Start {
 pub struct Delivery {
     /// Larger than that of every earlier delivery, and the same when it is delivered again.
     pub seq: i64,
-    /// Whether a reorganisation took the entry back, which was delivered before.
+    /// Whether a reorganisation took the entry back, which was handed over before, acknowledged or not.
     pub retracted: bool,
     /// The entry.
     #[serde(flatten)]
