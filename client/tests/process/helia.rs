@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use futures::stream::TryStreamExt;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use pcim_client::node::{BodyRef, MAX_BLOCK};
 use serde_json::{Value, json};
 
@@ -101,6 +102,15 @@ fn blocks_of(mut car: &[u8]) -> BTreeMap<String, usize> {
     blocks
 }
 
+/// A file's bytes as they might come from a disk.
+fn pieces(file: Vec<u8>) -> BoxStream<'static, std::io::Result<Bytes>> {
+    let pieces: Vec<_> = file
+        .chunks(65_536)
+        .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+        .collect();
+    stream::iter(pieces).boxed()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn helia_and_we_agree_on_every_cid_and_fetch_from_each_other() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/interop/helia");
@@ -151,6 +161,26 @@ async fn helia_and_we_agree_on_every_cid_and_fetch_from_each_other() {
     assert!(exported.contains_key(&root) && exported.contains_key(&body.cid));
     assert_eq!(exported.len() as u64, stat.blocks);
     assert_eq!(exported.values().sum::<usize>() as u64, stat.bytes);
+
+    // What Helia exported is an image that we take in, whole.
+    let taker = node(&path("taker"), MAX_BLOCK).await;
+    let file = std::fs::read(path("image.car")).unwrap();
+    let imported = taker.import_car(pieces(file), u64::MAX).await.unwrap();
+    assert_eq!((imported.image, &imported.body), (image, &body));
+    assert_eq!(taker.stat().await.unwrap(), stat);
+    // What we export Helia takes in, and reads without asking anybody.
+    let bytes2: Vec<u8> = bytes.iter().map(|byte| byte ^ 0x55).collect();
+    let body2 = store(&taker, &bytes2).await;
+    let image2 = taker.put_root(header.clone(), &body2).await.unwrap().image;
+    let file = taker.export_car(&image2, Duration::ZERO).await.unwrap();
+    let file: Vec<_> = file.try_collect().await.unwrap();
+    std::fs::write(path("ours.car"), file.concat()).unwrap();
+    taker.shutdown().await;
+    let root2 = image_cid(&image2.0);
+    let roots = helia.does(&json!({ "import": path("ours.car") }));
+    assert_eq!(roots["roots"], json!([root2]));
+    helia.does(&json!({ "cat": root2, "out": path("out2") }));
+    assert!(std::fs::read(path("out2")).unwrap() == [&header[..], &bytes2].concat());
 
     // Our own node is gone; Helia serves the image on.
     let reader = node(&path("later"), MAX_BLOCK).await;

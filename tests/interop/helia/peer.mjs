@@ -4,6 +4,7 @@
 //     {"connect": MULTIADDR}
 //     {"cat": CID, "out": FILE}                   fetches a file's bytes
 //     {"export": CID, "out": FILE}                the blocks under a CID, as a CAR
+//     {"import": FILE}                            takes in the blocks of a CAR: {"roots": [CID]}
 //     {"add": FILE, "chunk": BYTES}               adds a file as the profile unixfs-v1-2025 has it: {"cid": CID}
 //
 // Its first line tells where it is found: {"addresses": […]}.
@@ -19,6 +20,7 @@ import { withBitswap } from '@helia/bitswap';
 import { car } from '@helia/car';
 import { withLibp2pLight } from '@helia/libp2p';
 import { unixfs } from '@helia/unixfs';
+import { CarReader } from '@ipld/car';
 import { identify } from '@libp2p/identify';
 import { tcp } from '@libp2p/tcp';
 import { multiaddr } from '@multiformats/multiaddr';
@@ -65,6 +67,11 @@ async function obey(order) {
   if (order.export) {
     await write(car(helia).export(CID.parse(order.export), { signal: signal() }), order.out);
     return {};
+  }
+  if (order.import) {
+    const reader = await CarReader.fromIterable(bytesOf(order.import));
+    await car(helia).import(reader, { signal: signal() });
+    return { roots: (await reader.getRoots()).map(String) };
   }
   if (order.add) {
     const cid = await files.addByteStream(bytesOf(order.add), {
