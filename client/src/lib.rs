@@ -19,5 +19,6 @@ pub mod request;
 pub mod seal;
 pub mod view;
 
+mod parallel;
 mod pipe;
 mod private;
