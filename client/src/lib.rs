@@ -21,5 +21,6 @@ pub mod seal;
 pub mod view;
 
 mod buffers;
+mod parallel;
 mod pipe;
 mod private;

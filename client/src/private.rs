@@ -7,12 +7,16 @@ use std::thread::JoinHandle;
 
 use tempfile::NamedTempFile;
 
+use crate::parallel;
+
 /// Mode of a directory that only its owner may enter.
 const DIRECTORY_MODE: u32 = 0o700;
 /// How the names of temporary files begin.
 const PREFIX: &str = ".pcim-";
 /// Mode of a file that only its owner may read.
 const FILE_MODE: u32 = 0o600;
+/// How many files are synced at the same time: a file system's log ends once for all that wait for it.
+const SYNCING: usize = 16;
 /// How many written bytes the disk is told of at a time ([`WriteBehind`]).
 const BEHIND: usize = 8 << 20;
 
@@ -70,6 +74,16 @@ pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes a new temporary file in the directory of `target`, with the permissions of any new file.
+pub(crate) fn open_file_beside(target: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    // The process's mask takes its part away.
+    #[cfg(unix)]
+    builder.permissions(mode(0o666));
+    builder.tempfile_in(parent(target))
 }
 
 /// Makes a new temporary file in the directory of `target`, closed to everyone else.
@@ -163,6 +177,12 @@ impl Write for WriteBehind {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// Waits until files are on the disk to stay.
+pub(crate) fn sync_files(paths: &[impl AsRef<Path> + Sync]) -> io::Result<()> {
+    let sync = |_, path: &_| File::open(AsRef::<Path>::as_ref(path))?.sync_all();
+    parallel::each(paths, SYNCING, sync).into_iter().collect()
 }
 
 /// Makes names in the directory of `path` last.

@@ -134,6 +134,7 @@ async fn handover_by(world: &World, issuer: &Client, image: ImageDigest, seal: S
         description: "CT",
         predecessor: None,
         identity: None,
+        account: None,
     };
     let keys = issuer.keys().unwrap();
     let card = issuer.card().await.unwrap();

@@ -226,11 +226,11 @@ fn of_study(error: &study::Error) -> Option<&'static str> {
 
 fn of_dicom(error: &deid::Error) -> Option<&'static str> {
     Some(match error {
-        deid::Error::NotDicom => "give a DICOM file with its preamble and `DICM` (PS3.10)",
-        deid::Error::Pixels(_) => "decompress the file with another program first",
-        deid::Error::Malformed | deid::Error::TooLarge { .. } => {
-            "export the file again from its source"
+        deid::Error::File(dicom::Error::NotDicom) => {
+            "give a DICOM file with its preamble and `DICM` (PS3.10)"
         }
+        deid::Error::File(_) => "export the file again from its source",
+        deid::Error::Pixels(_) => "decompress the file with another program first",
         deid::Error::BurnedIn | deid::Error::BurnedInUnknown => {
             "look at the pixels: blank the text with --blank x,y,w,h (or --blank ultrasound), or let them pass with --accept-burned-in"
         }

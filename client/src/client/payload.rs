@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::split::Split;
 use super::study::{self, Inputs, KEY_OBJECTS, MANIFEST, Manifest, ScanOptions, Source, Study};
 use super::{Error, Result};
-use crate::deid::{self, KeyObjects, Report};
+use crate::deid::{self, Facts, Report};
 use crate::private;
 
 /// Most bytes of a file that is read whole.
@@ -76,6 +76,7 @@ impl Payload {
             one_patient: true,
             leave_out: false,
             identity: false,
+            stage: None,
         };
         let inputs = Inputs::gather(&files, false)?;
         let mut studies = study::scan(inputs, wanted, &mut |_| {})?;
@@ -154,28 +155,14 @@ impl Payload {
         let looked = look(path, file, self.options.as_ref())?;
         let (clean, report) = looked.clean(path, self.options.as_ref())?;
         match &mut self.report {
-            Some(total) => total.merge(report),
+            Some(total) => total.merge(&report),
             None => self.report = Some(report),
         }
-        let (content, pixels) = match looked {
-            Looked::Whole(original) => {
-                self.hash_original(&original);
-                (clean.unwrap_or(original), None)
-            }
-            Looked::Split(split) => {
-                let original = split.before_pixels();
-                self.hash_original(&original);
-                let bad = |source| Error::Dicom {
-                    path: path.clone(),
-                    source,
-                };
-                let clean = match clean {
-                    Some(small) => split.before_pixels_in(small).map_err(bad)?,
-                    None => original,
-                };
-                (clean, Some(split.pixels))
-            }
-        };
+        match &looked {
+            Looked::Whole(original) => self.hash_original(original),
+            Looked::Split(split) => self.hash_original(&split.before_pixels()),
+        }
+        let (content, pixels) = looked.into_clean(path, clean)?;
         let size = content.len() as u64 + pixels.as_ref().map_or(0, Take::limit);
         if let Some(archive) = &mut self.archive {
             let header = archive.begin(size);
@@ -251,15 +238,10 @@ impl Payload {
 
 impl Archive {
     fn of(study: &Study) -> Result<Self> {
-        let repeated = study.repeated.clone().unwrap_or_default();
-        let references = study.references();
-        let document = KeyObjects::of(&repeated, &references).map_err(|source| Error::Dicom {
-            path: KEY_OBJECTS.into(),
-            source,
-        })?;
+        let (manifest, key_objects) = study.documents()?;
         Ok(Self {
-            manifest: study.manifest(&references, &document),
-            key_objects: document.bytes,
+            manifest,
+            key_objects,
             place: (0, 0),
             hash: Sha256::new(),
             ended: false,
@@ -357,12 +339,7 @@ fn keeps_pixels(path: &Path, split: &Split, options: Option<&deid::Options>) -> 
     let Some(options) = options else {
         return Ok(true);
     };
-    deid::keeps_pixels(&split.with_one_pixel(), split.pixels.limit(), options).map_err(|source| {
-        Error::Dicom {
-            path: path.to_owned(),
-            source,
-        }
-    })
+    deid::keeps_pixels(&split.with_one_pixel(), split.pixels.limit(), options).map_err(at(path))
 }
 
 impl Looked {
@@ -385,10 +362,50 @@ impl Looked {
             Some(options) => deid::deidentify(&file, options).map(|(clean, r)| (Some(clean), r)),
             None => deid::inspect(&file).map(|report| (None, report)),
         };
-        result.map_err(|source| Error::Dicom {
-            path: path.to_owned(),
-            source,
-        })
+        result.map_err(at(path))
+    }
+
+    /// [`clean`](Self::clean), and what is known of the file before and after.
+    pub(super) fn clean_with_facts(
+        &self,
+        path: &Path,
+        options: Option<&deid::Options>,
+    ) -> Result<(Option<Vec<u8>>, Report, [Facts; 2])> {
+        let file = self.small();
+        let result = match options {
+            Some(options) => deid::deidentify_with_facts(&file, options)
+                .map(|(clean, report, facts)| (Some(clean), report, facts)),
+            None => deid::inspect(&file).and_then(|report| {
+                let facts = deid::facts(&file)?;
+                Ok((None, report, [facts.clone(), facts]))
+            }),
+        };
+        result.map_err(at(path))
+    }
+
+    /// The file as [`clean`](Self::clean) gave it back: what stands before the pixels that pass through, or all of it.
+    pub(super) fn into_clean(
+        self,
+        path: &Path,
+        clean: Option<Vec<u8>>,
+    ) -> Result<(Vec<u8>, Option<Take<File>>)> {
+        let split = match self {
+            Self::Whole(original) => return Ok((clean.unwrap_or(original), None)),
+            Self::Split(split) => split,
+        };
+        let before = match clean {
+            Some(small) => split.before_pixels_in(small).map_err(at(path))?,
+            None => split.before_pixels(),
+        };
+        Ok((before, Some(split.pixels)))
+    }
+}
+
+/// Says of which file an error is.
+fn at(path: &Path) -> impl Fn(deid::Error) -> Error {
+    |source| Error::Dicom {
+        path: path.to_owned(),
+        source,
     }
 }
 

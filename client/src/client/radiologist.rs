@@ -163,6 +163,7 @@ impl Client {
                 one_patient: true,
                 leave_out,
                 identity,
+                stage: None,
             };
             let mut bytes = 0;
             study::scan(inputs, wanted, &mut |outcome| {

@@ -7,7 +7,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Take};
 
-use crate::deid::{Error, Result};
+use crate::deid::Result;
+use crate::dicom;
 
 /// Files up to this many bytes are read whole.
 const SMALL: u64 = 64 << 10;
@@ -82,7 +83,7 @@ impl Split {
         let end = small.len().saturating_sub(ONE_PIXEL.len());
         let header = &self.before[self.before.len() - header_length(&self.before)..];
         if small[end..] != ONE_PIXEL || !small[..end].ends_with(header) {
-            return Err(Error::Encode);
+            return Err(dicom::Error::Encode.into());
         }
         small.truncate(end);
         small.extend(self.length.to_le_bytes());

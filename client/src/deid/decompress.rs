@@ -83,7 +83,7 @@ pub(super) fn decompress(file: &mut File) -> Result<()> {
     let syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN);
     let from = file.syntax.uid();
     say_lossy(&mut file.data_set, from, found, stored);
-    file.syntax = syntax.ok_or(Error::Encode)?;
+    file.syntax = syntax.ok_or(DicomError::Encode)?;
     describe(&mut file.data_set, &format, colour.unwrap_or(format.colour));
     let vr = if format.allocated > 8 { VR::OW } else { VR::OB };
     file.data_set

@@ -6,9 +6,9 @@ use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_encoding::text::{SpecificCharacterSet, TextCodec};
 
-use super::{Error, Result, read, value};
+use super::{Error, Result, kos, read, value};
 use crate::dicom::tree::{DataSet, Element, is_text, text};
-use crate::dicom::{file, only_uid};
+use crate::dicom::{self, file, only_uid};
 
 /// What a Key Object Selection repeats of its study's patient and study modules, and of what was done to them.
 pub(super) const REPEATED: [Tag; 15] = [
@@ -71,6 +71,8 @@ pub struct Facts {
     pub patient: PatientKey,
     /// What identifies, as text.
     pub identifying: Vec<Identifying>,
+    /// Whether it is a [`KeyObjects`](super::KeyObjects) as it was written.
+    pub lists_its_study: bool,
     /// What a Key Object Selection of its study repeats.
     pub repeated: Repeated,
 }
@@ -97,17 +99,20 @@ pub struct Repeated(pub(super) DataSet);
 /// Reads what is known of a file.
 ///
 /// # Errors
-/// [`Error::Missing`] for a file without its UIDs, else as [`inspect`](super::inspect).
+/// [`Error::File`], as for a file without its UIDs.
 pub fn facts(bytes: &[u8]) -> Result<Facts> {
-    let data_set = read(bytes)?.data_set;
+    of(&read(bytes)?.data_set)
+}
+
+pub(super) fn of(data_set: &DataSet) -> Result<Facts> {
     let uid = |tag, attribute| {
-        let uid = text(&data_set, tag).ok_or(Error::Missing { attribute })?;
+        let uid = text(data_set, tag).ok_or(dicom::Error::Missing { attribute })?;
         match only_uid(&uid) == uid {
             true => Ok(uid),
-            false => Err(Error::Malformed),
+            false => Err(Error::File(dicom::Error::Malformed)),
         }
     };
-    let number = |tag| text(&data_set, tag).and_then(|text| text.parse().ok());
+    let number = |tag| text(data_set, tag).and_then(|text| text.parse().ok());
     let plain = |tag| {
         let bytes = data_set.get(&tag).and_then(Element::as_bytes);
         bytes.map(value::trim).unwrap_or_default().to_vec()
@@ -133,7 +138,8 @@ pub fn facts(bytes: &[u8]) -> Result<Facts> {
         series_number: number(tags::SERIES_NUMBER),
         instance_number: number(tags::INSTANCE_NUMBER),
         patient,
-        identifying: identifying(&data_set),
+        identifying: identifying(data_set),
+        lists_its_study: kos::is_own(data_set),
         repeated: Repeated(repeated.collect()),
     })
 }
@@ -172,13 +178,13 @@ pub fn is_directory(start: &[u8]) -> bool {
 /// The files that a DICOMDIR names (PS3.3 §F.3), each by the components of its path.
 ///
 /// # Errors
-/// As [`inspect`](super::inspect); [`Error::Missing`] if it has no records.
+/// [`Error::File`], as for one without records.
 pub fn directory(bytes: &[u8]) -> Result<Vec<Vec<String>>> {
     let data_set = file::read(bytes)?.data_set;
     let attribute = "Directory Record Sequence";
     let records = data_set.get(&tags::DIRECTORY_RECORD_SEQUENCE);
     let records = records.and_then(Element::as_items);
-    let records = records.ok_or(Error::Missing { attribute })?;
+    let records = records.ok_or(dicom::Error::Missing { attribute })?;
     let named = records.iter().filter_map(|record| {
         let id = text(record, tags::REFERENCED_FILE_ID)?;
         Some(id.split('\\').map(|part| part.trim().to_owned()).collect())

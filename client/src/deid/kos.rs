@@ -10,10 +10,11 @@ use dicom_encoding::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use sha2::{Digest, Sha256};
 
+use super::Result;
 use super::facts::{REPEATED, Repeated};
 use super::screen;
 use super::table::Definition;
-use super::{Error, Result};
+use crate::dicom;
 use crate::dicom::file::{self, File};
 use crate::dicom::tree::{DataSet, Element, text};
 
@@ -47,15 +48,13 @@ impl KeyObjects {
     /// Writes the document for a study. The same study gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::Missing`] if the study has no UID.
+    /// [`Error::File`] if the study has no UID.
     pub fn of(study: &Repeated, series: &[SeriesReference]) -> Result<Self> {
         let attribute = "Study Instance UID";
-        let uid = text(&study.0, tags::STUDY_INSTANCE_UID).ok_or(Error::Missing { attribute })?;
+        let uid = text(&study.0, tags::STUDY_INSTANCE_UID);
+        let uid = uid.ok_or(dicom::Error::Missing { attribute })?;
         let all = || series.iter().flat_map(|series| &series.instances);
-        let own = |what: &str| {
-            let named = [what, &uid].into_iter().map(str::as_bytes);
-            derived_uid(named.chain(all().map(|(_, instance)| instance.as_bytes())))
-        };
+        let own = |what| derived_uid(what, &uid, all().map(|(_, instance)| instance.as_str()));
         let (own_instance, own_series) = (own("instance"), own("series"));
 
         let mut data_set = study.0.clone();
@@ -97,7 +96,7 @@ impl KeyObjects {
         put(tags::CONTENT_SEQUENCE, all().map(content_item).collect());
 
         let syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-        let syntax = syntax.ok_or(Error::Encode)?;
+        let syntax = syntax.ok_or(dicom::Error::Encode)?;
         let bytes = file::write(&File { data_set, syntax }, 0)?;
         Ok(Self {
             bytes,
@@ -174,10 +173,14 @@ fn content_item(instance: &(String, String)) -> DataSet {
     item
 }
 
-/// A UID that follows from others (PS3.5 Annex B.2, UUID version 8).
-fn derived_uid<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
+/// A UID that follows from those of a study and its instances (PS3.5 Annex B.2, UUID version 8).
+fn derived_uid<'a>(
+    what: &'a str,
+    study: &'a str,
+    instances: impl Iterator<Item = &'a str>,
+) -> String {
     let mut hash = Sha256::new_with_prefix("pcim key objects");
-    for part in parts {
+    for part in [what, study].into_iter().chain(instances) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -186,4 +189,27 @@ fn derived_uid<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
     uuid[6] = uuid[6] & 0x0f | 0x80;
     uuid[8] = uuid[8] & 0x3f | 0x80;
     format!("2.25.{}", u128::from_be_bytes(uuid))
+}
+
+/// Whether a data set is a document that was made here: its UID follows from those that it lists.
+pub(super) fn is_own(data_set: &DataSet) -> bool {
+    let items = |data_set: &DataSet, tag| {
+        let items = data_set.get(&tag).and_then(Element::as_items);
+        items.unwrap_or_default().to_vec()
+    };
+    let class = text(data_set, tags::SOP_CLASS_UID);
+    let evidence = tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE;
+    let (Some(KeyObjects::CLASS), [study]) = (class.as_deref(), &items(data_set, evidence)[..])
+    else {
+        return false;
+    };
+    let series = items(study, tags::REFERENCED_SERIES_SEQUENCE);
+    let listed = series
+        .iter()
+        .flat_map(|series| items(series, tags::REFERENCED_SOP_SEQUENCE))
+        .filter_map(|item| text(&item, tags::REFERENCED_SOP_INSTANCE_UID));
+    let listed: Vec<String> = listed.collect();
+    let study = text(study, tags::STUDY_INSTANCE_UID).unwrap_or_default();
+    let uid = derived_uid("instance", &study, listed.iter().map(String::as_str));
+    text(data_set, tags::SOP_INSTANCE_UID) == Some(uid)
 }

@@ -56,38 +56,9 @@ const PROFILE: &str = "PS3.15 Basic Application Level Confidentiality Profile";
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No `DICM` after the preamble (PS3.10 §7.1).
-    #[error("not a DICOM file")]
-    NotDicom,
-    /// Cut short or malformed.
-    #[error("the DICOM file is cut short or malformed")]
-    Malformed,
-    /// Encoded in a way that cannot be read.
-    #[error("transfer syntax {uid} is not supported")]
-    TransferSyntax {
-        /// The transfer syntax.
-        uid: String,
-    },
-    /// Too long.
-    #[error("DICOM file of {found} bytes: at most {max} are read")]
-    TooLarge {
-        /// The length in bytes, of the file or of what it inflates to.
-        found: u64,
-        /// The most that is read, in bytes.
-        max: u64,
-    },
-    /// Sequences nested deeper than any image's.
-    #[error("sequences are nested more than {max} deep")]
-    TooDeep {
-        /// The deepest nesting that is read.
-        max: usize,
-    },
-    /// An attribute that every image has is missing.
-    #[error("{attribute} is missing")]
-    Missing {
-        /// The attribute's name.
-        attribute: &'static str,
-    },
+    /// It cannot be read or written.
+    #[error(transparent)]
+    File(#[from] dicom::Error),
     /// Pixels with text about the patient.
     #[error("Burned In Annotation says YES: the pixels show text about the patient")]
     BurnedIn,
@@ -120,24 +91,6 @@ pub enum Error {
     /// Pixels that were to be blanked cannot be decoded.
     #[error("regions cannot be blanked: {0}")]
     Pixels(#[source] dicom::Error),
-    /// The result could not be encoded.
-    #[error("the de-identified file cannot be encoded")]
-    Encode,
-}
-
-impl From<dicom::Error> for Error {
-    fn from(error: dicom::Error) -> Self {
-        match error {
-            dicom::Error::NotDicom => Self::NotDicom,
-            dicom::Error::TransferSyntax { uid } => Self::TransferSyntax { uid },
-            dicom::Error::TooLarge { found, max } => Self::TooLarge { found, max },
-            dicom::Error::TooDeep { max } => Self::TooDeep { max },
-            dicom::Error::Missing { attribute } => Self::Missing { attribute },
-            dicom::Error::Malformed => Self::Malformed,
-            dicom::Error::Encode => Self::Encode,
-            pixels => Self::Pixels(pixels),
-        }
-    }
 }
 
 /// Result of reading or de-identifying a file.
@@ -149,21 +102,41 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Any [`Error`]; then nothing of the file may be used.
 pub fn deidentify(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, Report)> {
     let mut file = read(bytes)?;
+    let report = clean(&mut file, options)?;
+    Ok((file::write(&file, bytes.len())?, report))
+}
+
+/// [`deidentify`], and what is known of the file before and after.
+///
+/// # Errors
+/// As [`deidentify`] and [`facts()`].
+pub fn deidentify_with_facts(
+    bytes: &[u8],
+    options: &Options,
+) -> Result<(Vec<u8>, Report, [Facts; 2])> {
+    let mut file = read(bytes)?;
+    let before = facts::of(&file.data_set)?;
+    let report = clean(&mut file, options)?;
+    let after = facts::of(&file.data_set)?;
+    Ok((file::write(&file, bytes.len())?, report, [before, after]))
+}
+
+fn clean(file: &mut File, options: &Options) -> Result<Report> {
     let profile = &options.profile;
-    screen::admit(&file, profile)?;
+    screen::admit(file, profile)?;
     pixels::countable(&file.data_set)?;
     let mut report = Report::new(PROFILE, table::EDITION);
     describe(&file.data_set, &mut report);
 
     if !profile.blank.is_empty() {
-        decompress::decompress(&mut file)?;
-        report.frames_blanked = pixels::blank(&mut file, &profile.blank)?;
+        decompress::decompress(file)?;
+        report.frames_blanked = pixels::blank(file, &profile.blank)?;
     }
     if pixels::embedded_overlay(&file.data_set, file.order()) {
-        pixels::clear_unused_bits(&mut file)?;
+        pixels::clear_unused_bits(file)?;
         report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
     }
-    if pixels::cut_surplus(&mut file)? {
+    if pixels::cut_surplus(file)? {
         report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
     }
 
@@ -184,8 +157,7 @@ pub fn deidentify(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, Report)> 
     file.data_set = transform.data_set(data_set);
     report.methods = plan.methods();
     plan.say_so(&mut file.data_set);
-    let out = file::write(&file, bytes.len())?;
-    Ok((out, report))
+    Ok(report)
 }
 
 /// Whether [`deidentify`] would leave native pixel data of so many bytes as they are, by a file that has one pixel in their
@@ -202,7 +174,7 @@ pub fn keeps_pixels(bytes: &[u8], pixels: u64, options: &Options) -> Result<bool
 /// Checks that the bytes are a whole DICOM file and tells its modality and body part codes, nothing personal.
 ///
 /// # Errors
-/// [`Error::NotDicom`], [`Error::Malformed`], [`Error::TransferSyntax`], [`Error::TooLarge`], [`Error::TooDeep`].
+/// [`Error::File`].
 pub fn inspect(bytes: &[u8]) -> Result<Report> {
     let file = read(bytes)?;
     let mut report = Report::new("none", table::EDITION);
@@ -347,6 +319,7 @@ fn describe(data_set: &DataSet, report: &mut Report) {
 
 fn burned_in(data_set: &DataSet) -> BurnedIn {
     match text(data_set, tags::BURNED_IN_ANNOTATION).as_deref() {
+        _ if !screen::has_pixels(data_set) => BurnedIn::NoPixels,
         Some("NO") => BurnedIn::No,
         Some("YES") => BurnedIn::Yes,
         _ => BurnedIn::Unknown,

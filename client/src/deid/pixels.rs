@@ -8,7 +8,9 @@ use dicom_encoding::Endianness;
 
 use super::options::Blank;
 use super::{Error, Result};
+use crate::dicom::Error as DicomError;
 use crate::dicom::file::File;
+use crate::dicom::frame::frame_count;
 use crate::dicom::tree::{DataSet, Value, long, short, text};
 
 /// Where the pixels of native (not encapsulated) pixel data lie.
@@ -45,8 +47,8 @@ pub(super) fn blank(file: &mut File, regions: &[Blank]) -> Result<u32> {
     let pixels = native(&mut file.data_set).ok_or(Error::CannotBlank {
         why: "the pixel data are compressed",
     })?;
-    if pixels.len() < layout.bytes().ok_or(Error::Malformed)? {
-        return Err(Error::Malformed);
+    if pixels.len() < layout.bytes().ok_or(DicomError::Malformed)? {
+        return Err(DicomError::Malformed.into());
     }
     for area in areas.iter().flatten() {
         layout.fill(pixels, area);
@@ -57,16 +59,16 @@ pub(super) fn blank(file: &mut File, regions: &[Blank]) -> Result<u32> {
 /// Refuses pixel data whose number of frames cannot be read: its pixels cannot be told from what lies behind them.
 pub(super) fn countable(data_set: &DataSet) -> Result<()> {
     let number = text(data_set, tags::NUMBER_OF_FRAMES);
-    match number.is_none_or(|number| frames(&number).is_some()) {
+    match number.is_none_or(|number| frame_count(&number).is_some()) {
         true => Ok(()),
-        false => Err(Error::Malformed),
+        false => Err(DicomError::Malformed.into()),
     }
 }
 
 /// Cuts native pixel data behind the last pixel; whether there was more than the padding to an even length.
 ///
 /// # Errors
-/// [`Error::Missing`] or [`Error::Malformed`] if nothing says where the last pixel is.
+/// [`Error::File`] if nothing says where the last pixel is.
 pub(super) fn cut_surplus(file: &mut File) -> Result<bool> {
     let order = file.order();
     let mut cut = false;
@@ -105,10 +107,10 @@ pub(super) fn cut_surplus(file: &mut File) -> Result<bool> {
 fn length(data_set: &DataSet, order: Endianness, tag: Tag) -> Result<usize> {
     let number = |tag, attribute| {
         let number = short(data_set, tag, order).map(usize::from);
-        number.ok_or(Error::Missing { attribute })
+        number.ok_or(DicomError::Missing { attribute })
     };
     let frames = match text(data_set, tags::NUMBER_OF_FRAMES) {
-        Some(text) => frames(&text).ok_or(Error::Malformed)?,
+        Some(text) => frame_count(&text).ok_or(DicomError::Malformed)?,
         None => 1,
     };
     let pixels = number(tags::ROWS, "Rows")? * number(tags::COLUMNS, "Columns")?;
@@ -128,9 +130,9 @@ fn length(data_set: &DataSet, order: Endianness, tag: Tag) -> Result<usize> {
     let bits = pixels
         .checked_mul(frames)
         .and_then(|n| n.checked_mul(bits))
-        .ok_or(Error::Malformed)?;
+        .ok_or(DicomError::Malformed)?;
     match bits {
-        0 => Err(Error::Malformed),
+        0 => Err(DicomError::Malformed.into()),
         _ => Ok(bits.div_ceil(8)),
     }
 }
@@ -211,21 +213,14 @@ fn swapped(data_set: &DataSet, order: Endianness) -> bool {
     order == Endianness::Big && words && bytes
 }
 
-/// A whole number, which some write as a decimal.
-fn frames(text: &str) -> Option<usize> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let whole = whole.trim_start_matches('+').parse().ok()?;
-    fraction.bytes().all(|b| b == b'0').then_some(whole)
-}
-
 impl Layout {
     fn of(data_set: &DataSet, order: Endianness) -> Result<Self> {
         let number = |tag, attribute| {
             let number = short(data_set, tag, order).map(usize::from);
-            number.ok_or(Error::Missing { attribute })
+            number.ok_or(DicomError::Missing { attribute })
         };
         let frames = match text(data_set, tags::NUMBER_OF_FRAMES) {
-            Some(text) => frames(&text).ok_or(Error::Malformed)?,
+            Some(text) => frame_count(&text).ok_or(DicomError::Malformed)?,
             None => 1,
         };
         let samples = number(tags::SAMPLES_PER_PIXEL, "Samples per Pixel")?;
@@ -243,7 +238,7 @@ impl Layout {
         let columns = number(tags::COLUMNS, "Columns")?;
         // Without pixels any number of frames would fit.
         if rows == 0 || columns == 0 {
-            return Err(Error::Malformed);
+            return Err(DicomError::Malformed.into());
         }
         Ok(Self {
             rows,

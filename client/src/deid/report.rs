@@ -47,15 +47,17 @@ pub struct Report {
 }
 
 /// What Burned In Annotation (0028,0301) says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BurnedIn {
+    /// There are no pixels.
+    NoPixels,
     /// `NO`: the maker vouches for the pixels.
     No,
-    /// `YES`.
-    Yes,
     /// Not said: a person should look, above all at secondary captures and ultrasound.
     Unknown,
+    /// `YES`.
+    Yes,
 }
 
 /// A code of the Basic Profile or an option of it (PS3.16 CID 7050, coding scheme DCM).
@@ -207,7 +209,7 @@ impl Report {
     }
 
     /// Adds another file's report: counts are summed, the codes are those of the first file that has them.
-    pub fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: &Self) {
         self.removed += other.removed;
         self.emptied += other.emptied;
         self.replaced += other.replaced;
@@ -216,20 +218,21 @@ impl Report {
         self.cleaned += other.cleaned;
         self.private_removed += other.private_removed;
         self.frames_blanked += other.frames_blanked;
-        for (finding, count) in other.attributes.0 {
-            *self.attributes.0.entry(finding).or_default() += count;
+        for (finding, count) in &other.attributes.0 {
+            match self.attributes.0.get_mut(finding) {
+                Some(sum) => *sum += count,
+                None => _ = self.attributes.0.insert(finding.clone(), *count),
+            }
         }
-        for method in other.methods {
-            if !self.methods.contains(&method) {
-                self.methods.push(method);
+        for method in &other.methods {
+            if !self.methods.contains(method) {
+                self.methods.push(*method);
             }
         }
         self.methods.sort_unstable();
-        self.modality = self.modality.take().or(other.modality);
-        self.body_part = self.body_part.take().or(other.body_part);
-        if self.burned_in == BurnedIn::No {
-            self.burned_in = other.burned_in;
-        }
+        self.modality = self.modality.take().or(other.modality.clone());
+        self.body_part = self.body_part.take().or(other.body_part.clone());
+        self.burned_in = self.burned_in.max(other.burned_in);
     }
 }
 

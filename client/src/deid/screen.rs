@@ -8,8 +8,8 @@ use super::report::BurnedIn;
 use super::table::Definition;
 use super::{Error, Result, burned_in};
 use crate::dicom::file::File;
-use crate::dicom::only_uid;
 use crate::dicom::tree::{DataSet, text};
+use crate::dicom::{self, only_uid};
 
 /// Where the standard's storage classes lie.
 const STORAGE_CLASSES: &str = "1.2.840.10008.5.1.4.";
@@ -125,18 +125,18 @@ pub(super) fn is_waveform(class: &str) -> bool {
 pub(super) fn whole(data_set: &DataSet) -> Result<()> {
     let class = class_of(data_set)?;
     let attribute = "SOP Instance UID";
-    text(data_set, tags::SOP_INSTANCE_UID).ok_or(Error::Missing { attribute })?;
+    text(data_set, tags::SOP_INSTANCE_UID).ok_or(dicom::Error::Missing { attribute })?;
     let elsewhere = data_set.contains_key(&tags::PIXEL_DATA_PROVIDER_URL);
     if is_image(&class) && !elsewhere && !has_pixels(data_set) {
         let attribute = "Pixel Data";
-        return Err(Error::Missing { attribute });
+        return Err(dicom::Error::Missing { attribute }.into());
     }
     Ok(())
 }
 
 fn class_of(data_set: &DataSet) -> Result<String> {
     let attribute = "SOP Class UID";
-    text(data_set, tags::SOP_CLASS_UID).ok_or(Error::Missing { attribute })
+    Ok(text(data_set, tags::SOP_CLASS_UID).ok_or(dicom::Error::Missing { attribute })?)
 }
 
 /// Refuses what the profile cannot make safe.
@@ -170,7 +170,7 @@ pub(super) fn admit(file: &File, profile: &Profile) -> Result<()> {
     }
     if pixels && profile.blank.is_empty() && !profile.accept_burned_in {
         match burned_in(data_set) {
-            BurnedIn::No => {}
+            BurnedIn::No | BurnedIn::NoPixels => {}
             BurnedIn::Yes => return Err(Error::BurnedIn),
             BurnedIn::Unknown if is_risky(data_set, &class, file.syntax.uid()) => {
                 return Err(Error::BurnedInUnknown);
@@ -188,7 +188,8 @@ fn is_risky(data_set: &DataSet, class: &str, syntax: &str) -> bool {
         || VIDEO.iter().any(|root| syntax.starts_with(root))
 }
 
-fn has_pixels(data_set: &DataSet) -> bool {
+/// Whether there are pixels.
+pub(super) fn has_pixels(data_set: &DataSet) -> bool {
     PIXELS.iter().any(|tag| data_set.contains_key(tag))
 }
 

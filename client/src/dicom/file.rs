@@ -7,14 +7,17 @@ use dicom_core::header::{DataElementHeader, HasLength, Header};
 use dicom_core::{Length, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_encoding::encode::EncodeTo;
+use dicom_encoding::text::SpecificCharacterSet;
 use dicom_encoding::transfer_syntax::DynEncoder;
 use dicom_encoding::{Codec, Endianness, TransferSyntax, TransferSyntaxIndex};
 use dicom_object::{FileMetaTable, FileMetaTableBuilder};
+use dicom_parser::StatefulDecoder;
 use dicom_parser::dataset::read::{DataSetReaderOptions, ValueReadStrategy};
 use dicom_parser::dataset::{DataSetReader, DataToken};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::tree::{DataSet, Element, Value, is_text, text};
+use super::unknown::ExplicitLittleEndian;
 use super::{Error, Result, only_uid};
 
 /// Who wrote the file (PS3.10 §7.1): a UUID-derived UID of this program.
@@ -27,6 +30,9 @@ const FILE_MAX: u64 = u32::MAX as u64;
 const INFLATED_MAX: u64 = 1 << 30;
 /// How deep sequences may lie in each other; real files stay below ten.
 const DEPTH_MAX: usize = 32;
+
+/// The transfer syntaxes without VRs, in little endian (PS3.5 §A.1; Papyrus 3, retired).
+const IMPLICIT: [&str; 2] = [uids::IMPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.20"];
 
 /// A file's content.
 pub(crate) struct File {
@@ -122,9 +128,16 @@ struct Open {
 /// Builds the tree of a data set. No value is longer than the file, no nesting deeper than [`DEPTH_MAX`], and every
 /// sequence is closed. Of two elements with the same tag the last is taken.
 fn build(bytes: &[u8], syntax: &TransferSyntax) -> Result<DataSet> {
+    let little = syntax.endianness() == Endianness::Little;
+    let decoder = match little && !IMPLICIT.contains(&syntax.uid()) {
+        true => Box::<ExplicitLittleEndian>::default(),
+        false => syntax.decoder_for().ok_or(Error::Malformed)?,
+    };
+    let charset = SpecificCharacterSet::default();
+    let decoder =
+        StatefulDecoder::new_with_position(bytes, decoder, syntax.basic_decoder(), charset, 0);
     let options = DataSetReaderOptions::default().value_read(ValueReadStrategy::Raw);
-    let tokens =
-        DataSetReader::new_with_ts_options(bytes, syntax, options).map_err(|_| Error::Malformed)?;
+    let tokens = DataSetReader::new(decoder, options);
     let fits = |length: Length| match length.get() {
         Some(length) if length as usize > bytes.len() => Err(Error::Malformed),
         _ => Ok(()),

@@ -7,6 +7,7 @@ mod codec;
 pub(crate) mod file;
 pub(crate) mod frame;
 pub(crate) mod tree;
+mod unknown;
 
 /// Why a file or a frame cannot be read. Never holds values from the data set but syntax UIDs.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +68,14 @@ pub enum Error {
         wanted: u64,
         /// How many there are.
         frames: usize,
+    },
+    /// Pixels that are compressed in a way that is not decoded.
+    #[error("pixels compressed as {name} (transfer syntax {uid}) are not decoded")]
+    Compression {
+        /// The compression.
+        name: &'static str,
+        /// The transfer syntax.
+        uid: String,
     },
     /// Compressed pixels that cannot be decoded.
     #[error("the {codec} data cannot be decoded: {why}")]

@@ -1,30 +1,24 @@
 //! `pcim deid`
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use anyhow::Context as _;
 use clap::Args;
-use pcim_client::client::study::{Inputs, ScanOptions, scan};
-use pcim_client::client::{Error, Progress};
-use pcim_client::deid::{self, Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
+use pcim_client::client::Progress;
+use pcim_client::client::study::{Inputs, ScanOptions, copy, scan};
+use pcim_client::deid::{Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
 use pcim_client::home::{self, Home};
 use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::commands::reports::{Reports, sink};
-use crate::commands::write_result;
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::ui::{Ui, printable};
 
-/// Most bytes of one file.
-const MAX_FILE_BYTES: u64 = 2 << 30;
 /// Most files of one run.
 const MAX_FILES: usize = 100_000;
 
@@ -82,8 +76,8 @@ impl ProfileArgs {
 /// Needs no home, chain or network. Files are written as 0001.dcm and so on, since names of files can be names of
 /// people. If a PATH is a folder, a DICOMDIR or a zip archive, the files are grouped into studies: each is written as the
 /// folder 0001 and so on, with a manifest and a Key Object Selection Document that lists its instances, or as 0001.dcm if
-/// it has one; nothing is written before each file was found good. UIDs, identifiers and dates follow a key: the --key-file, else the home's, else one that is forgotten
-/// afterwards.
+/// it has one; none of them appears before each file was found good. UIDs, identifiers and dates follow a key: the --key-file,
+/// else the home's, else one that is forgotten afterwards.
 #[derive(Debug, Args)]
 pub(crate) struct DeidArgs {
     /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives
@@ -106,14 +100,14 @@ pub(crate) struct DeidArgs {
 }
 
 /// What became of a file.
-#[derive(Debug, Serialize)]
-struct Outcome {
-    file: PathBuf,
+#[derive(Serialize)]
+struct Outcome<'a> {
+    file: &'a Path,
     /// None if it was refused.
     out: Option<PathBuf>,
-    report: Option<Report>,
+    report: Option<&'a Report>,
     /// Why it was refused.
-    refused: Option<String>,
+    refused: Option<&'a str>,
 }
 
 impl DeidArgs {
@@ -133,52 +127,49 @@ impl DeidArgs {
             say_skipped(context.ui, &inputs);
             return self.studies(context, inputs, &options);
         }
-        let results = self.all(&options);
+        self.singles(context, &options)
+    }
+
+    /// Each file by itself.
+    fn singles(&self, context: &Context, options: &Options) -> anyhow::Result<()> {
+        let target = |number: usize| self.out.join(format!("{:04}.dcm", number + 1));
+        let mut told = Told::begin(context.ui)?;
+        let progress = context.ui.progress();
         let mut first = None;
-        let mut outcomes = Vec::new();
-        let mut text = String::new();
-        for (file, result) in self.files.iter().zip(results) {
-            let file = file.clone();
-            outcomes.push(match result {
-                Ok((out, report)) => {
-                    let given = printable(&file.display().to_string());
-                    text.push_str(&format!("{}  {given}\n", out.display()));
-                    text.push_str(&counts(&report));
-                    text.push_str(&report.to_string());
-                    if report.burned_in == BurnedIn::Unknown {
-                        let name = out.display();
-                        context.ui.note(&format!(
-                            "note: {name} does not say whether its pixels show text about the patient: look at them"
-                        ));
-                    }
-                    Outcome {
-                        file,
-                        out: Some(out),
-                        report: Some(report),
-                        refused: None,
-                    }
-                }
-                Err(error) => {
-                    let refused = Some(format!("{error:#}"));
-                    first.get_or_insert(error);
-                    Outcome {
-                        file,
-                        out: None,
-                        report: None,
-                        refused,
+        copy(
+            &self.files,
+            options,
+            target,
+            self.force,
+            &mut |number, result| {
+                progress(Progress {
+                    what: "de-identified",
+                    bytes: 0,
+                    total: None,
+                    files: Some((number as u64 + 1, self.files.len() as u64)),
+                });
+                let refused = result.as_ref().err().map(ToString::to_string);
+                told.add(&Outcome {
+                    file: &self.files[number],
+                    out: result.is_ok().then(|| target(number)),
+                    report: result.as_ref().ok(),
+                    refused: refused.as_deref(),
+                });
+                match (result, first.is_some()) {
+                    (Ok(report), _) => say_unknown(context.ui, &target(number), Some(&report)),
+                    // The first is the command's error.
+                    (Err(error), false) => first = Some(error),
+                    (Err(_), true) => {
+                        let refused = refused.unwrap_or_default();
+                        context.ui.note(&format!("refused: {refused}"));
                     }
                 }
-            });
+            },
+        );
+        if let Some(document) = told.finish()? {
+            context.ui.document(document)?;
         }
-        let refused: Vec<_> = outcomes.iter().filter_map(|o| o.refused.as_ref()).collect();
-        // The first is the command's error.
-        for reason in refused.iter().skip(1) {
-            context.ui.note(&format!("refused: {reason}"));
-        }
-        if refused.len() < outcomes.len() {
-            context.ui.result(&outcomes, &text)?;
-        }
-        first.map_or(Ok(()), Err)
+        first.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// The files, if any of them comes from a folder, a DICOMDIR or an archive.
@@ -193,6 +184,11 @@ impl DeidArgs {
 
     /// Whole studies, one after the other.
     fn studies(&self, context: &Context, inputs: Inputs, options: &Options) -> anyhow::Result<()> {
+        // In the directory of the results, so that files get their names there.
+        let stage = tempfile::Builder::new()
+            .prefix(".pcim-")
+            .tempdir_in(&self.out)
+            .with_context(|| format!("cannot write in {}", self.out.display()))?;
         let reports = Reports::begin(tempfile::tempfile()?)?;
         let (tell, progress) = (
             sink(context.ui, Some(reports.clone())),
@@ -203,13 +199,14 @@ impl DeidArgs {
             one_patient: false,
             leave_out: self.skip_refused,
             identity: false,
+            stage: Some(stage.path()),
         };
         let mut bytes = 0;
         let studies = scan(inputs, wanted, &mut |outcome| {
             bytes += outcome.bytes;
             let (done, of) = outcome.number;
             progress(Progress {
-                what: "looked at",
+                what: "de-identified",
                 bytes,
                 total: None,
                 files: Some((done as u64, of as u64)),
@@ -220,18 +217,10 @@ impl DeidArgs {
         for (number, study) in studies.iter().enumerate() {
             let ending = if study.len() == 1 { ".dcm" } else { "" };
             let out = self.out.join(format!("{:04}{ending}", number + 1));
-            let (contents, report) = study.write(Some(options.clone()), &out, self.force)?;
+            let (contents, report) = study.write(&out, self.force)?;
             text.push_str(&format!("{}  {contents}\n", out.display()));
-            if report
-                .as_ref()
-                .is_some_and(|it| it.burned_in == BurnedIn::Unknown)
-            {
-                let name = out.display();
-                context.ui.note(&format!(
-                    "note: {name} does not say whether its pixels show text about the patient: look at them"
-                ));
-            }
-            if let Some(report) = &report {
+            say_unknown(context.ui, &out, report);
+            if let Some(report) = report {
                 text.push_str(&counts(report));
                 text.push_str(&report.to_string());
             }
@@ -246,51 +235,6 @@ impl DeidArgs {
             true => context.ui.document(reports.finish(&told)?),
             false => context.ui.result(&(), &text),
         }
-    }
-
-    /// All files, as many at a time as there are processors.
-    fn all(&self, options: &Options) -> Vec<anyhow::Result<(PathBuf, Report)>> {
-        let next = AtomicUsize::new(0);
-        let results: Vec<_> = self.files.iter().map(|_| Mutex::new(None)).collect();
-        let work = || loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let (Some(file), Some(slot)) = (self.files.get(number), results.get(number)) else {
-                return;
-            };
-            let result = self.one(number, file, options);
-            if let Ok(mut slot) = slot.lock() {
-                *slot = Some(result);
-            }
-        };
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        thread::scope(|scope| {
-            for _ in 0..threads.min(self.files.len()) {
-                scope.spawn(work);
-            }
-        });
-        let result = |slot: Mutex<Option<_>>| slot.into_inner().ok().flatten();
-        let failed = || Err(anyhow::anyhow!("the file was not worked on"));
-        results
-            .into_iter()
-            .map(|slot| result(slot).unwrap_or_else(failed))
-            .collect()
-    }
-
-    fn one(
-        &self,
-        number: usize,
-        file: &Path,
-        options: &Options,
-    ) -> anyhow::Result<(PathBuf, Report)> {
-        let path = file.to_owned();
-        let bytes = read(file).map_err(|source| Error::File { path, source })?;
-        let path = file.to_owned();
-        let (clean, report) =
-            deid::deidentify(&bytes, options).map_err(|source| Error::Dicom { path, source })?;
-        drop(bytes);
-        let out = self.out.join(format!("{:04}.dcm", number + 1));
-        write_result(&out, &clean, self.force)?;
-        Ok((out, report))
     }
 
     fn key(&self, context: &Context) -> anyhow::Result<Zeroizing<[u8; 32]>> {
@@ -315,16 +259,71 @@ impl DeidArgs {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let mut bytes = Vec::with_capacity(length.min(MAX_FILE_BYTES) as usize);
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > MAX_FILE_BYTES {
-        true => Err(std::io::Error::other(format!(
-            "longer than {MAX_FILE_BYTES} bytes"
-        ))),
-        false => Ok(bytes),
+/// What became of each file, written as it becomes known: the reports of many files are never held in memory.
+struct Told {
+    out: BufWriter<File>,
+    json: bool,
+    /// How many were added, and how many of them are good.
+    added: usize,
+    good: usize,
+    /// The first reason why it could not be written.
+    failed: Option<io::Error>,
+}
+
+impl Told {
+    fn begin(ui: Ui) -> anyhow::Result<Self> {
+        Ok(Self {
+            out: BufWriter::new(tempfile::tempfile()?),
+            json: ui.is_json(),
+            added: 0,
+            good: 0,
+            failed: None,
+        })
+    }
+
+    fn add(&mut self, outcome: &Outcome<'_>) {
+        let mut write = || match (self.json, outcome.report, &outcome.out) {
+            (true, ..) => {
+                let comma = if self.added == 0 { "[\n" } else { ",\n" };
+                self.out.write_all(comma.as_bytes())?;
+                Ok(serde_json::to_writer(&mut self.out, outcome)?)
+            }
+            (false, Some(report), Some(out)) => {
+                let (out, file) = (out.display(), outcome.file.display().to_string());
+                let (file, counts) = (printable(&file), counts(report));
+                write!(self.out, "{out}  {file}\n{counts}{report}")
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = write() {
+            self.failed.get_or_insert(error);
+        }
+        self.added += 1;
+        self.good += usize::from(outcome.report.is_some());
+    }
+
+    /// The document at its start; none if every file was refused.
+    fn finish(mut self) -> anyhow::Result<Option<File>> {
+        let end = if self.json { "\n]\n" } else { "" };
+        let written = match self.failed {
+            Some(error) => Err(error),
+            None => self.out.write_all(end.as_bytes()),
+        };
+        let mut file = written
+            .and_then(|()| self.out.into_inner().map_err(|it| it.into_error()))
+            .context("cannot write the report")?;
+        file.rewind()?;
+        Ok((self.good > 0).then_some(file))
+    }
+}
+
+/// Says that somebody should look at the pixels.
+fn say_unknown(ui: Ui, out: &Path, report: Option<&Report>) {
+    if report.is_some_and(|it| it.burned_in == BurnedIn::Unknown) {
+        let out = out.display();
+        ui.note(&format!(
+            "note: {out} does not say whether its pixels show text about the patient: look at them"
+        ));
     }
 }
 

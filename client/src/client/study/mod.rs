@@ -11,24 +11,27 @@
 //!
 //! and of a study that has one instance that file as it is. Names, owners and times of the files do not pass.
 
+mod copy;
 mod identity;
 mod input;
 pub mod manifest;
 mod scan;
+mod stage;
 mod tar;
 mod unpack;
 mod walk;
 pub mod zip;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use crate::client::{self, payload::Payload};
-use crate::deid::{self, Facts, Identifying, KeyObjects, Repeated, Report, SeriesReference};
+use crate::deid::{Facts, Identifying, KeyObjects, Repeated, Report, SeriesReference};
 use identity::Pair;
+use stage::Staged;
 
+pub use copy::copy;
 pub use identity::{IDENTITY_MEDIA_TYPE, IdentityDocument};
 pub use input::{Inputs, Skipped};
 pub use manifest::Manifest;
@@ -37,8 +40,6 @@ pub use unpack::Contents;
 
 pub(crate) use input::Source;
 pub(crate) use tar::{END, header, padding};
-#[cfg(test)]
-pub(crate) use unpack::unpack_to;
 pub(crate) use unpack::{contents_of, unpack_by};
 
 /// Most files of one input.
@@ -61,6 +62,8 @@ pub struct Study {
     body_parts: BTreeSet<String>,
     /// What stands for what identified; empty unless an identity document was asked for.
     identifying: Vec<Pair>,
+    /// The sum of what was, or will be, done to its files.
+    report: Option<Report>,
 }
 
 /// A file of a study.
@@ -70,6 +73,8 @@ pub(crate) struct Instance {
     pub(crate) sealed: Option<Ids>,
     /// Its UIDs as they were, if an identity document was asked for.
     original: Option<Uids>,
+    /// Where it was written, if it was.
+    staged: Option<Staged>,
 }
 
 /// A file's class, UIDs and place.
@@ -93,6 +98,7 @@ impl Study {
             source,
             sealed: None,
             original: None,
+            staged: None,
         };
         Self {
             instances: vec![instance],
@@ -100,6 +106,7 @@ impl Study {
             modalities: BTreeSet::new(),
             body_parts: BTreeSet::new(),
             identifying: Vec::new(),
+            report: None,
         }
     }
 
@@ -111,12 +118,17 @@ impl Study {
             modalities: BTreeSet::new(),
             body_parts: BTreeSet::new(),
             identifying,
+            report: None,
         }
     }
 
     fn add(&mut self, instance: Instance, report: &Report) {
         self.modalities.extend(report.modality.clone());
         self.body_parts.extend(report.body_part.clone());
+        match &mut self.report {
+            Some(total) => total.merge(report),
+            None => self.report = Some(report.clone()),
+        }
         self.instances.push(instance);
     }
 
@@ -136,21 +148,6 @@ impl Study {
             };
             key(a).cmp(&key(b))
         });
-    }
-
-    /// Writes the study as it would be opened once sealed: a folder that is not there yet, or one file. Returns what was
-    /// written, and the sum of what was done to the files. `options` are those that it was scanned with.
-    ///
-    /// # Errors
-    /// [`client::Error::FileExists`]; as [`scan`] for files that changed meanwhile. Nothing is written then.
-    pub fn write(
-        &self,
-        options: Option<deid::Options>,
-        target: &Path,
-        overwrite: bool,
-    ) -> client::Result<(Contents, Option<Report>)> {
-        let payload = Payload::of(self, options)?;
-        unpack::write_study(payload, self.is_archive(), target, overwrite)
     }
 
     /// How many files it has.

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::input::Inputs;
+use super::stage::Staged;
 use super::{Error, Ids, Instance, Source, Study, Uids, pairs};
-use crate::client::payload::{Looked, look};
+use crate::client::payload::look;
 use crate::client::{self, Result};
 use crate::deid::{self, Facts, Report};
+use crate::parallel;
 
 /// Files whose reports are held at the same time.
 const BATCH: usize = 128;
@@ -28,6 +27,9 @@ pub struct ScanOptions<'a> {
     pub leave_out: bool,
     /// What identifies is remembered, for an identity document.
     pub identity: bool,
+    /// An empty folder of the caller's own, into which the files are written as they are looked at, for [`Study::write`].
+    /// What is left out lies there too; all of it is the caller's to delete.
+    pub stage: Option<&'a Path>,
 }
 
 /// What became of a file. Told in the order of the input.
@@ -52,6 +54,7 @@ struct Checked {
     before: Facts,
     after: Facts,
     report: Report,
+    staged: Option<Staged>,
 }
 
 /// Looks into the files and groups them into studies, in the order in which the studies were found.
@@ -73,7 +76,7 @@ pub fn scan(
     let of = files.len();
     let mut number = 0;
     for batch in files.chunks(BATCH) {
-        for (source, checked) in batch.iter().zip(check_all(batch, options)) {
+        for (source, checked) in batch.iter().zip(check_all(batch, number, options)) {
             number += 1;
             let mut outcome = Outcome {
                 number: (number, of),
@@ -130,69 +133,34 @@ fn reason(error: &client::Error) -> String {
     }
 }
 
-/// Looks into files, as many at a time as there are processors.
-fn check_all(batch: &[Source], options: ScanOptions<'_>) -> Vec<Result<Checked>> {
-    let next = AtomicUsize::new(0);
-    let results: Vec<_> = batch.iter().map(|_| Mutex::new(None)).collect();
-    let work = || loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        let (Some(source), Some(slot)) = (batch.get(number), results.get(number)) else {
-            return;
-        };
-        let result = check(source, options);
-        if let Ok(mut slot) = slot.lock() {
-            *slot = Some(result);
-        }
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads.min(batch.len()) {
-            scope.spawn(work);
-        }
-    });
-    let result = |slot: Mutex<Option<_>>| slot.into_inner().ok().flatten();
-    let slots = batch.iter().zip(results);
-    let lost = |source: &Source| {
-        Err(client::Error::File {
-            path: source.path.clone(),
-            source: io::Error::other("the file was not worked on"),
-        })
-    };
-    slots
-        .map(|(source, slot)| result(slot).unwrap_or_else(|| lost(source)))
-        .collect()
+/// Looks into files, as many at a time as there are processors. `before` came before them.
+fn check_all(batch: &[Source], before: usize, options: ScanOptions<'_>) -> Vec<Result<Checked>> {
+    parallel::each(batch, parallel::processors(), |place, source| {
+        check(source, before + place + 1, options)
+    })
 }
 
-fn check(source: &Source, options: ScanOptions<'_>) -> Result<Checked> {
+fn check(source: &Source, number: usize, options: ScanOptions<'_>) -> Result<Checked> {
+    let path = &source.path;
     let at = |error| client::Error::File {
-        path: source.path.clone(),
-        source: error,
-    };
-    let bad = |error| client::Error::Dicom {
-        path: source.path.clone(),
+        path: path.clone(),
         source: error,
     };
     let file = source.open().map_err(at)?;
     let bytes = file.metadata().map_err(at)?.len();
-    let looked = look(&source.path, file, options.deid)?;
-    let small = looked.small();
-    let before = deid::facts(&small).map_err(bad)?;
-    let (clean, report) = looked.clean(&source.path, options.deid)?;
-    let after = match clean {
-        None => before.clone(),
-        Some(clean) => {
-            let after = deid::facts(&clean).map_err(bad)?;
-            if let Looked::Split(split) = &looked {
-                split.before_pixels_in(clean).map_err(bad)?;
-            }
-            after
-        }
-    };
+    let looked = look(path, file, options.deid)?;
+    let (clean, report, [before, after]) = looked.clean_with_facts(path, options.deid)?;
+    let (content, pixels) = looked.into_clean(path, clean)?;
+    let staged = options.stage.map(|folder| {
+        let written = folder.join(number.to_string());
+        Staged::write(content, pixels, written).map_err(at)
+    });
     Ok(Checked {
         bytes,
         before,
         after,
         report,
+        staged: staged.transpose()?,
     })
 }
 
@@ -222,6 +190,9 @@ impl<'a> Groups<'a> {
     /// Adds a file to its study; if it is left out tells why.
     fn add(&mut self, source: &Source, checked: &Checked) -> Result<Option<&'static str>> {
         let (before, after) = (&checked.before, &checked.after);
+        if before.lists_its_study {
+            return Ok(Some("a list of a study's files: the study gets a new one"));
+        }
         let place = self.places.get(&before.study).copied();
         let of_whom = match self.options.one_patient {
             true => self.firsts.first(),
@@ -263,6 +234,7 @@ impl<'a> Groups<'a> {
             source: source.clone(),
             sealed: Some(Ids::of(after)),
             original: self.options.identity.then(|| Uids::of(before)),
+            staged: checked.staged.clone(),
         };
         self.studies[place].add(instance, &checked.report);
         Ok(None)

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::bench::samples::write_instance;
 use crate::client::Error as Failure;
-use crate::deid::{Options, Profile};
+use crate::client::payload::Payload;
+use crate::deid::{self, Options, Profile};
 use crate::domain::ImageDigest;
+use crate::private;
 
 const DEMO: &[u8] = include_bytes!("../../../cli/assets/demo.dcm");
 
@@ -80,6 +82,7 @@ fn scanned_with(
         one_patient: true,
         leave_out: false,
         identity: false,
+        stage: None,
     };
     change(&mut wanted);
     let inputs = Inputs::gather(paths, wanted.leave_out)?;
@@ -100,6 +103,11 @@ fn payload(study: &Study) -> Vec<u8> {
     let mut payload = Payload::of(study, Some(options())).unwrap();
     payload.read_to_end(&mut read).unwrap();
     read
+}
+
+/// Takes a tar apart into a folder that is not there yet.
+fn unpack_to(tar: impl Read, folder: &Path) -> crate::client::Result<Contents> {
+    unpack_by(tar, private::temp_dir_beside(folder).unwrap(), folder)
 }
 
 /// Names in a folder and below it, folders with a slash.
@@ -189,14 +197,27 @@ fn a_folder_is_sealed_as_one_study_and_opens_as_one() {
 
     // Written without sealing it is the same.
     let own = dir.path().join("own");
-    let (contents, report) = study.write(Some(options()), &own, false).unwrap();
+    let stage = dir.path().join("stage");
+    fs::create_dir(&stage).unwrap();
+    let deid = options();
+    let staging = ScanOptions {
+        deid: Some(&deid),
+        one_patient: true,
+        leave_out: false,
+        identity: false,
+        stage: Some(&stage),
+    };
+    let inputs = Inputs::gather(std::slice::from_ref(&root), false).unwrap();
+    let written = scan(inputs, staging, &mut |_| {}).unwrap();
+    let (contents, report) = written[0].write(&own, false).unwrap();
+    assert!(tree(&stage).is_empty());
     assert_eq!(contents, wanted);
     assert_eq!(report.unwrap().private_removed, 0);
     assert_eq!(tree(&own), found);
     for name in found.iter().filter(|name| !name.ends_with('/')) {
         assert!(fs::read(own.join(name)).unwrap() == fs::read(out.join(name)).unwrap());
     }
-    let again = study.write(Some(options()), &own, true);
+    let again = written[0].write(&own, true);
     assert!(
         matches!(again, Err(Failure::FileExists { .. })),
         "folders are never replaced"
@@ -376,6 +397,43 @@ fn the_same_instance_twice_is_taken_once_and_two_versions_of_it_are_refused() {
 }
 
 #[test]
+fn an_opened_study_is_sealed_again_with_a_new_list_of_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = folder(dir.path());
+    let first = scanned(std::slice::from_ref(&root)).unwrap();
+    let out = dir.path().join("out");
+    unpack_to(&payload(&first[0])[..], &out).unwrap();
+    let (again, told, skipped) = scanned_with(std::slice::from_ref(&out), |_| {}).unwrap();
+    // The list is recognised by what it says, not by its name; the manifest is no DICOM file.
+    assert_eq!((again.len(), again[0].len()), (1, 5));
+    let left_out: Vec<_> = told.iter().filter_map(|it| it.1.as_deref()).collect();
+    assert_eq!(
+        left_out,
+        ["a list of a study's files: the study gets a new one"]
+    );
+    assert_eq!(skipped.len(), 1);
+    assert!(
+        payload(&again[0]) == payload(&first[0]),
+        "nothing changes under the same key"
+    );
+    // Without an instance it is another study's list: the new one has another UID.
+    fs::remove_file(out.join("0001/00001.dcm")).unwrap();
+    let rest = scanned(std::slice::from_ref(&out)).unwrap();
+    assert_eq!(rest[0].len(), 4);
+    // Somebody else's document is an instance as any other.
+    let mut other = fs::read(out.join(KEY_OBJECTS)).unwrap();
+    let uid = other
+        .windows(8)
+        .position(|it| it == b"\x08\0\x18\0UI\x2c\0")
+        .unwrap()
+        + 8;
+    other[uid + 10] = if other[uid + 10] == b'1' { b'2' } else { b'1' };
+    fs::write(out.join("other.dcm"), other).unwrap();
+    let with_other = scanned(std::slice::from_ref(&out)).unwrap();
+    assert_eq!(with_other[0].len(), 5);
+}
+
+#[test]
 fn a_file_that_changes_after_it_was_looked_at_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let root = folder(dir.path());
@@ -386,19 +444,10 @@ fn a_file_that_changes_after_it_was_looked_at_is_refused() {
         .open(root.join("scan 0/jane0"))
         .unwrap();
     file.set_len(1502).unwrap();
-    let out = dir.path().join("out");
-    let refused = studies[0]
-        .write(Some(options()), &out, false)
-        .err()
-        .unwrap();
+    let mut payload = Payload::of(&studies[0], Some(options())).unwrap();
+    payload.read_to_end(&mut Vec::new()).unwrap_err();
+    let refused = payload.take_error().unwrap();
     assert!(matches!(refused, Failure::Study(error) if matches!(*error, Error::Changed { .. })));
-    assert_eq!(
-        tree(dir.path())
-            .iter()
-            .filter(|it| !it.starts_with("Doe"))
-            .count(),
-        0
-    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An opened study: its tar taken apart into a folder, and compared with its manifest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
@@ -13,8 +13,6 @@ use tempfile::TempDir;
 use super::identity::is_identity;
 use super::manifest::{MAX_BYTES, Manifest};
 use super::{Error, MANIFEST, MAX_FILES, tar};
-use crate::client::payload::Payload;
-use crate::deid::Report;
 use crate::{client, private};
 
 /// Most files of a tar: the instances and the two documents.
@@ -78,16 +76,17 @@ pub(crate) fn contents_of(start: &[u8]) -> Contents {
     }
 }
 
-/// Takes a study's tar apart into a folder that is not there yet, and appears only when all of it agrees with its manifest.
-pub(crate) fn unpack_to(tar: impl Read, folder: &Path) -> client::Result<Contents> {
-    let at = |source| client::opening::file_error(folder, source);
-    unpack_by(tar, private::temp_dir_beside(folder).map_err(at)?, folder)
+/// Takes a study's tar apart into a folder that is not there yet, and appears only when all of it agrees with its manifest;
+/// by way of an empty folder beside it.
+pub(crate) fn unpack_by(tar: impl Read, made: TempDir, folder: &Path) -> client::Result<Contents> {
+    let manifest = unpack(tar, made.path())?;
+    appear(made, folder)?;
+    Ok(contents(manifest))
 }
 
-/// [`unpack_to`] by way of an empty folder beside it.
-pub(crate) fn unpack_by(tar: impl Read, made: TempDir, folder: &Path) -> client::Result<Contents> {
+/// Gives a folder that was made beside its place, and is on the disk to stay, its name.
+pub(super) fn appear(made: TempDir, folder: &Path) -> client::Result<()> {
     let at = |source| client::opening::file_error(folder, source);
-    let manifest = unpack(tar, made.path())?;
     // A folder that came here meanwhile stays as it is, unless it is empty.
     fs::rename(made.path(), folder).map_err(|source| match source.kind() {
         io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory => {
@@ -98,38 +97,16 @@ pub(crate) fn unpack_by(tar: impl Read, made: TempDir, folder: &Path) -> client:
     })?;
     // It has another name now: there is nothing to delete.
     let _ = made.keep();
-    private::sync_parent(folder).map_err(at)?;
+    private::sync_parent(folder).map_err(at)
+}
+
+pub(super) fn contents(manifest: Manifest) -> Contents {
     let instances = manifest.series.iter().map(|series| series.instances.len());
-    Ok(Contents::Study {
+    Contents::Study {
         instances: instances.sum(),
         series: manifest.series.len(),
         modalities: manifest.modalities,
-    })
-}
-
-/// Writes a study as it would be opened: a folder, or one file. Without `overwrite` a file that is there is an error.
-pub(super) fn write_study(
-    mut payload: Payload,
-    archive: bool,
-    target: &Path,
-    overwrite: bool,
-) -> client::Result<(Contents, Option<Report>)> {
-    let at = |source| client::opening::file_error(target, source);
-    let written = match archive {
-        true if target.exists() => {
-            let path = target.to_owned();
-            return Err(client::Error::FileExists { path });
-        }
-        true => unpack_to(&mut payload, target),
-        false => {
-            let mut file = private::temp_file_beside(target).map_err(at)?;
-            let copied = io::copy(&mut payload, &mut file);
-            let put = copied.and_then(|_| private::persist(file, target, overwrite));
-            put.map_err(at).map(|()| Contents::Dicom)
-        }
-    };
-    let contents = written.map_err(|error| payload.take_error().unwrap_or(error))?;
-    Ok((contents, payload.summary().report))
+    }
 }
 
 /// Takes a study's tar apart into an empty folder of our own, and compares every file with the manifest. On an error the
@@ -175,7 +152,7 @@ pub(super) fn unpack(tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
 }
 
 /// Writes a file that is not there yet, readable by its owner only. Returns its SHA-256.
-fn write(content: &mut impl Read, size: u64, path: &Path) -> Result<[u8; 32], Error> {
+pub(super) fn write(content: &mut impl Read, size: u64, path: &Path) -> Result<[u8; 32], Error> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -185,7 +162,7 @@ fn write(content: &mut impl Read, size: u64, path: &Path) -> Result<[u8; 32], Er
     }
     let mut file = options.open(path)?;
     let mut hash = Sha256::new();
-    let mut piece = vec![0; 1 << 17];
+    let mut piece = vec![0; size.clamp(1, 1 << 17) as usize];
     let mut left = size;
     while left > 0 {
         let length = content.read(&mut piece)?;
@@ -200,7 +177,7 @@ fn write(content: &mut impl Read, size: u64, path: &Path) -> Result<[u8; 32], Er
     Ok(hash.finalize().into())
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -211,16 +188,12 @@ fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Waits until all is on the disk: once everything was written, most of it is there already.
-fn sync(folder: &Path, manifest: &Manifest) -> io::Result<()> {
-    let names = manifest.files().map(|file| file.file.as_str());
-    let mut last = "";
-    for name in names.chain([MANIFEST]) {
-        File::open(folder.join(name))?.sync_all()?;
-        let parent = name.split_once('/').map_or("", |(parent, _)| parent);
-        if parent != last {
-            File::open(folder.join(parent))?.sync_all()?;
-            last = parent;
-        }
-    }
+pub(super) fn sync(folder: &Path, manifest: &Manifest) -> io::Result<()> {
+    let files = manifest.files().map(|file| file.file.as_str());
+    let files: BTreeSet<&str> = files.chain([MANIFEST]).collect();
+    let folders = files.iter().filter_map(|file| file.split_once('/'));
+    let folders: BTreeSet<&str> = folders.map(|(folder, _)| folder).collect();
+    let paths = files.into_iter().chain(folders).map(|it| folder.join(it));
+    private::sync_files(&paths.collect::<Vec<_>>())?;
     File::open(folder)?.sync_all()
 }

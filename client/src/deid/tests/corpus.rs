@@ -64,7 +64,7 @@ fn foreign_files_are_deidentified_or_refused_with_a_reason() {
         None => folder.path().to_owned(),
     };
     let mut pairs = Vec::new();
-    let mut refused = 0;
+    let (mut refused, mut cleaned) = (0, 0);
     for (number, before) in files.lines().map(PathBuf::from).enumerate() {
         let bytes = std::fs::read(&before).unwrap();
         let name = before.file_name().unwrap().to_string_lossy().into_owned();
@@ -86,6 +86,13 @@ fn foreign_files_are_deidentified_or_refused_with_a_reason() {
                         "{name} {purpose} changes when it goes through again:\n{}",
                         again.1
                     );
+                    let class = file::read(&bytes).unwrap().data_set;
+                    let class = text(&class, tags::SOP_CLASS_UID).unwrap();
+                    if screen::is_report(&class) || screen::is_presentation(&class) {
+                        cleaned += 1;
+                        assert!(report.methods.iter().any(|it| it.code == 113_104), "{name}");
+                        assert_eq!(report.burned_in, BurnedIn::NoPixels, "{name}");
+                    }
                     let after = folder.join(format!("{number:03}-{purpose}.dcm"));
                     std::fs::write(&after, out).unwrap();
                     println!(
@@ -112,6 +119,7 @@ fn foreign_files_are_deidentified_or_refused_with_a_reason() {
         }
     }
     println!("{} de-identified, {refused} refused", pairs.len());
+    assert!(cleaned >= 6, "{cleaned} structured reports");
     assert!(pairs.len() > 200, "{}", pairs.len());
 
     let mut wrong = pydicom(&python, &pairs);

@@ -28,15 +28,18 @@ fn sequences_may_not_nest_without_end() {
     for depth in [40, 10_000, 100_000] {
         assert_eq!(
             inspect(&nested(depth)).unwrap_err(),
-            Error::TooDeep { max: 32 }
+            dicom::Error::TooDeep { max: 32 }.into()
         );
     }
 }
 
 #[test]
 fn broken_files_are_told_from_foreign_ones() {
-    assert_eq!(inspect(b"").unwrap_err(), Error::NotDicom);
-    assert_eq!(inspect(&[0; 4096]).unwrap_err(), Error::NotDicom);
+    assert_eq!(inspect(b"").unwrap_err(), dicom::Error::NotDicom.into());
+    assert_eq!(
+        inspect(&[0; 4096]).unwrap_err(),
+        dicom::Error::NotDicom.into()
+    );
     let file = explicit(image());
     let unknown = b"1.2.840.10008.1.2.1\0";
     let at = file.windows(20).position(|w| w == unknown).unwrap();
@@ -44,9 +47,10 @@ fn broken_files_are_told_from_foreign_ones() {
     other[at..at + 20].copy_from_slice(b"1.2.840.10008.1.2.77");
     assert_eq!(
         inspect(&other).unwrap_err(),
-        Error::TransferSyntax {
+        dicom::Error::TransferSyntax {
             uid: "1.2.840.10008.1.2.77".to_owned()
         }
+        .into()
     );
 }
 
@@ -113,7 +117,10 @@ fn deflated_bombs_do_not_go_off() {
     }
     drop(deflated);
     assert!(bomb.len() < 16 << 20);
-    assert!(matches!(inspect(&bomb), Err(Error::TooLarge { .. })));
+    assert!(matches!(
+        inspect(&bomb),
+        Err(Error::File(dicom::Error::TooLarge { .. }))
+    ));
 }
 
 #[test]
@@ -144,6 +151,111 @@ fn sequences_whose_vr_was_lost_are_searched() {
     let object = parse(&out);
     let item = first_item(&object, tags::CONTRIBUTING_SOURCES_SEQUENCE);
     assert_eq!(value(item, tags::PATIENT_NAME).as_deref(), Some(""));
+}
+
+/// A file in which this stands before Rows, Explicit VR Little Endian.
+fn with_bytes(bytes: &[u8]) -> Vec<u8> {
+    let mut image = image();
+    image.remove_element(tags::CONTRIBUTING_SOURCES_SEQUENCE);
+    let mut file = explicit(image);
+    let rows = [0x28, 0x00, 0x10, 0x00, b'U', b'S'];
+    let at = file.windows(6).position(|w| w == rows).unwrap();
+    file.splice(at..at, bytes.iter().copied());
+    file
+}
+
+const ITEM: [u8; 8] = [0xfe, 0xff, 0x00, 0xe0, 0xff, 0xff, 0xff, 0xff];
+const ITEM_END: [u8; 8] = [0xfe, 0xff, 0x0d, 0xe0, 0, 0, 0, 0];
+const END: [u8; 8] = [0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0];
+
+#[test]
+fn unknown_values_without_a_length_are_sequences_without_vrs() {
+    // A private sequence and a standard one as UN of undefined length; inside, without VRs: a name, a sequence of
+    // undefined length, one of a defined length, a number that stays.
+    let name = b"\x10\0\x10\0\x0e\0\0\0SECRET^UNKNOWN".as_slice();
+    let thickness = b"\x18\0\x50\0\x04\0\0\x002.5 ";
+    let open_sequence = [
+        b"\x08\0\x15\x11\xff\xff\xff\xff".as_slice(),
+        &ITEM,
+        name,
+        &ITEM_END,
+        &END,
+    ]
+    .concat();
+    let long = b"\xfe\xff\x00\xe0\x16\0\0\0".len() + name.len();
+    let sized_sequence = [
+        b"\x40\0\x70\xa1".as_slice(),
+        &(long as u32).to_le_bytes(),
+        b"\xfe\xff\x00\xe0\x16\0\0\0",
+        name,
+    ]
+    .concat();
+    let inside = [&open_sequence[..], &sized_sequence, name, thickness].concat();
+    let unknown = |tag: &[u8]| {
+        [
+            tag,
+            b"UN\0\0\xff\xff\xff\xff",
+            &ITEM,
+            &inside,
+            &ITEM_END,
+            &END,
+        ]
+        .concat()
+    };
+    let file = with_bytes(&[unknown(b"\x18\0\x06\x95"), unknown(b"\x19\0\x01\x10")].concat());
+    let (out, report) = deidentify(&file, &options("research")).unwrap();
+    assert!(!contains(&out, b"SECRET^"));
+    let object = parse(&out);
+    // What follows is in the file's own encoding again.
+    assert_eq!(object.get(tags::ROWS).unwrap().to_int::<u16>().unwrap(), 2);
+    assert_eq!(
+        object
+            .get(tags::PIXEL_DATA)
+            .unwrap()
+            .to_bytes()
+            .unwrap()
+            .len(),
+        8
+    );
+    let sequence = object.get(tags::CONTRIBUTING_SOURCES_SEQUENCE).unwrap();
+    assert_eq!(sequence.vr(), VR::SQ);
+    let item = first_item(&object, tags::CONTRIBUTING_SOURCES_SEQUENCE);
+    assert_eq!(value(item, tags::SLICE_THICKNESS).as_deref(), Some("2.5"));
+    for inner in [
+        tags::REFERENCED_SERIES_SEQUENCE,
+        tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE,
+    ] {
+        assert_eq!(
+            value(first_item(item, inner), tags::PATIENT_NAME).as_deref(),
+            Some("")
+        );
+    }
+    assert!(object.get(Tag(0x0019, 0x1001)).is_none());
+    assert_eq!(report.private_removed, 3);
+    assert!(deidentify(&out, &options("research")).unwrap().0 == out);
+}
+
+#[test]
+fn unknown_values_without_a_length_may_be_cut_or_deep_or_lie() {
+    let start = b"\x18\0\x06\x95UN\0\0\xff\xff\xff\xff";
+    let deeper = b"\x18\0\x06\x95\xff\xff\xff\xff";
+    let mut deep = [start.as_slice(), &ITEM].concat();
+    deep.extend([deeper.as_slice(), &ITEM].concat().repeat(50_000));
+    assert_eq!(
+        inspect(&with_bytes(&deep)).unwrap_err(),
+        dicom::Error::TooDeep { max: 32 }.into()
+    );
+    // Never closed; closed twice; a name in Explicit VR, whose VR then is a length beyond the file.
+    let open = [start.as_slice(), &ITEM].concat();
+    let twice = [start.as_slice(), &ITEM, &ITEM_END, &END, &END].concat();
+    let explicit = b"\x10\0\x10\0PN\x0e\0SECRET^EXPLICIT";
+    let explicit = [start.as_slice(), &ITEM, explicit, &ITEM_END, &END].concat();
+    for bad in [open, twice, explicit] {
+        match deidentify(&with_bytes(&bad), &options("care")) {
+            Ok((out, _)) => assert!(!contains(&out, b"SECRET^")),
+            Err(error) => assert!(!format!("{error} {error:?}").contains("SECRET")),
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@ const NAME: &str = "Zwyx^Quorl";
 const PHONE: &str = "+49-555-0199-887";
 const DATE: &str = "19870613";
 const UID: &str = "1.3.6.1.4.1.99999.87654321";
-const NEEDLES: [&str; 7] = [
+const NEEDLES: [&str; 8] = [
+    "SECRET",
     "Zwyx",
     "Quorl",
     "ZWYX",
@@ -67,6 +68,11 @@ fn planted_image() -> InMemDicomObject {
             element(Tag(0x0011, 0x0010), VR::LO, NAME),
             element(Tag(0x0011, 0x1001), VR::UT, PHONE),
             element(Tag(0x6002, 0x0022), VR::LO, NAME),
+            InMemElement::new(
+                Tag(0x6002, 0x3000),
+                VR::OW,
+                PrimitiveValue::U8(b"Quorl 87654321  "[..].into()),
+            ),
             element(Tag(0x5002, 0x2500), VR::LO, NAME),
             element(Tag(0x0008, 0x0000), VR::LO, NAME),
             element(Tag(0xfffc, 0xfffc), VR::OB, NAME),
@@ -95,8 +101,30 @@ fn files() -> Vec<Vec<u8>> {
     SYNTAXES
         .into_iter()
         .map(|syntax| {
-            let mut file = write(planted_image(), syntax);
+            let mut image = planted_image();
+            // Behind the pixels, of which there are eight bytes.
+            image.put(InMemElement::new(
+                tags::PIXEL_DATA,
+                VR::OB,
+                PrimitiveValue::U8(b"\x01\x02\x03\x04\x05\x06\x07\x08Quorl 87654321  "[..].into()),
+            ));
+            let meta = FileMetaTableBuilder::new()
+                .media_storage_sop_class_uid(CT)
+                .media_storage_sop_instance_uid(UID)
+                .implementation_class_uid(UID)
+                .implementation_version_name("Zwyx^Quorl")
+                .source_application_entity_title("Zwyx^Quorl")
+                .sending_application_entity_title("Zwyx^Quorl")
+                .receiving_application_entity_title("Zwyx^Quorl")
+                .private_information_creator_uid(UID)
+                .private_information(b"Quorl 87654321  ".to_vec())
+                .transfer_syntax(syntax)
+                .build()
+                .unwrap();
+            let mut file = Vec::new();
+            image.with_exact_meta(meta).write_all(&mut file).unwrap();
             file[..10].copy_from_slice(NAME.as_bytes());
+            assert!(contains(&file, NAME.as_bytes()));
             file
         })
         .collect()

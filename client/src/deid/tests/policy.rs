@@ -102,9 +102,10 @@ fn what_cannot_be_searched_is_refused() {
     without.remove_element(tags::PIXEL_DATA);
     assert_eq!(
         deidentify(&explicit(without), &options("care")).unwrap_err(),
-        Error::Missing {
+        dicom::Error::Missing {
             attribute: "Pixel Data"
         }
+        .into()
     );
 }
 
@@ -166,7 +167,7 @@ fn frames_without_pixels_are_not_counted() {
     options.profile.blank = vec!["0,0,1,1".parse().unwrap()];
     assert_eq!(
         deidentify(&explicit(endless), &options).unwrap_err(),
-        Error::Malformed
+        dicom::Error::Malformed.into()
     );
 }
 

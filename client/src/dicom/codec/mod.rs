@@ -21,6 +21,15 @@ pub(super) enum Codec {
     Jpeg2000,
 }
 
+/// Compressions that are not decoded, by what their transfer syntaxes begin with.
+const OTHERS: [(&str, &str); 5] = [
+    ("1.2.840.10008.1.2.4.9", "JPEG 2000 Part 2 or JPIP"),
+    ("1.2.840.10008.1.2.4.10", "MPEG video"),
+    ("1.2.840.10008.1.2.4.11", "JPEG XL"),
+    ("1.2.840.10008.1.2.4.20", "HTJ2K"),
+    ("1.2.840.10008.1.2.7.", "SMPTE ST 2110 video"),
+];
+
 impl Codec {
     /// The codec of a transfer syntax (PS3.5 §A.4).
     pub(super) fn of(syntax: &str) -> Result<Self> {
@@ -31,7 +40,9 @@ impl Codec {
             "1.2.840.10008.1.2.4.80" | "1.2.840.10008.1.2.4.81" => Self::JpegLs,
             "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => Self::Jpeg2000,
             other => {
-                return Err(Error::TransferSyntax {
+                let known = OTHERS.iter().find(|(root, _)| other.starts_with(root));
+                return Err(Error::Compression {
+                    name: known.map_or("something else", |(_, name)| name),
                     uid: only_uid(other),
                 });
             }
