@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::interrupted::{count, kill};
 use crate::program::Actor;
@@ -23,11 +23,9 @@ fn scene() -> (Stage, Actor, crate::program::Serving, String) {
 fn traces(stage: &Stage) -> usize {
     let image = &*stage.known.image;
     let who = stage.actor("clinic").address;
-    let events: Value = stage
-        .actor("patient")
-        .run(["patient", "audit", image])
-        .json();
-    count(&events, "AuthorizationSuccess", image, Some(&who))
+    let patient = stage.actor("patient");
+    let events = patient.run(["report", "fhir", "--image", image]).json();
+    count(&events["entry"], "AuthorizationSuccess", image, Some(&who))
 }
 
 #[test]

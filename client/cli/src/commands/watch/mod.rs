@@ -123,9 +123,7 @@ impl WatchArgs {
                     Duration::from_secs(self.every.into())
                 }
                 // Of the chain: nothing is lost.
-                Err(error)
-                    if matches!(error.downcast_ref(), Some(Error::Ledger(_))) && !self.once =>
-                {
+                Err(error) if is_of_chain(&error) && !self.once => {
                     let pause = retry;
                     retry = (retry * 2).min(LONGEST_RETRY);
                     let why = crate::ui::printable(&format!("{error:#}"));
