@@ -23,18 +23,19 @@ async fn a_follower_has_each_event_once_and_hears_of_it_at_once() {
         index.follow(&ledger, &mut live, "test", act, away).await
     };
     let work = async {
+        // Two events are there from the start.
         let mut delivered = vec![receiver.recv().await.unwrap()];
         let moment = history.moment().await;
         for _ in 0..20 {
             history.event();
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        while delivered.len() < 21 {
+        while delivered.len() < 22 {
             delivered.push(receiver.recv().await.unwrap());
         }
         history.back_to(moment).await;
         history.mine(30).await;
-        while delivered.len() < 41 {
+        while delivered.len() < 42 {
             delivered.push(receiver.recv().await.unwrap());
         }
         delivered

@@ -43,7 +43,10 @@ pub(crate) fn count(audit: &Value, name: &str, image: &str, requester: Option<&s
             let text = event.to_string().to_lowercase();
             event.to_string().contains(&format!("\"{name}\""))
                 && text.contains(&image.to_lowercase())
-                && requester.is_none_or(|it| text.contains(&it.to_lowercase()))
+                && requester.is_none_or(|it| {
+                    let found = event["requester"].as_str();
+                    found.is_some_and(|found| found.eq_ignore_ascii_case(it))
+                })
         })
         .count()
 }
