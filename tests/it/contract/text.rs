@@ -140,6 +140,31 @@ async fn truncated_calldata_reverts() {
     }
 }
 
+/// The contract's memory is addressed by 32 bits: an offset or a length must not come round to a small one.
+#[tokio::test]
+async fn offsets_and_lengths_do_not_wrap_around() {
+    let chain = Chain::with_request().await;
+    let calldata = chain.denial().abi_encode();
+    chain
+        .call_raw(&chain.patient, calldata.clone())
+        .await
+        .unwrap();
+    // The reason's offset, and its length where that points to.
+    for word in [2, 3] {
+        for high in [1 << 31, 1 << 32, 1 << 40, 1 << 63] {
+            let mut wrapped = calldata.clone();
+            let low = wrapped[4 + 32 * word + 24..][..8].try_into().unwrap();
+            let size = u64::from_be_bytes(low) + high;
+            wrapped[4 + 32 * word + 24..][..8].copy_from_slice(&size.to_be_bytes());
+            let result = chain.call_raw(&chain.patient, wrapped).await;
+            assert!(
+                matches!(&result, Err(Revert::Raw(bytes)) if bytes.is_empty()),
+                "word {word} with {high} more: {result:?}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn texts_have_at_most_256_bytes() {
     let chain = Chain::with_request().await;
