@@ -24,3 +24,4 @@ mod repo;
 mod rpc;
 mod stage;
 mod study;
+mod view;
