@@ -246,6 +246,10 @@ fn of_view(error: &view::Error) -> Option<&'static str> {
         view::Error::NoImage => "give a DICOM file, a tar of such, or a directory with --sheet",
         view::Error::Window => "give --window as center,width with a width of at least 1",
         view::Error::Dicom(dicom::Error::NoSuchFrame { .. }) => "give another --frame",
+        view::Error::Dicom(dicom::Error::Compression { .. } | dicom::Error::Codec { .. }) => {
+            "decompress the file with another program first"
+        }
+        view::Error::Dicom(dicom::Error::Malformed) => "export the file again from its source",
         _ => return None,
     })
 }

@@ -135,7 +135,7 @@ impl DeidArgs {
         let target = |number: usize| self.out.join(format!("{:04}.dcm", number + 1));
         let mut told = Told::begin(context.ui)?;
         let progress = context.ui.progress();
-        let mut first = None;
+        let (mut first, mut unknown) = (None, Unknown::default());
         copy(
             &self.files,
             options,
@@ -156,7 +156,7 @@ impl DeidArgs {
                     refused: refused.as_deref(),
                 });
                 match (result, first.is_some()) {
-                    (Ok(report), _) => say_unknown(context.ui, &target(number), Some(&report)),
+                    (Ok(report), _) => unknown.add(&target(number), Some(&report)),
                     // The first is the command's error.
                     (Err(error), false) => first = Some(error),
                     (Err(_), true) => {
@@ -166,6 +166,7 @@ impl DeidArgs {
                 }
             },
         );
+        unknown.say(context.ui);
         if let Some(document) = told.finish()? {
             context.ui.document(document)?;
         }
@@ -214,12 +215,13 @@ impl DeidArgs {
             tell(outcome);
         })?;
         let (mut text, mut told) = (String::new(), Vec::new());
+        let mut unknown = Unknown::default();
         for (number, study) in studies.iter().enumerate() {
             let ending = if study.len() == 1 { ".dcm" } else { "" };
             let out = self.out.join(format!("{:04}{ending}", number + 1));
             let (contents, report) = study.write(&out, self.force)?;
             text.push_str(&format!("{}  {contents}\n", out.display()));
-            say_unknown(context.ui, &out, report);
+            unknown.add(&out, report);
             if let Some(report) = report {
                 text.push_str(&counts(report));
                 text.push_str(&report.to_string());
@@ -231,6 +233,7 @@ impl DeidArgs {
                 "report": report,
             }));
         }
+        unknown.say(context.ui);
         match context.ui.is_json() {
             true => context.ui.document(reports.finish(&told)?),
             false => context.ui.result(&(), &text),
@@ -317,12 +320,28 @@ impl Told {
     }
 }
 
-/// Says that somebody should look at the pixels.
-fn say_unknown(ui: Ui, out: &Path, report: Option<&Report>) {
-    if report.is_some_and(|it| it.burned_in == BurnedIn::Unknown) {
-        let out = out.display();
+/// Results that do not say whether their pixels show text about the patient: the first, and how many.
+#[derive(Default)]
+struct Unknown(Option<(PathBuf, usize)>);
+
+impl Unknown {
+    fn add(&mut self, out: &Path, report: Option<&Report>) {
+        if report.is_some_and(|it| it.burned_in == BurnedIn::Unknown) {
+            self.0.get_or_insert_with(|| (out.to_owned(), 0)).1 += 1;
+        }
+    }
+
+    fn say(&self, ui: Ui) {
+        let Some((first, count)) = &self.0 else {
+            return;
+        };
+        let (first, others) = (first.display(), count - 1);
+        let text = match others {
+            0 => format!("{first} does not say whether its pixels show"),
+            _ => format!("{first} and {others} more do not say whether their pixels show"),
+        };
         ui.note(&format!(
-            "note: {out} does not say whether its pixels show text about the patient: look at them"
+            "note: {text} text about the patient: look at them"
         ));
     }
 }

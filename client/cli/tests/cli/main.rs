@@ -30,3 +30,4 @@ mod rpc;
 mod stage;
 mod study;
 mod watch;
+mod view;

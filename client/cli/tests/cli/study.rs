@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Run, names, pcim};
+use crate::program::{Actor, Process, Run, names, pcim};
+use crate::repo;
 use crate::stage::{IMAGE, PATIENT_NAME, Stage, block_files};
 
 /// The demo under another UID: the last digit of its instance, of its study.
@@ -181,4 +185,102 @@ fn several_studies_make_several_images_with_a_handover_each() {
     assert_eq!(opened["contents"]["instances"], 2);
     let inside = names(Path::new(&stage.file("results/study")));
     assert_eq!(inside, ["0001", "key-objects.dcm", "manifest.json"]);
+}
+
+/// Begins a command with these arguments and kills it after so long; tells whether it had ended by itself.
+fn killed(actor: &Actor, args: &[&str], after: Duration) -> bool {
+    let mut command = actor.command();
+    command
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut process = Process(command.spawn().unwrap());
+    thread::sleep(after);
+    process.0.try_wait().unwrap().is_some()
+}
+
+#[test]
+fn a_kill_leaves_no_half_of_a_study_and_no_half_of_a_handover() {
+    let stage = Stage::new();
+    let (radiologist, patient) = (stage.actor("radiologist"), stage.actor("patient"));
+    let results = stage.results();
+    folder(Path::new(&stage.file("")));
+    let at = |name: &str| results.join(name).display().to_string();
+    let (disc, card, first) = (stage.file("disc"), stage.file("patient.card"), at("h.pgp"));
+    let seal = [
+        "radiologist",
+        "seal",
+        &disc,
+        "--to",
+        &card,
+        "--with-identity",
+        "--force",
+        "--out",
+        &first,
+    ];
+    let begun = Instant::now();
+    Run::of(radiologist.command().args(seal)).json();
+    let whole = begun.elapsed();
+    let handovers = names(&results);
+    assert_eq!(handovers.len(), 4);
+
+    // Between handovers, and inside: what is there is whole, and the rest of it is taken back or finished.
+    for part in 3..7 {
+        for name in &handovers {
+            fs::remove_file(results.join(name)).unwrap_or_default();
+        }
+        killed(&radiologist, &seal, whole * part / 7);
+        radiologist.run(["resume"]).json();
+        assert!(repo::temporary(&results).is_empty());
+        let there = names(&results);
+        assert!(
+            there.iter().all(|name| handovers.contains(name)),
+            "{there:?}"
+        );
+        let served = radiologist.serve();
+        patient.knows(&served.address);
+        for name in there {
+            let out = at("opened");
+            let open = ["patient", "open", "--handover", &at(&name), "--out", &out];
+            patient.run(open).json();
+            fs::remove_dir_all(&out)
+                .or_else(|_| fs::remove_file(&out))
+                .unwrap();
+        }
+    }
+
+    // While a study is unpacked: it is there as a whole, or not at all.
+    Run::of(radiologist.command().args(seal)).json();
+    let served = radiologist.serve();
+    patient.knows(&served.address);
+    let registered = patient.run(["patient", "register", &at("h-1.pgp")]).json();
+    let (image, out) = (registered["image"].as_str().unwrap(), at("study"));
+    let of_image = ["patient", "open", image, "--out", &out];
+    let (by, handover) = (at("h-1.pgp"), "--handover");
+    let of_handover = ["patient", "open", handover, &by, "--out", &out];
+    for open in [&of_image[..], &of_handover] {
+        let begun = Instant::now();
+        Run::of(patient.command().args(open)).json();
+        let whole = begun.elapsed();
+        let (tree, manifest) = (
+            names(Path::new(&out)),
+            fs::read(results.join("study/manifest.json")),
+        );
+        fs::remove_dir_all(&out).unwrap();
+        for part in 4..9 {
+            let ended = killed(&patient, open, whole * part / 8);
+            let there = Path::new(&out).exists();
+            assert!(there || !ended, "{open:?}");
+            if there {
+                assert_eq!(names(Path::new(&out)), tree);
+                let found = fs::read(results.join("study/manifest.json"));
+                assert_eq!(found.unwrap(), *manifest.as_ref().unwrap());
+                fs::remove_dir_all(&out).unwrap();
+            }
+            patient.run(["resume"]).json();
+            assert!(repo::temporary(&results).is_empty());
+        }
+        Run::of(patient.command().args(open)).json();
+        fs::remove_dir_all(&out).unwrap();
+    }
 }
