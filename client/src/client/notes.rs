@@ -4,7 +4,7 @@
 //! and only it opens; the passphrase is needed to read and to write them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ impl Client {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&file)?);
         let sealed = seal::encrypt_document(&plain, key, &[&key.certificate()])?;
         let at = |source| Error::File {
-            path: path.clone(),
+            path: path.to_path_buf(),
             source,
         };
         private::replace(&path, &sealed).map_err(at)?;
@@ -111,7 +111,7 @@ impl Client {
         self.home.notes_path(digit)
     }
 
-    fn read_notes(&self, path: &PathBuf) -> Result<File> {
+    fn read_notes(&self, path: &Path) -> Result<File> {
         let sealed = match private::read_limited(path, MAX_FILE) {
             Ok(sealed) => sealed,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -122,7 +122,7 @@ impl Client {
             }
             Err(source) => {
                 return Err(Error::File {
-                    path: path.clone(),
+                    path: path.to_path_buf(),
                     source,
                 });
             }

@@ -282,7 +282,7 @@ fn what_is_no_journal_is_left_alone() {
         Journal::open(&newer),
         Err(Error::Newer {
             found: 99,
-            known: 2
+            known: 3
         })
     ));
 

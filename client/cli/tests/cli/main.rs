@@ -29,5 +29,5 @@ mod repo;
 mod rpc;
 mod stage;
 mod study;
-mod watch;
 mod view;
+mod watch;

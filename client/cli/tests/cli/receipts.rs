@@ -24,8 +24,8 @@ fn traces(stage: &Stage) -> usize {
     let image = &*stage.known.image;
     let who = stage.actor("clinic").address;
     let patient = stage.actor("patient");
-    let events = patient.run(["report", "fhir", "--image", image]).json();
-    count(&events["entry"], "AuthorizationSuccess", image, Some(&who))
+    let audit = patient.run(["audit", "--image", image]).json();
+    count(&audit["entries"], "AuthorizationSuccess", image, Some(&who))
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Scene {
             .collect();
         match opened {
             Ok(_) => {
-                assert_eq!(left, [target.path.clone()], "{what}");
+                assert_eq!(left, std::slice::from_ref(&target.path), "{what}");
                 assert!(fs::read(&target.path).unwrap() == self.payload, "{what}");
                 fs::remove_file(&target.path).unwrap();
                 self.seen[1] += 1;

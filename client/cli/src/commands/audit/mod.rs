@@ -173,13 +173,10 @@ impl AuditArgs {
         for difference in &differences {
             context.ui.note(&format!("difference: {difference}"));
         }
-        match differences.into_iter().enumerate().last() {
+        let count = differences.len();
+        match differences.into_iter().next() {
             None => Ok(()),
-            Some((last, first)) => Err(NotTheSame {
-                count: last + 1,
-                first,
-            }
-            .into()),
+            Some(first) => Err(NotTheSame { count, first }.into()),
         }
     }
 

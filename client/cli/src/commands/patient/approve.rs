@@ -73,7 +73,7 @@ impl ApproveArgs {
         };
         let client = self.sign.set(context.client().await?).await?;
         let shown = match pairs.as_slice() {
-            [(image, requester)] if !self.pairs.from_file() => {
+            [(image, requester)] if !self.pairs.in_file() => {
                 self.one(context, &client, image, *requester).await
             }
             pairs => self.many(context, &client, pairs).await,

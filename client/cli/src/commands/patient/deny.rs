@@ -34,7 +34,7 @@ impl DenyArgs {
         if self.all {
             pairs = client.open_requests().await?;
         }
-        let many = self.all || self.pairs.from_file();
+        let many = self.all || self.pairs.in_file();
         let ([(image, requester)], false) = (pairs.as_slice(), many) else {
             let endings = client.deny_all(&pairs, &self.reason).await?;
             return shown("denied", context, &endings);

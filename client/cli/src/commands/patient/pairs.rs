@@ -25,7 +25,7 @@ pub(crate) struct Pairs {
 
 impl Pairs {
     /// Whether they are in a file.
-    pub(crate) fn from_file(&self) -> bool {
+    pub(crate) fn in_file(&self) -> bool {
         self.file.is_some()
     }
 

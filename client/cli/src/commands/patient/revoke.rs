@@ -46,7 +46,7 @@ struct Revoked {
 impl RevokeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let pairs = self.pairs.read(&self.sign)?;
-        let ([(image, requester)], false) = (pairs.as_slice(), self.pairs.from_file()) else {
+        let ([(image, requester)], false) = (pairs.as_slice(), self.pairs.in_file()) else {
             if self.rekey {
                 return Err(Usage("--rekey is for one removal at a time".to_owned()).into());
             }
