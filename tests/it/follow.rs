@@ -234,7 +234,11 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
         .await
         .unwrap();
 
-    // The patient and the radiologist are away, and so is one of the two.
+    // The patient and the radiologist are away, and so is one of the two, once it has noted what it has.
+    let noted = again.shared_image.to_string();
+    let is_noted =
+        |event: &FollowEvent| matches!(event, FollowEvent::Pinned { cid, .. } if *cid == noted);
+    until("the header to be noted", || second.told(is_noted)).await;
     let dir = second.client.home().dir().to_owned();
     second.stop().await;
     stranger.remember_peers(&addresses).unwrap();
