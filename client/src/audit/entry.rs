@@ -120,7 +120,7 @@ impl EventKind {
         }
     }
 
-    pub(super) fn of(event: &Event) -> Self {
+    pub(crate) fn of(event: &Event) -> Self {
         match event {
             Event::ContractCreated { .. } => Self::ContractCreated,
             Event::RequestedForApproval { .. } => Self::RequestedForApproval,
@@ -167,22 +167,7 @@ impl Entry {
 
     /// The text that its sender chose, as it came: up to 256 bytes of anything. See [`super::escaped`].
     pub fn text(&self) -> Option<&str> {
-        match self.event()? {
-            Event::ContractCreated { info, .. }
-            | Event::RequestedForApproval { info, .. }
-            | Event::Requestaccepted { info, .. }
-            | Event::Approved { info, .. }
-            | Event::Requestdenied { info, .. }
-            | Event::Reason { info, .. }
-            | Event::AuthorizationSuccess { info, .. }
-            | Event::AuthorizationFailed { info, .. }
-            | Event::UserRemoved { info, .. } => Some(info),
-            Event::Reshared { .. }
-            | Event::ImageResealed { .. }
-            | Event::ApprovalLimitSet { .. }
-            | Event::RadiologistAccredited { .. }
-            | Event::ConsortiumTransferred { .. } => None,
-        }
+        self.event()?.text()
     }
 }
 

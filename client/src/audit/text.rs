@@ -6,7 +6,7 @@
 pub fn escaped(text: impl IntoIterator<Item = char>) -> String {
     let mut out = String::new();
     for c in text {
-        if c == '\\' || !is_plain(c) {
+        if c == '\\' || steers(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -15,35 +15,43 @@ pub fn escaped(text: impl IntoIterator<Item = char>) -> String {
     out
 }
 
-/// Whether a character stands for itself and for nothing else.
-fn is_plain(c: char) -> bool {
-    let invisible = matches!(c,
-        // Soft hyphen, Arabic letter mark, Mongolian separators.
-        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}'
-        | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        // Zero width, bidirectional, separators, invisible operators.
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-        // Variation selectors, tags, private use, surrogates' neighbours.
-        | '\u{fe00}'..='\u{fe0f}' | '\u{e000}'..='\u{f8ff}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}');
-    !c.is_control() && !invisible
+/// Controls (general category Cc), formats (Cf), line and paragraph separators, fillers, private use, and what is no
+/// character.
+pub(super) fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1345f}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
+        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Unix seconds as ISO 8601 in UTC: `2026-11-22T23:36:01Z`.
 pub fn time(unix: u64) -> String {
     let (days, second) = (unix / 86_400, unix % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
+pub(super) fn civil(days: u64) -> (u64, u64, u64) {
     // The calendar repeats every 400 years of 146,097 days; years begin in March here, so that a leap day ends one.
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
-    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let of_month = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    (era * 400 + year + u64::from(month <= 2), month, of_month)
 }
 
 #[cfg(test)]
@@ -69,7 +77,7 @@ mod tests {
     fn nothing_from_the_chain_steers_a_terminal() {
         let hostile = "a\u{7}\u{1b}[2J\r\n\t\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}\u{85}\\é漢";
         let shown = escaped(hostile.chars());
-        assert!(shown.chars().all(is_plain), "{shown}");
+        assert!(shown.chars().all(|c| !steers(c)), "{shown}");
         assert_eq!(
             shown,
             r"a\u{7}\u{1b}[2J\r\n\t\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}\u{85}\\é漢"
@@ -77,6 +85,6 @@ mod tests {
         // What is shown cannot be mistaken for what was escaped.
         assert_ne!(escaped(r"\u{7}".chars()), escaped("\u{7}".chars()));
         let all: String = (0..=255).map(char::from).collect();
-        assert!(escaped(all.chars()).chars().all(is_plain));
+        assert!(escaped(all.chars()).chars().all(|c| !steers(c)));
     }
 }

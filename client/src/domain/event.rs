@@ -186,6 +186,26 @@ pub struct About {
 }
 
 impl Event {
+    /// The text that its sender chose, as it came: up to 256 bytes of anything.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::ContractCreated { info, .. }
+            | Self::RequestedForApproval { info, .. }
+            | Self::Requestaccepted { info, .. }
+            | Self::Approved { info, .. }
+            | Self::Requestdenied { info, .. }
+            | Self::Reason { info, .. }
+            | Self::AuthorizationSuccess { info, .. }
+            | Self::AuthorizationFailed { info, .. }
+            | Self::UserRemoved { info, .. } => Some(info),
+            Self::Reshared { .. }
+            | Self::ImageResealed { .. }
+            | Self::ApprovalLimitSet { .. }
+            | Self::RadiologistAccredited { .. }
+            | Self::ConsortiumTransferred { .. } => None,
+        }
+    }
+
     /// What the event itself names: `Approved`, for example, does not name the owner.
     pub fn about(&self) -> About {
         let about = |image, patient, requester, radiologist| About {

@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::text::instant;
-use super::timeline::{info, name, words};
+use super::timeline::words;
 use super::{Facts, Told, tell, visible};
+use crate::audit::EventKind;
 use crate::domain::{Address, Event, ImageDigest};
 
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
@@ -317,7 +318,7 @@ fn details(told: &Told<'_>) -> Value {
     let detail =
         |what: &str, text: String| json!({ "type": { "text": what }, "valueString": text });
     let mut details = vec![
-        detail("event", name(&logged.event).to_owned()),
+        detail("event", EventKind::of(&logged.event).name().to_owned()),
         detail("transaction", logged.tx.to_string()),
         detail("block", logged.block.to_string()),
         detail("log", logged.log_index.to_string()),
@@ -326,7 +327,7 @@ fn details(told: &Told<'_>) -> Value {
         details.push(detail("image", format!("ipfs://{image}")));
     }
     // FHIR has no empty strings.
-    let text = visible(info(&logged.event));
+    let text = visible(logged.event.text().unwrap_or_default());
     if !text.trim().is_empty() {
         details.push(detail("text", text));
     }

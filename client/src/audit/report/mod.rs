@@ -36,7 +36,6 @@ pub use html::html;
 pub use story::{Right, Told, rights, tell};
 pub use text::{instant, utc, visible, visible_json};
 pub use timeline::timeline;
-pub(crate) use timeline::{info, name};
 
 /// What reports are made of.
 #[derive(Clone, Copy)]

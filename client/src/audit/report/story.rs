@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Address, B256, Event, GrantStatus, ImageDigest, LoggedEvent};
+use crate::domain::{About, Address, B256, Event, GrantStatus, ImageDigest, LoggedEvent};
 use crate::request::{Notes, Purpose};
 
 /// An event with what earlier and later ones say about it.
@@ -71,54 +71,6 @@ impl Right<'_> {
     }
 }
 
-/// Image, patient and requestor that an event itself names.
-fn named(event: &Event) -> (Option<ImageDigest>, Option<Address>, Option<Address>) {
-    match *event {
-        Event::ContractCreated { patient, image, .. }
-        | Event::Requestaccepted { patient, image, .. }
-        | Event::Requestdenied { patient, image, .. } => (Some(image), Some(patient), None),
-        Event::RequestedForApproval {
-            requester,
-            patient,
-            image,
-            ..
-        }
-        | Event::AuthorizationSuccess {
-            requester,
-            patient,
-            image,
-            ..
-        }
-        | Event::AuthorizationFailed {
-            requester,
-            patient,
-            image,
-            ..
-        }
-        | Event::UserRemoved {
-            requester,
-            patient,
-            image,
-            ..
-        } => (Some(image), Some(patient), Some(requester)),
-        Event::Approved {
-            requester, image, ..
-        }
-        | Event::Reason {
-            requester, image, ..
-        }
-        | Event::Reshared {
-            requester, image, ..
-        } => (Some(image), None, Some(requester)),
-        Event::ImageResealed { image, .. } | Event::ApprovalLimitSet { image, .. } => {
-            (Some(image), None, None)
-        }
-        Event::RadiologistAccredited { .. } | Event::ConsortiumTransferred { .. } => {
-            (None, None, None)
-        }
-    }
-}
-
 /// A code of [`Purpose`] at the head of a request's notes.
 fn purpose_of(info: &str) -> Option<Purpose> {
     Notes::parse(info).purpose.parse().ok()
@@ -131,7 +83,12 @@ pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
     let mut purposes: BTreeMap<(ImageDigest, Address), Option<Purpose>> = BTreeMap::new();
     let mut told = Vec::with_capacity(events.len());
     for (number, logged) in events.iter().enumerate() {
-        let (image, patient, mut requester) = named(&logged.event);
+        let About {
+            image,
+            patient,
+            mut requester,
+            ..
+        } = logged.event.about();
         if requester.is_none()
             && matches!(
                 logged.event,
@@ -141,8 +98,8 @@ pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
             // Whom it is about, the log behind it says.
             requester = events
                 .get(number + 1)
-                .filter(|next| next.tx == logged.tx && named(&next.event).0 == image)
-                .and_then(|next| named(&next.event).2);
+                .filter(|next| next.tx == logged.tx && next.event.about().image == image)
+                .and_then(|next| next.event.about().requester);
         }
         if let Some(image) = image {
             if let Some(patient) = patient {

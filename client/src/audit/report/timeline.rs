@@ -15,7 +15,7 @@ pub fn timeline(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Table 
                 .unwrap_or_default(),
             told.about.map(visible).unwrap_or_default(),
             told.requester.map(|it| facts.who(it)).unwrap_or_default(),
-            visible(info(&told.logged.event)),
+            visible(told.logged.event.text().unwrap_or_default()),
             format!(
                 "block {}, log {}, {}",
                 told.logged.block, told.logged.log_index, told.logged.tx
@@ -86,42 +86,6 @@ pub(super) fn words(facts: &Facts<'_>, told: &Told<'_>) -> String {
                 facts.who(*to)
             )
         }
-    }
-}
-
-/// The name of an event in the ABI.
-pub(crate) fn name(event: &Event) -> &'static str {
-    match event {
-        Event::ContractCreated { .. } => "ContractCreated",
-        Event::RequestedForApproval { .. } => "RequestedForApproval",
-        Event::Requestaccepted { .. } => "Requestaccepted",
-        Event::Approved { .. } => "Approved",
-        Event::Requestdenied { .. } => "Requestdenied",
-        Event::Reason { .. } => "Reason",
-        Event::AuthorizationSuccess { .. } => "AuthorizationSuccess",
-        Event::AuthorizationFailed { .. } => "AuthorizationFailed",
-        Event::UserRemoved { .. } => "UserRemoved",
-        Event::Reshared { .. } => "Reshared",
-        Event::ImageResealed { .. } => "ImageResealed",
-        Event::ApprovalLimitSet { .. } => "ApprovalLimitSet",
-        Event::RadiologistAccredited { .. } => "RadiologistAccredited",
-        Event::ConsortiumTransferred { .. } => "ConsortiumTransferred",
-    }
-}
-
-/// The text that an event carries.
-pub(crate) fn info(event: &Event) -> &str {
-    match event {
-        Event::ContractCreated { info, .. }
-        | Event::RequestedForApproval { info, .. }
-        | Event::Requestaccepted { info, .. }
-        | Event::Approved { info, .. }
-        | Event::Requestdenied { info, .. }
-        | Event::Reason { info, .. }
-        | Event::AuthorizationSuccess { info, .. }
-        | Event::AuthorizationFailed { info, .. }
-        | Event::UserRemoved { info, .. } => info,
-        _ => "",
     }
 }
 

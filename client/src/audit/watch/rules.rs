@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::file::{Rule, Scope, UNKNOWN, When};
 use crate::audit::report::{instant, visible};
-use crate::domain::{Address, Event, GrantStatus, ImageDigest, LoggedEvent};
+use crate::domain::{About, Address, Event, GrantStatus, ImageDigest, LoggedEvent};
 
 /// Whose eyes the rules are.
 #[derive(Clone, Debug, Default)]
@@ -68,13 +68,6 @@ struct Limit {
     window: u64,
     start: u64,
     used: u32,
-}
-
-/// What an event names.
-struct About {
-    image: Option<ImageDigest>,
-    requester: Option<Address>,
-    patient: Option<Address>,
 }
 
 impl Watcher {
@@ -172,55 +165,13 @@ impl Watcher {
         alerts
     }
 
+    /// What an event is about, its image's owner included if he is known.
     fn about(&self, event: &Event) -> About {
-        let (image, requester, patient) = match *event {
-            Event::ContractCreated { patient, image, .. }
-            | Event::Requestaccepted { patient, image, .. }
-            | Event::Requestdenied { patient, image, .. } => (Some(image), None, Some(patient)),
-            Event::RequestedForApproval {
-                requester,
-                patient,
-                image,
-                ..
-            }
-            | Event::AuthorizationSuccess {
-                requester,
-                patient,
-                image,
-                ..
-            }
-            | Event::AuthorizationFailed {
-                requester,
-                patient,
-                image,
-                ..
-            }
-            | Event::UserRemoved {
-                requester,
-                patient,
-                image,
-                ..
-            } => (Some(image), Some(requester), Some(patient)),
-            Event::Approved {
-                requester, image, ..
-            }
-            | Event::Reason {
-                requester, image, ..
-            }
-            | Event::Reshared {
-                requester, image, ..
-            } => (Some(image), Some(requester), None),
-            Event::ImageResealed { image, .. } | Event::ApprovalLimitSet { image, .. } => {
-                (Some(image), None, None)
-            }
-            Event::RadiologistAccredited { .. } | Event::ConsortiumTransferred { .. } => {
-                (None, None, None)
-            }
-        };
+        let about = event.about();
+        let owner = || self.owners.get(&about.image?).copied();
         About {
-            image,
-            requester,
-            patient: patient.or_else(|| self.owners.get(&image?).copied()),
+            patient: about.patient.or_else(owner),
+            ..about
         }
     }
 
@@ -330,9 +281,9 @@ impl Watcher {
         }
         match (&rule.when, event) {
             (When::Event(names), event) => {
-                let name = crate::audit::report::name(event);
+                let name = crate::audit::EventKind::of(event).name();
                 let wanted = names.is_empty() || names.iter().any(|it| it == name);
-                let text = visible(crate::audit::report::info(event));
+                let text = visible(event.text().unwrap_or_default());
                 wanted.then(|| match text.is_empty() {
                     true => name.to_owned(),
                     false => format!("{name}: {text}"),
