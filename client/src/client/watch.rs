@@ -1,8 +1,8 @@
 //! Watching the contract: every event is handed out once, over lost connections, restarts and reorganisations.
 //!
 //! The [index](Index) is brought level with the chain at every turn. The rules remember what came before, so they are shown
-//! the whole history first, quietly; from then on the last blocks are compared again at every turn. An event is the same one wherever a reorganisation puts its transaction; if it takes one away
-//! that was seen, the rules see the history anew. What is done is noted by whoever does it ([`Watching::done`]), after it is
+//! the whole history first, quietly; from then on the last blocks are compared again at every turn. An event is the same one
+//! wherever a reorganisation puts its transaction; if it takes one away that was seen, the rules see the history anew. What is done is noted by whoever does it ([`Watching::done`]), after it is
 //! done: who is killed in between does it again.
 
 use std::collections::{BTreeMap, BTreeSet};
