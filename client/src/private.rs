@@ -16,7 +16,7 @@ const PREFIX: &str = ".pcim-";
 /// Mode of a file that only its owner may read.
 const FILE_MODE: u32 = 0o600;
 /// How many files are synced at the same time: a file system's log ends once for all that wait for it.
-const SYNCING: usize = 16;
+pub(crate) const SYNCING: usize = 16;
 /// How many written bytes the disk is told of at a time ([`WriteBehind`]).
 const BEHIND: usize = 8 << 20;
 
@@ -127,8 +127,8 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path, overwrite: bool) -> io::
 /// A temporary file whose bytes go to the disk while more are written, so that there is little to wait for at the end.
 pub(crate) struct WriteBehind {
     file: NamedTempFile,
-    /// Bytes since the disk was told last.
-    waiting: usize,
+    /// Bytes since the disk was told last; none are counted of a file that need not reach it.
+    waiting: Option<usize>,
     syncing: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -136,9 +136,14 @@ impl WriteBehind {
     pub(crate) fn new(file: NamedTempFile) -> Self {
         Self {
             file,
-            waiting: 0,
+            waiting: Some(0),
             syncing: None,
         }
+    }
+
+    /// The file need not reach the disk: it is for a moment only.
+    pub(crate) fn never_mind(&mut self) {
+        self.waiting = None;
     }
 
     /// The file, whose last bytes are still to be synced ([`persist`]).
@@ -163,13 +168,16 @@ impl WriteBehind {
 impl Write for WriteBehind {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.waiting += written;
+        let Some(waiting) = &mut self.waiting else {
+            return Ok(written);
+        };
+        *waiting += written;
         let busy = self.syncing.as_ref().is_some_and(|it| !it.is_finished());
-        if self.waiting >= BEHIND && !busy {
+        if *waiting >= BEHIND && !busy {
+            *waiting = 0;
             self.synced()?;
             let file = self.file.as_file().try_clone()?;
             self.syncing = Some(std::thread::spawn(move || file.sync_data()));
-            self.waiting = 0;
         }
         Ok(written)
     }

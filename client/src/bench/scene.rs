@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::samples::write_instance;
+use crate::client::landing::{Landing, Target};
 use crate::client::payload::Payload;
 use crate::client::pipeline::{self, Meter};
 use crate::client::{Error, Result};
 use crate::deid;
 use crate::domain::{ImageDigest, Passphrase};
 use crate::node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
-use crate::private::{self, WriteBehind};
+use crate::private;
 use crate::seal::{self, BodyVersion, KeyVersion, LockedKey, UnlockedKey};
 
 /// How long a peer may keep silent.
@@ -142,12 +143,12 @@ impl Scene {
         for entry in std::fs::read_dir(dir).map_err(at(dir))? {
             let path = entry.map_err(at(dir))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let deleted = if name.starts_with("fetcher-") {
-                std::fs::remove_dir_all(&path)
-            } else if name.starts_with("opened-") {
-                std::fs::remove_file(&path)
-            } else {
+            let deleted = if !name.starts_with("fetcher-") && !name.starts_with("opened-") {
                 continue;
+            } else if path.is_dir() {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
             };
             deleted.map_err(at(&path))?;
         }
@@ -165,18 +166,18 @@ impl Scene {
         let root = node.get_root(&image.digest, STALL).await?;
         let (key, _) = seal::unwrap_header(&root.header, &self.patient)?;
         let file = private::temp_file_beside(&target).map_err(at(&target))?;
+        let landing = Landing::new(
+            file,
+            Target {
+                path: target.clone(),
+                overwrite: false,
+            },
+        );
         let limits = (STALL, TOTAL);
-        let (_, file) = pipeline::open(
-            node,
-            &root.body,
-            key,
-            WriteBehind::new(file),
-            limits,
-            Meter::silent(),
-        )
-        .await?;
-        let file = file.into_file().map_err(at(&target))?;
-        private::persist(file, &target, false).map_err(at(&target))
+        let (_, landing) =
+            pipeline::open(node, &root.body, key, landing, limits, Meter::silent()).await?;
+        let landed = landing.land(|| private::temp_dir_beside(&target))?;
+        landed.place().await.map(drop)
     }
 }
 

@@ -1,41 +1,21 @@
 //! Opening a sealed root: fetch, decrypt, verify, and only then give the result its name.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tempfile::{NamedTempFile, TempDir};
 use zeroize::Zeroizing;
 
+use super::landing::{Landing, Target};
 use super::settle::{Passing, note};
-use super::study::{self, Contents};
+use super::study::Contents;
 use super::{Client, Error, Result, pipeline};
 use crate::domain::{Address, Event, ImageDigest, Seal};
 use crate::journal::{Outcome, Piece};
 use crate::ledger::EventFilter;
 use crate::node::Root;
-use crate::private::WriteBehind;
 use crate::seal::Opened;
 use crate::{private, seal};
-
-/// Where an opened payload goes.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The file, or the folder of a study. A study is kept as a tar if the name ends in `.tar`.
-    pub path: PathBuf,
-    /// Whether a file that is there may be replaced. A folder never is.
-    pub overwrite: bool,
-}
-
-impl Target {
-    fn keeps_tar(&self) -> bool {
-        let ending = self.path.extension();
-        ending.is_some_and(|it| it.eq_ignore_ascii_case("tar"))
-    }
-}
-
-/// Bytes by which it is told what a payload is.
-const START: u64 = 512;
 
 /// An opened and verified payload.
 #[derive(Clone, Debug, Serialize)]
@@ -133,16 +113,12 @@ impl Client {
             note(&self.journal, passing.operation, Outcome::Failed, &piece)
         };
         let file = private::noted_file_beside(&target.path, noted).map_err(at)?;
-        let (opened, file) = self.open_root(root, WriteBehind::new(file)).await?;
+        let landing = Landing::new(file, target.clone());
+        let (opened, landing) = self.open_root(root, landing).await?;
         check_seal(attested.seal, &opened)?;
-        let file = file.into_file().map_err(at)?;
-        let contents = contents_of(&file).map_err(at)?;
-        let folder = match contents == Contents::Tar && !target.keeps_tar() {
-            true => Some(private::noted_dir_beside(&target.path, noted).map_err(at)?),
-            false => None,
-        };
+        let landed = landing.land(|| private::noted_dir_beside(&target.path, noted))?;
         let done = first().await?;
-        let contents = place(file, contents, folder, target.clone()).await?;
+        let contents = landed.place().await?;
         let opened = OpenedFile {
             path: target.path.clone(),
             contents,
@@ -196,35 +172,6 @@ impl Client {
         let node = self.node().await?;
         pipeline::open(node, &root.body, key, sink, limits, meter).await
     }
-}
-
-/// What was opened into a file.
-fn contents_of(file: &NamedTempFile) -> io::Result<Contents> {
-    let mut start = Vec::new();
-    file.reopen()?.take(START).read_to_end(&mut start)?;
-    Ok(study::contents_of(&start))
-}
-
-/// Gives what was opened its name: a file as it is, or a study by way of an empty folder, once it agrees with its manifest.
-async fn place(
-    file: NamedTempFile,
-    contents: Contents,
-    folder: Option<TempDir>,
-    target: Target,
-) -> Result<Contents> {
-    tokio::task::spawn_blocking(move || {
-        let at = |source| file_error(&target.path, source);
-        let Some(folder) = folder else {
-            private::persist(file, &target.path, target.overwrite).map_err(at)?;
-            return Ok(contents);
-        };
-        if target.path.exists() {
-            let path = target.path;
-            return Err(Error::FileExists { path });
-        }
-        study::unpack_by(file.reopen().map_err(at)?, folder, &target.path)
-    })
-    .await?
 }
 
 /// A payload in memory, which never grows beyond what was set aside: no copy of it is left behind.

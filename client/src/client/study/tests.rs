@@ -225,6 +225,33 @@ fn a_folder_is_sealed_as_one_study_and_opens_as_one() {
 }
 
 #[test]
+fn long_and_short_instances_are_unpacked_in_any_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("in");
+    let lengths = [6 << 20, 1500, 9 << 20, 5 << 20, 4 << 20, 1500];
+    for (number, bytes) in (0..).zip(lengths) {
+        let mut sample = Sample::new(number);
+        sample.bytes = bytes;
+        sample.write(&root.join(number.to_string()));
+    }
+    let tar = payload(&scanned(&[root]).unwrap()[0]);
+    let place = dir.path().join("place");
+    fs::create_dir(&place).unwrap();
+    let out = place.join("out");
+    for cut in [tar.len() / 3, tar.len() / 2, tar.len() - 1600] {
+        unpack_to(&tar[..cut], &out).unwrap_err();
+        assert_eq!(tree(&place), [""; 0], "cut at {cut} of {}", tar.len());
+    }
+    let contents = unpack_to(&tar[..], &out).unwrap();
+    assert!(matches!(contents, Contents::Study { instances: 6, .. }));
+    for name in tree(&out).iter().filter(|name| !name.ends_with('/')) {
+        let content = fs::read(out.join(name)).unwrap();
+        let found = memchr::memmem::find(&tar, &content);
+        assert!(found.is_some(), "{name} is not what is in the tar");
+    }
+}
+
+#[test]
 fn the_pseudonyms_agree_in_all_documents_of_a_study() {
     let dir = tempfile::tempdir().unwrap();
     let studies = scanned_with(&[folder(dir.path())], |it| it.identity = true)

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -13,10 +13,12 @@ use tempfile::TempDir;
 use super::identity::is_identity;
 use super::manifest::{MAX_BYTES, Manifest};
 use super::{Error, MANIFEST, MAX_FILES, tar};
-use crate::{client, private};
+use crate::{client, parallel, private};
 
 /// Most files of a tar: the instances and the two documents.
 const MAX_ENTRIES: usize = MAX_FILES + 2;
+/// So many bytes of files are written at a time, by several threads; a longer file is written by itself.
+const TOGETHER: u64 = 8 << 20;
 
 /// What was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -115,27 +117,43 @@ pub(super) fn unpack(tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
     let damaged = |why| Error::Damaged { why };
     let mut tar = BufReader::with_capacity(1 << 18, tar);
     let mut found = HashMap::new();
-    let mut manifest = None;
+    let mut names = BTreeSet::new();
+    let mut together = Vec::new();
+    let mut bytes = 0;
     while let Some((name, size)) = tar::next(&mut tar)? {
-        if found.len() >= MAX_ENTRIES {
+        if names.len() >= MAX_ENTRIES {
             return Err(damaged("it has too many files"));
         }
-        if found.contains_key(&name) {
+        if !names.insert(name.clone()) {
             return Err(damaged("two files have the same name"));
         }
-        let mut content = (&mut tar).take(size);
         if name == MANIFEST && size > MAX_BYTES {
             return Err(damaged("its manifest is too long"));
         }
-        let hash = write(&mut content, size, &folder.join(&name))?;
-        tar::skip_padding(&mut tar, size)?;
-        if name == MANIFEST {
-            manifest = Some(Manifest::read(&fs::read(folder.join(&name))?)?);
+        let mut content = (&mut tar).take(size);
+        if size > TOGETHER {
+            let path = folder.join(&name);
+            let hash = write(&mut content, size, &path)?;
+            File::open(path)?.sync_all()?;
+            found.insert(name, (size, hash));
+        } else {
+            let mut file = Vec::with_capacity(size as usize);
+            content.read_to_end(&mut file)?;
+            bytes += size;
+            together.push((name, size, file));
         }
-        found.insert(name, (size, hash));
+        tar::skip_padding(&mut tar, size)?;
+        if bytes > TOGETHER {
+            write_together(&together, folder, &mut found)?;
+            together.clear();
+            bytes = 0;
+        }
     }
-    let manifest = manifest.ok_or(damaged("it has no manifest"))?;
-    found.remove(MANIFEST);
+    write_together(&together, folder, &mut found)?;
+    if found.remove(MANIFEST).is_none() {
+        return Err(damaged("it has no manifest"));
+    }
+    let manifest = Manifest::read(&fs::read(folder.join(MANIFEST))?)?;
     for file in manifest.files() {
         let (size, hash) = found
             .remove(&file.file)
@@ -147,8 +165,27 @@ pub(super) fn unpack(tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
     if !found.is_empty() {
         return Err(damaged("it has a file that is not listed"));
     }
-    sync(folder, &manifest)?;
+    private::sync_files(&folders_of(folder, &names))?;
     Ok(manifest)
+}
+
+/// Writes files that are not there yet, each with the length that it should have, and waits until they are on the disk;
+/// adds their lengths and hashes to `found`.
+fn write_together(
+    files: &[(String, u64, Vec<u8>)],
+    folder: &Path,
+    found: &mut HashMap<String, (u64, [u8; 32])>,
+) -> Result<(), Error> {
+    let write = |_, (name, size, content): &(String, u64, Vec<u8>)| -> Result<_, Error> {
+        let path = folder.join(name);
+        let hash = write(&mut content.as_slice(), *size, &path)?;
+        File::open(path)?.sync_all()?;
+        Ok((name.clone(), (*size, hash)))
+    };
+    for written in parallel::each(files, private::SYNCING, write) {
+        found.extend([written?]);
+    }
+    Ok(())
 }
 
 /// Writes a file that is not there yet, readable by its owner only. Returns its SHA-256.
@@ -189,11 +226,16 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
 
 /// Waits until all is on the disk: once everything was written, most of it is there already.
 pub(super) fn sync(folder: &Path, manifest: &Manifest) -> io::Result<()> {
-    let files = manifest.files().map(|file| file.file.as_str());
-    let files: BTreeSet<&str> = files.chain([MANIFEST]).collect();
-    let folders = files.iter().filter_map(|file| file.split_once('/'));
-    let folders: BTreeSet<&str> = folders.map(|(folder, _)| folder).collect();
-    let paths = files.into_iter().chain(folders).map(|it| folder.join(it));
-    private::sync_files(&paths.collect::<Vec<_>>())?;
-    File::open(folder)?.sync_all()
+    let files = manifest.files().map(|file| file.file.clone());
+    let files: BTreeSet<String> = files.chain([MANIFEST.to_owned()]).collect();
+    private::sync_files(&files.iter().map(|it| folder.join(it)).collect::<Vec<_>>())?;
+    private::sync_files(&folders_of(folder, &files))
+}
+
+/// A study's folder and those in it that its files are in.
+fn folders_of(folder: &Path, files: &BTreeSet<String>) -> Vec<PathBuf> {
+    let within = files.iter().filter_map(|file| file.split_once('/'));
+    let within: BTreeSet<&str> = within.map(|(folder, _)| folder).collect();
+    let within = within.into_iter().map(|it| folder.join(it));
+    within.chain([folder.to_owned()]).collect()
 }
