@@ -97,14 +97,7 @@ fn a_follower_serves_what_was_sealed_anew_while_the_patient_is_away() {
         stage.actor("clinic"),
     );
     let image = &*stage.known.image;
-    patient
-        .run(["patient", "approve", image, &doctor.address])
-        .json();
-    let old = [
-        image.to_owned(),
-        shared(&patient, image, &doctor),
-        shared(&patient, image, &clinic),
-    ];
+    let clinics = shared(&patient, image, &clinic);
     let old_body = body_of(&stage, &patient, image);
 
     let follower = stage.newcomer("follower", 7, &[]);
@@ -116,11 +109,20 @@ fn a_follower_serves_what_was_sealed_anew_while_the_patient_is_away() {
         text.replace("poll_seconds = 5", "poll_seconds = 1"),
     )
     .unwrap();
+    let doctors_node = doctor.serve();
+    patient.knows(&doctors_node.address);
     let patients = patient.serve();
     let following = Follower::start(&follower, &[&patients.address]);
-    let mut pinned: Vec<_> = old.iter().map(|root| ("pinned", &**root)).collect();
-    pinned.push(("pinned", &old_body));
-    following.wait_for(&pinned);
+    let pinned = [image, &*clinics, &*old_body];
+    following.wait_for(&pinned.map(|root| ("pinned", root)));
+    // An approval that is done once the follower has what the doctor will fetch.
+    let to = &*doctor.address;
+    let approved = patient.run(["patient", "approve", image, to, "--replicas", "1"]);
+    assert_eq!(approved.json()["replicas"], 1);
+    let doctors = shared(&patient, image, &doctor);
+    following.wait_for(&[("pinned", &doctors)]);
+    let old = [image.to_owned(), doctors, clinics];
+    drop(doctors_node);
     // A home has one follower.
     follower
         .run(["node", "--follow-chain"])
