@@ -4,8 +4,6 @@
 //!   chain's head, through reorganisations, in ranges that the provider takes. It may be deleted: it is read anew then.
 //! - [`State`] is what entries come to: images, and who may open them.
 //! - [`Index::check`] compares that with the contract's own views.
-//! - [`Delivery`]: what a consumer such as a watcher has not had yet, entries that a reorganisation took back included;
-//!   [`Index::follow`] hands each over as it comes.
 //! - [`report`]: the history in forms that hospitals, patients and regulators know; [`watch`]: rules over what happens.
 //!
 //! A log that cannot be understood is kept as [`What::Unknown`], never left out. Text in entries is as its sender wrote
@@ -15,8 +13,6 @@ mod check;
 mod compare;
 mod entry;
 mod error;
-mod feed;
-mod follow;
 mod index;
 mod query;
 mod ranges;
@@ -32,7 +28,6 @@ pub use self::check::Difference;
 pub use self::compare::Compared;
 pub use self::entry::{Entry, EventKind, UnknownLog, What};
 pub use self::error::{Error, Result};
-pub use self::feed::{Delivery, Start};
 pub use self::index::{Freshness, Index};
 pub use self::query::{Query, Standing};
 pub use self::state::{Grant, Image, Mark, State};

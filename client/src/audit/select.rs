@@ -40,7 +40,7 @@ impl Index {
         );
         let range = [signed("block", first)?, signed("block", last)?];
         let mut statement = db.prepare(&sql)?;
-        let rows = statement.query_map(range, |row| Ok(store::entry(row)?.1))?;
+        let rows = statement.query_map(range, store::entry)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -68,7 +68,7 @@ impl Index {
         let mut statement = db.prepare(&sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {
-            take(store::entry(row)?.1);
+            take(store::entry(row)?);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alloy_primitives::Bytes;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, params};
 
 use super::{Entry, Error, EventKind, Result, UnknownLog, What};
 use crate::domain::{About, Address, B256, Event, ImageDigest};
@@ -11,17 +11,17 @@ use crate::journal;
 use crate::ledger::{ChainLog, decode_event};
 
 /// "PCIA".
-pub(super) const APPLICATION_ID: i64 = 0x5043_4941;
+const APPLICATION_ID: i64 = 0x5043_4941;
 /// Most bytes of a log's data that are kept; the contract's own logs have less than 1 KiB.
 const MAX_DATA: usize = 128 * 1024;
-/// A file of another version is read anew: nothing in it is lost for good.
-pub(super) const STEPS: [&str; 1] = ["
+/// A file of another version is read anew, since nothing in it is lost for good: of the versions only the last has tables.
+const STEPS: [&str; 2] = ["", TABLES];
+const TABLES: &str = "
     CREATE TABLE source (
         one        INTEGER PRIMARY KEY CHECK (one = 1),
         chain_id   INTEGER NOT NULL,
         contract   BLOB NOT NULL CHECK (length(contract) = 20),
-        synced_at  INTEGER NOT NULL,
-        next_seq   INTEGER NOT NULL
+        synced_at  INTEGER NOT NULL
     ) STRICT;
 
     CREATE TABLE block (
@@ -52,36 +52,27 @@ pub(super) const STEPS: [&str; 1] = ["
     CREATE INDEX log_requester ON log (requester, block, log_index);
     CREATE INDEX log_radiologist ON log (radiologist, block, log_index);
     CREATE INDEX log_kind ON log (kind, block, log_index);
-
-    CREATE TABLE consumer (
-        name   TEXT PRIMARY KEY,
-        cursor INTEGER NOT NULL,
-        handed INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-
-    CREATE TABLE retraction (
-        consumer TEXT NOT NULL REFERENCES consumer (name),
-        seq      INTEGER NOT NULL,
-        entry    TEXT NOT NULL,
-        PRIMARY KEY (consumer, seq)
-    ) STRICT, WITHOUT ROWID;
-"];
+";
 
 /// The columns that [`entry`] reads, of `log` joined with `block`.
-pub(super) const COLUMNS: &str =
-    "log.seq, log.block, block.hash, block.time, log.tx, log.log_index,
+pub(super) const COLUMNS: &str = "log.block, block.hash, block.time, log.tx, log.log_index,
     log.topics, log.data, log.image, log.patient, log.requester, log.radiologist";
 
 /// Opens the file; `None` if it is damaged or of another version, and must be made anew.
 pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String>> {
+    let wanted = STEPS.len() as i64;
+    let other = |found| format!("it has version {found}, wanted is {wanted}");
+    if let Ok(found) = version(path)
+        && (1..wanted).contains(&found)
+    {
+        return Ok(Err(other(found)));
+    }
     let damaged = |e: &rusqlite::Error| is_damage(e).then(|| e.to_string());
     let db = match journal::open_as(path, APPLICATION_ID, &STEPS) {
         Ok(db) => db,
         Err(journal::Error::Io { path, source }) => return Err(Error::Io { path, source }),
         Err(journal::Error::NotAJournal { .. }) => return Ok(Err("it is no index".into())),
-        Err(journal::Error::Newer { found, known }) => {
-            return Ok(Err(format!("it has version {found}, known is {known}")));
-        }
+        Err(journal::Error::Newer { found, .. }) => return Ok(Err(other(found))),
         Err(journal::Error::Sqlite(e)) => match damaged(&e) {
             Some(reason) => return Ok(Err(reason)),
             None => return Err(e.into()),
@@ -97,6 +88,12 @@ pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String
             None => Err(e.into()),
         },
     }
+}
+
+/// The version of a file that is there; 0 is an empty one's.
+fn version(path: &Path) -> rusqlite::Result<i64> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// Whether an error says that the file's content is broken.
@@ -140,13 +137,9 @@ pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[(Known, boo
          ORDER BY block, log_index LIMIT 1",
     )?;
     let mut insert = tx.prepare(
-        "INSERT INTO log (seq, block, log_index, tx, kind, topics, data, image, patient, requester,
-         radiologist, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO log (block, log_index, tx, kind, topics, data, image, patient, requester,
+         radiologist, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
-    let first = tx.query_row("SELECT next_seq FROM source", [], |row| {
-        row.get::<_, i64>(0)
-    })?;
-    let mut next_seq = first;
     for (n, log) in logs.iter().enumerate() {
         let what = understood(log);
         let (kind, mut about, expires_at) = match &what {
@@ -174,7 +167,6 @@ pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[(Known, boo
             }
         }
         insert.execute(params![
-            next_seq,
             signed("block", log.block)?,
             signed("log index", log.log_index)?,
             log.tx.0,
@@ -190,10 +182,15 @@ pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[(Known, boo
             about.radiologist.map(|address| address.0.0),
             expires_at,
         ])?;
-        next_seq += 1;
     }
-    tx.execute("UPDATE source SET next_seq = ?1", [next_seq])?;
     Ok(())
+}
+
+/// Takes back all blocks above a number; returns how many entries went with them.
+pub(super) fn retract(tx: &Transaction<'_>, above: i64) -> Result<u64> {
+    let taken = tx.execute("DELETE FROM log WHERE block > ?1", [above])?;
+    tx.execute("DELETE FROM block WHERE number > ?1", [above])?;
+    Ok(taken as u64)
 }
 
 fn kind(what: &What) -> EventKind {
@@ -233,31 +230,30 @@ fn read(topics: &[B256], data: &[u8]) -> What {
     }
 }
 
-/// Reads a row of [`COLUMNS`]: its sequence number and the entry.
-pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<(i64, Entry)> {
+/// Reads a row of [`COLUMNS`].
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let topics: Vec<B256> = row
-        .get_ref(6)?
+        .get_ref(5)?
         .as_blob()?
         .chunks_exact(32)
         .map(B256::from_slice)
         .collect();
-    let data = row.get_ref(7)?.as_blob()?;
-    let image: Option<[u8; 32]> = row.get(8)?;
-    let entry = Entry {
-        block: unsigned(row, 1)?,
-        block_hash: B256::from(row.get::<_, [u8; 32]>(2)?),
-        timestamp: unsigned(row, 3)?,
-        tx: B256::from(row.get::<_, [u8; 32]>(4)?),
-        log_index: unsigned(row, 5)?,
+    let data = row.get_ref(6)?.as_blob()?;
+    let image: Option<[u8; 32]> = row.get(7)?;
+    Ok(Entry {
+        block: unsigned(row, 0)?,
+        block_hash: B256::from(row.get::<_, [u8; 32]>(1)?),
+        timestamp: unsigned(row, 2)?,
+        tx: B256::from(row.get::<_, [u8; 32]>(3)?),
+        log_index: unsigned(row, 4)?,
         about: About {
             image: image.map(ImageDigest),
-            patient: address(row, 9)?,
-            requester: address(row, 10)?,
-            radiologist: address(row, 11)?,
+            patient: address(row, 8)?,
+            requester: address(row, 9)?,
+            radiologist: address(row, 10)?,
         },
         what: read(&topics, data),
-    };
-    Ok((row.get(0)?, entry))
+    })
 }
 
 fn address(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Address>> {
