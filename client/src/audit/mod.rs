@@ -2,7 +2,7 @@
 //!
 //! - [`Index`] holds the logs of one contract as [`Entry`]s and answers a [`Query`]; [`Index::sync`] brings it up to the
 //!   chain's head, through reorganisations, in ranges that the provider takes. It may be deleted: it is read anew then.
-//! - [`State`] is what entries come to: images, and who may open them.
+//! - [`State`] is what entries come to: images, and who may open them. The index keeps it with them: [`Index::images`].
 //! - [`Index::check`] compares that with the contract's own views.
 //! - [`report`]: the history in forms that hospitals, patients and regulators know; [`watch`]: rules over what happens.
 //!
@@ -13,6 +13,7 @@ mod check;
 mod compare;
 mod entry;
 mod error;
+mod images;
 mod index;
 mod query;
 mod ranges;
@@ -21,6 +22,8 @@ mod select;
 mod state;
 mod store;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod watch;
 
@@ -29,7 +32,7 @@ pub use self::compare::Compared;
 pub use self::entry::{Entry, EventKind, UnknownLog, What};
 pub use self::error::{Error, Result};
 pub use self::index::{Freshness, Index};
-pub use self::query::{Query, Standing};
+pub use self::query::{ImageQuery, Query, Standing};
 pub use self::state::{Grant, Image, Mark, State};
 pub use self::sync::Synced;
 pub use self::text::{escaped, time};

@@ -11,6 +11,7 @@ mod endings;
 mod error;
 mod follow;
 mod history;
+mod labels;
 mod notes;
 mod opening;
 mod patient;
