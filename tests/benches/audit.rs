@@ -17,7 +17,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use historian::Historian;
-use pcim_client::audit::{EventKind, Index, Query, Standing};
+use pcim_client::audit::{EventKind, ImageQuery, Index, Query, Standing};
 use pcim_client::ledger::{Deployment, Ledger};
 
 const RUNS: usize = 5;
@@ -112,9 +112,11 @@ async fn child(told: &str) {
     let q = Query::default;
     let image = Some(Historian::image(100));
     let requester = last.about.requester;
+    let patient = last.about.patient;
     let limit = Some(1000);
     let kinds = vec![EventKind::UserRemoved];
     let from = Some(last.timestamp.saturating_sub(10));
+    let early = Some(index.of_blocks(0, 400).unwrap().last().unwrap().timestamp + 1);
     let of_image = Query { image, ..q() };
     for (name, query) in [
         ("timeline of an image", of_image.clone()),
@@ -137,9 +139,52 @@ async fn child(told: &str) {
         ("latest 1,000 since a time", Query { from, limit, ..q() }),
         ("latest 1,000 of all", Query { limit, ..q() }),
         (
+            "first 1,000 of all",
+            Query {
+                to: early,
+                limit,
+                ..q()
+            },
+        ),
+        (
+            "a patient's first 1,000 of a kind",
+            Query {
+                patient,
+                kinds: vec![EventKind::RequestedForApproval],
+                to: early,
+                limit,
+                ..q()
+            },
+        ),
+        (
+            "latest 1,000 that concern an actor",
+            Query {
+                party: requester,
+                limit,
+                ..q()
+            },
+        ),
+        (
             "latest 1,000 about open requests",
             Query {
                 standing: Some(Standing::Requested),
+                limit,
+                ..q()
+            },
+        ),
+        (
+            "latest 1,000 about ended requests",
+            Query {
+                standing: Some(Standing::Removed),
+                limit,
+                ..q()
+            },
+        ),
+        (
+            "first 1,000 about open requests",
+            Query {
+                standing: Some(Standing::Requested),
+                to: early,
                 limit,
                 ..q()
             },
@@ -153,7 +198,6 @@ async fn child(told: &str) {
                 ..q()
             },
         ),
-        ("all entries", q()),
     ] {
         let started = Instant::now();
         let found = index.entries(&query).unwrap();
@@ -161,12 +205,49 @@ async fn child(told: &str) {
         assert!(!found.is_empty(), "{name}");
         note(name, elapsed);
     }
+    for (name, query) in [
+        (
+            "an image and its requests",
+            ImageQuery {
+                images: image.map(|image| vec![image]),
+                ..ImageQuery::default()
+            },
+        ),
+        (
+            "what a requestor asked for, and how it stands",
+            ImageQuery {
+                asked_by: requester,
+                ..ImageQuery::default()
+            },
+        ),
+        (
+            "all images and requests, as they stand",
+            ImageQuery::default(),
+        ),
+    ] {
+        let started = Instant::now();
+        let found = index.images(&query).unwrap();
+        let elapsed = started.elapsed();
+        assert!(!found.is_empty(), "{name}");
+        note(name, elapsed);
+    }
+    let peak = most_memory();
     let started = Instant::now();
-    assert!(!index.state(&q()).unwrap().images.is_empty());
-    note("state of everything", started.elapsed());
+    assert!(!index.entries(&q()).unwrap().is_empty());
+    note("all entries at once", started.elapsed());
+    for (name, peak) in [
+        ("most memory, MiB", peak),
+        ("with all entries at once, MiB", most_memory()),
+    ] {
+        measured.push((name.into(), peak));
+    }
+    println!("{}", serde_json::to_string(&measured).unwrap());
+}
+
+/// The most memory that this process has had, in MiB.
+fn most_memory() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.and_then(|text| text.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    measured.push(("most memory, MiB".into(), peak.unwrap_or_default() / 1024.0));
-    println!("{}", serde_json::to_string(&measured).unwrap());
+    peak.unwrap_or_default() / 1024.0
 }

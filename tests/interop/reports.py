@@ -168,6 +168,9 @@ def bundle(path):
 
 
 def fhir(directory):
+    for name in ("fhir.json", "consent.json"):
+        issues = json.loads((directory / name).read_text())["issues"]["issue"]
+        assert [issue["details"]["text"][:24] for issue in issues] == ["Not complete: 3 logs of "], issues
     events = bundle(directory / "fhir.json")
     assert len(events) == int((directory / "logs").read_text()), "not one for each log"
     checks, names = 0, set()

@@ -5,7 +5,7 @@ use std::fmt;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::{Grant, Image, Index, Query, Result, State, Synced};
+use super::{Grant, Image, ImageQuery, Index, Result, Synced};
 use crate::domain::{Address, GrantStatus, ImageDigest};
 use crate::ledger::{self, Ledger};
 
@@ -65,16 +65,12 @@ impl Index {
         images: &[ImageDigest],
     ) -> Result<Vec<Difference>> {
         let now = ledger.now().await?;
-        let mut asked = Vec::new();
-        for image in images {
-            let state = self.state(&Query {
-                image: Some(*image),
-                ..Query::default()
-            })?;
-            asked.push((*image, state));
-        }
-        let found: Vec<Vec<Difference>> = stream::iter(&asked)
-            .map(|(image, state)| differences(ledger, image, state, now))
+        let known = self.images(&ImageQuery {
+            images: Some(images.to_vec()),
+            ..ImageQuery::default()
+        })?;
+        let found: Vec<Vec<Difference>> = stream::iter(images)
+            .map(|image| differences(ledger, image, known.get(image), now))
             .buffered(PARALLEL)
             .try_collect()
             .await?;
@@ -85,12 +81,12 @@ impl Index {
 async fn differences(
     ledger: &Ledger,
     image: &ImageDigest,
-    state: &State,
+    known: Option<&Image>,
     now: u64,
 ) -> Result<Vec<Difference>> {
     let mut found = Vec::new();
     let record = ledger.image_record(image).await?;
-    let (known, record) = match (state.images.get(image), record) {
+    let (known, record) = match (known, record) {
         (None, None) => return Ok(found),
         (known, record) if known.is_none() || record.is_none() => {
             let word = |is| if is { "registered" } else { "not registered" };

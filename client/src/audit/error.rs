@@ -97,12 +97,6 @@ pub enum Error {
         /// What was given.
         found: String,
     },
-    /// No such consumer.
-    #[error("nobody is subscribed as `{name}`")]
-    NoConsumer {
-        /// The name.
-        name: String,
-    },
     /// The ledger is connected to another contract than the index is of.
     #[error("the index is of {wanted}, the connection to {found}")]
     OtherLedger {

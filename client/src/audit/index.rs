@@ -61,8 +61,7 @@ impl Index {
         Ok(index)
     }
 
-    /// Why the file was emptied when it was opened, if it was: everything is read from the chain again, and who followed
-    /// it has to subscribe again.
+    /// Why the file was emptied when it was opened, if it was: everything is read from the chain again.
     pub fn rebuilt(&self) -> Option<&str> {
         self.rebuilt.as_deref()
     }
@@ -100,7 +99,7 @@ impl Index {
         let wanted = (signed("chain id", self.chain_id)?, self.contract.0.0);
         let found = self.write(|tx| {
             tx.execute(
-                "INSERT INTO source VALUES (1, ?1, ?2, 0, 1) ON CONFLICT (one) DO NOTHING",
+                "INSERT INTO source VALUES (1, ?1, ?2, 0) ON CONFLICT (one) DO NOTHING",
                 params![wanted.0, wanted.1],
             )?;
             Ok(

@@ -2,10 +2,8 @@
 //!
 //! - [`Index`] holds the logs of one contract as [`Entry`]s and answers a [`Query`]; [`Index::sync`] brings it up to the
 //!   chain's head, through reorganisations, in ranges that the provider takes. It may be deleted: it is read anew then.
-//! - [`State`] is what entries come to: images, and who may open them.
+//! - [`State`] is what entries come to: images, and who may open them. The index keeps it with them: [`Index::images`].
 //! - [`Index::check`] compares that with the contract's own views.
-//! - [`Delivery`]: what a consumer such as a watcher has not had yet, entries that a reorganisation took back included;
-//!   [`Index::follow`] hands each over as it comes.
 //! - [`report`]: the history in forms that hospitals, patients and regulators know; [`watch`]: rules over what happens.
 //!
 //! A log that cannot be understood is kept as [`What::Unknown`], never left out. Text in entries is as its sender wrote
@@ -15,8 +13,7 @@ mod check;
 mod compare;
 mod entry;
 mod error;
-mod feed;
-mod follow;
+mod images;
 mod index;
 mod query;
 mod ranges;
@@ -25,6 +22,8 @@ mod select;
 mod state;
 mod store;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod watch;
 
@@ -32,9 +31,8 @@ pub use self::check::Difference;
 pub use self::compare::Compared;
 pub use self::entry::{Entry, EventKind, UnknownLog, What};
 pub use self::error::{Error, Result};
-pub use self::feed::{Delivery, Start};
 pub use self::index::{Freshness, Index};
-pub use self::query::{Query, Standing};
+pub use self::query::{ImageQuery, Query, Standing};
 pub use self::state::{Grant, Image, Mark, State};
 pub use self::sync::Synced;
 pub use self::text::{escaped, time};

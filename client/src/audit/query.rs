@@ -17,8 +17,6 @@ pub struct Query {
     pub patient: Option<Address>,
     /// About requests of this requestor.
     pub requester: Option<Address>,
-    /// About images that this requestor ever asked for, by whomever.
-    pub asked_by: Option<Address>,
     /// Naming this radiologist, or about an image that he attested.
     pub radiologist: Option<Address>,
     /// Concerning this address in any part: patient, requestor or radiologist.
@@ -35,6 +33,19 @@ pub struct Query {
     pub to: Option<u64>,
     /// At most so many: the latest ones.
     pub limit: Option<usize>,
+}
+
+/// Which images are wanted: those that fit everything that is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageQuery {
+    /// One of these.
+    pub images: Option<Vec<ImageDigest>>,
+    /// Registered by this patient.
+    pub patient: Option<Address>,
+    /// That this requestor ever asked for.
+    pub asked_by: Option<Address>,
+    /// Concerning this address in any part: registered or attested by it, or ever asked for.
+    pub party: Option<Address>,
 }
 
 /// How a request stands at a time.

@@ -12,14 +12,6 @@ use crate::domain::{Address, B256, BlockDigest, Event, GrantStatus, ImageDigest,
 pub struct State {
     /// Every registered image.
     pub images: BTreeMap<ImageDigest, Image>,
-    /// The radiologists that the consortium spoke of, whether they are accredited, and since which entry.
-    pub radiologists: BTreeMap<Address, (bool, Mark)>,
-    /// The consortium, if it was ever handed over, and since which entry.
-    pub consortium: Option<(Address, Mark)>,
-    /// How many entries could not be understood.
-    pub unknown: u64,
-    /// The last entry that was applied.
-    pub last: Option<Mark>,
 }
 
 /// An entry's place.
@@ -130,23 +122,10 @@ impl State {
         state
     }
 
-    /// Applies the entries up to a time, unix seconds: what was so then.
-    pub fn at<'a>(entries: impl IntoIterator<Item = &'a Entry>, time: u64) -> Self {
-        let entries = entries.into_iter();
-        Self::replay(entries.take_while(|entry| entry.timestamp <= time))
-    }
-
-    /// A requestor's request for an image.
-    pub fn grant(&self, image: &ImageDigest, requester: Address) -> Option<&Grant> {
-        self.images.get(image)?.grants.get(&requester)
-    }
-
     /// Applies the next entry.
     pub fn apply(&mut self, entry: &Entry) {
         let mark = Mark::from(entry);
-        self.last = Some(mark);
         let Some(event) = entry.event() else {
-            self.unknown += 1;
             return;
         };
         match event {
@@ -187,13 +166,6 @@ impl State {
                     known.window_seconds = *window_seconds;
                 }
             }
-            Event::RadiologistAccredited {
-                radiologist,
-                accredited,
-            } => {
-                self.radiologists.insert(*radiologist, (*accredited, mark));
-            }
-            Event::ConsortiumTransferred { to, .. } => self.consortium = Some((*to, mark)),
             Event::RequestedForApproval {
                 requester,
                 image,

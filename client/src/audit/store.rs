@@ -1,27 +1,31 @@
 //! The file: its tables, and what goes into them. One transaction adds a range of blocks or takes a fork back.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use alloy_primitives::Bytes;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, params};
 
-use super::{Entry, Error, EventKind, Result, UnknownLog, What};
+use super::images::{self, Rows};
+use super::{Entry, Error, Result, UnknownLog, What};
 use crate::domain::{About, Address, B256, Event, ImageDigest};
 use crate::journal;
 use crate::ledger::{ChainLog, decode_event};
 
 /// "PCIA".
-pub(super) const APPLICATION_ID: i64 = 0x5043_4941;
+const APPLICATION_ID: i64 = 0x5043_4941;
 /// Most bytes of a log's data that are kept; the contract's own logs have less than 1 KiB.
 const MAX_DATA: usize = 128 * 1024;
-/// A file of another version is read anew: nothing in it is lost for good.
-pub(super) const STEPS: [&str; 1] = ["
+/// A file of another version is read anew, since nothing in it is lost for good.
+const VERSION: i64 = 2;
+/// What is asked for is narrow, so that even a question that no index helps with is answered soon; what a log says lies
+/// beside it. Sequence numbers are in the order of the chain: rows are added in it, and a fork takes back the latest.
+const TABLES: &str = "
     CREATE TABLE source (
         one        INTEGER PRIMARY KEY CHECK (one = 1),
         chain_id   INTEGER NOT NULL,
         contract   BLOB NOT NULL CHECK (length(contract) = 20),
-        synced_at  INTEGER NOT NULL,
-        next_seq   INTEGER NOT NULL
+        synced_at  INTEGER NOT NULL
     ) STRICT;
 
     CREATE TABLE block (
@@ -36,52 +40,55 @@ pub(super) const STEPS: [&str; 1] = ["
         seq         INTEGER PRIMARY KEY,
         block       INTEGER NOT NULL REFERENCES block (number),
         log_index   INTEGER NOT NULL,
-        tx          BLOB NOT NULL CHECK (length(tx) = 32),
+        time        INTEGER NOT NULL,
         kind        INTEGER NOT NULL,
-        topics      BLOB NOT NULL CHECK (length(topics) % 32 = 0),
-        data        BLOB NOT NULL,
         image       BLOB,
         patient     BLOB,
         requester   BLOB,
         radiologist BLOB,
-        expires_at  INTEGER,
         UNIQUE (block, log_index)
     ) STRICT;
-    CREATE INDEX log_image ON log (image, block, log_index);
-    CREATE INDEX log_patient ON log (patient, block, log_index);
-    CREATE INDEX log_requester ON log (requester, block, log_index);
-    CREATE INDEX log_radiologist ON log (radiologist, block, log_index);
-    CREATE INDEX log_kind ON log (kind, block, log_index);
+    CREATE INDEX log_image ON log (image, requester);
+    CREATE INDEX log_patient ON log (patient);
+    CREATE INDEX log_requester ON log (requester);
+    CREATE INDEX log_radiologist ON log (radiologist);
+    CREATE INDEX log_kind ON log (kind);
+    CREATE INDEX log_time ON log (time);
 
-    CREATE TABLE consumer (
-        name   TEXT PRIMARY KEY,
-        cursor INTEGER NOT NULL,
-        handed INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE raw (
+        seq    INTEGER PRIMARY KEY REFERENCES log (seq),
+        tx     BLOB NOT NULL CHECK (length(tx) = 32),
+        topics BLOB NOT NULL CHECK (length(topics) % 32 = 0),
+        data   BLOB NOT NULL
+    ) STRICT;
+";
 
-    CREATE TABLE retraction (
-        consumer TEXT NOT NULL REFERENCES consumer (name),
-        seq      INTEGER NOT NULL,
-        entry    TEXT NOT NULL,
-        PRIMARY KEY (consumer, seq)
-    ) STRICT, WITHOUT ROWID;
-"];
-
-/// The columns that [`entry`] reads, of `log` joined with `block`.
-pub(super) const COLUMNS: &str =
-    "log.seq, log.block, block.hash, block.time, log.tx, log.log_index,
-    log.topics, log.data, log.image, log.patient, log.requester, log.radiologist";
+/// Entries that fit a condition on `log`, as [`entry`] reads them.
+pub(super) fn select(condition: &str) -> String {
+    format!(
+        "SELECT log.block, block.hash, log.time, raw.tx, log.log_index, raw.topics, raw.data, log.image,
+            log.patient, log.requester, log.radiologist
+         FROM log JOIN raw ON raw.seq = log.seq JOIN block ON block.number = log.block
+         WHERE {condition}"
+    )
+}
 
 /// Opens the file; `None` if it is damaged or of another version, and must be made anew.
 pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String>> {
+    let other = |found| format!("it has version {found}, wanted is {VERSION}");
+    if let Ok(found) = version(path)
+        && (1..VERSION).contains(&found)
+    {
+        return Ok(Err(other(found)));
+    }
+    // Of all versions only the last one's tables are known.
+    let tables = format!("{TABLES}{}", images::TABLES);
     let damaged = |e: &rusqlite::Error| is_damage(e).then(|| e.to_string());
-    let db = match journal::open_as(path, APPLICATION_ID, &STEPS) {
+    let db = match journal::open_as(path, APPLICATION_ID, &["", &tables]) {
         Ok(db) => db,
         Err(journal::Error::Io { path, source }) => return Err(Error::Io { path, source }),
         Err(journal::Error::NotAJournal { .. }) => return Ok(Err("it is no index".into())),
-        Err(journal::Error::Newer { found, known }) => {
-            return Ok(Err(format!("it has version {found}, known is {known}")));
-        }
+        Err(journal::Error::Newer { found, .. }) => return Ok(Err(other(found))),
         Err(journal::Error::Sqlite(e)) => match damaged(&e) {
             Some(reason) => return Ok(Err(reason)),
             None => return Err(e.into()),
@@ -97,6 +104,12 @@ pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String
             None => Err(e.into()),
         },
     }
+}
+
+/// The version of a file that is there; 0 is an empty one's.
+fn version(path: &Path) -> rusqlite::Result<i64> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// Whether an error says that the file's content is broken.
@@ -127,6 +140,7 @@ pub(super) struct Known {
 pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[(Known, bool)]) -> Result<()> {
     let mut insert =
         tx.prepare("INSERT INTO block (number, hash, time, bare) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut times = BTreeMap::new();
     for (block, bare) in blocks {
         insert.execute(params![
             signed("block", block.number)?,
@@ -134,90 +148,96 @@ pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[(Known, boo
             signed("time", block.time)?,
             bare
         ])?;
+        times.insert(block.number, block.time);
     }
-    let mut owner = tx.prepare(
-        "SELECT patient, radiologist FROM log WHERE image = ?1 AND kind = 0
-         ORDER BY block, log_index LIMIT 1",
+    let mut insert_log = tx.prepare(
+        "INSERT INTO log (block, log_index, time, kind, image, patient, requester, radiologist)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
-    let mut insert = tx.prepare(
-        "INSERT INTO log (seq, block, log_index, tx, kind, topics, data, image, patient, requester,
-         radiologist, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    )?;
-    let first = tx.query_row("SELECT next_seq FROM source", [], |row| {
-        row.get::<_, i64>(0)
-    })?;
-    let mut next_seq = first;
+    let mut insert_raw =
+        tx.prepare("INSERT INTO raw (seq, tx, topics, data) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut images = Rows::new(tx)?;
     for (n, log) in logs.iter().enumerate() {
-        let what = understood(log);
-        let (kind, mut about, expires_at) = match &what {
-            What::Event(event) => (kind(&what), event.about(), expiry(event)),
-            What::Unknown { .. } => (EventKind::Unknown, About::default(), None),
+        let timestamp = *times.get(&log.block).ok_or_else(|| Error::BadLogs {
+            range: log.block..=log.block,
+            detail: "the block is not known".into(),
+        })?;
+        let what = read(&log.topics, &log.data);
+        let about = about(&what, log, logs.get(n + 1), &mut images)?;
+        let entry = Entry {
+            block: log.block,
+            block_hash: log.block_hash,
+            timestamp,
+            tx: log.tx,
+            log_index: log.log_index,
+            about,
+            what,
         };
-        // What was accepted or denied is said by the log that follows.
-        if matches!(kind, EventKind::Requestaccepted | EventKind::Requestdenied)
-            && let Some(next) = logs.get(n + 1)
-            && (next.block, next.tx) == (log.block, log.tx)
-            && let What::Event(event) = understood(next)
-            && event.about().image == about.image
-        {
-            about.requester = event.about().requester;
-        }
-        if let Some(image) = about.image
-            && kind != EventKind::ContractCreated
-        {
-            let known = owner
-                .query_row([image.0], |row| Ok((address(row, 0)?, address(row, 1)?)))
-                .optional()?;
-            if let Some((patient, radiologist)) = known {
-                about.patient = about.patient.or(patient);
-                about.radiologist = about.radiologist.or(radiologist);
-            }
-        }
-        insert.execute(params![
-            next_seq,
-            signed("block", log.block)?,
-            signed("log index", log.log_index)?,
-            log.tx.0,
-            kind as i64,
-            log.topics
-                .iter()
-                .flat_map(|topic| topic.0)
-                .collect::<Vec<u8>>(),
-            &log.data[..log.data.len().min(MAX_DATA)],
+        insert_log.execute(params![
+            signed("block", entry.block)?,
+            signed("log index", entry.log_index)?,
+            signed("time", entry.timestamp)?,
+            entry.kind() as i64,
             about.image.map(|image| image.0),
             about.patient.map(|address| address.0.0),
             about.requester.map(|address| address.0.0),
             about.radiologist.map(|address| address.0.0),
-            expires_at,
         ])?;
-        next_seq += 1;
+        let topics: Vec<u8> = log.topics.iter().flat_map(|topic| topic.0).collect();
+        let data = &log.data[..log.data.len().min(MAX_DATA)];
+        insert_raw.execute(params![tx.last_insert_rowid(), entry.tx.0, topics, data])?;
+        images.apply(&entry)?;
     }
-    tx.execute("UPDATE source SET next_seq = ?1", [next_seq])?;
-    Ok(())
+    images.save()
 }
 
-fn kind(what: &What) -> EventKind {
-    match what {
-        What::Event(event) => EventKind::of(event),
-        What::Unknown { .. } => EventKind::Unknown,
+/// What a log is about: what it names itself, whose image that is, and, of an answer, whose request the log after it names.
+fn about(
+    what: &What,
+    log: &ChainLog,
+    next: Option<&ChainLog>,
+    images: &mut Rows<'_>,
+) -> Result<About> {
+    let What::Event(event) = what else {
+        return Ok(About::default());
+    };
+    let mut about = event.about();
+    if matches!(
+        event,
+        Event::Requestaccepted { .. } | Event::Requestdenied { .. }
+    ) && let Some(next) = next
+        && (next.block, next.tx) == (log.block, log.tx)
+        && let What::Event(next) = read(&next.topics, &next.data)
+        && next.about().image == about.image
+    {
+        about.requester = next.about().requester;
     }
+    if let Some(image) = about.image
+        && let Some(known) = images.image(&image)?
+    {
+        about.patient = about.patient.or(Some(known.patient));
+        about.radiologist = about.radiologist.or(Some(known.radiologist));
+    }
+    Ok(about)
 }
 
-/// When an approval ends, clamped to what SQLite holds; 0 is never.
-fn expiry(event: &Event) -> Option<i64> {
-    match event {
-        Event::Approved { expires_at, .. } | Event::Reshared { expires_at, .. } => {
-            Some(i64::try_from(*expires_at).unwrap_or(i64::MAX))
-        }
-        _ => None,
-    }
+/// Takes back all blocks above a number; returns how many entries went with them.
+pub(super) fn retract(tx: &Transaction<'_>, above: i64) -> Result<u64> {
+    let touched: Vec<[u8; 32]> = tx
+        .prepare("SELECT DISTINCT image FROM log WHERE block > ?1 AND image IS NOT NULL")?
+        .query_map([above], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    tx.execute(
+        "DELETE FROM raw WHERE seq IN (SELECT seq FROM log WHERE block > ?1)",
+        [above],
+    )?;
+    let taken = tx.execute("DELETE FROM log WHERE block > ?1", [above])?;
+    tx.execute("DELETE FROM block WHERE number > ?1", [above])?;
+    images::rebuild(tx, &touched)?;
+    Ok(taken as u64)
 }
 
 /// What a log says, as far as it is understood.
-fn understood(log: &ChainLog) -> What {
-    read(&log.topics, &log.data)
-}
-
 fn read(topics: &[B256], data: &[u8]) -> What {
     let reason = match decode_event(topics, data) {
         Ok(Some(event)) => return What::Event(event),
@@ -233,31 +253,30 @@ fn read(topics: &[B256], data: &[u8]) -> What {
     }
 }
 
-/// Reads a row of [`COLUMNS`]: its sequence number and the entry.
-pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<(i64, Entry)> {
+/// Reads a row of [`select`].
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let topics: Vec<B256> = row
-        .get_ref(6)?
+        .get_ref(5)?
         .as_blob()?
         .chunks_exact(32)
         .map(B256::from_slice)
         .collect();
-    let data = row.get_ref(7)?.as_blob()?;
-    let image: Option<[u8; 32]> = row.get(8)?;
-    let entry = Entry {
-        block: unsigned(row, 1)?,
-        block_hash: B256::from(row.get::<_, [u8; 32]>(2)?),
-        timestamp: unsigned(row, 3)?,
-        tx: B256::from(row.get::<_, [u8; 32]>(4)?),
-        log_index: unsigned(row, 5)?,
+    let data = row.get_ref(6)?.as_blob()?;
+    let image: Option<[u8; 32]> = row.get(7)?;
+    Ok(Entry {
+        block: unsigned(row, 0)?,
+        block_hash: B256::from(row.get::<_, [u8; 32]>(1)?),
+        timestamp: unsigned(row, 2)?,
+        tx: B256::from(row.get::<_, [u8; 32]>(3)?),
+        log_index: unsigned(row, 4)?,
         about: About {
             image: image.map(ImageDigest),
-            patient: address(row, 9)?,
-            requester: address(row, 10)?,
-            radiologist: address(row, 11)?,
+            patient: address(row, 8)?,
+            requester: address(row, 9)?,
+            radiologist: address(row, 10)?,
         },
         what: read(&topics, data),
-    };
-    Ok((row.get(0)?, entry))
+    })
 }
 
 fn address(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Address>> {

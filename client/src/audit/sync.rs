@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::index::{known, last_known};
 use super::ranges::{Ranges, patiently};
 use super::store::{self, Known, signed};
-use super::{Error, Index, Result, feed};
+use super::{Error, Index, Result};
 use crate::ledger::{BlockHead, ChainLog, Ledger};
 
 /// How often a chain may change while it is read.
@@ -83,7 +83,7 @@ impl Index {
                 // Another process may have followed the fork already.
                 let same = last_known(tx, i64::MAX)? == last;
                 Ok(if same {
-                    Some(feed::retract(tx, above)?)
+                    Some(store::retract(tx, above)?)
                 } else {
                     None
                 })

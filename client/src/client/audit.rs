@@ -27,6 +27,8 @@ pub struct ChainStory {
     pub unknown: usize,
     /// The last block that was read.
     pub block: u64,
+    /// Why the index was read anew, if it was.
+    pub rebuilt: Option<String>,
     /// Why the chain was not asked now, if it did not answer: then this is what was read last.
     pub stale: Option<String>,
 }
@@ -52,6 +54,7 @@ impl Client {
         Ok(ChainStory {
             unknown: all - events.len(),
             events,
+            rebuilt: index.rebuilt().map(str::to_owned),
             block: index.freshness()?.block.unwrap_or_default(),
             stale,
         })

@@ -11,6 +11,7 @@ mod endings;
 mod error;
 mod follow;
 mod history;
+mod labels;
 pub(crate) mod landing;
 mod notes;
 mod opening;

@@ -1,4 +1,4 @@
-//! What a home notes about its own images, for itself: words to find them by that do not belong on the chain.
+//! What a home notes about its images, for itself: words to find them by that do not belong on the chain.
 //!
 //! Notes lie in sixteen files of the home, by the image's first digit, each an OpenPGP message that the home's own key signed
 //! and only it opens; the passphrase is needed to read and to write them.
@@ -38,7 +38,7 @@ pub struct Note {
 pub enum Author {
     /// The owner's own.
     Owner,
-    /// The radiologist's, from the handover.
+    /// The radiologist's, from the handover or from the image that he signed.
     Radiologist,
 }
 
@@ -50,7 +50,7 @@ struct File {
 }
 
 impl Client {
-    /// Notes something about an image of one's own.
+    /// Notes something about an image.
     ///
     /// # Errors
     /// [`Error::NoteTooLong`], [`Error::Locked`], [`Error::Seal`], [`Error::File`]

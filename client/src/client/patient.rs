@@ -508,15 +508,20 @@ impl Client {
             radiologist: handover.attester,
             seal: handover.seal,
         };
-        self.open_attested(&handover.image, me.patient, &attested, target)
-            .await
+        let image = handover.image;
+        let opened = self.open_attested(&image, me.patient, &attested, target);
+        let opened = opened.await?;
+        self.note_opened(&image, &opened).await;
+        Ok(opened)
     }
 
     /// Opens an image of one's own into a file, or a study into a folder.
     pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
         self.own_record(image).await?;
         let root = self.own_root(image).await?;
-        self.open_into(image, &root, self.address(), target).await
+        let opened = self.open_into(image, &root, self.address(), target).await?;
+        self.note_opened(image, &opened).await;
+        Ok(opened)
     }
 
     /// Opens an image of one's own in memory, at most `max` bytes of it. What is given back was verified, and is what the

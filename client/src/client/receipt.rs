@@ -48,6 +48,7 @@ impl Client {
         let opened = self.open_after(&root, patient, &attested, target, first);
         let (opened, receipt) = opened.await?;
         self.settle(receipt.operation, Outcome::Done).await?;
+        self.note_opened(image, &opened).await;
         Ok(Receipted {
             opened,
             receipt: receipt.written,

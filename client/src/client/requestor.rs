@@ -162,7 +162,9 @@ impl Client {
     /// [`Error::NotAuthorized`] before anything is fetched.
     pub async fn fetch(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
         let (root, patient) = self.granted(image).await?;
-        self.open_into(image, &root, patient, target).await
+        let opened = self.open_into(image, &root, patient, target).await?;
+        self.note_opened(image, &opened).await;
+        Ok(opened)
     }
 
     /// This requestor's root of an image that the chain authorizes now, and the image's owner.

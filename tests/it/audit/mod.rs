@@ -1,7 +1,6 @@
 //! The index of the contract's history: as good as one that is read from the beginning, whatever the chain, the process or
 //! the provider did meanwhile.
 
-mod live;
 mod providers;
 mod proxy;
 
@@ -10,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use pcim_client::audit::{Delivery, Entry, Error, EventKind, Index, Query, Standing, Start, State};
+use pcim_client::audit::{Entry, Error, EventKind, ImageQuery, Index, Query, Standing, State};
 use pcim_client::domain::GrantStatus;
 use pcim_client::ledger::{Deployment, Ledger};
 
@@ -48,6 +47,12 @@ fn open(path: &Path, deployment: &Deployment) -> Index {
 
 fn all(index: &Index) -> Vec<Entry> {
     index.entries(&Query::default()).unwrap()
+}
+
+/// The images are as all entries say.
+fn images_stand(index: &Index, entries: &[Entry]) {
+    let images = index.images(&ImageQuery::default()).unwrap();
+    assert_eq!(images, State::replay(entries).images);
 }
 
 /// An index that knows nothing of what was before.
@@ -94,7 +99,7 @@ async fn questions_are_answered_without_the_chain() {
     let entries = all(&index);
     assert!(entries.is_sorted_by_key(|e| (e.block, e.log_index)));
     let state = State::replay(&entries);
-    assert_eq!(state, index.state(&Query::default()).unwrap());
+    images_stand(&index, &entries);
     assert_eq!(state.images.len(), 12);
     // What an event does not say itself follows from others.
     for entry in &entries {
@@ -149,6 +154,63 @@ async fn questions_are_answered_without_the_chain() {
     });
     assert_eq!(last, entries[entries.len() - 5..]);
 
+    // What concerns a party, in any part.
+    let latest = |mut entries: Vec<Entry>, limit| entries.split_off(entries.len() - limit);
+    for party in [patient, doctor] {
+        let concerns = filtered(&|e| {
+            let about = &e.about;
+            [about.patient, about.requester, about.radiologist].contains(&Some(party))
+        });
+        let query = Query {
+            party: Some(party),
+            ..Query::default()
+        };
+        assert_eq!(ask(query.clone()), concerns);
+        assert_eq!(index.count(&query).unwrap(), concerns.len() as u64);
+        let limit = Some(7);
+        assert_eq!(ask(Query { limit, ..query }), latest(concerns, 7));
+    }
+    let images = |query: ImageQuery| index.images(&query).unwrap();
+    let asked: BTreeSet<_> = state
+        .images
+        .values()
+        .filter(|image| image.grants.contains_key(&doctor))
+        .map(|image| image.image)
+        .collect();
+    for query in [
+        ImageQuery {
+            asked_by: Some(doctor),
+            ..ImageQuery::default()
+        },
+        ImageQuery {
+            party: Some(doctor),
+            ..ImageQuery::default()
+        },
+        ImageQuery {
+            images: Some(asked.iter().copied().collect()),
+            patient: Some(patient),
+            ..ImageQuery::default()
+        },
+    ] {
+        let found = images(query.clone());
+        assert!(!asked.is_empty() && found.keys().eq(&asked), "{query:?}");
+        assert!(
+            found
+                .values()
+                .all(|image| *image == state.images[&image.image])
+        );
+    }
+    let mine = ImageQuery {
+        patient: Some(patient),
+        ..ImageQuery::default()
+    };
+    assert_eq!(images(mine), state.images);
+    let none = ImageQuery {
+        images: Some(Vec::new()),
+        ..ImageQuery::default()
+    };
+    assert_eq!(images(none).len(), 0);
+
     // By standing: as the state has it.
     let mut seen = 0;
     for standing in Standing::ALL {
@@ -183,7 +245,7 @@ async fn questions_are_answered_without_the_chain() {
     let upto = entries.iter().take_while(|e| e.block <= approved.block);
     let then = State::replay(upto);
     assert_eq!(
-        then.grant(&image, requester).unwrap().status,
+        then.images[&image].grants[&requester].status,
         GrantStatus::Approved
     );
     // An entry survives JSON.
@@ -214,10 +276,22 @@ async fn a_damaged_file_is_read_anew_and_another_contracts_is_refused() {
     let middle = bytes.len() / 2;
     bytes[middle..].fill(0xa5);
     std::fs::write(&path, bytes).unwrap();
-    let index = open(&path, ledger.deployment());
+    let mut index = open(&path, ledger.deployment());
     assert!(index.rebuilt().is_some());
     index.sync(&ledger).await.unwrap();
     assert_eq!(all(&index), wanted);
+    // An earlier version's, and a later one's (`user_version` in SQLite's header).
+    for version in [1, 99] {
+        drop(index);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[60..64].copy_from_slice(&u32::to_be_bytes(version));
+        std::fs::write(&path, bytes).unwrap();
+        index = open(&path, ledger.deployment());
+        let reason = index.rebuilt().unwrap();
+        assert!(reason.contains(&format!("version {version}")), "{reason}");
+        index.sync(&ledger).await.unwrap();
+        assert_eq!(all(&index), wanted);
+    }
     drop(index);
     let other = Index::open(&path, 1, ledger.deployment().contract);
     assert!(
@@ -232,23 +306,6 @@ async fn a_damaged_file_is_read_anew_and_another_contracts_is_refused() {
     }
 }
 
-/// The same events as the deliveries come to, taken back ones left out; each delivered once.
-fn applied(deliveries: &[Delivery]) -> Vec<Entry> {
-    let mut held: Vec<Entry> = Vec::new();
-    let mut last = 0;
-    for delivery in deliveries {
-        assert!(delivery.seq > last, "{} after {last}", delivery.seq);
-        last = delivery.seq;
-        let place = held.iter().position(|entry| *entry == delivery.entry);
-        match (delivery.retracted, place) {
-            (false, None) => held.push(delivery.entry.clone()),
-            (true, Some(place)) => drop(held.remove(place)),
-            (retracted, place) => panic!("retracted {retracted}, held at {place:?}: {delivery:?}"),
-        }
-    }
-    held
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn after_any_reorganisation_the_index_is_that_of_a_rebuild() {
     let rounds = many(REORGS, 10);
@@ -259,8 +316,6 @@ async fn after_any_reorganisation_the_index_is_that_of_a_rebuild() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.sqlite");
     let mut index = open(&path, ledger.deployment());
-    index.subscribe("test", Start::Beginning).unwrap();
-    let mut delivered: Vec<Delivery> = Vec::new();
     let mut moments: Vec<Moment> = Vec::new();
     let mut base = Some(history.moment().await);
     let mut depths = Vec::new();
@@ -271,6 +326,7 @@ async fn after_any_reorganisation_the_index_is_that_of_a_rebuild() {
             moments.push(history.moment().await);
             match dice.below(4) {
                 0 => history.mine(1).await,
+                1 => drop(history.image_history()),
                 _ => history.event(),
             }
         }
@@ -293,8 +349,9 @@ async fn after_any_reorganisation_the_index_is_that_of_a_rebuild() {
         depths.push(depth);
         for _ in 0..depth {
             moments.push(history.moment().await);
-            match dice.below(3) {
-                0 => history.mine(1).await,
+            match dice.below(6) {
+                0 | 1 => history.mine(1).await,
+                2 => drop(history.image_history()),
                 _ => history.event(),
             }
         }
@@ -310,15 +367,7 @@ async fn after_any_reorganisation_the_index_is_that_of_a_rebuild() {
         let wanted = rebuilt(&ledger).await;
         assert_eq!(found.len(), wanted.len(), "round {round} of seed {seed}");
         assert_eq!(found, wanted, "round {round} of seed {seed}");
-        let news = index.pending("test", 100_000).unwrap();
-        // What is not acknowledged comes again, under the same number.
-        let had = delivered.last().map_or(0, |last: &Delivery| last.seq);
-        let last = news.last().map_or(had, |last| last.seq);
-        delivered.extend(news.into_iter().filter(|news| news.seq > had));
-        if dice.below(2) == 0 {
-            index.acknowledge("test", last).unwrap();
-        }
-        assert_eq!(applied(&delivered), found, "round {round} of seed {seed}");
+        images_stand(&index, &found);
     }
     depths.sort_unstable();
     eprintln!(
@@ -383,6 +432,7 @@ async fn a_kill_in_the_midst_of_it_loses_nothing() {
         midway += usize::from(!here.is_empty() && here.len() < wanted.len());
         index.sync(&ledger).await.unwrap();
         assert_eq!(all(&index), wanted, "kill {kill}");
+        images_stand(&index, &wanted);
         drop(index);
         for end in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(dir.path().join(format!("audit.sqlite{end}")));

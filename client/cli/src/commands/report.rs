@@ -8,6 +8,7 @@ use pcim_client::client::Client;
 use pcim_client::domain::{Address, ImageDigest};
 use serde_json::Value;
 
+use super::audit::say_rebuilt;
 use super::write_result;
 use crate::context::{Context, read_card};
 use crate::failure::Usage;
@@ -73,6 +74,7 @@ impl ReportArgs {
         let client = context.reader()?;
         let contacts = self.contacts(context, &client)?;
         let chain = client.chain_story().await?;
+        say_rebuilt(context, chain.rebuilt.as_deref());
         if let Some(why) = &chain.stale {
             let why = printable(why);
             context.ui.note(&format!(
@@ -82,7 +84,7 @@ impl ReportArgs {
         }
         if chain.unknown > 0 {
             context.ui.note(&format!(
-                "note: {} logs of the contract are not understood and not in the report; update pcim",
+                "note: {} logs of the contract are not understood and not in the report, which says so; update pcim",
                 chain.unknown
             ));
         }
@@ -92,6 +94,7 @@ impl ReportArgs {
             chain_id: deployment.chain_id,
             contract: deployment.contract,
             events: &chain.events,
+            unknown: chain.unknown,
             block: chain.block,
             now: now.as_secs(),
             contacts: &contacts,

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use pcim_client::audit::{Image, Query, escaped, time};
+use pcim_client::audit::{Image, ImageQuery, escaped, time};
 use pcim_client::client::Note;
 use pcim_client::domain::{Address, ImageDigest};
 use serde::Serialize;
 
+use super::audit::{read_before, say_rebuilt};
 use crate::context::{Context, actor};
 use crate::parse;
 
 /// Find your images, by what the chain and your own notes say of them
 ///
-/// Looks in the contract's logs as they are kept in the home (brought up to date first, not with --offline) and in the
-/// home's own notes, which `pcim patient register` and `pcim patient note` write. Notes are encrypted: to look in them, the
+/// Yours are those that you registered, attested or asked for. Looks in the contract's logs as they are kept in the home
+/// (brought up to date first, not with --offline) and in the home's own notes, which `pcim patient register`, `pcim patient
+/// open`, `pcim requestor fetch` and `pcim patient note` write. Notes are encrypted: to look in them, the
 /// passphrase is needed. Every word and every option has to fit.
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
@@ -52,6 +54,7 @@ struct Found<'a> {
     image: ImageDigest,
     /// Unix seconds.
     registered_at: u64,
+    patient: Address,
     radiologist: Address,
     description: &'a str,
     notes: Vec<&'a Note>,
@@ -73,15 +76,15 @@ impl SearchArgs {
             true => client.audit_index()?,
             false => client.audit_synced().await?.0,
         };
-        let state = index.state(&Query {
-            patient: Some(client.address()),
-            ..Query::default()
+        say_rebuilt(context, index.rebuilt());
+        let freshness = read_before(&index)?;
+        let images = index.images(&ImageQuery {
+            party: Some(client.address()),
+            ..ImageQuery::default()
         })?;
-        let freshness = index.freshness()?;
         client.shutdown().await;
         let none = Vec::new();
-        let mut found: Vec<Found> = state
-            .images
+        let mut found: Vec<Found> = images
             .values()
             .filter(|image| {
                 radiologist.is_none_or(|it| image.radiologist == it)
@@ -94,6 +97,7 @@ impl SearchArgs {
             .map(|(image, notes)| Found {
                 image: image.image,
                 registered_at: image.registered_at,
+                patient: image.patient,
                 radiologist: image.radiologist,
                 description: &image.description,
                 notes: notes.iter().collect(),
@@ -116,7 +120,7 @@ impl SearchArgs {
         context.ui.note(&format!(
             "{} of {} images, as of {}",
             found.len(),
-            state.images.len(),
+            images.len(),
             time(freshness.block_time)
         ));
         context.ui.result(&found, &text)

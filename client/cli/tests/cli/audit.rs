@@ -1,6 +1,9 @@
 //! `pcim audit` and `pcim search`: what each actor is shown, with the chain and without it.
 
 use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -188,5 +191,198 @@ fn images_are_found_by_what_the_chain_and_the_notes_say() {
                 path.display()
             );
         }
+    }
+}
+
+/// Reads CSV strictly and prints it as JSON.
+const READ_CSV: &str = "import csv, io, json, sys
+data = sys.stdin.buffer.read().decode()
+print(json.dumps(list(csv.reader(io.StringIO(data, newline=''), strict=True))))";
+
+/// What another's reader finds in some CSV; none if there is no Python.
+fn rows(csv: &str) -> Option<Vec<Vec<String>>> {
+    let python = std::env::var_os("PCIM_TEST_PYTHON").unwrap_or("python3".into());
+    let mut reader = Command::new(python)
+        .args(["-c", READ_CSV])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
+    reader
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(csv.as_bytes())
+        .unwrap();
+    let output = reader.wait_with_output().unwrap();
+    assert!(output.status.success(), "{csv}");
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// What a browser makes of a page, and a picture of it; none if there is no browser.
+fn shown(page: &Path, picture: &Path) -> Option<String> {
+    let named = std::env::var_os("PCIM_TEST_CHROMIUM").map(PathBuf::from);
+    let chromium = named.unwrap_or("/usr/bin/chromium".into());
+    let run = |more: &[String]| {
+        let profile = tempfile::tempdir().unwrap();
+        Command::new(&chromium)
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+            ])
+            .args(["--disable-background-networking", "--disable-dev-shm-usage"])
+            .args(["--virtual-time-budget=1000", "--window-size=1400,1000"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(more)
+            .arg(format!("file://{}", page.display()))
+            .stderr(Stdio::null())
+            .output()
+    };
+    let picture = format!("--screenshot={}", picture.display());
+    assert!(run(&[picture]).ok()?.status.success());
+    let dom = run(&["--dump-dom".to_owned()]).unwrap();
+    Some(String::from_utf8(dom.stdout).unwrap())
+}
+
+#[test]
+fn others_read_the_history_as_csv_and_as_a_page() {
+    let stage = Stage::new();
+    let (patient, doctor) = (stage.actor("patient"), stage.actor("doctor"));
+    let image = stage.known.image.as_str();
+    let hostile = "=1+1, \"so\"\r\n\u{1b}[2J<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">";
+    let deny = [
+        "patient",
+        "deny",
+        image,
+        &doctor.address,
+        "--reason",
+        hostile,
+    ];
+    patient.run(deny).json();
+    let seen = hostile
+        .replace('\r', "\\r")
+        .replace('\n', "\\n")
+        .replace('\u{1b}', "\\u{1b}");
+    for (question, key, event) in [
+        (&["audit"][..], "entries", "event"),
+        (&["audit", "--who", "--status", "denied"], "who", "standing"),
+        (&["audit", "--who"], "who", "standing"),
+        (&["audit", "--mine", "--all"], "mine", "standing"),
+    ] {
+        let json = text(&patient, &[&["--json"], question].concat()).json();
+        let wanted = json[key].as_array().unwrap();
+        let csv = text(&patient, &[question, &["--csv"]].concat());
+        assert_eq!(csv.code, Some(0), "{csv:?}");
+        assert!(csv.stderr.contains("note: as of block"), "{csv:?}");
+        assert!(!csv.stdout.contains('\u{1b}'));
+        let Some(found) = rows(&csv.stdout) else {
+            println!("skipped: no python3, and PCIM_TEST_PYTHON names none");
+            return;
+        };
+        let (columns, found) = found.split_first().unwrap();
+        assert_eq!(found.len(), wanted.len(), "{question:?}: {csv:?}");
+        let column = |name: &str| columns.iter().position(|it| it == name).unwrap();
+        let (title, said) = match key {
+            "entries" => ("Event", "Text on the chain"),
+            _ => ("Status", "Patient's words"),
+        };
+        for (row, wanted) in found.iter().zip(wanted) {
+            assert_eq!(row.len(), columns.len());
+            assert_eq!(row[column(title)], wanted[event].as_str().unwrap());
+            assert_eq!(row[column("Image")], image);
+            let tx = wanted.get("tx").unwrap_or(&wanted["since"]["tx"]);
+            assert_eq!(row[column("Transaction")], tx.as_str().unwrap());
+        }
+        let words: Vec<&str> = found.iter().map(|row| &*row[column(said)]).collect();
+        let denied = !matches!(question, ["audit", "--who"] | ["audit", "--mine", ..]);
+        assert_eq!(words.contains(&&*format!("'{seen}")), denied, "{words:?}");
+
+        let page = stage.file("page.html");
+        let made = text(&patient, &[question, &["--html", &page]].concat());
+        assert!(
+            made.code == Some(0) && made.stdout.contains(&page),
+            "{made:?}"
+        );
+        let again = text(&patient, &[question, &["--html", &page]].concat());
+        assert_ne!(again.code, Some(0), "nothing is replaced: {again:?}");
+        let picture = PathBuf::from(stage.file("page.png"));
+        if let Some(dom) = shown(Path::new(&page), &picture) {
+            assert_eq!(dom.matches("<tr>").count(), found.len() + 1, "{dom}");
+            assert!(
+                dom.contains("as of block") && !dom.contains("<script"),
+                "{dom}"
+            );
+            assert!(
+                !dom.contains("pwned</title>") && !dom.contains("<img"),
+                "{dom}"
+            );
+            assert_eq!(dom.contains("&lt;script&gt;"), denied, "{dom}");
+            assert!(fs::read(&picture).unwrap().len() > 10_000);
+        } else {
+            println!("skipped: no /usr/bin/chromium, and PCIM_TEST_CHROMIUM names none");
+        }
+        if let Some(keep) = std::env::var_os("PCIM_TEST_KEEP_REPORTS") {
+            let name = question.join("").replace("--", "-");
+            for (file, end) in [(page.as_ref(), "html"), (picture.as_path(), "png")] {
+                let _ = fs::copy(file, Path::new(&keep).join(format!("{name}.{end}")));
+            }
+        }
+        fs::remove_file(&page).unwrap();
+    }
+    let both = patient.run(["audit", "--csv"]);
+    assert_eq!(both.code, Some(2), "--json and --csv: {both:?}");
+}
+
+#[test]
+fn an_image_that_was_opened_is_found_by_what_it_says_of_itself() {
+    let stage = Stage::new();
+    let image = stage.known.image.as_str();
+    let found = |run: Run| -> Vec<String> {
+        let found = run.json();
+        let images = found.as_array().unwrap().iter();
+        images
+            .map(|it| it["image"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let radiologist = stage.actor("radiologist");
+    let clinic = stage.actor("clinic");
+    let said = |actor: &Actor| {
+        let noted = actor.run(["patient", "note", image]).json();
+        let noted = noted.as_array().unwrap().iter();
+        noted
+            .map(|note| note["text"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let names_him = |said: &[String]| {
+        let wanted = radiologist.address.to_lowercase();
+        said.iter()
+            .any(|text| text.to_lowercase().contains(&wanted))
+    };
+    let mut served = None;
+    for (actor, open) in [
+        (stage.actor("patient"), ["patient", "open"]),
+        (clinic, ["requestor", "fetch"]),
+    ] {
+        if open[0] == "requestor" {
+            let node = served.insert(stage.actor("patient").serve());
+            actor.knows(&node.address);
+        }
+        assert!(!names_him(&said(&actor)));
+        for times in 1..=2 {
+            let out = stage.file(&format!("{}-{times}.dcm", open[1]));
+            actor.run([open[0], open[1], image, "--out", &out]).json();
+            let said = said(&actor);
+            assert!(names_him(&said), "{said:?}");
+            let once = said.iter().filter(|text| names_him(&[(*text).clone()]));
+            assert_eq!(once.count(), 1, "noted once: {said:?}");
+        }
+        let unread = actor.run(["search", &radiologist.address, "--offline"]);
+        assert!(
+            unread.code == Some(2) && unread.stderr.contains("nothing of the chain"),
+            "{unread:?}"
+        );
+        assert_eq!(found(actor.run(["search", &radiologist.address])), [image]);
     }
 }

@@ -45,7 +45,7 @@ pub fn audit_events(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Va
     bundle(facts, entries.collect())
 }
 
-/// A `Bundle` of kind `collection`.
+/// A `Bundle` of kind `collection`; what is not in it because it is not understood is counted in its `issues`.
 pub(super) fn bundle(facts: &Facts<'_>, entries: Vec<Value>) -> Value {
     let mut bundle = json!({ "resourceType": "Bundle", "type": "collection" });
     if let Some(now) = instant(facts.now) {
@@ -53,6 +53,16 @@ pub(super) fn bundle(facts: &Facts<'_>, entries: Vec<Value>) -> Value {
     }
     if !entries.is_empty() {
         bundle["entry"] = entries.into();
+    }
+    if let Some(missing) = facts.missing() {
+        bundle["issues"] = json!({
+            "resourceType": "OperationOutcome",
+            "issue": [{
+                "severity": "warning",
+                "code": "not-supported",
+                "details": { "text": missing },
+            }],
+        });
     }
     bundle
 }

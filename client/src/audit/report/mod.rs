@@ -46,6 +46,8 @@ pub struct Facts<'a> {
     pub contract: Address,
     /// The contract's events in the order of the chain, from its beginning: what is reported and what came before it.
     pub events: &'a [LoggedEvent],
+    /// How many of its logs are not understood, and so not among the events.
+    pub unknown: usize,
     /// The last block that was read.
     pub block: u64,
     /// When the report is made, in Unix seconds.
@@ -78,12 +80,26 @@ impl Facts<'_> {
 
     /// Where all this stands, for the foot of a report.
     fn origin(&self) -> String {
-        format!(
+        let read = format!(
             "Read from contract {} on chain {} up to block {}; made {}.",
             self.contract,
             self.chain_id,
             self.block,
             utc(self.now)
-        )
+        );
+        match self.missing() {
+            Some(missing) => format!("{read} {missing}"),
+            None => read,
+        }
+    }
+
+    /// What the report leaves out because it is not understood.
+    fn missing(&self) -> Option<String> {
+        (self.unknown > 0).then(|| {
+            format!(
+                "Not complete: {} logs of the contract are not understood by this program and not in here.",
+                self.unknown
+            )
+        })
     }
 }

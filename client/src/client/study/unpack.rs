@@ -111,6 +111,12 @@ pub(super) fn contents(manifest: Manifest) -> Contents {
     }
 }
 
+/// The manifest of a study's folder, if it can be read.
+pub(crate) fn manifest_of(folder: &Path) -> Option<Manifest> {
+    let bytes = private::read_limited(&folder.join(MANIFEST), MAX_BYTES as usize);
+    Manifest::read(&bytes.ok()?).ok()
+}
+
 /// Takes a study's tar apart into an empty folder of our own, and compares every file with the manifest. On an error the
 /// folder holds part of it, and nothing of it may be used. The files are on the disk to stay.
 pub(super) fn unpack(tar: impl Read, folder: &Path) -> Result<Manifest, Error> {

@@ -1,18 +1,25 @@
 //! `pcim audit`
 
 mod show;
+mod table;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::Args;
+use pcim_client::audit::report::{self, Table};
 use pcim_client::audit::{
-    Compared, Difference, Entry, EventKind, Freshness, Index, Query, Standing,
+    Compared, Difference, Entry, EventKind, Freshness, ImageQuery, Index, Query, Standing,
 };
 use pcim_client::client::Client;
 use pcim_client::domain::{Address, ImageDigest};
 use serde::Serialize;
 
+use super::write_result;
 use crate::context::{Context, actor};
 use crate::failure::Usage;
 use crate::parse;
+use crate::ui::printable;
 
 /// Show what the chain recorded about your images and requests
 ///
@@ -24,7 +31,8 @@ use crate::parse;
 /// share, with its time and its sender's words; and the traces that somebody had written down. What it cannot know: whether
 /// and when someone who may open an image opened it, what was done with it, or what was read by other means. Somebody who
 /// was removed may have kept a copy. Times are those of the chain's blocks, in UTC. Text from the chain is whatever its
-/// sender wrote: characters that could steer a terminal are shown as \u{...}.
+/// sender wrote: characters that could steer a terminal are shown as \u{...}. In CSV a field that a spreadsheet would take
+/// for a formula (it begins with =, +, - or @) has an apostrophe in front.
 #[derive(Debug, Default, Args)]
 pub(crate) struct AuditArgs {
     /// Only about this image
@@ -66,6 +74,15 @@ pub(crate) struct AuditArgs {
     /// A second provider: everything it tells is compared, log by log
     #[arg(long, value_name = "URL", conflicts_with = "offline")]
     compare_rpc_url: Option<String>,
+    /// As CSV (RFC 4180)
+    #[arg(long, conflicts_with = "html")]
+    csv: bool,
+    /// Write a page to read and print, all in one file without script
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Replace the page if it is there
+    #[arg(long, requires = "html")]
+    force: bool,
 }
 
 /// The logs and the contract, or two providers, do not say the same.
@@ -107,69 +124,13 @@ impl AuditArgs {
     }
 
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        if context.ui.is_json() && (self.csv || self.html.is_some()) {
+            return Err(Usage("--json cannot be used with --csv or --html".to_owned()).into());
+        }
         let client = context.reader()?;
-        let query = self.query(&client)?;
-        let index = match self.offline {
-            true => client.audit_index()?,
-            false => client.audit_synced().await?.0,
-        };
-        if let Some(reason) = index.rebuilt() {
-            let text =
-                format!("the index of the chain's history was damaged ({reason}): read anew");
-            context.ui.note(&text);
-        }
-        let freshness = index.freshness()?;
-        if freshness.block.is_none() {
-            let text = "nothing of the chain is known here yet: run it once without --offline";
-            return Err(Usage(text.to_owned()).into());
-        }
-        let compared = match &self.compare_rpc_url {
-            Some(url) => {
-                let second = client.second_ledger(url.clone()).await?;
-                Some(index.compare(&second).await?)
-            }
-            None => None,
-        };
-        let unknown = index.entries(&Query {
-            kinds: vec![EventKind::Unknown],
-            ..Query::default()
-        })?;
-        if !unknown.is_empty() {
-            context.ui.note(&format!(
-                "note: {} logs of the contract are not understood; see `pcim audit --all --event Unknown`",
-                unknown.len()
-            ));
-        }
-        let me = client.address();
-        let (images, shown, text);
-        let (entries, rights);
-        if self.who || self.mine {
-            (rights, images) = self.rights(&index, me, freshness.block_time)?;
-            text = show::rights(&rights, self.mine);
-            shown = match self.mine {
-                true => Shown::Mine(&rights),
-                false => Shown::Who(&rights),
-            };
-        } else {
-            entries = index.entries(&query)?;
-            images = entries.iter().filter_map(|it| it.about.image).collect();
-            text = show::timeline(&entries, &index.state(&about(&query))?);
-            shown = Shown::Entries(&entries);
-        }
-        let differences = match self.offline {
-            true => Vec::new(),
-            false => check(&client, &index, images).await?,
-        };
-        let report = Report {
-            freshness: &freshness,
-            compared,
-            checked: !self.offline,
-            differences: &differences,
-            shown,
-        };
-        let text = text + &show::freshness(&freshness, !self.offline, compared);
-        context.ui.result(&report, &text)?;
+        let answered = self.answer(context, &client).await;
         client.shutdown().await;
+        let differences = answered?;
         for difference in &differences {
             context.ui.note(&format!("difference: {difference}"));
         }
@@ -177,6 +138,82 @@ impl AuditArgs {
         match differences.into_iter().next() {
             None => Ok(()),
             Some(first) => Err(NotTheSame { count, first }.into()),
+        }
+    }
+
+    /// Shows what is known; returns where the contract says something else.
+    async fn answer(&self, context: &Context, client: &Client) -> anyhow::Result<Vec<Difference>> {
+        let query = self.query(client)?;
+        let index = match self.offline {
+            true => client.audit_index()?,
+            false => client.audit_synced().await?.0,
+        };
+        say_rebuilt(context, index.rebuilt());
+        let freshness = read_before(&index)?;
+        let compared = match &self.compare_rpc_url {
+            Some(url) => {
+                let second = client.second_ledger(url.clone()).await?;
+                Some(index.compare(&second).await?)
+            }
+            None => None,
+        };
+        let unknown = index.count(&Query {
+            kinds: vec![EventKind::Unknown],
+            ..Query::default()
+        })?;
+        if unknown > 0 {
+            context.ui.note(&format!(
+                "note: {unknown} logs of the contract are not understood; see `pcim audit --all --event Unknown`"
+            ));
+        }
+        let answer = match self.who || self.mine {
+            true => self.rights(&index, client.address(), freshness.block_time)?,
+            false => Answer::timeline(&index, index.entries(&query)?)?,
+        };
+        let differences = match self.offline {
+            true => Vec::new(),
+            false => index.check(client.ledger().await?, &answer.images).await?,
+        };
+        let origin = show::freshness(&freshness, !self.offline, compared);
+        if self.csv || self.html.is_some() {
+            let mut table = answer.table();
+            table.remarks.extend(origin.lines().map(str::to_owned));
+            if unknown > 0 {
+                let text = format!("{unknown} logs of the contract are not understood");
+                table.remarks.push(text);
+            }
+            let differs = |it: &Difference| format!("The contract says something else: {it}");
+            table.remarks.extend(differences.iter().map(differs));
+            self.write(context, &table)?;
+        } else {
+            let report = Report {
+                freshness: &freshness,
+                compared,
+                checked: !self.offline,
+                differences: &differences,
+                shown: answer.shown(),
+            };
+            context.ui.result(&report, &(answer.text() + &origin))?;
+        }
+        Ok(differences)
+    }
+
+    /// Writes the table as what was asked for.
+    fn write(&self, context: &Context, table: &Table) -> anyhow::Result<()> {
+        match &self.html {
+            Some(path) => {
+                write_result(path, report::html(table).as_bytes(), self.force)?;
+                let told = format!("page  {}\n", path.display());
+                context
+                    .ui
+                    .result(&serde_json::json!({ "page": path }), &told)
+            }
+            None => {
+                for remark in &table.remarks {
+                    context.ui.note(&format!("note: {remark}"));
+                }
+                context.ui.document(report::csv(table).as_bytes())
+            }
         }
     }
 
@@ -198,46 +235,100 @@ impl AuditArgs {
         })
     }
 
-    /// Who may open the patient's images, or what a requestor asked for; and all images that were looked at.
-    fn rights(
-        &self,
-        index: &Index,
-        me: Address,
-        now: u64,
-    ) -> anyhow::Result<(Vec<show::Right>, Vec<ImageDigest>)> {
+    /// Who may open the patient's images, or what a requestor asked for.
+    fn rights(&self, index: &Index, me: Address, now: u64) -> anyhow::Result<Answer> {
         let named = self.requester.as_deref().map(actor).transpose()?;
         let patient = self.patient.as_deref().map(actor).transpose()?;
         let requester = named.or(self.mine.then_some(me));
-        let state = index.state(&Query {
-            image: self.image,
+        let known = index.images(&ImageQuery {
+            images: self.image.map(|image| vec![image]),
             patient: patient.or((!self.all && !self.mine).then_some(me)),
             asked_by: requester.filter(|_| self.mine),
-            ..Query::default()
+            ..ImageQuery::default()
         })?;
         let wanted = self.status.or((!self.mine).then_some(Standing::Approved));
-        let rights = show::Right::of(&state, now)
+        let rights = show::Right::of(&known, now)
             .filter(|right| requester.is_none_or(|it| it == right.requester))
             .filter(|right| wanted.is_none_or(|it| it == right.standing));
-        Ok((rights.collect(), state.images.keys().copied().collect()))
+        Ok(Answer {
+            kind: match self.mine {
+                true => Kind::Mine(rights.collect()),
+                false => Kind::Who(rights.collect()),
+            },
+            images: known.keys().copied().collect(),
+        })
     }
 }
 
-/// What has to be known to show the entries of a query: all about the same images.
-fn about(query: &Query) -> Query {
-    Query {
-        image: query.image,
-        kinds: vec![EventKind::ContractCreated],
-        ..Query::default()
+/// What was found, and the images that were looked at for it.
+struct Answer {
+    kind: Kind,
+    images: Vec<ImageDigest>,
+}
+
+enum Kind {
+    Timeline(Vec<Entry>, show::Images),
+    Who(Vec<show::Right>),
+    Mine(Vec<show::Right>),
+}
+
+impl Answer {
+    fn timeline(index: &Index, entries: Vec<Entry>) -> anyhow::Result<Self> {
+        let images: BTreeSet<_> = entries.iter().filter_map(|it| it.about.image).collect();
+        let images: Vec<ImageDigest> = images.into_iter().collect();
+        let known = index.images(&ImageQuery {
+            images: Some(images.clone()),
+            ..ImageQuery::default()
+        })?;
+        Ok(Self {
+            kind: Kind::Timeline(entries, known),
+            images,
+        })
+    }
+
+    fn text(&self) -> String {
+        match &self.kind {
+            Kind::Timeline(entries, known) => show::timeline(entries, known),
+            Kind::Who(rights) => show::rights(rights, false),
+            Kind::Mine(rights) => show::rights(rights, true),
+        }
+    }
+
+    fn shown(&self) -> Shown<'_> {
+        match &self.kind {
+            Kind::Timeline(entries, _) => Shown::Entries(entries),
+            Kind::Who(rights) => Shown::Who(rights),
+            Kind::Mine(rights) => Shown::Mine(rights),
+        }
+    }
+
+    fn table(&self) -> Table {
+        match &self.kind {
+            Kind::Timeline(entries, known) => table::timeline(entries, known),
+            Kind::Who(rights) => table::rights("Who may open the images", rights),
+            Kind::Mine(rights) => table::rights("What was asked for, and how it stands", rights),
+        }
     }
 }
 
-/// Compares what is shown with the contract's views.
-async fn check(
-    client: &Client,
-    index: &Index,
-    mut images: Vec<ImageDigest>,
-) -> anyhow::Result<Vec<Difference>> {
-    images.sort_unstable();
-    images.dedup();
-    Ok(index.check(client.ledger().await?, &images).await?)
+/// How far the index has come, if anything was ever read.
+pub(crate) fn read_before(index: &Index) -> anyhow::Result<Freshness> {
+    let freshness = index.freshness()?;
+    match freshness.block {
+        Some(_) => Ok(freshness),
+        None => {
+            let text = "nothing of the chain is known here yet: run it once without --offline";
+            Err(Usage(text.to_owned()).into())
+        }
+    }
+}
+
+/// Says that the index was read anew, if it was.
+pub(crate) fn say_rebuilt(context: &Context, reason: Option<&str>) {
+    if let Some(reason) = reason {
+        context.ui.note(&format!(
+            "note: the index of the chain's history was damaged ({}): it is read anew",
+            printable(reason)
+        ));
+    }
 }

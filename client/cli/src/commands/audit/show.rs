@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pcim_client::audit::{
-    Compared, Entry, Freshness, Mark, Standing, State, UnknownLog, What, escaped, time,
+    Compared, Entry, Freshness, Image, Mark, Standing, UnknownLog, What, escaped, time,
 };
 use pcim_client::domain::{Address, Event, ImageDigest};
 use serde::Serialize;
@@ -12,31 +12,34 @@ use serde::Serialize;
 const WIDTH: usize = 100;
 const INDENT: &str = "    ";
 
+/// What is known of the images that entries are about.
+pub(super) type Images = BTreeMap<ImageDigest, Image>;
+
 /// How a requestor stands with an image.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Right {
     pub(super) image: ImageDigest,
     pub(super) requester: Address,
     pub(super) standing: Standing,
-    patient: Address,
-    description: String,
+    pub(super) patient: Address,
+    pub(super) description: String,
     /// Unix seconds.
-    requested_at: u64,
+    pub(super) requested_at: u64,
     /// Unix seconds; 0 while it is open.
-    decided_at: u64,
+    pub(super) decided_at: u64,
     /// Unix seconds; 0 for never.
-    expires_at: u64,
+    pub(super) expires_at: u64,
     /// What the requestor wrote.
-    notes: String,
+    pub(super) notes: String,
     /// What the patient wrote.
-    reason: Option<String>,
-    since: Mark,
+    pub(super) reason: Option<String>,
+    pub(super) since: Mark,
 }
 
 impl Right {
-    /// Every request of a state, as it stands at a time.
-    pub(super) fn of(state: &State, now: u64) -> impl Iterator<Item = Self> {
-        state.images.values().flat_map(move |image| {
+    /// Every request for some images, as it stands at a time.
+    pub(super) fn of(images: &Images, now: u64) -> impl Iterator<Item = Self> {
+        images.values().flat_map(move |image| {
             image.grants.values().map(move |grant| Self {
                 image: image.image,
                 requester: grant.requester,
@@ -54,8 +57,8 @@ impl Right {
     }
 }
 
-/// The entries, image by image in the order in which they first appear, the others at the end.
-pub(super) fn timeline(entries: &[Entry], known: &State) -> String {
+/// The entries by image, in the order in which these first appear; those about no image at the end.
+pub(super) fn by_image(entries: &[Entry]) -> Vec<(Option<ImageDigest>, Vec<&Entry>)> {
     let mut order: Vec<Option<ImageDigest>> = Vec::new();
     let mut groups: BTreeMap<Option<ImageDigest>, Vec<&Entry>> = BTreeMap::new();
     for entry in entries {
@@ -66,12 +69,18 @@ pub(super) fn timeline(entries: &[Entry], known: &State) -> String {
         group.push(entry);
     }
     order.sort_by_key(Option::is_none);
+    let group = |image| (image, groups.remove(&image).unwrap_or_default());
+    order.into_iter().map(group).collect()
+}
+
+/// The entries, image by image.
+pub(super) fn timeline(entries: &[Entry], known: &Images) -> String {
     let mut text = String::new();
-    for image in order {
+    for (image, group) in by_image(entries) {
         match image {
             Some(image) => {
                 text.push_str(&format!("image {image}\n"));
-                if let Some(known) = known.images.get(&image) {
+                if let Some(known) = known.get(&image) {
                     folded(
                         &mut text,
                         &format!("\"{}\"", escaped(known.description.chars())),
@@ -84,7 +93,7 @@ pub(super) fn timeline(entries: &[Entry], known: &State) -> String {
             }
             None => text.push_str("about no image\n"),
         }
-        for entry in groups.get(&image).into_iter().flatten() {
+        for entry in group {
             line(&mut text, entry);
         }
         text.push('\n');
@@ -93,32 +102,44 @@ pub(super) fn timeline(entries: &[Entry], known: &State) -> String {
 }
 
 fn line(text: &mut String, entry: &Entry) {
-    let who = entry.about.requester.or(entry.about.radiologist);
-    // The radiologist stands above already.
-    let who = match (entry.about.requester, entry.about.image) {
-        (None, Some(_)) => None,
-        _ => who,
-    };
     let line = format!(
         "  {}  {:<21} {}",
         time(entry.timestamp),
         entry.kind(),
-        who.map_or(String::new(), |who| who.to_string())
+        who(entry).map_or(String::new(), |who| who.to_string())
     );
     text.push_str(line.trim_end());
     text.push('\n');
-    let said = match &entry.what {
-        What::Event(event) => details(event),
-        What::Unknown { unknown } => not_understood(unknown, entry),
-    };
-    if let Some(said) = said {
+    if let Some(said) = said(entry) {
         folded(text, &said);
     }
-    if let Some(words) = entry.text()
-        && !words.is_empty()
-        && !matches!(entry.event(), Some(Event::ContractCreated { .. }))
-    {
-        folded(text, &format!("\"{}\"", escaped(words.chars())));
+    if let Some(words) = words(entry) {
+        folded(text, &format!("\"{words}\""));
+    }
+}
+
+/// Whom an entry is about besides the image's owner and its radiologist, who stand with the image.
+pub(super) fn who(entry: &Entry) -> Option<Address> {
+    match (entry.about.requester, entry.about.image) {
+        (None, Some(_)) => None,
+        (requester, _) => requester.or(entry.about.radiologist),
+    }
+}
+
+/// What an entry says besides its kind, its parties and its sender's words.
+pub(super) fn said(entry: &Entry) -> Option<String> {
+    match &entry.what {
+        What::Event(event) => details(event),
+        What::Unknown { unknown } => not_understood(unknown, entry),
+    }
+}
+
+/// The sender's words, fit to be shown; a registration's stand with its image.
+pub(super) fn words(entry: &Entry) -> Option<String> {
+    let words = entry.text().filter(|words| !words.is_empty())?;
+    match entry.event() {
+        Some(Event::ContractCreated { .. }) => None,
+        _ => Some(escaped(words.chars())),
     }
 }
 
@@ -159,7 +180,7 @@ fn not_understood(unknown: &UnknownLog, entry: &Entry) -> Option<String> {
     ))
 }
 
-fn until(expires_at: u64) -> String {
+pub(super) fn until(expires_at: u64) -> String {
     match expires_at {
         0 => "until it is removed".to_owned(),
         end => format!("until {}", time(end)),

@@ -9,7 +9,8 @@ use crate::context::Context;
 
 /// Note something about an image, for yourself: `pcim search` finds it
 ///
-/// Notes stay in this home, encrypted to its own key. At registering, what the radiologist says of the image is noted.
+/// Notes stay in this home, encrypted to its own key. At registering and opening, what the radiologist says of the image is
+/// noted.
 #[derive(Debug, Args)]
 pub(crate) struct NoteArgs {
     /// The image

@@ -15,7 +15,8 @@ use crate::context::Context;
 /// Refused with exit code 4, before anything is fetched, unless the chain authorizes this home now.
 /// The file appears only when everything was verified: what was opened carries the radiologist's
 /// signature that was attested. A study of several files opens as a folder, once all of it agrees with its
-/// manifest; it is kept as a tar if the name after --out ends in .tar.
+/// manifest; it is kept as a tar if the name after --out ends in .tar. What the image says of itself (modality, body part, date
+/// of the study) and who attested it is noted in this home, encrypted, for `pcim search`; not of a study kept as a tar.
 #[derive(Debug, Args)]
 pub(crate) struct FetchArgs {
     /// The image

@@ -1,0 +1,89 @@
+//! The chain's history as rows, for CSV and for a page: what the text says, a row for each of its entries or requests.
+
+use pcim_client::audit::report::{Table, utc, visible};
+use pcim_client::audit::{Entry, Standing};
+
+use super::show::{self, Images, Right};
+
+/// The entries, in the order of the text.
+pub(super) fn timeline(entries: &[Entry], known: &Images) -> Table {
+    let mut rows = Vec::with_capacity(entries.len());
+    for (image, group) in show::by_image(entries) {
+        let known = image.and_then(|image| known.get(&image));
+        for entry in group {
+            rows.push(vec![
+                image.map(|image| image.to_string()).unwrap_or_default(),
+                known.map(|it| visible(&it.description)).unwrap_or_default(),
+                known.map(|it| it.patient.to_string()).unwrap_or_default(),
+                known
+                    .map(|it| it.radiologist.to_string())
+                    .unwrap_or_default(),
+                utc(entry.timestamp),
+                entry.kind().to_string(),
+                show::who(entry)
+                    .map(|who| who.to_string())
+                    .unwrap_or_default(),
+                show::said(entry).unwrap_or_default(),
+                show::words(entry).unwrap_or_default(),
+                entry.tx.to_string(),
+            ]);
+        }
+    }
+    Table {
+        title: "What the chain recorded about the images".to_owned(),
+        remarks: Vec::new(),
+        columns: vec![
+            "Image",
+            "Description",
+            "Owner",
+            "Radiologist",
+            "When",
+            "Event",
+            "Who",
+            "Details",
+            "Text on the chain",
+            "Transaction",
+        ],
+        rows,
+    }
+}
+
+/// Requests and how they stand.
+pub(super) fn rights(title: &str, rights: &[Right]) -> Table {
+    let rows = rights.iter().map(|right| {
+        let decided = Some(right.decided_at).filter(|it| *it != 0);
+        let ends = matches!(right.standing, Standing::Approved | Standing::Expired);
+        vec![
+            right.image.to_string(),
+            visible(&right.description),
+            right.patient.to_string(),
+            right.requester.to_string(),
+            right.standing.to_string(),
+            utc(right.requested_at),
+            decided.map(utc).unwrap_or_default(),
+            ends.then(|| show::until(right.expires_at))
+                .unwrap_or_default(),
+            visible(&right.notes),
+            right.reason.as_deref().map(visible).unwrap_or_default(),
+            right.since.tx.to_string(),
+        ]
+    });
+    Table {
+        title: title.to_owned(),
+        remarks: Vec::new(),
+        columns: vec![
+            "Image",
+            "Description",
+            "Owner",
+            "Requestor",
+            "Status",
+            "Asked",
+            "Decided",
+            "Ends",
+            "For",
+            "Patient's words",
+            "Transaction",
+        ],
+        rows: rows.collect(),
+    }
+}
