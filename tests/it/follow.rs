@@ -9,6 +9,7 @@ use pcim_client::client::{Client, FollowEvent, FollowSink, Kind};
 use pcim_client::domain::{ImageDigest, Passphrase};
 use pcim_client::home::{Config, FollowSettings, Home, NewHome};
 use pcim_client::node::{Error as NodeError, Node, NodeConfig};
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -273,6 +274,11 @@ async fn register(chain: &Chain, digest: [u8; 32]) {
     assert!(chain.send(&chain.patient, &call).await.unwrap().returned);
 }
 
+/// Asks the chain's node.
+async fn ask(chain: &Chain, method: &str, params: Value) -> Value {
+    chain.provider.request(method, params).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_hostile_on_the_chain_holds_nothing_up() {
     let mut world = World::start().await;
@@ -289,6 +295,7 @@ async fn what_is_hostile_on_the_chain_holds_nothing_up() {
     let body = node.get_root(&sealed.image, WAIT).await.unwrap().body;
     let grafted = node.put_root(vec![7; 300], &body).await.unwrap().image;
     register(&world.chain, grafted.0).await;
+    let before = ask(&world.chain, "evm_snapshot", json!([])).await;
     let (later, _) = world.registered(&image_of(64)).await;
 
     let limited = FollowSettings {
@@ -316,6 +323,15 @@ async fn what_is_hostile_on_the_chain_holds_nothing_up() {
         !follower.has(&tree.to_string())
     })
     .await;
+
+    // A reorganisation takes an image back.
+    let done = ask(&world.chain, "evm_revert", json!([before])).await;
+    assert_eq!(done, true);
+    ask(&world.chain, "anvil_mine", json!(["0x10"])).await;
+    let dropped = |event: &FollowEvent| matches!(event, FollowEvent::Dropped { kind: Kind::Root, image, .. } if *image == later.image);
+    until("the image that is gone", || follower.told(dropped)).await;
+    let of_other = |event: &FollowEvent| matches!(event, FollowEvent::Dropped { image, .. } if *image == sealed.image);
+    assert!(follower.has(&body.cid) && !follower.told(of_other));
 
     // What the disk lost is fetched again at the next start.
     let dir = follower.client.home().dir().to_owned();

@@ -9,6 +9,7 @@ use pcim_client::card::{Card, MAX_CARD_BYTES};
 use pcim_client::client::{Client, Limits, Overrides};
 use pcim_client::domain::{Address, Passphrase};
 use pcim_client::home::Home;
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::args::Global;
@@ -228,5 +229,33 @@ pub(crate) async fn interrupted() {
     // Without signals the program cannot be asked.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Whether the user or the system has asked the program to end, for work that is not to be cut in the middle.
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Listens from now on: an interrupt no longer ends the program by itself.
+    pub(crate) fn listen() -> Self {
+        let (tell, told) = watch::channel(false);
+        tokio::spawn(async move {
+            interrupted().await;
+            let _ = tell.send(true);
+        });
+        Self(told)
+    }
+
+    /// Whether it was asked.
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Returns when it is asked.
+    pub(crate) async fn asked(&mut self) {
+        if self.0.wait_for(|asked| *asked).await.is_err() {
+            // Nobody listens for signals any more, and nobody asked.
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -153,6 +153,9 @@ fn of_client(error: &E) -> Option<&'static str> {
         E::Study(error) => return of_study(error),
         E::Journal(error) => return of_journal(error),
         E::Audit(error) => return of_audit(error),
+        E::Watched { .. } => {
+            "a home has one watcher: stop the other one, or put these rules into its file and start it again"
+        }
         E::File { .. } => CHECK_THE_DISK,
         E::Description => "give codes such as `CT CHEST`, or leave --description out",
         E::FileExists { .. } => "give another --out, or --force to replace the file",
@@ -287,9 +290,7 @@ fn of_audit(error: &audit::Error) -> Option<&'static str> {
 fn of_journal(error: &journal::Error) -> Option<&'static str> {
     use journal::Error as J;
     Some(match error {
-        J::NotAJournal { .. } | J::Damaged { .. } | J::Event(_) => {
-            "restore the file from a backup of the home"
-        }
+        J::NotAJournal { .. } | J::Damaged { .. } => "restore the file from a backup of the home",
         J::Newer { .. } => "update pcim",
         J::Io { .. } | J::Sqlite(_) => CHECK_THE_DISK,
         _ => return None,
@@ -377,6 +378,9 @@ fn of_ledger(error: &ledger::Error) -> Option<&'static str> {
     Some(match error {
         L::Refused(revert) => return of_revert(revert),
         L::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
+        L::BadSocketUrl { .. } => {
+            "give a ws:// or wss:// address with --ws-url, or as `ws_url` in the home's config.toml"
+        }
         L::Rpc { .. } | L::Timeout { .. } => {
             "check --rpc-url and that the chain runs (`pcim devnet` starts one here)"
         }

@@ -52,6 +52,14 @@ impl Ui {
         }
     }
 
+    /// Writes what must arrive: nobody to read it is an error.
+    pub(crate) fn stream(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        wipe();
+        let mut out = io::stdout().lock();
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        written.context("cannot write to standard output")
+    }
+
     /// Writes the result: `value` as JSON, or `text`.
     pub(crate) fn result(&self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
         let mut text = match self.json {

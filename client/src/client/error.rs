@@ -41,6 +41,12 @@ pub enum Error {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] journal::Error),
+    /// Another watcher of this contract is at work in the home.
+    #[error("another `pcim watch` is at work in {}", home.display())]
+    Watched {
+        /// The home.
+        home: PathBuf,
+    },
     /// A file is not DICOM, or cannot be de-identified safely.
     #[error("{}: {source}", path.display())]
     Dicom {
@@ -289,6 +295,20 @@ pub enum Error {
     /// A background task died.
     #[error("a task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    /// Whether it is the chain's, which may answer another time, and not this home's.
+    pub fn is_of_chain(&self) -> bool {
+        use audit::Error as A;
+        match self {
+            Self::Ledger(_) => true,
+            Self::Audit(error) => {
+                matches!(error, A::Ledger(_) | A::BadLogs { .. } | A::Restless { .. })
+            }
+            _ => false,
+        }
+    }
 }
 
 impl From<handover::Error> for Error {

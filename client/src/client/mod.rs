@@ -29,6 +29,7 @@ mod resume;
 mod settle;
 mod split;
 pub mod study;
+mod tail;
 mod watch;
 mod write;
 

@@ -1,30 +1,42 @@
 //! Watching the contract: every event is handed out once, over lost connections, restarts and reorganisations.
 //!
 //! The [index](Index) is brought level with the chain at every turn. The rules remember what came before, so they are shown
-//! the whole history first, quietly; from then on the last blocks are compared again at every turn. An event is the same one
-//! wherever a reorganisation puts its transaction; if it takes one away that was seen, the rules see the history anew. What is done is noted by whoever does it ([`Watching::done`]), after it is
-//! done: who is killed in between does it again.
+//! the whole history first; and again when a reorganisation makes it another one. An event is the same one wherever its
+//! transaction is put, if it says the same there. One that was told and whose transaction does not come back is handed out
+//! once more, as taken back. What is done is noted by whoever does it ([`Watching::done`]), after it is done: who is killed
+//! in between does it again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Client, Result};
+use alloy_primitives::keccak256;
+
+use super::tail::{News, Tail};
+use super::{Client, Error, Result};
 use crate::audit::watch::{Alert, Mine, Rule, Watcher};
 use crate::audit::{Entry, Index};
 use crate::domain::B256;
-use crate::journal::{EventId, WatchStore, Written};
+use crate::journal::{self, EventId, Finished, Moved, Noted, WatchStore, Written};
+use crate::ledger::{Ledger, Live};
 
-/// How many blocks a reorganisation may take back.
-const REREAD_BLOCKS: u64 = 128;
+/// What lies further back than so many blocks needs no note any more: no reorganisation is that deep.
+const SETTLED_BLOCKS: u64 = 4096;
+/// How many blocks are settled at once.
+const SETTLE_STEP: u64 = 256;
+/// How long an event is in no block, and waits in no pool, before it is said to be taken back, in seconds.
+const TAKEN_BACK_AFTER: u64 = 10;
 
-/// An event that nothing was done about yet.
+/// An event that something is to be done about.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// Which it is.
     pub id: EventId,
-    /// Its block.
+    /// Its block, or the last one that it had.
     pub block: u64,
-    /// What the rules say to it; perhaps nothing.
+    /// What the rules say to it, perhaps nothing; or what they said before it was taken back.
     pub alerts: Vec<Alert>,
+    /// Whether it was done before, and a reorganisation took it back.
+    pub taken_back: bool,
 }
 
 /// A watcher at work.
@@ -33,13 +45,12 @@ pub struct Watching<'c> {
     index: Index,
     store: WatchStore,
     rules: Vec<Rule>,
-    watcher: Option<Watcher>,
-    /// The first block that was not read yet.
-    next: u64,
-    /// The latest events that the rules have seen, in their order.
-    seen: Vec<(EventId, Entry)>,
-    /// What is done of the latest blocks.
-    done: BTreeSet<EventId>,
+    watcher: Watcher,
+    tail: Tail,
+    /// What is not done, in the order of the chain.
+    open: Vec<Seen>,
+    /// What is done of the latest blocks, and what is missing of it.
+    done: BTreeMap<EventId, Noted>,
 }
 
 impl Client {
@@ -47,12 +58,17 @@ impl Client {
     /// on, or with the contract's first event if that is wanted.
     ///
     /// # Errors
-    /// [`super::Error::NotConfigured`], [`super::Error::Journal`] if another process watches in this home.
+    /// [`Error::NotConfigured`], [`Error::Watched`] if another process watches in this home.
     pub fn watch(&self, rules: Vec<Rule>, from_start: bool) -> Result<Watching<'_>> {
         let deployment = self.deployment()?;
         let name = format!("{}-{:#x}", deployment.chain_id, deployment.contract);
         let index = self.audit_index()?;
-        let store = WatchStore::open(&self.home.watch_path(&name))?;
+        let store = WatchStore::open(&self.home.watch_path(&name)).map_err(|e| match e {
+            journal::Error::InUse { .. } => Error::Watched {
+                home: self.home.dir().into(),
+            },
+            other => other.into(),
+        })?;
         if from_start && store.floor()?.is_none() {
             store.advance(0)?;
         }
@@ -61,11 +77,27 @@ impl Client {
             client: self,
             index,
             store,
+            watcher: Watcher::new(rules.clone(), Mine::default()),
             rules,
-            watcher: None,
-            next: 0,
-            seen: Vec::new(),
+            tail: Tail::default(),
+            open: Vec::new(),
             done,
+        })
+    }
+
+    /// What tells that the contract has something new, at least `every` so often: a subscription at `ws_url`, at the
+    /// configuration's, or at the RPC's own address, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`]; [`Error::Ledger`] if that is no address of a WebSocket.
+    pub fn live(&self, every: Duration, ws_url: Option<&str>) -> Result<Live> {
+        let live = Live::new(&self.deployment()?, every);
+        // The configuration's belongs to the configuration's RPC.
+        let own = self.home.config().ws_url.as_deref();
+        let own = own.filter(|_| self.overrides.rpc_url.is_none());
+        Ok(match ws_url.or(own) {
+            Some(url) => live.at(url)?,
+            None => live,
         })
     }
 
@@ -83,100 +115,226 @@ impl Client {
 }
 
 impl Watching<'_> {
-    /// Reads what is new on the chain. What is handed out is to be noted as [done](Self::done), one after the other.
+    /// Reads what is new on the chain. What is handed out is to be noted as [done](Self::done), one after the other; what is
+    /// not comes again at the next look. It may be given up at any time.
     ///
     /// # Errors
     /// Those of the chain: ask again later, nothing is lost.
     pub async fn look(&mut self) -> Result<Vec<Seen>> {
-        let head = self.index.sync(self.client.ledger().await?).await?.block;
-        let floor = match self.store.floor()? {
-            // A chain that is shorter by more than a reorganisation, or a node that lags, is another one.
-            Some(floor) if floor <= head.saturating_add(1 + REREAD_BLOCKS) => floor,
-            Some(_) => {
-                self.store.forget()?;
-                self.store.advance(0)?;
-                (self.watcher, self.done) = (None, BTreeSet::new());
-                0
-            }
-            None => {
-                self.store.advance(head + 1)?;
-                head + 1
-            }
+        let ledger = self.client.ledger().await?;
+        let head = self.index.sync(ledger).await?.block;
+        // Whatever may fail comes first: what is read once is not read again.
+        let lost = self.lost(ledger, head).await?;
+        let (entries, anew) = match self.tail.read(&self.index, head)? {
+            News::More(entries) => (entries, false),
+            News::Anew(entries) => (entries, true),
         };
-        if self.watcher.is_some() && head.saturating_add(1) < self.next {
-            // A node behind the one that was asked last.
-            return Ok(Vec::new());
+        if anew || !entries.is_empty() {
+            self.take_in(entries, anew)?;
         }
-        let mut first = self.next.saturating_sub(REREAD_BLOCKS);
-        let mut events = self.read(first, head)?;
-        let reread: Vec<_> = self
-            .seen
-            .iter()
-            .filter(|(_, event)| event.block >= first)
-            .collect();
-        let same = reread.iter().zip(&events).all(|(old, new)| **old == *new)
-            && reread.len() <= events.len();
-        let behind = reread.len();
-        if self.watcher.is_none() || !same {
-            if first > 0 {
-                first = 0;
-                events = self.read(first, head)?;
+        self.open.retain(|seen| !self.done.contains_key(&seen.id));
+        let mut seen = self.open.clone();
+        for id in lost {
+            // It may have come back by now.
+            if let Some(noted) = self.done.get(&id).filter(|it| it.missing.is_some()) {
+                let told = self.store.told(&id)?;
+                seen.push(Seen {
+                    id,
+                    block: noted.block,
+                    alerts: told.map_or(Ok(Vec::new()), |told| serde_json::from_str(&told))?,
+                    taken_back: true,
+                });
             }
-            let watcher = Watcher::new(self.rules.clone(), self.client.mine()?);
-            self.watcher = Some(watcher);
-            self.seen.clear();
-        } else {
-            events.drain(..behind);
         }
-        let watcher = self
-            .watcher
-            .as_mut()
-            .expect("it was made above if it was not there");
-        let mut new = Vec::new();
-        for (id, event) in events {
-            let alerts = match event.logged() {
-                Some(logged) => watcher.see(&logged),
-                None => watcher.see_unknown(),
-            };
-            if event.block >= floor && !self.done.contains(&id) {
-                let block = event.block;
-                new.push(Seen { id, block, alerts });
-            }
-            self.seen.push((id, event));
-        }
-        self.next = head + 1;
-        let keep = self.next.saturating_sub(REREAD_BLOCKS);
-        self.seen.retain(|(_, event)| event.block >= keep);
-        Ok(new)
+        Ok(seen)
     }
 
-    /// What the rules say to the life that the contract's program has left, in seconds.
-    pub fn program_left(&mut self, left: u64) -> Vec<Alert> {
-        self.watcher
-            .as_mut()
-            .map(|watcher| watcher.program_left(left))
-            .unwrap_or_default()
+    /// What is missing and will not come back, as far as can be told now.
+    async fn lost(&self, ledger: &Ledger, head: u64) -> Result<Vec<EventId>> {
+        let mut lost = Vec::new();
+        for (id, noted) in &self.done {
+            let is_due = |since: u64| now().abs_diff(since) >= TAKEN_BACK_AFTER;
+            if noted.missing.is_some_and(is_due)
+                && head >= noted.block
+                && !(noted.told && ledger.may_come(&id.tx, head).await?)
+            {
+                lost.push(*id);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Shows the rules what is new, or everything anew, and finds what nothing was done about yet.
+    fn take_in(&mut self, entries: Vec<Entry>, anew: bool) -> Result<()> {
+        let mine = self.client.mine()?;
+        match anew {
+            true => {
+                self.watcher = Watcher::new(self.rules.clone(), mine);
+                self.open.clear();
+                self.recognise(&entries)?;
+            }
+            false => self.watcher.know(mine),
+        }
+        let entries = numbered(entries)?;
+        let floor = match self.store.floor()? {
+            Some(floor) => floor,
+            None => self.begin(&entries)?,
+        };
+        let mut here = BTreeSet::new();
+        let mut moved = Vec::new();
+        for (to, entry) in entries {
+            let alerts = self.watcher.see(&entry);
+            let block = entry.block;
+            let known = [to, to.of_any()].into_iter();
+            let mut known = known.filter_map(|id| Some((id, *self.done.get(&id)?)));
+            if let Some((from, before)) = known.next() {
+                here.insert(from);
+                let noted = Noted {
+                    block,
+                    missing: None,
+                    ..before
+                };
+                if (from, before) != (to, noted) {
+                    moved.push(Moved { from, to, noted });
+                }
+            } else if block >= floor {
+                self.open.push(Seen {
+                    id: to,
+                    block,
+                    alerts,
+                    taken_back: false,
+                });
+            }
+        }
+        if anew {
+            let gone = self.done.iter();
+            let gone = gone.filter(|(id, it)| it.missing.is_none() && !here.contains(*id));
+            moved.extend(gone.map(|(id, noted)| Moved {
+                from: *id,
+                to: *id,
+                noted: Noted {
+                    missing: Some(now()),
+                    ..*noted
+                },
+            }));
+        }
+        self.store.follow(&moved)?;
+        for Moved { from, to, noted } in moved {
+            self.done.remove(&from);
+            self.done.insert(to, noted);
+        }
+        Ok(())
+    }
+
+    /// Whether this is the chain that was watched before: if its history begins with another block, everything on it is new.
+    fn recognise(&mut self, entries: &[Entry]) -> Result<()> {
+        let Some(origin) = entries.first().map(|entry| entry.block_hash) else {
+            return Ok(());
+        };
+        let known = self.store.origin()?;
+        if known.is_some_and(|known| known != origin) {
+            self.store.forget()?;
+            self.store.advance(0)?;
+            self.done.clear();
+        }
+        if known != Some(origin) {
+            self.store.set_origin(origin)?;
+        }
+        Ok(())
+    }
+
+    /// Begins with what happens from now on: whatever is there is done.
+    fn begin(&mut self, entries: &[(EventId, Entry)]) -> Result<u64> {
+        let floor = self.tail.head().saturating_sub(SETTLED_BLOCKS);
+        let late = entries.iter().filter(|(_, entry)| entry.block >= floor);
+        let late = late.map(|(id, entry)| Finished {
+            id: *id,
+            block: Some(entry.block),
+            told: None,
+        });
+        self.store.finish(&late.collect::<Vec<_>>(), None)?;
+        self.store.advance(floor)?;
+        self.done = self.store.done()?;
+        if let Some((_, first)) = entries.first() {
+            self.store.set_origin(first.block_hash)?;
+        }
+        Ok(floor)
+    }
+
+    /// The last block that was read.
+    pub fn head(&self) -> u64 {
+        self.tail.head()
+    }
+
+    /// Whether something is missing that may come back or not: the next look should be soon.
+    pub fn is_waiting(&self) -> bool {
+        self.done.values().any(|noted| noted.missing.is_some())
+    }
+
+    /// What the rules say to the life that the contract's program has left, in seconds: each until it is noted as
+    /// [told](Self::told_of_program), and again only after the life was extended.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]
+    pub fn program_left(&self, left: u64) -> Result<Vec<Alert>> {
+        let mut alerts = self.watcher.program_left(left);
+        let near = alerts.iter().map(|alert| alert.rule.as_str()).collect();
+        let told = self.store.told_of_program(&near)?;
+        alerts.retain(|alert| !told.contains(&alert.rule));
+        Ok(alerts)
+    }
+
+    /// Notes that an alert about the program was told, and how much of the output is written.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]
+    pub fn told_of_program(&self, alert: &Alert, written: Option<Written<'_>>) -> Result<()> {
+        Ok(self.store.tell_of_program(&alert.rule, written)?)
     }
 
     /// Notes that everything is done about events, and how much of the output is written. When all that was handed out is
     /// done, [`settle`](Self::settle) closes the turn.
     ///
     /// # Errors
-    /// [`super::Error::Journal`]
+    /// [`Error::Journal`]
     pub fn done(&mut self, events: &[&Seen], written: Option<Written<'_>>) -> Result<()> {
-        let ids: Vec<_> = events.iter().map(|seen| (seen.id, seen.block)).collect();
-        self.store.finish(&ids, written)?;
-        self.done.extend(ids.into_iter().map(|(id, _)| id));
+        let mut finished = Vec::with_capacity(events.len());
+        for seen in events {
+            let told = match seen.alerts.is_empty() || seen.taken_back {
+                true => None,
+                false => Some(serde_json::to_string(&seen.alerts)?),
+            };
+            finished.push(Finished {
+                id: seen.id,
+                block: (!seen.taken_back).then_some(seen.block),
+                told,
+            });
+        }
+        self.store.finish(&finished, written)?;
+        for Finished { id, block, told } in finished {
+            match block {
+                None => self.done.remove(&id),
+                Some(block) => self.done.insert(
+                    id,
+                    Noted {
+                        block,
+                        missing: None,
+                        told: told.is_some(),
+                    },
+                ),
+            };
+        }
         Ok(())
     }
 
     /// Closes a turn: whatever is further back than a reorganisation reaches needs no note any more.
     ///
     /// # Errors
-    /// [`super::Error::Journal`]
+    /// [`Error::Journal`]
     pub fn settle(&mut self) -> Result<()> {
-        let floor = self.next.saturating_sub(REREAD_BLOCKS);
-        if self.store.floor()?.is_some_and(|known| floor > known) {
+        let floor = self.tail.head().saturating_sub(SETTLED_BLOCKS);
+        let known = self.store.floor()?;
+        if known.is_some_and(|known| floor >= known.saturating_add(SETTLE_STEP)) {
             self.store.advance(floor)?;
             self.done = self.store.done()?;
         }
@@ -186,30 +344,41 @@ impl Watching<'_> {
     /// How much of an output file is written.
     ///
     /// # Errors
-    /// [`super::Error::Journal`]
+    /// [`Error::Journal`]
     pub fn written(&self, name: &[u8]) -> Result<Option<u64>> {
         Ok(self.store.written(name)?)
     }
 
-    fn read(&self, first: u64, head: u64) -> Result<Vec<(EventId, Entry)>> {
-        match first > head {
-            true => Ok(Vec::new()),
-            false => Ok(numbered(self.index.of_blocks(first, head)?)),
-        }
+    /// Notes how much of an output file is written with everything that it tells of done.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]
+    pub fn set_written(&self, written: Written<'_>) -> Result<()> {
+        Ok(self.store.finish(&[], Some(written))?)
     }
 }
 
-/// Events with their numbers in their transactions.
-fn numbered(events: Vec<Entry>) -> Vec<(EventId, Entry)> {
+/// Entries with what they are, wherever they are.
+fn numbered(entries: Vec<Entry>) -> Result<Vec<(EventId, Entry)>> {
     let mut last: Option<(B256, u64)> = None;
-    let numbered = events.into_iter().map(|event| {
+    let numbered = entries.into_iter().map(|entry| {
         let ordinal = match last {
-            Some((tx, ordinal)) if tx == event.tx => ordinal + 1,
+            Some((tx, ordinal)) if tx == entry.tx => ordinal + 1,
             _ => 0,
         };
-        last = Some((event.tx, ordinal));
-        let tx = event.tx;
-        (EventId { tx, ordinal }, event)
+        last = Some((entry.tx, ordinal));
+        let id = EventId {
+            tx: entry.tx,
+            ordinal,
+            what: keccak256(serde_json::to_vec(&entry.what)?),
+        };
+        Ok((id, entry))
     });
     numbered.collect()
+}
+
+/// Unix seconds of this machine's clock.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs())
 }

@@ -1,5 +1,6 @@
 //! `config.toml`: what an actor may edit by hand.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Address;
@@ -20,6 +21,8 @@ pub struct Config {
     pub network: Option<String>,
     /// The chain's JSON-RPC endpoint.
     pub rpc_url: Option<String>,
+    /// The chain's WebSocket endpoint, if it is not at the RPC's own address.
+    pub ws_url: Option<String>,
     /// The chain's id; any other chain is refused.
     pub chain_id: Option<u64>,
     /// The `Pcac` contract.
@@ -40,7 +43,7 @@ pub struct Config {
 
 /// What a node that follows may take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(from = "FollowTable")]
 pub struct FollowSettings {
     /// Most bytes of all that is kept.
     pub max_bytes: u64,
@@ -48,8 +51,40 @@ pub struct FollowSettings {
     pub max_image_bytes: u64,
     /// How often the chain is asked, in seconds.
     pub poll_seconds: u32,
-    /// How many of the last blocks are read again each time.
-    pub reread_blocks: u32,
+}
+
+/// The settings as they are written, by earlier versions too.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct FollowTable {
+    max_bytes: u64,
+    max_image_bytes: u64,
+    poll_seconds: u32,
+    /// Of no effect: reorganisations are followed whatever their depth.
+    #[serde(rename = "reread_blocks")]
+    _reread_blocks: IgnoredAny,
+}
+
+impl Default for FollowTable {
+    fn default() -> Self {
+        let settings = FollowSettings::default();
+        Self {
+            max_bytes: settings.max_bytes,
+            max_image_bytes: settings.max_image_bytes,
+            poll_seconds: settings.poll_seconds,
+            _reread_blocks: IgnoredAny,
+        }
+    }
+}
+
+impl From<FollowTable> for FollowSettings {
+    fn from(table: FollowTable) -> Self {
+        Self {
+            max_bytes: table.max_bytes,
+            max_image_bytes: table.max_image_bytes,
+            poll_seconds: table.poll_seconds,
+        }
+    }
 }
 
 impl Default for FollowSettings {
@@ -58,7 +93,6 @@ impl Default for FollowSettings {
             max_bytes: 100 << 30,
             max_image_bytes: 64 << 30,
             poll_seconds: 5,
-            reread_blocks: 128,
         }
     }
 }
@@ -70,6 +104,7 @@ impl Default for Config {
             address: Address::ZERO,
             network: None,
             rpc_url: None,
+            ws_url: None,
             chain_id: None,
             contract: None,
             listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
@@ -107,6 +142,7 @@ impl Config {
         put("address", Some(quote(&self.address.to_string())));
         put("network", self.network.as_deref().map(quote));
         put("rpc_url", self.rpc_url.as_deref().map(quote));
+        put("ws_url", self.ws_url.as_deref().map(quote));
         put("chain_id", self.chain_id.map(|id| id.to_string()));
         put("contract", self.contract.map(|it| quote(&it.to_string())));
         put("listen", Some(list(&self.listen)));
@@ -139,7 +175,6 @@ private = {}  # refuse to run without swarm.key
 max_bytes = {}  # of all that is kept
 max_image_bytes = {}  # of one image
 poll_seconds = {}
-reread_blocks = {}  # the last blocks, read again each time in case of a reorganisation
 ",
         node.mdns,
         quote(dht),
@@ -149,7 +184,6 @@ reread_blocks = {}  # the last blocks, read again each time in case of a reorgan
         follow.max_bytes,
         follow.max_image_bytes,
         follow.poll_seconds,
-        follow.reread_blocks,
     )
 }
 
@@ -184,6 +218,7 @@ mod tests {
             address: Address::repeat_byte(7),
             network: Some("devnet".to_owned()),
             rpc_url: Some("http://127.0.0.1:8547".to_owned()),
+            ws_url: Some("ws://127.0.0.1:8548".to_owned()),
             chain_id: Some(412_346),
             contract: Some(Address::repeat_byte(9)),
             peers: vec!["/ip4/127.0.0.1/tcp/1".to_owned(), "x".to_owned()],
@@ -199,7 +234,6 @@ mod tests {
                 max_bytes: 1 << 40,
                 max_image_bytes: 7,
                 poll_seconds: 1,
-                reread_blocks: 0,
             },
             ..Config::default()
         };
@@ -212,5 +246,18 @@ mod tests {
         let message = Config::from_toml(text).unwrap_err();
         assert!(message.starts_with("line 2: "), "{message}");
         assert!(Config::from_toml(b"nmae = \"a\"").is_err());
+    }
+
+    #[test]
+    fn what_earlier_versions_wrote_is_taken() {
+        let follow = |text: &str| Config::from_toml(format!("[follow]\n{text}").as_bytes());
+        let config = follow("poll_seconds = 9\nreread_blocks = 128\n").unwrap();
+        let wanted = FollowSettings {
+            poll_seconds: 9,
+            ..FollowSettings::default()
+        };
+        assert_eq!(config.follow, wanted);
+        assert!(!config.to_toml().contains("reread"));
+        assert!(follow("max_byte = 9\n").is_err());
     }
 }

@@ -40,9 +40,6 @@ pub enum Error {
         /// What is there.
         value: i64,
     },
-    /// An event that cannot be read or written.
-    #[error("an event in the journal cannot be read")]
-    Event(#[source] serde_json::Error),
     /// What an operation noted cannot be read or written.
     #[error("a note in the journal cannot be read")]
     Piece(#[source] serde_json::Error),
@@ -54,6 +51,12 @@ pub enum Error {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// Another process has the file to itself.
+    #[error("{} is in use by another process", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
     },
     /// SQLite failed (disk full, locked by another process, …).
     #[error("the journal cannot be read or written")]

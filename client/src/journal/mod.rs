@@ -23,11 +23,11 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 use serde::{Deserialize, Serialize};
 
 pub use self::error::{Error, Result};
-pub use self::follow::{FollowIndex, HeldRow};
+pub use self::follow::{FollowStore, HeldRow};
 pub(crate) use self::piece::name;
 pub use self::piece::{Outcome, Piece, PieceBody};
 pub(crate) use self::schema::open_as;
-pub use self::watch::{EventId, WatchStore, Written};
+pub use self::watch::{EventId, Finished, Moved, Noted, WatchStore, Written};
 
 use crate::domain::ImageDigest;
 

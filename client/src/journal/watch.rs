@@ -1,18 +1,21 @@
 //! What a watcher has done: which events, and how much of its output is written. A file of its own for each contract, which
 //! one process has at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
-use super::{Result, schema, signed, unsigned};
+use super::{Error, Result, schema, signed, unsigned};
 use crate::domain::B256;
 
 /// "PCIW".
 const APPLICATION_ID: i64 = 0x5043_4957;
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE position (
         one   INTEGER PRIMARY KEY CHECK (one = 1),
         floor INTEGER NOT NULL
@@ -30,7 +33,29 @@ const STEPS: [&str; 1] = ["
         name    BLOB PRIMARY KEY,
         written INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    // What a transaction said belongs to what is done, and what was told of it: both may be taken back.
+    "
+    ALTER TABLE position ADD COLUMN origin BLOB CHECK (origin IS NULL OR length(origin) = 32);
+
+    CREATE TABLE event (
+        tx      BLOB NOT NULL CHECK (length(tx) = 32),
+        ordinal INTEGER NOT NULL,
+        what    BLOB NOT NULL CHECK (length(what) = 32),
+        block   INTEGER NOT NULL,
+        missing INTEGER,
+        told    TEXT,
+        PRIMARY KEY (tx, ordinal, what)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO event SELECT tx, ordinal, zeroblob(32), block, NULL, NULL FROM done;
+    DROP TABLE done;
+    CREATE INDEX event_block ON event (block);
+
+    CREATE TABLE program (
+        rule TEXT PRIMARY KEY
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// One contract's watcher.
 #[derive(Debug)]
@@ -38,13 +63,48 @@ pub struct WatchStore {
     db: Mutex<Connection>,
 }
 
-/// An event, wherever a reorganisation puts its transaction: its number among the contract's logs of the transaction.
+/// An event, wherever a reorganisation puts its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventId {
     /// The transaction's hash.
     pub tx: B256,
-    /// From 0.
+    /// Its number among the contract's logs of the transaction, from 0.
     pub ordinal: u64,
+    /// A hash of what it says: in another order the same transaction may come to something else.
+    pub what: B256,
+}
+
+/// What is noted of an event that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// Its block, or the last one that it had.
+    pub block: u64,
+    /// Since when it is in no block, unix seconds of this machine's clock.
+    pub missing: Option<u64>,
+    /// Whether anything was told of it.
+    pub told: bool,
+}
+
+/// An event that is done now.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Which.
+    pub id: EventId,
+    /// Its block; `None` if what is done is that it was taken back, and it is to be forgotten.
+    pub block: Option<u64>,
+    /// What was told of it, JSON.
+    pub told: Option<String>,
+}
+
+/// What a reorganisation did to an event that is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Moved {
+    /// Which it was.
+    pub from: EventId,
+    /// Which it is: only one that was noted as [`EventId::of_any`] is another one now.
+    pub to: EventId,
+    /// Where it is.
+    pub noted: Noted,
 }
 
 /// How much of an output file is written, and which file that is.
@@ -56,23 +116,43 @@ pub struct Written<'a> {
     pub bytes: u64,
 }
 
+impl EventId {
+    /// The event of this number in this transaction, whatever it says: earlier versions noted no more.
+    #[must_use]
+    pub fn of_any(self) -> Self {
+        Self {
+            what: B256::ZERO,
+            ..self
+        }
+    }
+}
+
 impl WatchStore {
     /// Opens the file, or makes an empty one that only its owner can read, and keeps other processes out.
     ///
     /// # Errors
-    /// Those of [`super::Journal::open`]; [`super::Error::Sqlite`] if another process has it.
+    /// [`Error::InUse`] if another process has it; those of [`super::Journal::open`].
     pub fn open(path: &Path) -> Result<Self> {
-        let db = schema::open_as(path, APPLICATION_ID, &STEPS)?;
-        db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-        // The lock is taken with the first write.
-        db.execute("DELETE FROM position WHERE one != 1", [])?;
+        let open = || -> Result<Connection> {
+            let db = schema::open_as(path, APPLICATION_ID, &STEPS)?;
+            db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            // The lock is taken with the first write.
+            db.execute("DELETE FROM position WHERE one != 1", [])?;
+            Ok(db)
+        };
+        let db = open().map_err(|error| match error {
+            Error::Sqlite(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                Error::InUse { path: path.into() }
+            }
+            other => other,
+        })?;
         Ok(Self { db: Mutex::new(db) })
     }
 
     /// The first block whose events are not all done; `None` if nothing was watched yet.
     ///
     /// # Errors
-    /// [`super::Error::Damaged`], [`super::Error::Sqlite`]
+    /// [`Error::Damaged`], [`Error::Sqlite`]
     pub fn floor(&self) -> Result<Option<u64>> {
         let db = self.db();
         let floor = db.query_row("SELECT floor FROM position", [], |row| row.get(0));
@@ -85,78 +165,190 @@ impl WatchStore {
     /// All events of the blocks before `floor` are done from now on.
     ///
     /// # Errors
-    /// [`super::Error::TooLarge`], [`super::Error::Sqlite`]
+    /// [`Error::TooLarge`], [`Error::Sqlite`]
     pub fn advance(&self, floor: u64) -> Result<()> {
         let floor = signed(floor)?;
-        let mut db = self.db();
-        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        tx.execute(
-            "INSERT OR REPLACE INTO position (one, floor) VALUES (1, ?1)",
-            [floor],
-        )?;
-        tx.execute("DELETE FROM done WHERE block < ?1", [floor])?;
-        tx.commit()?;
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO position (one, floor) VALUES (1, ?1)
+                 ON CONFLICT (one) DO UPDATE SET floor = excluded.floor",
+                [floor],
+            )?;
+            // What is missing may come back anywhere.
+            tx.execute(
+                "DELETE FROM event WHERE block < ?1 AND missing IS NULL",
+                [floor],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The hash of the block that the contract's history begins with, if it is noted.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]
+    pub fn origin(&self) -> Result<Option<B256>> {
+        let db = self.db();
+        let origin = db.query_row("SELECT origin FROM position", [], |row| {
+            row.get::<_, Option<[u8; 32]>>(0)
+        });
+        Ok(origin.optional()?.flatten().map(B256::from))
+    }
+
+    /// Notes the block that the contract's history begins with, once there is a floor.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]
+    pub fn set_origin(&self, origin: B256) -> Result<()> {
+        self.db()
+            .execute("UPDATE position SET origin = ?1", [origin.0])?;
         Ok(())
     }
 
     /// Forgets everything that was done: the chain is another one.
     ///
     /// # Errors
-    /// [`super::Error::Sqlite`]
+    /// [`Error::Sqlite`]
     pub fn forget(&self) -> Result<()> {
-        let mut db = self.db();
-        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        tx.execute("DELETE FROM position", [])?;
-        tx.execute("DELETE FROM done", [])?;
-        tx.commit()?;
-        Ok(())
+        self.write(|tx| {
+            tx.execute_batch("DELETE FROM position; DELETE FROM event; DELETE FROM program;")?;
+            Ok(())
+        })
     }
 
-    /// The events that are done, of the blocks from the floor on.
+    /// The events that are done, of the blocks from the floor on, and those that are missing.
     ///
     /// # Errors
-    /// [`super::Error::Damaged`], [`super::Error::Sqlite`]
-    pub fn done(&self) -> Result<BTreeSet<EventId>> {
+    /// [`Error::Damaged`], [`Error::Sqlite`]
+    pub fn done(&self) -> Result<BTreeMap<EventId, Noted>> {
         let db = self.db();
-        let mut query = db.prepare("SELECT tx, ordinal FROM done")?;
-        let rows = query.query_map([], |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get(1)?)))?;
+        let mut query =
+            db.prepare("SELECT tx, ordinal, what, block, missing, told IS NOT NULL FROM event")?;
+        let rows = query.query_map([], |row| {
+            Ok((
+                row.get::<_, [u8; 32]>(0)?,
+                row.get(1)?,
+                row.get::<_, [u8; 32]>(2)?,
+                row.get(3)?,
+                row.get::<_, Option<i64>>(4)?,
+                row.get(5)?,
+            ))
+        })?;
         rows.map(|row| {
-            let (tx, ordinal) = row?;
-            Ok(EventId {
+            let (tx, ordinal, what, block, missing, told) = row?;
+            let id = EventId {
                 tx: B256::from(tx),
-                ordinal: unsigned("done.ordinal", ordinal)?,
-            })
+                ordinal: unsigned("event.ordinal", ordinal)?,
+                what: B256::from(what),
+            };
+            let missing = missing.map(|since| unsigned("event.missing", since));
+            let noted = Noted {
+                block: unsigned("event.block", block)?,
+                missing: missing.transpose()?,
+                told,
+            };
+            Ok((id, noted))
         })
         .collect()
     }
 
-    /// Events are done, and so much of an output file is written, both or neither.
+    /// What was told of an event, JSON.
     ///
     /// # Errors
-    /// [`super::Error::TooLarge`], [`super::Error::Sqlite`]
-    pub fn finish(&self, events: &[(EventId, u64)], written: Option<Written<'_>>) -> Result<()> {
-        let mut db = self.db();
-        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (id, block) in events {
-            tx.execute(
-                "INSERT OR REPLACE INTO done (tx, ordinal, block) VALUES (?1, ?2, ?3)",
-                params![id.tx.0, signed(id.ordinal)?, signed(*block)?],
-            )?;
+    /// [`Error::Sqlite`]
+    pub fn told(&self, id: &EventId) -> Result<Option<String>> {
+        let db = self.db();
+        let told = db.query_row(
+            "SELECT told FROM event WHERE tx = ?1 AND ordinal = ?2 AND what = ?3",
+            params![id.tx.0, signed(id.ordinal)?, id.what.0],
+            |row| row.get(0),
+        );
+        Ok(told.optional()?.flatten())
+    }
+
+    /// Events are done, and so much of an output file is written, all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Sqlite`]
+    pub fn finish(&self, events: &[Finished], written: Option<Written<'_>>) -> Result<()> {
+        self.write(|tx| {
+            for event in events {
+                let (id, ordinal) = (&event.id, signed(event.id.ordinal)?);
+                match event.block {
+                    Some(block) => tx.execute(
+                        "INSERT OR REPLACE INTO event (tx, ordinal, what, block, told)
+                         VALUES (?1, ?2, ?3, ?4, ?5)",
+                        params![id.tx.0, ordinal, id.what.0, signed(block)?, event.told],
+                    )?,
+                    None => tx.execute(
+                        "DELETE FROM event WHERE tx = ?1 AND ordinal = ?2 AND what = ?3",
+                        params![id.tx.0, ordinal, id.what.0],
+                    )?,
+                };
+            }
+            write_down(tx, written)
+        })
+    }
+
+    /// Notes what a reorganisation did to events that are done.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Sqlite`]
+    pub fn follow(&self, moved: &[Moved]) -> Result<()> {
+        if moved.is_empty() {
+            return Ok(());
         }
-        if let Some(written) = written {
-            tx.execute(
-                "INSERT OR REPLACE INTO output (name, written) VALUES (?1, ?2)",
-                params![written.name, signed(written.bytes)?],
+        self.write(|tx| {
+            let mut update = tx.prepare(
+                "UPDATE OR REPLACE event SET what = ?4, block = ?5, missing = ?6
+                 WHERE tx = ?1 AND ordinal = ?2 AND what = ?3",
             )?;
-        }
-        tx.commit()?;
-        Ok(())
+            for Moved { from, to, noted } in moved {
+                update.execute(params![
+                    from.tx.0,
+                    signed(from.ordinal)?,
+                    from.what.0,
+                    to.what.0,
+                    signed(noted.block)?,
+                    noted.missing.map(signed).transpose()?,
+                ])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The rules that have told of the program's end; of them only those that are among the `near` ones are kept.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]
+    pub fn told_of_program(&self, near: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
+        self.write(|tx| {
+            let told: BTreeSet<String> = tx
+                .prepare("SELECT rule FROM program")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            for rule in told.iter().filter(|rule| !near.contains(rule.as_str())) {
+                tx.execute("DELETE FROM program WHERE rule = ?1", [rule])?;
+            }
+            Ok(told)
+        })
+    }
+
+    /// A rule has told of the program's end, and so much of an output file is written, both or neither.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Sqlite`]
+    pub fn tell_of_program(&self, rule: &str, written: Option<Written<'_>>) -> Result<()> {
+        self.write(|tx| {
+            tx.execute("INSERT OR REPLACE INTO program (rule) VALUES (?1)", [rule])?;
+            write_down(tx, written)
+        })
     }
 
     /// How many bytes of an output file are written with everything that they tell of done.
     ///
     /// # Errors
-    /// [`super::Error::Damaged`], [`super::Error::Sqlite`]
+    /// [`Error::Damaged`], [`Error::Sqlite`]
     pub fn written(&self, name: &[u8]) -> Result<Option<u64>> {
         let db = self.db();
         let written = db.query_row(
@@ -173,45 +365,167 @@ impl WatchStore {
     fn db(&self) -> MutexGuard<'_, Connection> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut db = self.db();
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&tx)?;
+        tx.commit()?;
+        Ok(done)
+    }
+}
+
+fn write_down(tx: &Transaction<'_>, written: Option<Written<'_>>) -> Result<()> {
+    if let Some(written) = written {
+        tx.execute(
+            "INSERT OR REPLACE INTO output (name, written) VALUES (?1, ?2)",
+            params![written.name, signed(written.bytes)?],
+        )?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::Error;
     use super::*;
+
+    fn id(tx: u8, ordinal: u64) -> EventId {
+        EventId {
+            tx: B256::repeat_byte(tx),
+            ordinal,
+            what: B256::repeat_byte(9),
+        }
+    }
+
+    fn finished(id: EventId, block: u64, told: Option<&str>) -> Finished {
+        Finished {
+            id,
+            block: Some(block),
+            told: told.map(str::to_owned),
+        }
+    }
+
+    fn noted(block: u64, told: bool) -> Noted {
+        Noted {
+            block,
+            missing: None,
+            told,
+        }
+    }
 
     #[test]
     fn what_is_done_stays_done_and_one_process_has_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("watch.sqlite");
-        let id = |tx, ordinal| EventId {
-            tx: B256::repeat_byte(tx),
-            ordinal,
-        };
         let store = WatchStore::open(&path).unwrap();
-        assert_eq!(store.floor().unwrap(), None);
+        assert_eq!(
+            (store.floor().unwrap(), store.origin().unwrap()),
+            (None, None)
+        );
         store.advance(7).unwrap();
+        store.set_origin(B256::repeat_byte(3)).unwrap();
         let written = Written {
             name: b"/out",
             bytes: 90,
         };
-        store
-            .finish(&[(id(1, 0), 7), (id(1, 1), 8)], Some(written))
-            .unwrap();
+        let events = [
+            finished(id(1, 0), 7, None),
+            finished(id(1, 1), 8, Some("[1]")),
+        ];
+        store.finish(&events, Some(written)).unwrap();
         drop(store);
         let store = WatchStore::open(&path).unwrap();
         assert_eq!(store.floor().unwrap(), Some(7));
-        assert_eq!(store.done().unwrap(), [id(1, 0), id(1, 1)].into());
+        let done = [(id(1, 0), noted(7, false)), (id(1, 1), noted(8, true))];
+        assert_eq!(store.done().unwrap(), done.into());
+        assert_eq!(store.told(&id(1, 1)).unwrap().as_deref(), Some("[1]"));
+        assert_eq!(store.told(&id(1, 0)).unwrap(), None);
         assert_eq!(store.written(b"/out").unwrap(), Some(90));
         assert_eq!(store.written(b"/other").unwrap(), None);
-        assert!(matches!(WatchStore::open(&path), Err(Error::Sqlite(_))));
+        let second = WatchStore::open(&path);
+        assert!(matches!(second, Err(Error::InUse { .. })), "{second:?}");
         store.advance(8).unwrap();
-        assert_eq!(store.done().unwrap(), [id(1, 1)].into());
+        assert_eq!(store.done().unwrap(), [done[1]].into());
+        assert_eq!(store.origin().unwrap(), Some(B256::repeat_byte(3)));
         store.forget().unwrap();
         assert_eq!(
             (store.floor().unwrap(), store.done().unwrap().len()),
             (None, 0)
+        );
+    }
+
+    #[test]
+    fn what_a_reorganisation_moves_is_kept_and_what_it_takes_back_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = WatchStore::open(&dir.path().join("watch.sqlite")).unwrap();
+        let events = [
+            finished(id(1, 0), 7, Some("[]")),
+            finished(id(2, 0), 8, Some("[2]")),
+            finished(id(3, 0).of_any(), 8, None),
+        ];
+        store.finish(&events, None).unwrap();
+        let moved = |from, to, noted| Moved { from, to, noted };
+        let gone = Noted {
+            missing: Some(100),
+            ..noted(8, true)
+        };
+        store
+            .follow(&[
+                moved(id(1, 0), id(1, 0), noted(900, true)),
+                moved(id(2, 0), id(2, 0), gone),
+                moved(id(3, 0).of_any(), id(3, 0), noted(9, false)),
+            ])
+            .unwrap();
+        store.advance(800).unwrap();
+        let left = [(id(1, 0), noted(900, true)), (id(2, 0), gone)];
+        assert_eq!(store.done().unwrap(), left.into());
+        let forgotten = Finished {
+            id: id(2, 0),
+            block: None,
+            told: None,
+        };
+        store.finish(&[forgotten], None).unwrap();
+        assert_eq!(store.done().unwrap(), [left[0]].into());
+    }
+
+    #[test]
+    fn of_the_program_each_rule_tells_until_it_lives_longer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("watch.sqlite");
+        let store = WatchStore::open(&path).unwrap();
+        let near = BTreeSet::from(["month", "week"]);
+        assert!(store.told_of_program(&near).unwrap().is_empty());
+        store.tell_of_program("month", None).unwrap();
+        drop(store);
+        let store = WatchStore::open(&path).unwrap();
+        let told = BTreeSet::from(["month".to_owned()]);
+        assert_eq!(store.told_of_program(&near).unwrap(), told);
+        assert_eq!(store.told_of_program(&BTreeSet::new()).unwrap(), told);
+        assert!(store.told_of_program(&near).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_older_file_is_gone_on_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("watch.sqlite");
+        let older = schema::open_as(&path, APPLICATION_ID, &STEPS[..1]).unwrap();
+        older
+            .execute_batch(
+                "INSERT INTO position VALUES (1, 5); INSERT INTO done VALUES (zeroblob(32), 2, 6);",
+            )
+            .unwrap();
+        drop(older);
+        let store = WatchStore::open(&path).unwrap();
+        let of_any = EventId {
+            tx: B256::ZERO,
+            ordinal: 2,
+            what: B256::ZERO,
+        };
+        assert_eq!(store.done().unwrap(), [(of_any, noted(6, false))].into());
+        assert_eq!(
+            (store.floor().unwrap(), store.origin().unwrap()),
+            (Some(5), None)
         );
     }
 }

@@ -20,6 +20,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The address of a subscription cannot be used.
+    #[error("`{url}` is no WebSocket address: {reason}")]
+    BadSocketUrl {
+        /// As shown, without credentials.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The RPC does not answer.
     #[error("the RPC at {url} does not answer")]
     Rpc {

@@ -153,6 +153,22 @@ impl Ledger {
         Ok(logs)
     }
 
+    /// Whether a transaction may come into a block behind `head`: it waits for one, or has one already.
+    pub(crate) async fn may_come(&self, tx: &B256, head: u64) -> super::Result<bool> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Known {
+            block_number: Option<U64>,
+        }
+        let method = "eth_getTransactionByHash";
+        let known: Option<Known> = self.rpc.ask(method, json!([tx])).await?;
+        Ok(known.is_some_and(|known| {
+            known
+                .block_number
+                .is_none_or(|block| block.to::<u64>() > head)
+        }))
+    }
+
     fn trouble(&self, method: &'static str, fault: Fault) -> Trouble {
         const LIMIT: [i64; 3] = [429, -32029, -32097];
         let limited = match &fault {

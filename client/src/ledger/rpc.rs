@@ -283,7 +283,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Scheme, host and port; user, password, path and query may be credentials.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     let Ok(url) = Url::parse(url) else {
         return "(unreadable URL)".into();
     };

@@ -7,7 +7,7 @@ use crate::stage::Stage;
 
 const DAY: u64 = 86_400;
 
-fn deploy(stage: &Stage, contract: &str, args: &[&str]) -> Run {
+pub(crate) fn deploy(stage: &Stage, contract: &str, args: &[&str]) -> Run {
     let mut command = pcim();
     command.args(["--json", "--network", "devnet", "--rpc-url"]);
     command.args([stage.chain.url(), "--contract", contract, "deploy"]);

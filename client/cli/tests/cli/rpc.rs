@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -67,6 +68,8 @@ fn answer(stream: &mut TcpStream, kind: &str, body: &[u8]) -> std::io::Result<()
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// Nothing: every request is answered, and WebSockets are not spoken.
+    None,
     /// Every answer is a web page.
     WebPage,
     /// Every answer is JSON, but no answer to what was asked.
@@ -80,6 +83,8 @@ pub(crate) enum Fault {
 /// Stands between a program and the chain.
 pub(crate) struct Proxy {
     pub(crate) url: String,
+    /// The transactions that were sent through it, as they are.
+    pub(crate) sent: Arc<Mutex<Vec<Value>>>,
     lost: Receiver<()>,
 }
 
@@ -90,13 +95,16 @@ impl Proxy {
         let own = format!("http://{}", listener.local_addr().unwrap());
         let (lose, lost) = channel();
         let url = url.to_owned();
+        let sent: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let record = sent.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (url, lose) = (url.clone(), lose.clone());
-                thread::spawn(move || serve(stream, &url, fault, &lose));
+                let (url, lose, record) = (url.clone(), lose.clone(), record.clone());
+                thread::spawn(move || serve(stream, &url, fault, &lose, &record));
             }
         });
-        Self { url: own, lost }
+        let url = own;
+        Self { url, sent, lost }
     }
 
     /// Waits until something is lost.
@@ -105,15 +113,23 @@ impl Proxy {
     }
 }
 
-fn serve(mut stream: TcpStream, url: &str, fault: Fault, lose: &Sender<()>) {
+fn serve(
+    mut stream: TcpStream,
+    url: &str,
+    fault: Fault,
+    lose: &Sender<()>,
+    sent: &Mutex<Vec<Value>>,
+) {
     let Some(request) = read_message(&mut stream) else {
         return;
     };
-    let method = serde_json::from_slice::<Value>(&request)
-        .ok()
-        .and_then(|request| Some(request.get("method")?.as_str()?.to_owned()))
-        .unwrap_or_default();
+    let asked: Value = serde_json::from_slice(&request).unwrap_or_default();
+    let method = asked["method"].as_str().unwrap_or_default();
+    if method == "eth_sendRawTransaction" {
+        sent.lock().unwrap().push(asked["params"].clone());
+    }
     let (passed, answered) = match fault {
+        Fault::None => (true, true),
         Fault::WebPage => {
             let _ = answer(
                 &mut stream,

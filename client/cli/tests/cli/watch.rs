@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::program::{Actor, PATIENCE, Process, Run};
-use crate::rpc::ask;
+use crate::lifecycle;
+use crate::program::{Actor, PATIENCE, Process, Run, pcim};
+use crate::rpc::{Fault, Proxy, ask};
 use crate::stage::Stage;
 
 /// Passes bytes to the chain and back, and drops every connection each time that `every` has passed.
@@ -67,11 +68,20 @@ const EVERYTHING: &str = "[[rule]]\nname = \"everything\"\nwhen = \"event\"\nof 
 /// The command, as it watches.
 fn watch(actor: &Actor, rules: &str, more: &[&str]) -> Process {
     let mut command = actor.command();
-    command
-        .args(["watch", "--rules", rules, "--every", "1s"])
-        .args(more);
+    command.args(["watch", "--rules", rules, "--every", "1s"]);
+    quiet(command.args(more))
+}
+
+fn quiet(command: &mut Command) -> Process {
     command.stdout(Stdio::null()).stderr(Stdio::null());
     Process(command.spawn().unwrap())
+}
+
+/// Asks a process to end, as service managers do; its exit code.
+fn terminate(mut process: Process) -> Option<i32> {
+    let id = process.0.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    process.0.wait().unwrap().code()
 }
 
 /// The alerts of an output file; a last line that is not whole yet is not there.
@@ -244,17 +254,259 @@ fn rules_run_programs_and_revoke_and_nothing_is_done_twice() {
 }
 
 #[test]
-fn two_watchers_do_not_share_a_home_and_other_commands_do() {
+fn a_home_has_one_watcher_and_its_file_may_be_rotated() {
     let stage = Stage::new();
-    let patient = stage.actor("patient");
+    let (patient, clinic) = (stage.actor("patient"), stage.actor("clinic"));
+    let image = &*stage.known.image;
     let rules = rules(&stage, EVERYTHING);
+    let begin = ["watch", "--rules", &rules, "--once", "--from-start"];
+    // Nobody reads: nothing was told.
+    let mut command = patient.command();
+    command.args(begin).stdout(Stdio::piped());
+    let mut unread = command.stderr(Stdio::null()).spawn().unwrap();
+    drop(unread.stdout.take());
+    assert_eq!(unread.wait().unwrap().code(), Some(1));
+    let all = patient.run(begin);
+    assert_eq!(all.stdout.lines().count(), logs(&stage).len(), "{all:?}");
+
     let out = stage.file("alerts");
-    let _running = watch(&patient, &rules, &["--from-start", "--out", &out]);
-    wait_for("all told", || told(&out).len() == logs(&stage).len());
+    let running = watch(&patient, &rules, &["--out", &out]);
+    let trace = || clinic.run(["trace", image]).json();
+    trace();
+    wait_for("the first told", || alerts(&out).len() == 1);
     patient.run(["patient", "images"]).json();
+    let second = patient.run(["watch", "--rules", &rules, "--once"]);
+    second.refused(1, "another `pcim watch` is at work in ");
+    let home = patient.home.to_str().unwrap();
+    assert!(second.stderr.contains(home), "{second:?}");
+    assert!(second.stderr.contains("a home has one watcher"));
+
+    let old = stage.file("alerts.1");
+    fs::rename(&out, &old).unwrap();
+    trace();
+    wait_for("the second told in a new file", || alerts(&out).len() == 1);
+    let file = fs::OpenOptions::new().write(true).open(&out).unwrap();
+    file.set_len(0).unwrap();
+    trace();
+    wait_for("the third told at the file's new end", || {
+        alerts(&out).len() == 1
+    });
+    assert_eq!(alerts(&old).len(), 1);
+    assert_eq!(terminate(running), Some(0));
+    let after = patient.run(["watch", "--rules", &rules, "--once"]);
+    assert_eq!((after.code, &*after.stdout), (Some(0), ""), "{after:?}");
+}
+
+#[test]
+fn an_event_is_told_when_it_comes_and_not_when_it_is_asked_for() {
+    let stage = Stage::new();
+    let (patient, clinic) = (stage.actor("patient"), stage.actor("clinic"));
+    let rules = rules(&stage, EVERYTHING);
+    let proxy = Proxy::start(stage.chain.url(), Fault::None);
+    let socket = stage.chain.told("ws_url").as_str().unwrap();
+    let rare = ["--every", "10m"];
+    let command = |actor: &Actor, more: &[&str], out: &str| {
+        let mut command = actor.command();
+        command.args(["watch", "--rules", &rules, "--out", out]);
+        command.args(more);
+        command
+    };
+    let outs = ["own", "named", "configured", "polled"].map(|name| stage.file(name));
+    // At the RPC's own address; at another one; at that of the configuration; nowhere.
+    let own = quiet(&mut command(&patient, &rare, &outs[0]));
+    let named = stage.actor("consortium").through(&proxy.url);
+    let named = quiet(command(&named, &rare, &outs[1]).args(["--ws-url", socket]));
+    let configured = stage.actor("radiologist");
+    let config = configured.home.join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let lines = text.lines().map(|line| match line.starts_with("rpc_url") {
+        true => format!("rpc_url = {:?}\nws_url = {socket:?}\n", proxy.url),
+        false => format!("{line}\n"),
+    });
+    fs::write(&config, lines.collect::<String>()).unwrap();
+    let mut configured_command = pcim();
+    configured_command.arg("--json").arg("--home");
+    configured_command.arg(&configured.home).args(["watch"]);
+    configured_command.args(["--rules", &rules, "--out", &outs[2]]);
+    let configured = quiet(configured_command.args(rare));
+    let polled = stage.actor("doctor").through(&proxy.url);
+    let mut polled = command(&polled, &["--every", "3s"], &outs[3]);
+    let mut polled = polled.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let polled = polled.as_mut().unwrap();
+    let mut notes = polled.stderr.take().unwrap();
+
+    // They begin with what happens from now on, so this may come before the last of them.
+    let start = Instant::now();
+    let told = |out: &String| !alerts(out).is_empty();
+    while !outs.iter().all(told) {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{:?}",
+            outs.each_ref().map(told)
+        );
+        clinic.run(["trace", &stage.known.image]).json();
+        thread::sleep(Duration::from_millis(500));
+    }
+    let traced = clinic.run(["trace", &stage.known.image]).json();
+    let mined = Instant::now();
+    let last = traced["tx"].as_str().unwrap();
+    let mut took = Vec::new();
+    for out in &outs {
+        wait_for("told", || {
+            alerts(out).iter().any(|alert| alert["event"]["tx"] == last)
+        });
+        took.push(mined.elapsed());
+    }
+    let limit = Duration::from_secs(60);
+    assert!(took.iter().all(|took| *took < limit), "{took:?}");
+    println!("told after {took:?} (own, named, configured, polled)");
+    drop((own, named, configured));
+    polled.kill().unwrap();
+    polled.wait().unwrap();
+    let mut said = String::new();
+    notes.read_to_string(&mut said).unwrap();
+    assert!(said.contains("says nothing by WebSocket"), "{said}");
+    let wrong = ["watch", "--rules", &rules, "--ws-url", "http://127.0.0.1:1"];
+    patient.run(wrong).refused(1, "is no WebSocket address");
+}
+
+#[test]
+fn after_a_reorganisation_each_event_is_told_once_and_what_is_gone_is_taken_back() {
+    let stage = Stage::new();
+    let url = stage.chain.url();
+    let recorder = Proxy::start(url, Fault::None);
+    let actor = |name: &str| stage.actor(name).through(&recorder.url);
+    let (patient, clinic, doctor) = (actor("patient"), actor("clinic"), actor("doctor"));
+    let image = &*stage.known.image;
+    let rules = rules(
+        &stage,
+        &format!(
+            "{EVERYTHING}[[rule]]\nname = \"misuse\"\nwhen = \"use-after-end\"\n\
+             [[rule]]\nname = \"limit\"\nwhen = \"limit-reached\"\n"
+        ),
+    );
+    let limit = ["patient", "limit", image, "--approvals", "2", "--per", "1h"];
+    patient.run(limit).json();
+    let before = ask(url, "evm_snapshot", json!([]));
+    let out = stage.file("alerts");
+    let watcher = stage.actor("patient");
+    let more = ["--from-start", "--out", &out];
+    let running = watch(&watcher, &rules, &more);
+    let base = logs(&stage);
+    wait_for("what was before", || told(&out).len() == base.len());
+
+    // Five transactions; the second and the third will not come back.
+    recorder.sent.lock().unwrap().clear();
+    let by_patient = ["trace", image, "--requester", &clinic.address];
+    patient.run(by_patient).json();
+    let approve = ["patient", "approve", image, &doctor.address];
+    patient.run(approve).json();
     patient
-        .run(["watch", "--rules", &rules, "--once"])
-        .refused(1, "cannot be read or written");
+        .run(["patient", "revoke", image, &clinic.address])
+        .json();
+    assert_eq!(clinic.run(["trace", image]).code, Some(4));
+    let consortium = actor("consortium");
+    consortium
+        .run(["consortium", "accredit", &doctor.address])
+        .json();
+    let sent = recorder.sent.lock().unwrap().clone();
+    assert_eq!(sent.len(), 5);
+    let all = logs(&stage).len() + 1;
+    wait_for("all told, the misuse twice", || alerts(&out).len() == all);
+
+    // Another chain, on which nothing of it has happened; and another process that sees it.
+    assert_eq!(ask(url, "evm_revert", json!([before])), true);
+    ask(url, "anvil_mine", json!(["0x10"]));
+    thread::sleep(Duration::from_millis(2500));
+    drop(running);
+    let running = watch(&watcher, &rules, &more);
+    for back in [0, 3, 4] {
+        ask(url, "eth_sendRawTransaction", sent[back].clone());
+    }
+    let taken_back = || {
+        let alerts = alerts(&out).into_iter();
+        let alerts = alerts.filter_map(|mut it| Some(it.get_mut("taken_back")?.take()));
+        let mut said: Vec<_> = alerts
+            .map(|it| {
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                (text(&it["rule"]), text(&it["event"]["event"]))
+            })
+            .collect();
+        said.sort();
+        said
+    };
+    wait_for("what is gone", || taken_back().len() >= 6);
+    // On this chain it is the first approval within the limit, and the clinic's access has not ended.
+    patient.run(approve).json();
+    let now = logs(&stage);
+    let standing = || {
+        let mut standing = BTreeMap::new();
+        for mut alert in alerts(&out) {
+            let sign = match alert.get_mut("taken_back").map(Value::take) {
+                Some(back) => {
+                    alert = back;
+                    -1
+                }
+                None => 1,
+            };
+            if alert["rule"] == "everything" {
+                let event = &alert["event"];
+                let tx = event["tx"].as_str().unwrap().to_owned();
+                *standing
+                    .entry((tx, event["log_index"].as_u64().unwrap()))
+                    .or_insert(0) += sign;
+            }
+        }
+        standing.retain(|_, count| *count != 0);
+        standing
+    };
+    let wanted: BTreeMap<_, _> = now.into_keys().map(|place| (place, 1)).collect();
+    wait_for("the new approval", || standing().len() >= wanted.len());
+    // Nothing comes behind it.
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(terminate(running), Some(0), "asked to end, it ends well");
+    assert_eq!(standing(), wanted);
+    let gone = [
+        ("everything", "Approved"),
+        ("everything", "AuthorizationFailed"),
+        ("everything", "Reason"),
+        ("everything", "Requestaccepted"),
+        ("everything", "UserRemoved"),
+        ("misuse", "AuthorizationFailed"),
+    ];
+    assert_eq!(
+        taken_back(),
+        gone.map(|(rule, event)| (rule.to_owned(), event.to_owned()))
+    );
+    let of_rule = |name: &str| alerts(&out).iter().filter(|it| it["rule"] == name).count();
+    assert_eq!((of_rule("misuse"), of_rule("limit")), (1, 0));
+    let lines = fs::read_to_string(&out).unwrap();
+    let again = watcher.run(["watch", "--rules", &rules, "--once", "--out", &out]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(fs::read_to_string(&out).unwrap(), lines);
+}
+
+#[test]
+fn of_the_programs_end_a_home_is_told_once_until_it_lives_longer() {
+    const DAY: u64 = 86_400;
+    let stage = Stage::new();
+    let consortium = stage.actor("consortium");
+    let rule = "[[rule]]\nname = \"program\"\nwhen = \"program-near-expiry\"\nwithin = \"30d\"\n";
+    let rules = rules(&stage, rule);
+    let said = || {
+        let run = consortium.run(["watch", "--rules", &rules, "--once"]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.stdout.lines().count()
+    };
+    assert_eq!(said(), 0);
+    stage.pass(340 * DAY);
+    assert_eq!([said(), said()], [1, 0]);
+    let key = stage.file("key");
+    let keepalive = ["keepalive", "--key-file", &key];
+    lifecycle::deploy(&stage, &stage.known.contract, &keepalive).json();
+    assert_eq!(said(), 0);
+    stage.pass(340 * DAY);
+    assert_eq!([said(), said()], [1, 0]);
 }
 
 #[test]

@@ -3,13 +3,14 @@
 //! The clock is the chain's, and only goes forward: an event that claims to be earlier than one before it, or whose time is
 //! no date, happens at the latest time seen. So a clock that runs backwards can make a rule speak early, never keep silent.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::file::{Rule, Scope, UNKNOWN, When};
 use crate::audit::report::{instant, visible};
-use crate::domain::{About, Address, Event, GrantStatus, ImageDigest, LoggedEvent};
+use crate::audit::{Entry, EventKind, What};
+use crate::domain::{About, Address, Event, GrantStatus, ImageDigest};
 
 /// Whose eyes the rules are.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +22,7 @@ pub struct Mine {
 }
 
 /// What a rule has to say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// The rule's name.
     pub rule: String,
@@ -33,9 +34,9 @@ pub struct Alert {
     /// The requestor that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requester: Option<Address>,
-    /// The event that made it speak, if one did.
+    /// The log that made it speak, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub event: Option<LoggedEvent>,
+    pub event: Option<Entry>,
     /// Which rule it is.
     #[serde(skip)]
     pub number: usize,
@@ -47,13 +48,10 @@ pub struct Watcher {
     rules: Vec<Rule>,
     mine: Mine,
     clock: u64,
-    owners: BTreeMap<ImageDigest, Address>,
     rights: BTreeMap<(ImageDigest, Address), Right>,
     limits: BTreeMap<ImageDigest, Limit>,
     /// The times of the latest requests, for each rule that counts them.
     requests: BTreeMap<(usize, Address), VecDeque<u64>>,
-    /// Rules that have said that the program is near its expiry.
-    expiry_told: BTreeSet<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,11 +75,9 @@ impl Watcher {
             rules,
             mine,
             clock: 0,
-            owners: BTreeMap::new(),
             rights: BTreeMap::new(),
             limits: BTreeMap::new(),
             requests: BTreeMap::new(),
-            expiry_told: BTreeSet::new(),
         }
     }
 
@@ -90,46 +86,62 @@ impl Watcher {
         &self.rules
     }
 
-    /// Sees the next event. What the rules say to it, in their order.
-    pub fn see(&mut self, logged: &LoggedEvent) -> Vec<Alert> {
+    /// Is told what else this home knows by now.
+    pub fn know(&mut self, mine: Mine) {
+        self.mine = mine;
+    }
+
+    /// Sees the next log. What the rules say to it, in their order.
+    pub fn see(&mut self, entry: &Entry) -> Vec<Alert> {
         // Seconds that are no date would put off every window for good.
-        let told = logged.timestamp.filter(|at| instant(*at).is_some());
-        self.clock = self.clock.max(told.unwrap_or_default());
-        let about = self.about(&logged.event);
+        if instant(entry.timestamp).is_some() {
+            self.clock = self.clock.max(entry.timestamp);
+        }
+        let about = &entry.about;
         let before = about
             .image
             .zip(about.requester)
             .and_then(|key| self.rights.get(&key).copied());
-        self.remember(&logged.event);
+        if let Some(event) = entry.event() {
+            self.remember(event);
+        }
         let mut alerts = Vec::new();
         for number in 0..self.rules.len() {
-            let Some(reason) = self.speaks(number, &logged.event, &about, before) else {
-                continue;
+            let reason = match &entry.what {
+                What::Event(event) => self.speaks(number, event, about, before),
+                What::Unknown { unknown } => {
+                    let topic = unknown.topics.first().map(|topic| format!(" {topic}"));
+                    let topic = topic.unwrap_or_default();
+                    self.wants_unknown(number)
+                        .then(|| format!("a log that this program does not understand{topic}"))
+                }
             };
-            alerts.push(Alert {
-                rule: self.rules[number].name.clone(),
-                reason,
-                image: about.image,
-                requester: about.requester,
-                event: Some(logged.clone()),
-                number,
-            });
+            if let Some(reason) = reason {
+                alerts.push(Alert {
+                    rule: self.rules[number].name.clone(),
+                    reason,
+                    image: about.image,
+                    requester: about.requester,
+                    event: Some(entry.clone()),
+                    number,
+                });
+            }
         }
         alerts
     }
 
-    /// Sees a log of the contract that is none of its known events. What the rules say to it.
-    pub fn see_unknown(&mut self) -> Vec<Alert> {
+    /// What the rules say to the seconds that the contract's program has left.
+    pub fn program_left(&self, left: u64) -> Vec<Alert> {
         let rules = self.rules.iter().enumerate();
-        let speaks = rules.filter(|(_, rule)| match &rule.when {
-            When::Event(names) => {
-                rule.scope == Scope::All && names.is_empty() || names.iter().any(|it| it == UNKNOWN)
-            }
-            _ => false,
-        });
-        let alerts = speaks.map(|(number, rule)| Alert {
+        let near = rules.filter(
+            |(_, rule)| matches!(rule.when, When::ProgramNearExpiry { within } if left <= within),
+        );
+        let alerts = near.map(|(number, rule)| Alert {
             rule: rule.name.clone(),
-            reason: "a log of the contract that this program does not understand".to_owned(),
+            reason: match left {
+                0 => "the contract's program has expired".to_owned(),
+                left => format!("the contract's program expires in {} days", left / 86_400),
+            },
             image: None,
             requester: None,
             event: None,
@@ -138,49 +150,20 @@ impl Watcher {
         alerts.collect()
     }
 
-    /// Is told how many seconds the contract's program has left. What the rules say to it: each once, and again only
-    /// after the program's life was extended.
-    pub fn program_left(&mut self, left: u64) -> Vec<Alert> {
-        let mut alerts = Vec::new();
-        for (number, rule) in self.rules.iter().enumerate() {
-            let When::ProgramNearExpiry { within } = rule.when else {
-                continue;
-            };
-            if left > within {
-                self.expiry_told.remove(&number);
-            } else if self.expiry_told.insert(number) {
-                alerts.push(Alert {
-                    rule: rule.name.clone(),
-                    reason: match left {
-                        0 => "the contract's program has expired".to_owned(),
-                        left => format!("the contract's program expires in {} days", left / 86_400),
-                    },
-                    image: None,
-                    requester: None,
-                    event: None,
-                    number,
-                });
+    /// Whether a rule is about logs that are none of the known events.
+    fn wants_unknown(&self, number: usize) -> bool {
+        let rule = &self.rules[number];
+        match &rule.when {
+            When::Event(names) => {
+                rule.scope == Scope::All && names.is_empty() || names.iter().any(|it| it == UNKNOWN)
             }
-        }
-        alerts
-    }
-
-    /// What an event is about, its image's owner included if he is known.
-    fn about(&self, event: &Event) -> About {
-        let about = event.about();
-        let owner = || self.owners.get(&about.image?).copied();
-        About {
-            patient: about.patient.or_else(owner),
-            ..about
+            _ => false,
         }
     }
 
     fn remember(&mut self, event: &Event) {
         let right = |status, expires_at| Right { status, expires_at };
         match *event {
-            Event::ContractCreated { patient, image, .. } => {
-                self.owners.entry(image).or_insert(patient);
-            }
             Event::RequestedForApproval {
                 requester, image, ..
             } => {
@@ -281,7 +264,7 @@ impl Watcher {
         }
         match (&rule.when, event) {
             (When::Event(names), event) => {
-                let name = crate::audit::EventKind::of(event).name();
+                let name = EventKind::of(event).name();
                 let wanted = names.is_empty() || names.iter().any(|it| it == name);
                 let text = visible(event.text().unwrap_or_default());
                 wanted.then(|| match text.is_empty() {

@@ -1,8 +1,11 @@
 //! Rules over made-up events.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use super::*;
-use crate::domain::{Address, B256, BlockDigest, Event, ImageDigest, LoggedEvent, Seal};
+use crate::audit::{Entry, UnknownLog, What};
+use crate::domain::{Address, B256, BlockDigest, Event, ImageDigest, Seal};
 
 const ADA: Address = Address::repeat_byte(0xad);
 const EVE: Address = Address::repeat_byte(0xee);
@@ -19,6 +22,7 @@ fn rules(text: &str) -> Vec<Rule> {
 struct Scene {
     watcher: Watcher,
     number: u64,
+    owners: BTreeMap<ImageDigest, Address>,
 }
 
 impl Scene {
@@ -31,6 +35,7 @@ impl Scene {
         let mut scene = Self {
             watcher: Watcher::new(rules(text), mine),
             number: 0,
+            owners: BTreeMap::new(),
         };
         assert!(scene.see(100, registered(ADA, SCAN)).is_empty());
         assert!(scene.see(100, registered(EVE, FOREIGN)).is_empty());
@@ -39,20 +44,33 @@ impl Scene {
 
     /// The reasons of what the rules say.
     fn see(&mut self, at: u64, event: Event) -> Vec<String> {
-        self.see_at(Some(at), event)
+        let entry = self.entry(at, What::Event(event));
+        let alerts = self.watcher.see(&entry);
+        assert!(alerts.iter().all(|it| it.event.as_ref() == Some(&entry)));
+        alerts.into_iter().map(|alert| alert.reason).collect()
     }
 
-    fn see_at(&mut self, timestamp: Option<u64>, event: Event) -> Vec<String> {
+    /// A log as the index has it: with the image's owner, if that is known.
+    fn entry(&mut self, timestamp: u64, what: What) -> Entry {
         self.number += 1;
-        let logged = LoggedEvent {
+        let mut about = match &what {
+            What::Event(event) => event.about(),
+            What::Unknown { .. } => Default::default(),
+        };
+        if let What::Event(Event::ContractCreated { patient, image, .. }) = &what {
+            self.owners.entry(*image).or_insert(*patient);
+        }
+        let owner = about.image.and_then(|image| self.owners.get(&image));
+        about.patient = about.patient.or(owner.copied());
+        Entry {
             block: self.number,
+            block_hash: B256::from(hash(self.number)),
             timestamp,
             tx: B256::from(hash(self.number)),
             log_index: 0,
-            event,
-        };
-        let alerts = self.watcher.see(&logged);
-        alerts.into_iter().map(|alert| alert.reason).collect()
+            about,
+            what,
+        }
     }
 }
 
@@ -172,14 +190,10 @@ fn many_requests_within_a_window_speak_once() {
 #[test]
 fn a_clock_that_runs_backwards_or_beyond_silences_nothing() {
     let mut scene = Scene::new(MANY);
-    for at in [Some(1000), Some(400)] {
-        assert!(scene.see_at(at, requested(EVE, ADA, SCAN)).is_empty());
+    for at in [1000, 400] {
+        assert!(scene.see(at, requested(EVE, ADA, SCAN)).is_empty());
     }
-    assert_eq!(
-        scene.see_at(None, requested(EVE, ADA, SCAN)).len(),
-        1,
-        "no time is the latest time"
-    );
+    assert_eq!(scene.see(0, requested(EVE, ADA, SCAN)).len(), 1);
     // A second that is no date does not move the clock.
     assert!(scene.see(u64::MAX, requested(EVE, ADA, SCAN)).is_empty());
     assert!(scene.see(1030, requested(EVE, ADA, SCAN)).is_empty());
@@ -254,21 +268,50 @@ fn foreign_registrations_and_a_new_consortium() {
 }
 
 #[test]
-fn the_program_is_told_of_once() {
-    let mut scene =
-        Scene::new("[[rule]]\nname = 'program'\nwhen = 'program-near-expiry'\nwithin = '30d'");
-    let day = 86_400;
-    assert!(scene.watcher.program_left(31 * day).is_empty());
-    assert_eq!(
-        scene.watcher.program_left(29 * day)[0].reason,
-        "the contract's program expires in 29 days"
-    );
-    assert!(scene.watcher.program_left(28 * day).is_empty());
-    assert!(scene.watcher.program_left(365 * day).is_empty());
-    assert_eq!(
-        scene.watcher.program_left(0)[0].reason,
-        "the contract's program has expired"
-    );
+fn the_programs_end_is_told_when_it_is_near() {
+    let rule = |days| {
+        format!("[[rule]]\nname = 'in {days}'\nwhen = 'program-near-expiry'\nwithin = '{days}d'\n")
+    };
+    let scene = Scene::new(&(rule(30) + &rule(7)));
+    let say = |days: u64| {
+        let said = scene.watcher.program_left(days * 86_400).into_iter();
+        said.map(|it| (it.rule, it.reason)).collect::<Vec<_>>()
+    };
+    let in_29 = "the contract's program expires in 29 days".to_owned();
+    assert_eq!(say(31), []);
+    assert_eq!(say(29), [("in 30".to_owned(), in_29)]);
+    let end = "the contract's program has expired";
+    let all = ["in 30", "in 7"].map(|rule| (rule.to_owned(), end.to_owned()));
+    assert_eq!(say(0), all);
+}
+
+#[test]
+fn a_log_of_a_later_contract_is_shown_as_it_is() {
+    let topic = B256::repeat_byte(0x77);
+    let unknown = || What::Unknown {
+        unknown: UnknownLog {
+            topics: vec![topic],
+            data: Default::default(),
+            reason: None,
+        },
+    };
+    for (more, speaks) in [
+        ("of = 'all'", true),
+        ("events = ['Unknown']", true),
+        ("", false),
+        ("of = 'all'\nevents = ['Reason']", false),
+    ] {
+        let text = format!("[[rule]]\nname = 'any'\nwhen = 'event'\n{more}");
+        let mut watcher = Watcher::new(rules(&text), Mine::default());
+        let mut scene = Scene::new(MANY);
+        let entry = scene.entry(5, unknown());
+        let said = watcher.see(&entry);
+        assert_eq!(said.len(), usize::from(speaks), "{more}");
+        if let [alert] = &said[..] {
+            assert!(alert.reason.contains(&topic.to_string()), "{alert:?}");
+            assert_eq!(alert.event, Some(entry));
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{FollowEvent, FollowSink, told};
 use crate::client::Result;
 use crate::domain::ImageDigest;
 use crate::home::FollowSettings;
-use crate::journal::{FollowIndex, HeldRow, KnownImage};
+use crate::journal::{FollowStore, HeldRow, KnownImage};
 use crate::node::{self, Node};
 
 /// Jobs at the same time, and how many of them may be bodies.
@@ -34,7 +34,7 @@ pub(super) type Done = (
 
 pub(super) struct Keeper<'a> {
     node: &'a Node,
-    index: &'a FollowIndex,
+    store: &'a FollowStore,
     settings: &'a FollowSettings,
     limit: Duration,
     tell: &'a FollowSink,
@@ -62,14 +62,14 @@ struct Failures {
 impl<'a> Keeper<'a> {
     pub(super) fn new(
         node: &'a Node,
-        index: &'a FollowIndex,
+        store: &'a FollowStore,
         settings: &'a FollowSettings,
         limit: Duration,
         tell: &'a FollowSink,
     ) -> Self {
         Self {
             node,
-            index,
+            store,
             settings,
             limit,
             tell,
@@ -94,7 +94,7 @@ impl<'a> Keeper<'a> {
 
     /// Remembers what was kept and begun before. What is not there any more, though it was kept, counts as begun.
     pub(super) async fn recall(&mut self) -> Result<()> {
-        for row in self.index.held()? {
+        for row in self.store.held()? {
             // A row of a later version is left as it is.
             let (Some(item), Ok(held)) = (Item::named(&row.name), serde_json::from_str(&row.value))
             else {
@@ -377,7 +377,7 @@ impl<'a> Keeper<'a> {
                 return Ok(());
             }
         }
-        self.index.release(&item.name())?;
+        self.store.release(&item.name())?;
         if let Some(held) = whole {
             (self.tell)(FollowEvent::Dropped {
                 kind: item.kind(),
@@ -389,7 +389,7 @@ impl<'a> Keeper<'a> {
     }
 
     fn write(&self, item: &Item, held: &Held, whole: bool) -> Result<()> {
-        self.index.hold(&HeldRow {
+        self.store.hold(&HeldRow {
             name: item.name(),
             whole,
             value: serde_json::to_string(held)?,

@@ -12,7 +12,7 @@
 //! sealed root, or is too large, is refused and not asked for again before the next start. Whatever else fails is tried
 //! again, less and less often, those that failed least often first: nothing on the chain holds up the rest.
 //!
-//! Events are read again from some blocks back at every turn, so that a reorganisation is followed too.
+//! The chain is read through the home's [index](crate::audit::Index), which follows reorganisations.
 
 mod job;
 mod keeper;
@@ -26,11 +26,12 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 
+use super::tail::{News, Tail};
 use super::{Client, Result};
+use crate::audit::{Entry, Index};
 use crate::domain::ImageDigest;
 use crate::home::FollowSettings;
-use crate::journal::FollowIndex;
-use crate::ledger::EventFilter;
+use crate::journal::FollowStore;
 use keeper::Keeper;
 use plan::Chain;
 
@@ -123,13 +124,13 @@ impl Client {
     pub async fn follow(&self, settings: &FollowSettings, tell: &FollowSink) -> Result<()> {
         let deployment = self.deployment()?;
         let name = format!("{}-{:#x}", deployment.chain_id, deployment.contract);
-        let index = FollowIndex::open(&self.home.follow_path(&name))?;
+        let store = FollowStore::open(&self.home.follow_path(&name))?;
+        let (index, mut tail) = (self.audit_index()?, Tail::default());
         let node = self.node().await?;
-        let mut keeper = Keeper::new(node, &index, settings, self.limits.fetch, tell);
+        let mut keeper = Keeper::new(node, &store, settings, self.limits.fetch, tell);
         keeper.recall().await?;
         let mut known = Chain::default();
-        // What was read before is good enough to go on with until the chain answers.
-        let mut fresh = true;
+        let mut events = 0;
         let mut now = None;
         let mut running = FuturesUnordered::new();
         let mut finished = Vec::new();
@@ -139,21 +140,24 @@ impl Client {
         loop {
             tokio::select! {
                 Some(done) = running.next(), if !running.is_empty() => finished.push(done),
-                _ = tick.tick() => match self.look(&index, settings).await? {
-                    Ok(seen) => {
-                        fresh |= seen.changed;
-                        now = Some(seen.time);
-                        if seen.changed {
-                            let (block, events) = (seen.block, index.events()?.len());
+                _ = tick.tick() => match beside(&mut running, &mut finished, self.level(&index)).await? {
+                    Ok((block, time)) => {
+                        now = Some(time);
+                        let (news, anew) = match tail.read(&index, block)? {
+                            News::More(news) => (news, false),
+                            News::Anew(all) => (all, true),
+                        };
+                        if anew {
+                            (known, events) = (Chain::default(), 0);
+                        }
+                        news.iter().filter_map(Entry::event).for_each(|event| known.apply(event));
+                        events += news.len();
+                        if anew || !news.is_empty() {
                             tell(FollowEvent::Read { block, events });
                         }
                     }
                     Err(reason) => tell(FollowEvent::Chain { reason }),
                 },
-            }
-            if std::mem::take(&mut fresh) {
-                let events = index.events()?;
-                known = Chain::read(events.iter().map(|logged| &logged.event));
             }
             while let Some(done) = finished.pop() {
                 beside(&mut running, &mut finished, keeper.done(done)).await?;
@@ -169,42 +173,18 @@ impl Client {
         }
     }
 
-    /// Reads what is new on the chain; the inner error is the chain's.
-    async fn look(
-        &self,
-        index: &FollowIndex,
-        settings: &FollowSettings,
-    ) -> Result<std::result::Result<Seen, String>> {
-        let ledger = match self.ledger().await {
-            Ok(ledger) => ledger,
-            Err(error @ super::Error::Ledger(_)) => return Ok(Err(told(&error))),
-            Err(error) => return Err(error),
+    /// Brings the index level with the chain. Up to which block, and the latest one's time, unix seconds; the inner error is
+    /// the chain's.
+    async fn level(&self, index: &Index) -> Result<std::result::Result<(u64, u64), String>> {
+        let level = async {
+            let ledger = self.ledger().await?;
+            let synced = index.sync(ledger).await?;
+            Result::Ok((synced.block, ledger.now().await?))
         };
-        let next = index.next_block()?;
-        let back = u64::from(settings.reread_blocks);
-        let read = async {
-            let head = ledger.block_number().await?;
-            // A chain that is shorter by more than that is another one.
-            let first = match head.saturating_add(back) < next {
-                true => 0,
-                false => next.saturating_sub(back).min(head),
-            };
-            let filter = EventFilter {
-                from_block: first,
-                to_block: Some(head),
-                ..EventFilter::default()
-            };
-            let events = ledger.events(&filter).await?;
-            let time = ledger.now().await?;
-            crate::ledger::Result::Ok((first, head, events, time))
-        };
-        match read.await {
-            Ok((first, block, events, time)) => Ok(Ok(Seen {
-                changed: index.replace(first, &events, block + 1)?,
-                block,
-                time,
-            })),
-            Err(error) => Ok(Err(told(&error))),
+        match level.await {
+            Ok(read) => Ok(Ok(read)),
+            Err(error) if error.is_of_chain() => Ok(Err(told(&error))),
+            Err(error) => Err(error),
         }
     }
 }
@@ -222,14 +202,6 @@ async fn beside<J: Future, W: Future>(
             Some(job) = running.next(), if !running.is_empty() => finished.push(job),
         }
     }
-}
-
-/// What a look at the chain showed.
-struct Seen {
-    changed: bool,
-    block: u64,
-    /// The latest block's, unix seconds.
-    time: u64,
 }
 
 /// An error with its sources, in one line.

@@ -47,13 +47,8 @@ pub(super) struct Wanted {
 }
 
 impl Chain {
-    pub(super) fn read<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
-        let mut chain = Self::default();
-        events.into_iter().for_each(|event| chain.apply(event));
-        chain
-    }
-
-    fn apply(&mut self, event: &Event) {
+    /// Takes in the next event.
+    pub(super) fn apply(&mut self, event: &Event) {
         match event {
             Event::ContractCreated { image, .. } if !self.images.contains_key(image) => {
                 self.order.push(*image);
@@ -263,7 +258,9 @@ mod tests {
 
     fn kept(events: &[Event], now: u64, here: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let complete = |digest: &ImageDigest| here.contains(&digest.0[0]);
-        let wanted = Chain::read(events).wanted(now, complete);
+        let mut chain = Chain::default();
+        events.iter().for_each(|event| chain.apply(event));
+        let wanted = chain.wanted(now, complete);
         (
             wanted.roots.iter().map(|(root, _)| root.0[0]).collect(),
             wanted.blocks.iter().map(|(block, _)| block.0[0]).collect(),

@@ -35,7 +35,7 @@ pub(crate) struct Revoker {
 
 impl Actor {
     /// Does what the alert's rule wants: writes, runs, revokes. A program that fails and a revocation that is refused are
-    /// told, and hold nothing up; a chain that does not answer a revocation is an error, and the event is taken up again.
+    /// told, and hold nothing up; a chain that does not answer a revocation is an error, and the event comes again.
     pub(crate) async fn tell(&mut self, alert: &Alert) -> anyhow::Result<()> {
         let action = self.rules[alert.number].action.clone();
         if action.print {

@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use pcim_client::audit;
 use pcim_client::audit::watch::{Alert, Rule, When};
 use pcim_client::client::{Client, Error, Watching};
 use pcim_client::home::Home;
+use pcim_client::ledger;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Deployed, status};
 
-use crate::context::{Context, interrupted, read_small};
+use crate::context::{Context, Stop, read_small};
 use crate::failure::Usage;
 use crate::parse;
 use act::{Actor, Revoker};
@@ -23,6 +23,8 @@ use output::Output;
 /// How soon the chain is asked again after it did not answer; twice as long each time, up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// How soon it is asked again while something is missing that may come back.
+const MISSING: Duration = Duration::from_secs(2);
 /// How often the chain is asked how long the contract's program lives.
 const PROGRAM_CHECK: Duration = Duration::from_secs(3600);
 
@@ -31,9 +33,19 @@ const PROGRAM_CHECK: Duration = Duration::from_secs(3600);
 /// The rules are a TOML file; client/cli/rules.toml of the sources explains every kind. Each alert is one line on standard
 /// output (with --json one JSON document a line), or a program that is run, or a revocation. It begins with what happens
 /// from its first start on, and goes on where it stopped: it notes what it has done after it is done. A lost connection, a
-/// restart or a reorganisation of the chain loses and repeats nothing. A kill in the middle of an event has its programs
-/// run once more at the next start, and its lines written once more; with --out not even that: the file has each line once.
-/// Other commands can use the home meanwhile.
+/// restart or a reorganisation of the chain loses and repeats nothing: an event whose transaction comes back in another block
+/// is not told again; one that does not come back is told once more as taken back (in JSON a document with the one field
+/// `taken_back`, the alert as it was). A kill in the middle of an event has its programs run once more at the next start,
+/// and its lines written once more; with --out not even that: the file has each line once, and may be moved away or cut by
+/// whoever rotates logs.
+///
+/// The node tells by WebSocket when the contract has something new: at --ws-url, at `ws_url` of the home's config.toml, or at
+/// the RPC's own address. If it does not, it is asked every --every. Other commands can use the home meanwhile.
+///
+/// An interrupt (SIGINT, SIGTERM) ends it with 0 once what it is about is done: at most one event, with its programs. --once
+/// ends with 0 when everything new is done, alerts or none, and with 1 if the chain could not be read: the next run takes it
+/// up. Without --once it goes on when the chain is away, and ends with 1 only if the home, the rules' output or the
+/// configuration cannot be used.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
     /// The rules
@@ -48,9 +60,12 @@ pub(crate) struct WatchArgs {
     /// Ask for the passphrase, so that rules with `revoke` can revoke; without it they only say what they would do
     #[arg(long)]
     unlock: bool,
-    /// How often the chain is asked
+    /// How often the chain is asked, whatever it tells by itself
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse::seconds)]
     every: u32,
+    /// The chain's WebSocket endpoint [default: `ws_url` of the configuration, or the RPC's own address]
+    #[arg(long, value_name = "URL")]
+    ws_url: Option<String>,
     /// Read the rules, see what is new, and end
     #[arg(long)]
     once: bool,
@@ -64,10 +79,12 @@ impl WatchArgs {
             true => Some(self.unlock(context).await?),
             false => None,
         };
+        // From here on an interrupt waits until what was begun is done.
+        let stop = Stop::listen();
         let mut client = context.reader()?;
         client.deployment()?;
         client.let_others_in();
-        let told = self.follow(context, &client, rules, revoker).await;
+        let told = self.follow(context, &client, rules, revoker, stop).await;
         client.shutdown().await;
         told
     }
@@ -90,10 +107,13 @@ impl WatchArgs {
         client: &Client,
         rules: Vec<Rule>,
         revoker: Option<Revoker>,
+        mut stop: Stop,
     ) -> anyhow::Result<()> {
         let watches_program = rules
             .iter()
             .any(|rule| matches!(rule.when, When::ProgramNearExpiry { .. }));
+        let every = Duration::from_secs(self.every.into());
+        let mut live = client.live(every, self.ws_url.as_deref())?;
         let mut watching = client.watch(rules.clone(), self.from_start)?;
         let output = Output::open(context.ui, self.out.as_deref(), &watching)?;
         let mut actor = Actor {
@@ -102,85 +122,112 @@ impl WatchArgs {
             revoker,
             output,
         };
-        // An interrupt waits until what was begun is done.
-        let stop = interrupted();
-        tokio::pin!(stop);
         let mut retry = FIRST_RETRY;
         let mut checked: Option<Instant> = None;
+        let mut polls_are_told = false;
         loop {
-            let pause = match self.turn(&mut watching, &mut actor).await {
+            match turn(&mut watching, &mut actor, &mut stop).await {
+                Ok(()) if stop.is_asked() => return Ok(()),
                 Ok(()) => {
                     retry = FIRST_RETRY;
                     if watches_program && checked.is_none_or(|at| at.elapsed() >= PROGRAM_CHECK) {
                         checked = Some(Instant::now());
-                        for alert in program(context, client, &mut watching).await {
+                        for alert in program(context, client, &watching).await? {
+                            actor.output.follow(&watching)?;
                             actor.tell(&alert).await?;
+                            watching.told_of_program(&alert, actor.output.written())?;
                         }
                     }
                     if self.once {
                         return Ok(());
                     }
-                    Duration::from_secs(self.every.into())
                 }
                 // Of the chain: nothing is lost.
-                Err(error) if is_of_chain(&error) && !self.once => {
-                    let pause = retry;
-                    retry = (retry * 2).min(LONGEST_RETRY);
+                Err(error) if may_pass(&error) && !self.once => {
                     let why = crate::ui::printable(&format!("{error:#}"));
                     context.ui.note(&format!(
                         "note: the chain was not read, next try in {} ms: {why}",
-                        pause.as_millis()
+                        retry.as_millis()
                     ));
-                    pause
+                    tokio::select! {
+                        () = stop.asked() => return Ok(()),
+                        () = tokio::time::sleep(retry) => {}
+                    }
+                    retry = (retry * 2).min(LONGEST_RETRY);
+                    continue;
                 }
                 Err(error) => return Err(error),
-            };
+            }
+            live.looked(watching.head());
             tokio::select! {
-                () = &mut stop => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
+                () = stop.asked() => return Ok(()),
+                () = tokio::time::sleep(MISSING), if watching.is_waiting() => {}
+                _ = live.changed() => {}
+            }
+            if live.is_refused() && !std::mem::replace(&mut polls_are_told, true) {
+                context.ui.note(&format!(
+                    "note: the node says nothing by WebSocket (--ws-url): it is asked every {} s",
+                    self.every
+                ));
             }
         }
-    }
-
-    /// Does what is to be done about everything that is new.
-    async fn turn(&self, watching: &mut Watching<'_>, actor: &mut Actor) -> anyhow::Result<()> {
-        let new = watching.look().await?;
-        let mut quiet = Vec::new();
-        for seen in &new {
-            if seen.alerts.is_empty() {
-                quiet.push(seen);
-                continue;
-            }
-            for alert in &seen.alerts {
-                actor.tell(alert).await?;
-            }
-            watching.done(&[seen], actor.output.written())?;
-        }
-        if !quiet.is_empty() {
-            watching.done(&quiet, None)?;
-        }
-        watching.settle()?;
-        Ok(())
     }
 }
 
-/// Whether an error is the chain's, and not this home's.
-fn is_of_chain(error: &anyhow::Error) -> bool {
+/// Does what is to be done about everything that is new, or, when it is asked to stop, about the event that is under way.
+async fn turn(
+    watching: &mut Watching<'_>,
+    actor: &mut Actor,
+    stop: &mut Stop,
+) -> anyhow::Result<()> {
+    let new = tokio::select! {
+        () = stop.asked() => return Ok(()),
+        new = watching.look() => new?,
+    };
+    let mut quiet = Vec::new();
+    for seen in &new {
+        if stop.is_asked() {
+            return Ok(());
+        }
+        if seen.alerts.is_empty() {
+            quiet.push(seen);
+            continue;
+        }
+        actor.output.follow(watching)?;
+        for alert in &seen.alerts {
+            match seen.taken_back {
+                true => actor.output.take_back(alert)?,
+                false => actor.tell(alert).await?,
+            }
+        }
+        watching.done(&[seen], actor.output.written())?;
+    }
+    if !quiet.is_empty() {
+        watching.done(&quiet, None)?;
+    }
+    watching.settle()?;
+    Ok(())
+}
+
+/// Whether an error is the chain's, which may answer another time: not this home's, and none of the configuration.
+fn may_pass(error: &anyhow::Error) -> bool {
+    use ledger::Error as L;
     match error.downcast_ref() {
-        Some(Error::Ledger(_)) => true,
-        Some(Error::Audit(error)) => matches!(
-            error,
-            audit::Error::Ledger(_) | audit::Error::BadLogs { .. } | audit::Error::Restless { .. }
-        ),
-        _ => false,
+        Some(Error::Ledger(
+            L::BadUrl { .. } | L::WrongChain { .. } | L::NoContract { .. } | L::NotPcac { .. },
+        )) => false,
+        Some(error) => error.is_of_chain(),
+        None => false,
     }
 }
 
 /// What the rules say to the life of the contract's program; a chain that does not tell is asked the next time.
-async fn program(context: &Context, client: &Client, watching: &mut Watching<'_>) -> Vec<Alert> {
-    let Ok(deployment) = client.deployment() else {
-        return Vec::new();
-    };
+async fn program(
+    context: &Context,
+    client: &Client,
+    watching: &Watching<'_>,
+) -> anyhow::Result<Vec<Alert>> {
+    let deployment = client.deployment()?;
     let deployed = Deployed {
         rpc_url: &deployment.rpc_url,
         chain_id: deployment.chain_id,
@@ -188,13 +235,13 @@ async fn program(context: &Context, client: &Client, watching: &mut Watching<'_>
         wasm: artifact::PCAC_WASM,
     };
     match status(&deployed).await {
-        Ok(status) => watching.program_left(status.time_left),
+        Ok(status) => Ok(watching.program_left(status.time_left)?),
         Err(error) => {
             let why = crate::ui::printable(&error.to_string());
             context.ui.note(&format!(
                 "note: how long the program lives is not known: {why}"
             ));
-            Vec::new()
+            Ok(Vec::new())
         }
     }
 }
