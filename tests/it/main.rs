@@ -16,3 +16,4 @@ mod resume;
 mod sealed;
 mod stock;
 mod study;
+mod watch;

@@ -175,14 +175,12 @@ impl Watching<'_> {
             }
             false => self.watcher.know(mine),
         }
-        let entries = numbered(entries)?;
-        let floor = match self.store.floor()? {
-            Some(floor) => floor,
-            None => self.begin(&entries)?,
-        };
-        let mut here = BTreeSet::new();
-        let mut moved = Vec::new();
-        for (to, entry) in entries {
+        let begun = self.store.floor()?;
+        let floor = begun.unwrap_or(self.tail.head().saturating_sub(SETTLED_BLOCKS));
+        let origin = entries.first().map(|entry| entry.block_hash);
+        let (mut here, mut moved, mut old) = (BTreeSet::new(), Vec::new(), Vec::new());
+        for event in numbered(entries) {
+            let (to, entry) = event?;
             let alerts = self.watcher.see(&entry);
             let block = entry.block;
             let known = [to, to.of_any()].into_iter();
@@ -197,6 +195,12 @@ impl Watching<'_> {
                 if (from, before) != (to, noted) {
                     moved.push(Moved { from, to, noted });
                 }
+            } else if begun.is_none() && block >= floor {
+                old.push(Finished {
+                    id: to,
+                    block: Some(block),
+                    told: None,
+                });
             } else if block >= floor {
                 self.open.push(Seen {
                     id: to,
@@ -205,6 +209,13 @@ impl Watching<'_> {
                     taken_back: false,
                 });
             }
+        }
+        if begun.is_none() {
+            // It begins with what happens from now on: whatever is there is done.
+            self.store.finish(&old, None)?;
+            self.store.advance(floor)?;
+            origin.map_or(Ok(()), |origin| self.store.set_origin(origin))?;
+            self.done = self.store.done()?;
         }
         if anew {
             let gone = self.done.iter();
@@ -241,24 +252,6 @@ impl Watching<'_> {
             self.store.set_origin(origin)?;
         }
         Ok(())
-    }
-
-    /// Begins with what happens from now on: whatever is there is done.
-    fn begin(&mut self, entries: &[(EventId, Entry)]) -> Result<u64> {
-        let floor = self.tail.head().saturating_sub(SETTLED_BLOCKS);
-        let late = entries.iter().filter(|(_, entry)| entry.block >= floor);
-        let late = late.map(|(id, entry)| Finished {
-            id: *id,
-            block: Some(entry.block),
-            told: None,
-        });
-        self.store.finish(&late.collect::<Vec<_>>(), None)?;
-        self.store.advance(floor)?;
-        self.done = self.store.done()?;
-        if let Some((_, first)) = entries.first() {
-            self.store.set_origin(first.block_hash)?;
-        }
-        Ok(floor)
     }
 
     /// The last block that was read.
@@ -359,9 +352,9 @@ impl Watching<'_> {
 }
 
 /// Entries with what they are, wherever they are.
-fn numbered(entries: Vec<Entry>) -> Result<Vec<(EventId, Entry)>> {
+fn numbered(entries: Vec<Entry>) -> impl Iterator<Item = Result<(EventId, Entry)>> {
     let mut last: Option<(B256, u64)> = None;
-    let numbered = entries.into_iter().map(|entry| {
+    entries.into_iter().map(move |entry| {
         let ordinal = match last {
             Some((tx, ordinal)) if tx == entry.tx => ordinal + 1,
             _ => 0,
@@ -373,8 +366,7 @@ fn numbered(entries: Vec<Entry>) -> Result<Vec<(EventId, Entry)>> {
             what: keccak256(serde_json::to_vec(&entry.what)?),
         };
         Ok((id, entry))
-    });
-    numbered.collect()
+    })
 }
 
 /// Unix seconds of this machine's clock.

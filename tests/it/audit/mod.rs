@@ -24,16 +24,16 @@ const KILLS: &str = "PCIM_AUDIT_KILLS";
 const CHILD: &str = "PCIM_AUDIT_CHILD";
 const DEEPEST: usize = 64;
 
-fn many(variable: &str, few: usize) -> usize {
+pub(crate) fn many(variable: &str, few: usize) -> usize {
     let told = std::env::var(variable).ok();
     told.and_then(|text| text.parse().ok()).unwrap_or(few)
 }
 
 /// A small generator of numbers (xorshift), so that a failure can be had again.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

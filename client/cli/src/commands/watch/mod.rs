@@ -126,22 +126,24 @@ impl WatchArgs {
         let mut checked: Option<Instant> = None;
         let mut polls_are_told = false;
         loop {
-            match turn(&mut watching, &mut actor, &mut stop).await {
-                Ok(()) if stop.is_asked() => return Ok(()),
-                Ok(()) => {
-                    retry = FIRST_RETRY;
-                    if watches_program && checked.is_none_or(|at| at.elapsed() >= PROGRAM_CHECK) {
-                        checked = Some(Instant::now());
-                        for alert in program(context, client, &watching).await? {
-                            actor.output.follow(&watching)?;
-                            actor.tell(&alert).await?;
-                            watching.told_of_program(&alert, actor.output.written())?;
-                        }
-                    }
-                    if self.once {
-                        return Ok(());
-                    }
+            let done = turn(&mut watching, &mut actor, &mut stop).await;
+            if stop.is_asked() && done.is_ok() {
+                return Ok(());
+            }
+            if watches_program
+                && done.as_ref().map_or_else(has_ended, |()| true)
+                && checked.is_none_or(|at| at.elapsed() >= PROGRAM_CHECK)
+            {
+                checked = Some(Instant::now());
+                for alert in program(context, client, &watching).await? {
+                    actor.output.follow(&watching)?;
+                    actor.tell(&alert).await?;
+                    watching.told_of_program(&alert, actor.output.written())?;
                 }
+            }
+            match done {
+                Ok(()) if self.once => return Ok(()),
+                Ok(()) => retry = FIRST_RETRY,
                 // Of the chain: nothing is lost.
                 Err(error) if may_pass(&error) && !self.once => {
                     let why = crate::ui::printable(&format!("{error:#}"));
@@ -219,6 +221,15 @@ fn may_pass(error: &anyhow::Error) -> bool {
         Some(error) => error.is_of_chain(),
         None => false,
     }
+}
+
+/// Whether an error says that the contract's program does not run, which is what a rule may be about.
+fn has_ended(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref();
+    matches!(
+        error,
+        Some(Error::Ledger(ledger::Error::NotActivated { .. }))
+    )
 }
 
 /// What the rules say to the life of the contract's program; a chain that does not tell is asked the next time.
