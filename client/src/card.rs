@@ -188,6 +188,7 @@ fn unhex(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
+    use crate::chance::{Numbers, mutations};
     use crate::domain::Passphrase;
     use crate::seal::{KeyVersion, LockedKey};
 
@@ -237,6 +238,23 @@ pub(crate) mod tests {
         let mut bad = good;
         bad.peers = vec!["/x\npeer /y".to_owned()];
         assert!(matches!(Card::verify(&bad), Err(Error::Field { .. })));
+    }
+
+    #[test]
+    fn mutated_cards_are_refused_or_read_as_they_were() {
+        let document = document();
+        let good = serde_json::to_vec(&document).unwrap();
+        let (mut numbers, mut read) = (Numbers(0x5eed_2028), 0);
+        for round in 0..mutations() {
+            if let Ok(card) = Card::read(&numbers.mutated(&good)) {
+                assert_eq!(card.address, document.address, "{round}");
+                assert_eq!(card.peers, document.peers, "{round}");
+                read += 1;
+            }
+        }
+        println!("{read} of {} mutated cards were read", mutations());
+        // Only what is not signed can be missed, such as the case of hex.
+        assert!(read < mutations() / 20);
     }
 
     #[test]

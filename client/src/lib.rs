@@ -21,6 +21,8 @@ pub mod seal;
 pub mod view;
 
 mod buffers;
+#[cfg(test)]
+mod chance;
 mod parallel;
 mod pipe;
 mod private;

@@ -169,7 +169,7 @@ impl Service {
             return Ok(known);
         }
         let origins = &origins[..origins.len().min(MAX_ORIGINS)];
-        let body = json!({ "cid": image.to_cid_v1(), "origins": origins });
+        let body = json!({ "cid": image.to_string(), "origins": origins });
         let request = self
             .request(Method::POST, "pins", &[])?
             .body(body.to_string());
@@ -180,7 +180,7 @@ impl Service {
 
     /// What the service was asked about an image, the latest first.
     pub async fn find(&self, image: &ImageDigest) -> Result<Vec<PinStatus>> {
-        let cid = image.to_cid_v1();
+        let cid = image.to_string();
         let query = [("cid", cid.as_str()), ("status", EVERY)];
         let request = self.request(Method::GET, "pins", &query)?;
         let answer = self.send(request, StatusCode::OK).await?;
@@ -246,7 +246,7 @@ impl Service {
     }
 
     fn checked(&self, mut pin: PinStatus, image: &ImageDigest) -> Result<PinStatus> {
-        if pin.pin.cid != image.to_cid_v1() {
+        if pin.pin.cid != image.to_string() {
             return Err(self.nonsense("it is about another image"));
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);

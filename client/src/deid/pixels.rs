@@ -103,16 +103,29 @@ pub(super) fn cut_surplus(file: &mut File) -> Result<bool> {
     Ok(cut)
 }
 
+/// A number that pixels cannot be without.
+fn number(
+    data_set: &DataSet,
+    tag: Tag,
+    order: Endianness,
+    attribute: &'static str,
+) -> Result<usize> {
+    let number = short(data_set, tag, order).map(usize::from);
+    Ok(number.ok_or(DicomError::Missing { attribute })?)
+}
+
+/// How many frames there are; one unless it is said.
+fn frames(data_set: &DataSet) -> Result<usize> {
+    match text(data_set, tags::NUMBER_OF_FRAMES) {
+        Some(text) => Ok(frame_count(&text).ok_or(DicomError::Malformed)?),
+        None => Ok(1),
+    }
+}
+
 /// The bytes of the pixels of all frames (PS3.5 §8.1.1, §8.2; chrominance that pixels share is there once).
 fn length(data_set: &DataSet, order: Endianness, tag: Tag) -> Result<usize> {
-    let number = |tag, attribute| {
-        let number = short(data_set, tag, order).map(usize::from);
-        number.ok_or(DicomError::Missing { attribute })
-    };
-    let frames = match text(data_set, tags::NUMBER_OF_FRAMES) {
-        Some(text) => frame_count(&text).ok_or(DicomError::Malformed)?,
-        None => 1,
-    };
+    let number = |tag, attribute| number(data_set, tag, order, attribute);
+    let frames = frames(data_set)?;
     let pixels = number(tags::ROWS, "Rows")? * number(tags::COLUMNS, "Columns")?;
     let bits = match tag {
         tags::FLOAT_PIXEL_DATA => 32,
@@ -215,14 +228,8 @@ fn swapped(data_set: &DataSet, order: Endianness) -> bool {
 
 impl Layout {
     fn of(data_set: &DataSet, order: Endianness) -> Result<Self> {
-        let number = |tag, attribute| {
-            let number = short(data_set, tag, order).map(usize::from);
-            number.ok_or(DicomError::Missing { attribute })
-        };
-        let frames = match text(data_set, tags::NUMBER_OF_FRAMES) {
-            Some(text) => frame_count(&text).ok_or(DicomError::Malformed)?,
-            None => 1,
-        };
+        let number = |tag, attribute| number(data_set, tag, order, attribute);
+        let frames = frames(data_set)?;
         let samples = number(tags::SAMPLES_PER_PIXEL, "Samples per Pixel")?;
         let bits = number(tags::BITS_ALLOCATED, "Bits Allocated")?;
         let photometric = text(data_set, tags::PHOTOMETRIC_INTERPRETATION);

@@ -36,27 +36,6 @@ pub struct BlockDigest(pub [u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Seal(pub [u8; 32]);
 
-impl ImageDigest {
-    /// The CIDv0 of the root (`Qm…`), as older tools print it.
-    pub fn to_cid_v0(&self) -> String {
-        Cid::new_v0(multihash(self.0))
-            .expect("a sha2-256 digest of 32 bytes makes a CIDv0")
-            .to_string()
-    }
-
-    /// The CIDv1 of the root in base32 (`bafybei…`): the same text as `Display`.
-    pub fn to_cid_v1(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl BlockDigest {
-    /// The CIDv1 of the raw block in base32 (`bafkrei…`): the same text as `Display`.
-    pub fn to_cid_v1(&self) -> String {
-        self.to_string()
-    }
-}
-
 impl fmt::Display for ImageDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Cid::new_v1(DAG_PB, multihash(self.0)).fmt(f)
@@ -197,7 +176,6 @@ mod tests {
     fn an_image_reads_every_name_of_the_same_root() {
         let image: ImageDigest = EMPTY_DIR_V0.parse().unwrap();
         assert_eq!(image.to_string(), EMPTY_DIR_V1);
-        assert_eq!(image.to_cid_v0(), EMPTY_DIR_V0);
         assert_eq!(EMPTY_DIR_V1.parse::<ImageDigest>().unwrap(), image);
         assert_eq!(
             image.to_b256().to_string().parse::<ImageDigest>().unwrap(),
@@ -213,7 +191,7 @@ mod tests {
             hex::encode(block.0),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
-        assert_eq!(block.to_cid_v1(), EMPTY_RAW);
+        assert_eq!(block.to_string(), EMPTY_RAW);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A sealed image as a CAR file: root, header and the body's tree, nothing else.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use bytes::Bytes;
@@ -73,50 +73,59 @@ pub(super) async fn import(
             return Err(error);
         }
     };
-    let kept = keep(store, &roots, &here).await?;
+    let kept = keep(store, &roots, &here, max_bytes).await?;
     store.announce(written);
     Ok(kept)
 }
 
-/// Hands the file's blocks on, each verified; tells its roots and what it held.
+/// Hands the file's blocks on, each verified; tells its roots and what it held, with the blocks' lengths.
 async fn take(
     batch: &mut dyn super::storage::Batch,
     mut file: BoxStream<'static, io::Result<Bytes>>,
     max_bytes: u64,
-) -> Result<(Vec<Cid>, HashSet<Cid>)> {
+) -> Result<(Vec<Cid>, HashMap<Cid, u64>)> {
     let mut decoder = car::Decoder::default();
-    let (mut here, mut bytes) = (HashSet::new(), 0u64);
-    let too_much = |what, max| car::Malformed::TooMuch { what, max };
+    let (mut here, mut bytes) = (HashMap::new(), 0u64);
     while let Some(piece) = file.next().await {
         let piece = piece.map_err(Error::Body)?;
         bytes += piece.len() as u64;
         if bytes > max_bytes {
-            return Err(too_much("bytes", max_bytes).into());
+            return Err(too_much("bytes", max_bytes));
         }
         decoder.push(&piece);
         while let Some((cid, block)) = decoder.next_block()? {
-            if here.insert(cid) {
+            if here.insert(cid, block.len() as u64).is_none() {
                 batch.put(cid, block).await?;
             }
             if here.len() > MAX_BLOCKS {
-                return Err(too_much("blocks", MAX_BLOCKS as u64).into());
+                return Err(too_much("blocks", MAX_BLOCKS as u64));
             }
         }
     }
     Ok((decoder.finish()?, here))
 }
 
+fn too_much(what: &'static str, max: u64) -> Error {
+    car::Malformed::TooMuch { what, max }.into()
+}
+
 /// Pins what is exactly one sealed image.
-async fn keep(store: &Shared, roots: &[Cid], here: &HashSet<Cid>) -> Result<Imported> {
+async fn keep(
+    store: &Shared,
+    roots: &[Cid],
+    here: &HashMap<Cid, u64>,
+    max_bytes: u64,
+) -> Result<Imported> {
     let found = roots.len();
     let [cid] = roots else {
         return Err(car::Malformed::Roots { found }.into());
     };
-    let in_file = |cid: &Cid| match here.contains(cid) {
-        true => Ok(()),
-        false => Err(Error::from(car::Malformed::Lacking {
-            cid: cid.to_string(),
-        })),
+    let in_file = |cid: &Cid| {
+        here.get(cid).copied().ok_or_else(|| {
+            Error::from(car::Malformed::Lacking {
+                cid: cid.to_string(),
+            })
+        })
     };
     in_file(cid)?;
     let digest = unixfs::digest_of(cid).filter(|_| cid.codec() == DAG_PB);
@@ -131,12 +140,23 @@ async fn keep(store: &Shared, roots: &[Cid], here: &HashSet<Cid>) -> Result<Impo
     let root = root::get(store, &image, Reach::Local)
         .await
         .map_err(lacking)?;
+    // Blocks that repeat can make more of little.
+    if root.body.file_size > max_bytes {
+        return Err(too_much("bytes", max_bytes));
+    }
     let header = unixfs::cid_of(RAW, &root.header);
     let tree = body::tree(store, body::link_to(&root.body)?, Reach::Local).await;
     let tree = tree.map_err(lacking)?;
-    let wanted: HashSet<_> = tree.iter().copied().chain([*cid, header]).collect();
-    wanted.iter().try_for_each(in_file)?;
-    if let Some(stray) = here.iter().find(|cid| !wanted.contains(cid)) {
+    for block in &tree {
+        let length = in_file(&block.cid)?;
+        if block.is_leaf() {
+            body::check_leaf(block, length)?;
+        }
+    }
+    in_file(&header)?;
+    let tree = tree.iter().map(|block| block.cid);
+    let wanted: HashSet<_> = tree.chain([*cid, header]).collect();
+    if let Some(stray) = here.keys().find(|cid| !wanted.contains(cid)) {
         return Err(car::Malformed::Stray {
             cid: stray.to_string(),
         }

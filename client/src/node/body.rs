@@ -149,41 +149,47 @@ impl Tree {
     }
 }
 
-/// One step of a walk.
-enum Step {
-    /// A dag-pb node, read and checked.
-    Node(Cid),
-    /// A raw leaf, not read yet.
-    Leaf(Link),
-}
-
-impl Step {
-    fn cid(&self) -> Cid {
-        match self {
-            Self::Node(cid) => *cid,
-            Self::Leaf(leaf) => leaf.cid,
-        }
-    }
-}
-
 /// A tree walked depth first, every node checked against what its parent says of it.
 struct Walk {
     store: Shared,
     reach: Reach,
     stack: Vec<(Link, usize)>,
+    /// What was met, where once is enough.
+    seen: Option<HashSet<Link>>,
 }
 
 impl Walk {
-    fn new(store: &Shared, root: Link, reach: Reach) -> Self {
+    /// All of a file, which may be far larger than its blocks: they may repeat.
+    fn whole(store: &Shared, root: Link, reach: Reach) -> Self {
         Self {
             store: Shared::clone(store),
             reach,
             stack: vec![(root, 0)],
+            seen: None,
         }
     }
 
-    async fn next(&mut self) -> Result<Option<Step>> {
-        let Some((link, depth)) = self.stack.pop() else {
+    /// Each block once.
+    fn once(store: &Shared, root: Link, reach: Reach) -> Self {
+        Self {
+            seen: Some(HashSet::new()),
+            ..Self::whole(store, root, reach)
+        }
+    }
+
+    fn pop(&mut self) -> Option<(Link, usize)> {
+        loop {
+            let (link, depth) = self.stack.pop()?;
+            let seen = self.seen.as_mut();
+            if seen.is_none_or(|seen| seen.insert(link.clone())) {
+                return Some((link, depth));
+            }
+        }
+    }
+
+    /// The next block: a node, read and checked, or a leaf, not read yet.
+    async fn next(&mut self) -> Result<Option<Link>> {
+        let Some((link, depth)) = self.pop() else {
             return Ok(None);
         };
         let refuse = |source| Error::NotABody {
@@ -199,7 +205,7 @@ impl Walk {
                     max: MAX_BLOCK as u64,
                 }));
             }
-            return Ok(Some(Step::Leaf(link)));
+            return Ok(Some(link));
         }
         if depth == MAX_DEPTH {
             return Err(refuse(Malformed::TooDeep { max: MAX_DEPTH }));
@@ -212,18 +218,17 @@ impl Walk {
         check_size("the tree", link.dag_size, dag_size).map_err(refuse)?;
         let children = links.into_iter().rev().map(|link| (link, depth + 1));
         self.stack.extend(children);
-        Ok(Some(Step::Node(link.cid)))
+        Ok(Some(link))
     }
 
     /// The next leaf, in the order of the file.
     async fn next_leaf(&mut self) -> Result<Option<Link>> {
-        loop {
-            match self.next().await? {
-                Some(Step::Node(_)) => {}
-                Some(Step::Leaf(leaf)) => return Ok(Some(leaf)),
-                None => return Ok(None),
+        while let Some(link) = self.next().await? {
+            if link.is_leaf() {
+                return Ok(Some(link));
             }
         }
+        Ok(None)
     }
 }
 
@@ -245,8 +250,8 @@ pub(super) async fn read(
     body: &BodyRef,
     reach: Reach,
 ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
-    let mut walk = Walk::new(store, link_to(body)?, reach);
-    if let Some(Step::Leaf(only)) = walk.next().await? {
+    let mut walk = Walk::whole(store, link_to(body)?, reach);
+    if let Some(only) = walk.next().await?.filter(Link::is_leaf) {
         let bytes = read_leaf(store, &only, reach).await?;
         return Ok(stream::iter([Ok(bytes)]).boxed());
     }
@@ -266,46 +271,51 @@ pub(super) async fn read(
 
 async fn read_leaf(store: &Shared, leaf: &Link, reach: Reach) -> Result<Bytes> {
     let bytes = store.get(&leaf.cid, MAX_BLOCK, reach).await?;
-    let sized = check_size("a leaf", leaf.file_size, bytes.len() as u64);
-    sized.map_err(|source| Error::NotABody {
-        cid: leaf.cid.to_string(),
-        source,
-    })?;
+    check_leaf(leaf, bytes.len() as u64)?;
     Ok(bytes)
 }
 
-/// Streams the blocks of a body's tree, each once, a node before what is below it.
+/// Whether a leaf has as many bytes as the tree says.
+pub(super) fn check_leaf(leaf: &Link, found: u64) -> Result<()> {
+    let sized = check_size("a leaf", leaf.file_size, found);
+    sized.map_err(|source| Error::NotABody {
+        cid: leaf.cid.to_string(),
+        source,
+    })
+}
+
+/// Streams the blocks of a body's tree, each once and of the size that the tree says, a node before what is below it.
 pub(super) fn blocks(
     store: &Shared,
     body: &BodyRef,
     reach: Reach,
 ) -> Result<BoxStream<'static, Result<(Cid, Bytes)>>> {
-    let walk = Walk::new(store, link_to(body)?, reach);
-    let steps = stream::try_unfold((walk, HashSet::new()), |(mut walk, mut seen)| async move {
-        while let Some(step) = walk.next().await? {
-            let cid = step.cid();
-            if seen.insert(cid) {
-                return Ok(Some((cid, (walk, seen))));
-            }
-        }
-        Ok(None)
+    let walk = Walk::once(store, link_to(body)?, reach);
+    let links = stream::try_unfold(walk, |mut walk| async move {
+        Ok(walk.next().await?.map(|link| (link, walk)))
     });
     let store = Shared::clone(store);
-    Ok(steps
-        .map_ok(move |cid| {
+    Ok(links
+        .map_ok(move |link| {
             let store = Shared::clone(&store);
-            async move { Ok((cid, store.get(&cid, MAX_BLOCK, reach).await?)) }
+            async move {
+                let bytes = match link.is_leaf() {
+                    true => read_leaf(&store, &link, reach).await?,
+                    false => store.get(&link.cid, MAX_NODE, reach).await?,
+                };
+                Ok((link.cid, bytes))
+            }
         })
         .try_buffered(PREFETCH)
         .boxed())
 }
 
-/// The blocks of a body's tree: nodes are read from wherever `reach` allows, and checked; leaves are not looked for.
-pub(super) async fn tree(store: &Shared, root: Link, reach: Reach) -> Result<Vec<Cid>> {
-    let mut walk = Walk::new(store, root, reach);
+/// The blocks of a body's tree, each once: nodes are read from wherever `reach` allows, and checked; leaves are not looked for.
+pub(super) async fn tree(store: &Shared, root: Link, reach: Reach) -> Result<Vec<Link>> {
+    let mut walk = Walk::once(store, root, reach);
     let mut tree = Vec::new();
-    while let Some(step) = walk.next().await? {
-        tree.push(step.cid());
+    while let Some(link) = walk.next().await? {
+        tree.push(link);
     }
     Ok(tree)
 }
@@ -314,7 +324,8 @@ pub(super) async fn tree(store: &Shared, root: Link, reach: Reach) -> Result<Vec
 pub(super) async fn pin(store: &Shared, body: &BodyRef) -> Result<()> {
     let root = link_to(body)?;
     let cid = root.cid;
-    let mut tree = tree(store, root, Reach::Local).await?;
+    let tree = tree(store, root, Reach::Local).await?;
+    let mut tree: Vec<_> = tree.into_iter().map(|link| link.cid).collect();
     store.keep(&tree).await?;
     tree.retain(|below| *below != cid);
     store.pin_tree(&cid, tree).await
@@ -356,8 +367,11 @@ pub(super) async fn below(store: &Shared, root: &Cid) -> Result<Vec<Cid>> {
 /// Unpins a body and deletes as much of its tree as is here and held by no other pin.
 pub(super) async fn drop(store: &Shared, body: &BodyRef) -> Result<()> {
     let root = link_to(body)?.cid;
-    let (mut found, mut ahead) = (Vec::new(), vec![root]);
+    let (mut found, mut ahead) = (HashSet::new(), vec![root]);
     while let Some(cid) = ahead.pop() {
+        if !found.insert(cid) {
+            continue;
+        }
         if cid.codec() == unixfs::DAG_PB {
             match store.local(&cid, MAX_NODE).await {
                 Ok(Some(block)) => match unixfs::decode(&block) {
@@ -369,8 +383,8 @@ pub(super) async fn drop(store: &Shared, body: &BodyRef) -> Result<()> {
                 Err(error) => tracing::warn!(%cid, %error, "cannot follow a node"),
             }
         }
-        found.push(cid);
     }
+    let found: Vec<_> = found.into_iter().collect();
     store.unpin(&root).await?;
     store.discard(&found).await
 }

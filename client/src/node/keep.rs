@@ -2,15 +2,10 @@
 
 use super::storage::Reach;
 use super::unixfs::{DAG_PB, RAW, cid_from_digest};
-use super::{Error, Node, Result, Root, replicas, root};
+use super::{Error, Node, Result, replicas, root};
 use crate::domain::{BlockDigest, ImageDigest};
 
 impl Node {
-    /// Reads and checks a root and its header if both are on this node.
-    pub async fn local_root(&self, image: &ImageDigest) -> Result<Option<Root>> {
-        root::local(&self.store, image).await
-    }
-
     /// Unpins and deletes the block of this digest, with its header if it is a sealed root.
     pub async fn forget_root(&self, image: &ImageDigest) -> Result<()> {
         match self.drop_header(image).await {

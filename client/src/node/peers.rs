@@ -1,8 +1,8 @@
 //! The node's identity, its life-cycle and its connections (libp2p over TCP, Noise, Yamux).
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::exchange::{Exchange, Streams};
 use super::network::{Hooks, Network, SwarmKey};
 use super::store::into_error;
 use super::{Cause, Error, NodeConfig, Result};
+use crate::private;
 
 /// How long a peer may take to answer a dial.
 pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -218,30 +219,17 @@ fn identity(path: &Path) -> Result<Keypair> {
             let keypair = Keypair::generate_ed25519();
             let bytes = keypair.to_protobuf_encoding();
             let bytes = Zeroizing::new(bytes.map_err(|error| broken(error.into()))?);
-            write_private(path, &bytes).map_err(|error| broken(error.into()))?;
+            write_identity(path, &bytes).map_err(|error| broken(error.into()))?;
             Ok(keypair)
         }
         Err(error) => Err(broken(error.into())),
     }
 }
 
-/// Writes a file that only its owner reads; under its name it is whole or not there.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let half = path.with_extension("new");
-    match fs::remove_file(&half) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+/// Whole, or not there; what a killed process left of it goes.
+fn write_identity(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        private::sweep(folder)?;
     }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&half)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&half, path)?;
-    match path.parent() {
-        Some(folder) => fs::File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    private::replace(path, bytes)
 }

@@ -60,7 +60,8 @@ pub(super) async fn blocks_of(
     reach: Reach,
 ) -> Result<Vec<Cid>> {
     let (first, body) = root::cids(store, image, reach).await?;
-    let mut blocks = body::tree(store, body, reach).await?;
+    let tree = body::tree(store, body, reach).await?;
+    let mut blocks: Vec<_> = tree.into_iter().map(|link| link.cid).collect();
     blocks.extend(first);
     blocks.sort_unstable();
     blocks.dedup();

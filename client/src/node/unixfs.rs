@@ -88,7 +88,7 @@ pub enum Malformed {
 }
 
 /// A sub-tree as its parent describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Link {
     pub(super) cid: Cid,
     /** bytes of the file under it */

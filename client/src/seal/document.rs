@@ -44,14 +44,6 @@ impl Unverified {
         &self.plain
     }
 
-    /// The fingerprint, in upper-case hex, of the key that the signature says it is by.
-    pub fn claimed_signer(&self) -> Option<String> {
-        self.signature
-            .issuer_fingerprints()
-            .next()
-            .map(Fingerprint::to_hex)
-    }
-
     /// The text, if `signer` signed it for this reader.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
 
 use super::{Attested, Target};
+use crate::chance::{Numbers, rounds};
 use crate::client::{Client, Limits};
 use crate::domain::{Address, BlockDigest, ImageDigest, Passphrase};
 use crate::home::{Config, Home, NewHome};
@@ -20,9 +21,9 @@ use crate::seal::{self, BodyVersion, KeyVersion};
 /// Random flips of bits in headers, roots and bodies together, unless `PCIM_TEST_FLIPS` says how many.
 const FLIPS: usize = 1000;
 /// Bytes of the payload: several of the chunks that are authenticated one by one.
-const PAYLOAD: usize = 13_001;
+const PAYLOAD: usize = 300_001;
 /// Bytes of a chunk and of the tag behind it in a body of version 2, and of what stands before the first.
-const CHUNK: [usize; 3] = [4096, 16, 36];
+const CHUNK: [usize; 3] = [256 << 10, 16, 36];
 
 struct Scene {
     version: BodyVersion,
@@ -147,13 +148,18 @@ impl Scene {
     async fn body(&mut self, body: &[u8], what: &str) -> bool {
         let body = add(&self.client, body).await;
         let node = self.client.node().await.unwrap();
-        match node.put_root(self.header.clone(), &body).await {
+        let opened = match node.put_root(self.header.clone(), &body).await {
             Ok(stored) => self.open(&stored.image, what).await,
             Err(_) => {
                 self.seen[0] += 1;
                 false
             }
+        };
+        if body != self.stored {
+            let node = self.client.node().await.unwrap();
+            node.drop_body(&body).await.unwrap();
         }
+        opened
     }
 
     /// The same of the root, which no node of ours would write.
@@ -227,16 +233,8 @@ fn body_boundaries(version: BodyVersion, body: &[u8]) -> Vec<usize> {
     all
 }
 
-/// Xorshift.
-fn random(state: &mut u64) -> usize {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    (*state >> 11) as usize
-}
-
-fn flipped(good: &[u8], state: &mut u64) -> (Vec<u8>, String) {
-    let (at, bit) = (random(state) % good.len(), random(state) % 8);
+fn flipped(good: &[u8], numbers: &mut Numbers) -> (Vec<u8>, String) {
+    let (at, bit) = (numbers.below(good.len()), numbers.below(8));
     let mut bad = good.to_vec();
     bad[at] ^= 1 << bit;
     (bad, format!("byte {at}, bit {bit}"))
@@ -244,9 +242,8 @@ fn flipped(good: &[u8], state: &mut u64) -> (Vec<u8>, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_changed_opens_to_the_payload_or_to_nothing() {
-    let flips = std::env::var("PCIM_TEST_FLIPS").ok();
-    let flips: usize = flips.map_or(FLIPS, |flips| flips.parse().unwrap());
-    let mut state = 0x1234_5678_9abc_def1;
+    let flips = rounds("PCIM_TEST_FLIPS", FLIPS);
+    let mut numbers = Numbers(0x1234_5678_9abc_def1);
     for version in [BodyVersion::V1, BodyVersion::V2] {
         let started = std::time::Instant::now();
         let mut scene = Scene::new(version).await;
@@ -259,7 +256,7 @@ async fn what_was_changed_opens_to_the_payload_or_to_nothing() {
             let part = flip % 3;
             let (header, body) = (scene.header.clone(), scene.body.clone());
             let good = [&header, &root, &body][part];
-            let (bad, what) = flipped(good, &mut state);
+            let (bad, what) = flipped(good, &mut numbers);
             let opened = match part {
                 0 => scene.header(bad, &format!("header {what}")).await,
                 1 => scene.root(&bad, &format!("root {what}")).await,
@@ -267,7 +264,7 @@ async fn what_was_changed_opens_to_the_payload_or_to_nothing() {
             };
             harmless[part] += usize::from(opened);
         }
-        on_the_disk(&mut scene, &mut state).await;
+        on_the_disk(&mut scene, &mut numbers).await;
         println!(
             "version {version}: {seen} changes at boundaries, {} flips, of which {harmless:?} in header, root, body opened to \
              the payload, {:?}",
@@ -316,7 +313,7 @@ async fn at_boundaries(scene: &mut Scene) -> usize {
 }
 
 /// Bits that flip in the blocks on the disk: the blocks are not what their names say.
-async fn on_the_disk(scene: &mut Scene, state: &mut u64) {
+async fn on_the_disk(scene: &mut Scene, numbers: &mut Numbers) {
     let whole = scene.root;
     let header = BlockDigest(Sha256::digest(&scene.header).into());
     for cid in [
@@ -327,7 +324,7 @@ async fn on_the_disk(scene: &mut Scene, state: &mut u64) {
         let path = scene.path(&cid);
         let good = fs::read(&path).unwrap();
         for _ in 0..5 {
-            let (bad, what) = flipped(&good, state);
+            let (bad, what) = flipped(&good, numbers);
             fs::write(&path, &bad).unwrap();
             assert!(!scene.open(&whole, "on the disk").await, "{cid} {what}");
         }

@@ -1,6 +1,7 @@
 //! Files that are wrong, on purpose or not: an error or a documented repair, never a panic, a hang or a leak.
 
 use super::*;
+use crate::chance::{Numbers, rounds};
 
 fn nested(depth: usize) -> Vec<u8> {
     // Explicit VR Little Endian, undefined lengths: sequence header and item header, again and again, before the pixels.
@@ -266,26 +267,11 @@ fn polyglots_lose_their_other_half() {
     assert_eq!(out[..128], [0; 128]);
 }
 
-/// A generator of numbers that are the same in every run (xorshift64*).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
-    }
-}
-
 #[test]
 fn damaged_files_are_refused_or_still_come_out_clean() {
     let mut numbers = Numbers(0x5eed_2025);
     let seeds: Vec<Vec<u8>> = SYNTAXES.map(|syntax| write(image(), syntax)).to_vec();
-    let rounds = match std::env::var("PCIM_TEST_FUZZ_ROUNDS") {
-        Ok(rounds) => rounds.parse().unwrap(),
-        Err(_) => 3000,
-    };
+    let rounds = rounds("PCIM_TEST_FUZZ_ROUNDS", 3000);
     let (mut passed, mut refused) = (0, 0);
     for round in 0..rounds {
         let mut file = seeds[round % seeds.len()].clone();

@@ -8,23 +8,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
-use futures::StreamExt;
 use futures::future::{BoxFuture, join_all};
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
-use rand::RngCore;
 use serde::Deserialize;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::api::{Api, Fault};
-use super::{ANSWER, OURS, Tied, WORK, form};
+use super::batch::Batch;
+use super::{ANSWER, OURS, WORK};
 use crate::domain::ImageDigest;
 use crate::node::storage::{self, Reach, Storage};
-use crate::node::{Error, MAX_BLOCK, RepoStat, Result, Survey, Tried, car, disk, peers, unixfs};
+use crate::node::{Error, MAX_BLOCK, RepoStat, Result, Survey, Tried, disk, peers, unixfs};
 
 /// Most bytes of an answer that is not a block.
-const MAX_ANSWER: usize = 1024 * 1024;
+pub(super) const MAX_ANSWER: usize = 1024 * 1024;
 /// Most bytes of the list of what a garbage collection deleted.
 const MAX_GARBAGE: usize = 256 * 1024 * 1024;
 /// More than any block that is read.
@@ -33,8 +29,6 @@ const MAX_BYTES: usize = 2 * MAX_BLOCK;
 const AT_ONCE: usize = 64;
 /// How often a waiting fetch has the known peers dialled.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// Pieces of a file under way.
-const DEPTH: usize = 16;
 /// How the API says that a block is not there.
 const MISSING: &[&str] = &["not found", "could not find", "NotFound"];
 /// How it says that peers did not deliver.
@@ -91,19 +85,6 @@ struct Removed {
     error: String,
 }
 
-/// A line of what `dag/import` answers.
-#[derive(Deserialize)]
-struct Imported {
-    #[serde(rename = "Stats")]
-    stats: Option<Stats>,
-}
-
-#[derive(Deserialize)]
-struct Stats {
-    #[serde(rename = "BlockCount")]
-    blocks: u64,
-}
-
 impl Kubo {
     /// The API at a URL; peers are dialled in the background.
     ///
@@ -149,7 +130,11 @@ impl Kubo {
         }))
     }
 
-    fn failed(&self, doing: &'static str) -> impl Fn(Fault) -> Error + '_ {
+    pub(super) fn api(&self) -> &Api {
+        &self.0.api
+    }
+
+    pub(super) fn failed(&self, doing: &'static str) -> impl Fn(Fault) -> Error + '_ {
         self.0.api.failed(doing)
     }
 
@@ -200,6 +185,16 @@ impl Kubo {
             });
         }
         disk::verified(cid, bytes).map(Ok)
+    }
+
+    /// The error for a block that peers did not deliver.
+    async fn undelivered(&self, cid: &Cid, limit: Duration, fault: &Fault) -> Error {
+        Error::Timeout {
+            cid: cid.to_string(),
+            seconds: limit.as_secs_f64(),
+            peers: self.peers().await.map_or(0, |peers| peers.len()),
+            tried: Tried(vec![format!("{}: {fault}", self.0.api.name)]),
+        }
     }
 
     /// Has the known peers dialled, in the background, one round at a time. The node knows whom it is connected to.
@@ -273,23 +268,14 @@ impl Storage for Kubo {
             Err(fault)
                 if fault.says(MISSING) || fault.says(LATE) || matches!(fault, Fault::Late(_)) =>
             {
-                Err(Error::Timeout {
-                    cid: cid.to_string(),
-                    seconds: limit.as_secs_f64(),
-                    peers: self.peers().await.map_or(0, |peers| peers.len()),
-                    tried: Tried(vec![format!("{}: {fault}", self.0.api.name)]),
-                })
+                Err(self.undelivered(cid, limit, &fault).await)
             }
             Err(fault) => Err(self.failed("fetching a block")(fault)),
         }
     }
 
     fn batch(&self) -> Box<dyn storage::Batch> {
-        Box::new(Batch {
-            kubo: self.clone(),
-            import: None,
-            sent: Vec::new(),
-        })
+        Box::new(Batch::new(self))
     }
 
     async fn put(&self, blocks: Vec<(Cid, Bytes)>, written: &mut Vec<Cid>) -> Result<()> {
@@ -471,18 +457,13 @@ impl Storage for Kubo {
                 doing,
             });
         }
-        let root = unixfs::cid_from_digest(unixfs::DAG_PB, &image.0).to_string();
-        let told = format!("{}ms", limit.as_millis());
-        let args = [("arg", root.as_str()), ("timeout", &told)];
+        let root = unixfs::cid_from_digest(unixfs::DAG_PB, &image.0);
+        let (name, told) = (root.to_string(), format!("{}ms", limit.as_millis()));
+        let args = [("arg", name.as_str()), ("timeout", &told)];
         let answer = match self.call("pcim/survey", &args, WORK).await {
             Ok(answer) => answer,
             Err(fault) if fault.says(MISSING) || fault.says(LATE) => {
-                return Err(Error::Timeout {
-                    cid: root.clone(),
-                    seconds: limit.as_secs_f64(),
-                    peers: self.peers().await.map_or(0, |peers| peers.len()),
-                    tried: Tried(vec![format!("{}: {fault}", self.0.api.name)]),
-                });
+                return Err(self.undelivered(&root, limit, &fault).await);
             }
             Err(fault) => return Err(self.failed(doing)(fault)),
         };
@@ -495,123 +476,10 @@ impl Storage for Kubo {
 }
 
 /// One JSON value a line.
-fn lines<T: for<'a> Deserialize<'a>>(
+pub(super) fn lines<T: for<'a> Deserialize<'a>>(
     answer: &[u8],
 ) -> impl Iterator<Item = std::result::Result<T, Fault>> {
     serde_json::Deserializer::from_slice(answer)
         .into_iter::<T>()
         .map(|line| line.map_err(|_| Fault::Nonsense))
-}
-
-/// Blocks on their way into the node: a CAR file that is sent while it is made.
-struct Batch {
-    kubo: Kubo,
-    import: Option<Import>,
-    sent: Vec<Cid>,
-}
-
-struct Import {
-    pieces: mpsc::Sender<io::Result<Bytes>>,
-    boundary: String,
-    answer: Tied<std::result::Result<Bytes, Fault>>,
-}
-
-impl Import {
-    fn start(kubo: &Kubo) -> Self {
-        let boundary = format!("pcim-{:032x}", u128::from(rand::rng().next_u64()));
-        let (pieces, receiver) = mpsc::channel(DEPTH);
-        let stream = futures::stream::unfold(receiver, |mut receiver| async {
-            let piece: io::Result<Bytes> = receiver.recv().await?;
-            Some((piece.map(Frame::data), receiver))
-        });
-        let body = StreamBody::new(stream.boxed()).boxed_unsync();
-        let (kubo, form) = (kubo.clone(), (boundary.clone(), body));
-        let answer = tokio::spawn(async move {
-            // Nothing is pinned yet: a tree is, when it is whole. The sender keeps the time.
-            let args = [("pin-roots", "false"), ("stats", "true")];
-            let api = &kubo.0.api;
-            let whole = Duration::from_secs(24 * 3600);
-            api.call("dag/import", &args, Some(form), whole, MAX_ANSWER)
-                .await
-        });
-        Self {
-            pieces,
-            boundary,
-            answer: Tied(answer),
-        }
-    }
-
-    /// Sends a piece; `false` if the node takes no more.
-    async fn send(&self, piece: Bytes) -> bool {
-        matches!(
-            timeout(ANSWER, self.pieces.send(Ok(piece))).await,
-            Ok(Ok(()))
-        )
-    }
-
-    /// What the node says in the end.
-    async fn answer(mut self) -> std::result::Result<Bytes, Fault> {
-        drop(self.pieces);
-        match timeout(WORK, &mut self.answer.0).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(dead)) => Err(Fault::Broke(dead.into())),
-            Err(_) => Err(Fault::Late(WORK.as_secs())),
-        }
-    }
-}
-
-#[async_trait]
-impl storage::Batch for Batch {
-    async fn put(&mut self, cid: Cid, bytes: Bytes) -> Result<()> {
-        let mut head = Vec::new();
-        let import = match &mut self.import {
-            Some(import) => import,
-            none => {
-                let import = none.insert(Import::start(&self.kubo));
-                head.extend(form::prefix(&import.boundary));
-                head.extend(car::header(&[]));
-                import
-            }
-        };
-        head.extend(car::section(&cid, bytes.len()));
-        self.sent.push(cid);
-        if import.send(head.into()).await && (bytes.is_empty() || import.send(bytes).await) {
-            return Ok(());
-        }
-        let why = match self.import.take() {
-            Some(import) => match timeout(ANSWER, import.answer()).await {
-                Ok(Err(fault)) => fault,
-                _ => Fault::Late(ANSWER.as_secs()),
-            },
-            None => Fault::Nonsense,
-        };
-        Err(self.kubo.failed("storing blocks")(why))
-    }
-
-    async fn commit(&mut self) -> Result<Vec<Cid>> {
-        let Some(import) = self.import.take() else {
-            return Ok(Vec::new());
-        };
-        let failed = self.kubo.failed("storing blocks");
-        // If the node takes no more, its answer tells why.
-        import.send(form::suffix(&import.boundary)).await;
-        let answer = import.answer().await.map_err(&failed)?;
-        for line in lines::<Imported>(&answer) {
-            let stats = line.map_err(&failed)?.stats;
-            if stats.is_some_and(|stats| stats.blocks != self.sent.len() as u64) {
-                return Err(failed(Fault::Nonsense));
-            }
-        }
-        Ok(std::mem::take(&mut self.sent))
-    }
-
-    async fn give_up(&mut self) -> Vec<Cid> {
-        if let Some(import) = self.import.take() {
-            let broken = Err(io::ErrorKind::BrokenPipe.into());
-            // The file ends in the middle; the node refuses it.
-            let _ = timeout(ANSWER, import.pieces.send(broken)).await;
-            let _ = timeout(ANSWER, import.answer()).await;
-        }
-        std::mem::take(&mut self.sent)
-    }
 }

@@ -8,6 +8,7 @@
 //! it has all of it, so a garbage collection in between is noticed.
 
 mod api;
+mod batch;
 mod form;
 mod kubo;
 mod serve;

@@ -1,7 +1,10 @@
 //! CAR files of any kind, in pieces of any size.
 
 use super::super::car::{Decoder, Malformed, header, section};
-use super::super::unixfs::{DAG_PB, RAW, cid_of};
+use super::super::unixfs::{DAG_PB, Link, RAW, cid_of};
+use super::super::{Error, Node, NodeConfig};
+use super::{SOON, collected, config, pattern, start, streamed};
+use crate::chance::{Numbers, mutations};
 
 fn file() -> Vec<u8> {
     let blocks: [(u64, &[u8]); 3] = [(DAG_PB, b"\x0a\x02\x08\x02"), (RAW, b"block"), (RAW, b"")];
@@ -68,31 +71,113 @@ fn what_is_beyond_the_profile_is_refused() {
 }
 
 #[test]
-fn no_mutation_makes_it_panic_or_pass_a_wrong_block() {
+fn mutated_files_never_pass_a_wrong_block() {
     let good = file();
-    // A fixed sequence (xorshift).
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    };
+    let mut numbers = Numbers(0x5eed_2030);
     let (mut passed, mut refused) = (0, 0);
     for _ in 0..20_000 {
-        let mut file = good.clone();
-        for _ in 0..=next(3) {
-            let at = next(file.len());
-            match next(3) {
-                0 => file[at] = next(256) as u8,
-                1 => drop(file.remove(at)),
-                _ => file.insert(at, next(256) as u8),
-            }
-        }
-        match read(&file, 1 + next(80)) {
+        let file = numbers.mutated(&good);
+        match read(&file, 1 + numbers.below(80)) {
             Ok(_) => passed += 1,
             Err(_) => refused += 1,
         }
     }
-    assert!(refused > 19_000, "{passed} passed");
+    // What is cut off where a section ends.
+    assert!(passed < 1000, "{passed} passed, {refused} did not");
+}
+
+/// A file's blocks under the CIDs that they have, the first one as its root.
+fn rewritten(blocks: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    let mut file = header(&[cid_of(blocks[0].0, &blocks[0].1)]);
+    for (codec, bytes) in blocks {
+        file.extend(section(&cid_of(*codec, bytes), bytes.len()));
+        file.extend(bytes);
+    }
+    file
+}
+
+/// All its blocks are what their names say, and yet it cannot be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaf_of_another_length_than_the_tree_says_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start(dir.path()).await;
+    let (header, leaf) = (vec![9; 100], pattern(1000));
+    for wrong in [999, 1001] {
+        let mut body = Link::leaf(&leaf);
+        (body.file_size, body.dag_size) = (wrong, wrong);
+        let (_, root) = Link::node(&[Link::leaf(&header), body.clone()]);
+        let (tree, inner) = Link::node(&[body, Link::leaf(b"more")]);
+        let (_, above) = Link::node(&[Link::leaf(&header), tree]);
+        let [header, leaf, more] = [&header[..], &leaf, b"more"].map(|bytes| (RAW, bytes.to_vec()));
+        let flat = rewritten(&[(DAG_PB, root), header.clone(), leaf.clone()]);
+        let deep = rewritten(&[(DAG_PB, above), header, (DAG_PB, inner), leaf, more]);
+        for file in [flat, deep] {
+            let refused = node.import_car(streamed(file), 1 << 20).await;
+            assert!(
+                matches!(refused, Err(Error::NotABody { .. })),
+                "{refused:?}"
+            );
+            assert_eq!(node.stat().await.unwrap().blocks, 0);
+        }
+    }
+    node.shutdown().await;
+}
+
+/// Files that were changed, and files whose root was changed and named anew: a node takes in the image, or nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn mutated_images_are_taken_in_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let chunk_size = 1000;
+    let config = |name| NodeConfig {
+        chunk_size,
+        ..config(&dir.path().join(name))
+    };
+    let source = Node::start(config("source")).await.unwrap();
+    let body = source.add_body(streamed(pattern(2500))).await.unwrap();
+    let image = source.put_root(vec![9; 100], &body).await.unwrap().image;
+    let good = collected(source.export_car(&image, SOON).await.unwrap());
+    let good = good.await.unwrap();
+    source.shutdown().await;
+
+    let mut blocks = Vec::new();
+    let mut decoder = Decoder::default();
+    decoder.push(&good);
+    while let Some((cid, bytes)) = decoder.next_block().unwrap() {
+        blocks.push((cid.codec(), bytes.to_vec()));
+    }
+    assert_eq!(rewritten(&blocks), good);
+
+    let node = Node::start(config("target")).await.unwrap();
+    let import = async |file: Vec<u8>| node.import_car(streamed(file), 1 << 20).await;
+    let mut numbers = Numbers(0x5eed_2031);
+    let (mut taken, mut refused) = (0, 0);
+    for round in 0..mutations() {
+        let mut changed = blocks.clone();
+        let file = match round % 3 {
+            0 => numbers.mutated(&good),
+            part => {
+                // The root, the header, or a block of the body.
+                let which = if part == 1 {
+                    0
+                } else {
+                    numbers.below(blocks.len())
+                };
+                changed[which].1 = numbers.mutated(&blocks[which].1);
+                rewritten(&changed)
+            }
+        };
+        match import(file).await {
+            Ok(imported) => {
+                assert_eq!((imported.image, &imported.body), (image, &body), "{round}");
+                node.drop_header(&image).await.unwrap();
+                node.drop_body(&body).await.unwrap();
+                taken += 1;
+            }
+            Err(_) => refused += 1,
+        }
+        assert_eq!(node.stat().await.unwrap().blocks, 0, "{round}");
+    }
+    assert!(refused > taken, "{taken} taken in");
+    assert_eq!(import(good).await.unwrap().image, image);
+    node.shutdown().await;
 }

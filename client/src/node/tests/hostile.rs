@@ -3,8 +3,8 @@
 use cid::Cid;
 
 use super::super::unixfs::{DAG_PB, Link, RAW, cid_of, digest_of, encode};
-use super::super::{BodyRef, Error, ImageDigest, MAX_HEADER, Malformed, Node};
-use super::{PATIENCE, SOON, collected, inner, pair, pattern, start};
+use super::super::{BodyRef, Error, ImageDigest, MAX_HEADER, Malformed, Node, car};
+use super::{PATIENCE, SOON, collected, inner, pair, pattern, start, streamed};
 
 type Expected = fn(&Malformed) -> bool;
 
@@ -345,4 +345,48 @@ async fn a_tree_that_is_not_what_it_says_is_refused() {
             assert_eq!(outcome.unwrap_err(), "a tree deeper than 8 nodes");
         }
     }
+}
+
+/// Six nodes, each a thousand times over the one below: a file of 2⁶⁰ bytes in little space.
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_that_repeat_take_no_more_time_than_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start(dir.path()).await;
+    let mut blocks = vec![(RAW, b"x".to_vec())];
+    let mut link = Link::leaf(b"x");
+    for _ in 0..6 {
+        let (above, block) = Link::node(&vec![link; 1024]);
+        blocks.push((DAG_PB, block));
+        link = above;
+    }
+    for (codec, bytes) in &blocks {
+        plant(&node, *codec, bytes).await;
+    }
+    let body = BodyRef {
+        cid: link.cid.to_string(),
+        file_size: link.file_size,
+        dag_size: link.dag_size,
+    };
+    assert_eq!(body.file_size, 1 << 60);
+    let image = node.put_root(vec![9; 100], &body).await.unwrap().image;
+    let work = async {
+        assert!(node.holds(&image).await.unwrap());
+        node.pin_body(&body).await.unwrap();
+        let file = collected(node.export_car(&image, SOON).await.unwrap());
+        let file = file.await.unwrap();
+        let target = dir.path().join("other");
+        let other = start(&target).await;
+        let refused = other.import_car(streamed(file), 1 << 30).await;
+        assert!(
+            matches!(refused, Err(Error::Car(car::Malformed::TooMuch { .. }))),
+            "{refused:?}"
+        );
+        assert_eq!(other.stat().await.unwrap().blocks, 0);
+        other.shutdown().await;
+        node.drop_body(&body).await.unwrap();
+        node.drop_header(&image).await.unwrap();
+        assert_eq!(node.stat().await.unwrap().blocks, 0);
+    };
+    tokio::time::timeout(PATIENCE, work).await.unwrap();
+    node.shutdown().await;
 }

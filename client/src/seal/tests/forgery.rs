@@ -9,6 +9,7 @@ use openpgp::serialize::{Marshal, MarshalInto};
 use openpgp::types::{AEADAlgorithm, CompressionAlgorithm, DataFormat, SymmetricAlgorithm};
 
 use super::*;
+use crate::chance::{Numbers, mutations};
 
 const V: [BodyVersion; 2] = [BodyVersion::V1, BodyVersion::V2];
 
@@ -210,6 +211,36 @@ fn a_flipped_bit_in_a_header_never_yields_the_image() {
             let result = open_sealed(&bad, &mut &body[..], &patient, &mut out);
             assert!(result.is_err(), "version {version}, octet {at}");
         }
+    }
+}
+
+#[test]
+fn mutated_headers_and_bodies_are_refused_or_open_to_what_was_sealed() {
+    let (radiologist, patient) = (v6(None), v6(None));
+    let mut numbers = Numbers(0x5eed_2029);
+    for version in V {
+        let (good, sealed) = seal(&[8; 3000], &radiologist, version);
+        let header = header_for(&sealed.session_key, version, &patient.certificate()).unwrap();
+        let mut opened = [0; 2];
+        for round in 0..mutations() {
+            let changed = [
+                (numbers.mutated(&header), good.clone()),
+                (header.clone(), numbers.mutated(&good)),
+            ];
+            for (opened, (header, body)) in opened.iter_mut().zip(changed) {
+                let mut out = Vec::new();
+                if open_sealed(&header, &mut &body[..], &patient, &mut out).is_ok() {
+                    assert_eq!(out, [8; 3000], "{version}, {round}");
+                    *opened += 1;
+                }
+            }
+        }
+        println!(
+            "version {version}: {opened:?} of {} each opened",
+            mutations()
+        );
+        // A mutation may change nothing: two flips of a bit.
+        assert!(opened.iter().all(|opened| *opened < mutations() / 20));
     }
 }
 

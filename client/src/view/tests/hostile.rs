@@ -3,6 +3,7 @@
 use dicom_core::value::PixelFragmentSequence;
 
 use super::*;
+use crate::chance::{Numbers, rounds};
 
 /// A frame of 8 × 8 pixels in RLE.
 fn rle() -> Vec<u8> {
@@ -75,18 +76,6 @@ fn frames_too_large_are_refused_before_memory_is_set_aside() {
     );
 }
 
-/// A generator of numbers that are the same in every run (xorshift64*).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
-    }
-}
-
 #[test]
 fn damaged_frames_are_seen_or_refused() {
     let mut numbers = Numbers(0x5eed_2026);
@@ -107,10 +96,7 @@ fn damaged_frames_are_seen_or_refused() {
         let files = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
         seeds.extend(files.filter(|file| file.len() < 1 << 20));
     }
-    let rounds = match std::env::var("PCIM_TEST_FUZZ_ROUNDS") {
-        Ok(rounds) => rounds.parse().unwrap(),
-        Err(_) => 3000,
-    };
+    let rounds = rounds("PCIM_TEST_FUZZ_ROUNDS", 3000);
     let (mut shown, mut refused) = (0, 0);
     for round in 0..rounds {
         let mut file = seeds[round % seeds.len()].clone();
