@@ -277,13 +277,12 @@ impl Client {
         self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes) as usize
     }
 
-    /// Starts this home's node and has it serve the home's other processes, which may open the home from now on. If it is
-    /// to `tidy` up, it first deletes the blocks that nothing pins: nobody is at work yet. When it is asked later, it
-    /// deletes those older than `grace`. With a Kubo node there is nothing to serve, and nothing to tidy up.
+    /// Starts this home's node and has it serve the home's other processes, which may open the home from now on. When it is
+    /// asked to collect garbage, it deletes what is older than `grace`. With a Kubo node there is nothing to serve.
     ///
     /// # Errors
     /// [`node::Error::RepoLocked`](crate::node::Error::RepoLocked) if it is served already.
-    pub async fn serve(&mut self, grace: Duration, tidy: bool) -> Result<Option<Server>> {
+    pub async fn serve(&mut self, grace: Duration) -> Result<Option<Server>> {
         let server = match self.ipfs_api() {
             Some(_) => {
                 self.node().await?;
@@ -291,9 +290,6 @@ impl Client {
             }
             None => {
                 let node = self.node.get_or_try_init(|| self.own_node()).await?;
-                if tidy {
-                    node.collect_garbage().await?;
-                }
                 Some(node.serve(&self.home.socket_path(), grace)?)
             }
         };

@@ -43,9 +43,7 @@ impl NodeArgs {
             return task.run(context).await;
         }
         let mut client = context.reader()?;
-        // What a node that follows had begun to fetch, it goes on with.
-        let tidy = !self.follow.is_on();
-        let server = client.serve(GRACE, tidy).await?;
+        let server = client.serve(GRACE).await?;
         let addresses = client.node().await?.addresses().await?;
         let text: String = addresses
             .iter()
@@ -63,12 +61,12 @@ impl NodeArgs {
         };
         let sweeping = async {
             // Another program's node sweeps for itself; one that follows may fetch a body for longer than that.
-            if server.is_none() || !tidy {
+            if server.is_none() || self.follow.is_on() {
                 std::future::pending::<()>().await;
             }
             loop {
-                tokio::time::sleep(SWEEP).await;
                 client.collect_garbage(GRACE).await?;
+                tokio::time::sleep(SWEEP).await;
             }
         };
         let dropping = async {

@@ -109,20 +109,18 @@ fn a_follower_serves_what_was_sealed_anew_while_the_patient_is_away() {
         text.replace("poll_seconds = 5", "poll_seconds = 1"),
     )
     .unwrap();
-    let doctors_node = doctor.serve();
-    patient.knows(&doctors_node.address);
     let patients = patient.serve();
     let following = Follower::start(&follower, &[&patients.address]);
     let pinned = [image, &*clinics, &*old_body];
     following.wait_for(&pinned.map(|root| ("pinned", root)));
-    // An approval that is done once the follower has what the doctor will fetch.
+    // The doctor is away, and the patient's node has been started since she saw his request. The approval is done once the
+    // follower has what he will fetch.
     let to = &*doctor.address;
     let approved = patient.run(["patient", "approve", image, to, "--replicas", "1"]);
     assert_eq!(approved.json()["replicas"], 1);
     let doctors = shared(&patient, image, &doctor);
     following.wait_for(&[("pinned", &doctors)]);
     let old = [image.to_owned(), doctors, clinics];
-    drop(doctors_node);
     // A home has one follower.
     follower
         .run(["node", "--follow-chain"])
@@ -175,7 +173,7 @@ fn a_follower_serves_what_was_sealed_anew_while_the_patient_is_away() {
         assert!(blocks.contains(&new) && blocks.contains(&new_body));
     }
 
-    // What it keeps, it keeps over its next start, and over one that does not follow and tidies.
+    // What it keeps, it keeps over its next start, and over one that does not follow.
     let pins = repo::pins(&follower.home);
     drop(follower.serve());
     let following = Follower::start(&follower, &[]);
