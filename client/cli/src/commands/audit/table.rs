@@ -34,7 +34,7 @@ pub(super) fn timeline(entries: &[Entry], known: &Images) -> Table {
         remarks: Vec::new(),
         columns: vec![
             "Image",
-            "Description",
+            "Kind",
             "Owner",
             "Radiologist",
             "When",
@@ -73,7 +73,7 @@ pub(super) fn rights(title: &str, rights: &[Right]) -> Table {
         remarks: Vec::new(),
         columns: vec![
             "Image",
-            "Description",
+            "Kind",
             "Owner",
             "Requestor",
             "Status",
