@@ -231,6 +231,23 @@ async fn child(told: &str) {
         assert!(!found.is_empty(), "{name}");
         note(name, elapsed);
     }
+    drop(index);
+    let started = Instant::now();
+    let index = open(&path);
+    index.sync(&ledger).await.unwrap();
+    let of_patient = ImageQuery {
+        patient,
+        ..ImageQuery::default()
+    };
+    assert!(!index.images(&of_patient).unwrap().is_empty());
+    note(
+        "who may open a patient's images: opened, synchronised, asked",
+        started.elapsed(),
+    );
+    let some: Vec<_> = (1..=200).map(Historian::image).collect();
+    let started = Instant::now();
+    assert_eq!(index.check(&ledger, &some).await.unwrap(), []);
+    note("comparing 200 images with the contract", started.elapsed());
     let peak = most_memory();
     let started = Instant::now();
     assert!(!index.entries(&q()).unwrap().is_empty());

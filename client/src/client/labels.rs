@@ -87,3 +87,48 @@ fn day(date: &str) -> Option<String> {
     let digits = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::client::study::MANIFEST;
+
+    #[test]
+    fn files_and_studies_say_what_they_are() {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli/assets/demo.dcm");
+        let of_demo = of_file(&demo).unwrap();
+        assert_eq!(of_demo.codes, ["CT"]);
+        assert_eq!(of_demo.date.as_deref(), Some("2004-01-19"));
+
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("1")).unwrap();
+        std::fs::copy(&demo, dir.path().join("1/a.dcm")).unwrap();
+        let file = |name: &str| {
+            serde_json::json!({
+                "file": name, "sop_class_uid": "1.2", "sop_instance_uid": "1.2.3", "bytes": 1, "sha256": "",
+            })
+        };
+        let manifest = serde_json::json!({
+            "pcim-study": 1,
+            "study_instance_uid": "1.2.3",
+            "modalities": ["MR", "SR"],
+            "body_parts": ["KNEE"],
+            "series": [{ "series_instance_uid": "1.2", "instances": [file("1/a.dcm")] }],
+            "key_objects": file("key-objects.dcm"),
+        });
+        std::fs::write(dir.path().join(MANIFEST), manifest.to_string()).unwrap();
+        let study = of_study(dir.path()).unwrap();
+        assert_eq!(study.codes, ["MR", "SR", "KNEE"]);
+        assert_eq!(study.date, of_demo.date);
+
+        // What is no image says nothing.
+        let other = dir.path().join("other");
+        std::fs::write(&other, "DICM, or not").unwrap();
+        assert!(of_file(&other).is_none() && of_study(&other).is_none());
+        for date in ["", "2004", "2004.1.9", "200401190", "20040é1"] {
+            assert_eq!(day(date), None, "{date}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::Table;
 use crate::view::base64;
 
 const STYLE: &str = "
-body { font: 11pt/1.4 system-ui, 'DejaVu Sans', sans-serif; color: #111; background: #fff; margin: 2em auto; max-width: 70em; padding: 0 1em }
+body { font: 11pt/1.4 system-ui, 'DejaVu Sans', sans-serif; color: #111; background: #fff; margin: 2em auto; max-width: 84em; padding: 0 1em }
 h1 { font-size: 1.4em }
 table { border-collapse: collapse; table-layout: fixed; width: 100%; font-size: .85em }
 th, td { border: 1px solid #999; padding: .35em .5em; text-align: left; vertical-align: top; overflow-wrap: anywhere }

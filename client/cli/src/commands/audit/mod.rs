@@ -21,6 +21,9 @@ use crate::failure::Usage;
 use crate::parse;
 use crate::ui::printable;
 
+/// So many images are compared with the contract without a word.
+const MANY: usize = 500;
+
 /// Show what the chain recorded about your images and requests
 ///
 /// The contract's logs are kept in the home and brought up to date first (not with --offline); what is shown is then
@@ -172,7 +175,16 @@ impl AuditArgs {
         };
         let differences = match self.offline {
             true => Vec::new(),
-            false => index.check(client.ledger().await?, &answer.images).await?,
+            false => {
+                let images = &answer.images;
+                if images.len() > MANY {
+                    context.ui.note(&format!(
+                        "note: comparing {} images with the contract, some requests each; --offline leaves that out",
+                        images.len()
+                    ));
+                }
+                index.check(client.ledger().await?, images).await?
+            }
         };
         let origin = show::freshness(&freshness, !self.offline, compared);
         if self.csv || self.html.is_some() {

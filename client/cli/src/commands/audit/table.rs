@@ -34,7 +34,7 @@ pub(super) fn timeline(entries: &[Entry], known: &Images) -> Table {
         remarks: Vec::new(),
         columns: vec![
             "Image",
-            "Description",
+            "Kind",
             "Owner",
             "Radiologist",
             "When",
@@ -52,7 +52,8 @@ pub(super) fn timeline(entries: &[Entry], known: &Images) -> Table {
 pub(super) fn rights(title: &str, rights: &[Right]) -> Table {
     let rows = rights.iter().map(|right| {
         let decided = Some(right.decided_at).filter(|it| *it != 0);
-        let ends = matches!(right.standing, Standing::Approved | Standing::Expired);
+        let ends = matches!(right.standing, Standing::Approved | Standing::Expired)
+            .then(|| show::until(right.expires_at));
         vec![
             right.image.to_string(),
             visible(&right.description),
@@ -61,8 +62,7 @@ pub(super) fn rights(title: &str, rights: &[Right]) -> Table {
             right.standing.to_string(),
             utc(right.requested_at),
             decided.map(utc).unwrap_or_default(),
-            ends.then(|| show::until(right.expires_at))
-                .unwrap_or_default(),
+            ends.unwrap_or_default(),
             visible(&right.notes),
             right.reason.as_deref().map(visible).unwrap_or_default(),
             right.since.tx.to_string(),
@@ -73,7 +73,7 @@ pub(super) fn rights(title: &str, rights: &[Right]) -> Table {
         remarks: Vec::new(),
         columns: vec![
             "Image",
-            "Description",
+            "Kind",
             "Owner",
             "Requestor",
             "Status",
