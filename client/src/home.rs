@@ -143,7 +143,7 @@ pub fn new_deid_key() -> Zeroizing<[u8; 32]> {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Home {
-    /// Makes a home in one step: either all of it stands afterwards, or nothing.
+    /// Makes a home in one step: either all of it stands afterwards, or nothing but the folders that lead to it.
     ///
     /// # Errors
     /// [`Error::Exists`] if `dir` is there and not empty.
@@ -164,6 +164,9 @@ impl Home {
         let mut config = new.config;
         config.address = account.address();
 
+        if let Some(parent) = dir.parent() {
+            std::fs::create_dir_all(parent).map_err(io_at(parent))?;
+        }
         let staging = private::temp_dir_beside(dir).map_err(io_at(dir))?;
         let put = |name: &str, content: &[u8]| {
             private::write_new(&staging.path().join(name), content).map_err(io_at(&dir.join(name)))
@@ -380,8 +383,9 @@ mod tests {
 
     #[test]
     fn a_home_is_private_whole_and_locked() {
-        let parent = tempfile::tempdir().unwrap();
-        let dir = parent.path().join("ada");
+        let above = tempfile::tempdir().unwrap();
+        let parent = above.path().join("clinic");
+        let dir = parent.join("ada");
         let passphrase = Passphrase::new("correct horse".to_owned());
         let home = Home::init(&dir, new_home(&passphrase)).unwrap();
         #[cfg(unix)]
@@ -393,7 +397,7 @@ mod tests {
                 assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
             }
         }
-        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(&parent).unwrap().count(), 1);
 
         let pid = std::process::id();
         assert!(

@@ -1,6 +1,5 @@
 //! `config.toml`: what an actor may edit by hand.
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Address;
@@ -43,7 +42,7 @@ pub struct Config {
 
 /// What a node that follows may take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "FollowTable")]
+#[serde(default, deny_unknown_fields)]
 pub struct FollowSettings {
     /// Most bytes of all that is kept.
     pub max_bytes: u64,
@@ -51,40 +50,6 @@ pub struct FollowSettings {
     pub max_image_bytes: u64,
     /// How often the chain is asked, in seconds.
     pub poll_seconds: u32,
-}
-
-/// The settings as they are written, by earlier versions too.
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct FollowTable {
-    max_bytes: u64,
-    max_image_bytes: u64,
-    poll_seconds: u32,
-    /// Of no effect: reorganisations are followed whatever their depth.
-    #[serde(rename = "reread_blocks")]
-    _reread_blocks: IgnoredAny,
-}
-
-impl Default for FollowTable {
-    fn default() -> Self {
-        let settings = FollowSettings::default();
-        Self {
-            max_bytes: settings.max_bytes,
-            max_image_bytes: settings.max_image_bytes,
-            poll_seconds: settings.poll_seconds,
-            _reread_blocks: IgnoredAny,
-        }
-    }
-}
-
-impl From<FollowTable> for FollowSettings {
-    fn from(table: FollowTable) -> Self {
-        Self {
-            max_bytes: table.max_bytes,
-            max_image_bytes: table.max_image_bytes,
-            poll_seconds: table.poll_seconds,
-        }
-    }
 }
 
 impl Default for FollowSettings {
@@ -133,22 +98,30 @@ impl Config {
 
     pub(super) fn to_toml(&self) -> String {
         let mut lines = Vec::new();
-        let mut put = |key: &str, value: Option<String>| {
-            if let Some(value) = value {
-                lines.push(format!("{key} = {value}\n"));
-            }
+        // A key that is not set shows how it would be.
+        let mut put = |key: &str, value: Option<String>, example: &str| {
+            lines.push(match value {
+                Some(value) => format!("{key} = {value}\n"),
+                None => format!("# {key} = {example}\n"),
+            });
         };
-        put("name", self.name.as_deref().map(quote));
-        put("address", Some(quote(&self.address.to_string())));
-        put("network", self.network.as_deref().map(quote));
-        put("rpc_url", self.rpc_url.as_deref().map(quote));
-        put("ws_url", self.ws_url.as_deref().map(quote));
-        put("chain_id", self.chain_id.map(|id| id.to_string()));
-        put("contract", self.contract.map(|it| quote(&it.to_string())));
-        put("listen", Some(list(&self.listen)));
-        put("peers", Some(list(&self.peers)));
-        put("ipfs_api", self.ipfs_api.as_deref().map(quote));
-        put("chunk_bytes", Some(self.chunk_bytes.to_string()));
+        let text = |value: &Option<String>| value.as_deref().map(quote);
+        put("name", text(&self.name), "\"what you call this home\"");
+        put("address", Some(quote(&self.address.to_string())), "");
+        put("network", text(&self.network), "\"arbitrum-sepolia\"");
+        put("rpc_url", text(&self.rpc_url), "\"https://host\"");
+        put("ws_url", text(&self.ws_url), "\"wss://host\"");
+        put("chain_id", self.chain_id.map(|id| id.to_string()), "421614");
+        let contract = self.contract.map(|it| quote(&it.to_string()));
+        put("contract", contract, "\"0x…\"");
+        put("listen", Some(list(&self.listen)), "");
+        put("peers", Some(list(&self.peers)), "");
+        put(
+            "ipfs_api",
+            text(&self.ipfs_api),
+            "\"http://127.0.0.1:5001\"",
+        );
+        put("chunk_bytes", Some(self.chunk_bytes.to_string()), "");
         lines.concat() + &tables(&self.node, &self.follow)
     }
 }
@@ -246,18 +219,5 @@ mod tests {
         let message = Config::from_toml(text).unwrap_err();
         assert!(message.starts_with("line 2: "), "{message}");
         assert!(Config::from_toml(b"nmae = \"a\"").is_err());
-    }
-
-    #[test]
-    fn what_earlier_versions_wrote_is_taken() {
-        let follow = |text: &str| Config::from_toml(format!("[follow]\n{text}").as_bytes());
-        let config = follow("poll_seconds = 9\nreread_blocks = 128\n").unwrap();
-        let wanted = FollowSettings {
-            poll_seconds: 9,
-            ..FollowSettings::default()
-        };
-        assert_eq!(config.follow, wanted);
-        assert!(!config.to_toml().contains("reread"));
-        assert!(follow("max_byte = 9\n").is_err());
     }
 }
