@@ -17,6 +17,7 @@ use pcim_deploy::deploy::{Deployed, status};
 use crate::context::{Context, Stop, read_small};
 use crate::failure::Usage;
 use crate::parse;
+use crate::ui::printable;
 use act::{Actor, Revoker};
 use output::Output;
 
@@ -122,9 +123,15 @@ impl WatchArgs {
             revoker,
             output,
         };
+        for (rule, program) in actor.missing_programs() {
+            let (rule, program) = (printable(rule), printable(program));
+            context.ui.note(&format!(
+                "note: rule `{rule}`: there is no program {program}"
+            ));
+        }
+        let (mut begun, mut away, mut polls_are_told) = (false, false, false);
         let mut retry = FIRST_RETRY;
         let mut checked: Option<Instant> = None;
-        let mut polls_are_told = false;
         loop {
             let done = turn(&mut watching, &mut actor, &mut stop).await;
             if stop.is_asked() && done.is_ok() {
@@ -143,10 +150,24 @@ impl WatchArgs {
             }
             match done {
                 Ok(()) if self.once => return Ok(()),
-                Ok(()) => retry = FIRST_RETRY,
+                Ok(()) => {
+                    retry = FIRST_RETRY;
+                    let block = watching.head();
+                    if !std::mem::replace(&mut begun, true) {
+                        context
+                            .ui
+                            .note(&format!("note: watching from block {block} on"));
+                    } else if away {
+                        context.ui.note(&format!(
+                            "note: the chain is read again, up to block {block}"
+                        ));
+                    }
+                    away = false;
+                }
                 // Of the chain: nothing is lost.
                 Err(error) if may_pass(&error) && !self.once => {
-                    let why = crate::ui::printable(&format!("{error:#}"));
+                    away = true;
+                    let why = printable(&format!("{error:#}"));
                     context.ui.note(&format!(
                         "note: the chain was not read, next try in {} ms: {why}",
                         retry.as_millis()
@@ -248,7 +269,7 @@ async fn program(
     match status(&deployed).await {
         Ok(status) => Ok(watching.program_left(status.time_left)?),
         Err(error) => {
-            let why = crate::ui::printable(&error.to_string());
+            let why = printable(&error.to_string());
             context.ui.note(&format!(
                 "note: how long the program lives is not known: {why}"
             ));
