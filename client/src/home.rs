@@ -286,7 +286,7 @@ impl Home {
     }
 
     /// Lets other processes open the home. This one changes nothing in it any more but the node's repository, whose own
-    /// lock it holds, what a node that follows keeps beside it, and the journal, which takes several writers.
+    /// lock it holds, what a node that follows keeps beside it, and the journal and the index, which take several writers.
     pub fn let_others_in(&mut self) {
         self.lock = None;
     }

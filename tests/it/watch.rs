@@ -12,6 +12,7 @@ use pcim_client::audit::watch::Rule;
 use pcim_client::client::{Client, Watching};
 use pcim_client::domain::Passphrase;
 use pcim_client::home::{Config, Home, NewHome};
+use pcim_client::journal::WatchStore;
 
 use crate::actors::WAIT;
 use crate::audit::{Dice, many};
@@ -139,6 +140,19 @@ async fn what_was_told_less_what_was_taken_back_is_what_the_chain_says() {
     let standing = told.iter().filter(|(_, count)| **count == 1);
     let standing: BTreeSet<B256> = standing.map(|(tx, _)| *tx).collect();
     assert_eq!(standing, wanted, "seed {seed}");
+    // A restart has nothing more to tell; on another chain, which began with another block, everything is new.
+    drop(watching);
+    let mut watching = client.watch(rules.clone(), true).unwrap();
+    assert_eq!(watching.look().await.unwrap().len(), 0);
+    drop(watching);
+    let deployment = client.deployment().unwrap();
+    let name = format!("{}-{:#x}", deployment.chain_id, deployment.contract);
+    let store = WatchStore::open(&client.home().watch_path(&name)).unwrap();
+    let (block, _) = store.origin().unwrap().unwrap();
+    store.set_origin(block, B256::repeat_byte(9)).unwrap();
+    drop(store);
+    let mut watching = client.watch(rules.clone(), true).unwrap();
+    assert_eq!(watching.look().await.unwrap().len(), wanted.len());
     let taken_back = told.len() - standing.len();
     eprintln!(
         "{rounds} rounds, {restarts} restarts: {} events stand, {came_back} came back, {taken_back} were taken back",

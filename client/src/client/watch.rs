@@ -17,7 +17,7 @@ use crate::audit::watch::{Alert, Mine, Rule, Watcher};
 use crate::audit::{Entry, Index};
 use crate::domain::B256;
 use crate::journal::{self, EventId, Finished, Moved, Noted, WatchStore, Written};
-use crate::ledger::{Ledger, Live};
+use crate::ledger::{Ledger, Live, Trouble};
 
 /// What lies further back than so many blocks needs no note any more: no reorganisation is that deep.
 const SETTLED_BLOCKS: u64 = 4096;
@@ -46,6 +46,8 @@ pub struct Watching<'c> {
     store: WatchStore,
     rules: Vec<Rule>,
     watcher: Watcher,
+    /// Whether this is known to be the chain that was watched before.
+    recognised: bool,
     tail: Tail,
     /// What is not done, in the order of the chain.
     open: Vec<Seen>,
@@ -79,6 +81,7 @@ impl Client {
             store,
             watcher: Watcher::new(rules.clone(), Mine::default()),
             rules,
+            recognised: false,
             tail: Tail::default(),
             open: Vec::new(),
             done,
@@ -122,7 +125,11 @@ impl Watching<'_> {
     /// Those of the chain: ask again later, nothing is lost.
     pub async fn look(&mut self) -> Result<Vec<Seen>> {
         let ledger = self.client.ledger().await?;
-        let head = self.index.sync(ledger).await?.block;
+        let synced = self.index.sync(ledger).await?;
+        let head = synced.block;
+        if !self.recognised || synced.taken_back > 0 {
+            self.recognise(ledger, head).await?;
+        }
         // Whatever may fail comes first: what is read once is not read again.
         let lost = self.lost(ledger, head).await?;
         let (entries, anew) = match self.tail.read(&self.index, head)? {
@@ -149,6 +156,24 @@ impl Watching<'_> {
         Ok(seen)
     }
 
+    /// Looks whether this is the chain that was watched before: on another one everything is new. That is one which has
+    /// another block in the place where the contract's history began, not one whose provider leaves logs out.
+    async fn recognise(&mut self, ledger: &Ledger, head: u64) -> Result<()> {
+        if let Some((block, hash)) = self.store.origin()?
+            && block <= head
+        {
+            let found = ledger.block_head(Some(block)).await;
+            let found = found.map_err(Trouble::into_error)?;
+            if found.is_some_and(|found| found.hash != hash) {
+                self.store.forget()?;
+                self.store.advance(0)?;
+                (self.tail, self.done) = (Tail::default(), BTreeMap::new());
+            }
+        }
+        self.recognised = true;
+        Ok(())
+    }
+
     /// What is missing and will not come back, as far as can be told now.
     async fn lost(&self, ledger: &Ledger, head: u64) -> Result<Vec<EventId>> {
         let mut lost = Vec::new();
@@ -171,13 +196,12 @@ impl Watching<'_> {
             true => {
                 self.watcher = Watcher::new(self.rules.clone(), mine);
                 self.open.clear();
-                self.recognise(&entries)?;
             }
             false => self.watcher.know(mine),
         }
         let begun = self.store.floor()?;
         let floor = begun.unwrap_or(self.tail.head().saturating_sub(SETTLED_BLOCKS));
-        let origin = entries.first().map(|entry| entry.block_hash);
+        let origin = entries.first().map(|entry| (entry.block, entry.block_hash));
         let (mut here, mut moved, mut old) = (BTreeSet::new(), Vec::new(), Vec::new());
         for event in numbered(entries) {
             let (to, entry) = event?;
@@ -214,8 +238,13 @@ impl Watching<'_> {
             // It begins with what happens from now on: whatever is there is done.
             self.store.finish(&old, None)?;
             self.store.advance(floor)?;
-            origin.map_or(Ok(()), |origin| self.store.set_origin(origin))?;
             self.done = self.store.done()?;
+        }
+        if anew
+            && let Some((block, hash)) = origin
+            && self.store.origin()?.is_none()
+        {
+            self.store.set_origin(block, hash)?;
         }
         if anew {
             let gone = self.done.iter();
@@ -233,23 +262,6 @@ impl Watching<'_> {
         for Moved { from, to, noted } in moved {
             self.done.remove(&from);
             self.done.insert(to, noted);
-        }
-        Ok(())
-    }
-
-    /// Whether this is the chain that was watched before: if its history begins with another block, everything on it is new.
-    fn recognise(&mut self, entries: &[Entry]) -> Result<()> {
-        let Some(origin) = entries.first().map(|entry| entry.block_hash) else {
-            return Ok(());
-        };
-        let known = self.store.origin()?;
-        if known.is_some_and(|known| known != origin) {
-            self.store.forget()?;
-            self.store.advance(0)?;
-            self.done.clear();
-        }
-        if known != Some(origin) {
-            self.store.set_origin(origin)?;
         }
         Ok(())
     }

@@ -36,7 +36,11 @@ const STEPS: [&str; 2] = [
 ",
     // What a transaction said belongs to what is done, and what was told of it: both may be taken back.
     "
-    ALTER TABLE position ADD COLUMN origin BLOB CHECK (origin IS NULL OR length(origin) = 32);
+    CREATE TABLE origin (
+        one   INTEGER PRIMARY KEY CHECK (one = 1),
+        block INTEGER NOT NULL,
+        hash  BLOB NOT NULL CHECK (length(hash) = 32)
+    ) STRICT;
 
     CREATE TABLE event (
         tx      BLOB NOT NULL CHECK (length(tx) = 32),
@@ -183,25 +187,30 @@ impl WatchStore {
         })
     }
 
-    /// The hash of the block that the contract's history begins with, if it is noted.
+    /// The block that the contract's history begins with, if it is noted: its number and its hash.
     ///
     /// # Errors
-    /// [`Error::Sqlite`]
-    pub fn origin(&self) -> Result<Option<B256>> {
+    /// [`Error::Damaged`], [`Error::Sqlite`]
+    pub fn origin(&self) -> Result<Option<(u64, B256)>> {
         let db = self.db();
-        let origin = db.query_row("SELECT origin FROM position", [], |row| {
-            row.get::<_, Option<[u8; 32]>>(0)
+        let origin = db.query_row("SELECT block, hash FROM origin", [], |row| {
+            Ok((row.get(0)?, row.get::<_, [u8; 32]>(1)?))
         });
-        Ok(origin.optional()?.flatten().map(B256::from))
+        let Some((block, hash)) = origin.optional()? else {
+            return Ok(None);
+        };
+        Ok(Some((unsigned("origin.block", block)?, B256::from(hash))))
     }
 
-    /// Notes the block that the contract's history begins with, once there is a floor.
+    /// Notes the block that the contract's history begins with.
     ///
     /// # Errors
-    /// [`Error::Sqlite`]
-    pub fn set_origin(&self, origin: B256) -> Result<()> {
-        self.db()
-            .execute("UPDATE position SET origin = ?1", [origin.0])?;
+    /// [`Error::TooLarge`], [`Error::Sqlite`]
+    pub fn set_origin(&self, block: u64, hash: B256) -> Result<()> {
+        self.db().execute(
+            "INSERT OR REPLACE INTO origin (one, block, hash) VALUES (1, ?1, ?2)",
+            params![signed(block)?, hash.0],
+        )?;
         Ok(())
     }
 
@@ -211,7 +220,9 @@ impl WatchStore {
     /// [`Error::Sqlite`]
     pub fn forget(&self) -> Result<()> {
         self.write(|tx| {
-            tx.execute_batch("DELETE FROM position; DELETE FROM event; DELETE FROM program;")?;
+            tx.execute_batch(
+                "DELETE FROM position; DELETE FROM origin; DELETE FROM event; DELETE FROM program;",
+            )?;
             Ok(())
         })
     }
@@ -424,7 +435,7 @@ mod tests {
             (None, None)
         );
         store.advance(7).unwrap();
-        store.set_origin(B256::repeat_byte(3)).unwrap();
+        store.set_origin(2, B256::repeat_byte(3)).unwrap();
         let written = Written {
             name: b"/out",
             bytes: 90,
@@ -447,7 +458,7 @@ mod tests {
         assert!(matches!(second, Err(Error::InUse { .. })), "{second:?}");
         store.advance(8).unwrap();
         assert_eq!(store.done().unwrap(), [done[1]].into());
-        assert_eq!(store.origin().unwrap(), Some(B256::repeat_byte(3)));
+        assert_eq!(store.origin().unwrap(), Some((2, B256::repeat_byte(3))));
         store.forget().unwrap();
         assert_eq!(
             (store.floor().unwrap(), store.done().unwrap().len()),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -300,8 +300,22 @@ fn a_home_has_one_watcher_and_its_file_may_be_rotated() {
     // The chain is away: that is waited for, unless it is to look once; and it can be asked to end meanwhile.
     let away = patient.through("http://127.0.0.1:1");
     away.run(once).refused(1, "does not answer");
-    let waiting = watch(&away, &rules, &[]);
-    thread::sleep(Duration::from_millis(1500));
+    let program = stage.file("no-such-program");
+    let rule = format!("{EVERYTHING}run = [{program:?}]\n");
+    fs::write(&rules, rule).unwrap();
+    let mut command = away.command();
+    command
+        .args(["watch", "--rules", &rules])
+        .stdout(Stdio::null());
+    let mut waiting = Process(command.stderr(Stdio::piped()).spawn().unwrap());
+    let notes = BufReader::new(waiting.0.stderr.take().unwrap());
+    let mut notes = notes.lines().map(Result::unwrap);
+    let missing = notes.next().unwrap();
+    assert!(
+        missing.ends_with(&format!("there is no program {program}")),
+        "{missing}"
+    );
+    assert!(notes.next().unwrap().contains("the chain was not read"));
     assert_eq!(terminate(waiting), Some(0));
 }
 

@@ -1,6 +1,6 @@
 //! What an alert sets off.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -34,6 +34,20 @@ pub(crate) struct Revoker {
 }
 
 impl Actor {
+    /// The rules whose program is not there, each with that program: better told now than when it is needed.
+    pub(crate) fn missing_programs(&self) -> Vec<(&str, &str)> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let is_there = |program: &str| match program.contains('/') {
+            true => Path::new(program).is_file(),
+            false => std::env::split_paths(&path).any(|dir| dir.join(program).is_file()),
+        };
+        let programs = self.rules.iter().filter_map(|rule| {
+            let program = rule.action.run.first()?;
+            (!is_there(program)).then_some((rule.name.as_str(), program.as_str()))
+        });
+        programs.collect()
+    }
+
     /// Does what the alert's rule wants: writes, runs, revokes. A program that fails and a revocation that is refused are
     /// told, and hold nothing up; a chain that does not answer a revocation is an error, and the event comes again.
     pub(crate) async fn tell(&mut self, alert: &Alert) -> anyhow::Result<()> {

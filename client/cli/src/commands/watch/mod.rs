@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use pcim_client::audit::watch::{Alert, Rule, When};
+use pcim_client::audit::watch::{Rule, When};
 use pcim_client::client::{Client, Error, Watching};
 use pcim_client::home::Home;
 use pcim_client::ledger;
@@ -17,6 +17,7 @@ use pcim_deploy::deploy::{Deployed, status};
 use crate::context::{Context, Stop, read_small};
 use crate::failure::Usage;
 use crate::parse;
+use crate::ui::printable;
 use act::{Actor, Revoker};
 use output::Output;
 
@@ -122,31 +123,45 @@ impl WatchArgs {
             revoker,
             output,
         };
+        for (rule, program) in actor.missing_programs() {
+            let (rule, program) = (printable(rule), printable(program));
+            context.ui.note(&format!(
+                "note: rule `{rule}`: there is no program {program}"
+            ));
+        }
+        let (mut is_level, mut polls_are_told) = (false, false);
         let mut retry = FIRST_RETRY;
         let mut checked: Option<Instant> = None;
-        let mut polls_are_told = false;
         loop {
             let done = turn(&mut watching, &mut actor, &mut stop).await;
-            if stop.is_asked() && done.is_ok() {
-                return Ok(());
-            }
             if watches_program
                 && done.as_ref().map_or_else(has_ended, |()| true)
                 && checked.is_none_or(|at| at.elapsed() >= PROGRAM_CHECK)
             {
                 checked = Some(Instant::now());
-                for alert in program(context, client, &watching).await? {
-                    actor.output.follow(&watching)?;
-                    actor.tell(&alert).await?;
-                    watching.told_of_program(&alert, actor.output.written())?;
+                tokio::select! {
+                    () = stop.asked() => {}
+                    left = program_left(context, client) => {
+                        if let Some(left) = left? {
+                            tell_of_program(left, &mut watching, &mut actor).await?;
+                        }
+                    }
                 }
             }
             match done {
-                Ok(()) if self.once => return Ok(()),
-                Ok(()) => retry = FIRST_RETRY,
+                Ok(()) if self.once || stop.is_asked() => return Ok(()),
+                Ok(()) => {
+                    retry = FIRST_RETRY;
+                    if !std::mem::replace(&mut is_level, true) {
+                        let block = watching.head();
+                        let note = format!("note: level with the chain, block {block}");
+                        context.ui.note(&note);
+                    }
+                }
                 // Of the chain: nothing is lost.
                 Err(error) if may_pass(&error) && !self.once => {
-                    let why = crate::ui::printable(&format!("{error:#}"));
+                    is_level = false;
+                    let why = printable(&format!("{error:#}"));
                     context.ui.note(&format!(
                         "note: the chain was not read, next try in {} ms: {why}",
                         retry.as_millis()
@@ -232,12 +247,8 @@ fn has_ended(error: &anyhow::Error) -> bool {
     )
 }
 
-/// What the rules say to the life of the contract's program; a chain that does not tell is asked the next time.
-async fn program(
-    context: &Context,
-    client: &Client,
-    watching: &Watching<'_>,
-) -> anyhow::Result<Vec<Alert>> {
+/// How many seconds the contract's program lives; a chain that does not tell is asked the next time.
+async fn program_left(context: &Context, client: &Client) -> anyhow::Result<Option<u64>> {
     let deployment = client.deployment()?;
     let deployed = Deployed {
         rpc_url: &deployment.rpc_url,
@@ -246,13 +257,27 @@ async fn program(
         wasm: artifact::PCAC_WASM,
     };
     match status(&deployed).await {
-        Ok(status) => Ok(watching.program_left(status.time_left)?),
+        Ok(status) => Ok(Some(status.time_left)),
         Err(error) => {
-            let why = crate::ui::printable(&error.to_string());
+            let why = printable(&error.to_string());
             context.ui.note(&format!(
                 "note: how long the program lives is not known: {why}"
             ));
-            Ok(Vec::new())
+            Ok(None)
         }
     }
+}
+
+/// Tells what the rules say to the life of the contract's program, and has not been told.
+async fn tell_of_program(
+    left: u64,
+    watching: &mut Watching<'_>,
+    actor: &mut Actor,
+) -> anyhow::Result<()> {
+    for alert in watching.program_left(left)? {
+        actor.output.follow(watching)?;
+        actor.tell(&alert).await?;
+        watching.told_of_program(&alert, actor.output.written())?;
+    }
+    Ok(())
 }
