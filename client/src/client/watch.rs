@@ -16,7 +16,7 @@ use super::{Client, Error, Result};
 use crate::audit::watch::{Alert, Mine, Rule, Watcher};
 use crate::audit::{Entry, Index};
 use crate::domain::B256;
-use crate::journal::{self, EventId, Finished, Moved, Noted, WatchStore, Written};
+use crate::journal::{self, EventId, Finished, Noted, WatchStore, Written};
 use crate::ledger::{Ledger, Live, Trouble};
 
 /// What lies further back than so many blocks needs no note any more: no reorganisation is that deep.
@@ -204,30 +204,28 @@ impl Watching<'_> {
         let origin = entries.first().map(|entry| (entry.block, entry.block_hash));
         let (mut here, mut moved, mut old) = (BTreeSet::new(), Vec::new(), Vec::new());
         for event in numbered(entries) {
-            let (to, entry) = event?;
+            let (id, entry) = event?;
             let alerts = self.watcher.see(&entry);
             let block = entry.block;
-            let known = [to, to.of_any()].into_iter();
-            let mut known = known.filter_map(|id| Some((id, *self.done.get(&id)?)));
-            if let Some((from, before)) = known.next() {
-                here.insert(from);
+            if let Some(before) = self.done.get(&id) {
+                here.insert(id);
                 let noted = Noted {
                     block,
                     missing: None,
-                    ..before
+                    ..*before
                 };
-                if (from, before) != (to, noted) {
-                    moved.push(Moved { from, to, noted });
+                if *before != noted {
+                    moved.push((id, noted));
                 }
             } else if begun.is_none() && block >= floor {
                 old.push(Finished {
-                    id: to,
+                    id,
                     block: Some(block),
                     told: None,
                 });
             } else if block >= floor {
                 self.open.push(Seen {
-                    id: to,
+                    id,
                     block,
                     alerts,
                     taken_back: false,
@@ -249,20 +247,13 @@ impl Watching<'_> {
         if anew {
             let gone = self.done.iter();
             let gone = gone.filter(|(id, it)| it.missing.is_none() && !here.contains(*id));
-            moved.extend(gone.map(|(id, noted)| Moved {
-                from: *id,
-                to: *id,
-                noted: Noted {
-                    missing: Some(now()),
-                    ..*noted
-                },
+            moved.extend(gone.map(|(id, noted)| {
+                let missing = Some(now());
+                (*id, Noted { missing, ..*noted })
             }));
         }
         self.store.follow(&moved)?;
-        for Moved { from, to, noted } in moved {
-            self.done.remove(&from);
-            self.done.insert(to, noted);
-        }
+        self.done.extend(moved);
         Ok(())
     }
 

@@ -10,33 +10,13 @@ use super::{Result, schema};
 
 /// "PCIF".
 const APPLICATION_ID: i64 = 0x5043_4946;
-const STEPS: [&str; 2] = [
-    "
-    CREATE TABLE event (
-        block     INTEGER NOT NULL,
-        log_index INTEGER NOT NULL,
-        event     TEXT NOT NULL,
-        PRIMARY KEY (block, log_index)
-    ) STRICT, WITHOUT ROWID;
-
-    CREATE TABLE position (
-        one        INTEGER PRIMARY KEY CHECK (one = 1),
-        next_block INTEGER NOT NULL
-    ) STRICT;
-    INSERT INTO position VALUES (1, 0);
-
+const TABLES: &str = "
     CREATE TABLE held (
         name  TEXT PRIMARY KEY,
         whole INTEGER NOT NULL CHECK (whole IN (0, 1)),
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-",
-    // The chain's history has a file of its own.
-    "
-    DROP TABLE event;
-    DROP TABLE position;
-",
-];
+";
 
 /// What is kept for one contract.
 #[derive(Debug)]
@@ -62,7 +42,7 @@ impl FollowStore {
     /// Those of [`super::Journal::open`].
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self {
-            db: Mutex::new(schema::open_as(path, APPLICATION_ID, &STEPS)?),
+            db: Mutex::new(schema::open_as(path, APPLICATION_ID, &[TABLES])?),
         })
     }
 
@@ -117,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_held_stays_held_and_an_older_file_is_taken() {
+    fn what_is_held_stays_held() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("follow.sqlite");
         let row = |whole| HeldRow {
@@ -125,15 +105,8 @@ mod tests {
             whole,
             value: "{}".to_owned(),
         };
-        // Of the first version, with an event.
-        let older = schema::open_as(&path, APPLICATION_ID, &STEPS[..1]).unwrap();
-        older
-            .execute_batch(
-                "INSERT INTO event VALUES (1, 0, '{}'); INSERT INTO held VALUES ('root a', 0, '{}');",
-            )
-            .unwrap();
-        drop(older);
         let store = FollowStore::open(&path).unwrap();
+        store.hold(&row(false)).unwrap();
         assert_eq!(store.held().unwrap(), [row(false)]);
         store.hold(&row(true)).unwrap();
         drop(store);

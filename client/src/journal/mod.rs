@@ -27,7 +27,7 @@ pub use self::follow::{FollowStore, HeldRow};
 pub(crate) use self::piece::name;
 pub use self::piece::{Outcome, Piece, PieceBody};
 pub(crate) use self::schema::open_as;
-pub use self::watch::{EventId, Finished, Moved, Noted, WatchStore, Written};
+pub use self::watch::{EventId, Finished, Noted, WatchStore, Written};
 
 use crate::domain::ImageDigest;
 

@@ -14,28 +14,12 @@ use crate::domain::B256;
 
 /// "PCIW".
 const APPLICATION_ID: i64 = 0x5043_4957;
-const STEPS: [&str; 2] = [
-    "
+const TABLES: &str = "
     CREATE TABLE position (
         one   INTEGER PRIMARY KEY CHECK (one = 1),
         floor INTEGER NOT NULL
     ) STRICT;
 
-    CREATE TABLE done (
-        tx      BLOB NOT NULL CHECK (length(tx) = 32),
-        ordinal INTEGER NOT NULL,
-        block   INTEGER NOT NULL,
-        PRIMARY KEY (tx, ordinal)
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX done_block ON done (block);
-
-    CREATE TABLE output (
-        name    BLOB PRIMARY KEY,
-        written INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-",
-    // What a transaction said belongs to what is done, and what was told of it: both may be taken back.
-    "
     CREATE TABLE origin (
         one   INTEGER PRIMARY KEY CHECK (one = 1),
         block INTEGER NOT NULL,
@@ -51,15 +35,17 @@ const STEPS: [&str; 2] = [
         told    TEXT,
         PRIMARY KEY (tx, ordinal, what)
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO event SELECT tx, ordinal, zeroblob(32), block, NULL, NULL FROM done;
-    DROP TABLE done;
     CREATE INDEX event_block ON event (block);
 
     CREATE TABLE program (
         rule TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID;
-",
-];
+
+    CREATE TABLE output (
+        name    BLOB PRIMARY KEY,
+        written INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
 
 /// One contract's watcher.
 #[derive(Debug)]
@@ -100,17 +86,6 @@ pub struct Finished {
     pub told: Option<String>,
 }
 
-/// What a reorganisation did to an event that is done.
-#[derive(Clone, Copy, Debug)]
-pub struct Moved {
-    /// Which it was.
-    pub from: EventId,
-    /// Which it is: only one that was noted as [`EventId::of_any`] is another one now.
-    pub to: EventId,
-    /// Where it is.
-    pub noted: Noted,
-}
-
 /// How much of an output file is written, and which file that is.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
@@ -120,17 +95,6 @@ pub struct Written<'a> {
     pub bytes: u64,
 }
 
-impl EventId {
-    /// The event of this number in this transaction, whatever it says: earlier versions noted no more.
-    #[must_use]
-    pub fn of_any(self) -> Self {
-        Self {
-            what: B256::ZERO,
-            ..self
-        }
-    }
-}
-
 impl WatchStore {
     /// Opens the file, or makes an empty one that only its owner can read, and keeps other processes out.
     ///
@@ -138,7 +102,7 @@ impl WatchStore {
     /// [`Error::InUse`] if another process has it; those of [`super::Journal::open`].
     pub fn open(path: &Path) -> Result<Self> {
         let open = || -> Result<Connection> {
-            let db = schema::open_as(path, APPLICATION_ID, &STEPS)?;
+            let db = schema::open_as(path, APPLICATION_ID, &[TABLES])?;
             db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             // The lock is taken with the first write.
             db.execute("DELETE FROM position WHERE one != 1", [])?;
@@ -305,21 +269,20 @@ impl WatchStore {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Sqlite`]
-    pub fn follow(&self, moved: &[Moved]) -> Result<()> {
+    pub fn follow(&self, moved: &[(EventId, Noted)]) -> Result<()> {
         if moved.is_empty() {
             return Ok(());
         }
         self.write(|tx| {
             let mut update = tx.prepare(
-                "UPDATE OR REPLACE event SET what = ?4, block = ?5, missing = ?6
+                "UPDATE event SET block = ?4, missing = ?5
                  WHERE tx = ?1 AND ordinal = ?2 AND what = ?3",
             )?;
-            for Moved { from, to, noted } in moved {
+            for (id, noted) in moved {
                 update.execute(params![
-                    from.tx.0,
-                    signed(from.ordinal)?,
-                    from.what.0,
-                    to.what.0,
+                    id.tx.0,
+                    signed(id.ordinal)?,
+                    id.what.0,
                     signed(noted.block)?,
                     noted.missing.map(signed).transpose()?,
                 ])?;
@@ -473,20 +436,14 @@ mod tests {
         let events = [
             finished(id(1, 0), 7, Some("[]")),
             finished(id(2, 0), 8, Some("[2]")),
-            finished(id(3, 0).of_any(), 8, None),
         ];
         store.finish(&events, None).unwrap();
-        let moved = |from, to, noted| Moved { from, to, noted };
         let gone = Noted {
             missing: Some(100),
             ..noted(8, true)
         };
         store
-            .follow(&[
-                moved(id(1, 0), id(1, 0), noted(900, true)),
-                moved(id(2, 0), id(2, 0), gone),
-                moved(id(3, 0).of_any(), id(3, 0), noted(9, false)),
-            ])
+            .follow(&[(id(1, 0), noted(900, true)), (id(2, 0), gone)])
             .unwrap();
         store.advance(800).unwrap();
         let left = [(id(1, 0), noted(900, true)), (id(2, 0), gone)];
@@ -514,29 +471,5 @@ mod tests {
         assert_eq!(store.told_of_program(&near).unwrap(), told);
         assert_eq!(store.told_of_program(&BTreeSet::new()).unwrap(), told);
         assert!(store.told_of_program(&near).unwrap().is_empty());
-    }
-
-    #[test]
-    fn an_older_file_is_gone_on_with() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("watch.sqlite");
-        let older = schema::open_as(&path, APPLICATION_ID, &STEPS[..1]).unwrap();
-        older
-            .execute_batch(
-                "INSERT INTO position VALUES (1, 5); INSERT INTO done VALUES (zeroblob(32), 2, 6);",
-            )
-            .unwrap();
-        drop(older);
-        let store = WatchStore::open(&path).unwrap();
-        let of_any = EventId {
-            tx: B256::ZERO,
-            ordinal: 2,
-            what: B256::ZERO,
-        };
-        assert_eq!(store.done().unwrap(), [(of_any, noted(6, false))].into());
-        assert_eq!(
-            (store.floor().unwrap(), store.origin().unwrap()),
-            (Some(5), None)
-        );
     }
 }
