@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, unused_imports)]
 #[path = "../../src/domain/mod.rs"]
 mod domain;
 #[path = "common/edits.rs"]
@@ -16,11 +16,17 @@ mod edits;
 #[allow(dead_code)]
 #[path = "common/node.rs"]
 mod node;
+#[path = "common/seeds.rs"]
+mod seeds;
+
+use edits::edited;
 
 /// Most bytes of a file.
-const MOST: u64 = 1 << 20;
+const MOST: u64 = 1 << 16;
+/// What may be done to a file.
+const WAYS: u8 = 4;
 
-/// Images as files: the body of one is a block, the other's a tree.
+/// Images as files: the body of one is a block, the other's a tree of three levels.
 static FILES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     let files = [500, 4500].map(node::exported);
     for file in &files {
@@ -29,16 +35,22 @@ static FILES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     files
 });
 
-fuzz_target!(|input: &[u8]| {
-    let Some((choice, input)) = input.split_first() else {
-        return;
-    };
-    let good = &FILES[usize::from(choice & 1)];
-    let file = match choice >> 1 & 3 {
-        0 => input.to_vec(),
-        1 => edits::edited(good, input),
-        2 => node::renamed(&edits::edited(good, input)),
-        _ => node::with_root(good, input),
-    };
-    let _ = node::import(&file, MOST);
-});
+fuzz_target!(
+    init: {
+        let [small, large] = &*FILES;
+        seeds::write(2 * WAYS, &[(0, small), (0, large)]);
+    },
+    |input: &[u8]| {
+        let Some((choice, input)) = input.split_first() else {
+            return;
+        };
+        let good = &FILES[usize::from(choice & 1)];
+        let file = match (choice >> 1) % WAYS {
+            0 => input.to_vec(),
+            1 => edited(good, input),
+            2 => node::renamed(&edited(good, input)),
+            _ => node::regrown(good, input),
+        };
+        let _ = node::import(&file, MOST);
+    }
+);

@@ -7,13 +7,18 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 #[path = "common/actor.rs"]
 mod actor;
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code)]
+#[path = "../../src/buffers.rs"]
+mod buffers;
+#[allow(dead_code, missing_docs, unused_imports)]
 #[path = "../../src/card.rs"]
 mod card;
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, unused_imports)]
 #[path = "../../src/domain/mod.rs"]
 mod domain;
 #[path = "common/edits.rs"]
@@ -21,39 +26,108 @@ mod edits;
 #[allow(dead_code)]
 #[path = "common/ledger.rs"]
 mod ledger;
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, unused_imports)]
 #[path = "../../src/seal/mod.rs"]
 mod seal;
+#[path = "common/seeds.rs"]
+mod seeds;
 
-use card::{Card, CardDocument};
+use card::Card;
+use edits::edited;
+use seal::{Certificate, UnlockedKey};
 
 const PEER: &str = "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWtest";
+/// Fields in hex, which are changed below the hex.
+const HEX: [&str; 3] = ["certificate", "openpgp_signature", "ethereum_signature"];
+/// What may be done to a card, see [`made`].
+const WAYS: u8 = 7;
 
-static DOCUMENT: LazyLock<CardDocument> = LazyLock::new(|| {
+struct Scene {
+    account: ledger::Account,
+    key: UnlockedKey,
+    json: Vec<u8>,
+}
+
+static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let (account, key) = (ledger::Account::of(1), actor::key());
-    Card::issue(&account, &key, vec![PEER.to_owned()]).expect("both keys sign")
+    let card = Card::issue(&account, &key, vec![PEER.to_owned()]).expect("both keys sign");
+    let json = serde_json::to_vec(&card).expect("a card is JSON");
+    Scene { account, key, json }
 });
 
-fuzz_target!(|input: &[u8]| {
-    let Some((choice, input)) = input.split_first() else {
-        return;
+fn made(scene: &Scene, way: u8, input: &[u8]) -> Vec<u8> {
+    let mut json: Value = serde_json::from_slice(&scene.json).expect("it is JSON");
+    let changed = |value: &Value| {
+        let bytes = value.as_str().and_then(|text| hex::decode(text).ok());
+        edited(&bytes.expect("it is hex"), input)
     };
-    let good = serde_json::to_vec(&*DOCUMENT).expect("a card is JSON");
-    let json = match choice % 4 {
-        0 => input.to_vec(),
-        1 => edits::edited(&good, input),
-        // What stands in hex, changed below the hex.
-        field => {
-            let field = ["certificate", "openpgp_signature"][usize::from(field - 2)];
-            let mut json: serde_json::Value = serde_json::from_slice(&good).expect("it is JSON");
-            let bytes = json[field].as_str().and_then(|text| hex::decode(text).ok());
-            let bytes = edits::edited(&bytes.expect("it is hex"), input);
-            json[field] = hex::encode(bytes).into();
-            serde_json::to_vec(&json).expect("it is JSON")
+    match way {
+        0 => return input.to_vec(),
+        1 => return edited(&scene.json, input),
+        2..5 => {
+            let field = HEX[usize::from(way) - 2];
+            json[field] = hex::encode(changed(&json[field])).into();
         }
-    };
-    if let Ok(card) = Card::read(&json) {
-        assert_eq!(card.address, ledger::Account::of(1).address());
-        assert_eq!(card.peers, [PEER]);
+        // Both keys sign what their owner likes: another certificate of the same key, or other addresses.
+        _ => {
+            let text = String::from_utf8_lossy(input);
+            let (certificate, peers) = match way {
+                5 => (changed(&json[HEX[0]]), vec![PEER]),
+                _ => {
+                    let kept = scene.key.certificate().to_published_bytes();
+                    (kept, text.split('\n').take(40).collect())
+                }
+            };
+            let statement = statement(scene, &certificate, &peers);
+            let openpgp = seal::sign_detached(&statement, &scene.key).expect("it is signed");
+            let ethereum = scene
+                .account
+                .sign_message(&statement)
+                .expect("it is signed");
+            json["peers"] = peers.into();
+            for (field, bytes) in HEX.iter().zip([&certificate, &openpgp, &ethereum.to_vec()]) {
+                json[field] = hex::encode(bytes).into();
+            }
+        }
     }
-});
+    serde_json::to_vec(&json).expect("it is JSON")
+}
+
+/// What both keys sign.
+fn statement(scene: &Scene, certificate: &[u8], peers: &[&str]) -> Vec<u8> {
+    let mut text = format!(
+        "pcim contact card 1\naddress {:#x}\ncertificate {} sha256 {}\n",
+        scene.account.address(),
+        scene.key.certificate().fingerprint(),
+        hex::encode(Sha256::digest(certificate)),
+    );
+    for peer in peers {
+        text += &format!("peer {peer}\n");
+    }
+    text.into_bytes()
+}
+
+fuzz_target!(
+    init: {
+        let peers = format!("{PEER}\n{PEER}");
+        seeds::write(WAYS, &[(0, &SCENE.json), (6, PEER.as_bytes()), (6, peers.as_bytes())]);
+    },
+    |input: &[u8]| {
+        let Some((choice, input)) = input.split_first() else {
+            return;
+        };
+        let (scene, way) = (&*SCENE, choice % WAYS);
+        let Ok(card) = Card::read(&made(scene, way, input)) else {
+            return;
+        };
+        assert_eq!(card.address, scene.account.address());
+        if way == 6 {
+            assert!(card.peers.iter().all(|peer| peer.starts_with('/') && !peer.contains('\n')));
+        } else {
+            assert_eq!(card.peers, [PEER]);
+        }
+        let _ = card.certificate.check_reader();
+        let published = Certificate::from_bytes(&card.certificate.to_published_bytes());
+        assert!(published.expect("what is published reads") == card.certificate);
+    }
+);

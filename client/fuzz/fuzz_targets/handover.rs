@@ -1,4 +1,4 @@
-//! Handovers: whatever is read was attested for this patient; no panic, no hang.
+//! Handovers: whatever is read was attested for this patient, or is to be asked of a contract account; no panic, no hang.
 //!
 //! `cargo fuzz run handover -s none --fuzz-dir client/fuzz`
 
@@ -7,30 +7,42 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 
 #[path = "common/actor.rs"]
 mod actor;
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code)]
+#[path = "../../src/buffers.rs"]
+mod buffers;
+#[allow(dead_code, missing_docs, unused_imports)]
 #[path = "../../src/card.rs"]
 mod card;
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, unused_imports)]
 #[path = "../../src/domain/mod.rs"]
 mod domain;
 #[path = "common/edits.rs"]
 mod edits;
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, unused_imports)]
 #[path = "../../src/handover.rs"]
 mod handover;
 #[allow(dead_code)]
 #[path = "common/ledger.rs"]
 mod ledger;
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, unused_imports)]
 #[path = "../../src/seal/mod.rs"]
 mod seal;
+#[path = "common/seeds.rs"]
+mod seeds;
 
 use domain::{Address, ImageDigest, Seal};
+use edits::edited;
 use handover::{Addressee, Facts, Handover};
 use seal::UnlockedKey;
+
+const IMAGE: ImageDigest = ImageDigest([1; 32]);
+const SEAL: Seal = Seal([2; 32]);
+/// What may be done to a handover, see [`made`].
+const WAYS: u8 = 6;
 
 struct Scene {
     radiologist: UnlockedKey,
@@ -53,8 +65,8 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
         to,
         reader: &patient.certificate(),
         account: None,
-        image: ImageDigest([1; 32]),
-        seal: Seal([2; 32]),
+        image: IMAGE,
+        seal: SEAL,
         description: "CT CHEST",
         predecessor: Some(ImageDigest([3; 32])),
         identity: None,
@@ -71,26 +83,60 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     }
 });
 
-fuzz_target!(|input: &[u8]| {
-    let Some((choice, input)) = input.split_first() else {
-        return;
-    };
-    let scene = &*SCENE;
-    let patient = &scene.patient;
-    // A radiologist may write what he likes into a handover that is well sealed.
+/// A radiologist may write what he likes into a handover that is well sealed.
+fn made(scene: &Scene, way: u8, input: &[u8]) -> Vec<u8> {
     let seal = |json: &[u8]| {
-        let readers = [&patient.certificate()];
+        let readers = [&scene.patient.certificate()];
         seal::encrypt_document(json, &scene.radiologist, &readers).expect("it is encrypted")
     };
-    let bytes = match choice % 4 {
+    let mut json: Value = serde_json::from_slice(&scene.json).expect("it is JSON");
+    match way {
         0 => input.to_vec(),
-        1 => edits::edited(&scene.sealed, input),
+        1 => edited(&scene.sealed, input),
         2 => seal(input),
-        _ => seal(&edits::edited(&scene.json, input)),
-    };
-    if let Ok(handover) = Handover::open(&bytes, patient, scene.to) {
-        let same = (handover.image, handover.seal, handover.patient);
-        let attested = same == (ImageDigest([1; 32]), Seal([2; 32]), scene.to.patient);
-        assert!(attested || !handover.proven);
+        3 => seal(&edited(&scene.json, input)),
+        // Some fields, written anew.
+        4 => {
+            if let Ok(Value::Object(fields)) = serde_json::from_slice(input) {
+                json.as_object_mut()
+                    .expect("it is an object")
+                    .extend(fields);
+            }
+            seal(&serde_json::to_vec(&json).expect("it is JSON"))
+        }
+        // The attestation, changed below its hex; or another one's, of a contract account.
+        _ => {
+            let bytes = json["attestation"]
+                .as_str()
+                .and_then(|text| hex::decode(text).ok());
+            let bytes = edited(&bytes.expect("it is hex"), input);
+            json["attestation"] = hex::encode(&bytes).into();
+            if bytes.len() % 2 == 0 {
+                json["account"] = serde_json::json!(Address::repeat_byte(7));
+            }
+            seal(&serde_json::to_vec(&json).expect("it is JSON"))
+        }
     }
-});
+}
+
+fuzz_target!(
+    init: {
+        let scene = &*SCENE;
+        let named = br#"{"account":"0x0707070707070707070707070707070707070707","description":"","identity":null}"#;
+        seeds::write(WAYS, &[(0, &scene.sealed), (2, &scene.json), (4, named)]);
+    },
+    |input: &[u8]| {
+        let Some((choice, input)) = input.split_first() else {
+            return;
+        };
+        let scene = &*SCENE;
+        let bytes = made(scene, choice % WAYS, input);
+        if let Ok(handover) = Handover::open(&bytes, &scene.patient, scene.to) {
+            let attested = (handover.image, handover.seal) == (IMAGE, SEAL);
+            assert!(attested || !handover.proven);
+            assert!(handover.proven || handover.attester != handover.radiologist.address);
+            let to = (handover.patient, handover.chain_id, handover.contract);
+            assert!(to == (scene.to.patient, scene.to.chain_id, scene.to.contract));
+        }
+    }
+);

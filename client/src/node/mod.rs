@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cid::Cid;
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::RwLock;
 
 use crate::domain::{BlockDigest, ImageDigest};
@@ -387,6 +387,17 @@ impl Node {
             }
         }
         result
+    }
+
+    /// Fetches what is not here of a body and pins it recursively. A block is read once, however often it is in the body.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], [`Error::NotABody`]
+    pub async fn fetch_body(&self, body: &BodyRef, timeout: Duration) -> Result<()> {
+        self.store.about(&body::link_to(body)?.cid).await;
+        let mut blocks = body::blocks(&self.store, body, Reach::Peers(timeout))?;
+        while blocks.try_next().await?.is_some() {}
+        self.pin_body(body).await
     }
 
     /// Pins a body recursively after it was fetched.

@@ -1,11 +1,37 @@
 //! Keys for the targets that open what is encrypted and signed.
 
+use sequoia_openpgp as openpgp;
+
+use openpgp::Cert;
+use openpgp::crypto::{KeyPair, Password};
+use openpgp::parse::Parse;
+
 use crate::domain::Passphrase;
 use crate::seal::{KeyVersion, LockedKey, UnlockedKey};
 
+const PASSPHRASE: &str = "fuzz";
+
 /// A new key. What was sealed for it in an earlier run opens no more, so nothing in a corpus rests on it.
 pub fn key() -> UnlockedKey {
-    let passphrase = Passphrase::new("fuzz".to_owned());
-    let key = LockedKey::generate(KeyVersion::V6, None, &passphrase).expect("keys are made");
-    key.unlock(&passphrase).expect("it is unlocked by its passphrase")
+    signer().0
+}
+
+/// A new key, and what signs with it below the client.
+pub fn signer() -> (UnlockedKey, KeyPair) {
+    let passphrase = Passphrase::new(PASSPHRASE.to_owned());
+    let locked = LockedKey::generate(KeyVersion::V6, None, &passphrase).expect("keys are made");
+    let cert = Cert::from_bytes(&locked.to_armored()).expect("a key that was made reads");
+    let key = cert.primary_key().key().clone().parts_into_secret();
+    let key = key
+        .expect("it has a secret")
+        .decrypt_secret(&Password::from(PASSPHRASE));
+    let pair = key
+        .and_then(|key| key.into_keypair())
+        .expect("it is unlocked by its passphrase");
+    (
+        locked
+            .unlock(&passphrase)
+            .expect("it is unlocked by its passphrase"),
+        pair,
+    )
 }

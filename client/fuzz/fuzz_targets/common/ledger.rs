@@ -62,10 +62,18 @@ pub fn recover_attestation(
 
 fn recover(hash: B256, signature: &[u8]) -> Result<Address> {
     let signature = Signature::from_raw(signature).map_err(|_| Error)?;
-    signature.recover_address_from_prehash(&hash).map_err(|_| Error)
+    signature
+        .recover_address_from_prehash(&hash)
+        .map_err(|_| Error)
 }
 
-fn digest(chain: u64, contract: Address, image: &ImageDigest, patient: Address, seal: &Seal) -> B256 {
+fn digest(
+    chain: u64,
+    contract: Address,
+    image: &ImageDigest,
+    patient: Address,
+    seal: &Seal,
+) -> B256 {
     let chain = chain.to_be_bytes();
     keccak256([&chain[..], &contract[..], &image.0, &patient[..], &seal.0].concat())
 }

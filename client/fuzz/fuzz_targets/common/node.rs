@@ -66,7 +66,11 @@ pub enum Error {
     #[error("block {cid} is not here")]
     Missing { cid: String },
     #[error("block {cid} of {found} bytes, at most {max} allowed here")]
-    TooLarge { cid: String, found: usize, max: usize },
+    TooLarge {
+        cid: String,
+        found: usize,
+        max: usize,
+    },
     #[error("{cid} is not a sealed root")]
     NotARoot { cid: String, source: Malformed },
     #[error("{cid} is not the body's tree")]
@@ -74,7 +78,10 @@ pub enum Error {
     #[error("the body broke off")]
     Body(#[source] io::Error),
     #[error("failed while {doing}")]
-    Io { doing: &'static str, source: io::Error },
+    Io {
+        doing: &'static str,
+        source: io::Error,
+    },
     #[error("the CAR file is refused")]
     Car(#[from] car::Malformed),
 }
@@ -156,7 +163,9 @@ impl Storage for Memory {
     async fn keep(&self, cids: &[Cid]) -> Result<()> {
         let held = self.held();
         match cids.iter().find(|cid| !held.blocks.contains_key(cid)) {
-            Some(cid) => Err(Error::Missing { cid: cid.to_string() }),
+            Some(cid) => Err(Error::Missing {
+                cid: cid.to_string(),
+            }),
             None => Ok(()),
         }
     }
@@ -247,7 +256,9 @@ pub fn exported(bytes: usize) -> Vec<u8> {
     let file = block_on(async {
         let noted = &mut |_: &BodyRef| Ok(());
         let body = body::add(&memory, body, CHUNK, 2, &mut written, noted).await?;
-        let image = root::put(&memory, vec![9; 100], &body, &mut written).await?.image;
+        let image = root::put(&memory, vec![9; 100], &body, &mut written)
+            .await?
+            .image;
         let file = archive::export(&memory, &image, Reach::Local).await?;
         file.try_collect::<Vec<_>>().await.map_err(Error::Body)
     });
@@ -258,7 +269,10 @@ pub fn exported(bytes: usize) -> Vec<u8> {
 pub fn import(file: &[u8], most: u64) -> Result<()> {
     let memory = Memory::default();
     let shared: Shared = Arc::new(memory.clone());
-    let pieces: Vec<io::Result<_>> = file.chunks(97).map(|it| Ok(Bytes::copy_from_slice(it))).collect();
+    let pieces: Vec<io::Result<_>> = file
+        .chunks(97)
+        .map(|it| Ok(Bytes::copy_from_slice(it)))
+        .collect();
     let pieces: BoxStream<'static, _> = stream::iter(pieces).boxed();
     let imported = block_on(archive::import(&shared, pieces, most, &mut Vec::new()));
     let imported = match imported {
@@ -270,13 +284,20 @@ pub fn import(file: &[u8], most: u64) -> Result<()> {
     };
     {
         let held = memory.held();
-        assert!(held.pins.iter().eq(held.blocks.keys()), "pinned is what is there");
+        assert!(
+            held.pins.iter().eq(held.blocks.keys()),
+            "pinned is what is there"
+        );
         assert_eq!(imported.blocks, held.blocks.len() as u64);
     }
     block_on(async {
-        let root = root::get(&shared, &imported.image, Reach::Local).await.expect("it is a root");
+        let root = root::get(&shared, &imported.image, Reach::Local)
+            .await
+            .expect("it is a root");
         assert!(root.body == imported.body && root.header.len() <= MAX_HEADER);
-        let body = body::read(&shared, &root.body, Reach::Local).await.expect("it is a body");
+        let body = body::read(&shared, &root.body, Reach::Local)
+            .await
+            .expect("it is a body");
         let body: Vec<_> = body.try_collect().await.expect("the body is whole");
         assert_eq!(body.concat().len() as u64, root.body.file_size);
     });
@@ -289,12 +310,40 @@ pub fn renamed(file: &[u8]) -> Vec<u8> {
     file_of(&Sections(file).collect::<Vec<_>>())
 }
 
-/// The file with its root changed as `edits` say.
-pub fn with_root(file: &[u8], edits: &[u8]) -> Vec<u8> {
-    let mut blocks: Vec<_> = Sections(file).collect();
-    let root = edited(blocks[0].1, edits);
-    blocks[0].1 = &root;
+/// The file with the block that the first byte of `input` counts to changed as the rest says, and every link above it
+/// made to point to it again: so changes get past the hashes at any depth.
+pub fn regrown(file: &[u8], input: &[u8]) -> Vec<u8> {
+    let mut blocks: Vec<_> = Sections(file)
+        .map(|(codec, bytes)| (codec, bytes.to_vec()))
+        .collect();
+    let Some((which, edits)) = input.split_first() else {
+        return file.to_vec();
+    };
+    let mut changed = usize::from(*which) % blocks.len();
+    let mut old = digest(&blocks[changed].1);
+    blocks[changed].1 = edited(&blocks[changed].1, edits);
+    // A block stands behind those that link to it, as its digest.
+    while let Some(above) = (0..changed).rev().find_map(|at| {
+        let mut links = blocks[at].1.windows(32);
+        links
+            .position(|bytes| bytes == old)
+            .map(|place| (at, place))
+    }) {
+        let new = digest(&blocks[changed].1);
+        let (at, place) = above;
+        old = digest(&blocks[at].1);
+        blocks[at].1[place..place + 32].copy_from_slice(&new);
+        changed = at;
+    }
+    let blocks: Vec<_> = blocks
+        .iter()
+        .map(|(codec, bytes)| (*codec, &bytes[..]))
+        .collect();
     file_of(&blocks)
+}
+
+fn digest(block: &[u8]) -> [u8; 32] {
+    unixfs::digest_of(&unixfs::cid_of(unixfs::RAW, block)).expect("blocks have sha2-256 digests")
 }
 
 fn file_of(blocks: &[(u64, &[u8])]) -> Vec<u8> {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
@@ -122,14 +121,7 @@ pub(super) async fn fetch_body(
     patience: Duration,
 ) -> node::Result<Brought> {
     let limit = BODY_TIME + Duration::from_secs(body.dag_size / SLOWEST);
-    let read = async {
-        let mut leaves = node.read_body(body, patience).await?;
-        while let Some(leaf) = leaves.next().await {
-            leaf.map_err(into_node_error)?;
-        }
-        node.pin_body(body).await
-    };
-    match tokio::time::timeout(limit, read).await {
+    match tokio::time::timeout(limit, node.fetch_body(body, patience)).await {
         Ok(done) => done.map(|()| Brought::Body),
         Err(_) => Err(node::Error::Timeout {
             cid: body.cid.clone(),
@@ -150,17 +142,6 @@ pub(super) async fn fetch_block(
     let length = bytes.len() as u64;
     node.put_raw(bytes).await?;
     Ok(Brought::Block(length))
-}
-
-/// Takes the node's error out of a stream's.
-fn into_node_error(error: std::io::Error) -> node::Error {
-    match error.downcast::<node::Error>() {
-        Ok(error) => error,
-        Err(source) => node::Error::Io {
-            doing: "reading a body",
-            source,
-        },
-    }
 }
 
 /// Whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.

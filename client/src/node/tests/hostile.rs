@@ -4,7 +4,7 @@ use cid::Cid;
 
 use super::super::unixfs::{DAG_PB, Link, RAW, cid_of, digest_of, encode};
 use super::super::{BodyRef, Error, ImageDigest, MAX_HEADER, Malformed, Node, car};
-use super::{PATIENCE, SOON, collected, inner, pair, pattern, start, streamed};
+use super::{PATIENCE, SOON, address, collected, inner, pair, pattern, start, streamed};
 
 type Expected = fn(&Malformed) -> bool;
 
@@ -376,6 +376,10 @@ async fn blocks_that_repeat_take_no_more_time_than_they_are() {
         let file = file.await.unwrap();
         let target = dir.path().join("other");
         let other = start(&target).await;
+        other.connect(&address(&node).await).await.unwrap();
+        other.fetch_body(&body, PATIENCE).await.unwrap();
+        assert_eq!(other.stat().await.unwrap().blocks, 7);
+        other.drop_body(&body).await.unwrap();
         let refused = other.import_car(streamed(file), 1 << 30).await;
         assert!(
             matches!(refused, Err(Error::Car(car::Malformed::TooMuch { .. }))),
