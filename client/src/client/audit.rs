@@ -145,6 +145,17 @@ impl Client {
         let written = self.write(&key, Wanted::Any, call).await?;
         written.ok_or(Error::NotAccredited { radiologist })
     }
+
+    /// Hands the consortium's role over, for good. Only the consortium may.
+    ///
+    /// # Errors
+    /// Those of the chain; the contract refuses anyone else.
+    pub async fn transfer_consortium(&self, to: Address) -> Result<Written> {
+        let call = async || Ok(Call::TransferConsortium { to });
+        let key = format!("transfer-consortium:{to}");
+        let written = self.write(&key, Wanted::Any, call).await?;
+        Ok(written.expect("a call that is sent whatever it returns is written"))
+    }
 }
 
 /// What a trace says.

@@ -100,6 +100,27 @@ fn what_the_contract_would_refuse_is_not_sent() {
 }
 
 #[test]
+fn the_consortium_is_handed_over_once_and_for_good() {
+    let stage = Stage::new();
+    let (old, new) = (stage.actor("consortium"), stage.actor("clinic"));
+    let (card, someone) = (
+        stage.file("new.card"),
+        "0x00000000000000000000000000000000000000aa",
+    );
+    new.run(["card", "--out", &card]).json();
+    new.run(["consortium", "transfer", &card])
+        .refused(1, "the contract refused");
+    let handed = old.run(["consortium", "transfer", &card]).json();
+    let event = &handed["events"][0];
+    assert_eq!(event["event"], "ConsortiumTransferred", "{handed}");
+    old.run(["consortium", "accredit", someone])
+        .refused(1, "the contract refused");
+    old.run(["consortium", "transfer", someone])
+        .refused(1, "the contract refused");
+    new.run(["consortium", "accredit", someone]).json();
+}
+
+#[test]
 fn who_is_not_authorized_fetches_nothing() {
     let stage = Stage::new();
     let (patient, doctor) = (stage.actor("patient"), stage.actor("doctor"));

@@ -59,6 +59,7 @@ fn every_command_explains_itself() {
         "deploy keepalive",
         "deploy cache-bid",
         "consortium accredit",
+        "consortium transfer",
         "node",
         "node export",
         "node import",

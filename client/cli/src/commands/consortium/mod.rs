@@ -1,6 +1,7 @@
 //! `pcim consortium`
 
 mod accredit;
+mod transfer;
 
 use clap::Subcommand;
 
@@ -10,12 +11,14 @@ use crate::context::Context;
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConsortiumCommand {
     Accredit(accredit::AccreditArgs),
+    Transfer(transfer::TransferArgs),
 }
 
 impl ConsortiumCommand {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         match self {
             Self::Accredit(args) => args.run(context).await,
+            Self::Transfer(args) => args.run(context).await,
         }
     }
 }
