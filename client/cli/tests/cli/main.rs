@@ -26,6 +26,7 @@ mod program;
 mod receipts;
 mod relay;
 mod repo;
+mod report;
 mod rpc;
 mod stage;
 mod study;
