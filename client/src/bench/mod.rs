@@ -24,6 +24,9 @@ pub use limits::Limits;
 const LARGE: u64 = 4 << 30;
 /// Bytes of each of its instances.
 const LARGE_INSTANCE: u64 = 8 << 20;
+/// How long the disk is left alone once the large image is deleted: ext4 looks past freed inodes for a minute, file by file,
+/// and a disk may be told meanwhile what is free.
+const AFTER_DELETING: Duration = Duration::from_secs(65);
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -121,7 +124,6 @@ async fn hundred(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
     let speed = |time: Duration| bytes as f64 / 1e6 / time.as_secs_f64();
     let (mut sealed, mut opened, mut fetched) = (Vec::new(), Vec::new(), Vec::new());
     let (mut sealing, mut opening) = (Vec::new(), Vec::new());
-    let mut images = Vec::new();
     for _ in 0..runs {
         let before = limits::processor_time();
         let image = scene.seal(std::slice::from_ref(&file)).await?;
@@ -132,9 +134,7 @@ async fn hundred(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
         sealing.extend(milliseconds(before, between));
         opening.extend(milliseconds(between, after));
         fetched.push(speed(scene.fetch(&[&image]).await?));
-        images.push(image);
     }
-    clear(scene, &images).await?;
     let mut results = vec![
         Measurement::new("seal_store_100mb", "MB/s", sealed),
         Measurement::new("open_local_100mb", "MB/s", opened),
@@ -184,14 +184,12 @@ async fn study(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
     let files: Vec<_> = (0..INSTANCES)
         .map(|number| scene.instance(1000 + number, each))
         .collect::<Result<_>>()?;
-    let (mut stored, mut fetched, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut stored, mut fetched) = (Vec::new(), Vec::new());
     for _ in 0..runs {
         let image = scene.seal(&files).await?;
         stored.push(image.time.as_secs_f64());
         fetched.push(scene.fetch(&[&image]).await?.as_secs_f64());
-        whole.push(image);
     }
-    clear(scene, &whole).await?;
     let mut time = Duration::ZERO;
     let mut images = Vec::new();
     for file in &files {
@@ -201,7 +199,6 @@ async fn study(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
     }
     let all: Vec<_> = images.iter().collect();
     let apart = scene.fetch(&all).await?;
-    clear(scene, &images).await?;
     Ok(vec![
         Measurement::new("store_1142", "s", stored),
         Measurement::new("fetch_1142", "s", fetched),
@@ -222,7 +219,9 @@ async fn large(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
         .into_iter()
         .collect();
     results.extend(approve(scene, "approve_4gib", &image, runs).await?);
-    clear(scene, &[image]).await?;
+    scene.forget(&image).await?;
+    scene.clear()?;
+    tokio::time::sleep(AFTER_DELETING).await;
     Ok(results)
 }
 
@@ -231,14 +230,6 @@ fn instances(scene: &Scene, bytes: u64) -> Result<Vec<PathBuf>> {
     (0..bytes.div_ceil(LARGE_INSTANCE))
         .map(|number| scene.instance(number, LARGE_INSTANCE))
         .collect()
-}
-
-/// Deletes what a measurement left.
-async fn clear(scene: &Scene, images: &[scene::Image]) -> Result<()> {
-    for image in images {
-        scene.forget(image).await?;
-    }
-    scene.clear()
 }
 
 /// The middle of the runs; of an even number, the mean of the two in the middle.
