@@ -15,7 +15,9 @@ use std::vec;
 use sha2::{Digest, Sha256};
 
 use super::split::Split;
-use super::study::{self, Inputs, KEY_OBJECTS, MANIFEST, Manifest, ScanOptions, Source, Study};
+use super::study::{
+    self, Head, Inputs, KEY_OBJECTS, MANIFEST, Manifest, ScanOptions, Source, Study,
+};
 use super::{Error, Result};
 use crate::deid::{self, Facts, Report};
 use crate::private;
@@ -25,7 +27,7 @@ const MAX_FILE_BYTES: usize = 2 << 30;
 
 /// Reads the payload of a sealed image.
 pub(crate) struct Payload {
-    sources: vec::IntoIter<Source>,
+    sources: vec::IntoIter<(Source, Option<Arc<Head>>)>,
     options: Option<deid::Options>,
     /// What a tar's own documents say; none for a single file.
     archive: Option<Archive>,
@@ -33,6 +35,8 @@ pub(crate) struct Payload {
     /// Kept only where what is read is not the file as it was given.
     original: Option<Sha256>,
     report: Option<Report>,
+    /// The report is whole: the files were looked at before.
+    reported: bool,
     files_read: Arc<AtomicU64>,
     error: Option<Error>,
 }
@@ -93,14 +97,16 @@ impl Payload {
             false => None,
         };
         let changed = options.is_some() || archive.is_some();
-        let sources = study.instances.iter().map(|i| i.source.clone());
+        let sources = study.instances.iter();
+        let sources = sources.map(|it| (it.source.clone(), it.head.clone()));
         Ok(Self {
             sources: sources.collect::<Vec<_>>().into_iter(),
             options,
             archive,
             parts: VecDeque::new(),
             original: changed.then(Sha256::new),
-            report: None,
+            report: study.report.clone(),
+            reported: study.report.is_some(),
             files_read: Arc::default(),
             error: None,
         })
@@ -115,6 +121,7 @@ impl Payload {
             parts: VecDeque::from([Part::Frame(io::Cursor::new(bytes))]),
             original: None,
             report: None,
+            reported: false,
             files_read: Arc::default(),
             error: None,
         }
@@ -139,7 +146,7 @@ impl Payload {
 
     /// Makes the next parts of the payload: a file's, or a tar's end. False after the last.
     fn next(&mut self) -> Result<bool> {
-        let Some(source) = self.sources.next() else {
+        let Some((source, head)) = self.sources.next() else {
             return self.end();
         };
         let path = &source.path;
@@ -152,17 +159,10 @@ impl Payload {
             let path = path.clone();
             return Err(study::Error::Changed { path }.into());
         }
-        let looked = look(path, file, self.options.as_ref())?;
-        let (clean, report) = looked.clean(path, self.options.as_ref())?;
-        match &mut self.report {
-            Some(total) => total.merge(&report),
-            None => self.report = Some(report),
-        }
-        match &looked {
-            Looked::Whole(original) => self.hash_original(original),
-            Looked::Split(split) => self.hash_original(&split.before_pixels()),
-        }
-        let (content, pixels) = looked.into_clean(path, clean)?;
+        let (content, pixels) = match head {
+            Some(head) => self.pass(file, &head).map_err(at)?,
+            None => self.clean(path, file)?,
+        };
         let size = content.len() as u64 + pixels.as_ref().map_or(0, Take::limit);
         if let Some(archive) = &mut self.archive {
             let header = archive.begin(size);
@@ -175,6 +175,31 @@ impl Payload {
             self.add(Part::Frame, vec![0; study::padding(size)]);
         }
         Ok(true)
+    }
+
+    /// A file that was looked at before.
+    fn pass(&mut self, file: File, head: &Head) -> io::Result<(Vec<u8>, Option<Take<File>>)> {
+        let pixels = file.metadata()?.len().saturating_sub(head.original);
+        let mut original = Vec::new();
+        (&file).take(head.original).read_to_end(&mut original)?;
+        self.hash_original(&original);
+        Ok((head.sealed.clone(), Some(file.take(pixels))))
+    }
+
+    /// A file that is looked at now.
+    fn clean(&mut self, path: &Path, file: File) -> Result<(Vec<u8>, Option<Take<File>>)> {
+        let looked = look(path, file, self.options.as_ref())?;
+        let (clean, report) = looked.clean(path, self.options.as_ref())?;
+        match &mut self.report {
+            _ if self.reported => {}
+            Some(total) => total.merge(&report),
+            None => self.report = Some(report),
+        }
+        match &looked {
+            Looked::Whole(original) => self.hash_original(original),
+            Looked::Split(split) => self.hash_original(&split.before_pixels()),
+        }
+        looked.into_clean(path, clean)
     }
 
     /// A tar's own documents and its end.

@@ -24,6 +24,7 @@ pub mod zip;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -62,8 +63,8 @@ pub struct Study {
     body_parts: BTreeSet<String>,
     /// What stands for what identified; empty unless an identity document was asked for.
     identifying: Vec<Pair>,
-    /// The sum of what was, or will be, done to its files.
-    report: Option<Report>,
+    /// The sum of what was, or will be, done to its files; none of a single file that was not looked at yet.
+    pub(crate) report: Option<Report>,
 }
 
 /// A file of a study.
@@ -75,6 +76,16 @@ pub(crate) struct Instance {
     original: Option<Uids>,
     /// Where it was written, if it was.
     staged: Option<Staged>,
+    /// What stands before its pixels, if that was kept.
+    pub(crate) head: Option<Arc<Head>>,
+}
+
+/// What stands before a file's pixels, which pass as they are.
+pub(crate) struct Head {
+    /// Its bytes in the file as it was given.
+    pub(crate) original: u64,
+    /// As it will be sealed.
+    pub(crate) sealed: Vec<u8>,
 }
 
 /// A file's class, UIDs and place.
@@ -99,6 +110,7 @@ impl Study {
             sealed: None,
             original: None,
             staged: None,
+            head: None,
         };
         Self {
             instances: vec![instance],

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::input::Inputs;
 use super::stage::Staged;
-use super::{Error, Ids, Instance, Source, Study, Uids, pairs};
+use super::{Error, Head, Ids, Instance, Source, Study, Uids, pairs};
 use crate::client::payload::look;
 use crate::client::{self, Result};
 use crate::deid::{self, Facts, Report};
@@ -15,6 +16,8 @@ use crate::parallel;
 
 /// Files whose reports are held at the same time.
 const BATCH: usize = 128;
+/// Most bytes of what stands before pixels that are kept until the files are sealed; files beyond are looked at once more.
+const KEPT: usize = 32 << 20;
 
 /// What is wanted of the files.
 #[derive(Clone, Copy)]
@@ -55,6 +58,7 @@ struct Checked {
     after: Facts,
     report: Report,
     staged: Option<Staged>,
+    head: Option<Head>,
 }
 
 /// Looks into the files and groups them into studies, in the order in which the studies were found.
@@ -86,7 +90,7 @@ pub fn scan(
                 report: None,
                 left_out: None,
             };
-            let checked = match checked {
+            let mut checked = match checked {
                 Ok(checked) => checked,
                 Err(error) if options.leave_out && is_refusal(&error) => {
                     outcome.left_out = Some(reason(&error));
@@ -96,7 +100,7 @@ pub fn scan(
                 Err(error) => return Err(error),
             };
             outcome.bytes = checked.bytes;
-            match groups.add(source, &checked)? {
+            match groups.add(source, &mut checked)? {
                 Some(why) => outcome.left_out = Some(why.to_owned()),
                 None => {
                     outcome.uids = Some((&checked.after.study, &checked.after.instance));
@@ -151,16 +155,27 @@ fn check(source: &Source, number: usize, options: ScanOptions<'_>) -> Result<Che
     let looked = look(path, file, options.deid)?;
     let (clean, report, [before, after]) = looked.clean_with_facts(path, options.deid)?;
     let (content, pixels) = looked.into_clean(path, clean)?;
-    let staged = options.stage.map(|folder| {
-        let written = folder.join(number.to_string());
-        Staged::write(content, pixels, written).map_err(at)
-    });
+    let (mut staged, mut head) = (None, None);
+    match (options.stage, pixels) {
+        (Some(folder), pixels) => {
+            let written = folder.join(number.to_string());
+            staged = Some(Staged::write(content, pixels, written).map_err(at)?);
+        }
+        (None, Some(pixels)) => {
+            head = Some(Head {
+                original: bytes.saturating_sub(pixels.limit()),
+                sealed: content,
+            });
+        }
+        (None, None) => {}
+    }
     Ok(Checked {
         bytes,
         before,
         after,
         report,
-        staged: staged.transpose()?,
+        staged,
+        head,
     })
 }
 
@@ -174,6 +189,8 @@ struct Groups<'a> {
     firsts: Vec<(Source, Facts)>,
     /// The files by SOP Instance UID as it was.
     known: HashMap<String, Source>,
+    /// Bytes of the heads that are kept.
+    kept: usize,
 }
 
 impl<'a> Groups<'a> {
@@ -184,11 +201,14 @@ impl<'a> Groups<'a> {
             places: HashMap::new(),
             firsts: Vec::new(),
             known: HashMap::new(),
+            kept: 0,
         }
     }
 
     /// Adds a file to its study; if it is left out tells why.
-    fn add(&mut self, source: &Source, checked: &Checked) -> Result<Option<&'static str>> {
+    fn add(&mut self, source: &Source, checked: &mut Checked) -> Result<Option<&'static str>> {
+        let head = checked.head.take();
+        let checked = &*checked;
         let (before, after) = (&checked.before, &checked.after);
         if before.lists_its_study {
             return Ok(Some("a list of a study's files: the study gets a new one"));
@@ -230,11 +250,14 @@ impl<'a> Groups<'a> {
             self.places.insert(before.study.clone(), place);
             place
         });
+        let head = head.filter(|head| self.kept + head.sealed.len() <= KEPT);
+        self.kept += head.as_ref().map_or(0, |head| head.sealed.len());
         let instance = Instance {
             source: source.clone(),
             sealed: Some(Ids::of(after)),
             original: self.options.identity.then(|| Uids::of(before)),
             staged: checked.staged.clone(),
+            head: head.map(Arc::new),
         };
         self.studies[place].add(instance, &checked.report);
         Ok(None)
