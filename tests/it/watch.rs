@@ -159,3 +159,25 @@ async fn what_was_told_less_what_was_taken_back_is_what_the_chain_says() {
         standing.len()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_tells_what_happens_from_then_on() {
+    let mut history = Historian::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let client = home(&history, &dir).await;
+    let rules = Rule::read_all(RULES).unwrap();
+    history.event_of(1);
+    history.mine(1).await;
+    let mut watching = client.watch(rules.clone(), false).unwrap();
+    assert_eq!(watching.look().await.unwrap().len(), 0);
+    assert!(!watching.is_waiting(), "nothing of the past is missing");
+    // Longer than an event is waited for that may come back.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(watching.look().await.unwrap().len(), 0);
+    history.event_of(2);
+    history.mine(1).await;
+    assert_eq!(watching.look().await.unwrap().len(), 1);
+    drop(watching);
+    let mut watching = client.watch(rules, false).unwrap();
+    assert_eq!(watching.look().await.unwrap().len(), 1, "it was not done");
+}

@@ -207,8 +207,8 @@ impl Watching<'_> {
             let (id, entry) = event?;
             let alerts = self.watcher.see(&entry);
             let block = entry.block;
+            here.insert(id);
             if let Some(before) = self.done.get(&id) {
-                here.insert(id);
                 let noted = Noted {
                     block,
                     missing: None,
