@@ -35,8 +35,6 @@ pub(crate) struct Payload {
     /// Kept only where what is read is not the file as it was given.
     original: Option<Sha256>,
     report: Option<Report>,
-    /// The report is whole: the files were looked at before.
-    reported: bool,
     files_read: Arc<AtomicU64>,
     error: Option<Error>,
 }
@@ -106,7 +104,6 @@ impl Payload {
             parts: VecDeque::new(),
             original: changed.then(Sha256::new),
             report: study.report.clone(),
-            reported: study.report.is_some(),
             files_read: Arc::default(),
             error: None,
         })
@@ -121,7 +118,6 @@ impl Payload {
             parts: VecDeque::from([Part::Frame(io::Cursor::new(bytes))]),
             original: None,
             report: None,
-            reported: false,
             files_read: Arc::default(),
             error: None,
         }
@@ -190,11 +186,8 @@ impl Payload {
     fn clean(&mut self, path: &Path, file: File) -> Result<(Vec<u8>, Option<Take<File>>)> {
         let looked = look(path, file, self.options.as_ref())?;
         let (clean, report) = looked.clean(path, self.options.as_ref())?;
-        match &mut self.report {
-            _ if self.reported => {}
-            Some(total) => total.merge(&report),
-            None => self.report = Some(report),
-        }
+        // Of files that were looked at before it is known already, all together.
+        self.report.get_or_insert(report);
         match &looked {
             Looked::Whole(original) => self.hash_original(original),
             Looked::Split(split) => self.hash_original(&split.before_pixels()),
