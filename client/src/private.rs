@@ -127,8 +127,8 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path, overwrite: bool) -> io::
 /// A temporary file whose bytes go to the disk while more are written, so that there is little to wait for at the end.
 pub(crate) struct WriteBehind {
     file: NamedTempFile,
-    /// Bytes since the disk was told last; none are counted of a file that need not reach it.
-    waiting: Option<usize>,
+    /// Bytes since the disk was told last.
+    waiting: usize,
     syncing: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -136,14 +136,9 @@ impl WriteBehind {
     pub(crate) fn new(file: NamedTempFile) -> Self {
         Self {
             file,
-            waiting: Some(0),
+            waiting: 0,
             syncing: None,
         }
-    }
-
-    /// The file need not reach the disk: it is for a moment only.
-    pub(crate) fn never_mind(&mut self) {
-        self.waiting = None;
     }
 
     /// The file, whose last bytes are still to be synced ([`persist`]).
@@ -168,13 +163,10 @@ impl WriteBehind {
 impl Write for WriteBehind {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        let Some(waiting) = &mut self.waiting else {
-            return Ok(written);
-        };
-        *waiting += written;
+        self.waiting += written;
         let busy = self.syncing.as_ref().is_some_and(|it| !it.is_finished());
-        if *waiting >= BEHIND && !busy {
-            *waiting = 0;
+        if self.waiting >= BEHIND && !busy {
+            self.waiting = 0;
             self.synced()?;
             let file = self.file.as_file().try_clone()?;
             self.syncing = Some(std::thread::spawn(move || file.sync_data()));

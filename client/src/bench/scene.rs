@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::task::spawn_blocking;
 
 use super::samples::write_instance;
 use crate::client::landing::{Landing, Target};
@@ -165,19 +166,17 @@ impl Scene {
         let target = self.dir.path().join(format!("opened-{}", self.number()));
         let root = node.get_root(&image.digest, STALL).await?;
         let (key, _) = seal::unwrap_header(&root.header, &self.patient)?;
-        let file = private::temp_file_beside(&target).map_err(at(&target))?;
-        let landing = Landing::new(
-            file,
-            Target {
-                path: target.clone(),
-                overwrite: false,
-            },
-        );
+        let made = private::temp_dir_beside(&target).map_err(at(&target))?;
+        let target = Target {
+            path: target,
+            overwrite: false,
+        };
+        let landing = Landing::new(made, target);
         let limits = (STALL, TOTAL);
         let (_, landing) =
             pipeline::open(node, &root.body, key, landing, limits, Meter::silent()).await?;
-        let landed = landing.land(|| private::temp_dir_beside(&target))?;
-        landed.place().await.map(drop)
+        let placed = spawn_blocking(|| landing.land()?.place());
+        placed.await?.map(drop)
     }
 }
 

@@ -1,18 +1,18 @@
-//! Where an opened payload lands: a temporary file beside its place, which gets its name, or is taken apart into a folder,
-//! once everything in it was verified.
+//! Where an opened payload lands: a temporary folder beside its place. A study is taken apart into it as it comes, anything
+//! else is a file in it; neither gets its name before everything was verified.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use tempfile::{NamedTempFile, TempDir};
 
 use super::opening::file_error;
-use super::study::{self, Contents};
+use super::study::{self, Contents, Unpacking};
 use super::{Error, Result};
 use crate::private::{self, WriteBehind};
 
 /// Bytes by which it is told what a payload is.
-const START: u64 = 512;
+const START: usize = 512;
 
 /// Where an opened payload goes.
 #[derive(Clone, Debug)]
@@ -24,88 +24,137 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether a payload is taken apart: the tar itself is then deleted, and need not reach the disk.
-    fn takes_apart(&self, contents: &Contents) -> bool {
+    fn keeps_tars(&self) -> bool {
         let ending = self.path.extension();
-        let keeps = ending.is_some_and(|it| it.eq_ignore_ascii_case("tar"));
-        *contents == Contents::Tar && !keeps
+        ending.is_some_and(|it| it.eq_ignore_ascii_case("tar"))
     }
 }
 
 /// A payload that comes in. Dropped, nothing of it is left.
 pub(crate) struct Landing {
     target: Target,
-    file: WriteBehind,
-    begun: bool,
+    // Before the folder, so that nothing is written any more when that is deleted.
+    coming: Coming,
+    made: TempDir,
+}
+
+enum Coming {
+    /// Too little to tell what it is.
+    Start(Vec<u8>),
+    File(WriteBehind, Contents),
+    Study(Unpacking),
 }
 
 /// A payload that is all here and was verified, and has no name yet.
 pub(crate) struct Landed {
     target: Target,
-    file: NamedTempFile,
     contents: Contents,
-    folder: Option<TempDir>,
+    /// The file; a study is the folder.
+    file: Option<NamedTempFile>,
+    made: TempDir,
 }
 
 impl Landing {
-    pub(crate) fn new(file: NamedTempFile, target: Target) -> Self {
+    /// Goes by way of an empty folder beside the target.
+    pub(crate) fn new(made: TempDir, target: Target) -> Self {
         Self {
             target,
-            file: WriteBehind::new(file),
-            begun: false,
+            coming: Coming::Start(Vec::with_capacity(START)),
+            made,
         }
     }
 
-    /// Says that all is here and verified. `folder` makes an empty folder beside the target, if one is needed.
-    pub(crate) fn land(self, folder: impl FnOnce() -> io::Result<TempDir>) -> Result<Landed> {
-        let Self { target, file, .. } = self;
-        let at = |source| file_error(&target.path, source);
-        let file = file.into_file().map_err(at)?;
-        let mut start = Vec::new();
-        let reopened = file.reopen().map_err(at)?;
-        reopened.take(START).read_to_end(&mut start).map_err(at)?;
-        let contents = study::contents_of(&start);
-        let apart = target.takes_apart(&contents);
-        let folder = apart.then(folder).transpose().map_err(at)?;
+    /// Says that all is here and verified. Waits for the disk.
+    ///
+    /// # Errors
+    /// What was wrong with a study, or what the disk refused.
+    pub(crate) fn land(mut self) -> Result<Landed> {
+        let at = |source| file_error(&self.target.path, source);
+        if let Coming::Start(start) = &self.coming {
+            self.coming = begun(start, &self.target, &self.made).map_err(at)?;
+        }
+        let (file, contents) = match self.coming {
+            Coming::Start(_) => unreachable!("it has begun"),
+            Coming::File(file, contents) => (Some(file.into_file().map_err(at)?), contents),
+            Coming::Study(unpacking) => (None, unpacking.finish()?),
+        };
         Ok(Landed {
-            target,
-            file,
+            target: self.target,
             contents,
-            folder,
+            file,
+            made: self.made,
         })
+    }
+}
+
+/// What begins so.
+fn begun(start: &[u8], target: &Target, made: &TempDir) -> io::Result<Coming> {
+    let contents = study::contents_of(start);
+    let mut coming = match contents {
+        Contents::Tar if !target.keeps_tars() => Coming::Study(Unpacking::into(made.path())),
+        contents => {
+            let file = private::temp_file_beside(&made.path().join("payload"))?;
+            Coming::File(WriteBehind::new(file), contents)
+        }
+    };
+    coming.write_all(start)?;
+    Ok(coming)
+}
+
+impl Write for Coming {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Start(start) => {
+                let taken = bytes.len().min(START - start.len());
+                start.extend(&bytes[..taken]);
+                Ok(taken)
+            }
+            Self::File(file, _) => file.write(bytes),
+            Self::Study(unpacking) => unpacking.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file, _) => file.flush(),
+            Self::Start(_) | Self::Study(_) => Ok(()),
+        }
     }
 }
 
 impl Write for Landing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !self.begun && self.target.takes_apart(&study::contents_of(bytes)) {
-            self.file.never_mind();
+        if let Coming::Start(start) = &self.coming
+            && start.len() == START
+        {
+            self.coming = begun(start, &self.target, &self.made)?;
         }
-        self.begun = true;
-        self.file.write(bytes)
+        self.coming.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.coming.flush()
     }
 }
 
 impl Landed {
-    /// Gives what was opened its name: a file as it is, or a study by way of its folder, once it agrees with its manifest.
-    pub(crate) async fn place(self) -> Result<Contents> {
-        let placed = tokio::task::spawn_blocking(move || {
-            let Self { target, file, .. } = self;
-            let at = |source| file_error(&target.path, source);
-            let Some(folder) = self.folder else {
-                private::persist(file, &target.path, target.overwrite).map_err(at)?;
-                return Ok(self.contents);
-            };
-            if target.path.exists() {
+    /// Gives what was opened its name: a file, or the folder of a study. Waits for the disk.
+    pub(crate) fn place(self) -> Result<Contents> {
+        let Self {
+            target,
+            contents,
+            file,
+            made,
+        } = self;
+        match file {
+            Some(file) => private::persist(file, &target.path, target.overwrite)
+                .map_err(|source| file_error(&target.path, source))?,
+            None if target.path.exists() => {
                 let path = target.path;
                 return Err(Error::FileExists { path });
             }
-            study::unpack_by(file.reopen().map_err(at)?, folder, &target.path)
-        });
-        placed.await?
+            None => study::appear(made, &target.path)?,
+        }
+        Ok(contents)
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use super::landing::{Landing, Target};
@@ -112,13 +113,13 @@ impl Client {
             let piece = Piece::File(path.to_owned());
             note(&self.journal, passing.operation, Outcome::Failed, &piece)
         };
-        let file = private::noted_file_beside(&target.path, noted).map_err(at)?;
-        let landing = Landing::new(file, target.clone());
+        let made = private::noted_dir_beside(&target.path, noted).map_err(at)?;
+        let landing = Landing::new(made, target.clone());
         let (opened, landing) = self.open_root(root, landing).await?;
         check_seal(attested.seal, &opened)?;
-        let landed = landing.land(|| private::noted_dir_beside(&target.path, noted))?;
+        let landed = spawn_blocking(|| landing.land()).await??;
         let done = first().await?;
-        let contents = landed.place().await?;
+        let contents = spawn_blocking(|| landed.place()).await??;
         let opened = OpenedFile {
             path: target.path.clone(),
             contents,

@@ -13,7 +13,7 @@ use crate::dicom;
 /// Files up to this many bytes are read whole.
 const SMALL: u64 = 64 << 10;
 /// How far into a file its pixels are looked for: not far at first, then as far as a header may be long.
-const HEADS: [u64; 3] = [64 << 10, 1 << 20, 16 << 20];
+const HEADS: [u64; 3] = [16 << 10, 1 << 20, 16 << 20];
 /// The tag of Pixel Data, little endian.
 const PIXEL_DATA: [u8; 4] = [0xe0, 0x7f, 0x10, 0x00];
 /// Length and value of the pixel that stands for all.

@@ -9,8 +9,7 @@ use std::time::SystemTime;
 use super::walk::{self, Kind};
 use super::{Error, MAX_FILES, zip};
 use crate::client;
-use crate::deid;
-use crate::private;
+use crate::{deid, parallel, private};
 
 /// Bytes by which a file's kind is told.
 pub(super) const START: usize = 1024;
@@ -103,9 +102,15 @@ impl Inputs {
             skipped: Vec::new(),
             collected: false,
         };
-        for path in paths {
+        let look = |_, path: &PathBuf| walk::kind_of(path, &fs::metadata(path)?);
+        let kinds = parallel::each(paths, parallel::processors(), look);
+        for (path, kind) in paths.iter().zip(kinds) {
             let before = inputs.files.len();
-            inputs.path(path, leave_out)?;
+            let kind = kind.map_err(|source| client::Error::File {
+                path: path.clone(),
+                source,
+            })?;
+            inputs.path(path, kind, leave_out)?;
             if inputs.files.len() == before {
                 let path = path.clone();
                 return Err(Error::NothingFound { path }.into());
@@ -129,25 +134,12 @@ impl Inputs {
         self.files.is_empty()
     }
 
-    fn path(&mut self, path: &Path, leave_out: bool) -> client::Result<()> {
-        let at = |source| client::Error::File {
-            path: path.to_owned(),
-            source,
-        };
-        if fs::metadata(path).map_err(at)?.is_dir() {
-            self.collected = true;
-            return self.folder(path);
-        }
-        let start = start_of(path).map_err(at)?;
-        match kind(&start) {
-            Some(Kind::Zip) => {
-                self.collected = true;
-                self.archive(path, leave_out)
-            }
-            Some(Kind::Directory) => {
-                self.collected = true;
-                self.directory(path, leave_out)
-            }
+    fn path(&mut self, path: &Path, kind: Kind, leave_out: bool) -> client::Result<()> {
+        self.collected |= matches!(kind, Kind::Folder | Kind::Zip | Kind::Directory);
+        match kind {
+            Kind::Folder => self.folder(path),
+            Kind::Zip => self.archive(path, leave_out),
+            Kind::Directory => self.directory(path, leave_out),
             // Whatever else it is: it was named, so it is told why it cannot be used.
             _ => {
                 self.files.push(Source::file(path.to_owned()));

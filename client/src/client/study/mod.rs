@@ -41,7 +41,7 @@ pub use unpack::Contents;
 
 pub(crate) use input::Source;
 pub(crate) use tar::{END, header, padding};
-pub(crate) use unpack::{contents_of, manifest_of, unpack_by};
+pub(crate) use unpack::{Unpacking, appear, contents_of, manifest_of};
 
 /// Most files of one input.
 pub const MAX_FILES: usize = 100_000;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::bench::samples::write_instance;
 use crate::client::Error as Failure;
+use crate::client::landing::{Landing, Target};
 use crate::client::payload::Payload;
 use crate::deid::{self, Options, Profile};
 use crate::domain::ImageDigest;
@@ -106,8 +107,15 @@ fn payload(study: &Study) -> Vec<u8> {
 }
 
 /// Takes a tar apart into a folder that is not there yet.
-fn unpack_to(tar: impl Read, folder: &Path) -> crate::client::Result<Contents> {
-    unpack_by(tar, private::temp_dir_beside(folder).unwrap(), folder)
+fn unpack_to(mut tar: impl Read, folder: &Path) -> crate::client::Result<Contents> {
+    let made = private::temp_dir_beside(folder).unwrap();
+    let target = Target {
+        path: folder.to_owned(),
+        overwrite: false,
+    };
+    let mut landing = Landing::new(made, target);
+    std::io::copy(&mut tar, &mut landing).unwrap();
+    landing.land()?.place()
 }
 
 /// Names in a folder and below it, folders with a slash.

@@ -3,9 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvError, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 
+use bytes::{Buf, Bytes};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -13,12 +17,17 @@ use tempfile::TempDir;
 use super::identity::is_identity;
 use super::manifest::{MAX_BYTES, Manifest};
 use super::{Error, MANIFEST, MAX_FILES, tar};
+use crate::buffers::Buffers;
 use crate::{client, parallel, private};
 
 /// Most files of a tar: the instances and the two documents.
 const MAX_ENTRIES: usize = MAX_FILES + 2;
 /// So many bytes of files are written at a time, by several threads; a longer file is written by itself.
 const TOGETHER: u64 = 8 << 20;
+/// Most bytes that are handed to the thread that takes a tar apart at a time.
+const PIECE: usize = 256 << 10;
+/// Pieces on the way to it.
+const AHEAD: usize = 4;
 
 /// What was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,16 +87,88 @@ pub(crate) fn contents_of(start: &[u8]) -> Contents {
     }
 }
 
-/// Takes a study's tar apart into a folder that is not there yet, and appears only when all of it agrees with its manifest;
-/// by way of an empty folder beside it.
-pub(crate) fn unpack_by(tar: impl Read, made: TempDir, folder: &Path) -> client::Result<Contents> {
-    let manifest = unpack(tar, made.path())?;
-    appear(made, folder)?;
-    Ok(contents(manifest))
+/// A study's tar that is taken apart, by a thread of its own, while it comes. Dropped, nothing is written any more.
+pub(crate) struct Unpacking {
+    /// Until the tar has come to its end.
+    pieces: Option<SyncSender<Bytes>>,
+    buffers: Buffers,
+    thread: Option<JoinHandle<Result<Manifest, Error>>>,
+}
+
+impl Unpacking {
+    /// Into an empty folder of our own.
+    pub(crate) fn into(folder: &Path) -> Self {
+        let (pieces, coming) = sync_channel(AHEAD);
+        let folder = folder.to_owned();
+        let current = Bytes::new();
+        let work = move || unpack(Coming { coming, current }, &folder);
+        Self {
+            pieces: Some(pieces),
+            buffers: Buffers::default(),
+            thread: Some(thread::spawn(work)),
+        }
+    }
+
+    /// Waits until all of it is on the disk to stay. On an error the folder holds part of it, and nothing of it may be used.
+    ///
+    /// # Errors
+    /// What is wrong with it, as [`client::Error::Study`].
+    pub(crate) fn finish(mut self) -> client::Result<Contents> {
+        let dead = || Error::Write(io::Error::other("unpacking a study did not end"));
+        let ended = self.end().unwrap_or_else(|| Err(dead()));
+        Ok(contents(ended?))
+    }
+
+    fn end(&mut self) -> Option<Result<Manifest, Error>> {
+        self.pieces = None;
+        self.thread.take()?.join().ok()
+    }
+}
+
+impl Write for Unpacking {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut piece = self.buffers.take(PIECE);
+        let taken = bytes.len().min(PIECE);
+        piece[..taken].copy_from_slice(&bytes[..taken]);
+        let piece = self.buffers.lend(piece, taken);
+        // A thread that has stopped tells why at the end, when it is known whose fault it can be.
+        let _ = self.pieces.as_ref().map(|pieces| pieces.send(piece));
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Unpacking {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The other end of [`Unpacking`].
+struct Coming {
+    coming: Receiver<Bytes>,
+    current: Bytes,
+}
+
+impl Read for Coming {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.coming.recv() {
+                Ok(piece) => self.current = piece,
+                Err(RecvError) => return Ok(0),
+            }
+        }
+        let taken = buffer.len().min(self.current.len());
+        self.current.copy_to_slice(&mut buffer[..taken]);
+        Ok(taken)
+    }
 }
 
 /// Gives a folder that was made beside its place, and is on the disk to stay, its name.
-pub(super) fn appear(made: TempDir, folder: &Path) -> client::Result<()> {
+pub(crate) fn appear(made: TempDir, folder: &Path) -> client::Result<()> {
     let at = |source| client::opening::file_error(folder, source);
     // A folder that came here meanwhile stays as it is, unless it is empty.
     fs::rename(made.path(), folder).map_err(|source| match source.kind() {
@@ -117,45 +198,38 @@ pub(crate) fn manifest_of(folder: &Path) -> Option<Manifest> {
     Manifest::read(&bytes.ok()?).ok()
 }
 
-/// Takes a study's tar apart into an empty folder of our own, and compares every file with the manifest. On an error the
-/// folder holds part of it, and nothing of it may be used. The files are on the disk to stay.
-pub(super) fn unpack(tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
+/// Takes a study's tar apart into an empty folder, and compares every file with the manifest. The files are on the disk to
+/// stay.
+fn unpack(mut tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
     let damaged = |why| Error::Damaged { why };
-    let mut tar = BufReader::with_capacity(1 << 18, tar);
-    let mut found = HashMap::new();
     let mut names = BTreeSet::new();
-    let mut together = Vec::new();
-    let mut bytes = 0;
-    while let Some((name, size)) = tar::next(&mut tar)? {
-        if names.len() >= MAX_ENTRIES {
-            return Err(damaged("it has too many files"));
+    let mut found = thread::scope(|scope| {
+        let mut together = Together::new(scope, folder);
+        while let Some((name, size)) = tar::next(&mut tar)? {
+            if names.len() >= MAX_ENTRIES {
+                return Err(damaged("it has too many files"));
+            }
+            if !names.insert(name.clone()) {
+                return Err(damaged("two files have the same name"));
+            }
+            if name == MANIFEST && size > MAX_BYTES {
+                return Err(damaged("its manifest is too long"));
+            }
+            let mut content = (&mut tar).take(size);
+            if size > TOGETHER {
+                let path = folder.join(&name);
+                let hash = write(&mut content, size, &path)?;
+                File::open(path)?.sync_all()?;
+                together.found.insert(name, (size, hash));
+            } else {
+                let mut file = Vec::with_capacity(size as usize);
+                content.read_to_end(&mut file)?;
+                together.add(name, size, file)?;
+            }
+            tar::skip_padding(&mut tar, size)?;
         }
-        if !names.insert(name.clone()) {
-            return Err(damaged("two files have the same name"));
-        }
-        if name == MANIFEST && size > MAX_BYTES {
-            return Err(damaged("its manifest is too long"));
-        }
-        let mut content = (&mut tar).take(size);
-        if size > TOGETHER {
-            let path = folder.join(&name);
-            let hash = write(&mut content, size, &path)?;
-            File::open(path)?.sync_all()?;
-            found.insert(name, (size, hash));
-        } else {
-            let mut file = Vec::with_capacity(size as usize);
-            content.read_to_end(&mut file)?;
-            bytes += size;
-            together.push((name, size, file));
-        }
-        tar::skip_padding(&mut tar, size)?;
-        if bytes > TOGETHER {
-            write_together(&together, folder, &mut found)?;
-            together.clear();
-            bytes = 0;
-        }
-    }
-    write_together(&together, folder, &mut found)?;
+        together.finish()
+    })?;
     if found.remove(MANIFEST).is_none() {
         return Err(damaged("it has no manifest"));
     }
@@ -175,27 +249,105 @@ pub(super) fn unpack(tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
     Ok(manifest)
 }
 
-/// Writes files that are not there yet, each with the length that it should have, and waits until they are on the disk;
-/// adds their lengths and hashes to `found`.
-fn write_together(
-    files: &[(String, u64, Vec<u8>)],
-    folder: &Path,
-    found: &mut HashMap<String, (u64, [u8; 32])>,
-) -> Result<(), Error> {
-    let write = |_, (name, size, content): &(String, u64, Vec<u8>)| -> Result<_, Error> {
-        let path = folder.join(name);
-        let hash = write(&mut content.as_slice(), *size, &path)?;
-        File::open(path)?.sync_all()?;
-        Ok((name.clone(), (*size, hash)))
-    };
-    for written in parallel::each(files, private::SYNCING, write) {
-        found.extend([written?]);
-    }
-    Ok(())
+/// Lengths and hashes of files by their names.
+type Found = HashMap<String, (u64, [u8; 32])>;
+
+/// Small files, which are written and synced by several threads while the next ones come.
+struct Together<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    folder: &'env Path,
+    files: Vec<(String, u64, Vec<u8>)>,
+    bytes: u64,
+    writing: Option<ScopedJoinHandle<'scope, Result<Found, Error>>>,
+    found: Found,
 }
 
-/// Writes a file that is not there yet, readable by its owner only. Returns its SHA-256.
+impl<'scope, 'env> Together<'scope, 'env> {
+    fn new(scope: &'scope Scope<'scope, 'env>, folder: &'env Path) -> Self {
+        Self {
+            scope,
+            folder,
+            files: Vec::new(),
+            bytes: 0,
+            writing: None,
+            found: HashMap::new(),
+        }
+    }
+
+    /// Adds a file that is not there yet, with the length that it should have.
+    fn add(&mut self, name: String, size: u64, content: Vec<u8>) -> Result<(), Error> {
+        self.files.push((name, size, content));
+        self.bytes += size;
+        match self.bytes > TOGETHER {
+            true => self.write(),
+            false => Ok(()),
+        }
+    }
+
+    /// Begins to write what was added, once what was added before is written.
+    fn write(&mut self) -> Result<(), Error> {
+        if let Some(writing) = self.writing.take() {
+            let written = writing.join().unwrap_or_else(|panic| resume_unwind(panic));
+            self.found.extend(written?);
+        }
+        self.bytes = 0;
+        let files = std::mem::take(&mut self.files);
+        if !files.is_empty() {
+            let folder = self.folder;
+            let write = move || {
+                let write = |_, file: &_| write_one(file, folder);
+                let written = parallel::each(&files, private::SYNCING, write);
+                written.into_iter().collect()
+            };
+            self.writing = Some(self.scope.spawn(write));
+        }
+        Ok(())
+    }
+
+    /// All that was written.
+    fn finish(mut self) -> Result<Found, Error> {
+        // The last ones, and then nothing more.
+        self.write()?;
+        self.write()?;
+        Ok(self.found)
+    }
+}
+
+/// Writes a file to stay; tells its length and hash.
+fn write_one(
+    (name, size, content): &(String, u64, Vec<u8>),
+    folder: &Path,
+) -> Result<(String, (u64, [u8; 32])), Error> {
+    if content.len() as u64 != *size {
+        return Err(cut_short());
+    }
+    let mut file = create(&folder.join(name))?;
+    file.write_all(content)?;
+    let hash = Sha256::digest(content);
+    file.sync_all()?;
+    Ok((name.clone(), (*size, hash.into())))
+}
+
+/// Writes a file that is not there yet. Returns its SHA-256.
 pub(super) fn write(content: &mut impl Read, size: u64, path: &Path) -> Result<[u8; 32], Error> {
+    let mut file = create(path)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; size.clamp(1, 1 << 17) as usize];
+    let mut left = size;
+    while left > 0 {
+        let length = content.read(&mut piece)?;
+        if length == 0 {
+            return Err(cut_short());
+        }
+        hash.update(&piece[..length]);
+        file.write_all(&piece[..length])?;
+        left -= length as u64;
+    }
+    Ok(hash.finalize().into())
+}
+
+/// Makes a file that is not there yet, readable by its owner only, and its folder.
+fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -203,21 +355,12 @@ pub(super) fn write(content: &mut impl Read, size: u64, path: &Path) -> Result<[
     if let Some(parent) = path.parent() {
         make_folder(parent)?;
     }
-    let mut file = options.open(path)?;
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; size.clamp(1, 1 << 17) as usize];
-    let mut left = size;
-    while left > 0 {
-        let length = content.read(&mut piece)?;
-        if length == 0 {
-            let why = "it is cut short";
-            return Err(Error::Damaged { why });
-        }
-        hash.update(&piece[..length]);
-        file.write_all(&piece[..length])?;
-        left -= length as u64;
-    }
-    Ok(hash.finalize().into())
+    options.open(path)
+}
+
+fn cut_short() -> Error {
+    let why = "it is cut short";
+    Error::Damaged { why }
 }
 
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {

@@ -1,20 +1,24 @@
 //! Goes through a folder: every regular file below it, in the order of names, without following symbolic links.
 
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::input::{kind, start_of};
 use super::{Error, MAX_FILES};
-use crate::client;
+use crate::{client, parallel};
 
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 64;
 /// Most names below a folder, of any kind.
 const MAX_NAMES: usize = 10 * MAX_FILES;
+/// So many files of a folder are opened before what they are is told.
+const BATCH: usize = 1024;
 
-/// What a file is.
+/// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
+    Folder,
     Dicom,
     Directory,
     Zip,
@@ -28,6 +32,7 @@ impl Kind {
     /// Why it is passed over.
     pub(super) fn why(self) -> &'static str {
         match self {
+            Self::Folder => "a folder",
             Self::Dicom => "a DICOM file",
             Self::Directory => "a media directory: the files themselves are read",
             Self::Zip => "an archive within: give it by itself",
@@ -37,6 +42,19 @@ impl Kind {
             Self::Other => "not a DICOM file",
         }
     }
+}
+
+/// What a path is, with the metadata of itself or of what it leads to: a file by its start.
+pub(super) fn kind_of(path: &Path, metadata: &Metadata) -> io::Result<Kind> {
+    Ok(if metadata.is_dir() {
+        Kind::Folder
+    } else if metadata.is_symlink() {
+        Kind::Link
+    } else if !metadata.is_file() {
+        Kind::Special
+    } else {
+        kind(&start_of(path)?).unwrap_or(Kind::Other)
+    })
 }
 
 /// Tells each file below `root`.
@@ -74,18 +92,15 @@ fn folder(
         names.push(entry.file_name());
     }
     names.sort();
-    for name in names {
-        let path = path.join(name);
-        let metadata = fs::symlink_metadata(&path).map_err(|error| at(&path, error))?;
-        if metadata.is_dir() {
-            folder(&path, depth + 1, left, tell)?;
-        } else if metadata.is_symlink() {
-            tell(path, Kind::Link)?;
-        } else if !metadata.is_file() {
-            tell(path, Kind::Special)?;
-        } else {
-            let start = start_of(&path).map_err(|error| at(&path, error))?;
-            tell(path, kind(&start).unwrap_or(Kind::Other))?;
+    let paths: Vec<_> = names.into_iter().map(|name| path.join(name)).collect();
+    let look = |_, path: &PathBuf| kind_of(path, &fs::symlink_metadata(path)?);
+    for batch in paths.chunks(BATCH) {
+        let kinds = parallel::each(batch, parallel::processors(), look);
+        for (path, kind) in batch.iter().zip(kinds) {
+            match kind.map_err(|error| at(path, error))? {
+                Kind::Folder => folder(path, depth + 1, left, tell)?,
+                kind => tell(path.clone(), kind)?,
+            }
         }
     }
     Ok(())
