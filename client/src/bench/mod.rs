@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::client::Result;
+use limits::processor_time;
 use samples::{INSTANCES, MEGABYTE};
 use scene::Scene;
 
@@ -89,14 +90,20 @@ pub async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Report> {
         tell("an image of 4 GiB");
         results.extend(large(&scene, runs).await?);
     }
-    tell("an image of 100 MB");
-    results.splice(0..0, hundred(&scene, runs).await?);
+    let mut files = Vec::new();
+    if plan.study {
+        tell("an image of 100 MB and a study of 1,142 instances");
+        files = study(&scene)?;
+    } else {
+        tell("an image of 100 MB");
+    }
+    results.splice(0..0, hundred(&scene, &files, runs).await?);
     tell("an approval of a small image");
     let image = scene.seal(&[scene.instance(1, MEGABYTE)?]).await?;
     results.extend(approve(&scene, "approve_1mb", &image, runs).await?);
     if plan.study {
-        tell("a study of 1,142 instances");
-        results.extend(study(&scene, runs).await?);
+        tell("1,142 images");
+        results.extend(apart(&scene, &files).await?);
     }
     scene.leave().await;
     Ok(Report { limits, results })
@@ -117,37 +124,46 @@ pub async fn one_large(dir: &Path, bytes: u64) -> Result<u64> {
     Ok(image.bytes())
 }
 
-/// One image of 100 MB: sealed, opened from here, fetched and opened from a peer.
-async fn hundred(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
+/// One image of 100 MB: sealed, opened from here, fetched and opened from a peer. A study of as many bytes, if there is one,
+/// takes turns with it: the two are compared, and a machine is not always as fast.
+async fn hundred(scene: &Scene, study: &[PathBuf], runs: usize) -> Result<Vec<Measurement>> {
     let bytes = 100 * MEGABYTE;
     let file = scene.instance(0, bytes)?;
     let speed = |time: Duration| bytes as f64 / 1e6 / time.as_secs_f64();
     let (mut sealed, mut opened, mut fetched) = (Vec::new(), Vec::new(), Vec::new());
     let (mut sealing, mut opening) = (Vec::new(), Vec::new());
+    let (mut study_sealed, mut study_fetched) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        let before = limits::processor_time();
+        let before = processor_time();
         let image = scene.seal(std::slice::from_ref(&file)).await?;
-        let between = limits::processor_time();
+        sealing.extend(milliseconds(before, processor_time()));
         sealed.push(speed(image.time));
+        let before = processor_time();
         opened.push(speed(scene.open(&image).await?));
-        let after = limits::processor_time();
-        sealing.extend(milliseconds(before, between));
-        opening.extend(milliseconds(between, after));
+        opening.extend(milliseconds(before, processor_time()));
         fetched.push(speed(scene.fetch(&[&image]).await?));
+        scene.rest()?;
+        if !study.is_empty() {
+            let image = scene.seal(study).await?;
+            study_sealed.push(image.time.as_secs_f64());
+            study_fetched.push(scene.fetch(&[&image]).await?.as_secs_f64());
+            scene.rest()?;
+        }
     }
-    let mut results = vec![
-        Measurement::new("seal_store_100mb", "MB/s", sealed),
-        Measurement::new("open_local_100mb", "MB/s", opened),
-        Measurement::new("fetch_open_100mb", "MB/s", fetched),
+    let results = [
+        ("seal_store_100mb", "MB/s", sealed),
+        ("open_local_100mb", "MB/s", opened),
+        ("fetch_open_100mb", "MB/s", fetched),
+        ("seal_store_100mb_cpu", "ms", sealing),
+        ("open_local_100mb_cpu", "ms", opening),
+        ("store_1142", "s", study_sealed),
+        ("fetch_1142", "s", study_fetched),
     ];
-    let used = [
-        ("seal_store_100mb_cpu", sealing),
-        ("open_local_100mb_cpu", opening),
-    ];
-    // Only where the system tells.
-    let told = used.into_iter().filter(|(_, runs)| !runs.is_empty());
-    results.extend(told.map(|(name, runs)| Measurement::new(name, "ms", runs)));
-    Ok(results)
+    // Processor time only where the system tells.
+    let measured = results.into_iter().filter(|(_, _, runs)| !runs.is_empty());
+    Ok(measured
+        .map(|(name, unit, runs)| Measurement::new(name, unit, runs))
+        .collect())
 }
 
 /// From one time to another.
@@ -178,32 +194,28 @@ async fn approve(
     ])
 }
 
-/// A study as one image, and its instances as an image each.
-async fn study(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
+/// The files of a study.
+fn study(scene: &Scene) -> Result<Vec<PathBuf>> {
     let each = 100 * MEGABYTE / INSTANCES;
-    let files: Vec<_> = (0..INSTANCES)
+    (0..INSTANCES)
         .map(|number| scene.instance(1000 + number, each))
-        .collect::<Result<_>>()?;
-    let (mut stored, mut fetched) = (Vec::new(), Vec::new());
-    for _ in 0..runs {
-        let image = scene.seal(&files).await?;
-        stored.push(image.time.as_secs_f64());
-        fetched.push(scene.fetch(&[&image]).await?.as_secs_f64());
-    }
+        .collect()
+}
+
+/// Files as an image each, one after the other.
+async fn apart(scene: &Scene, files: &[PathBuf]) -> Result<[Measurement; 2]> {
     let mut time = Duration::ZERO;
     let mut images = Vec::new();
-    for file in &files {
+    for file in files {
         let image = scene.seal(std::slice::from_ref(file)).await?;
         time += image.time;
         images.push(image);
     }
     let all: Vec<_> = images.iter().collect();
-    let apart = scene.fetch(&all).await?;
-    Ok(vec![
-        Measurement::new("store_1142", "s", stored),
-        Measurement::new("fetch_1142", "s", fetched),
+    let fetched = scene.fetch(&all).await?;
+    Ok([
         Measurement::new("store_1142_objects", "s", vec![time.as_secs_f64()]),
-        Measurement::new("fetch_1142_objects", "s", vec![apart.as_secs_f64()]),
+        Measurement::new("fetch_1142_objects", "s", vec![fetched.as_secs_f64()]),
     ])
 }
 

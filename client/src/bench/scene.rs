@@ -138,6 +138,28 @@ impl Scene {
         self.names.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Syncs what was stored, fetched and opened, and gives its memory back: what comes next uses the same pages, and no disk
+    /// that is still busy. New pages can take longer than the work, where a virtual machine's host has to find them.
+    pub(super) fn rest(&self) -> Result<()> {
+        let root = self.dir.path();
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).map_err(at(&folder))? {
+                let path = entry.map_err(at(&folder))?.path();
+                let instance = folder == root && path.extension().is_some_and(|it| it == "dcm");
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !instance {
+                    let file = std::fs::File::open(&path);
+                    let rested =
+                        file.and_then(|file| private::sync_and_forget(&file, u64::MAX >> 1));
+                    rested.map_err(at(&path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes what was opened and fetched, to have the disk back.
     pub(super) fn clear(&self) -> Result<()> {
         let dir = self.dir.path();

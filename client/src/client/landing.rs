@@ -158,3 +158,63 @@ impl Landed {
         Ok(contents)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+
+    use super::{Contents, Landing, START, Target};
+    use crate::client::study::header;
+    use crate::private;
+
+    fn landing(path: &Path) -> Landing {
+        let target = Target {
+            path: path.to_owned(),
+            overwrite: false,
+        };
+        Landing::new(private::temp_dir_beside(path).unwrap(), target)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|it| it.unwrap());
+        names
+            .map(|it| it.file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_payload_of_any_length_lands_whole_and_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        for length in [0, 1, START - 1, START, START + 1, 5_000_000] {
+            let bytes: Vec<u8> = (0..length).map(|at| (at * 7 % 251) as u8).collect();
+            let path = dir.path().join(length.to_string());
+            let mut landing = landing(&path);
+            for piece in bytes.chunks(300.max(length / 9)) {
+                landing.write_all(piece).unwrap();
+            }
+            let landed = landing.land().unwrap();
+            assert!(!path.exists(), "{length}");
+            assert_eq!(landed.place().unwrap(), Contents::Other);
+            assert!(fs::read(&path).unwrap() == bytes, "{length}");
+            fs::remove_file(path).unwrap();
+            assert_eq!(names(dir.path()), [""; 0], "{length}");
+        }
+    }
+
+    #[test]
+    fn what_stops_coming_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let study = [header("0001/00001.dcm", 9_000_000), vec![1; 8_500_000]].concat();
+        for payload in [&study[..], &study[START..], &study[..100]] {
+            let mut landing = landing(&dir.path().join("out"));
+            landing.write_all(payload).unwrap();
+            assert_eq!(names(dir.path()).len(), 1);
+            drop(landing);
+            assert_eq!(names(dir.path()), [""; 0]);
+        }
+    }
+}

@@ -20,9 +20,12 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::storage;
 use super::unixfs::cid_of;
 use super::{Error, Result};
+use crate::buffers::Buffers;
 
 /// Files that are written, and folders that are synced, at the same time: the disk joins their syncs.
 const AT_ONCE: usize = 16;
+/// Blocks from so many bytes on are read into buffers that go round.
+const LARGE: usize = 256 << 10;
 /// Extensions of files that were not finished, rust-ipfs' own included.
 const UNFINISHED: [&str; 2] = ["tmp", "recursive_temp"];
 
@@ -30,6 +33,7 @@ const UNFINISHED: [&str; 2] = ["tmp", "recursive_temp"];
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
     repo: PathBuf,
+    buffers: Buffers,
 }
 
 /// Blocks being written together.
@@ -53,6 +57,7 @@ impl Disk {
     pub(super) fn open(repo: &Path) -> io::Result<Self> {
         let disk = Self {
             repo: repo.to_owned(),
+            buffers: Buffers::default(),
         };
         for folder in [disk.root(), repo.join("datastore").join("pins")] {
             for file in files(&folder)? {
@@ -75,8 +80,8 @@ impl Disk {
 
     /// Reads a block of at most `max` bytes and verifies it; `None` if it is not there.
     pub(super) async fn read(&self, cid: &Cid, max: usize) -> Result<Option<Bytes>> {
-        let (path, cid) = (self.path(cid), *cid);
-        blocking("reading a block", move || read(&path, &cid, max)).await
+        let (path, cid, buffers) = (self.path(cid), *cid, self.buffers.clone());
+        blocking("reading a block", move || read(&path, &cid, max, &buffers)).await
     }
 
     pub(super) fn contains(&self, cid: &Cid) -> bool {
@@ -220,7 +225,7 @@ pub(super) fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn put(path: PathBuf, cid: Cid, bytes: &[u8]) -> io::Result<Put> {
-    let found = match read(&path, &cid, bytes.len()) {
+    let found = match read(&path, &cid, bytes.len(), &Buffers::default()) {
         Ok(found) => found.is_some(),
         Err(Error::Io { source, .. }) => return Err(source),
         // Damaged: the good bytes take its place.
@@ -262,7 +267,7 @@ fn publish(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
     named
 }
 
-fn read(path: &Path, cid: &Cid, max: usize) -> Result<Option<Bytes>> {
+fn read(path: &Path, cid: &Cid, max: usize, buffers: &Buffers) -> Result<Option<Bytes>> {
     let failed = Error::io("reading a block");
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -277,9 +282,16 @@ fn read(path: &Path, cid: &Cid, max: usize) -> Result<Option<Bytes>> {
             max,
         });
     }
-    let mut bytes = Vec::with_capacity(length + 1);
-    file.read_to_end(&mut bytes).map_err(failed)?;
-    verified(cid, bytes.into()).map(Some)
+    let bytes = if length < LARGE {
+        let mut bytes = Vec::with_capacity(length + 1);
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        bytes.into()
+    } else {
+        let mut buffer = buffers.take(length);
+        file.read_exact(&mut buffer[..length]).map_err(failed)?;
+        buffers.lend(buffer, length)
+    };
+    verified(cid, bytes).map(Some)
 }
 
 /// The bytes, if they hash to the CID.
