@@ -23,6 +23,7 @@ pub mod view;
 mod buffers;
 #[cfg(test)]
 mod chance;
+mod direct;
 mod parallel;
 mod pipe;
 mod private;

@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::thread::JoinHandle;
 
 use tempfile::NamedTempFile;
 
@@ -17,10 +16,6 @@ const PREFIX: &str = ".pcim-";
 const FILE_MODE: u32 = 0o600;
 /// How many files are synced at the same time: a file system's log ends once for all that wait for it.
 pub(crate) const SYNCING: usize = 16;
-/// How many written bytes the disk is told of at a time ([`WriteBehind`]).
-const BEHIND: usize = 2 << 20;
-/// What a page of memory is at most, on the systems that we know.
-const PAGE: u64 = 64 << 10;
 
 /// Makes a new temporary directory beside `sibling`, closed to everyone else.
 pub(crate) fn temp_dir_beside(sibling: &Path) -> io::Result<tempfile::TempDir> {
@@ -124,80 +119,6 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path, overwrite: bool) -> io::
         file.persist_noclobber(path)?;
     }
     sync_parent(path)
-}
-
-/// A temporary file whose bytes go to the disk while more are written, so that there is little to wait for at the end. Their
-/// memory is given back: a large image pushes nothing else out of it, and pages that were used before cost less than new ones.
-pub(crate) struct WriteBehind {
-    file: NamedTempFile,
-    written: u64,
-    /// Bytes since the disk was told last.
-    waiting: usize,
-    syncing: Option<JoinHandle<io::Result<()>>>,
-}
-
-impl WriteBehind {
-    pub(crate) fn new(file: NamedTempFile) -> Self {
-        Self {
-            file,
-            written: 0,
-            waiting: 0,
-            syncing: None,
-        }
-    }
-
-    /// The file, whose last bytes are still to be synced ([`persist`]).
-    ///
-    /// # Errors
-    /// What the disk refused of the earlier ones.
-    pub(crate) fn into_file(mut self) -> io::Result<NamedTempFile> {
-        self.synced()?;
-        Ok(self.file)
-    }
-
-    /// Waits for the sync that is under way.
-    fn synced(&mut self) -> io::Result<()> {
-        let dead = |_| Err(io::Error::other("syncing a file did not end"));
-        match self.syncing.take() {
-            Some(syncing) => syncing.join().unwrap_or_else(dead),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Write for WriteBehind {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.written += written as u64;
-        self.waiting += written;
-        let busy = self.syncing.as_ref().is_some_and(|it| !it.is_finished());
-        if self.waiting >= BEHIND && !busy {
-            self.waiting = 0;
-            self.synced()?;
-            let file = self.file.as_file().try_clone()?;
-            // But for the page that is written on.
-            let whole = self.written / PAGE * PAGE;
-            let sync = move || sync_and_forget(&file, whole);
-            self.syncing = Some(std::thread::spawn(sync));
-        }
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// Waits until a file's bytes are on the disk, and gives back the memory that holds so many of them, where the system can.
-#[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
-pub(crate) fn sync_and_forget(file: &File, bytes: u64) -> io::Result<()> {
-    file.sync_data()?;
-    #[cfg(target_os = "linux")]
-    if let Some(bytes) = std::num::NonZeroU64::new(bytes) {
-        // Advice, which need not be taken.
-        let _ = rustix::fs::fadvise(file, 0, Some(bytes), rustix::fs::Advice::DontNeed);
-    }
-    Ok(())
 }
 
 /// Waits until files are on the disk to stay.

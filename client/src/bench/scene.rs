@@ -1,5 +1,6 @@
 //! The actors of the benchmark: a node that keeps images, another one that fetches, and the keys in between.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,7 +75,7 @@ impl Scene {
     pub(super) fn instance(&self, number: u64, bytes: u64) -> Result<PathBuf> {
         let path = self.dir.path().join(format!("{number}.dcm"));
         write_instance(&path, number, bytes)
-            .and_then(|()| std::fs::File::open(&path)?.sync_all())
+            .and_then(|()| File::open(&path)?.sync_all())
             .map_err(at(&path))?;
         Ok(path)
     }
@@ -150,10 +151,8 @@ impl Scene {
                 if path.is_dir() {
                     folders.push(path);
                 } else if !instance {
-                    let file = std::fs::File::open(&path);
-                    let rested =
-                        file.and_then(|file| private::sync_and_forget(&file, u64::MAX >> 1));
-                    rested.map_err(at(&path))?;
+                    let file = File::open(&path).map_err(at(&path))?;
+                    sync_and_forget(&file).map_err(at(&path))?;
                 }
             }
         }
@@ -200,6 +199,15 @@ impl Scene {
         let placed = spawn_blocking(|| landing.land()?.place());
         placed.await?.map(drop)
     }
+}
+
+/// Waits until a file is on the disk, and gives back the memory that holds its bytes, where the system can.
+fn sync_and_forget(file: &File) -> io::Result<()> {
+    file.sync_all()?;
+    // Advice, which need not be taken.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    Ok(())
 }
 
 async fn node(repo: &Path) -> Result<Node> {

@@ -9,7 +9,8 @@ use tempfile::{NamedTempFile, TempDir};
 use super::opening::file_error;
 use super::study::{self, Contents, Unpacking};
 use super::{Error, Result};
-use crate::private::{self, WriteBehind};
+use crate::direct::Direct;
+use crate::private;
 
 /// Bytes by which it is told what a payload is.
 const START: usize = 512;
@@ -41,7 +42,7 @@ pub(crate) struct Landing {
 enum Coming {
     /// Too little to tell what it is.
     Start(Vec<u8>),
-    File(WriteBehind, Contents),
+    File(Direct, Contents),
     Study(Unpacking),
 }
 
@@ -94,7 +95,7 @@ fn begun(start: &[u8], target: &Target, made: &TempDir) -> io::Result<Coming> {
         Contents::Tar if !target.keeps_tars() => Coming::Study(Unpacking::into(made.path())),
         contents => {
             let file = private::temp_file_beside(&made.path().join("payload"))?;
-            Coming::File(WriteBehind::new(file), contents)
+            Coming::File(Direct::new(file), contents)
         }
     };
     coming.write_all(start)?;
@@ -164,7 +165,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::fs;
-    use std::io::Write;
+    use std::io::{self, Write};
     use std::path::Path;
 
     use super::{Contents, Landing, START, Target};
@@ -216,5 +217,15 @@ mod tests {
             drop(landing);
             assert_eq!(names(dir.path()), [""; 0]);
         }
+    }
+    #[test]
+    fn a_study_that_the_disk_refuses_stops_before_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut landing = landing(&dir.path().join("out"));
+        fs::remove_dir(landing.made.path()).unwrap();
+        let instance = header("0001/00001.dcm", 90_000_000);
+        landing.write_all(&instance).unwrap();
+        let refused = (0..1000).find_map(|_| landing.write_all(&[1; 1 << 16]).err());
+        assert_eq!(refused.unwrap().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -116,8 +116,12 @@ impl Client {
         let made = private::noted_dir_beside(&target.path, noted).map_err(at)?;
         let landing = Landing::new(made, target.clone());
         let (opened, landing) = self.open_root(root, landing).await?;
-        check_seal(attested.seal, &opened)?;
-        let landed = spawn_blocking(|| landing.land()).await??;
+        let (wanted, found) = (attested.seal, opened.seal);
+        let land = move || {
+            check_seal_of(wanted, found)?;
+            landing.land()
+        };
+        let landed = spawn_blocking(land).await??;
         let done = first().await?;
         let contents = spawn_blocking(|| landed.place()).await??;
         let opened = OpenedFile {

@@ -18,7 +18,7 @@ use super::chunks::{Chunks, HEAD, TAG};
 use super::container::CONTAINER_MIN;
 use super::framing::{Body, Length};
 use super::packing::{LITERAL, SEIPD};
-use super::stages::{PIECE, read_full};
+use super::stages::read_full;
 use super::{Error, Result, SessionKey};
 use crate::buffers::Buffers;
 
@@ -26,6 +26,9 @@ use crate::buffers::Buffers;
 const ONE_PASS: u8 = 0xc0 | 4;
 /// The most bytes of the signature packet: two areas of 64 KiB, and the signature itself.
 const SIGNATURE_MAX: usize = 192 * 1024;
+
+/// Bytes that are decrypted at a time, unless a chunk is longer: the more, the less often threads wake each other.
+const AT_ONCE: usize = 1 << 20;
 
 /// A body being read.
 pub(super) struct Unpacking<'a> {
@@ -270,7 +273,7 @@ impl<'a> Decrypting<'a> {
             return Ok(None);
         }
         let size = self.chunks.size;
-        let mut plain = self.buffers.take(size.max(PIECE));
+        let mut plain = self.buffers.take(size.max(AT_ONCE));
         let mut filled = 0;
         while !self.ended && plain.len() - filled >= size {
             let read = self.body.read_full(&mut self.sealed[self.ahead..])?;

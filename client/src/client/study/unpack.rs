@@ -93,6 +93,8 @@ pub(crate) struct Unpacking {
     pieces: Option<SyncSender<Bytes>>,
     buffers: Buffers,
     thread: Option<JoinHandle<Result<Manifest, Error>>>,
+    /// How the thread ended.
+    ended: Option<Result<Manifest, Error>>,
 }
 
 impl Unpacking {
@@ -106,6 +108,7 @@ impl Unpacking {
             pieces: Some(pieces),
             buffers: Buffers::default(),
             thread: Some(thread::spawn(work)),
+            ended: None,
         }
     }
 
@@ -115,13 +118,16 @@ impl Unpacking {
     /// What is wrong with it, as [`client::Error::Study`].
     pub(crate) fn finish(mut self) -> client::Result<Contents> {
         let dead = || Error::Write(io::Error::other("unpacking a study did not end"));
-        let ended = self.end().unwrap_or_else(|| Err(dead()));
+        self.end();
+        let ended = self.ended.take().unwrap_or_else(|| Err(dead()));
         Ok(contents(ended?))
     }
 
-    fn end(&mut self) -> Option<Result<Manifest, Error>> {
+    fn end(&mut self) {
         self.pieces = None;
-        self.thread.take()?.join().ok()
+        if let Some(thread) = self.thread.take() {
+            self.ended = thread.join().ok();
+        }
     }
 }
 
@@ -131,8 +137,15 @@ impl Write for Unpacking {
         let taken = bytes.len().min(PIECE);
         piece[..taken].copy_from_slice(&bytes[..taken]);
         let piece = self.buffers.lend(piece, taken);
-        // A thread that has stopped tells why at the end, when it is known whose fault it can be.
-        let _ = self.pieces.as_ref().map(|pieces| pieces.send(piece));
+        let sent = self.pieces.as_ref().map(|pieces| pieces.send(piece));
+        if let Some(Err(_)) = sent {
+            self.end();
+            // What is wrong with the tar is told at the end, when it is known whose fault it can be.
+            let disk = |ended: &mut Result<_, _>| matches!(ended, Err(Error::Write(_)));
+            if let Some(Err(Error::Write(error))) = self.ended.take_if(disk) {
+                return Err(error);
+            }
+        }
         Ok(taken)
     }
 
