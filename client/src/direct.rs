@@ -1,6 +1,6 @@
-//! A new file that is written past the system's page cache: its bytes reach the disk while more of them come, nobody's memory
-//! makes room for them, and the processor copies them once less. Where a system or a file system knows no such way, the file is
-//! written like any other.
+//! A new file that is written past the system's page cache: its bytes reach the disk while more of them come, from one small
+//! piece of memory that is used again and again, so that nothing else has to leave memory for them. Where a system or a file
+//! system knows no such way, the file is written like any other.
 
 use std::fs::File;
 use std::io::{self, Write};

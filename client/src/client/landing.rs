@@ -218,6 +218,7 @@ mod tests {
             assert_eq!(names(dir.path()), [""; 0]);
         }
     }
+
     #[test]
     fn a_study_that_the_disk_refuses_stops_before_its_end() {
         let dir = tempfile::tempdir().unwrap();

@@ -165,8 +165,9 @@ impl Batch {
         while self.writing.len() >= AT_ONCE {
             self.reap().await?;
         }
-        let path = self.disk.path(&cid);
-        self.writing.spawn_blocking(move || put(path, cid, &bytes));
+        let (path, buffers) = (self.disk.path(&cid), self.disk.buffers.clone());
+        let put = move || put(path, cid, &bytes, &buffers);
+        self.writing.spawn_blocking(put);
         Ok(())
     }
 
@@ -224,8 +225,8 @@ pub(super) fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
     publish(path, bytes, false)
 }
 
-fn put(path: PathBuf, cid: Cid, bytes: &[u8]) -> io::Result<Put> {
-    let found = match read(&path, &cid, bytes.len(), &Buffers::default()) {
+fn put(path: PathBuf, cid: Cid, bytes: &[u8], buffers: &Buffers) -> io::Result<Put> {
+    let found = match read(&path, &cid, bytes.len(), buffers) {
         Ok(found) => found.is_some(),
         Err(Error::Io { source, .. }) => return Err(source),
         // Damaged: the good bytes take its place.

@@ -93,8 +93,8 @@ pub(crate) struct Unpacking {
     pieces: Option<SyncSender<Bytes>>,
     buffers: Buffers,
     thread: Option<JoinHandle<Result<Manifest, Error>>>,
-    /// How the thread ended.
-    ended: Option<Result<Manifest, Error>>,
+    /// How the thread ended, if it did before the tar.
+    stopped: Option<Result<Manifest, Error>>,
 }
 
 impl Unpacking {
@@ -108,7 +108,7 @@ impl Unpacking {
             pieces: Some(pieces),
             buffers: Buffers::default(),
             thread: Some(thread::spawn(work)),
-            ended: None,
+            stopped: None,
         }
     }
 
@@ -118,16 +118,13 @@ impl Unpacking {
     /// What is wrong with it, as [`client::Error::Study`].
     pub(crate) fn finish(mut self) -> client::Result<Contents> {
         let dead = || Error::Write(io::Error::other("unpacking a study did not end"));
-        self.end();
-        let ended = self.ended.take().unwrap_or_else(|| Err(dead()));
-        Ok(contents(ended?))
+        let ended = self.stopped.take().or_else(|| self.end());
+        Ok(contents(ended.unwrap_or_else(|| Err(dead()))?))
     }
 
-    fn end(&mut self) {
+    fn end(&mut self) -> Option<Result<Manifest, Error>> {
         self.pieces = None;
-        if let Some(thread) = self.thread.take() {
-            self.ended = thread.join().ok();
-        }
+        self.thread.take()?.join().ok()
     }
 }
 
@@ -139,11 +136,10 @@ impl Write for Unpacking {
         let piece = self.buffers.lend(piece, taken);
         let sent = self.pieces.as_ref().map(|pieces| pieces.send(piece));
         if let Some(Err(_)) = sent {
-            self.end();
-            // What is wrong with the tar is told at the end, when it is known whose fault it can be.
-            let disk = |ended: &mut Result<_, _>| matches!(ended, Err(Error::Write(_)));
-            if let Some(Err(Error::Write(error))) = self.ended.take_if(disk) {
-                return Err(error);
+            match self.end() {
+                Some(Err(Error::Write(error))) => return Err(error),
+                // What is wrong with the tar is told at the end, when it is known whose fault it can be.
+                stopped => self.stopped = stopped,
             }
         }
         Ok(taken)
