@@ -8,9 +8,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::Address;
-use crate::ledger::{self, Account};
-use crate::seal::{self, Certificate, UnlockedKey};
+use pcim_core::Address;
+use pcim_ledger::{self, Account};
+use pcim_seal::{self, Certificate, UnlockedKey};
 
 /// Most bytes of a card.
 pub const MAX_CARD_BYTES: usize = 64 * 1024;
@@ -188,9 +188,9 @@ fn unhex(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
-    use crate::chance::{Numbers, mutations};
-    use crate::domain::Passphrase;
-    use crate::seal::{KeyVersion, LockedKey};
+    use pcim_core::chance::{Numbers, mutations};
+    use pcim_core::Passphrase;
+    use pcim_seal::{KeyVersion, LockedKey};
 
     /// Two new keys of one actor.
     pub(crate) fn actor() -> (Account, UnlockedKey) {

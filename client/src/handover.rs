@@ -7,9 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::card::{self, Card, CardDocument};
-use crate::domain::{Address, ImageDigest, Seal};
-use crate::ledger::{self, Account};
-use crate::seal::{self, Certificate, UnlockedKey};
+use pcim_core::{Address, ImageDigest, Seal};
+use pcim_ledger::{self, Account};
+use pcim_seal::{self, Certificate, UnlockedKey};
 
 /// Most bytes of a handover file.
 pub const MAX_HANDOVER_BYTES: usize = 256 * 1024;
@@ -324,7 +324,7 @@ fn read(plain: &[u8]) -> Result<Handover, Error> {
 mod tests {
     use super::*;
     use crate::card::tests::actor;
-    use crate::chance::{Numbers, mutations};
+    use pcim_core::chance::{Numbers, mutations};
 
     struct Scene {
         radiologist: (Account, UnlockedKey),

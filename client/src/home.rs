@@ -27,10 +27,10 @@ use std::sync::Arc;
 use rand::RngCore;
 use zeroize::Zeroizing;
 
-use crate::domain::{Address, Passphrase};
-use crate::ledger::{self, Account};
-use crate::private;
-use crate::seal::{self, KeyVersion, LockedKey, UnlockedKey};
+use pcim_core::{Address, Passphrase};
+use pcim_ledger::{self, Account};
+use pcim_core::private;
+use pcim_seal::{self, KeyVersion, LockedKey, UnlockedKey};
 
 pub use config::{Config, FollowSettings};
 

@@ -10,8 +10,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Address, BlockDigest, ImageDigest};
-use crate::seal::{self, Certificate, UnlockedKey};
+use pcim_core::{Address, BlockDigest, ImageDigest};
+use pcim_seal::{self, Certificate, UnlockedKey};
 
 /// Most bytes of an encrypted request document.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;

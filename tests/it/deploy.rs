@@ -3,7 +3,7 @@
 use alloy_primitives::{U256, keccak256};
 use ethers::providers::{Http, Middleware, Provider};
 use ethers::types::{H160, H256, U256 as EthersU256};
-use pcim_client::ledger::{Deployment, Ledger};
+use pcim_ledger::{Deployment, Ledger};
 use pcim_deploy::deploy::{Error, Record, Request, deploy, write_record};
 use pcim_deploy::{artifact, networks};
 use sha2::{Digest, Sha256};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pcim_client::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest, Seal, U256};
-use pcim_client::ledger::{
+use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest, Seal, U256};
+use pcim_ledger::{
     Account, Call, Deployment, Error, EventFilter, Ledger, Mined, Revert, recover_attestation,
 };
 use pcim_deploy::{artifact, deploy};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pcim_client::client::{AccessRequest, Client, Error};
-use pcim_client::domain::{ImageDigest, Seal};
+use pcim_core::{ImageDigest, Seal};
 use pcim_client::handover::{self, Addressee, Facts, Handover};
 use pcim_client::request::Purpose;
 

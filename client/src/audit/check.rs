@@ -6,8 +6,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::{Grant, Image, ImageQuery, Index, Result, Synced};
-use crate::domain::{Address, GrantStatus, ImageDigest};
-use crate::ledger::{self, Ledger};
+use pcim_core::{Address, GrantStatus, ImageDigest};
+use pcim_ledger::{self, Ledger};
 
 /// Views that are asked at the same time.
 const PARALLEL: usize = 8;

@@ -9,8 +9,8 @@ use rand::{Rng, SeedableRng};
 
 use super::store::{self, Known};
 use super::{Entry, ImageQuery, Index, Query, Standing, State};
-use crate::domain::Address;
-use crate::ledger::{ChainLog, IPcac as sol};
+use pcim_core::Address;
+use pcim_ledger::{ChainLog, IPcac as sol};
 
 const ROUNDS: usize = 200;
 const PATIENT: Address = Address::repeat_byte(0xa1);

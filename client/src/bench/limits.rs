@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::median;
 use crate::client::{Error, Result};
-use crate::seal;
+use pcim_seal;
 
 /// Bytes that are worked on for each figure.
 const BYTES: usize = 100_000_000;

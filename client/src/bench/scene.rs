@@ -15,11 +15,11 @@ use crate::client::landing::{Landing, Target};
 use crate::client::payload::Payload;
 use crate::client::pipeline::{self, Meter};
 use crate::client::{Error, Result};
-use crate::deid;
-use crate::domain::{ImageDigest, Passphrase};
-use crate::node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
-use crate::private;
-use crate::seal::{self, BodyVersion, KeyVersion, LockedKey, UnlockedKey};
+use pcim_dicom::deid;
+use pcim_core::{ImageDigest, Passphrase};
+use pcim_node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
+use pcim_core::private;
+use pcim_seal::{self, BodyVersion, KeyVersion, LockedKey, UnlockedKey};
 
 /// How long a peer may keep silent.
 const STALL: Duration = Duration::from_secs(60);

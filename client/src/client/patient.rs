@@ -6,12 +6,12 @@ use zeroize::Zeroizing;
 
 use super::write::Wanted;
 use super::{Client, Error, OpenedFile, Resealed, Result, Target, Written, pipeline};
-use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
+use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use crate::journal::{Outcome, Piece};
-use crate::ledger::{Call, EventFilter};
-use crate::node;
+use pcim_ledger::{Call, EventFilter};
+use pcim_node;
 use crate::request::RequestDocument;
-use crate::seal::{BodyVersion, Certificate};
+use pcim_seal::{BodyVersion, Certificate};
 
 /// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
 const REQUESTS_AT_ONCE: usize = 16;

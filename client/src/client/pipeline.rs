@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::payload::{Payload, Summary};
 use super::{Error, Result};
-use crate::domain::ImageDigest;
-use crate::node::{BodyRef, Node, Root, Stored};
-use crate::pipe;
-use crate::seal::{self, BodyVersion, Certificate, Opened, Sealed, SessionKey, UnlockedKey};
+use pcim_core::ImageDigest;
+use pcim_node::{BodyRef, Node, Root, Stored};
+use pcim_core::pipe;
+use pcim_seal::{self, BodyVersion, Certificate, Opened, Sealed, SessionKey, UnlockedKey};
 
 /// Hears of a body before it is pinned.
 pub(super) type Noted<'n> = &'n mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send);

@@ -12,12 +12,12 @@ use super::settle::note;
 use super::study::{self, IdentityDocument, Inputs, Outcome, ScanOptions, Study};
 use super::{Client, Error, Progress, Result, Target, pipeline};
 use crate::card::Card;
-use crate::deid::{self, Profile, Report};
-use crate::domain::{Address, ImageDigest, Seal};
+use pcim_dicom::deid::{self, Profile, Report};
+use pcim_core::{Address, ImageDigest, Seal};
 use crate::handover::{Addressee, Facts, Handover};
 use crate::journal::{self, KnownImage, Piece};
-use crate::node::{self, BodyRef};
-use crate::seal::{self, BodyVersion, Certificate, Sealed};
+use pcim_node::{self, BodyRef};
+use pcim_seal::{self, BodyVersion, Certificate, Sealed};
 
 /// How to seal.
 #[derive(Clone, Debug)]

@@ -2,11 +2,11 @@
 
 use super::patient::no_request;
 use super::{Client, Result};
-use crate::domain::{Address, BlockDigest, Event, ImageDigest};
-use crate::ledger::EventFilter;
-use crate::node;
+use pcim_core::{Address, BlockDigest, Event, ImageDigest};
+use pcim_ledger::EventFilter;
+use pcim_node;
 use crate::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject};
-use crate::seal::Certificate;
+use pcim_seal::Certificate;
 
 impl Client {
     /// Who ever asked for what, each pair once, in order of first request.

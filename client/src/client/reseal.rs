@@ -16,11 +16,11 @@ use super::resume::RESEAL;
 use super::settle::note;
 use super::write::Wanted;
 use super::{Client, Error, Result, Written, pipeline};
-use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
+use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use crate::journal::{Operation, Outcome, Piece, PieceBody};
-use crate::ledger::{Call, EventFilter};
-use crate::node::{self, BodyRef};
-use crate::seal::{self, BodyVersion};
+use pcim_ledger::{Call, EventFilter};
+use pcim_node::{self, BodyRef};
+use pcim_seal::{self, BodyVersion};
 
 /// An image that was sealed anew.
 #[derive(Clone, Debug, Serialize)]
@@ -405,7 +405,7 @@ fn number(version: BodyVersion) -> u8 {
 
 /// Whether one reader cannot be served, and the others can.
 fn concerns_reader(error: &Error) -> bool {
-    use crate::ledger::Error as L;
+    use pcim_ledger::Error as L;
     matches!(
         error,
         Error::ReaderLacksV2 { .. }

@@ -7,8 +7,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Take};
 
-use crate::deid::Result;
-use crate::dicom;
+use pcim_dicom::deid::Result;
+use pcim_dicom;
 
 /// Files up to this many bytes are read whole.
 const SMALL: u64 = 64 << 10;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Client, Error, Result};
 use crate::journal::{Operation, Outcome};
-use crate::ledger::{self, Call, Mined, SignedCall};
+use pcim_ledger::{self, Call, Mined, SignedCall};
 
 /// A transaction that is on the chain.
 #[derive(Clone, Debug, Serialize)]

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use pcim_client::client::Progress;
 use pcim_client::client::study::{Inputs, ScanOptions, copy, scan};
-use pcim_client::deid::{Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
+use pcim_dicom::deid::{Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
 use pcim_client::home::{self, Home};
 use serde::Serialize;
 use serde_json::json;

@@ -11,7 +11,7 @@ use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 use openpgp::types::SymmetricAlgorithm;
 use openpgp::{Cert, Packet, PacketPile};
-use pcim_client::domain::Passphrase;
+use pcim_core::Passphrase;
 use pcim_client::home::Home;
 use sequoia_openpgp as openpgp;
 

@@ -3,7 +3,7 @@
 use super::text::{utc_or_unknown, years_before};
 use super::timeline::described;
 use super::{Facts, Table, Told, tell, utc};
-use crate::domain::Event;
+use pcim_core::Event;
 use crate::request::Purpose;
 
 /// The years that an accounting goes back, 45 CFR 164.528(b)(1).

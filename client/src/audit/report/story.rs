@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{About, Address, B256, Event, GrantStatus, ImageDigest, LoggedEvent};
+use pcim_core::{About, Address, B256, Event, GrantStatus, ImageDigest, LoggedEvent};
 use crate::request::{Notes, Purpose};
 
 /// An event with what earlier and later ones say about it.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::domain::{B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
+use pcim_core::{B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
 use crate::request::Purpose;
 
 const DAY: u64 = 86_400;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use crate::domain::{BlockDigest, ImageDigest};
-use crate::node::{self, BodyRef, Node, Root};
+use pcim_core::{BlockDigest, ImageDigest};
+use pcim_node::{self, BodyRef, Node, Root};
 use crate::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES};
 
 /// Most bytes of a block that is kept by itself.

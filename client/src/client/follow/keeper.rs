@@ -9,10 +9,10 @@ use super::job::{self, Brought, Held, Item, MAX_BLOCK_BYTES};
 use super::plan::Chain;
 use super::{FollowEvent, FollowSink, told};
 use crate::client::Result;
-use crate::domain::ImageDigest;
+use pcim_core::ImageDigest;
 use crate::home::FollowSettings;
 use crate::journal::{FollowStore, HeldRow, KnownImage};
-use crate::node::{self, Node};
+use pcim_node::{self, Node};
 
 /// Jobs at the same time, and how many of them may be bodies.
 const JOBS: usize = 16;

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use super::tail::{News, Tail};
 use super::{Client, Result};
 use crate::audit::{Entry, Index};
-use crate::domain::ImageDigest;
+use pcim_core::ImageDigest;
 use crate::home::FollowSettings;
 use crate::journal::FollowStore;
 use keeper::Keeper;

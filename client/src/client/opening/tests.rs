@@ -11,12 +11,12 @@ use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
 
 use super::{Attested, Target};
-use crate::chance::{Numbers, rounds};
+use pcim_core::chance::{Numbers, rounds};
 use crate::client::{Client, Limits};
-use crate::domain::{Address, BlockDigest, ImageDigest, Passphrase};
+use pcim_core::{Address, BlockDigest, ImageDigest, Passphrase};
 use crate::home::{Config, Home, NewHome};
-use crate::node::BodyRef;
-use crate::seal::{self, BodyVersion, KeyVersion};
+use pcim_node::BodyRef;
+use pcim_seal::{self, BodyVersion, KeyVersion};
 
 /// Random flips of bits in headers, roots and bodies together, unless `PCIM_TEST_FLIPS` says how many.
 const FLIPS: usize = 1000;

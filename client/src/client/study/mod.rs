@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::deid::{Facts, Identifying, KeyObjects, Repeated, Report, SeriesReference};
+use pcim_dicom::deid::{Facts, Identifying, KeyObjects, Repeated, Report, SeriesReference};
 use identity::Pair;
 use stage::Staged;
 

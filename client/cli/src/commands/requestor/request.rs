@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pcim_client::client::AccessRequest;
-use pcim_client::domain::ImageDigest;
+use pcim_core::ImageDigest;
 use pcim_client::request::Purpose;
 
 use crate::commands::sign::SignArgs;

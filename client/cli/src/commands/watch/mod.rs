@@ -10,7 +10,7 @@ use clap::Args;
 use pcim_client::audit::watch::{Rule, When};
 use pcim_client::client::{Client, Error, Watching};
 use pcim_client::home::Home;
-use pcim_client::ledger;
+use pcim_ledger;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Deployed, status};
 
