@@ -16,3 +16,6 @@ mod tree;
 mod unknown;
 
 pub use error::{Error, Result};
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ mod decoded;
 mod jpeg;
 mod jpeg2000;
 mod jpegls;
+mod marker;
 mod rle;
 
 use std::panic::catch_unwind;
