@@ -103,4 +103,3 @@ pub(crate) fn only_uid(text: &str) -> String {
         (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     if valid { text } else { "(not a UID)" }.to_owned()
 }
-

@@ -8,8 +8,8 @@ use super::report::BurnedIn;
 use super::table::Definition;
 use super::{Error, Result, burned_in};
 use crate::file::File;
+use crate::only_uid;
 use crate::tree::{DataSet, text};
-use crate::{only_uid};
 
 /// Where the standard's storage classes lie.
 const STORAGE_CLASSES: &str = "1.2.840.10008.5.1.4.";

@@ -130,8 +130,7 @@ fn blanked_as_pydicom_sees(files: &[&str], lossy: bool, mean: f64, most: i64) {
         let before = found.unwrap_or_else(|| panic!("{name} is not there"));
         let bytes = std::fs::read(before).unwrap();
         let data_set = file::read(&bytes).unwrap().data_set;
-        let number =
-            |tag| crate::tree::short(&data_set, tag, dicom_encoding::Endianness::Little);
+        let number = |tag| crate::tree::short(&data_set, tag, dicom_encoding::Endianness::Little);
         let (w, h) = (
             number(tags::COLUMNS).unwrap() / 2,
             number(tags::ROWS).unwrap() / 2,
