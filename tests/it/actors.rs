@@ -15,10 +15,10 @@ use pcim_client::client::{
     AccessRequest, Client, Limits, OpenedFile, Registered, Requested, SealOptions, SealedImage,
     Target,
 };
-use pcim_core::{ImageDigest, Passphrase};
 use pcim_client::home::{Config, Home, NewHome};
-use pcim_ledger::Account;
 use pcim_client::request::Purpose;
+use pcim_core::{ImageDigest, Passphrase};
+use pcim_ledger::Account;
 use pcim_seal::KeyVersion;
 use sequoia_openpgp as openpgp;
 use tempfile::TempDir;

@@ -261,10 +261,7 @@ async fn an_image_that_nobody_serves_is_not_reachable_and_nothing_is_left() {
     };
     let result = doctor.fetch(&sealed.image, &target).await;
     assert!(
-        matches!(
-            result,
-            Err(Error::Node(pcim_node::Error::Timeout { .. }))
-        ),
+        matches!(result, Err(Error::Node(pcim_node::Error::Timeout { .. }))),
         "{result:?}"
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

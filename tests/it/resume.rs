@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use pcim_client::client::{Client, Error, Limits, Relayed};
-use pcim_core::{GrantStatus, Passphrase};
 use pcim_client::home::{Config, Home, NewHome};
-use pcim_ledger::{self, Account, Call};
+use pcim_core::{GrantStatus, Passphrase};
+use pcim_ledger::{Account, Call};
 use pcim_seal::KeyVersion;
 
 use crate::ledger::{IMAGE, KEY, World};
@@ -77,7 +77,10 @@ fn home(dir: &tempfile::TempDir) -> std::path::PathBuf {
 fn cut_off<T>(result: Result<T, Error>) {
     let error = result.err();
     assert!(
-        matches!(&error, Some(Error::Ledger(ledger::Error::NotMined { .. }))),
+        matches!(
+            &error,
+            Some(Error::Ledger(pcim_ledger::Error::NotMined { .. }))
+        ),
         "{error:?}"
     );
 }

@@ -246,13 +246,21 @@ fn of_dicom(error: &pcim_dicom::deid::Error) -> Option<&'static str> {
 
 fn of_view(error: &pcim_dicom::view::Error) -> Option<&'static str> {
     Some(match error {
-        pcim_dicom::view::Error::NoImage => "give a DICOM file, a tar of such, or a directory with --sheet",
-        pcim_dicom::view::Error::Window => "give --window as center,width with a width of at least 1",
-        pcim_dicom::view::Error::Dicom(pcim_dicom::Error::NoSuchFrame { .. }) => "give another --frame",
-        pcim_dicom::view::Error::Dicom(pcim_dicom::Error::Compression { .. } | pcim_dicom::Error::Codec { .. }) => {
-            "decompress the file with another program first"
+        pcim_dicom::view::Error::NoImage => {
+            "give a DICOM file, a tar of such, or a directory with --sheet"
         }
-        pcim_dicom::view::Error::Dicom(pcim_dicom::Error::Malformed) => "export the file again from its source",
+        pcim_dicom::view::Error::Window => {
+            "give --window as center,width with a width of at least 1"
+        }
+        pcim_dicom::view::Error::Dicom(pcim_dicom::Error::NoSuchFrame { .. }) => {
+            "give another --frame"
+        }
+        pcim_dicom::view::Error::Dicom(
+            pcim_dicom::Error::Compression { .. } | pcim_dicom::Error::Codec { .. },
+        ) => "decompress the file with another program first",
+        pcim_dicom::view::Error::Dicom(pcim_dicom::Error::Malformed) => {
+            "export the file again from its source"
+        }
         _ => return None,
     })
 }
@@ -330,10 +338,12 @@ fn of_seal(error: &pcim_seal::Error) -> Option<&'static str> {
         pcim_seal::Error::NotForReader { .. } => {
             "it was sealed to another certificate; open it with that home"
         }
-        pcim_seal::Error::Damaged(_) | pcim_seal::Error::Structure { .. } | pcim_seal::Error::Signature(_) => {
-            "do not use it; ask its author for a new one"
+        pcim_seal::Error::Damaged(_)
+        | pcim_seal::Error::Structure { .. }
+        | pcim_seal::Error::Signature(_) => "do not use it; ask its author for a new one",
+        pcim_seal::Error::Unusable { .. } => {
+            "ask the owner for a contact card with a valid certificate"
         }
-        pcim_seal::Error::Unusable { .. } => "ask the owner for a contact card with a valid certificate",
         pcim_seal::Error::Read(_) | pcim_seal::Error::Write(_) => CHECK_THE_DISK,
         _ => return None,
     })

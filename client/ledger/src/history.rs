@@ -212,10 +212,7 @@ impl Ledger {
 ///
 /// # Errors
 /// Why a known event could not be read.
-pub fn decode_event(
-    topics: &[B256],
-    data: &[u8],
-) -> std::result::Result<Option<Event>, String> {
+pub fn decode_event(topics: &[B256], data: &[u8]) -> std::result::Result<Option<Event>, String> {
     const MAX_DATA_BYTES: usize = 4096;
     if !topics.first().copied().is_some_and(is_known) {
         return Ok(None);

@@ -26,8 +26,6 @@ mod fake;
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(test)]
-pub(crate) use self::abi::IPcac;
 pub use self::account::{Account, recover_message};
 pub use self::attestation::recover_attestation;
 pub use self::error::{Error, Result};

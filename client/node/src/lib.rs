@@ -37,12 +37,12 @@ use cid::Cid;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::RwLock;
 
-use pcim_core::{BlockDigest, ImageDigest};
 pub use archive::Imported;
 use disk::Disk;
 pub use error::{Cause, Error, Result, Tried};
 use exchange::Exchange;
 pub use network::{Dht, Network, SwarmKey};
+use pcim_core::{BlockDigest, ImageDigest};
 pub use replicas::{Replica, Survey};
 pub use rpc::Server;
 use storage::{Reach, Shared, Storage as _};

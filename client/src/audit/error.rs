@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use pcim_core::{Address, B256};
 use crate::journal;
+use pcim_core::{Address, B256};
 
 /// Why the index was not read, or not brought level with the chain.
 #[derive(Debug, thiserror::Error)]

@@ -8,8 +8,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, params};
 
 use super::images::{self, Rows};
 use super::{Entry, Error, Result, UnknownLog, What};
-use pcim_core::{About, Address, B256, Event, ImageDigest};
 use crate::journal;
+use pcim_core::{About, Address, B256, Event, ImageDigest};
 use pcim_ledger::{ChainLog, decode_event};
 
 /// "PCIA".

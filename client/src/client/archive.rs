@@ -10,7 +10,6 @@ use super::{Client, Error, Result, Target};
 use pcim_core::ImageDigest;
 use pcim_node::pinning::{PinStatus, Service};
 
-
 /// A file that was written.
 #[derive(Clone, Debug, Serialize)]
 pub struct Exported {

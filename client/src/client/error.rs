@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::study;
-use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
 use crate::{audit, card, handover, home, journal, request};
+use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]

@@ -124,7 +124,6 @@ impl Client {
 
 /// Whether an image cannot be had, which says nothing about it.
 fn is_away(error: &Error) -> bool {
-
     match error {
         Error::Node(pcim_node::Error::Timeout { .. } | pcim_node::Error::Missing { .. }) => true,
         // What was fetched half-way.

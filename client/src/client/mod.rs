@@ -41,10 +41,10 @@ use futures::future::join_all;
 use tokio::sync::OnceCell;
 
 use crate::card::{Card, CardDocument};
-use pcim_core::{Address, ImageDigest, Passphrase};
 use crate::handover::Addressee;
 use crate::home::{Home, Keys};
 use crate::journal::Journal;
+use pcim_core::{Address, ImageDigest, Passphrase};
 use pcim_ledger::{Deployment, ImageRecord, Ledger};
 use pcim_node::{Node, NodeConfig, Server, SwarmKey};
 

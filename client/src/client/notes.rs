@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use super::{Client, Error, Result};
 use pcim_core::ImageDigest;
 
-
 /// Most bytes of one note.
 pub const MAX_NOTE_BYTES: usize = 4096;
 /// Most bytes of an encrypted file of notes: a document, and what wrapping takes.

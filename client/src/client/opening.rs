@@ -11,12 +11,11 @@ use super::landing::{Landing, Target};
 use super::settle::{Passing, note};
 use super::study::Contents;
 use super::{Client, Error, Result, pipeline};
-use pcim_core::{Address, Event, ImageDigest, Seal};
 use crate::journal::{Outcome, Piece};
+use pcim_core::{Address, Event, ImageDigest, Seal};
 use pcim_ledger::EventFilter;
 use pcim_node::Root;
 use pcim_seal::Opened;
-
 
 /// An opened and verified payload.
 #[derive(Clone, Debug, Serialize)]

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::audit::answer;
 use super::write::{Wanted, is_final};
 use super::{Client, Error, OpenedFile, Result, Target, Written};
-use pcim_core::{Address, ImageDigest};
 use crate::journal::Outcome;
+use pcim_core::{Address, ImageDigest};
 use pcim_ledger::Call;
 
 /// How old the receipt of a fetch that was cut off may be, by the chain's clock, to count for the next one.

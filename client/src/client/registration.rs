@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::opening::{Attested, check_seal};
 use super::write::Wanted;
 use super::{Author, Client, Error, OpenedFile, Result, Target, Written};
-use pcim_core::{Address, ImageDigest, Seal};
 use crate::handover::{self, Addressee, Handover};
 use crate::journal::{KnownImage, Outcome, Piece};
+use pcim_core::{Address, ImageDigest, Seal};
 use pcim_ledger::Call;
 
 /// A registered image.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::resume::Fate;
 use super::write::Wanted;
 use super::{Client, Error, Result, Written};
-use pcim_core::{Address, ImageDigest};
 use crate::journal::{Operation, Outcome, Piece};
+use pcim_core::{Address, ImageDigest};
 use pcim_ledger::{Call, RelayCall};
 
 /// How the key of a removal begins that others are to send, after chain and contract.

@@ -20,7 +20,7 @@ const PATIENCE: u32 = 4;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Why a block could not be had.
-pub(in crate) enum Failed {
+pub(crate) enum Failed {
     /// Nobody delivered it in time; what was tried.
     Nobody(Vec<(PeerId, Answer)>),
     /// It arrived and could not be stored.
@@ -29,7 +29,7 @@ pub(in crate) enum Failed {
 
 /// How a peer answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate) enum Answer {
+pub(crate) enum Answer {
     /// Not at all.
     Nothing,
     /// That it does not have the block.
@@ -77,7 +77,7 @@ struct Hunt<'a> {
 
 impl Exchange {
     /// Has a block delivered, stored and verified; gives up when nothing has come from anyone for `limit`.
-    pub(in crate) async fn fetch(&self, cid: Cid, limit: Duration) -> Result<Bytes, Failed> {
+    pub(crate) async fn fetch(&self, cid: Cid, limit: Duration) -> Result<Bytes, Failed> {
         let (sender, news) = mpsc::channel(MAX_NEWS);
         let number = {
             let mut state = self.state();

@@ -35,14 +35,14 @@ pub(super) enum Event {
 }
 
 /// The behaviour.
-pub(in crate) struct Streams {
+pub(crate) struct Streams {
     events: mpsc::UnboundedSender<Event>,
     /// Peers to which another stream is wanted.
     wanted: mpsc::UnboundedReceiver<PeerId>,
 }
 
 /// One connection.
-pub(in crate) struct Handler {
+pub(crate) struct Handler {
     peer: PeerId,
     events: mpsc::UnboundedSender<Event>,
     wanted: bool,

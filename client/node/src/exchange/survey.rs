@@ -22,9 +22,9 @@ pub(super) struct Surveys {
 
 /// What a peer answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate) struct Told {
-    pub(in crate) has: usize,
-    pub(in crate) lacks: usize,
+pub(crate) struct Told {
+    pub(crate) has: usize,
+    pub(crate) lacks: usize,
 }
 
 impl Surveys {
@@ -41,19 +41,14 @@ impl Surveys {
 
 impl Exchange {
     /// The peers that can be asked for blocks now.
-    pub(in crate) fn ready_peers(&self) -> Vec<PeerId> {
+    pub(crate) fn ready_peers(&self) -> Vec<PeerId> {
         let state = self.state();
         let ready = state.peers.iter().filter(|(_, peer)| peer.outbox.is_some());
         ready.map(|(id, _)| *id).collect()
     }
 
     /// Asks a peer for each of `cids` whether it has it; ends when all is answered, or when it says nothing for `limit`.
-    pub(in crate) async fn survey(
-        &self,
-        peer: PeerId,
-        cids: &[Cid],
-        limit: Duration,
-    ) -> Told {
+    pub(crate) async fn survey(&self, peer: PeerId, cids: &[Cid], limit: Duration) -> Told {
         let (sender, mut answers) = mpsc::unbounded_channel();
         let open = {
             let mut state = self.state();

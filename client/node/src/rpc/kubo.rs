@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use super::api::{Api, Fault};
 use super::batch::Batch;
 use super::{ANSWER, OURS, WORK};
-use pcim_core::ImageDigest;
 use crate::storage::{self, Reach, Storage};
 use crate::{Error, MAX_BLOCK, RepoStat, Result, Survey, Tried, disk, peers, unixfs};
+use pcim_core::ImageDigest;
 
 /// Most bytes of an answer that is not a block.
 pub(super) const MAX_ANSWER: usize = 1024 * 1024;
@@ -41,7 +41,7 @@ const LATE: &[&str] = &[
 
 /// The other node; clones share it.
 #[derive(Clone)]
-pub(in crate) struct Kubo(Arc<Parts>);
+pub(crate) struct Kubo(Arc<Parts>);
 
 struct Parts {
     api: Api,
@@ -90,7 +90,7 @@ impl Kubo {
     ///
     /// # Errors
     /// [`Error::Endpoint`], and [`Error::Api`] if nothing answers there.
-    pub(in crate) async fn at(url: &str, known: Vec<String>) -> Result<Self> {
+    pub(crate) async fn at(url: &str, known: Vec<String>) -> Result<Self> {
         let kubo = Self::new(Api::parse(url)?, false, known);
         kubo.id().await.map_err(kubo.failed("answering"))?;
         kubo.redial();
@@ -98,7 +98,7 @@ impl Kubo {
     }
 
     /// The daemon that listens on a socket; `None` if there is none.
-    pub(in crate) async fn daemon(socket: &Path, known: Vec<String>) -> Result<Option<Self>> {
+    pub(crate) async fn daemon(socket: &Path, known: Vec<String>) -> Result<Option<Self>> {
         if !socket.exists() {
             return Ok(None);
         }

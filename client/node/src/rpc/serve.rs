@@ -26,10 +26,10 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use super::form::Form;
 use super::{ANSWER, Tied};
-use pcim_core::ImageDigest;
 use crate::storage::Reach;
 use crate::unixfs::{DAG_PB, digest_of, is_of_profile};
 use crate::{Cause, Error, MAX_BLOCK, Node, Result, body, car};
+use pcim_core::ImageDigest;
 use pcim_core::private;
 
 /// Requests that are answered at the same time.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use pcim_core::{Address, BlockDigest, Event, ImageDigest};
 use crate::request::Notes;
+use pcim_core::{Address, BlockDigest, Event, ImageDigest};
 
 /// What the events say of every image.
 #[derive(Debug, Default)]

@@ -11,7 +11,6 @@ use crate::client::payload::look;
 use crate::client::{self, Result};
 use pcim_dicom::deid::{self, Report};
 
-
 /// Files that are written before they are waited for together, and get their names.
 const BATCH: usize = 128;
 
@@ -27,9 +26,10 @@ pub fn copy(
 ) {
     let mut before = 0;
     for batch in files.chunks(BATCH) {
-        let made = pcim_core::parallel::each(batch, pcim_core::parallel::processors(), |place, file| {
-            make(file, &target(before + place), options)
-        });
+        let made =
+            pcim_core::parallel::each(batch, pcim_core::parallel::processors(), |place, file| {
+                make(file, &target(before + place), options)
+            });
         let written: Vec<&Path> = made.iter().flatten().map(|(file, _)| file.path()).collect();
         let synced = pcim_core::private::sync_files(&written);
         for made in made {

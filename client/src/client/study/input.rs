@@ -10,7 +10,6 @@ use super::walk::{self, Kind};
 use super::{Error, MAX_FILES, zip};
 use crate::client;
 
-
 /// Bytes by which a file's kind is told.
 pub(super) const START: usize = 1024;
 /// Most bytes of a DICOMDIR.
@@ -197,10 +196,11 @@ impl Inputs {
             source,
         };
         let bytes = pcim_core::private::read_limited(path, MAX_DIRECTORY_BYTES).map_err(at)?;
-        let listed = pcim_dicom::deid::directory(&bytes).map_err(|source| client::Error::Dicom {
-            path: path.to_owned(),
-            source,
-        })?;
+        let listed =
+            pcim_dicom::deid::directory(&bytes).map_err(|source| client::Error::Dicom {
+                path: path.to_owned(),
+                source,
+            })?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),

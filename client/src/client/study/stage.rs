@@ -9,8 +9,8 @@ use tempfile::TempPath;
 
 use super::unpack::{appear, contents, make_folder, sync, write};
 use super::{Contents, Error, MANIFEST, Study, manifest};
-use pcim_dicom::deid::{KeyObjects, Report};
 use crate::client;
+use pcim_dicom::deid::{KeyObjects, Report};
 
 /// A file that was written.
 #[derive(Clone)]

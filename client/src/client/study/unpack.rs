@@ -17,8 +17,8 @@ use tempfile::TempDir;
 use super::identity::is_identity;
 use super::manifest::{MAX_BYTES, Manifest};
 use super::{Error, MANIFEST, MAX_FILES, tar};
-use pcim_core::buffers::Buffers;
 use crate::client;
+use pcim_core::buffers::Buffers;
 
 /// Most files of a tar: the instances and the two documents.
 const MAX_ENTRIES: usize = MAX_FILES + 2;
