@@ -7,15 +7,18 @@ pub mod deid;
 pub mod view;
 
 mod codec;
+mod description;
 mod error;
 mod file;
 mod format;
 mod frame;
 mod lut;
+mod reader;
+mod repair;
 mod tree;
-mod unknown;
 
 pub use error::{Error, Result};
+pub use file::is_dicom;
 
 #[cfg(test)]
 mod tests;

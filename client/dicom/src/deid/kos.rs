@@ -96,7 +96,7 @@ impl KeyObjects {
 
         let syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN);
         let syntax = syntax.ok_or(crate::Error::Encode)?;
-        let bytes = file::write(&File { data_set, syntax }, 0)?;
+        let bytes = file::write(&File::new(data_set, syntax), 0)?;
         Ok(Self {
             bytes,
             instance: own_instance,

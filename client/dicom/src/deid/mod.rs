@@ -82,6 +82,9 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
     pixels::countable(&file.data_set)?;
     let mut report = Report::new(PROFILE, table::EDITION);
     describe(&file.data_set, &mut report);
+    for (tag, what, count) in file.repairs.iter() {
+        report.note_times(&[tag], Done::Repaired, Why::Repair(what), count);
+    }
 
     if !profile.blank.is_empty() {
         decompress::decompress(file)?;

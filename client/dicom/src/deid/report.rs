@@ -104,6 +104,8 @@ pub enum Done {
     Cleaned,
     /// It stayed because of an option.
     Kept,
+    /// It was read otherwise than it was written.
+    Repaired,
 }
 
 /// The reason for a change.
@@ -127,6 +129,8 @@ pub enum Why {
     Concept,
     /// Bytes after the last pixel, or bits beside the pixels.
     Surplus,
+    /// The repair that reading it took.
+    Repair(&'static str),
 }
 
 impl Why {
@@ -141,6 +145,7 @@ impl Why {
             Self::Misplaced => "not of a data set",
             Self::Concept => "identifying content item",
             Self::Surplus => "beside the pixels",
+            Self::Repair(what) => what,
         }
     }
 
@@ -187,6 +192,11 @@ impl Report {
     }
 
     pub(super) fn note(&mut self, path: &[Tag], done: Done, why: Why) {
+        self.note_times(path, done, why, 1);
+    }
+
+    /// Adds a finding that was made so often.
+    pub(super) fn note_times(&mut self, path: &[Tag], done: Done, why: Why, times: u32) {
         let counter = match (done, why) {
             (Done::Removed, Why::Private(_)) => Some(&mut self.private_removed),
             (Done::Removed, _) => Some(&mut self.removed),
@@ -195,17 +205,17 @@ impl Report {
             (Done::UidsMapped, _) => Some(&mut self.uids),
             (Done::Shifted, _) => Some(&mut self.shifted),
             (Done::Cleaned, _) => Some(&mut self.cleaned),
-            (Done::Kept, _) => None,
+            (Done::Kept | Done::Repaired, _) => None,
         };
         if let Some(counter) = counter {
-            *counter += 1;
+            *counter += times;
         }
         let path = path.to_vec();
         *self
             .attributes
             .0
             .entry(Finding { path, done, why })
-            .or_default() += 1;
+            .or_default() += times;
     }
 
     /// Adds another file's report: counts are summed, the codes are those of the first file that has them.
@@ -299,6 +309,7 @@ impl fmt::Display for Report {
                 Done::Shifted => "shifted",
                 Done::Cleaned => "cleaned",
                 Done::Kept => "kept",
+                Done::Repaired => "repaired",
             };
             let why = finding.why.text();
             let why = match finding.why.option() {

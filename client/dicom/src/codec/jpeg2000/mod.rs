@@ -1,9 +1,12 @@
 //! JPEG 2000 (ISO/IEC 15444-1), lossless and not.
 
+mod stream;
+
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::super::format::Format;
-use super::decoded::{Decoded, Why};
+use super::decoded::{Decoded, SHORT, Why};
+use crate::format::Format;
+use stream::Stream;
 
 /// The most samples of a frame: the decoder holds each several times as four bytes.
 const SAMPLES_MAX: usize = 48 << 20;
@@ -14,6 +17,8 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
     if format.rows * format.columns * format.samples > SAMPLES_MAX {
         return Err("the frame is larger than this program decodes");
     }
+    let stream = Stream::of(data)?;
+    let data = stream.bytes.as_slice();
     let head = Codestream::of(data)?;
     if (head.columns, head.rows) != (format.columns as u64, format.rows as u64) {
         return Err("its size is not that of the image");
@@ -26,7 +31,7 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
         strict: true,
         target_resolution: None,
     };
-    let malformed = |_| "it is cut short or malformed";
+    let malformed = |_| SHORT;
     let image = Image::new(data, &settings).map_err(malformed)?;
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(malformed)?;
@@ -70,12 +75,6 @@ struct Codestream {
 impl Codestream {
     fn of(data: &[u8]) -> Result<Self, Why> {
         let short = "its header is cut short or malformed";
-        let at = data
-            .windows(4)
-            .take(4096)
-            .position(|w| w == [0xff, 0x4f, 0xff, 0x51])
-            .ok_or(short)?;
-        let data = &data[at..];
         let size = data.get(6..).ok_or(short)?;
         let long = |at: usize| {
             let bytes = size.get(at..at + 4).and_then(<[u8]>::first_chunk);
