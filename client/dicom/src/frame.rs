@@ -7,7 +7,7 @@ use dicom_encoding::Endianness;
 use super::codec::{self, Codec};
 use super::error::{Error, Result};
 use super::file::File;
-use super::format::{Format, Frame, normalize};
+use super::format::{Format, Frame, Stored, normalize};
 use super::tree::{DataSet, Value};
 
 /// Decodes a frame, counted from 0.
@@ -35,10 +35,29 @@ pub(crate) fn decode(file: &File, format: &Format, frame: usize) -> Result<Frame
         Value::Fragments(fragments) => {
             let codec = Codec::of(file.syntax.uid())?;
             let pieces = pieces(&file.data_set, fragments, format, frame, codec)?;
-            codec::decode(codec, &pieces.concat(), format)
+            codec::decode(file.syntax.uid(), &pieces.concat(), format)
         }
         Value::Items(_) => Err(Error::Malformed),
     }
+}
+
+/// Checks whether the file's compression is one that is decoded here.
+pub(crate) fn is_decoded(file: &File) -> bool {
+    Codec::of(file.syntax.uid()).is_ok()
+}
+
+/// The bits of a sample as a compressed frame has them.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn coded_bits(file: &File, format: &Format, frame: usize) -> Result<u32> {
+    let Some(Value::Fragments(fragments)) = file.data_set.get(&tags::PIXEL_DATA).map(|p| &p.value)
+    else {
+        return Ok(format.stored);
+    };
+    let codec = Codec::of(file.syntax.uid())?;
+    let pieces = pieces(&file.data_set, fragments, format, frame, codec)?;
+    codec::coded_bits(codec, &pieces.concat(), format)
 }
 
 /// The fragments of one frame, behind the offset table (PS3.5 §A.4).
@@ -153,14 +172,15 @@ fn native(
         (false, false) => bytes,
     };
     if format.allocated > 1 {
-        let low = format.high + 1 - format.stored;
-        normalize(&mut bytes, width, low, format.stored, format.signed);
+        normalize(&mut bytes, width, Stored::of(format));
     }
     Ok(Frame {
         bytes,
         width,
         signed: format.signed && format.allocated > 1,
         colour: format.colour,
+        beyond: false,
+        clamped: false,
     })
 }
 

@@ -42,7 +42,6 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
         bytes,
         width,
         bits: format.stored,
-        signed: false,
         colour: None,
     })
 }

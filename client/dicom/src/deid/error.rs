@@ -21,9 +21,6 @@ pub enum Error {
         /// Why.
         why: &'static str,
     },
-    /// Overlay bits inside pixel data that cannot be taken apart.
-    #[error("an overlay is stored inside the pixel data, which cannot be cleaned of it")]
-    EmbeddedOverlay,
     /// Documents, recordings, raw data.
     #[error("{what}: content that cannot be searched for what identifies")]
     FreeContent {
@@ -36,8 +33,8 @@ pub enum Error {
         /// The SOP class.
         uid: String,
     },
-    /// Pixels that were to be blanked cannot be decoded.
-    #[error("regions cannot be blanked: {0}")]
+    /// Pixels that have to be decoded, to blank regions or to look for bits beside them, cannot be.
+    #[error("the pixels have to be decoded, and cannot be: {0}")]
     Pixels(#[source] crate::Error),
 }
 

@@ -87,14 +87,15 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
     }
 
     if !profile.blank.is_empty() {
-        decompress::decompress(file)?;
+        if decompress::decompress(file)? {
+            report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Range);
+        }
         report.frames_blanked = pixels::blank(file, &profile.blank)?;
     }
-    if pixels::embedded_overlay(&file.data_set, file.order()) {
-        pixels::clear_unused_bits(file)?;
+    if pixels::cut_surplus(file)? {
         report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
     }
-    if pixels::cut_surplus(file)? {
+    if pixels::clear_unused_bits(file)? {
         report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
     }
 
@@ -119,14 +120,13 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
 }
 
 /// Checks whether [`deidentify`] would leave native pixel data of this many bytes as they are, by a file that has one pixel in their
-/// place: nothing is to be blanked, no overlay lies between their bits, and nothing behind the last one.
+/// place: nothing is to be blanked, no bits lie beside theirs, and nothing behind the last one.
 ///
 /// # Errors
 /// As [`inspect`].
 pub fn keeps_pixels(bytes: &[u8], pixels: u64, options: &Options) -> Result<bool> {
     let file = read(bytes)?;
-    let overlay = pixels::embedded_overlay(&file.data_set, file.order());
-    Ok(options.profile.blank.is_empty() && !overlay && pixels::fill(&file, pixels))
+    Ok(options.profile.blank.is_empty() && pixels::fill(&file, pixels))
 }
 
 /// Checks that the bytes are a whole DICOM file and tells its modality and body part codes, nothing personal.

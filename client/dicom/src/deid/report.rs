@@ -129,6 +129,8 @@ pub enum Why {
     Concept,
     /// Bytes after the last pixel, or bits beside the pixels.
     Surplus,
+    /// Decoded samples beyond the range of those stored.
+    Range,
     /// The repair that reading it took.
     Repair(&'static str),
 }
@@ -145,6 +147,7 @@ impl Why {
             Self::Misplaced => "not of a data set",
             Self::Concept => "identifying content item",
             Self::Surplus => "beside the pixels",
+            Self::Range => "beyond the stored bits",
             Self::Repair(what) => what,
         }
     }

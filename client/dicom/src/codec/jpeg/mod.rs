@@ -22,6 +22,22 @@ enum Samples {
     Sequential(Vec<Plane>),
 }
 
+/// The bits of a sample, by the frame header.
+pub(super) fn precision(data: &[u8], format: &Format) -> Result<u32, Why> {
+    let mut segments = Segments::new(data, 1)?;
+    loop {
+        let segment = segments.next()?;
+        match segment.marker {
+            0xc4 | 0xc8 | 0xcc => {}
+            marker @ 0xc0..=0xcf => {
+                return Ok(FrameHeader::of(marker, segment.body, format)?.precision);
+            }
+            SOI | EOI | SOS => return Err(SHORT),
+            _ => {}
+        }
+    }
+}
+
 pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
     let mut segments = Segments::new(data, 1)?;
     let mut application = Application::default();
@@ -96,7 +112,6 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
         bytes,
         width,
         bits: frame.precision,
-        signed: false,
         colour: application.colour(&frame),
     })
 }

@@ -13,6 +13,11 @@ const SAMPLES_MAX: usize = 48 << 20;
 /// The most tiles, and code blocks or precincts in a tile's component: structures of their own.
 const PARTS_MAX: u64 = 1 << 16;
 
+/// The bits of a sample, by the main header.
+pub(super) fn precision(data: &[u8]) -> Result<u32, Why> {
+    Ok(Codestream::of(&Stream::of(data)?.bytes)?.bits)
+}
+
 pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
     if format.rows * format.columns * format.samples > SAMPLES_MAX {
         return Err("the frame is larger than this program decodes");
@@ -58,7 +63,6 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
         bytes,
         width,
         bits: head.bits,
-        signed: false,
         colour: None,
     })
 }

@@ -123,6 +123,8 @@ fn frames() -> InMemDicomObject {
         number(tags::ROWS, 3),
         number(tags::COLUMNS, 4),
         number(tags::BITS_ALLOCATED, 8),
+        number(tags::BITS_STORED, 8),
+        number(tags::HIGH_BIT, 7),
         element(tags::NUMBER_OF_FRAMES, VR::IS, "3"),
         element(tags::BURNED_IN_ANNOTATION, VR::CS, "YES"),
         InMemElement::new(
@@ -208,6 +210,8 @@ fn colours_are_blanked_in_both_layouts() {
             number(tags::SAMPLES_PER_PIXEL, 3),
             number(tags::PLANAR_CONFIGURATION, planar),
             number(tags::BITS_ALLOCATED, 8),
+            number(tags::BITS_STORED, 8),
+            number(tags::HIGH_BIT, 7),
             element(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, photometric),
             InMemElement::new(
                 tags::PIXEL_DATA,
@@ -235,8 +239,10 @@ fn pixels_of_other_forms_go_and_shared_chrominance_is_counted_once() {
             number(tags::SAMPLES_PER_PIXEL, 3),
             number(tags::PLANAR_CONFIGURATION, 0),
             number(tags::BITS_ALLOCATED, 8),
+            number(tags::BITS_STORED, 8),
+            number(tags::HIGH_BIT, 7),
             element(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_FULL_422"),
-            bytes(tags::PIXEL_DATA, b"pixels..HIDDEN-1"),
+            bytes(tags::PIXEL_DATA, b"pixels..HIDDEN"),
             bytes(Tag(0x7f02, 0x0010), b"HIDDEN-2"),
             bytes(Tag(0x7fe0, 0x0020), b"HIDDEN-3"),
         ])
@@ -245,7 +251,18 @@ fn pixels_of_other_forms_go_and_shared_chrominance_is_counted_once() {
     let object = parse(&out);
     let pixels = object.get(tags::PIXEL_DATA).unwrap().to_bytes().unwrap();
     assert_eq!(*pixels, *b"pixels..");
-    assert!(!contains(&out, b"HIDDEN-"));
+    assert!(!contains(&out, b"HIDDEN"));
+    // As much as a frame may be one.
+    let mut more = subsampled();
+    more.put(bytes(tags::PIXEL_DATA, b"pixels..HIDDEN-1"));
+    assert_eq!(
+        deidentify(&explicit(more), &options("care")).unwrap_err(),
+        crate::Error::PixelLength {
+            found: 16,
+            wanted: 8
+        }
+        .into()
+    );
     // Where nothing says how many pixels there are, nothing says what lies behind them.
     let mut unsized_image = subsampled();
     unsized_image.remove_element(tags::ROWS);
