@@ -1,16 +1,13 @@
 //! Decoders, judged by other people's encoders and decoders.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::{files, scripted};
 use crate::error::Result;
 use crate::format::Format;
 use crate::{file, frame};
-
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests");
 
 /// Decodes all frames of a file; the bytes of a sample, and its sign.
 fn decoded(bytes: &[u8]) -> Result<(Vec<u8>, usize, bool)> {
@@ -44,22 +41,7 @@ fn difference(ours: &[u8], theirs: &[u8], width: usize, signed: bool) -> Option<
 /// Compares our samples of these files with the reference's; returns what is wrong. Refusals are listed, not wrong.
 fn judged(python: &str, paths: &[PathBuf], refused: &mut Vec<String>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new(python)
-        .arg(Path::new(SCRIPTS).join("reference.py"))
-        .arg(folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines: String = paths
-        .iter()
-        .map(|path| format!("{}\n", path.display()))
-        .collect();
-    let mut input = child.stdin.take().unwrap();
-    let writing = std::thread::spawn(move || input.write_all(lines.as_bytes()));
-    let told = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-    writing.join().unwrap().unwrap();
-    assert_eq!(told.lines().count(), paths.len(), "{told}");
+    let told = scripted(python, "reference.py", folder.path(), paths);
     let mut wrong = Vec::new();
     for (number, (path, line)) in paths.iter().zip(told.lines()).enumerate() {
         let name = path.file_name().unwrap().to_string_lossy();
@@ -83,21 +65,6 @@ fn judged(python: &str, paths: &[PathBuf], refused: &mut Vec<String>) -> Vec<Str
         }
     }
     wrong
-}
-
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
-    entries.sort();
-    for path in entries {
-        match path.is_dir() {
-            true => files(&path, found),
-            false if path.extension().is_some_and(|it| it == "dcm") => found.push(path),
-            false => {}
-        }
-    }
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Image {
                 Picture::grey(width, height, pixels)
             }
             Colour::Palette => {
-                let palette = Palette::of(&self.file)?;
+                let palette = Palette::of(&self.file, self.format.signed)?;
                 let rgb = decoded.samples().flat_map(|value| palette.at(value));
                 Picture::rgb(width, height, rgb.collect())
             }

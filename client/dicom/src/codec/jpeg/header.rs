@@ -165,9 +165,10 @@ impl Application {
     }
 
     /// The colours of three components; none if only the image says. JFIF knows no other than YBR, Adobe's segment counts
-    /// where it is absent, the components' names come last.
+    /// where it is absent, the components' names come last. Where the two contradict each other the image decides.
     pub(super) fn colour(&self, frame: &FrameHeader) -> Option<Colour> {
         match (self.jfif, self.adobe) {
+            (true, Some(0)) => None,
             (true, _) => Some(Colour::YbrFull),
             (false, Some(0)) => Some(Colour::Rgb),
             (false, Some(1)) => Some(Colour::YbrFull),
