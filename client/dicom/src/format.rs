@@ -163,6 +163,28 @@ impl Format {
         }
     }
 
+    /// The description of a single frame without a sign, all bits stored.
+    #[cfg(test)]
+    pub(crate) fn plain(rows: usize, columns: usize, samples: usize, bits: u32) -> Self {
+        Self {
+            rows,
+            columns,
+            frames: 1,
+            samples,
+            allocated: bits,
+            stored: bits,
+            high: bits - 1,
+            signed: false,
+            colour: if samples == 3 {
+                Colour::Rgb
+            } else {
+                Colour::Grey
+            },
+            planar: false,
+            subsampled: false,
+        }
+    }
+
     /// Bytes of a sample when it is decoded.
     pub(crate) fn width(&self) -> usize {
         self.allocated.div_ceil(8) as usize

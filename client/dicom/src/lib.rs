@@ -11,6 +11,7 @@ mod description;
 mod error;
 mod file;
 mod format;
+mod fragments;
 mod frame;
 mod lut;
 mod reader;

@@ -8,10 +8,13 @@ mod jpeg2000;
 mod jpegls;
 mod marker;
 mod rle;
+mod strip;
 
 use std::panic::catch_unwind;
 
 use dicom_encoding::Endianness;
+
+pub(super) use strip::Family;
 
 use super::error::{Error, Result, only_uid};
 use super::format::{Format, Frame, Stored, clamp, normalize};
@@ -59,17 +62,6 @@ impl Codec {
             Self::Jpeg => "JPEG",
             Self::JpegLs => "JPEG-LS",
             Self::Jpeg2000 => "JPEG 2000",
-        }
-    }
-
-    /// Checks whether a fragment begins a frame.
-    pub(super) fn begins(self, fragment: &[u8]) -> bool {
-        match self {
-            Self::Rle => true,
-            Self::Jpeg | Self::JpegLs => fragment.starts_with(&[0xff, 0xd8]),
-            Self::Jpeg2000 => {
-                fragment.starts_with(&[0xff, 0x4f]) || fragment.starts_with(b"\0\0\0\x0cjP")
-            }
         }
     }
 }

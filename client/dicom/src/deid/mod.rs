@@ -30,6 +30,7 @@ mod plan;
 mod repeated;
 mod report;
 mod screen;
+mod segments;
 mod table;
 mod transform;
 mod value;
@@ -86,6 +87,9 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
         report.note_times(&[tag], Done::Repaired, Why::Repair(what), count);
     }
 
+    if segments::strip(file)? {
+        report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Segments);
+    }
     if !profile.blank.is_empty() {
         if decompress::decompress(file)? {
             report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Range);

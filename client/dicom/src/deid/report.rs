@@ -129,6 +129,8 @@ pub enum Why {
     Concept,
     /// Bytes after the last pixel, or bits beside the pixels.
     Surplus,
+    /// Fragments, segments and bytes of compressed frames that no decoder needs.
+    Segments,
     /// Decoded samples beyond the range of those stored.
     Range,
     /// The repair that reading it took.
@@ -147,6 +149,7 @@ impl Why {
             Self::Misplaced => "not of a data set",
             Self::Concept => "identifying content item",
             Self::Surplus => "beside the pixels",
+            Self::Segments => "beside the compressed frames",
             Self::Range => "beyond the stored bits",
             Self::Repair(what) => what,
         }

@@ -1,6 +1,7 @@
 //! Decoders, judged by other people's encoders and decoders.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -93,4 +94,48 @@ fn frames_of_a_folder_are_decoded_as_others_decode_them() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn what_encoders_write_is_decoded_as_others_decode_it() {
+    let Ok(python) = std::env::var("PCIM_TEST_PYTHON") else {
+        println!(
+            "skipped: PCIM_TEST_PYTHON names no Python with pydicom, pyjpegls and pylibjpeg-openjpeg"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(super::SCRIPTS).join("matrix.py");
+    let made = Command::new(&python)
+        .arg(script)
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&made.stdout).into_owned();
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let paths: Vec<PathBuf> = told.lines().map(PathBuf::from).collect();
+    assert!(paths.len() > 250, "{}", paths.len());
+    let mut refused = Vec::new();
+    let wrong = judged(&python, &paths, &mut refused);
+    println!(
+        "{} files, {} refused:\n{}",
+        paths.len(),
+        refused.len(),
+        refused.join("\n")
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    // dcmtk's near-lossless JPEG-LS of 7 bits is no valid stream; CharLS refuses it too.
+    let unexpected = refused
+        .iter()
+        .find(|it| !it.starts_with("dcmtk-jlsnear-u7-"));
+    assert_eq!(unexpected, None);
 }

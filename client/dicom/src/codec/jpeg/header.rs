@@ -95,8 +95,6 @@ pub(super) struct ScanHeader {
     pub(super) components: Vec<(usize, usize, usize)>,
     /// The first coefficient; the predictor of a lossless scan.
     pub(super) first: u8,
-    /// The last coefficient.
-    pub(super) last: u8,
     /// The point transform, with what a progressive scan has besides.
     pub(super) transform: u8,
 }
@@ -105,7 +103,7 @@ impl ScanHeader {
     pub(super) fn of(body: &[u8], frame: &FrameHeader) -> Result<Self, Why> {
         let (&count, rest) = body.split_first().ok_or(SHORT)?;
         let (named, rest) = rest.split_at_checked(2 * usize::from(count)).ok_or(SHORT)?;
-        let &[first, last, transform] = rest else {
+        let &[first, _, transform] = rest else {
             return Err(SHORT);
         };
         let components = named.chunks_exact(2).map(|c| {
@@ -121,7 +119,6 @@ impl ScanHeader {
         Ok(Self {
             components,
             first,
-            last,
             transform,
         })
     }

@@ -164,6 +164,7 @@ mod tests {
         assert_eq!(bits.signed(5), Ok(-30));
         assert_eq!(bits.code(table), Ok(3));
         assert_eq!(bits.signed(3), Ok(-4));
+        assert_eq!(bits.signed(1), Ok(-1));
         assert_eq!(bits.signed(1), Err(SHORT));
         let mut bits = Bits::new(&[0xff, 0x00, 0xff, 0xd3, 0x00]);
         assert!(bits.code(table).is_err());

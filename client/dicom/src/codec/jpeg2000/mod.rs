@@ -6,7 +6,7 @@ use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
 use super::decoded::{Decoded, SHORT, Why};
 use crate::format::Format;
-use stream::Stream;
+pub(super) use stream::Stream;
 
 /// The most samples of a frame: the decoder holds each several times as four bytes.
 const SAMPLES_MAX: usize = 48 << 20;

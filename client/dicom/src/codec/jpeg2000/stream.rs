@@ -11,19 +11,20 @@ const SOD: u8 = 0x93;
 const EOC: [u8; 2] = [0xff, 0xd9];
 const TLM: u8 = 0x55;
 /// Marker segments that a decoder needs or may use; a comment (COM) is none of them.
-const KEPT: [u8; 17] = [
-    0x50, 0x51, 0x52, 0x53, TLM, 0x56, 0x57, 0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0x60, 0x61, 0x63,
-    SOT,
+const KEPT: [u8; 25] = [
+    SOT, 0x50, 0x51, 0x52, 0x53, TLM, 0x56, 0x57, 0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0x60, 0x61,
+    0x63, // Of Part 2.
+    0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79,
 ];
 /// Boxes of a JP2 file that change what its samples mean.
 const MEANING: [&[u8; 4]; 3] = [b"pclr", b"cmap", b"cdef"];
 
 /// A codestream that has been taken apart.
-pub(super) struct Stream {
+pub(in crate::codec) struct Stream {
     /// The codestream, without comments, and with the length of each tile-part.
-    pub(super) bytes: Vec<u8>,
+    pub(in crate::codec) bytes: Vec<u8>,
     /// Everything of the frame is in it, but for a zero behind the end.
-    pub(super) whole: bool,
+    pub(in crate::codec) whole: bool,
 }
 
 /// A tile-part: its header from its marker on, and its data from the SOD marker on.
@@ -38,7 +39,7 @@ impl Stream {
     ///
     /// # Errors
     /// The frame is cut short, or a JP2 file with a palette or channels of its own.
-    pub(super) fn of(frame: &[u8]) -> Result<Self, Why> {
+    pub(in crate::codec) fn of(frame: &[u8]) -> Result<Self, Why> {
         let start = start(frame)?;
         let data = &frame[start..];
         let mut at = 2;
