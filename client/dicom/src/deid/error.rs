@@ -15,6 +15,9 @@ pub enum Error {
         "images of this kind often show text about the patient, and Burned In Annotation does not say NO"
     )]
     BurnedInUnknown,
+    /// Pixels of a slide's label, whatever the file says of burned in text.
+    #[error("the image shows the label of a specimen, which often names the patient")]
+    SpecimenLabel,
     /// Regions cannot be blanked.
     #[error("regions cannot be blanked: {why}")]
     CannotBlank {

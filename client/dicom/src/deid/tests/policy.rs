@@ -53,6 +53,129 @@ fn pixels_that_may_show_text_are_refused_until_somebody_has_looked() {
 }
 
 #[test]
+fn captures_and_labels_of_any_class_are_refused_until_looked_at() {
+    let mut looked = options("care");
+    looked.profile.accept_burned_in = true;
+    let slide = "1.2.840.10008.5.1.4.1.1.77.1.6";
+    let cr = "1.2.840.10008.5.1.4.1.1.1";
+    let with = |class: &str, burned_in: Option<&str>, marks: &[(Tag, VR, &str)]| {
+        let mut image = of_class(class);
+        image.remove_element(tags::BURNED_IN_ANNOTATION);
+        if let Some(burned_in) = burned_in {
+            image.put(element(tags::BURNED_IN_ANNOTATION, VR::CS, burned_in));
+        }
+        marks
+            .iter()
+            .for_each(|(tag, vr, value)| _ = image.put(element(*tag, *vr, value)));
+        explicit(image)
+    };
+    let unknown = Some(Error::BurnedInUnknown);
+    let label = Some(Error::SpecimenLabel);
+    let (kind, conversion, series) = (
+        tags::IMAGE_TYPE,
+        tags::CONVERSION_TYPE,
+        tags::SERIES_DESCRIPTION,
+    );
+    let specimen = tags::SPECIMEN_LABEL_IN_IMAGE;
+    for (class, burned_in, tag, vr, value, refused) in [
+        (
+            CT,
+            None,
+            kind,
+            VR::CS,
+            "DERIVED\\SECONDARY\\SCREEN SAVE",
+            &unknown,
+        ),
+        (
+            CT,
+            None,
+            kind,
+            VR::CS,
+            "DERIVED\\SECONDARY\\SCREEN_SAVE",
+            &unknown,
+        ),
+        (
+            CT,
+            Some("NO"),
+            kind,
+            VR::CS,
+            "DERIVED\\SECONDARY\\SCREEN SAVE",
+            &None,
+        ),
+        (
+            CT,
+            None,
+            kind,
+            VR::CS,
+            "DERIVED\\SECONDARY\\REFORMATTED",
+            &None,
+        ),
+        (CT, None, series, VR::LO, "Dose Report", &unknown),
+        (CT, None, series, VR::LO, "Patient Protocol", &unknown),
+        (CT, None, series, VR::LO, "Low Dose Chest", &None),
+        (CT, None, conversion, VR::CS, "WSD", &unknown),
+        (CT, None, conversion, VR::CS, "DI", &unknown),
+        (cr, None, conversion, VR::CS, "DF", &unknown),
+        (cr, None, conversion, VR::CS, "DI", &None),
+        (cr, None, tags::MODALITY, VR::CS, "DOC", &unknown),
+        (
+            CT,
+            None,
+            tags::SECONDARY_CAPTURE_DEVICE_ID,
+            VR::LO,
+            "1",
+            &unknown,
+        ),
+        (
+            slide,
+            Some("NO"),
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\LABEL\\NONE",
+            &label,
+        ),
+        (
+            slide,
+            None,
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\LABEL\\NONE",
+            &label,
+        ),
+        (slide, Some("NO"), specimen, VR::CS, "YES", &label),
+        (
+            slide,
+            None,
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\OVERVIEW\\NONE",
+            &unknown,
+        ),
+        (
+            slide,
+            Some("NO"),
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\OVERVIEW\\NONE",
+            &None,
+        ),
+        (
+            slide,
+            None,
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\VOLUME\\NONE",
+            &None,
+        ),
+    ] {
+        let file = with(class, burned_in, &[(tag, vr, value)]);
+        let found = deidentify(&file, &options("care")).err();
+        assert_eq!(found, *refused, "{class} {value} {burned_in:?}");
+        assert!(deidentify(&file, &looked).is_ok(), "{class} {value}");
+    }
+}
+
+#[test]
 fn what_cannot_be_searched_is_refused() {
     for (class, what) in [
         ("1.2.840.10008.5.1.4.1.1.104.1", "an encapsulated document"),
