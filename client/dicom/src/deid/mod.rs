@@ -18,6 +18,7 @@
 //! - Repaired, and listed in the report: of two elements with the same tag the last is taken; a value that is not of its VR
 //!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
 
+mod codes;
 mod content;
 mod decompress;
 mod error;
@@ -48,7 +49,7 @@ use transform::Transform;
 pub use error::{Error, Result};
 pub use facts::{Facts, Identifying, PatientKey, directory, facts, is_directory};
 pub use kos::{KeyObjects, SeriesReference};
-pub use options::{Blank, Options, ParseOptionError, Profile, ProfileOption, Purpose};
+pub use options::{Blank, Edition, Options, ParseOptionError, Profile, ProfileOption, Purpose};
 pub use repeated::Repeated;
 pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
 
@@ -81,7 +82,7 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
     let profile = &options.profile;
     screen::admit(file, profile)?;
     pixels::countable(&file.data_set)?;
-    let mut report = Report::new(PROFILE, table::EDITION);
+    let mut report = Report::new(PROFILE, profile.edition.name());
     describe(&file.data_set, &mut report);
     for (tag, what, count) in file.repairs.iter() {
         report.note_times(&[tag], Done::Repaired, Why::Repair(what), count);
@@ -109,15 +110,21 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
     let names = words::Names::of(&data_set);
     let mut transform = Transform {
         options: &plan.effective,
-        definition: Definition::of(&class),
+        edition: profile.edition,
+        definition: Definition::of(profile.edition, &class),
         order: file.order(),
         keys: &plan.keys,
         shift: plan.shift,
         names,
         report: &mut report,
+        lost: None,
         path: Vec::new(),
     };
     file.data_set = transform.data_set(data_set);
+    if let Some(attribute) = transform.lost {
+        let attribute = report::label(attribute);
+        return Err(Error::Geometry { attribute });
+    }
     report.methods = plan.methods();
     plan.say_so(&mut file.data_set);
     Ok(report)
@@ -139,7 +146,7 @@ pub fn keeps_pixels(bytes: &[u8], pixels: u64, options: &Options) -> Result<bool
 /// [`Error::File`].
 pub fn inspect(bytes: &[u8]) -> Result<Report> {
     let file = read(bytes)?;
-    let mut report = Report::new("none", table::EDITION);
+    let mut report = Report::new("none", Edition::default().name());
     describe(&file.data_set, &mut report);
     Ok(report)
 }

@@ -163,7 +163,7 @@ pub(super) fn admit(file: &File, profile: &Profile) -> Result<()> {
     }
     let pixels = has_pixels(data_set);
     let standard = class.starts_with(STORAGE_CLASSES) && only_uid(&class) == class;
-    if !standard || !(pixels || Definition::of(&class).is_of_a_patient()) {
+    if !standard || !(pixels || Definition::of(profile.edition, &class).is_of_a_patient()) {
         return Err(Error::NotAnImage {
             uid: only_uid(&class),
         });

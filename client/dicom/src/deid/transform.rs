@@ -7,14 +7,14 @@ use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 use dicom_encoding::Endianness;
 
-use super::content;
 use super::keys::{Pseudonyms, is_standard};
-use super::options::ProfileOption;
+use super::options::{Edition, ProfileOption};
 use super::report::{Done, Report, Why};
 use super::table::{self, Basic, Definition, Type};
 use super::value::{agreed_vr, conforms, dummy, shifted, trim};
 use super::words::Names;
-use crate::tree::{DataSet, Element, Value};
+use super::{codes, content};
+use crate::tree::{DataSet, Element, Value, text};
 
 /// Identifiers for which a pseudonym stands where the profile asks for an empty or a dummy value.
 const IDENTIFIERS: [Tag; 8] = [
@@ -38,9 +38,27 @@ const VOCABULARIES: [Tag; 3] = [
 /// The elements of group 7FE0 in use (PS3.6): offset tables, the pixels themselves.
 const PIXELS: [u16; 6] = [0x0001, 0x0002, 0x0003, 0x0008, 0x0009, 0x0010];
 
+/// Attributes that say how large pixels are, where they lie and what they measure: without one of them the image would be
+/// another one.
+const GEOMETRY: [Tag; 12] = [
+    tags::PIXEL_SPACING,
+    tags::IMAGER_PIXEL_SPACING,
+    tags::NOMINAL_SCANNED_PIXEL_SPACING,
+    tags::IMAGE_POSITION_PATIENT,
+    tags::IMAGE_ORIENTATION_PATIENT,
+    tags::RESCALE_SLOPE,
+    tags::RESCALE_INTERCEPT,
+    tags::GRID_FRAME_OFFSET_VECTOR,
+    tags::DOSE_GRID_SCALING,
+    tags::CONTOUR_DATA,
+    tags::SPACING_BETWEEN_SLICES,
+    tags::PIXEL_ASPECT_RATIO,
+];
+
 /// The transformation of one file.
 pub(super) struct Transform<'a> {
     pub(super) options: &'a BTreeSet<ProfileOption>,
+    pub(super) edition: Edition,
     pub(super) definition: Definition,
     pub(super) order: Endianness,
     pub(super) keys: &'a Pseudonyms,
@@ -48,6 +66,8 @@ pub(super) struct Transform<'a> {
     pub(super) shift: Option<i64>,
     pub(super) names: Names,
     pub(super) report: &'a mut Report,
+    /// The first attribute without which the image is another one, and whose value is none.
+    pub(super) lost: Option<Tag>,
     /// The sequences around, outermost first.
     pub(super) path: Vec<Tag>,
 }
@@ -69,6 +89,10 @@ impl Transform<'_> {
         let creators = Creators::of(&data_set);
         let mut clean = DataSet::new();
         let mut blocks = BTreeSet::new();
+        let mut data_set = data_set;
+        if !self.path.is_empty() && codes::replace(&mut data_set, self.keys) {
+            self.note(Done::Replaced, Why::Scheme);
+        }
         for (tag, element) in data_set {
             self.path.push(tag);
             if tag.group() % 2 == 1 {
@@ -114,6 +138,8 @@ impl Transform<'_> {
             Tag(0x5000..=0x50ff | 0x6000..=0x60ff, _) => return self.remove(Why::Plane),
             // Pixels of other forms (retired): a second image that no pixel pass looks at.
             Tag(0x7f00..=0x7fdf | 0x7fe1..=0x7fff, _) => return self.remove(Why::Plane),
+            // What an earlier de-identification locked away.
+            tags::ENCRYPTED_ATTRIBUTES_SEQUENCE => return self.remove(Why::Encrypted),
             Tag(0x7fe0, element) if !PIXELS.contains(&element) => return self.remove(Why::Plane),
             _ => {}
         }
@@ -136,8 +162,12 @@ impl Transform<'_> {
     /// the Basic Profile where no option speaks.
     fn action(&self, tag: Tag, listed: VirtualVr) -> (Action, Option<Why>) {
         let vr = listed.relaxed();
-        let Some(row) = table::row(tag) else {
+        let words = ProfileOption::CleanDescriptors;
+        let Some(row) = table::row(self.edition, tag) else {
             return match table::suspect(tag, vr) {
+                true if self.options.contains(&words) && is_described(vr) && !is_identity(tag) => {
+                    (Action::Words, Some(Why::Unlisted))
+                }
                 true => (self.basic_action("X/Z/D"), Some(Why::Unlisted)),
                 false => (Action::Keep, None),
             };
@@ -163,9 +193,8 @@ impl Transform<'_> {
                 return (Action::Content, by(option));
             }
         }
-        let words = ProfileOption::CleanDescriptors;
         let cleans = self.options.contains(&words) && row.option(words) == Some('C');
-        if cleans && matches!(vr, VR::LO | VR::LT | VR::SH | VR::ST | VR::UC | VR::UT) {
+        if cleans && is_described(vr) {
             return (Action::Words, by(words));
         }
         (
@@ -186,7 +215,7 @@ impl Transform<'_> {
         listed: VirtualVr,
         why: Why,
     ) -> Option<Element> {
-        let code = table::row(tag).map_or("X/Z/D", |row| row.basic);
+        let code = table::row(self.edition, tag).map_or("X/Z/D", |row| row.basic);
         match self.basic_action(code) {
             Action::Basic(Basic::Uid) => self.basic(Basic::Dummy, tag, element, listed, Some(why)),
             Action::Basic(basic) => self.basic(basic, tag, element, listed, Some(why)),
@@ -289,6 +318,10 @@ impl Transform<'_> {
         }
         let element = match self.conforming(element, listed) {
             Ok(element) => element,
+            Err(element) if GEOMETRY.contains(&tag) => {
+                self.lost.get_or_insert(tag);
+                return self.fall_back(tag, &element, listed, Why::Malformed);
+            }
             Err(element) => return self.fall_back(tag, &element, listed, Why::Malformed),
         };
         let retained = why.is_some()
@@ -297,16 +330,30 @@ impl Transform<'_> {
         if element.vr == VR::UI && !retained && !all_standard(&element) {
             return self.uid(tag, element, listed, why);
         }
+        let within = self.within(element);
+        let schemes = tag == tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE;
+        if schemes && within.as_items().is_none_or(<[_]>::is_empty) {
+            return self.remove(Why::Scheme);
+        }
         if let Some(why) = why {
             self.note(Done::Kept, why);
         }
-        Some(self.within(element))
+        Some(within)
     }
 
     /// Transforms the items of a sequence.
     fn within(&mut self, element: Element) -> Element {
         match element.value {
             Value::Items(items) => {
+                // A coding scheme that is not public names who made it.
+                let schemes =
+                    self.path.last() == Some(&tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE);
+                let stays = |item: &DataSet| {
+                    let scheme = text(item, tags::CODING_SCHEME_DESIGNATOR);
+                    !schemes || scheme.is_some_and(|scheme| codes::is_public(&scheme))
+                };
+                let items = items.into_iter().filter(stays);
+                let items: Vec<DataSet> = items.collect();
                 Element::items(items.into_iter().map(|item| self.data_set(item)).collect())
             }
             _ => element,
@@ -348,7 +395,7 @@ impl Transform<'_> {
                 Some(Element::bytes(vr, clean))
             }
             None => {
-                let code = table::row(tag).map_or("X", |row| row.basic);
+                let code = table::row(self.edition, tag).map_or("X", |row| row.basic);
                 self.fall_back(tag, &element, listed, Why::Row(code, None))
             }
         }
@@ -367,7 +414,7 @@ impl Transform<'_> {
         };
         let mut clean = Vec::with_capacity(items.len());
         for mut item in items {
-            match content::identifies(&item, self.options) {
+            match content::goes(&item, self.options) {
                 true => self.note(Done::Removed, Why::Concept),
                 false => {
                     content::strip(&mut item);
@@ -425,6 +472,16 @@ impl Transform<'_> {
     fn note(&mut self, done: Done, why: Why) {
         self.report.note(&self.path, done, why);
     }
+}
+
+/// Checks whether texts of this VR describe: their words can be looked at.
+fn is_described(vr: VR) -> bool {
+    matches!(vr, VR::LO | VR::LT | VR::SH | VR::ST | VR::UC | VR::UT)
+}
+
+/// Checks whether an attribute is of a group about the patient, the trial, the request or the visit.
+fn is_identity(tag: Tag) -> bool {
+    matches!(tag.group(), 0x0010 | 0x0012 | 0x0032 | 0x0038)
 }
 
 fn all_standard(element: &Element) -> bool {

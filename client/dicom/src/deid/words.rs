@@ -8,7 +8,7 @@ use dicom_dictionary_std::tags;
 
 use crate::tree::{DataSet, Value};
 
-const WORDS: &str = include_str!("data/2025-01/words.txt");
+const WORDS: &str = include_str!("data/words.txt");
 
 /// Words that stand in the file's own names and identifiers: they go, even where they are words of the list.
 pub(super) struct Names(HashSet<String>);

@@ -326,7 +326,7 @@ fn the_report_names_attributes_rows_and_options() {
         entry("PerformingPhysicianName")["within"][0],
         "ContributingSourcesSequence"
     );
-    assert_eq!(json["edition"], table::EDITION);
+    assert_eq!(json["edition"], "2026d");
     let text = report.to_string();
     assert!(
         text.contains("113108  Retain Patient Characteristics Option"),
