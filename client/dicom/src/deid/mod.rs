@@ -18,6 +18,7 @@
 //! - Repaired, and listed in the report: of two elements with the same tag the last is taken; a value that is not of its VR
 //!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
 
+mod charset;
 mod codes;
 mod content;
 mod decompress;
@@ -32,6 +33,7 @@ mod repeated;
 mod report;
 mod screen;
 mod segments;
+mod sweep;
 mod table;
 mod transform;
 mod value;
@@ -118,6 +120,7 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
         names,
         report: &mut report,
         lost: None,
+        gone: sweep::Needles::new(charset::CharacterSet::of(&data_set)),
         path: Vec::new(),
     };
     file.data_set = transform.data_set(data_set);
@@ -125,6 +128,10 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
         let attribute = report::label(attribute);
         return Err(Error::Geometry { attribute });
     }
+    // What was taken out may stand in what was kept.
+    let needles = std::mem::take(&mut transform.gone);
+    let data_set = std::mem::take(&mut file.data_set);
+    file.data_set = transform.swept(data_set, &mut needles.search());
     report.methods = plan.methods();
     plan.say_so(&mut file.data_set);
     Ok(report)

@@ -133,6 +133,8 @@ pub enum Why {
     Scheme,
     /// Attributes that an earlier de-identification locked away.
     Encrypted,
+    /// It holds a value that was taken out of the file.
+    Identifier,
     /// Fragments, segments and bytes of compressed frames that no decoder needs.
     Segments,
     /// Decoded samples beyond the range of those stored.
@@ -155,6 +157,7 @@ impl Why {
             Self::Surplus => "beside the pixels",
             Self::Scheme => "coding scheme not public",
             Self::Encrypted => "encrypted by an earlier de-identification",
+            Self::Identifier => "holds an identifier of the file",
             Self::Segments => "beside the compressed frames",
             Self::Range => "beyond the stored bits",
             Self::Repair(what) => what,

@@ -10,6 +10,7 @@ use dicom_encoding::Endianness;
 use super::keys::{Pseudonyms, is_standard};
 use super::options::{Edition, ProfileOption};
 use super::report::{Done, Report, Why};
+use super::sweep::{Needles, Search};
 use super::table::{self, Basic, Definition, Type};
 use super::value::{agreed_vr, conforms, dummy, shifted, trim};
 use super::words::Names;
@@ -68,6 +69,8 @@ pub(super) struct Transform<'a> {
     pub(super) report: &'a mut Report,
     /// The first attribute without which the image is another one, and whose value is none.
     pub(super) lost: Option<Tag>,
+    /// The values that were taken out.
+    pub(super) gone: Needles,
     /// The sequences around, outermost first.
     pub(super) path: Vec<Tag>,
 }
@@ -234,9 +237,19 @@ impl Transform<'_> {
         let why = why.unwrap_or(Why::Unlisted);
         let vr = listed.relaxed();
         if basic == Basic::Remove {
+            self.gone.add(tag, element);
             return self.remove(why);
         }
-        if let Some(pseudonym) = self.pseudonym(tag, element, vr) {
+        let pseudonym = self.pseudonym(tag, element, vr);
+        let same = |it: &String| {
+            element
+                .as_bytes()
+                .is_some_and(|bytes| trim(bytes) == it.as_bytes())
+        };
+        if !pseudonym.as_ref().is_some_and(same) {
+            self.gone.add(tag, element);
+        }
+        if let Some(pseudonym) = pseudonym {
             self.note(Done::Replaced, why);
             return Some(Element::bytes(vr, pseudonym));
         }
@@ -375,6 +388,9 @@ impl Transform<'_> {
         let Some(moved) = moved else {
             return self.fall_back(tag, &element, listed, Why::Malformed);
         };
+        if element.as_bytes().map(trim) != Some(trim(&moved)) {
+            self.gone.add(tag, &element);
+        }
         if !moved.is_empty() {
             self.note(Done::Shifted, why.unwrap_or(Why::Unlisted));
         }
@@ -415,7 +431,10 @@ impl Transform<'_> {
         let mut clean = Vec::with_capacity(items.len());
         for mut item in items {
             match content::goes(&item, self.options) {
-                true => self.note(Done::Removed, Why::Concept),
+                true => {
+                    self.gone.add_all(&item);
+                    self.note(Done::Removed, Why::Concept);
+                }
                 false => {
                     content::strip(&mut item);
                     clean.push(self.data_set(item));
@@ -459,9 +478,45 @@ impl Transform<'_> {
             .collect();
         let mapped = mapped.join("\\");
         if mapped != text {
+            self.gone.add(tag, &Element::bytes(VR::UI, text));
             self.note(Done::UidsMapped, why);
         }
         Some(Element::bytes(VR::UI, mapped))
+    }
+
+    /// Takes out what holds a value that was taken out elsewhere.
+    pub(super) fn swept(&mut self, data_set: DataSet, search: &mut Search) -> DataSet {
+        let mut clean = DataSet::new();
+        for (tag, element) in data_set {
+            self.path.push(tag);
+            let element = match element.value {
+                Value::Items(items) => {
+                    let items = items.into_iter().map(|item| self.swept(item, search));
+                    Some(Element::items(items.collect()))
+                }
+                _ if search.finds(tag, &element) => self.holder(tag, &element),
+                _ => Some(element),
+            };
+            self.path.pop();
+            clean.extend(element.map(|element| (tag, element)));
+        }
+        clean
+    }
+
+    /// What stands for an element that holds an identifier.
+    fn holder(&mut self, tag: Tag, element: &Element) -> Option<Element> {
+        let why = Why::Identifier;
+        match self.basic_action("X/Z/D") {
+            Action::Basic(Basic::Dummy) if tag.group().is_multiple_of(2) => {
+                self.note(Done::Replaced, why);
+                Some(self.dummy(element.vr))
+            }
+            Action::Basic(Basic::Empty) => {
+                self.note(Done::Emptied, why);
+                Some(Element::empty(element.vr))
+            }
+            _ => self.remove(why),
+        }
     }
 
     fn remove(&mut self, why: Why) -> Option<Element> {

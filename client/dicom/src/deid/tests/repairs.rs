@@ -196,15 +196,14 @@ fn compressed_frames_lose_what_no_decoder_needs() {
             vec![frame.clone(), frame.clone()],
             vec![0x5345_4352, 0x4554_2020],
         ),
-        (
-            vec![frame[..20].to_vec(), frame[20..].to_vec(), frame.clone()],
-            vec![0, 84],
-        ),
     ] {
         let (out, report) =
             deidentify(&compressed(fragments, table), &options("research")).unwrap();
         assert!(!contains(&out, b"SECRET") && !contains(&out, b"RCES"));
-        assert!(report.to_string().contains("beside the compressed frames"));
+        assert!(
+            report.to_string().contains("beside the compressed frames"),
+            "{report}"
+        );
         let pixels = |file: &[u8]| {
             parse(file)
                 .get(tags::PIXEL_DATA)
