@@ -53,6 +53,7 @@ pub use facts::{Facts, Identifying, PatientKey, directory, facts, is_directory};
 pub use kos::{KeyObjects, SeriesReference};
 pub use options::{Blank, Edition, Options, ParseOptionError, Profile, ProfileOption, Purpose};
 pub use repeated::Repeated;
+pub(crate) use report::label;
 pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
 
 /// De-identifies one DICOM file (PS3.10), bytes to bytes; fails closed.

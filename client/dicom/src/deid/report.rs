@@ -273,7 +273,7 @@ impl Finding {
 }
 
 /// The attribute's keyword, or its tag if the dictionary has none.
-pub(super) fn label(tag: Tag) -> String {
+pub(crate) fn label(tag: Tag) -> String {
     match StandardDataDictionary.by_tag(tag) {
         Some(entry) if tag.group().is_multiple_of(2) => entry.alias().to_owned(),
         _ => tag.to_string(),

@@ -506,6 +506,11 @@ impl Transform<'_> {
     /// What stands for an element that holds an identifier.
     fn holder(&mut self, tag: Tag, element: &Element) -> Option<Element> {
         let why = Why::Identifier;
+        // A dummy text is right wherever one must be, and where none must.
+        if tag.group().is_multiple_of(2) && table::is_words(element.vr) {
+            self.note(Done::Replaced, why);
+            return Some(self.dummy(element.vr));
+        }
         match self.basic_action("X/Z/D") {
             Action::Basic(Basic::Dummy) if tag.group().is_multiple_of(2) => {
                 self.note(Done::Replaced, why);
