@@ -5,13 +5,13 @@
 //! A command that fails must be followed by `$ echo $?`. One that ends in ` &` goes on beside the others, and the next
 //! waits until the wanted output is there. Blocks between `<!-- before` and `-->` are run and not shown to readers.
 //!
-//! `README.md` begins in an empty folder. The port 8547 stands for a free one, and `cargo demo` for `pcim-dev demo`.
+//! `README.md` begins in a folder like the repository's. The port 8547 stands for a free one, and `cargo demo` for `pcim-dev demo`.
 //! A page of `docs` begins on a [`Stage`]; the word after `console` names the actor whose home `PCIM_HOME` is.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -124,7 +124,7 @@ impl Shell {
         let programs = dir.join(".bin");
         fs::create_dir(&programs).unwrap();
         let link = |name: &str, command: &Command| {
-            std::os::unix::fs::symlink(command.get_program(), programs.join(name)).unwrap();
+            symlink(command.get_program(), programs.join(name)).unwrap();
         };
         link("pcim", &pcim());
         link("pcim-dev", &pcim_dev());
@@ -304,6 +304,9 @@ fn the_readme_works_as_typed() {
     let (name, steps) = page(&workspace().join("README.md")).unwrap();
     assert!(steps.len() > 10, "{steps:#?}");
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for folder in ["client", "deploy"] {
+        symlink(workspace().join(folder), dir.path().join(folder)).unwrap();
+    }
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
     let mut shell = Shell::start(dir.path(), free.unwrap().port().to_string());
     shell.play(&name, &steps);
