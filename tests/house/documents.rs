@@ -76,6 +76,21 @@ fn links_lead_somewhere() {
     none("links that lead nowhere", &dead);
 }
 
+/// A transcript stands where a test types it; a list of commands that none types is `sh`.
+#[test]
+fn transcripts_are_where_a_test_types_them() {
+    let mut found = Vec::new();
+    for path in documents() {
+        let typed = path == Path::new("README.md") || path.parent() == Some(Path::new("docs"));
+        for (number, line) in read(&path).lines().enumerate() {
+            if !typed && line.trim_start().starts_with("```console") {
+                found.push(format!("{}:{}", path.display(), number + 1));
+            }
+        }
+    }
+    none("transcripts that no test types", &found);
+}
+
 #[test]
 fn no_document_claims_an_address() {
     let mut found = Vec::new();
