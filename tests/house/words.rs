@@ -146,13 +146,15 @@ fn ends(line: &str) -> bool {
         .ends_with(['.', '!', '?', '|'])
 }
 
-/// The doc comments of a Rust source, and the texts of its help attributes.
+/// The documentation of a Rust source's public items and modules, and the texts of its help attributes.
 fn comments(text: &str) -> Vec<Line> {
-    let mut lines = Vec::new();
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    let mut found = Vec::new();
     let (mut goes_on, mut fenced) = (false, false);
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim_start();
-        let comment = line.strip_prefix("///").or(line.strip_prefix("//!"));
+    for (number, line) in lines.iter().enumerate() {
+        let comment = line.strip_prefix("//!").or(line
+            .strip_prefix("///")
+            .filter(|_| is_public(&lines[number..])));
         let help = ["about = \"", "help = \""]
             .iter()
             .find_map(|it| line.split_once(it));
@@ -165,7 +167,7 @@ fn comments(text: &str) -> Vec<Line> {
             fenced = !fenced;
         }
         if !fenced {
-            lines.push(Line {
+            found.push(Line {
                 number: number + 1,
                 text: text.to_owned(),
                 goes_on: goes_on && !text.starts_with(['#', '-', '*', '|']),
@@ -173,7 +175,29 @@ fn comments(text: &str) -> Vec<Line> {
         }
         goes_on = !text.is_empty() && !ends(text);
     }
-    lines
+    found
+}
+
+/// Says whether the item whose documentation is here may be public: it is `pub`, a variant, or an argument of the command line.
+fn is_public(lines: &[&str]) -> bool {
+    let prefix = |line: &&str| line.starts_with("///") || line.starts_with("#[");
+    let above = lines.iter().take_while(|line| prefix(line)).count();
+    let Some(item) = lines.get(above) else {
+        return false;
+    };
+    let clap = [
+        "#[arg",
+        "#[command",
+        "#[clap",
+        "Args)]",
+        "Parser)]",
+        "Subcommand)]",
+        "ValueEnum)]",
+    ];
+    let is_argument = lines[..above]
+        .iter()
+        .any(|line| line.starts_with("#[") && clap.iter().any(|it| line.contains(it)));
+    item.starts_with("pub ") || item.starts_with(char::is_uppercase) || is_argument
 }
 
 /// The documents of the repository.
@@ -266,7 +290,12 @@ fn the_rules_find_what_they_forbid() {
     assert_eq!(found("| a | Who asks |\n"), 1);
     assert_eq!(found("See farm-land and /work/x.\n"), 2);
     let found = |text: &str| broken(Path::new("x"), &comments(text)).len();
-    assert_eq!(found("/// Says what is told\nfn f() {}\n// told\n"), 1);
+    assert_eq!(found("/// Says what is told\npub fn f() {}\n// told\n"), 1);
+    assert_eq!(found("/// Says what is told\nfn f() {}\n"), 0);
+    assert_eq!(
+        found("    /// Who asks\n    #[arg(long)]\n    name: String,\n"),
+        1
+    );
     assert_eq!(found("    #[arg(long, help = \"Who asks\")]\n"), 1);
     let found = |text: &str| misbegun(Path::new("x"), text).len();
     assert_eq!(found("/// Reads it.\n#[must_use]\npub fn f() {}\n"), 0);
