@@ -8,9 +8,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::Address;
-use crate::ledger::{self, Account};
-use crate::seal::{self, Certificate, UnlockedKey};
+use pcim_core::Address;
+use pcim_ledger::Account;
+use pcim_seal::{Certificate, UnlockedKey};
 
 /// Most bytes of a card.
 pub const MAX_CARD_BYTES: usize = 64 * 1024;
@@ -74,10 +74,10 @@ pub enum Error {
     },
     /// The certificate does not read, or its signature over the card is wrong.
     #[error("the contact card's OpenPGP certificate or signature is not good: {0}")]
-    OpenPgp(#[source] seal::Error),
+    OpenPgp(#[source] pcim_seal::Error),
     /// The Ethereum signature does not read.
     #[error("the contact card's Ethereum signature is not good: {0}")]
-    Ethereum(#[source] ledger::Error),
+    Ethereum(#[source] pcim_ledger::Error),
     /// The Ethereum signature is someone else's.
     #[error("the contact card names {wanted}, but {found} signed it")]
     WrongSigner {
@@ -100,7 +100,7 @@ impl Card {
         let certificate = key.certificate().to_published_bytes();
         let fingerprint = key.certificate().fingerprint();
         let statement = statement(address, &fingerprint, &certificate, &peers);
-        let openpgp = seal::sign_detached(&statement, key).map_err(Error::OpenPgp)?;
+        let openpgp = pcim_seal::sign_detached(&statement, key).map_err(Error::OpenPgp)?;
         let ethereum = account.sign_message(&statement).map_err(Error::Ethereum)?;
         Ok(CardDocument {
             version: 1,
@@ -137,11 +137,11 @@ impl Card {
             &card.peers,
         );
         let openpgp = unhex(&card.openpgp_signature, "openpgp_signature")?;
-        seal::verify_detached(&statement, &openpgp, &certificate).map_err(Error::OpenPgp)?;
+        pcim_seal::verify_detached(&statement, &openpgp, &certificate).map_err(Error::OpenPgp)?;
         let field = "ethereum_signature";
         let ethereum = <[u8; 65]>::try_from(unhex(&card.ethereum_signature, field)?)
             .map_err(|_| Error::Field { field })?;
-        let found = ledger::recover_message(&statement, &ethereum).map_err(Error::Ethereum)?;
+        let found = pcim_ledger::recover_message(&statement, &ethereum).map_err(Error::Ethereum)?;
         if found != card.address {
             return Err(Error::WrongSigner {
                 wanted: card.address,
@@ -188,9 +188,9 @@ fn unhex(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
-    use crate::chance::{Numbers, mutations};
-    use crate::domain::Passphrase;
-    use crate::seal::{KeyVersion, LockedKey};
+    use pcim_core::Passphrase;
+    use pcim_core::chance::{Numbers, mutations};
+    use pcim_seal::{KeyVersion, LockedKey};
 
     /// Two new keys of one actor.
     pub(crate) fn actor() -> (Account, UnlockedKey) {

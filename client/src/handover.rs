@@ -7,9 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::card::{self, Card, CardDocument};
-use crate::domain::{Address, ImageDigest, Seal};
-use crate::ledger::{self, Account};
-use crate::seal::{self, Certificate, UnlockedKey};
+use pcim_core::{Address, ImageDigest, Seal};
+use pcim_ledger::Account;
+use pcim_seal::{Certificate, UnlockedKey};
 
 /// Most bytes of a handover file.
 pub const MAX_HANDOVER_BYTES: usize = 256 * 1024;
@@ -94,10 +94,10 @@ pub enum Error {
     },
     /// It was not encrypted to this key.
     #[error("the handover is for someone else: this home's key does not open it")]
-    NotForThisKey(#[source] seal::Error),
+    NotForThisKey(#[source] pcim_seal::Error),
     /// It does not decrypt or verify.
     #[error("the handover does not open: {0}")]
-    OpenPgp(#[source] seal::Error),
+    OpenPgp(#[source] pcim_seal::Error),
     /// Not the JSON of a handover.
     #[error("not a handover: {0}")]
     Format(#[from] serde_json::Error),
@@ -158,7 +158,7 @@ pub enum Error {
     },
     /// Not a signature at all.
     #[error("the attestation is forged: {0}")]
-    BadAttestation(#[source] ledger::Error),
+    BadAttestation(#[source] pcim_ledger::Error),
 }
 
 impl Handover {
@@ -200,7 +200,7 @@ impl Handover {
             radiologist: card,
         };
         let plain = serde_json::to_vec(&document)?;
-        seal::encrypt_document(&plain, key, &[facts.reader]).map_err(Error::OpenPgp)
+        pcim_seal::encrypt_document(&plain, key, &[facts.reader]).map_err(Error::OpenPgp)
     }
 
     /// Opens a handover and verifies whom it is for, who signed it, and the attestation.
@@ -211,8 +211,8 @@ impl Handover {
         if bytes.len() > MAX_HANDOVER_BYTES {
             return Err(Error::TooLarge { found: bytes.len() });
         }
-        let sealed = seal::open_document(bytes, key).map_err(|error| match error {
-            seal::Error::NotForReader { .. } => Error::NotForThisKey(error),
+        let sealed = pcim_seal::open_document(bytes, key).map_err(|error| match error {
+            pcim_seal::Error::NotForReader { .. } => Error::NotForThisKey(error),
             other => Error::OpenPgp(other),
         })?;
         // The document names its signer; nothing in it is believed before that signer's signature is verified.
@@ -242,7 +242,7 @@ impl Handover {
                 found: self.contract,
             });
         }
-        let found = ledger::recover_attestation(
+        let found = pcim_ledger::recover_attestation(
             self.chain_id,
             self.contract,
             &self.image,
@@ -324,7 +324,7 @@ fn read(plain: &[u8]) -> Result<Handover, Error> {
 mod tests {
     use super::*;
     use crate::card::tests::actor;
-    use crate::chance::{Numbers, mutations};
+    use pcim_core::chance::{Numbers, mutations};
 
     struct Scene {
         radiologist: (Account, UnlockedKey),

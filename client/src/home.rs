@@ -27,10 +27,10 @@ use std::sync::Arc;
 use rand::RngCore;
 use zeroize::Zeroizing;
 
-use crate::domain::{Address, Passphrase};
-use crate::ledger::{self, Account};
-use crate::private;
-use crate::seal::{self, KeyVersion, LockedKey, UnlockedKey};
+use pcim_core::private;
+use pcim_core::{Address, Passphrase};
+use pcim_ledger::Account;
+use pcim_seal::{KeyVersion, LockedKey, UnlockedKey};
 
 pub use config::{Config, FollowSettings};
 
@@ -125,10 +125,10 @@ pub enum Error {
     },
     /// The OpenPGP key.
     #[error("OpenPGP key: {0}")]
-    OpenPgp(#[source] seal::Error),
+    OpenPgp(#[source] pcim_seal::Error),
     /// The Ethereum key.
     #[error("Ethereum key: {0}")]
-    Ethereum(#[source] ledger::Error),
+    Ethereum(#[source] pcim_ledger::Error),
 }
 
 /// A new key of de-identification.

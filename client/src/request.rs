@@ -10,8 +10,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Address, BlockDigest, ImageDigest};
-use crate::seal::{self, Certificate, UnlockedKey};
+use pcim_core::{Address, BlockDigest, ImageDigest};
+use pcim_seal::{Certificate, UnlockedKey};
 
 /// Most bytes of an encrypted request document.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
@@ -101,7 +101,7 @@ pub enum Error {
     },
     /// It does not decrypt or is not signed by the published certificate.
     #[error("the request document does not open: {0}")]
-    OpenPgp(#[source] seal::Error),
+    OpenPgp(#[source] pcim_seal::Error),
     /// Not the JSON of a request document.
     #[error("not a request document: {0}")]
     Format(#[from] serde_json::Error),
@@ -157,7 +157,7 @@ impl RequestDocument {
         let plain = serde_json::to_vec(self)?;
         let own = key.certificate();
         let sealed =
-            seal::encrypt_document(&plain, key, &[patient, &own]).map_err(Error::OpenPgp)?;
+            pcim_seal::encrypt_document(&plain, key, &[patient, &own]).map_err(Error::OpenPgp)?;
         limit("request document", sealed.len(), MAX_REQUEST_BYTES)?;
         Ok(sealed)
     }
@@ -170,8 +170,8 @@ impl RequestDocument {
         subject: &Subject,
     ) -> Result<Self, Error> {
         limit("request document", sealed.len(), MAX_REQUEST_BYTES)?;
-        let plain =
-            seal::decrypt_document(sealed, key, |_| Ok(signer.clone())).map_err(Error::OpenPgp)?;
+        let plain = pcim_seal::decrypt_document(sealed, key, |_| Ok(signer.clone()))
+            .map_err(Error::OpenPgp)?;
         let document: Self = serde_json::from_slice(&plain)?;
         if document.version != 1 {
             return Err(Error::Version {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use historian::Historian;
 use pcim_client::audit::{EventKind, ImageQuery, Index, Query, Standing};
-use pcim_client::ledger::{Deployment, Ledger};
+use pcim_ledger::{Deployment, Ledger};
 
 const RUNS: usize = 5;
 /// Set in the process that synchronises: its memory is measured.

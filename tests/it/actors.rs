@@ -15,11 +15,11 @@ use pcim_client::client::{
     AccessRequest, Client, Limits, OpenedFile, Registered, Requested, SealOptions, SealedImage,
     Target,
 };
-use pcim_client::domain::{ImageDigest, Passphrase};
 use pcim_client::home::{Config, Home, NewHome};
-use pcim_client::ledger::Account;
 use pcim_client::request::Purpose;
-use pcim_client::seal::KeyVersion;
+use pcim_core::{ImageDigest, Passphrase};
+use pcim_ledger::Account;
+use pcim_seal::KeyVersion;
 use sequoia_openpgp as openpgp;
 use tempfile::TempDir;
 

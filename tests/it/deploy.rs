@@ -3,9 +3,9 @@
 use alloy_primitives::{U256, keccak256};
 use ethers::providers::{Http, Middleware, Provider};
 use ethers::types::{H160, H256, U256 as EthersU256};
-use pcim_client::ledger::{Deployment, Ledger};
 use pcim_deploy::deploy::{Error, Record, Request, deploy, write_record};
 use pcim_deploy::{artifact, networks};
+use pcim_ledger::{Deployment, Ledger};
 use sha2::{Digest, Sha256};
 use stylus_devnet::{Config, Handle};
 

@@ -1,7 +1,7 @@
 //! The whole protocol by the facade: the events of each of the paper's figures, and who opens what, until when.
 
 use pcim_client::client::{Error, Written};
-use pcim_client::domain::{Event, GrantStatus};
+use pcim_core::{Event, GrantStatus};
 
 use crate::actors::{DEMO, DOCTOR, STRANGER, World, blocks, demo_picture, limits};
 
@@ -187,7 +187,7 @@ async fn the_papers_figures_event_by_event() {
 
     // The patient's audit tells the same story, and no more.
     let audit = world.patient.audit(Some(&image)).await.unwrap();
-    let story = |events: Vec<pcim_client::domain::LoggedEvent>| {
+    let story = |events: Vec<pcim_core::LoggedEvent>| {
         events
             .into_iter()
             .map(|e| (e.block, e.log_index, e.tx, e.event))
@@ -261,10 +261,7 @@ async fn an_image_that_nobody_serves_is_not_reachable_and_nothing_is_left() {
     };
     let result = doctor.fetch(&sealed.image, &target).await;
     assert!(
-        matches!(
-            result,
-            Err(Error::Node(pcim_client::node::Error::Timeout { .. }))
-        ),
+        matches!(result, Err(Error::Node(pcim_node::Error::Timeout { .. }))),
         "{result:?}"
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
 use pcim_client::client::{Client, FollowEvent, FollowSink, Kind};
-use pcim_client::domain::{ImageDigest, Passphrase};
 use pcim_client::home::{Config, FollowSettings, Home, NewHome};
-use pcim_client::node::{Error as NodeError, Node, NodeConfig};
+use pcim_core::{ImageDigest, Passphrase};
+use pcim_node::{Error as NodeError, Node, NodeConfig};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;

@@ -5,8 +5,8 @@ use alloy_sol_types::SolCall;
 use ethers::signers::{LocalWallet, Signer};
 use ethers::types::transaction::eip2718::TypedTransaction;
 use ethers::types::{H160, TransactionRequest};
-use pcim_client::domain::{Address, ImageDigest};
-use pcim_client::ledger::{Deployment, Ledger};
+use pcim_core::{Address, ImageDigest};
+use pcim_ledger::{Deployment, Ledger};
 
 use super::chain::{Actor, Chain, IPcac};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pcim_client::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest, Seal, U256};
-use pcim_client::ledger::{
+use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest, Seal, U256};
+use pcim_deploy::{artifact, deploy};
+use pcim_ledger::{
     Account, Call, Deployment, Error, EventFilter, Ledger, Mined, Revert, recover_attestation,
 };
-use pcim_deploy::{artifact, deploy};
 use stylus_devnet::{Config, Handle};
 
 pub(super) const IMAGE: ImageDigest = ImageDigest([0x11; 32]);

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use pcim_client::client::{Client, Error, Limits, Relayed};
-use pcim_client::domain::{GrantStatus, Passphrase};
 use pcim_client::home::{Config, Home, NewHome};
-use pcim_client::ledger::{self, Account, Call};
-use pcim_client::seal::KeyVersion;
+use pcim_core::{GrantStatus, Passphrase};
+use pcim_ledger::{Account, Call};
+use pcim_seal::KeyVersion;
 
 use crate::ledger::{IMAGE, KEY, World};
 
@@ -77,7 +77,10 @@ fn home(dir: &tempfile::TempDir) -> std::path::PathBuf {
 fn cut_off<T>(result: Result<T, Error>) {
     let error = result.err();
     assert!(
-        matches!(&error, Some(Error::Ledger(ledger::Error::NotMined { .. }))),
+        matches!(
+            &error,
+            Some(Error::Ledger(pcim_ledger::Error::NotMined { .. }))
+        ),
         "{error:?}"
     );
 }
@@ -174,7 +177,7 @@ async fn an_old_trace_is_not_an_answer_to_a_new_question() {
         requester: me,
         image: IMAGE,
         public_key: KEY,
-        shared_image: pcim_client::domain::ImageDigest([0x22; 32]),
+        shared_image: pcim_core::ImageDigest([0x22; 32]),
         expires_at: 0,
         notes: String::new(),
     };

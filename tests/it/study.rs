@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use pcim_client::client::study::Contents;
 use pcim_client::client::{Error, SealOptions};
-use pcim_client::deid::Purpose;
-use pcim_client::domain::Event;
+use pcim_core::Event;
+use pcim_dicom::deid::Purpose;
 use serde_json::Value;
 
 use crate::actors::{DEMO, DOCTOR, World, card};

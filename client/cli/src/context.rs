@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use pcim_client::card::{Card, MAX_CARD_BYTES};
 use pcim_client::client::{Client, Limits, Overrides};
-use pcim_client::domain::{Address, Passphrase};
 use pcim_client::home::Home;
+use pcim_core::{Address, Passphrase};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 

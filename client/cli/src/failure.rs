@@ -3,7 +3,7 @@
 use std::io;
 
 use pcim_client::client::{Error as E, study};
-use pcim_client::{audit, card, deid, dicom, handover, home, journal, ledger, node, seal, view};
+use pcim_client::{audit, card, handover, home, journal};
 use pcim_deploy::{deploy, gas};
 
 use crate::commands::audit::NotTheSame;
@@ -122,7 +122,7 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         of_home(error)
     } else if let Some(error) = error.downcast_ref::<card::Error>() {
         of_card(error)
-    } else if let Some(error) = error.downcast_ref::<ledger::Error>() {
+    } else if let Some(error) = error.downcast_ref::<pcim_ledger::Error>() {
         of_ledger(error)
     } else if let Some(error) = error.downcast_ref::<deploy::Error>() {
         of_deploy(error)
@@ -130,7 +130,7 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
         of_gas(error)
     } else if let Some(error) = error.downcast_ref::<stylus_devnet::Error>() {
         of_devnet(error)
-    } else if let Some(error) = error.downcast_ref::<view::Error>() {
+    } else if let Some(error) = error.downcast_ref::<pcim_dicom::view::Error>() {
         of_view(error)
     } else if error.is::<io::Error>() {
         Some(CHECK_THE_DISK)
@@ -227,32 +227,40 @@ fn of_study(error: &study::Error) -> Option<&'static str> {
     })
 }
 
-fn of_dicom(error: &deid::Error) -> Option<&'static str> {
+fn of_dicom(error: &pcim_dicom::deid::Error) -> Option<&'static str> {
     Some(match error {
-        deid::Error::File(dicom::Error::NotDicom) => {
+        pcim_dicom::deid::Error::File(pcim_dicom::Error::NotDicom) => {
             "give a DICOM file with its preamble and `DICM` (PS3.10)"
         }
-        deid::Error::File(_) => "export the file again from its source",
-        deid::Error::Pixels(_) => "decompress the file with another program first",
-        deid::Error::BurnedIn | deid::Error::BurnedInUnknown => {
+        pcim_dicom::deid::Error::File(_) => "export the file again from its source",
+        pcim_dicom::deid::Error::Pixels(_) => "decompress the file with another program first",
+        pcim_dicom::deid::Error::BurnedIn | pcim_dicom::deid::Error::BurnedInUnknown => {
             "look at the pixels: blank the text with --blank x,y,w,h (or --blank ultrasound), or let them pass with --accept-burned-in"
         }
-        deid::Error::CannotBlank { .. } => {
+        pcim_dicom::deid::Error::CannotBlank { .. } => {
             "decompress the file first, or give --blank as x,y,w,h in pixels"
         }
         _ => "clean the file with a tool for its kind; --no-deid seals it with everything it tells",
     })
 }
 
-fn of_view(error: &view::Error) -> Option<&'static str> {
+fn of_view(error: &pcim_dicom::view::Error) -> Option<&'static str> {
     Some(match error {
-        view::Error::NoImage => "give a DICOM file, a tar of such, or a directory with --sheet",
-        view::Error::Window => "give --window as center,width with a width of at least 1",
-        view::Error::Dicom(dicom::Error::NoSuchFrame { .. }) => "give another --frame",
-        view::Error::Dicom(dicom::Error::Compression { .. } | dicom::Error::Codec { .. }) => {
-            "decompress the file with another program first"
+        pcim_dicom::view::Error::NoImage => {
+            "give a DICOM file, a tar of such, or a directory with --sheet"
         }
-        view::Error::Dicom(dicom::Error::Malformed) => "export the file again from its source",
+        pcim_dicom::view::Error::Window => {
+            "give --window as center,width with a width of at least 1"
+        }
+        pcim_dicom::view::Error::Dicom(pcim_dicom::Error::NoSuchFrame { .. }) => {
+            "give another --frame"
+        }
+        pcim_dicom::view::Error::Dicom(
+            pcim_dicom::Error::Compression { .. } | pcim_dicom::Error::Codec { .. },
+        ) => "decompress the file with another program first",
+        pcim_dicom::view::Error::Dicom(pcim_dicom::Error::Malformed) => {
+            "export the file again from its source"
+        }
         _ => return None,
     })
 }
@@ -322,59 +330,61 @@ fn of_handover(error: &handover::Error) -> Option<&'static str> {
     })
 }
 
-fn of_seal(error: &seal::Error) -> Option<&'static str> {
+fn of_seal(error: &pcim_seal::Error) -> Option<&'static str> {
     Some(match error {
-        seal::Error::WrongPassphrase { .. } => {
+        pcim_seal::Error::WrongPassphrase { .. } => {
             "type it again, or check the file that PCIM_PASSPHRASE_FILE names"
         }
-        seal::Error::NotForReader { .. } => {
+        pcim_seal::Error::NotForReader { .. } => {
             "it was sealed to another certificate; open it with that home"
         }
-        seal::Error::Damaged(_) | seal::Error::Structure { .. } | seal::Error::Signature(_) => {
-            "do not use it; ask its author for a new one"
+        pcim_seal::Error::Damaged(_)
+        | pcim_seal::Error::Structure { .. }
+        | pcim_seal::Error::Signature(_) => "do not use it; ask its author for a new one",
+        pcim_seal::Error::Unusable { .. } => {
+            "ask the owner for a contact card with a valid certificate"
         }
-        seal::Error::Unusable { .. } => "ask the owner for a contact card with a valid certificate",
-        seal::Error::Read(_) | seal::Error::Write(_) => CHECK_THE_DISK,
+        pcim_seal::Error::Read(_) | pcim_seal::Error::Write(_) => CHECK_THE_DISK,
         _ => return None,
     })
 }
 
-fn of_node(error: &node::Error) -> Option<&'static str> {
+fn of_node(error: &pcim_node::Error) -> Option<&'static str> {
     Some(match error {
-        node::Error::Timeout { .. } | node::Error::PeerUnreachable { .. } => {
+        pcim_node::Error::Timeout { .. } | pcim_node::Error::PeerUnreachable { .. } => {
             "the owner's node must run and be reachable: `pcim node` there, its address in the `peers` of this home's config.toml"
         }
-        node::Error::SwarmKey { .. } => {
+        pcim_node::Error::SwarmKey { .. } => {
             "a swarm.key has three lines: /key/swarm/psk/1.0.0/, /base16/ and 64 hexadecimal digits; chmod 600 it"
         }
-        node::Error::NoSwarmKey => {
+        pcim_node::Error::NoSwarmKey => {
             "put the swarm's swarm.key into the home, or set `private = false`"
         }
-        node::Error::RepoLocked { .. } => {
+        pcim_node::Error::RepoLocked { .. } => {
             "this home's `pcim node` runs already, or another program has the repository open"
         }
-        node::Error::Endpoint { .. } => {
+        pcim_node::Error::Endpoint { .. } => {
             "correct --ipfs-api or `ipfs_api` in the home's config.toml"
         }
-        node::Error::Api { .. } => {
+        pcim_node::Error::Api { .. } => {
             "check that the IPFS node runs and that --ipfs-api is its RPC API; what was stored stays"
         }
-        node::Error::Listen { .. } => {
+        pcim_node::Error::Listen { .. } => {
             "another program has the port; change `listen` in the home's config.toml"
         }
-        node::Error::Address { .. } => {
+        pcim_node::Error::Address { .. } => {
             "correct `listen`, `peers` or `relays` in the home's config.toml"
         }
-        node::Error::BlockMismatch { .. } => {
+        pcim_node::Error::BlockMismatch { .. } => {
             "the block is damaged on this disk or at its sender; fetch it again from another peer"
         }
-        node::Error::Io { .. } => CHECK_THE_DISK,
+        pcim_node::Error::Io { .. } => CHECK_THE_DISK,
         _ => return None,
     })
 }
 
-fn of_ledger(error: &ledger::Error) -> Option<&'static str> {
-    use ledger::Error as L;
+fn of_ledger(error: &pcim_ledger::Error) -> Option<&'static str> {
+    use pcim_ledger::Error as L;
     Some(match error {
         L::Refused(revert) => return of_revert(revert),
         L::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
@@ -465,8 +475,8 @@ fn of_devnet(error: &stylus_devnet::Error) -> Option<&'static str> {
     })
 }
 
-fn of_revert(revert: &ledger::Revert) -> Option<&'static str> {
-    use ledger::Revert as R;
+fn of_revert(revert: &pcim_ledger::Revert) -> Option<&'static str> {
+    use pcim_ledger::Revert as R;
     Some(match revert {
         R::NoRequest { .. } => "see `pcim patient requests`",
         R::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",

@@ -1,6 +1,6 @@
 //! Values on the command line.
 
-use pcim_client::domain::Address;
+use pcim_core::Address;
 
 /// An address; one in mixed case must have its checksum right (EIP-55).
 pub(crate) fn address(text: &str) -> Result<Address, String> {

@@ -6,8 +6,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::{Grant, Image, ImageQuery, Index, Result, Synced};
-use crate::domain::{Address, GrantStatus, ImageDigest};
-use crate::ledger::{self, Ledger};
+use pcim_core::{Address, GrantStatus, ImageDigest};
+use pcim_ledger::Ledger;
 
 /// Views that are asked at the same time.
 const PARALLEL: usize = 8;
@@ -124,7 +124,7 @@ async fn differences(
     Ok(found)
 }
 
-fn of_record(found: &mut Vec<Difference>, known: &Image, record: &ledger::ImageRecord) {
+fn of_record(found: &mut Vec<Difference>, known: &Image, record: &pcim_ledger::ImageRecord) {
     let mut differ = |what, index: String, contract: String| {
         if index != contract {
             found.push(Difference {
@@ -158,7 +158,12 @@ fn of_record(found: &mut Vec<Difference>, known: &Image, record: &ledger::ImageR
     );
 }
 
-fn of_grant(found: &mut Vec<Difference>, image: ImageDigest, known: &Grant, view: &ledger::Grant) {
+fn of_grant(
+    found: &mut Vec<Difference>,
+    image: ImageDigest,
+    known: &Grant,
+    view: &pcim_ledger::Grant,
+) {
     let mut differ = |what, index: String, contract: String| {
         if index != contract {
             found.push(Difference {

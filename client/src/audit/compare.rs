@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::index::last_known;
 use super::ranges::{Ranges, patiently};
 use super::{Entry, Error, Index, Result, What};
-use crate::ledger::{ChainLog, Ledger};
+use pcim_ledger::{ChainLog, Ledger};
 
 /// What was compared with a second provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -85,7 +85,7 @@ fn difference(ours: &[Entry], theirs: &[ChainLog]) -> Option<String> {
         }
         let same = match &our.what {
             What::Event(event) => {
-                crate::ledger::decode_event(&their.topics, &their.data).as_ref()
+                pcim_ledger::decode_event(&their.topics, &their.data).as_ref()
                     == Ok(&Some(event.clone()))
             }
             What::Unknown { unknown } => {

@@ -7,7 +7,7 @@ use alloy_primitives::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Error;
-use crate::domain::{About, B256, Event, LoggedEvent};
+use pcim_core::{About, B256, Event, LoggedEvent};
 
 /// One log of the contract, and where it stands on the chain. As JSON it is flat: the place, `about`, and the event's own
 /// fields with its name in `event`; of a log that is not understood, `unknown`.

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::domain::{Address, B256};
-use crate::{journal, ledger};
+use crate::journal;
+use pcim_core::{Address, B256};
 
 /// Why the index was not read, or not brought level with the chain.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +12,7 @@ use crate::{journal, ledger};
 pub enum Error {
     /// The chain could not be read.
     #[error(transparent)]
-    Ledger(#[from] ledger::Error),
+    Ledger(#[from] pcim_ledger::Error),
     /// The file is of another contract.
     #[error("{} is the index of {found}, wanted {wanted}", path.display())]
     OtherContract {

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Row, Statement, ToSql, Transaction, params, pa
 
 use super::store::{self, signed, unsigned};
 use super::{Entry, Grant, Image, ImageQuery, Index, Mark, Result, Standing, State};
-use crate::domain::{Address, B256, BlockDigest, GrantStatus, ImageDigest, Seal};
+use pcim_core::{Address, B256, BlockDigest, GrantStatus, ImageDigest, Seal};
 
 pub(super) const TABLES: &str = "
     CREATE TABLE image (

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::store::{self, Known, signed, unsigned};
 use super::{Error, Result};
-use crate::domain::{Address, B256};
+use pcim_core::{Address, B256};
 
 /// One contract's logs. Several processes may have it open.
 #[derive(Debug)]

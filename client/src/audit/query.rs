@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, EventKind};
-use crate::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
 
 /// Which entries are wanted: those that fit everything that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

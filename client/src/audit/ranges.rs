@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Error, Result};
-use crate::ledger::{ChainLog, Ledger, Trouble};
+use pcim_ledger::{ChainLog, Ledger, Trouble};
 
 /// Blocks of the first range.
 const FIRST: u64 = 4_096;
@@ -112,7 +112,7 @@ impl Patience {
     async fn bear(&mut self, trouble: Trouble) -> Result<()> {
         match trouble {
             Trouble::Later(error, wish) => {
-                let away = matches!(&error, crate::ledger::Error::Rpc { .. }) && !is_busy(&error);
+                let away = matches!(&error, pcim_ledger::Error::Rpc { .. }) && !is_busy(&error);
                 let tries = if away { TRIES_AWAY } else { TRIES_BUSY };
                 self.wait(error, wish, tries).await
             }
@@ -122,7 +122,7 @@ impl Patience {
 
     async fn wait(
         &mut self,
-        error: crate::ledger::Error,
+        error: pcim_ledger::Error,
         wish: Option<Duration>,
         tries: u32,
     ) -> Result<()> {
@@ -140,8 +140,8 @@ impl Patience {
 }
 
 /// Whether a provider limits its callers.
-fn is_busy(error: &crate::ledger::Error) -> bool {
-    matches!(error, crate::ledger::Error::Rpc { source, .. } if source.to_string().contains("429"))
+fn is_busy(error: &pcim_ledger::Error) -> bool {
+    matches!(error, pcim_ledger::Error::Rpc { source, .. } if source.to_string().contains("429"))
 }
 
 #[cfg(test)]

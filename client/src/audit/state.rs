@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Standing};
-use crate::domain::{Address, B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
+use pcim_core::{Address, B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
 
 /// What the entries say is so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, params};
 
 use super::images::{self, Rows};
 use super::{Entry, Error, Result, UnknownLog, What};
-use crate::domain::{About, Address, B256, Event, ImageDigest};
 use crate::journal;
-use crate::ledger::{ChainLog, decode_event};
+use pcim_core::{About, Address, B256, Event, ImageDigest};
+use pcim_ledger::{ChainLog, decode_event};
 
 /// "PCIA".
 const APPLICATION_ID: i64 = 0x5043_4941;

@@ -14,7 +14,7 @@ use super::index::{known, last_known};
 use super::ranges::{Ranges, patiently};
 use super::store::{self, Known, signed};
 use super::{Error, Index, Result};
-use crate::ledger::{BlockHead, ChainLog, Ledger};
+use pcim_ledger::{BlockHead, ChainLog, Ledger};
 
 /// How often a chain may change while it is read.
 const RESTARTS: u32 = 24;

@@ -9,8 +9,18 @@ use rand::{Rng, SeedableRng};
 
 use super::store::{self, Known};
 use super::{Entry, ImageQuery, Index, Query, Standing, State};
-use crate::domain::Address;
-use crate::ledger::{ChainLog, IPcac as sol};
+use pcim_core::Address;
+use pcim_ledger::ChainLog;
+
+use abi::IPcac as sol;
+
+#[allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
+mod abi {
+    alloy_sol_types::sol!(
+        #![sol(all_derives)]
+        "../contract/abi/IPcac.sol"
+    );
+}
 
 const ROUNDS: usize = 200;
 const PATIENT: Address = Address::repeat_byte(0xa1);

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use super::median;
 use crate::client::{Error, Result};
-use crate::seal;
 
 /// Bytes that are worked on for each figure.
 const BYTES: usize = 100_000_000;
@@ -51,7 +50,7 @@ pub(super) fn measure(dir: &Path, runs: usize) -> Result<Limits> {
                 std::hint::black_box(Sha256::digest(&data));
             })
         })?,
-        aes_256_ocb: speed(runs, || Ok(seal::cipher_time(&data)?))?,
+        aes_256_ocb: speed(runs, || Ok(pcim_seal::cipher_time(&data)?))?,
         write_fsync: speed(runs, || write(dir, &data))?,
         memcpy: speed(runs, || {
             timed(|| std::hint::black_box(&mut copy).copy_from_slice(&data))

@@ -15,11 +15,11 @@ use crate::client::landing::{Landing, Target};
 use crate::client::payload::Payload;
 use crate::client::pipeline::{self, Meter};
 use crate::client::{Error, Result};
-use crate::deid;
-use crate::domain::{ImageDigest, Passphrase};
-use crate::node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
-use crate::private;
-use crate::seal::{self, BodyVersion, KeyVersion, LockedKey, UnlockedKey};
+use pcim_core::private;
+use pcim_core::{ImageDigest, Passphrase};
+use pcim_dicom::deid;
+use pcim_node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
+use pcim_seal::{BodyVersion, KeyVersion, LockedKey, UnlockedKey};
 
 /// How long a peer may keep silent.
 const STALL: Duration = Duration::from_secs(60);
@@ -94,7 +94,7 @@ impl Scene {
         let (node, version) = (&self.keeper, BodyVersion::V2);
         let (body, sealed, _) =
             pipeline::seal(node, payload, &self.radiologist, version, Meter::silent()).await?;
-        let header = seal::header_for(&sealed.session_key, version, &reader)?;
+        let header = pcim_seal::header_for(&sealed.session_key, version, &reader)?;
         let digest = node.put_root(header, &body).await?.image;
         Ok(Image {
             digest,
@@ -186,7 +186,7 @@ impl Scene {
     async fn open_from(&self, node: &Node, image: &Image) -> Result<()> {
         let target = self.dir.path().join(format!("opened-{}", self.number()));
         let root = node.get_root(&image.digest, STALL).await?;
-        let (key, _) = seal::unwrap_header(&root.header, &self.patient)?;
+        let (key, _) = pcim_seal::unwrap_header(&root.header, &self.patient)?;
         let made = private::temp_dir_beside(&target).map_err(at(&target))?;
         let target = Target {
             path: target,

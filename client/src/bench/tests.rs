@@ -2,7 +2,7 @@
 
 use super::samples::write_instance;
 use super::{Measurement, Report, limits, median};
-use crate::deid;
+use pcim_dicom::deid;
 
 #[test]
 fn the_median_is_in_the_middle() {

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Client, Error, Result, Target};
-use crate::domain::ImageDigest;
-use crate::pinning::{PinStatus, Service};
-use crate::{pipe, private};
+use pcim_core::ImageDigest;
+use pcim_node::pinning::{PinStatus, Service};
 
 /// A file that was written.
 #[derive(Clone, Debug, Serialize)]
@@ -42,14 +41,14 @@ impl Client {
         }
         let node = self.node().await?;
         let stream = node.export_car(image, self.limits.fetch).await?;
-        let mut source = pipe::reader(stream);
+        let mut source = pcim_core::pipe::reader(stream);
         let overwrite = target.overwrite;
         let bytes = tokio::task::spawn_blocking({
             let path = path.clone();
             move || {
-                let mut file = private::temp_file_beside(&path)?;
+                let mut file = pcim_core::private::temp_file_beside(&path)?;
                 let bytes = io::copy(&mut source, &mut file)?;
-                private::persist(file, &path, overwrite)?;
+                pcim_core::private::persist(file, &path, overwrite)?;
                 io::Result::Ok(bytes)
             }
         })
@@ -65,7 +64,7 @@ impl Client {
     /// Stores and pins the sealed image of a CAR file; of a file that is not exactly that nothing is kept.
     pub async fn import_car(&self, path: &Path) -> Result<Imported> {
         let mut file = File::open(path).map_err(|source| at(path, source))?;
-        let (mut writer, stream) = pipe::writer();
+        let (mut writer, stream) = pcim_core::pipe::writer();
         let reading = tokio::task::spawn_blocking(move || match io::copy(&mut file, &mut writer) {
             Ok(_) => writer.finish(),
             Err(error) => {

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::write::Wanted;
 use super::{Client, Error, Result, Written};
 use crate::audit::{self, Entry, Index, Query, Synced};
-use crate::domain::{Address, Event, ImageDigest, LoggedEvent};
-use crate::ledger::{Call, Deployment, EventFilter, Ledger};
+use pcim_core::{Address, Event, ImageDigest, LoggedEvent};
+use pcim_ledger::{Call, Deployment, EventFilter, Ledger};
 
 /// The answer that a trace wrote to the chain.
 #[derive(Clone, Debug, Serialize)]

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::write::Wanted;
 use super::{Client, Error, Result, Written};
-use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
-use crate::ledger::Call;
-use crate::node::Stored;
+use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
+use pcim_ledger::Call;
+use pcim_node::Stored;
 
 /// Most approvals, denials or removals in one transaction: about six million gas.
 pub const MAX_APPROVALS: usize = 100;

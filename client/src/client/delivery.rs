@@ -10,7 +10,7 @@ use super::settle::note;
 use super::{Client, Result, Target};
 use crate::handover::MAX_HANDOVER_BYTES;
 use crate::journal::{Outcome, Piece, name};
-use crate::private;
+use pcim_core::private;
 
 /// What is left to do.
 #[derive(Serialize, Deserialize)]

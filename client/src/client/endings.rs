@@ -7,8 +7,8 @@ use super::batch::distinct;
 use super::patient::no_request;
 use super::write::Wanted;
 use super::{Client, Error, Result, Written};
-use crate::domain::{Address, Event, GrantStatus, ImageDigest};
-use crate::ledger::Call;
+use pcim_core::{Address, Event, GrantStatus, ImageDigest};
+use pcim_ledger::Call;
 
 /// A requestor whose request was denied, or whose request or approval was removed.
 #[derive(Clone, Debug, Serialize)]

@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::study;
-use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
-use crate::{audit, card, deid, handover, home, journal, ledger, node, pinning, request, seal};
+use crate::{audit, card, handover, home, journal, request};
+use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -25,16 +25,16 @@ pub enum Error {
     Request(#[from] request::Error),
     /// OpenPGP.
     #[error(transparent)]
-    Seal(#[from] seal::Error),
+    Seal(#[from] pcim_seal::Error),
     /// IPFS.
     #[error(transparent)]
-    Node(#[from] node::Error),
+    Node(#[from] pcim_node::Error),
     /// A pinning service.
     #[error(transparent)]
-    Pinning(#[from] pinning::Error),
+    Pinning(#[from] pcim_node::pinning::Error),
     /// The chain.
     #[error(transparent)]
-    Ledger(#[from] ledger::Error),
+    Ledger(#[from] pcim_ledger::Error),
     /// The index of the chain's history.
     #[error(transparent)]
     Audit(#[from] audit::Error),
@@ -53,7 +53,7 @@ pub enum Error {
         /// The file as the caller named it.
         path: PathBuf,
         /// Why.
-        source: deid::Error,
+        source: pcim_dicom::deid::Error,
     },
     /// An input that is no study, or a study that is not what it says.
     #[error(transparent)]
@@ -103,7 +103,7 @@ pub enum Error {
     },
     /// The call was signed for others to send, as [`super::Client::with_signing`] has it.
     #[error("the call was signed for others to send, and not sent")]
-    Signed(Box<ledger::RelayCall>),
+    Signed(Box<pcim_ledger::RelayCall>),
     /// A signed call is for another contract, or for another chain.
     #[error("signed for contract {} on chain {}, this is {} on chain {}", found.1, found.0, wanted.1, wanted.0)]
     OtherContract {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::opening::check_seal;
 use super::{Client, Error, Result};
-use crate::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
 
 /// Most versions that are walked.
 const MAX_VERSIONS: usize = 1000;
@@ -124,11 +124,10 @@ impl Client {
 
 /// Whether an image cannot be had, which says nothing about it.
 fn is_away(error: &Error) -> bool {
-    use crate::{node, seal};
     match error {
-        Error::Node(node::Error::Timeout { .. } | node::Error::Missing { .. }) => true,
+        Error::Node(pcim_node::Error::Timeout { .. } | pcim_node::Error::Missing { .. }) => true,
         // What was fetched half-way.
-        Error::Seal(seal::Error::Read(source)) => {
+        Error::Seal(pcim_seal::Error::Read(source)) => {
             matches!(
                 source.kind(),
                 io::ErrorKind::TimedOut | io::ErrorKind::NotFound

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::split::Split;
 use super::study::{self, Contents};
 use super::{Author, Client, OpenedFile, Result};
-use crate::deid;
-use crate::domain::ImageDigest;
+use pcim_core::ImageDigest;
+use pcim_dicom::deid;
 
 /// Most bytes of a file that is read whole because its pixels cannot be left out.
 const MAX_BYTES: u64 = 64 << 20;

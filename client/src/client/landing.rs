@@ -9,8 +9,8 @@ use tempfile::{NamedTempFile, TempDir};
 use super::opening::file_error;
 use super::study::{self, Contents, Unpacking};
 use super::{Error, Result};
-use crate::direct::Direct;
-use crate::private;
+use pcim_core::direct::Direct;
+use pcim_core::private;
 
 /// Bytes by which it is told what a payload is.
 const START: usize = 512;
@@ -170,7 +170,7 @@ mod tests {
 
     use super::{Contents, Landing, START, Target};
     use crate::client::study::header;
-    use crate::private;
+    use pcim_core::private;
 
     fn landing(path: &Path) -> Landing {
         let target = Target {

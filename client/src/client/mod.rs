@@ -41,12 +41,12 @@ use futures::future::join_all;
 use tokio::sync::OnceCell;
 
 use crate::card::{Card, CardDocument};
-use crate::domain::{Address, ImageDigest, Passphrase};
 use crate::handover::Addressee;
 use crate::home::{Home, Keys};
 use crate::journal::Journal;
-use crate::ledger::{Deployment, ImageRecord, Ledger};
-use crate::node::{Node, NodeConfig, Server, SwarmKey};
+use pcim_core::{Address, ImageDigest, Passphrase};
+use pcim_ledger::{Deployment, ImageRecord, Ledger};
+use pcim_node::{Node, NodeConfig, Server, SwarmKey};
 
 pub use archive::{Exported, Imported};
 pub use audit::{ChainStory, Traced};
@@ -281,7 +281,7 @@ impl Client {
     /// asked to collect garbage, it deletes what is older than `grace`. With a Kubo node there is nothing to serve.
     ///
     /// # Errors
-    /// [`node::Error::RepoLocked`](crate::node::Error::RepoLocked) if it is served already.
+    /// [`node::Error::RepoLocked`](pcim_node::Error::RepoLocked) if it is served already.
     pub async fn serve(&mut self, grace: Duration) -> Result<Option<Server>> {
         let server = match self.ipfs_api() {
             Some(_) => {

@@ -10,13 +10,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::{Client, Error, Result};
-use crate::domain::ImageDigest;
-use crate::{private, seal};
+use pcim_core::ImageDigest;
 
 /// Most bytes of one note.
 pub const MAX_NOTE_BYTES: usize = 4096;
 /// Most bytes of an encrypted file of notes: a document, and what wrapping takes.
-const MAX_FILE: usize = seal::DOCUMENT_MAX + 256 * 1024;
+const MAX_FILE: usize = pcim_seal::DOCUMENT_MAX + 256 * 1024;
 const VERSION: u32 = 1;
 
 /// A note about an image.
@@ -79,12 +78,12 @@ impl Client {
         let keys = self.keys()?;
         let key = &keys.openpgp;
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&file)?);
-        let sealed = seal::encrypt_document(&plain, key, &[&key.certificate()])?;
+        let sealed = pcim_seal::encrypt_document(&plain, key, &[&key.certificate()])?;
         let at = |source| Error::File {
             path: path.to_path_buf(),
             source,
         };
-        private::replace(&path, &sealed).map_err(at)?;
+        pcim_core::private::replace(&path, &sealed).map_err(at)?;
         Ok(note)
     }
 
@@ -112,7 +111,7 @@ impl Client {
     }
 
     fn read_notes(&self, path: &Path) -> Result<File> {
-        let sealed = match private::read_limited(path, MAX_FILE) {
+        let sealed = match pcim_core::private::read_limited(path, MAX_FILE) {
             Ok(sealed) => sealed,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(File {
@@ -129,7 +128,7 @@ impl Client {
         };
         let key = &self.keys()?.openpgp;
         let own = key.certificate();
-        let plain = seal::decrypt_document(&sealed, key, |_| Ok(own))?;
+        let plain = pcim_seal::decrypt_document(&sealed, key, |_| Ok(own))?;
         let plain = zeroize::Zeroizing::new(plain);
         let file: File = serde_json::from_slice(&plain)?;
         if file.version != VERSION {

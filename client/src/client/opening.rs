@@ -11,12 +11,11 @@ use super::landing::{Landing, Target};
 use super::settle::{Passing, note};
 use super::study::Contents;
 use super::{Client, Error, Result, pipeline};
-use crate::domain::{Address, Event, ImageDigest, Seal};
 use crate::journal::{Outcome, Piece};
-use crate::ledger::EventFilter;
-use crate::node::Root;
-use crate::seal::Opened;
-use crate::{private, seal};
+use pcim_core::{Address, Event, ImageDigest, Seal};
+use pcim_ledger::EventFilter;
+use pcim_node::Root;
+use pcim_seal::Opened;
 
 /// An opened and verified payload.
 #[derive(Clone, Debug, Serialize)]
@@ -113,7 +112,7 @@ impl Client {
             let piece = Piece::File(path.to_owned());
             note(&self.journal, passing.operation, Outcome::Failed, &piece)
         };
-        let made = private::noted_dir_beside(&target.path, noted).map_err(at)?;
+        let made = pcim_core::private::noted_dir_beside(&target.path, noted).map_err(at)?;
         let landing = Landing::new(made, target.clone());
         let (opened, landing) = self.open_root(root, landing).await?;
         let (wanted, found) = (attested.seal, opened.seal);
@@ -171,7 +170,7 @@ impl Client {
                 max: self.limits.body_bytes,
             });
         }
-        let (key, _) = seal::unwrap_header(&root.header, &self.keys()?.openpgp)?;
+        let (key, _) = pcim_seal::unwrap_header(&root.header, &self.keys()?.openpgp)?;
         let limits = (self.limits.fetch, self.limits.total);
         let meter = self.progress("fetched", Some(root.body.file_size));
         let node = self.node().await?;

@@ -6,12 +6,11 @@ use zeroize::Zeroizing;
 
 use super::write::Wanted;
 use super::{Client, Error, OpenedFile, Resealed, Result, Target, Written, pipeline};
-use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use crate::journal::{Outcome, Piece};
-use crate::ledger::{Call, EventFilter};
-use crate::node;
 use crate::request::RequestDocument;
-use crate::seal::{BodyVersion, Certificate};
+use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
+use pcim_ledger::{Call, EventFilter};
+use pcim_seal::{BodyVersion, Certificate};
 
 /// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
 const REQUESTS_AT_ONCE: usize = 16;
@@ -355,7 +354,7 @@ impl Client {
         operation: i64,
         image: &ImageDigest,
         reader: &Certificate,
-    ) -> Result<node::Stored> {
+    ) -> Result<pcim_node::Stored> {
         let root = self.own_root(image).await?;
         self.share_root(operation, &root, reader).await
     }
@@ -366,12 +365,12 @@ impl Client {
         operation: i64,
         root: &ImageDigest,
         reader: &Certificate,
-    ) -> Result<node::Stored> {
+    ) -> Result<pcim_node::Stored> {
         let owner = &self.keys()?.openpgp;
         let node = self.node().await?;
         let root = node.get_root(root, self.limits.fetch).await?;
         let header = pipeline::header_for(&root, owner, reader)?;
-        let shared = node::root_digest(&header, &root.body)?;
+        let shared = pcim_node::root_digest(&header, &root.body)?;
         let piece = Piece::Root(shared);
         self.journal.note(operation, Outcome::Failed, &piece)?;
         Ok(node.put_root(header, &root.body).await?)

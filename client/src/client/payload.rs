@@ -19,8 +19,8 @@ use super::study::{
     self, Head, Inputs, KEY_OBJECTS, MANIFEST, Manifest, ScanOptions, Source, Study,
 };
 use super::{Error, Result};
-use crate::deid::{self, Facts, Report};
-use crate::private;
+use pcim_core::private;
+use pcim_dicom::deid::{self, Facts, Report};
 
 /// Most bytes of a file that is read whole.
 const MAX_FILE_BYTES: usize = 2 << 30;

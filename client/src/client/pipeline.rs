@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::payload::{Payload, Summary};
 use super::{Error, Result};
-use crate::domain::ImageDigest;
-use crate::node::{BodyRef, Node, Root, Stored};
-use crate::pipe;
-use crate::seal::{self, BodyVersion, Certificate, Opened, Sealed, SessionKey, UnlockedKey};
+use pcim_core::ImageDigest;
+use pcim_core::pipe;
+use pcim_node::{BodyRef, Node, Root, Stored};
+use pcim_seal::{BodyVersion, Certificate, Opened, Sealed, SessionKey, UnlockedKey};
 
 /// Hears of a body before it is pinned.
 pub(super) type Noted<'n> = &'n mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send);
@@ -97,14 +97,14 @@ pub(super) async fn seal_noted(
     let (mut writer, stream) = pipe::writer();
     let signer = Arc::clone(signer);
     let sealing = tokio::task::spawn_blocking(move || {
-        let sealed = seal::seal_body(&mut payload, &signer, predecessor, version, &mut writer);
+        let sealed = pcim_seal::seal_body(&mut payload, &signer, predecessor, version, &mut writer);
         match sealed {
             Ok(sealed) => {
                 // If the node went away its own error tells why.
                 let _ = writer.finish();
                 Some(Ok((sealed, payload.summary())))
             }
-            Err(seal::Error::Write(_)) => None,
+            Err(pcim_seal::Error::Write(_)) => None,
             Err(error) => {
                 writer.fail(io::Error::other("sealing failed"));
                 Some(Err(payload.take_error().unwrap_or(error.into())))
@@ -116,7 +116,7 @@ pub(super) async fn seal_noted(
         (_, Some(Err(error))) => Err(error),
         (Err(error), _) => Err(error.into()),
         (Ok(body), Some(Ok((sealed, summary)))) => Ok((body, sealed, summary)),
-        (Ok(_), None) => Err(Error::Seal(seal::Error::Write(
+        (Ok(_), None) => Err(Error::Seal(pcim_seal::Error::Write(
             io::ErrorKind::BrokenPipe.into(),
         ))),
     }
@@ -136,7 +136,7 @@ pub(crate) async fn open<W: Write + Send + 'static>(
     let stream = node.read_body(body, stall).await?;
     let mut source = pipe::reader(in_time(meter.watch(stream), total));
     tokio::task::spawn_blocking(move || {
-        let opened = seal::open_body(&mut source, &key, &mut sink)?;
+        let opened = pcim_seal::open_body(&mut source, &key, &mut sink)?;
         Ok((opened, sink))
     })
     .await?
@@ -161,13 +161,13 @@ pub(super) fn header_for(
     owner: &UnlockedKey,
     reader: &Certificate,
 ) -> Result<Vec<u8>> {
-    let (key, version) = seal::unwrap_header(&root.header, owner)?;
+    let (key, version) = pcim_seal::unwrap_header(&root.header, owner)?;
     if version == BodyVersion::V2 && !reader.accepts_v2() {
         return Err(Error::ReaderLacksV2 {
             fingerprint: reader.fingerprint(),
         });
     }
-    Ok(seal::header_for(&key, version, reader)?)
+    Ok(pcim_seal::header_for(&key, version, reader)?)
 }
 
 /// Encrypts a body's inner packets, unchanged, under a new session key, straight from and into the node.
@@ -184,14 +184,14 @@ pub(super) async fn reseal(
     let mut source = pipe::reader(in_time(stream, total));
     let (mut writer, out) = pipe::writer();
     let sealing = tokio::task::spawn_blocking(move || {
-        let sealed = seal::reseal_body(&mut source, &key, version, &mut writer);
+        let sealed = pcim_seal::reseal_body(&mut source, &key, version, &mut writer);
         match sealed {
             Ok(sealed) => {
                 // If the node went away its own error tells why.
                 let _ = writer.finish();
                 Some(Ok(sealed))
             }
-            Err(seal::Error::Write(_)) => None,
+            Err(pcim_seal::Error::Write(_)) => None,
             Err(error) => {
                 writer.fail(io::Error::other("sealing anew failed"));
                 Some(Err(Error::from(error)))
@@ -203,7 +203,7 @@ pub(super) async fn reseal(
         (_, Some(Err(error))) => Err(error),
         (Err(error), _) => Err(error.into()),
         (Ok(body), Some(Ok(sealed))) => Ok((body, sealed)),
-        (Ok(_), None) => Err(Error::Seal(seal::Error::Write(
+        (Ok(_), None) => Err(Error::Seal(pcim_seal::Error::Write(
             io::ErrorKind::BrokenPipe.into(),
         ))),
     }

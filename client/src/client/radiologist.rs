@@ -12,12 +12,12 @@ use super::settle::note;
 use super::study::{self, IdentityDocument, Inputs, Outcome, ScanOptions, Study};
 use super::{Client, Error, Progress, Result, Target, pipeline};
 use crate::card::Card;
-use crate::deid::{self, Profile, Report};
-use crate::domain::{Address, ImageDigest, Seal};
 use crate::handover::{Addressee, Facts, Handover};
 use crate::journal::{self, KnownImage, Piece};
-use crate::node::{self, BodyRef};
-use crate::seal::{self, BodyVersion, Certificate, Sealed};
+use pcim_core::{Address, ImageDigest, Seal};
+use pcim_dicom::deid::{self, Profile, Report};
+use pcim_node::BodyRef;
+use pcim_seal::{BodyVersion, Certificate, Sealed};
 
 /// How to seal.
 #[derive(Clone, Debug)]
@@ -366,8 +366,8 @@ impl Client {
             &mut noted,
         )
         .await?;
-        let header = seal::header_for(&sealed.session_key, version, &patient.certificate)?;
-        let root = node::root_digest(&header, &body)?;
+        let header = pcim_seal::header_for(&sealed.session_key, version, &patient.certificate)?;
+        let root = pcim_node::root_digest(&header, &body)?;
         self.journal.note(operation, FAILED, &Piece::Root(root))?;
         let root = node.put_root(header, &body).await?;
         Ok(Stored {

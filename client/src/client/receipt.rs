@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::audit::answer;
 use super::write::{Wanted, is_final};
 use super::{Client, Error, OpenedFile, Result, Target, Written};
-use crate::domain::{Address, ImageDigest};
 use crate::journal::Outcome;
-use crate::ledger::Call;
+use pcim_core::{Address, ImageDigest};
+use pcim_ledger::Call;
 
 /// How old the receipt of a fetch that was cut off may be, by the chain's clock, to count for the next one.
 const GOOD_FOR_SECONDS: u64 = 24 * 3600;

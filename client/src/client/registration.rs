@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::opening::{Attested, check_seal};
 use super::write::Wanted;
 use super::{Author, Client, Error, OpenedFile, Result, Target, Written};
-use crate::domain::{Address, ImageDigest, Seal};
 use crate::handover::{self, Addressee, Handover};
 use crate::journal::{KnownImage, Outcome, Piece};
-use crate::ledger::Call;
+use pcim_core::{Address, ImageDigest, Seal};
+use pcim_ledger::Call;
 
 /// A registered image.
 #[derive(Clone, Debug, Serialize)]

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::resume::Fate;
 use super::write::Wanted;
 use super::{Client, Error, Result, Written};
-use crate::domain::{Address, ImageDigest};
 use crate::journal::{Operation, Outcome, Piece};
-use crate::ledger::{Call, RelayCall};
+use pcim_core::{Address, ImageDigest};
+use pcim_ledger::{Call, RelayCall};
 
 /// How the key of a removal begins that others are to send, after chain and contract.
 pub(super) const REMOVAL: &str = "removal";

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{Client, Error, Result};
-use crate::domain::{Address, Event, ImageDigest};
-use crate::ledger::EventFilter;
-use crate::node::{Replica, Survey};
+use pcim_core::{Address, Event, ImageDigest};
+use pcim_ledger::EventFilter;
+use pcim_node::{Replica, Survey};
 
 /// How often nodes are asked while they are waited for.
 const ASK_AGAIN: Duration = Duration::from_secs(1);

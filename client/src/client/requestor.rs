@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::write::Wanted;
 use super::{Client, Error, OpenedFile, Result, Target, Written};
 use crate::card::Card;
-use crate::domain::{Address, BlockDigest, GrantStatus, ImageDigest};
 use crate::journal::{Outcome, Piece};
-use crate::ledger::Call;
-use crate::node::block_digest;
 use crate::request::{Notes, Purpose, RequestDocument, Subject};
+use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
+use pcim_ledger::Call;
+use pcim_node::block_digest;
 
 /// What to ask for.
 #[derive(Clone, Debug)]

@@ -2,11 +2,10 @@
 
 use super::patient::no_request;
 use super::{Client, Result};
-use crate::domain::{Address, BlockDigest, Event, ImageDigest};
-use crate::ledger::EventFilter;
-use crate::node;
 use crate::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject};
-use crate::seal::Certificate;
+use pcim_core::{Address, BlockDigest, Event, ImageDigest};
+use pcim_ledger::EventFilter;
+use pcim_seal::Certificate;
 
 impl Client {
     /// Who ever asked for what, each pair once, in order of first request.
@@ -54,7 +53,7 @@ impl Client {
 
     pub(super) async fn certificate(&self, digest: &BlockDigest) -> Result<Certificate> {
         if let Some(bytes) = self.journal.certificate(digest)?
-            && node::block_digest(&bytes) == *digest
+            && pcim_node::block_digest(&bytes) == *digest
         {
             return Ok(Certificate::from_bytes(&bytes)?);
         }

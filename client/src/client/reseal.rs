@@ -16,11 +16,11 @@ use super::resume::RESEAL;
 use super::settle::note;
 use super::write::Wanted;
 use super::{Client, Error, Result, Written, pipeline};
-use crate::domain::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use crate::journal::{Operation, Outcome, Piece, PieceBody};
-use crate::ledger::{Call, EventFilter};
-use crate::node::{self, BodyRef};
-use crate::seal::{self, BodyVersion};
+use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
+use pcim_ledger::{Call, EventFilter};
+use pcim_node::BodyRef;
+use pcim_seal::BodyVersion;
 
 /// An image that was sealed anew.
 #[derive(Clone, Debug, Serialize)]
@@ -226,7 +226,7 @@ impl Client {
         let node = self.node().await?;
         let owner = &self.keys()?.openpgp;
         let root = node.get_root(&old_root, self.limits.fetch).await?;
-        let (key, found) = seal::unwrap_header(&root.header, owner)?;
+        let (key, found) = pcim_seal::unwrap_header(&root.header, owner)?;
         let version = match version {
             Some(1) => BodyVersion::V1,
             Some(_) => BodyVersion::V2,
@@ -246,8 +246,8 @@ impl Client {
         )
         .await?;
         check_seal_of(attested.seal, sealed.seal)?;
-        let header = seal::header_for(&sealed.session_key, version, &owner.certificate())?;
-        let new_root = node::root_digest(&header, &body)?;
+        let header = pcim_seal::header_for(&sealed.session_key, version, &owner.certificate())?;
+        let new_root = pcim_node::root_digest(&header, &body)?;
         self.journal
             .note(operation, failed, &Piece::Root(new_root))?;
         node.put_root(header, &body).await?;
@@ -371,7 +371,9 @@ impl Client {
         let found = self.node().await?.get_root(root, std::time::Duration::ZERO);
         match found.await {
             Ok(root) => Ok(Some((&root.body).into())),
-            Err(node::Error::Io { doing, source }) => Err(node::Error::Io { doing, source }.into()),
+            Err(pcim_node::Error::Io { doing, source }) => {
+                Err(pcim_node::Error::Io { doing, source }.into())
+            }
             Err(_) => Ok(None),
         }
     }
@@ -405,12 +407,12 @@ fn number(version: BodyVersion) -> u8 {
 
 /// Whether one reader cannot be served, and the others can.
 fn concerns_reader(error: &Error) -> bool {
-    use crate::ledger::Error as L;
+    use pcim_ledger::Error as L;
     matches!(
         error,
         Error::ReaderLacksV2 { .. }
             | Error::Seal(_)
-            | Error::Node(node::Error::Timeout { .. } | node::Error::TooLarge { .. })
+            | Error::Node(pcim_node::Error::Timeout { .. } | pcim_node::Error::TooLarge { .. })
             | Error::Ledger(L::Refused(_) | L::Reverted { .. })
     )
 }

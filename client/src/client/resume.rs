@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::relay::REMOVAL;
 use super::write::is_final;
 use super::{Client, Error, Result};
-use crate::domain::B256;
 use crate::journal::{Operation, Outcome};
+use pcim_core::B256;
 
 /// How the key of an operation that seals begins, after chain and contract.
 pub(super) const SEAL: &str = "seal";

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{Client, Error, Result};
 use crate::journal::{self, Journal, Outcome, Piece, PieceBody};
-use crate::node::BodyRef;
+use pcim_node::BodyRef;
 
 impl Client {
     /// Ends an operation.

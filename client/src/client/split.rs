@@ -7,8 +7,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Take};
 
-use crate::deid::Result;
-use crate::dicom;
+use pcim_dicom::deid::Result;
 
 /// Files up to this many bytes are read whole.
 const SMALL: u64 = 64 << 10;
@@ -83,7 +82,7 @@ impl Split {
         let end = small.len().saturating_sub(ONE_PIXEL.len());
         let header = &self.before[self.before.len() - header_length(&self.before)..];
         if small[end..] != ONE_PIXEL || !small[..end].ends_with(header) {
-            return Err(dicom::Error::Encode.into());
+            return Err(pcim_dicom::Error::Encode.into());
         }
         small.truncate(end);
         small.extend(self.length.to_le_bytes());

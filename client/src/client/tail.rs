@@ -2,7 +2,7 @@
 
 use super::Result;
 use crate::audit::{Entry, Index};
-use crate::domain::B256;
+use pcim_core::B256;
 
 /// The last block that any chain has here: SQLite's integers are signed.
 const LAST: u64 = i64::MAX as u64;

@@ -15,9 +15,9 @@ use super::tail::{News, Tail};
 use super::{Client, Error, Result};
 use crate::audit::watch::{Alert, Mine, Rule, Watcher};
 use crate::audit::{Entry, Index};
-use crate::domain::B256;
 use crate::journal::{self, EventId, Finished, Noted, WatchStore, Written};
-use crate::ledger::{Ledger, Live, Trouble};
+use pcim_core::B256;
+use pcim_ledger::{Ledger, Live, Trouble};
 
 /// What lies further back than so many blocks needs no note any more: no reorganisation is that deep.
 const SETTLED_BLOCKS: u64 = 4096;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Client, Error, Result};
 use crate::journal::{Operation, Outcome};
-use crate::ledger::{self, Call, Mined, SignedCall};
+use pcim_ledger::{Call, Mined, SignedCall};
 
 /// A transaction that is on the chain.
 #[derive(Clone, Debug, Serialize)]
@@ -210,8 +210,8 @@ impl Client {
 }
 
 /// Whether a transaction can never be mined any more, so that a new one may take its place.
-pub(super) fn is_final(error: &ledger::Error) -> bool {
-    use ledger::Error as E;
+pub(super) fn is_final(error: &pcim_ledger::Error) -> bool {
+    use pcim_ledger::Error as E;
     matches!(
         error,
         E::Reverted { .. } | E::Replaced { .. } | E::Rejected { .. } | E::BadRecord { .. }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Address;
-use crate::node::{Dht, Network};
+use pcim_core::Address;
+use pcim_node::{Dht, Network};
 
 /// Bytes per leaf of the images added, unless the configuration says otherwise.
 const DEFAULT_CHUNK_BYTES: u32 = 1024 * 1024;

@@ -29,7 +29,7 @@ pub use self::piece::{Outcome, Piece, PieceBody};
 pub(crate) use self::schema::open_as;
 pub use self::watch::{EventId, Finished, Noted, WatchStore, Written};
 
-use crate::domain::ImageDigest;
+use pcim_core::ImageDigest;
 
 /// One actor's journal.
 #[derive(Debug)]

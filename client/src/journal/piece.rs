@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Journal, Result, signed};
-use crate::domain::{BlockDigest, ImageDigest};
+use pcim_core::{BlockDigest, ImageDigest};
 
 /// Something that can be dropped, wholly or in part, as often as it takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -130,7 +130,7 @@ fn what_an_operation_noted_is_told_until_it_has_ended() {
     let pieces = [
         Piece::Body(body.clone()),
         Piece::Root(ImageDigest([9; 32])),
-        Piece::Block(crate::domain::BlockDigest([8; 32])),
+        Piece::Block(pcim_core::BlockDigest([8; 32])),
         Piece::File(file.into()),
     ];
     for piece in &pieces {
@@ -180,7 +180,7 @@ fn an_image_has_a_root_of_its_own_once_it_is_sealed_anew() {
     journal.forget_image(&digest).unwrap();
     assert!(journal.images().unwrap().is_empty());
 
-    let digest = crate::domain::BlockDigest([1; 32]);
+    let digest = pcim_core::BlockDigest([1; 32]);
     assert_eq!(journal.certificate(&digest).unwrap(), None);
     journal.keep_certificate(&digest, b"cert").unwrap();
     journal.keep_certificate(&digest, b"cert").unwrap();

@@ -10,7 +10,7 @@ use rusqlite::{
 };
 
 use super::{Error, Result, schema, signed, unsigned};
-use crate::domain::B256;
+use pcim_core::B256;
 
 /// "PCIW".
 const APPLICATION_ID: i64 = 0x5043_4957;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use pcim_client::node::{Dht, Error, MAX_BLOCK, Network, Node, NodeConfig, SwarmKey};
+use pcim_node::{Dht, Error, MAX_BLOCK, Network, Node, NodeConfig, SwarmKey};
 use tempfile::TempDir;
 
 /// Long enough for a busy machine; a test that waits for it fails.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cid::Cid;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use multihash_codetable::{Code, MultihashDigest};
-use pcim_client::node::{BodyRef, MAX_BLOCK, Node, NodeConfig};
+use pcim_node::{BodyRef, MAX_BLOCK, Node, NodeConfig};
 
 /// Set to the repository in the process that is killed.
 const CHILD: &str = "PCIM_CRASH_TEST";

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use pcim_client::node::{BodyRef, MAX_BLOCK};
+use pcim_node::{BodyRef, MAX_BLOCK};
 use serde_json::{Value, json};
 
 use crate::peers::{NPM, bytes_of, image_cid, node, read, store};

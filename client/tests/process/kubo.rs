@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use pcim_client::node::{BodyRef, MAX_BLOCK};
+use pcim_node::{BodyRef, MAX_BLOCK};
 
 use crate::peers::{bytes_of, image_cid, node, read, store};
 

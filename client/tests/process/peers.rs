@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use pcim_client::node::{BodyRef, Node, NodeConfig};
+use pcim_node::{BodyRef, Node, NodeConfig};
 
 /// Set when npm's packages under `tests/interop` are installed.
 pub(crate) const NPM: &str = "PCIM_TEST_NPM";

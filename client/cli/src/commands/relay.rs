@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pcim_client::client::{Client, Error, Relayed};
-use pcim_client::ledger::RelayCall;
+use pcim_ledger::RelayCall;
 use serde::Serialize;
 
 use crate::context::{Context, read_small};
@@ -45,7 +45,7 @@ struct Report {
 #[derive(Serialize)]
 struct Named {
     function: String,
-    signer: pcim_client::domain::Address,
+    signer: pcim_core::Address,
     nonce: u64,
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use pcim_client::audit::report::{self, Contacts, Facts, Right, Table, Told};
 use pcim_client::client::Client;
-use pcim_client::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
 use serde_json::Value;
 
 use super::audit::say_rebuilt;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 use pcim_client::client::OutcomeSink;
 use pcim_client::client::study::Outcome;
-use pcim_client::deid::Report;
+use pcim_dicom::deid::Report;
 use serde::Serialize;
 
 use crate::ui::{Ui, printable};

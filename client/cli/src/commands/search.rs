@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use pcim_client::audit::{Image, ImageQuery, escaped, time};
 use pcim_client::client::Note;
-use pcim_client::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 
 use super::audit::{read_before, say_rebuilt};

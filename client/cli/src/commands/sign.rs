@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pcim_client::client::{Client, Error, Signing};
-use pcim_client::ledger::RelayCall;
+use pcim_ledger::RelayCall;
 use serde::Serialize;
 
 use super::write_result;

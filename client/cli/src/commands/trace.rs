@@ -1,7 +1,7 @@
 //! `pcim trace`
 
 use clap::Args;
-use pcim_client::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
 
 use super::sign::SignArgs;
 use super::transaction;

@@ -11,8 +11,8 @@ use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 use openpgp::types::SymmetricAlgorithm;
 use openpgp::{Cert, Packet, PacketPile};
-use pcim_client::domain::Passphrase;
 use pcim_client::home::Home;
+use pcim_core::Passphrase;
 use sequoia_openpgp as openpgp;
 
 use crate::program::{Actor, Run};

@@ -78,7 +78,7 @@ fn shared(patient: &Actor, image: &str, requester: &Actor) -> String {
 fn body_of(stage: &Stage, actor: &Actor, root: &str) -> String {
     let car = stage.file(&format!("{root}.car"));
     actor.run(["node", "export", root, "--out", &car]).json();
-    let mut decoder = pcim_client::node::car::Decoder::default();
+    let mut decoder = pcim_node::car::Decoder::default();
     decoder.push(&std::fs::read(car).unwrap());
     let mut blocks = Vec::new();
     while let Some((cid, _)) = decoder.next_block().unwrap() {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use pcim_client::home::Home;
 use pcim_client::journal::{Journal, Outcome};
-use pcim_client::node::block_digest;
+use pcim_node::block_digest;
 use serde_json::Value;
 
 use crate::interrupted::count;

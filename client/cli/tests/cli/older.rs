@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use pcim_client::node::car::Decoder;
+use pcim_node::car::Decoder;
 use serde_json::json;
 
 use crate::program::{Actor, Run};

@@ -12,10 +12,10 @@ use std::sync::OnceLock;
 use std::thread;
 
 use pcim_client::card::Card;
-use pcim_client::domain::{Address, Passphrase};
 use pcim_client::handover::{Addressee, Facts, Handover};
 use pcim_client::home::{Home, Keys};
-use pcim_client::ledger::Account;
+use pcim_core::{Address, Passphrase};
+use pcim_ledger::Account;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

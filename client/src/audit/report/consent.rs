@@ -20,7 +20,7 @@ use super::fhir::{ACT_REASON, account, actor, bundle, concept, consent_urn, imag
 use super::text::{instant, utc_or_unknown};
 use super::timeline::described;
 use super::{Facts, Right, Table, rights, utc};
-use crate::domain::GrantStatus;
+use pcim_core::GrantStatus;
 
 /// A `Bundle` of kind `collection` with a `Consent` for each image and requestor.
 pub fn consents(facts: &Facts<'_>, wanted: impl Fn(&Right<'_>) -> bool) -> Value {

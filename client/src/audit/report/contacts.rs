@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::visible;
 use crate::card::Card;
-use crate::domain::Address;
+use pcim_core::Address;
 
 /// Most characters of a name; a longer one is cut.
 pub const MAX_NAME_CHARS: usize = 100;

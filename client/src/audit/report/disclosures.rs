@@ -3,8 +3,8 @@
 use super::text::{utc_or_unknown, years_before};
 use super::timeline::described;
 use super::{Facts, Table, Told, tell, utc};
-use crate::domain::Event;
 use crate::request::Purpose;
+use pcim_core::Event;
 
 /// The years that an accounting goes back, 45 CFR 164.528(b)(1).
 const YEARS: u64 = 6;

@@ -5,7 +5,7 @@ use super::disclosures::purpose_words;
 use super::text::{utc_or_unknown, years_before};
 use super::timeline::described;
 use super::{Facts, Table, Told, tell, utc};
-use crate::domain::Event;
+use pcim_core::Event;
 
 /// How long the information must be there at the least, Article 9(2).
 const YEARS: u64 = 3;

@@ -21,7 +21,7 @@ use super::text::instant;
 use super::timeline::words;
 use super::{Facts, Told, tell, visible};
 use crate::audit::EventKind;
-use crate::domain::{Address, Event, ImageDigest};
+use pcim_core::{Address, Event, ImageDigest};
 
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const REST: &str = "http://hl7.org/fhir/restful-interaction";

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::Table;
-use crate::view::base64;
+use pcim_dicom::view::base64;
 
 const STYLE: &str = "
 body { font: 11pt/1.4 system-ui, 'DejaVu Sans', sans-serif; color: #111; background: #fff; margin: 2em auto; max-width: 84em; padding: 0 1em }

@@ -24,7 +24,7 @@ mod tests;
 mod text;
 mod timeline;
 
-use crate::domain::{Address, LoggedEvent};
+use pcim_core::{Address, LoggedEvent};
 
 pub use consent::{consents, rights_table};
 pub use contacts::{Contacts, MAX_NAME_CHARS};

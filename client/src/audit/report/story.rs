@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{About, Address, B256, Event, GrantStatus, ImageDigest, LoggedEvent};
 use crate::request::{Notes, Purpose};
+use pcim_core::{About, Address, B256, Event, GrantStatus, ImageDigest, LoggedEvent};
 
 /// An event with what earlier and later ones say about it.
 #[derive(Clone, Copy, Debug)]

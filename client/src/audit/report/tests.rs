@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::domain::{B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
 use crate::request::Purpose;
+use pcim_core::{B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
 
 const DAY: u64 = 86_400;
 const NOW: u64 = 1_795_000_000;

@@ -2,7 +2,7 @@
 
 use super::text::utc_or_unknown;
 use super::{Facts, Table, Told, tell, visible};
-use crate::domain::{Event, ImageDigest};
+use pcim_core::{Event, ImageDigest};
 
 /// What happened, event by event; about some images, or about all.
 pub fn timeline(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Table {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::file::{Rule, Scope, UNKNOWN, When};
 use crate::audit::report::{instant, visible};
 use crate::audit::{Entry, EventKind, What};
-use crate::domain::{About, Address, Event, GrantStatus, ImageDigest};
+use pcim_core::{About, Address, Event, GrantStatus, ImageDigest};
 
 /// Whose eyes the rules are.
 #[derive(Clone, Debug, Default)]

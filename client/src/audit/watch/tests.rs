@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::audit::{Entry, UnknownLog, What};
-use crate::domain::{Address, B256, BlockDigest, Event, ImageDigest, Seal};
+use pcim_core::{Address, B256, BlockDigest, Event, ImageDigest, Seal};
 
 const ADA: Address = Address::repeat_byte(0xad);
 const EVE: Address = Address::repeat_byte(0xee);

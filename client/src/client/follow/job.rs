@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use crate::domain::{BlockDigest, ImageDigest};
-use crate::node::{self, BodyRef, Node, Root};
 use crate::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES};
+use pcim_core::{BlockDigest, ImageDigest};
+use pcim_node::{BodyRef, Node, Root};
 
 /// Most bytes of a block that is kept by itself.
 pub(super) const MAX_BLOCK_BYTES: usize = match MAX_CERTIFICATE_BYTES > MAX_REQUEST_BYTES {
@@ -109,7 +109,7 @@ pub(super) async fn fetch_root(
     node: &Node,
     digest: &ImageDigest,
     patience: Duration,
-) -> node::Result<Brought> {
+) -> pcim_node::Result<Brought> {
     let root = node.get_root(digest, patience).await?;
     Ok(Brought::Root(root))
 }
@@ -119,15 +119,15 @@ pub(super) async fn fetch_body(
     node: &Node,
     body: &BodyRef,
     patience: Duration,
-) -> node::Result<Brought> {
+) -> pcim_node::Result<Brought> {
     let limit = BODY_TIME + Duration::from_secs(body.dag_size / SLOWEST);
     match tokio::time::timeout(limit, node.fetch_body(body, patience)).await {
         Ok(done) => done.map(|()| Brought::Body),
-        Err(_) => Err(node::Error::Timeout {
+        Err(_) => Err(pcim_node::Error::Timeout {
             cid: body.cid.clone(),
             seconds: limit.as_secs_f64(),
             peers: node.peers().await,
-            tried: node::Tried(Vec::new()),
+            tried: pcim_node::Tried(Vec::new()),
         }),
     }
 }
@@ -137,7 +137,7 @@ pub(super) async fn fetch_block(
     node: &Node,
     digest: &BlockDigest,
     patience: Duration,
-) -> node::Result<Brought> {
+) -> pcim_node::Result<Brought> {
     let bytes = node.get_raw(digest, MAX_BLOCK_BYTES, patience).await?;
     let length = bytes.len() as u64;
     node.put_raw(bytes).await?;
@@ -145,9 +145,11 @@ pub(super) async fn fetch_block(
 }
 
 /// Whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.
-pub(super) fn is_final(error: &node::Error) -> bool {
+pub(super) fn is_final(error: &pcim_node::Error) -> bool {
     matches!(
         error,
-        node::Error::NotARoot { .. } | node::Error::NotABody { .. } | node::Error::TooLarge { .. }
+        pcim_node::Error::NotARoot { .. }
+            | pcim_node::Error::NotABody { .. }
+            | pcim_node::Error::TooLarge { .. }
     )
 }

@@ -9,10 +9,10 @@ use super::job::{self, Brought, Held, Item, MAX_BLOCK_BYTES};
 use super::plan::Chain;
 use super::{FollowEvent, FollowSink, told};
 use crate::client::Result;
-use crate::domain::ImageDigest;
 use crate::home::FollowSettings;
 use crate::journal::{FollowStore, HeldRow, KnownImage};
-use crate::node::{self, Node};
+use pcim_core::ImageDigest;
+use pcim_node::Node;
 
 /// Jobs at the same time, and how many of them may be bodies.
 const JOBS: usize = 16;
@@ -23,13 +23,13 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(300);
 /// What a root takes, with its header, before it is known.
-const ROOT_BYTES: u64 = (node::MAX_ROOT + node::MAX_HEADER) as u64;
+const ROOT_BYTES: u64 = (pcim_node::MAX_ROOT + pcim_node::MAX_HEADER) as u64;
 
 /// A job's end: what it was about, and what it brought unless it was called off.
 pub(super) type Done = (
     Item,
     Held,
-    std::result::Result<node::Result<Brought>, Aborted>,
+    std::result::Result<pcim_node::Result<Brought>, Aborted>,
 );
 
 pub(super) struct Keeper<'a> {
@@ -284,13 +284,13 @@ impl<'a> Keeper<'a> {
             .min(self.limit);
         let node = self.node;
         let (about, known) = (item.clone(), held.clone());
-        let body = held.body.as_ref().map(node::BodyRef::from);
+        let body = held.body.as_ref().map(pcim_node::BodyRef::from);
         let work = async move {
             match (&about, &body) {
                 (Item::Root(digest), _) => job::fetch_root(node, digest, patience).await,
                 (Item::Block(digest), _) => job::fetch_block(node, digest, patience).await,
                 (Item::Body(_), Some(body)) => job::fetch_body(node, body, patience).await,
-                (Item::Body(cid), None) => Err(node::Error::Missing { cid: cid.clone() }),
+                (Item::Body(cid), None) => Err(pcim_node::Error::Missing { cid: cid.clone() }),
             }
         };
         let (work, handle) = abortable(work);

@@ -29,10 +29,10 @@ use serde::{Deserialize, Serialize};
 use super::tail::{News, Tail};
 use super::{Client, Result};
 use crate::audit::{Entry, Index};
-use crate::domain::ImageDigest;
 use crate::home::FollowSettings;
 use crate::journal::FollowStore;
 use keeper::Keeper;
+use pcim_core::ImageDigest;
 use plan::Chain;
 
 /// What is kept, or was to be.

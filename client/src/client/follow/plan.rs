@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::domain::{Address, BlockDigest, Event, ImageDigest};
 use crate::request::Notes;
+use pcim_core::{Address, BlockDigest, Event, ImageDigest};
 
 /// What the events say of every image.
 #[derive(Debug, Default)]
@@ -188,7 +188,7 @@ impl Chain {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::domain::Seal;
+    use pcim_core::Seal;
 
     const PATIENT: Address = Address::repeat_byte(1);
     const READER: Address = Address::repeat_byte(2);

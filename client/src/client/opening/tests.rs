@@ -11,12 +11,12 @@ use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
 
 use super::{Attested, Target};
-use crate::chance::{Numbers, rounds};
 use crate::client::{Client, Limits};
-use crate::domain::{Address, BlockDigest, ImageDigest, Passphrase};
 use crate::home::{Config, Home, NewHome};
-use crate::node::BodyRef;
-use crate::seal::{self, BodyVersion, KeyVersion};
+use pcim_core::chance::{Numbers, rounds};
+use pcim_core::{Address, BlockDigest, ImageDigest, Passphrase};
+use pcim_node::BodyRef;
+use pcim_seal::{BodyVersion, KeyVersion};
 
 /// Random flips of bits in headers, roots and bodies together, unless `PCIM_TEST_FLIPS` says how many.
 const FLIPS: usize = 1000;
@@ -73,8 +73,10 @@ impl Scene {
         let payload: Vec<u8> = (0..PAYLOAD).map(|i| (i * 31 + (i >> 8)) as u8).collect();
         let key = &client.keys().unwrap().openpgp;
         let mut body = Vec::new();
-        let sealed = seal::seal_body(&mut &payload[..], key, None, version, &mut body).unwrap();
-        let header = seal::header_for(&sealed.session_key, version, &key.certificate()).unwrap();
+        let sealed =
+            pcim_seal::seal_body(&mut &payload[..], key, None, version, &mut body).unwrap();
+        let header =
+            pcim_seal::header_for(&sealed.session_key, version, &key.certificate()).unwrap();
         let attested = Attested {
             radiologist: client.address(),
             seal: sealed.seal,

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Payload;
 use crate::bench::samples::write_instance;
-use crate::deid::{Blank, Options, Profile, deidentify, facts};
+use pcim_dicom::deid::{Blank, Options, Profile, deidentify, facts};
 
 /// A CT image of its own, large enough to be taken apart.
 fn large(dir: &Path, bytes: u64) -> PathBuf {

@@ -10,9 +10,9 @@ use futures::stream::{self, StreamExt};
 
 use super::{Meter, Progress, in_time, open, seal, share};
 use crate::client::payload::Payload;
-use crate::domain::Passphrase;
-use crate::node::{MAX_BLOCK, Node, NodeConfig};
-use crate::seal::{
+use pcim_core::Passphrase;
+use pcim_node::{MAX_BLOCK, Node, NodeConfig};
+use pcim_seal::{
     BodyVersion, KeyVersion, LockedKey, UnlockedKey, header_for, open_sealed, unwrap_header,
 };
 

@@ -9,8 +9,7 @@ use tempfile::NamedTempFile;
 use crate::client::opening::file_error;
 use crate::client::payload::look;
 use crate::client::{self, Result};
-use crate::deid::{self, Report};
-use crate::{parallel, private};
+use pcim_dicom::deid::{self, Report};
 
 /// Files that are written before they are waited for together, and get their names.
 const BATCH: usize = 128;
@@ -27,11 +26,12 @@ pub fn copy(
 ) {
     let mut before = 0;
     for batch in files.chunks(BATCH) {
-        let made = parallel::each(batch, parallel::processors(), |place, file| {
-            make(file, &target(before + place), options)
-        });
+        let made =
+            pcim_core::parallel::each(batch, pcim_core::parallel::processors(), |place, file| {
+                make(file, &target(before + place), options)
+            });
         let written: Vec<&Path> = made.iter().flatten().map(|(file, _)| file.path()).collect();
-        let synced = private::sync_files(&written);
+        let synced = pcim_core::private::sync_files(&written);
         for made in made {
             let path = target(before);
             let named = made.and_then(|(file, report)| {
@@ -57,7 +57,7 @@ fn make(path: &Path, target: &Path, options: &deid::Options) -> Result<(NamedTem
     let (clean, report) = looked.clean(path, Some(options))?;
     let (content, pixels) = looked.into_clean(path, clean)?;
     let write = || -> io::Result<NamedTempFile> {
-        let mut file = private::open_file_beside(target)?;
+        let mut file = pcim_core::private::open_file_beside(target)?;
         file.write_all(&content)?;
         if let Some(mut pixels) = pixels {
             // From file to file: the system copies them by itself where it can.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use crate::domain::ImageDigest;
+use pcim_core::ImageDigest;
 
 /// Its media type.
 pub const IDENTITY_MEDIA_TYPE: &str = "application/pcim-identity+json";

@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use super::walk::{self, Kind};
 use super::{Error, MAX_FILES, zip};
 use crate::client;
-use crate::{deid, parallel, private};
 
 /// Bytes by which a file's kind is told.
 pub(super) const START: usize = 1024;
@@ -103,7 +102,7 @@ impl Inputs {
             collected: false,
         };
         let look = |_, path: &PathBuf| walk::kind_of(path, &fs::metadata(path)?);
-        let kinds = parallel::each(paths, parallel::processors(), look);
+        let kinds = pcim_core::parallel::each(paths, pcim_core::parallel::processors(), look);
         for (path, kind) in paths.iter().zip(kinds) {
             let before = inputs.files.len();
             let kind = kind.map_err(|source| client::Error::File {
@@ -196,11 +195,12 @@ impl Inputs {
             path: path.to_owned(),
             source,
         };
-        let bytes = private::read_limited(path, MAX_DIRECTORY_BYTES).map_err(at)?;
-        let listed = deid::directory(&bytes).map_err(|source| client::Error::Dicom {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = pcim_core::private::read_limited(path, MAX_DIRECTORY_BYTES).map_err(at)?;
+        let listed =
+            pcim_dicom::deid::directory(&bytes).map_err(|source| client::Error::Dicom {
+                path: path.to_owned(),
+                source,
+            })?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -259,7 +259,7 @@ pub(super) fn start_of(path: &Path) -> io::Result<Vec<u8>> {
 
 /// What a file is by its start; none if it is nothing of ours.
 pub(super) fn kind(start: &[u8]) -> Option<Kind> {
-    if deid::is_directory(start) {
+    if pcim_dicom::deid::is_directory(start) {
         Some(Kind::Directory)
     } else if start.get(128..132) == Some(b"DICM") {
         Some(Kind::Dicom)

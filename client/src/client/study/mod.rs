@@ -28,8 +28,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::deid::{Facts, Identifying, KeyObjects, Repeated, Report, SeriesReference};
 use identity::Pair;
+use pcim_dicom::deid::{Facts, Identifying, KeyObjects, Repeated, Report, SeriesReference};
 use stage::Staged;
 
 pub use copy::copy;

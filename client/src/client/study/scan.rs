@@ -11,8 +11,8 @@ use super::stage::Staged;
 use super::{Error, Head, Ids, Instance, Source, Study, Uids, pairs};
 use crate::client::payload::look;
 use crate::client::{self, Result};
-use crate::deid::{self, Facts, Report};
-use crate::parallel;
+use pcim_core::parallel;
+use pcim_dicom::deid::{self, Facts, Report};
 
 /// Files whose reports are held at the same time.
 const BATCH: usize = 128;

@@ -9,8 +9,8 @@ use tempfile::TempPath;
 
 use super::unpack::{appear, contents, make_folder, sync, write};
 use super::{Contents, Error, MANIFEST, Study, manifest};
-use crate::deid::{KeyObjects, Report};
-use crate::{client, private};
+use crate::client;
+use pcim_dicom::deid::{KeyObjects, Report};
 
 /// A file that was written.
 #[derive(Clone)]
@@ -81,7 +81,7 @@ impl Study {
     fn folder(&self, staged: &[&Staged], target: &Path) -> client::Result<Contents> {
         let at = |source| client::opening::file_error(target, source);
         let (mut manifest, key_objects) = self.documents()?;
-        let made = private::temp_dir_beside(target).map_err(at)?;
+        let made = pcim_core::private::temp_dir_beside(target).map_err(at)?;
         let instances = manifest.series.iter_mut().flat_map(|it| &mut it.instances);
         for (file, staged) in instances.zip(staged) {
             staged.describe(file);
@@ -92,9 +92,9 @@ impl Study {
                 .map_err(at)?;
         }
         let listed = made.path().join(&manifest.key_objects.file);
-        private::write_new(&listed, &key_objects).map_err(at)?;
+        pcim_core::private::write_new(&listed, &key_objects).map_err(at)?;
         let json = serde_json::to_vec_pretty(&manifest)?;
-        private::write_new(&made.path().join(MANIFEST), &json).map_err(at)?;
+        pcim_core::private::write_new(&made.path().join(MANIFEST), &json).map_err(at)?;
         sync(made.path(), &manifest).map_err(at)?;
         appear(made, target)?;
         Ok(contents(manifest))
@@ -115,11 +115,11 @@ impl Study {
 
 /// Gives one file its name.
 fn one(file: &Staged, target: &Path, overwrite: bool) -> io::Result<()> {
-    private::sync_files(&[&file.path])?;
+    pcim_core::private::sync_files(&[&file.path])?;
     let named = TempPath::try_from_path(&file.path)?;
     match overwrite {
         true => named.persist(target)?,
         false => named.persist_noclobber(target)?,
     }
-    private::sync_parent(target)
+    pcim_core::private::sync_parent(target)
 }

@@ -13,9 +13,9 @@ use crate::bench::samples::write_instance;
 use crate::client::Error as Failure;
 use crate::client::landing::{Landing, Target};
 use crate::client::payload::Payload;
-use crate::deid::{self, Options, Profile};
-use crate::domain::ImageDigest;
-use crate::private;
+use pcim_core::ImageDigest;
+use pcim_core::private;
+use pcim_dicom::deid::{self, Options, Profile};
 
 const DEMO: &[u8] = include_bytes!("../../../cli/assets/demo.dcm");
 

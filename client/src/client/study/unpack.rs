@@ -17,8 +17,8 @@ use tempfile::TempDir;
 use super::identity::is_identity;
 use super::manifest::{MAX_BYTES, Manifest};
 use super::{Error, MANIFEST, MAX_FILES, tar};
-use crate::buffers::Buffers;
-use crate::{client, parallel, private};
+use crate::client;
+use pcim_core::buffers::Buffers;
 
 /// Most files of a tar: the instances and the two documents.
 const MAX_ENTRIES: usize = MAX_FILES + 2;
@@ -189,7 +189,7 @@ pub(crate) fn appear(made: TempDir, folder: &Path) -> client::Result<()> {
     })?;
     // It has another name now: there is nothing to delete.
     let _ = made.keep();
-    private::sync_parent(folder).map_err(at)
+    pcim_core::private::sync_parent(folder).map_err(at)
 }
 
 pub(super) fn contents(manifest: Manifest) -> Contents {
@@ -203,7 +203,7 @@ pub(super) fn contents(manifest: Manifest) -> Contents {
 
 /// The manifest of a study's folder, if it can be read.
 pub(crate) fn manifest_of(folder: &Path) -> Option<Manifest> {
-    let bytes = private::read_limited(&folder.join(MANIFEST), MAX_BYTES as usize);
+    let bytes = pcim_core::private::read_limited(&folder.join(MANIFEST), MAX_BYTES as usize);
     Manifest::read(&bytes.ok()?).ok()
 }
 
@@ -254,7 +254,7 @@ fn unpack(mut tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
     if !found.is_empty() {
         return Err(damaged("it has a file that is not listed"));
     }
-    private::sync_files(&folders_of(folder, &names))?;
+    pcim_core::private::sync_files(&folders_of(folder, &names))?;
     Ok(manifest)
 }
 
@@ -305,7 +305,7 @@ impl<'scope, 'env> Together<'scope, 'env> {
             let folder = self.folder;
             let write = move || {
                 let write = |_, file: &_| write_one(file, folder);
-                let written = parallel::each(&files, private::SYNCING, write);
+                let written = pcim_core::parallel::each(&files, pcim_core::private::SYNCING, write);
                 written.into_iter().collect()
             };
             self.writing = Some(self.scope.spawn(write));
@@ -386,8 +386,8 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
 pub(super) fn sync(folder: &Path, manifest: &Manifest) -> io::Result<()> {
     let files = manifest.files().map(|file| file.file.clone());
     let files: BTreeSet<String> = files.chain([MANIFEST.to_owned()]).collect();
-    private::sync_files(&files.iter().map(|it| folder.join(it)).collect::<Vec<_>>())?;
-    private::sync_files(&folders_of(folder, &files))
+    pcim_core::private::sync_files(&files.iter().map(|it| folder.join(it)).collect::<Vec<_>>())?;
+    pcim_core::private::sync_files(&folders_of(folder, &files))
 }
 
 /// A study's folder and those in it that its files are in.

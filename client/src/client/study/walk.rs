@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::input::{kind, start_of};
 use super::{Error, MAX_FILES};
-use crate::{client, parallel};
+use crate::client;
 
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 64;
@@ -95,7 +95,7 @@ fn folder(
     let paths: Vec<_> = names.into_iter().map(|name| path.join(name)).collect();
     let look = |_, path: &PathBuf| kind_of(path, &fs::symlink_metadata(path)?);
     for batch in paths.chunks(BATCH) {
-        let kinds = parallel::each(batch, parallel::processors(), look);
+        let kinds = pcim_core::parallel::each(batch, pcim_core::parallel::processors(), look);
         for (path, kind) in batch.iter().zip(kinds) {
             match kind.map_err(|error| at(path, error))? {
                 Kind::Folder => folder(path, depth + 1, left, tell)?,

@@ -12,7 +12,7 @@ use pcim_client::audit::{
     Compared, Difference, Entry, EventKind, Freshness, ImageQuery, Index, Query, Standing,
 };
 use pcim_client::client::Client;
-use pcim_client::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 
 use super::write_result;

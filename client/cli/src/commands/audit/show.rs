@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pcim_client::audit::{
     Compared, Entry, Freshness, Image, Mark, Standing, UnknownLog, What, escaped, time,
 };
-use pcim_client::domain::{Address, Event, ImageDigest};
+use pcim_core::{Address, Event, ImageDigest};
 use serde::Serialize;
 
 /// Columns that a line may have.

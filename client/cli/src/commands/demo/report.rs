@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pcim_client::client::Written;
-use pcim_client::domain::{Address, B256, LoggedEvent};
+use pcim_core::{Address, B256, LoggedEvent};
 use serde::Serialize;
 
 use super::story::Told;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use futures::future::{join_all, try_join_all};
 use pcim_client::client::{Client, Limits};
-use pcim_client::domain::{B256, Passphrase, U256};
 use pcim_client::home::{Config, Home, NewHome};
-use pcim_client::ledger::{Account, Deployment, Ledger};
-use pcim_client::seal::KeyVersion;
+use pcim_core::{B256, Passphrase, U256};
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Record, Request, deploy};
+use pcim_ledger::{Account, Deployment, Ledger};
+use pcim_seal::KeyVersion;
 
 use super::report::{OnChain, Report};
 use crate::commands::write_secret;

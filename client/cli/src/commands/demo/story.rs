@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use pcim_client::card::Card;
 use pcim_client::client::{AccessRequest, Client, Error, SealOptions, Target};
-use pcim_client::deid::Profile;
-use pcim_client::domain::{Address, ImageDigest};
 use pcim_client::request::Purpose;
+use pcim_core::{Address, ImageDigest};
+use pcim_dicom::deid::Profile;
 
 use super::report::{OnChain, Report};
 use super::scene::Scene;
@@ -159,7 +159,7 @@ pub(super) async fn tell(
     Ok(Told {
         chain_id: deployment.chain_id,
         contract: deployment.contract,
-        image_digest: format!("{:#x}", pcim_client::domain::B256::from(image.0)),
+        image_digest: format!("{:#x}", pcim_core::B256::from(image.0)),
         original_sha256: sealed.original_sha256,
         opened_sha256: opened.sha256,
     })

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use pcim_client::domain::U256;
+use pcim_core::U256;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Activation, Deployed, Status, Upkeep, cache_bid, keepalive, status};
 

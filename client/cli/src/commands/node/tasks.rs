@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use pcim_client::client::Target;
-use pcim_client::domain::ImageDigest;
-use pcim_client::pinning::{PinStatus, Service};
+use pcim_core::ImageDigest;
+use pcim_node::pinning::{PinStatus, Service};
 use serde_json::json;
 
 use crate::context::Context;

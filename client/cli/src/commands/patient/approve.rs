@@ -2,7 +2,7 @@
 
 use clap::Args;
 use pcim_client::client::{Approvals, Client, Decision, Resealed};
-use pcim_client::domain::{Address, BlockDigest, ImageDigest};
+use pcim_core::{Address, BlockDigest, ImageDigest};
 use serde::Serialize;
 
 use super::pairs::Pairs;

@@ -1,7 +1,7 @@
 //! `pcim patient audit`
 
 use clap::Args;
-use pcim_client::domain::ImageDigest;
+use pcim_core::ImageDigest;
 
 use crate::commands::audit;
 use crate::context::Context;

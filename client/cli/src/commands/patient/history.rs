@@ -1,7 +1,7 @@
 //! `pcim patient history`
 
 use clap::Args;
-use pcim_client::domain::ImageDigest;
+use pcim_core::ImageDigest;
 
 use crate::context::Context;
 use crate::ui::printable;

@@ -1,7 +1,7 @@
 //! `pcim patient limit`
 
 use clap::Args;
-use pcim_client::domain::ImageDigest;
+use pcim_core::ImageDigest;
 
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;

@@ -3,7 +3,7 @@
 use clap::Args;
 use pcim_client::audit::{escaped, time};
 use pcim_client::client::Author;
-use pcim_client::domain::ImageDigest;
+use pcim_core::ImageDigest;
 
 use crate::context::Context;
 

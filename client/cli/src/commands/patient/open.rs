@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pcim_client::client::{OpenedFile, Target};
-use pcim_client::domain::ImageDigest;
+use pcim_core::ImageDigest;
 
 use crate::context::{Context, read_small};
 use crate::failure::Usage;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pcim_client::client::Endings;
-use pcim_client::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
 
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use pcim_client::client::{Client, Replicas};
-use pcim_client::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
 
 use crate::context::Context;
 use crate::parse;

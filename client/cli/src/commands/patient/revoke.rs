@@ -2,7 +2,7 @@
 
 use clap::Args;
 use pcim_client::client::{Client, Error, Resealed, Written};
-use pcim_client::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 
 use super::pairs::{Pairs, shown};

@@ -6,8 +6,8 @@ use clap::Args;
 use pcim_client::card::Card;
 use pcim_client::client::study::{Inputs, Study};
 use pcim_client::client::{Client, Error, Overrides, SealOptions, SealedImage, Target};
-use pcim_client::deid::{BurnedIn, Report};
-use pcim_client::domain::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest};
+use pcim_dicom::deid::{BurnedIn, Report};
 use serde::Serialize;
 
 use crate::commands::deid::{ProfileArgs, counts, say_skipped};

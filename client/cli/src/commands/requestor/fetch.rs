@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pcim_client::client::Target;
-use pcim_client::domain::ImageDigest;
+use pcim_core::ImageDigest;
 
 use crate::commands::patient::open::opened_text;
 use crate::commands::transaction;

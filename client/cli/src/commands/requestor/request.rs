@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pcim_client::client::AccessRequest;
-use pcim_client::domain::ImageDigest;
 use pcim_client::request::Purpose;
+use pcim_core::ImageDigest;
 
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;

@@ -1,7 +1,7 @@
 //! `pcim requestor status`
 
 use clap::Args;
-use pcim_client::domain::{Address, GrantStatus, ImageDigest};
+use pcim_core::{Address, GrantStatus, ImageDigest};
 
 use crate::context::Context;
 use crate::parse;

@@ -10,7 +10,6 @@ use clap::Args;
 use pcim_client::audit::watch::{Rule, When};
 use pcim_client::client::{Client, Error, Watching};
 use pcim_client::home::Home;
-use pcim_client::ledger;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Deployed, status};
 
@@ -228,7 +227,7 @@ async fn turn(
 
 /// Whether an error is the chain's, which may answer another time: not this home's, and none of the configuration.
 fn may_pass(error: &anyhow::Error) -> bool {
-    use ledger::Error as L;
+    use pcim_ledger::Error as L;
     match error.downcast_ref() {
         Some(Error::Ledger(
             L::BadUrl { .. } | L::WrongChain { .. } | L::NoContract { .. } | L::NotPcac { .. },
@@ -243,7 +242,7 @@ fn has_ended(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref();
     matches!(
         error,
-        Some(Error::Ledger(ledger::Error::NotActivated { .. }))
+        Some(Error::Ledger(pcim_ledger::Error::NotActivated { .. }))
     )
 }
 

@@ -1,0 +1,162 @@
+//! Files and directories that only their owner may read, from the first instant.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use crate::parallel;
+
+/// Mode of a directory that only its owner may enter.
+const DIRECTORY_MODE: u32 = 0o700;
+/// How the names of temporary files begin.
+const PREFIX: &str = ".pcim-";
+/// Mode of a file that only its owner may read.
+const FILE_MODE: u32 = 0o600;
+/// How many files are synced at the same time: a file system's log ends once for all that wait for it.
+pub const SYNCING: usize = 16;
+
+/// Makes a new temporary directory beside `sibling`, closed to everyone else.
+pub fn temp_dir_beside(sibling: &Path) -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    #[cfg(unix)]
+    builder.permissions(mode(DIRECTORY_MODE));
+    builder.tempdir_in(parent(sibling))
+}
+
+/// Makes a new temporary file in the directory of `target`, closed to everyone else. `noted` is told its absolute name
+/// before it is there, so that whoever is killed later knows what to delete.
+pub fn noted_file_beside(
+    target: &Path,
+    mut noted: impl FnMut(&Path) -> io::Result<()>,
+) -> io::Result<tempfile::NamedTempFile> {
+    let folder = std::path::absolute(parent(target))?;
+    let mut builder = tempfile::Builder::new();
+    // Long enough that no two are ever the same.
+    builder.prefix(PREFIX).rand_bytes(20);
+    builder.make_in(folder, |path| {
+        noted(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
+        options.open(path)
+    })
+}
+
+/// [`temp_dir_beside`]; `noted` as in [`noted_file_beside`].
+pub fn noted_dir_beside(
+    sibling: &Path,
+    noted: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<tempfile::TempDir> {
+    let folder = std::path::absolute(parent(sibling))?;
+    let name = format!("{PREFIX}{:032x}", rand::random::<u128>());
+    noted(&folder.join(&name))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&name).rand_bytes(0);
+    #[cfg(unix)]
+    builder.permissions(mode(DIRECTORY_MODE));
+    builder.tempdir_in(folder)
+}
+
+/// Deletes what a killed process left of files that it was replacing in a directory of its own.
+pub fn sweep(directory: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if ours && entry.file_type()?.is_file() {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a new temporary file in the directory of `target`, with the permissions of any new file.
+pub fn open_file_beside(target: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    // The process's mask takes its part away.
+    #[cfg(unix)]
+    builder.permissions(mode(0o666));
+    builder.tempfile_in(parent(target))
+}
+
+/// Makes a new temporary file in the directory of `target`, closed to everyone else.
+pub fn temp_file_beside(target: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    #[cfg(unix)]
+    builder.permissions(mode(FILE_MODE));
+    builder.tempfile_in(parent(target))
+}
+
+/// Writes a new file, synced; one that exists already is an error.
+pub fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
+    let mut file = options.open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Puts `content` in the place of a file in one step, synced.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = temp_file_beside(path)?;
+    file.write_all(content)?;
+    persist(file, path, true)
+}
+
+/// Syncs a temporary file and gives it its name; without `overwrite` an existing file is an error.
+pub fn persist(file: NamedTempFile, path: &Path, overwrite: bool) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    if overwrite {
+        file.persist(path)?;
+    } else {
+        file.persist_noclobber(path)?;
+    }
+    sync_parent(path)
+}
+
+/// Waits until files are on the disk to stay.
+pub fn sync_files(paths: &[impl AsRef<Path> + Sync]) -> io::Result<()> {
+    let sync = |_, path: &_| File::open(AsRef::<Path>::as_ref(path))?.sync_all();
+    parallel::each(paths, SYNCING, sync).into_iter().collect()
+}
+
+/// Makes names in the directory of `path` last.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    File::open(parent(path))?.sync_all()
+}
+
+/// Reads a file of at most `max` bytes.
+pub fn read_limited(path: &Path, max: usize) -> io::Result<Vec<u8>> {
+    read_up_to(File::open(path)?, max)
+}
+
+/// Reads what is left of an open file, at most `max` bytes.
+pub fn read_up_to(file: File, max: usize) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut content)?;
+    if content.len() > max {
+        let text = format!("larger than {max} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(content)
+}
+
+#[cfg(unix)]
+fn mode(mode: u32) -> Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(mode)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

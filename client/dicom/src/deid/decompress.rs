@@ -1,0 +1,132 @@
+//! Pixels that cannot be blanked as they are stored become pixels that can: decoded, uncompressed, in Explicit VR Little
+//! Endian.
+//!
+//! What has to change with them does (PS3.3 §C.7.6.3): Photometric Interpretation where chrominance was shared or a codec made
+//! RGB, Planar Configuration, the bits beside the stored ones. Offset tables go. That the pixels were once compressed with a
+//! loss stays said, or is said now (Lossy Image Compression, its method and its ratio, §C.7.6.1.1.5).
+
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::{Endianness, TransferSyntaxIndex};
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+
+use super::{Error, Result};
+use crate::Error as DicomError;
+use crate::file::File;
+use crate::frame::{self, Colour, Format};
+use crate::tree::{DataSet, Element, Value, text};
+
+/// The most bytes that the frames of an image may take together when they are decoded.
+const PIXELS_MAX: u64 = 1 << 30;
+
+/// Compressions with a loss, and their names in Lossy Image Compression Method (PS3.3 §C.7.6.1.1.5.1).
+const LOSSY: [(&str, &str); 4] = [
+    ("1.2.840.10008.1.2.4.50", "ISO_10918_1"),
+    ("1.2.840.10008.1.2.4.51", "ISO_10918_1"),
+    ("1.2.840.10008.1.2.4.81", "ISO_14495_1"),
+    ("1.2.840.10008.1.2.4.91", "ISO_15444_1"),
+];
+
+/// Offset tables of compressed frames.
+const TABLES: [Tag; 3] = [
+    tags::EXTENDED_OFFSET_TABLE,
+    tags::EXTENDED_OFFSET_TABLE_LENGTHS,
+    Tag(0x7fe0, 0x0003),
+];
+
+/// Decodes pixels that are compressed, or whose chrominance is shared; leaves others as they are.
+///
+/// # Errors
+/// [`Error::Pixels`] if they cannot be decoded or would take more than 1 GiB; [`Error::CannotBlank`] if the file is not in
+/// little endian, so that its numbers would have to be turned.
+pub(super) fn decompress(file: &mut File) -> Result<()> {
+    let pixels = file.data_set.get(&tags::PIXEL_DATA).map(|p| &p.value);
+    let compressed = matches!(pixels, Some(Value::Fragments(_)));
+    let photometric = text(&file.data_set, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
+    let subsampled = photometric.ends_with("_422") || photometric.ends_with("_420");
+    if !compressed && !subsampled {
+        return Ok(());
+    }
+    if file.order() == Endianness::Big {
+        return Err(Error::CannotBlank {
+            why: "pixels that share their chrominance, in big endian",
+        });
+    }
+    let stored: u64 = match pixels {
+        Some(Value::Fragments(fragments)) => fragments.iter().map(|f| f.len() as u64).sum(),
+        _ => 0,
+    };
+    let format = Format::of(&file.data_set, file.order()).map_err(Error::Pixels)?;
+    let each = format.frame_bytes() as u64;
+    let found = each.saturating_mul(format.frames as u64);
+    if found > PIXELS_MAX {
+        let max = PIXELS_MAX;
+        return Err(Error::Pixels(DicomError::TooManyPixels { found, max }));
+    }
+    if format.colour == Colour::YbrPartial {
+        return Err(Error::CannotBlank {
+            why: "YBR_PARTIAL_422 has no form without shared chrominance",
+        });
+    }
+    // As many frames as the file says may not be there: the first that is missing ends it.
+    let mut decoded = Vec::new();
+    let mut colour = None;
+    for number in 0..format.frames {
+        let frame = frame::decode(file, &format, number).map_err(Error::Pixels)?;
+        if *colour.get_or_insert(frame.colour) != frame.colour {
+            return Err(Error::CannotBlank {
+                why: "frames are of different colour spaces",
+            });
+        }
+        decoded.extend_from_slice(&frame.bytes);
+    }
+    let syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    let from = file.syntax.uid();
+    say_lossy(&mut file.data_set, from, found, stored);
+    file.syntax = syntax.ok_or(DicomError::Encode)?;
+    describe(&mut file.data_set, &format, colour.unwrap_or(format.colour));
+    let vr = if format.allocated > 8 { VR::OW } else { VR::OB };
+    file.data_set
+        .insert(tags::PIXEL_DATA, Element::bytes(vr, decoded));
+    Ok(())
+}
+
+/// Describes the pixels as they are now.
+fn describe(data_set: &mut DataSet, format: &Format, colour: Colour) {
+    let photometric = match colour {
+        Colour::Rgb => Some("RGB"),
+        Colour::YbrFull => Some("YBR_FULL"),
+        _ => None,
+    };
+    if let Some(photometric) = photometric {
+        data_set.insert(
+            tags::PHOTOMETRIC_INTERPRETATION,
+            Element::bytes(VR::CS, photometric),
+        );
+    }
+    if format.samples > 1 {
+        let planar = Element::bytes(VR::US, 0_u16.to_le_bytes());
+        data_set.insert(tags::PLANAR_CONFIGURATION, planar);
+    }
+    // Samples lie in the lowest bits now, wherever they lay before.
+    let high = (format.stored as u16 - 1).to_le_bytes();
+    data_set.insert(tags::HIGH_BIT, Element::bytes(VR::US, high));
+    for tag in TABLES {
+        data_set.remove(&tag);
+    }
+}
+
+/// Says that there was a loss, where the transfer syntax no longer does.
+fn say_lossy(data_set: &mut DataSet, syntax: &str, decoded: u64, stored: u64) {
+    let Some((_, method)) = LOSSY.iter().find(|(uid, _)| *uid == syntax) else {
+        return;
+    };
+    data_set.insert(tags::LOSSY_IMAGE_COMPRESSION, Element::bytes(VR::CS, "01"));
+    if text(data_set, tags::LOSSY_IMAGE_COMPRESSION_METHOD).is_none() {
+        let method = Element::bytes(VR::CS, *method);
+        data_set.insert(tags::LOSSY_IMAGE_COMPRESSION_METHOD, method);
+        let ratio = decoded as f64 / stored.max(1) as f64;
+        let ratio = Element::bytes(VR::DS, format!("{ratio:.2}"));
+        data_set.insert(tags::LOSSY_IMAGE_COMPRESSION_RATIO, ratio);
+    }
+}

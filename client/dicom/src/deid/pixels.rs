@@ -1,0 +1,378 @@
+//! The pixel pass: blanks regions, cuts what lies behind the last pixel, clears bits beside the pixels.
+
+use std::ops::Range;
+
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::tags;
+use dicom_encoding::Endianness;
+
+use super::options::Blank;
+use super::{Error, Result};
+use crate::Error as DicomError;
+use crate::file::File;
+use crate::frame::frame_count;
+use crate::tree::{DataSet, Value, long, short, text};
+
+/// Where the pixels of native (not encapsulated) pixel data lie.
+struct Layout {
+    rows: usize,
+    columns: usize,
+    frames: usize,
+    samples: usize,
+    /// Bits of a sample: 1, 8, 16, 32.
+    bits: usize,
+    /// Whether each sample has a plane of its own.
+    planar: bool,
+    /// The bytes that make black, for each sample.
+    black: [u8; 3],
+}
+
+/// A rectangle that is cut to the frame: columns and rows.
+struct Area {
+    x: Range<usize>,
+    y: Range<usize>,
+}
+
+/// Blanks regions in every frame; returns the number of frames.
+///
+/// # Errors
+/// [`Error::CannotBlank`] for compressed pixel data and for layouts whose pixels cannot be told apart.
+pub(super) fn blank(file: &mut File, regions: &[Blank]) -> Result<u32> {
+    let order = file.order();
+    let layout = Layout::of(&file.data_set, order)?;
+    let areas = regions
+        .iter()
+        .map(|region| layout.areas(region, &file.data_set, order))
+        .collect::<Result<Vec<_>>>()?;
+    let pixels = native(&mut file.data_set).ok_or(Error::CannotBlank {
+        why: "the pixel data are compressed",
+    })?;
+    if pixels.len() < layout.bytes().ok_or(DicomError::Malformed)? {
+        return Err(DicomError::Malformed.into());
+    }
+    for area in areas.iter().flatten() {
+        layout.fill(pixels, area);
+    }
+    Ok(layout.frames as u32)
+}
+
+/// Refuses pixel data whose number of frames cannot be read: its pixels cannot be told from what lies behind them.
+pub(super) fn countable(data_set: &DataSet) -> Result<()> {
+    let number = text(data_set, tags::NUMBER_OF_FRAMES);
+    match number.is_none_or(|number| frame_count(&number).is_some()) {
+        true => Ok(()),
+        false => Err(DicomError::Malformed.into()),
+    }
+}
+
+/// Cuts native pixel data behind the last pixel; whether there was more than the padding to an even length.
+///
+/// # Errors
+/// [`Error::File`] if nothing says where the last pixel is.
+pub(super) fn cut_surplus(file: &mut File) -> Result<bool> {
+    let order = file.order();
+    let mut cut = false;
+    for tag in [
+        tags::PIXEL_DATA,
+        tags::FLOAT_PIXEL_DATA,
+        tags::DOUBLE_FLOAT_PIXEL_DATA,
+    ] {
+        if file
+            .data_set
+            .get(&tag)
+            .is_none_or(|pixels| pixels.as_bytes().is_none_or(<[u8]>::is_empty))
+        {
+            continue;
+        }
+        let length = length(&file.data_set, order, tag)?;
+        let swapped = swapped(&file.data_set, order);
+        let Some(Value::Bytes(pixels)) =
+            file.data_set.get_mut(&tag).map(|pixels| &mut pixels.value)
+        else {
+            continue;
+        };
+        cut |= pixels.len() > length.next_multiple_of(2);
+        pixels.truncate(length.next_multiple_of(2));
+        // In words of the other byte order the last pixel comes after the padding.
+        let padding = length - usize::from(swapped);
+        if let Some(padding) = pixels.get_mut(padding).filter(|_| length % 2 == 1) {
+            cut |= *padding != 0;
+            *padding = 0;
+        }
+    }
+    Ok(cut)
+}
+
+/// A number that pixels cannot be without.
+fn number(
+    data_set: &DataSet,
+    tag: Tag,
+    order: Endianness,
+    attribute: &'static str,
+) -> Result<usize> {
+    let number = short(data_set, tag, order).map(usize::from);
+    Ok(number.ok_or(DicomError::Missing { attribute })?)
+}
+
+/// How many frames there are; one unless it is said.
+fn frames(data_set: &DataSet) -> Result<usize> {
+    match text(data_set, tags::NUMBER_OF_FRAMES) {
+        Some(text) => Ok(frame_count(&text).ok_or(DicomError::Malformed)?),
+        None => Ok(1),
+    }
+}
+
+/// The bytes of the pixels of all frames (PS3.5 §8.1.1, §8.2; chrominance that pixels share is there once).
+fn length(data_set: &DataSet, order: Endianness, tag: Tag) -> Result<usize> {
+    let number = |tag, attribute| number(data_set, tag, order, attribute);
+    let frames = frames(data_set)?;
+    let pixels = number(tags::ROWS, "Rows")? * number(tags::COLUMNS, "Columns")?;
+    let bits = match tag {
+        tags::FLOAT_PIXEL_DATA => 32,
+        tags::DOUBLE_FLOAT_PIXEL_DATA => 64,
+        _ => {
+            let photometric = text(data_set, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
+            let halves = match photometric.as_str() {
+                shared if shared.ends_with("_422") => 4,
+                shared if shared.ends_with("_420") => 3,
+                _ => 2 * number(tags::SAMPLES_PER_PIXEL, "Samples per Pixel")?,
+            };
+            halves * number(tags::BITS_ALLOCATED, "Bits Allocated")? / 2
+        }
+    };
+    let bits = pixels
+        .checked_mul(frames)
+        .and_then(|n| n.checked_mul(bits))
+        .ok_or(DicomError::Malformed)?;
+    match bits {
+        0 => Err(DicomError::Malformed.into()),
+        _ => Ok(bits.div_ceil(8)),
+    }
+}
+
+/// Whether so many bytes are the frames' pixels and nothing else.
+pub(super) fn fill(file: &File, bytes: u64) -> bool {
+    let layout = Layout::of(&file.data_set, file.order());
+    layout.is_ok_and(|layout| layout.bytes().is_some_and(|wanted| wanted as u64 == bytes))
+}
+
+/// Whether an overlay plane lies in unused bits of the pixel data (retired, PS3.5 §8.1.2): its group has no Overlay Data.
+pub(super) fn embedded_overlay(data_set: &DataSet, order: Endianness) -> bool {
+    (0x6000..=0x60ff_u16).step_by(2).any(|group| {
+        let rows = data_set.contains_key(&Tag(group, 0x0010));
+        let position = data_set.contains_key(&Tag(group, 0x0102))
+            && short(data_set, Tag(group, 0x0102), order) != Some(0);
+        let data = data_set
+            .get(&Tag(group, 0x3000))
+            .is_some_and(|data| data.as_bytes().is_none_or(|bytes| !bytes.is_empty()));
+        !data && (rows || position)
+    })
+}
+
+/// Clears the bits beside the stored ones, in which overlays lie: zero, or the sign of a signed pixel.
+///
+/// # Errors
+/// [`Error::EmbeddedOverlay`] if the pixel data are compressed or not of 16 bits.
+pub(super) fn clear_unused_bits(file: &mut File) -> Result<()> {
+    let order = file.order();
+    let number = |tag| short(&file.data_set, tag, order).ok_or(Error::EmbeddedOverlay);
+    let (allocated, stored, high) = (
+        number(tags::BITS_ALLOCATED)?,
+        number(tags::BITS_STORED)?,
+        number(tags::HIGH_BIT)?,
+    );
+    let signed = number(tags::PIXEL_REPRESENTATION)? == 1;
+    if allocated != 16 || !(1..=16).contains(&stored) || high > 15 || high + 1 < stored {
+        return Err(Error::EmbeddedOverlay);
+    }
+    let low = high + 1 - stored;
+    let mask = (u16::MAX >> (16 - stored)) << low;
+    let above = if high == 15 {
+        0
+    } else {
+        u16::MAX << (high + 1)
+    };
+    let pixels = native(&mut file.data_set).ok_or(Error::EmbeddedOverlay)?;
+    for pixel in pixels.chunks_exact_mut(2) {
+        let bytes = [pixel[0], pixel[1]];
+        let mut value = match order {
+            Endianness::Little => u16::from_le_bytes(bytes),
+            Endianness::Big => u16::from_be_bytes(bytes),
+        } & mask;
+        if signed && value >> high & 1 == 1 {
+            value |= above;
+        }
+        pixel.copy_from_slice(&match order {
+            Endianness::Little => value.to_le_bytes(),
+            Endianness::Big => value.to_be_bytes(),
+        });
+    }
+    Ok(())
+}
+
+fn native(data_set: &mut DataSet) -> Option<&mut Vec<u8>> {
+    match &mut data_set.get_mut(&tags::PIXEL_DATA)?.value {
+        Value::Bytes(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// Whether bytes lie in pairs, the second first: they are in words of the other byte order.
+fn swapped(data_set: &DataSet, order: Endianness) -> bool {
+    let words = data_set
+        .get(&tags::PIXEL_DATA)
+        .is_some_and(|pixels| pixels.vr == VR::OW);
+    let bytes = short(data_set, tags::BITS_ALLOCATED, order).is_some_and(|bits| bits < 16);
+    order == Endianness::Big && words && bytes
+}
+
+impl Layout {
+    fn of(data_set: &DataSet, order: Endianness) -> Result<Self> {
+        let number = |tag, attribute| number(data_set, tag, order, attribute);
+        let frames = frames(data_set)?;
+        let samples = number(tags::SAMPLES_PER_PIXEL, "Samples per Pixel")?;
+        let bits = number(tags::BITS_ALLOCATED, "Bits Allocated")?;
+        let photometric = text(data_set, tags::PHOTOMETRIC_INTERPRETATION);
+        let photometric = photometric.as_deref().unwrap_or_default();
+        let subsampled = photometric.ends_with("_422") || photometric.ends_with("_420");
+        let swapped = swapped(data_set, order);
+        if !matches!(samples, 1 | 3) || !matches!(bits, 1 | 8 | 16 | 32) || subsampled || swapped {
+            return Err(Error::CannotBlank {
+                why: "samples are packed in a way that this program does not take apart",
+            });
+        }
+        let rows = number(tags::ROWS, "Rows")?;
+        let columns = number(tags::COLUMNS, "Columns")?;
+        // Without pixels any number of frames would fit.
+        if rows == 0 || columns == 0 {
+            return Err(DicomError::Malformed.into());
+        }
+        Ok(Self {
+            rows,
+            columns,
+            frames,
+            samples,
+            bits,
+            planar: samples > 1 && short(data_set, tags::PLANAR_CONFIGURATION, order) == Some(1),
+            black: match photometric {
+                "YBR_FULL" if bits == 8 => [0, 128, 128],
+                _ => [0; 3],
+            },
+        })
+    }
+
+    /// The bytes of all frames.
+    fn bytes(&self) -> Option<usize> {
+        let samples = self
+            .rows
+            .checked_mul(self.columns)?
+            .checked_mul(self.samples)?;
+        let bits = samples.checked_mul(self.frames)?.checked_mul(self.bits)?;
+        Some(bits.div_ceil(8))
+    }
+
+    fn areas(&self, region: &Blank, data_set: &DataSet, order: Endianness) -> Result<Vec<Area>> {
+        match *region {
+            Blank::Rectangle { x, y, w, h } => {
+                let cut = |start: u32, length: u32, limit: usize| {
+                    let end = start.saturating_add(length) as usize;
+                    (start as usize).min(limit)..end.min(limit)
+                };
+                Ok(vec![Area {
+                    x: cut(x, w, self.columns),
+                    y: cut(y, h, self.rows),
+                }])
+            }
+            Blank::OutsideUltrasoundRegions => self.outside(data_set, order),
+        }
+    }
+
+    /// Row by row, the runs of columns that lie in no calibrated region (PS3.3 §C.8.5.5).
+    fn outside(&self, data_set: &DataSet, order: Endianness) -> Result<Vec<Area>> {
+        let missing = Error::CannotBlank {
+            why: "the file calibrates no ultrasound region",
+        };
+        let regions = data_set.get(&tags::SEQUENCE_OF_ULTRASOUND_REGIONS);
+        let regions = regions.and_then(|e| e.as_items()).unwrap_or_default();
+        let inside = regions
+            .iter()
+            .map(|region| {
+                let at = |tag| long(region, tag, order).map(|n| n as usize);
+                let x = at(tags::REGION_LOCATION_MIN_X0)?..at(tags::REGION_LOCATION_MAX_X1)?;
+                let y = at(tags::REGION_LOCATION_MIN_Y0)?..at(tags::REGION_LOCATION_MAX_Y1)?;
+                // The lower right corner belongs to the region.
+                let area = Area {
+                    x: x.start.min(self.columns)..x.end.saturating_add(1).min(self.columns),
+                    y: y.start.min(self.rows)..y.end.saturating_add(1).min(self.rows),
+                };
+                (!area.x.is_empty() && !area.y.is_empty()).then_some(area)
+            })
+            .collect::<Option<Vec<_>>>()
+            .filter(|areas| !areas.is_empty())
+            .ok_or(missing)?;
+        let mut outside = Vec::new();
+        for row in 0..self.rows {
+            let mut spans: Vec<_> = inside.iter().filter(|a| a.y.contains(&row)).collect();
+            spans.sort_unstable_by_key(|area| area.x.start);
+            let mut x = 0;
+            for area in spans {
+                if area.x.start > x {
+                    outside.push(Area {
+                        x: x..area.x.start,
+                        y: row..row + 1,
+                    });
+                }
+                x = x.max(area.x.end);
+            }
+            if x < self.columns {
+                outside.push(Area {
+                    x: x..self.columns,
+                    y: row..row + 1,
+                });
+            }
+        }
+        Ok(outside)
+    }
+
+    /// `pixels` has all frames.
+    fn fill(&self, pixels: &mut [u8], area: &Area) {
+        let plane = self.rows * self.columns;
+        for frame in 0..self.frames {
+            let first = frame * plane * self.samples;
+            for y in area.y.clone() {
+                let start = y * self.columns + area.x.start;
+                let length = area.x.len();
+                match self.planar {
+                    true => (0..self.samples).for_each(|sample| {
+                        let at = first + sample * plane + start;
+                        self.fill_run(pixels, at, length, &self.black[sample..=sample]);
+                    }),
+                    false => {
+                        let at = first + start * self.samples;
+                        let black = &self.black[..self.samples];
+                        self.fill_run(pixels, at, length * self.samples, black);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fills samples, counted from the first of the pixel data, with a repeated pattern.
+    fn fill_run(&self, pixels: &mut [u8], at: usize, samples: usize, black: &[u8]) {
+        if self.bits == 1 {
+            for bit in at..at + samples {
+                pixels[bit / 8] &= !(1 << (bit % 8));
+            }
+            return;
+        }
+        let width = self.bits / 8;
+        let run = &mut pixels[at * width..(at + samples) * width];
+        match width {
+            1 => run
+                .iter_mut()
+                .zip(black.iter().cycle())
+                .for_each(|(byte, black)| *byte = *black),
+            _ => run.fill(0),
+        }
+    }
+}

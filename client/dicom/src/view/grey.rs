@@ -1,0 +1,151 @@
+//! From stored values to grey levels: the modality's values, then what of them is seen.
+
+use dicom_core::VR;
+use dicom_dictionary_std::tags;
+
+use super::window::{Function, Window};
+use super::{Error, Result, Scope};
+use crate::frame::{Colour, Format, Frame, Table};
+use crate::tree::{DataSet, text};
+
+/// From stored values to the modality's (PS3.3 §C.11.1).
+enum Modality {
+    Table(Table),
+    Rescale { slope: f64, intercept: f64 },
+}
+
+impl Modality {
+    fn of(scope: &Scope<'_>, format: &Format) -> Result<Self> {
+        let image = &scope.file.data_set;
+        let item = image.get(&tags::MODALITY_LUT_SEQUENCE);
+        if let Some(item) = item.and_then(|e| e.as_items()).and_then(<[_]>::first)
+            && let Some(table) = table(scope, item, format.signed)?
+        {
+            return Ok(Self::Table(table));
+        }
+        let group = scope.group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
+        let slope = first_number(group, tags::RESCALE_SLOPE);
+        let intercept = first_number(group, tags::RESCALE_INTERCEPT);
+        Ok(Self::Rescale {
+            slope: slope.unwrap_or(1.0),
+            intercept: intercept.unwrap_or(0.0),
+        })
+    }
+
+    fn value(&self, stored: i64) -> f64 {
+        match self {
+            Self::Table(table) => table.at(stored).into(),
+            Self::Rescale { slope, intercept } => stored as f64 * slope + intercept,
+        }
+    }
+}
+
+/// What of the values is seen (PS3.3 §C.11.2).
+enum Voi {
+    Table(Table),
+    Window(Window, Function),
+    /// From the least value to the greatest.
+    Range(f64, f64),
+}
+
+impl Voi {
+    fn of(scope: &Scope<'_>, format: &Format, asked: Option<Window>) -> Result<Option<Self>> {
+        let group = scope.group(tags::FRAME_VOILUT_SEQUENCE);
+        let function = match text(group, tags::VOILUT_FUNCTION).as_deref() {
+            Some("SIGMOID") => Function::Sigmoid,
+            Some("LINEAR_EXACT") => Function::LinearExact,
+            _ => Function::Linear,
+        };
+        if let Some(window) = asked {
+            return match window.fits(function) {
+                true => Ok(Some(Self::Window(window, function))),
+                false => Err(Error::Window),
+            };
+        }
+        let item = group.get(&tags::VOILUT_SEQUENCE).and_then(|e| e.as_items());
+        if let Some(item) = item.and_then(<[_]>::first)
+            && let Some(table) = table(scope, item, format.signed)?
+        {
+            return Ok(Some(Self::Table(table)));
+        }
+        let center = first_number(group, tags::WINDOW_CENTER);
+        let width = first_number(group, tags::WINDOW_WIDTH);
+        let window = center
+            .zip(width)
+            .map(|(center, width)| Window { center, width });
+        Ok(window
+            .filter(|window| window.fits(function))
+            .map(|window| Self::Window(window, function)))
+    }
+
+    fn level(&self, value: f64) -> f64 {
+        match self {
+            Self::Table(table) => {
+                let most = (1_u32 << table.bits) - 1;
+                f64::from(table.at(value.round() as i64)) / f64::from(most)
+            }
+            Self::Window(window, function) => window.level(*function, value),
+            Self::Range(least, most) if most > least => (value - least) / (most - least),
+            Self::Range(..) => 0.0,
+        }
+    }
+}
+
+/// The grey levels of a frame, one byte for each pixel.
+pub(super) fn pixels(
+    frame: &Frame,
+    format: &Format,
+    scope: &Scope<'_>,
+    asked: Option<Window>,
+) -> Result<Vec<u8>> {
+    let modality = Modality::of(scope, format)?;
+    let voi = match Voi::of(scope, format, asked)? {
+        Some(voi) => voi,
+        None => {
+            let ends = |(least, most): (f64, f64), value: f64| (least.min(value), most.max(value));
+            let values = frame.samples().map(|stored| modality.value(stored));
+            let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), ends);
+            Voi::Range(least, most)
+        }
+    };
+    let inverse = frame.colour == Colour::Inverse;
+    let grey = |stored: i64| {
+        let level = voi.level(modality.value(stored)).clamp(0.0, 1.0);
+        let grey = (level * 255.0).round() as u8;
+        if inverse { 255 - grey } else { grey }
+    };
+    // A byte or two have few values: each is looked up rather than worked out again and again.
+    let count = 1_i64 << (8 * frame.width.min(2));
+    if frame.width > 2 || frame.bytes.len() < 2 * count as usize {
+        return Ok(frame.samples().map(grey).collect());
+    }
+    let first = if frame.signed { -count / 2 } else { 0 };
+    let known: Vec<u8> = (first..first + count).map(grey).collect();
+    let samples = frame.samples();
+    Ok(samples
+        .map(|stored| known[(stored - first) as usize])
+        .collect())
+}
+
+fn table(scope: &Scope<'_>, item: &DataSet, signed: bool) -> Result<Option<Table>> {
+    let signed = match item.get(&tags::LUT_DESCRIPTOR).map(|e| e.vr) {
+        Some(VR::SS) => true,
+        Some(VR::US) => false,
+        _ => signed,
+    };
+    let order = scope.file.order();
+    Ok(Table::of(
+        item,
+        tags::LUT_DESCRIPTOR,
+        tags::LUT_DATA,
+        signed,
+        order,
+    )?)
+}
+
+/// The first value of a decimal string.
+fn first_number(data_set: &DataSet, tag: dicom_core::Tag) -> Option<f64> {
+    let text = text(data_set, tag)?;
+    let first = text.split('\\').next()?.trim().parse().ok();
+    first.filter(|number: &f64| number.is_finite())
+}

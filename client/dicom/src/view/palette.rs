@@ -1,0 +1,130 @@
+//! Colour palettes (PS3.3 §C.7.6.3.1.5, §C.7.9).
+
+use dicom_dictionary_std::tags;
+use dicom_encoding::Endianness;
+
+use super::{Error, Result};
+use crate::file::File;
+use crate::frame::Table;
+use crate::tree::{DataSet, Element};
+
+/// The most entries of a table.
+const ENTRIES_MAX: usize = 1 << 16;
+
+/// Red, green and blue, each by a table of its own.
+pub(super) struct Palette([Table; 3]);
+
+impl Palette {
+    pub(super) fn of(file: &File) -> Result<Self> {
+        let colours = [
+            (
+                tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+                tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+                tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+            ),
+            (
+                tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+                tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+                tags::SEGMENTED_GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+            ),
+            (
+                tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+                tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+                tags::SEGMENTED_BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+            ),
+        ];
+        let order = file.order();
+        let mut tables = Vec::with_capacity(3);
+        for (descriptor, data, segmented) in colours {
+            let table = match Table::of(&file.data_set, descriptor, data, false, order)? {
+                Some(table) => Some(table),
+                None => {
+                    let described = file.data_set.get(&descriptor).cloned();
+                    let segments = file.data_set.get(&segmented);
+                    let entries = segments
+                        .and_then(Element::as_bytes)
+                        .and_then(|bytes| expanded(bytes, order));
+                    match (described, entries) {
+                        (Some(described), Some(entries)) => {
+                            let vr = described.vr;
+                            let whole = DataSet::from([
+                                (descriptor, described),
+                                (data, Element::bytes(vr, entries)),
+                            ]);
+                            Table::of(&whole, descriptor, data, false, order)?
+                        }
+                        _ => None,
+                    }
+                }
+            };
+            tables.push(table.ok_or(Error::Palette)?);
+        }
+        let tables = <[Table; 3]>::try_from(tables).map_err(|_| Error::Palette)?;
+        Ok(Self(tables))
+    }
+
+    pub(super) fn at(&self, value: i64) -> [u8; 3] {
+        let byte = |table: &Table| {
+            let entry = u32::from(table.at(value));
+            // Some write entries of a byte into words, whatever the descriptor says.
+            match table.bits {
+                0..=8 => entry.min(255) as u8,
+                bits => (entry >> (bits - 8)).min(255) as u8,
+            }
+        };
+        let [red, green, blue] = &self.0;
+        [byte(red), byte(green), byte(blue)]
+    }
+}
+
+/// The entries of a segmented table of 16 bits (§C.7.9.2), in the byte order of the file.
+fn expanded(bytes: &[u8], order: Endianness) -> Option<Vec<u8>> {
+    let words: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|c| match order {
+            Endianness::Little => u16::from_le_bytes([c[0], c[1]]),
+            Endianness::Big => u16::from_be_bytes([c[0], c[1]]),
+        })
+        .collect();
+    let mut entries: Vec<u16> = Vec::new();
+    let mut at = 0;
+    while at + 1 < words.len() && entries.len() < ENTRIES_MAX {
+        at = segment(&words, at, &mut entries, true)?;
+    }
+    entries.truncate(ENTRIES_MAX);
+    let bytes = entries.iter().flat_map(|entry| match order {
+        Endianness::Little => entry.to_le_bytes(),
+        Endianness::Big => entry.to_be_bytes(),
+    });
+    Some(bytes.collect())
+}
+
+/// Expands a segment; returns where the next one begins.
+fn segment(words: &[u16], at: usize, out: &mut Vec<u16>, outer: bool) -> Option<usize> {
+    let (kind, length) = (*words.get(at)?, usize::from(*words.get(at + 1)?));
+    if out.len() > ENTRIES_MAX {
+        return None;
+    }
+    match kind {
+        0 => {
+            out.extend(words.get(at + 2..at + 2 + length)?);
+            Some(at + 2 + length)
+        }
+        1 => {
+            let (from, to) = (i64::from(*out.last()?), i64::from(*words.get(at + 2)?));
+            let steps = length.max(1) as i64;
+            out.extend((1..=length as i64).map(|n| (from + (to - from) * n / steps) as u16));
+            Some(at + 3)
+        }
+        // Segments from before, again: as many, from an offset in bytes.
+        2 if outer => {
+            let (low, high) = (*words.get(at + 2)?, *words.get(at + 3)?);
+            let mut from = (usize::from(high) << 16 | usize::from(low)) / 2;
+            for _ in 0..length {
+                from = segment(words, from, out, false)?;
+            }
+            Some(at + 4)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,532 @@
+#![allow(clippy::unwrap_used)]
+
+use alloy_primitives::LogData;
+
+use super::super::fake::{Fake, Reply};
+use super::super::{Deployment, Error, Rpc};
+use super::*;
+
+const CONTRACT: Address = Address::repeat_byte(0xc0);
+const PATIENT: Address = Address::repeat_byte(0xa1);
+const READER: Address = Address::repeat_byte(0xb2);
+const IMAGE: ImageDigest = ImageDigest([0x11; 32]);
+const OTHER: ImageDigest = ImageDigest([0x22; 32]);
+
+/// Every event, as the contract would log it and as it should be read.
+fn all() -> Vec<(LogData, Event)> {
+    let (patient, requester, radiologist) = (PATIENT, READER, Address::repeat_byte(0xd3));
+    let image: B256 = IMAGE.0.into();
+    let other: B256 = OTHER.0.into();
+    let key: B256 = B256::repeat_byte(0x44);
+    let info = || String::from("Grüße");
+    let (image_, shared_image, public_key) = (IMAGE, OTHER, BlockDigest(key.0));
+    vec![
+        (
+            sol::ContractCreated {
+                patient,
+                image,
+                radiologist,
+                seal: key,
+                info: info(),
+            }
+            .encode_log_data(),
+            Event::ContractCreated {
+                patient,
+                image: image_,
+                radiologist,
+                seal: Seal(key.0),
+                info: info(),
+            },
+        ),
+        (
+            sol::RequestedForApproval {
+                requester,
+                patient,
+                image,
+                publicKey: key,
+                info: info(),
+            }
+            .encode_log_data(),
+            Event::RequestedForApproval {
+                requester,
+                patient,
+                image: image_,
+                public_key,
+                info: info(),
+            },
+        ),
+        (
+            sol::Requestaccepted {
+                patient,
+                image,
+                info: info(),
+            }
+            .encode_log_data(),
+            Event::Requestaccepted {
+                patient,
+                image: image_,
+                info: info(),
+            },
+        ),
+        (
+            sol::Approved {
+                requester,
+                image,
+                publicKey: key,
+                sharedImage: other,
+                expiresAt: u64::MAX,
+                info: info(),
+            }
+            .encode_log_data(),
+            Event::Approved {
+                requester,
+                image: image_,
+                public_key,
+                shared_image,
+                expires_at: u64::MAX,
+                info: info(),
+            },
+        ),
+        (
+            sol::Requestdenied {
+                patient,
+                image,
+                info: info(),
+            }
+            .encode_log_data(),
+            Event::Requestdenied {
+                patient,
+                image: image_,
+                info: info(),
+            },
+        ),
+        (
+            sol::Reason {
+                requester,
+                image,
+                info: info(),
+            }
+            .encode_log_data(),
+            Event::Reason {
+                requester,
+                image: image_,
+                info: info(),
+            },
+        ),
+        (
+            sol::AuthorizationSuccess {
+                requester,
+                image,
+                info: info(),
+                patient,
+            }
+            .encode_log_data(),
+            Event::AuthorizationSuccess {
+                requester,
+                image: image_,
+                info: info(),
+                patient,
+            },
+        ),
+        (
+            sol::AuthorizationFailed {
+                requester,
+                image,
+                info: info(),
+                patient,
+            }
+            .encode_log_data(),
+            Event::AuthorizationFailed {
+                requester,
+                image: image_,
+                info: info(),
+                patient,
+            },
+        ),
+        (
+            sol::UserRemoved {
+                requester,
+                patient,
+                image,
+                info: info(),
+            }
+            .encode_log_data(),
+            Event::UserRemoved {
+                requester,
+                patient,
+                image: image_,
+                info: info(),
+            },
+        ),
+        (
+            sol::Reshared {
+                requester,
+                image,
+                sharedImage: other,
+                expiresAt: 9,
+            }
+            .encode_log_data(),
+            Event::Reshared {
+                requester,
+                image: image_,
+                shared_image,
+                expires_at: 9,
+            },
+        ),
+        (
+            sol::ImageResealed { image, root: other }.encode_log_data(),
+            Event::ImageResealed {
+                image: image_,
+                root: shared_image,
+            },
+        ),
+        (
+            sol::ApprovalLimitSet {
+                image,
+                approvals: 3,
+                windowSeconds: 60,
+            }
+            .encode_log_data(),
+            Event::ApprovalLimitSet {
+                image: image_,
+                approvals: 3,
+                window_seconds: 60,
+            },
+        ),
+        (
+            sol::RadiologistAccredited {
+                radiologist,
+                accredited: true,
+            }
+            .encode_log_data(),
+            Event::RadiologistAccredited {
+                radiologist,
+                accredited: true,
+            },
+        ),
+        (
+            sol::ConsortiumTransferred {
+                from: patient,
+                to: requester,
+            }
+            .encode_log_data(),
+            Event::ConsortiumTransferred {
+                from: patient,
+                to: requester,
+            },
+        ),
+    ]
+}
+
+fn raw(data: LogData, block: u64, index: u64) -> RawLog {
+    RawLog {
+        address: CONTRACT,
+        topics: data.topics().to_vec(),
+        data: data.data,
+        block_hash: None,
+        block_number: Some(U64::from(block)),
+        block_timestamp: None,
+        transaction_hash: Some(B256::repeat_byte(0xee)),
+        log_index: Some(U64::from(index)),
+        removed: false,
+    }
+}
+
+fn json_of(log: &RawLog) -> Value {
+    json!({
+        "address": log.address, "topics": log.topics, "data": log.data,
+        "blockNumber": log.block_number, "transactionHash": log.transaction_hash,
+        "logIndex": log.log_index, "removed": log.removed,
+        "blockHash": B256::ZERO, "transactionIndex": "0x0",
+    })
+}
+
+#[test]
+fn every_event_is_read_and_its_fields_are_at_the_topics_we_ask_for() {
+    let all = all();
+    assert_eq!(all.len(), E::COUNT);
+    assert_eq!(all.len(), INDEXED.len());
+    for (data, wanted) in all {
+        let row = INDEXED
+            .iter()
+            .find(|row| row.event == data.topics()[0])
+            .unwrap();
+        let at = |position: usize| (position > 0).then(|| data.topics()[position]);
+        let pcim_core::About {
+            image,
+            patient,
+            requester,
+            ..
+        } = wanted.about();
+        assert_eq!(at(row.image), image.map(|i| i.0.into()), "{wanted:?}");
+        assert_eq!(
+            at(row.patient),
+            patient.map(|a| a.into_word()),
+            "{wanted:?}"
+        );
+        assert_eq!(
+            at(row.requester),
+            requester.map(|a| a.into_word()),
+            "{wanted:?}"
+        );
+
+        let read = read(CONTRACT, &raw(data, 5, 2)).unwrap().unwrap();
+        assert_eq!(read.event, wanted);
+        assert_eq!((read.block, read.log_index), (5, 2));
+    }
+}
+
+#[test]
+fn what_is_not_the_contracts_is_not_looked_at() {
+    let log = raw(all()[1].0.clone(), 1, 0);
+    let none = |change: fn(&mut RawLog)| {
+        let mut log = log.clone();
+        change(&mut log);
+        read(CONTRACT, &log).unwrap().is_none()
+    };
+    assert!(!none(|_| ()));
+    assert!(none(|log| log.address = PATIENT));
+    assert!(none(|log| log.removed = true));
+    assert!(none(|log| log.block_number = None));
+    assert!(none(|log| log.topics.clear()));
+    assert!(none(|log| log.topics[0] = B256::repeat_byte(1)));
+}
+
+#[test]
+fn a_log_of_the_contract_that_cannot_be_read_is_an_error() {
+    let log = raw(all()[1].0.clone(), 1, 0);
+    let error = |change: fn(&mut RawLog)| {
+        let mut log = log.clone();
+        change(&mut log);
+        read(CONTRACT, &log).is_err()
+    };
+    assert!(error(|log| log.topics.truncate(3)));
+    assert!(error(|log| log.topics.push(B256::ZERO)));
+    assert!(error(|log| log.data = Bytes::new()));
+    assert!(error(|log| log.data = log.data.slice(..40)));
+    assert!(error(|log| log.data = vec![0; MAX_DATA_BYTES + 1].into()));
+    // A text that claims to be longer than the log.
+    assert!(error(|log| {
+        let mut data = log.data.to_vec();
+        data[64..96].fill(0xff);
+        log.data = data.into();
+    }));
+}
+
+#[test]
+fn text_that_is_not_utf8_hides_nothing() {
+    let (data, _) = all()[1].clone();
+    let mut bytes = data.data.to_vec();
+    let at = bytes.windows(2).position(|w| w == "ü".as_bytes()).unwrap();
+    bytes[at] = 0xff;
+    let log = raw(
+        LogData::new_unchecked(data.topics().to_vec(), bytes.into()),
+        1,
+        0,
+    );
+    let Event::RequestedForApproval {
+        info, requester, ..
+    } = read(CONTRACT, &log).unwrap().unwrap().event
+    else {
+        panic!("another event")
+    };
+    assert_eq!(requester, READER);
+    assert!(
+        info.contains('\u{fffd}') && info.starts_with("Gr"),
+        "{info}"
+    );
+}
+
+#[test]
+fn topics_ask_for_what_can_pass_and_nothing_else() {
+    let whole = topics(&EventFilter::default());
+    assert_eq!(whole.len(), 1);
+    assert_eq!(whole[0][0].as_array().unwrap().len(), 14);
+    assert_eq!(whole[0].as_array().unwrap().len(), 1);
+
+    for filter in [
+        EventFilter {
+            image: Some(IMAGE),
+            ..Default::default()
+        },
+        EventFilter {
+            patient: Some(PATIENT),
+            ..Default::default()
+        },
+        EventFilter {
+            requester: Some(READER),
+            ..Default::default()
+        },
+        EventFilter {
+            image: Some(IMAGE),
+            requester: Some(READER),
+            ..Default::default()
+        },
+        EventFilter {
+            image: Some(OTHER),
+            ..Default::default()
+        },
+        EventFilter {
+            patient: Some(READER),
+            ..Default::default()
+        },
+    ] {
+        let queries = topics(&filter);
+        for (data, event) in all() {
+            // What eth_getLogs does with a topic filter.
+            let matches = queries.iter().filter(|query| {
+                query
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .enumerate()
+                    .all(|(i, wanted)| {
+                        let found = data.topics().get(i).map(|t| json!(t));
+                        match wanted {
+                            Value::Null => found.is_some(),
+                            Value::Array(any) => found.is_some_and(|f| any.contains(&f)),
+                            one => found.as_ref() == Some(one),
+                        }
+                    })
+            });
+            assert_eq!(
+                matches.count(),
+                usize::from(passes(&filter, &event)),
+                "{filter:?} {event:?}"
+            );
+        }
+    }
+}
+
+fn ledger(fake: &Fake) -> Ledger {
+    Ledger {
+        rpc: Rpc::new(&fake.url).unwrap(),
+        deployment: Deployment {
+            rpc_url: fake.url.clone(),
+            chain_id: 1,
+            contract: CONTRACT,
+        },
+    }
+}
+
+fn quantity(value: &Value) -> u64 {
+    u64::from_str_radix(value.as_str().unwrap().strip_prefix("0x").unwrap(), 16).unwrap()
+}
+
+/// A node with a request in each hundredth block up to 1000, that answers for at most 64 blocks at once.
+async fn miserly_node() -> Fake {
+    Fake::new(|method, params| match method {
+        "eth_blockNumber" => Reply::Result(json!("0x3e8")),
+        "eth_getBlockByNumber" => {
+            let number = quantity(&params[0]);
+            Reply::Result(json!({"timestamp": U64::from(1_000_000 + number)}))
+        }
+        "eth_getLogs" => {
+            let (from, to) = (
+                quantity(&params[0]["fromBlock"]),
+                quantity(&params[0]["toBlock"]),
+            );
+            if to - from >= 64 {
+                return Reply::Error(-32005, "query exceeds max block range".into(), None);
+            }
+            // Whatever was asked, it also sends another image's and another contract's logs.
+            let logs: Vec<Value> = (from..=to)
+                .filter(|block| block % 100 == 0)
+                .flat_map(|block| {
+                    let mut foreign = raw(all()[1].0.clone(), block, 1);
+                    foreign.address = PATIENT;
+                    let resealed = sol::ImageResealed {
+                        image: OTHER.0.into(),
+                        root: IMAGE.0.into(),
+                    };
+                    [
+                        json_of(&raw(all()[1].0.clone(), block, 0)),
+                        json_of(&foreign),
+                        json_of(&raw(resealed.encode_log_data(), block, 2)),
+                    ]
+                })
+                .collect();
+            Reply::Result(json!(logs))
+        }
+        other => Reply::Error(-32601, other.into(), None),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn ranges_shrink_until_the_node_answers_and_nothing_is_lost_or_doubled() {
+    let fake = miserly_node().await;
+    let filter = EventFilter {
+        image: Some(IMAGE),
+        from_block: 50,
+        ..Default::default()
+    };
+    let events = ledger(&fake).events(&filter).await.unwrap();
+    let blocks: Vec<u64> = events.iter().map(|e| e.block).collect();
+    assert_eq!(blocks, (1..=10).map(|n| n * 100).collect::<Vec<u64>>());
+    assert!(
+        events
+            .iter()
+            .all(|e| e.timestamp == Some(1_000_000 + e.block))
+    );
+    assert!(events.iter().all(|e| e.event == all()[1].1));
+
+    let upto = EventFilter {
+        to_block: Some(300),
+        ..filter
+    };
+    assert_eq!(ledger(&fake).events(&upto).await.unwrap().len(), 3);
+    let beyond = EventFilter {
+        from_block: 5_000,
+        ..Default::default()
+    };
+    assert!(ledger(&fake).events(&beyond).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_node_that_never_answers_for_logs_is_given_up() {
+    let fake = Fake::new(|method, _| match method {
+        "eth_blockNumber" => Reply::Result(json!("0xffffffffffffffff")),
+        _ => Reply::Error(-32000, "no logs today".into(), None),
+    })
+    .await;
+    let error = ledger(&fake)
+        .events(&EventFilter::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        Error::Node {
+            method: "eth_getLogs",
+            ..
+        }
+    ));
+    assert!(fake.count("eth_getLogs") <= 65);
+}
+
+#[tokio::test]
+async fn a_forged_log_makes_nonsense_of_the_answer() {
+    let fake = Fake::new(|method, _| match method {
+        "eth_blockNumber" => Reply::Result(json!("0x1")),
+        _ => {
+            let mut log = raw(all()[1].0.clone(), 1, 0);
+            log.topics.truncate(2);
+            Reply::Result(json!([json_of(&log)]))
+        }
+    })
+    .await;
+    let error = ledger(&fake)
+        .events(&EventFilter::default())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Nonsense {
+                method: "eth_getLogs",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}

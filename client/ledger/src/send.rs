@@ -1,0 +1,455 @@
+//! Sending: simulate, sign, and then send exactly those bytes until they are mined or never can be.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use alloy_primitives::{Bytes, U64, keccak256};
+use ethers::types::transaction::eip2718::TypedTransaction;
+use ethers::types::{Eip1559TransactionRequest, H160, TransactionRequest, U256 as EthersU256};
+use ethers::utils::rlp::Rlp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::events::RawLog;
+use super::rpc::{Fault, Outcome, printable};
+use super::{Account, Call, Error, Ledger, Mined, Result, Revert, SignedCall};
+use pcim_core::{Address, B256, U256};
+
+const TRANSFER_WAIT: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The most wei that a transaction may cost beside its value. The node names both gas and price, and is not trusted with
+/// everything the account has: no call of the contract comes near one ether.
+const MOST_FEE: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
+/// How often the nonce must be seen used, and no receipt be there, before the transaction is given up.
+const NONCE_SEEN_USED: u32 = 3;
+
+impl Ledger {
+    /// Simulates the call (typed error if the contract refuses), then signs it with the next nonce; sends nothing.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the contract's reason, [`Error::Funds`], and those of the RPC.
+    pub async fn prepare(&self, from: &Account, call: &Call) -> Result<SignedCall> {
+        let returns = self.simulate(from.address(), call).await?;
+        let (to, data) = (self.deployment.contract, call.calldata());
+        let signed = self.sign(from, to, U256::ZERO, data).await?;
+        Ok(SignedCall { returns, ..signed })
+    }
+
+    /// What the call would return now, as [`SignedCall::returns`] tells it; signs and sends nothing, and costs nothing.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the contract's reason, and those of the RPC.
+    pub async fn simulate(&self, from: Address, call: &Call) -> Result<Option<bool>> {
+        let outcome = self
+            .rpc
+            .call(Some(from), self.deployment.contract, &call.calldata())
+            .await
+            .map_err(|fault| self.rpc.explain("eth_call", fault))?;
+        match outcome {
+            Outcome::Returned(returned) => call.answer(&returned).map_err(|e| {
+                let detail = format!("{} returns no answer of its type: {e}", call.name());
+                self.rpc.nonsense("eth_call", detail)
+            }),
+            Outcome::Reverted(data) => Err(Error::Refused(Revert::decode(&data))),
+        }
+    }
+
+    /// Sends a prepared call and waits; sending again one that is already known or mined is not an error.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] if it was mined and failed; [`Error::Replaced`] or [`Error::Rejected`] if it never
+    /// will be mined (prepare anew); [`Error::NotMined`] or those of the RPC if that is not known yet (submit again).
+    pub async fn submit(&self, call: &SignedCall, timeout: Duration) -> Result<Mined> {
+        let origin = Origin::read(call)?;
+        if origin.chain_id != self.deployment.chain_id {
+            return Err(Error::WrongChain {
+                wanted: self.deployment.chain_id,
+                found: origin.chain_id,
+            });
+        }
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut sent = false;
+        let mut used = 0;
+        loop {
+            let doubt = match self.look(call, &origin, &mut sent, &mut used).await {
+                Ok(Some(mined)) => return Ok(mined),
+                Ok(None) => None,
+                // The transaction may have arrived all the same: go on with the same bytes.
+                Err(e @ (Error::Rpc { .. } | Error::Timeout { .. })) => Some(e),
+                Err(e) => return Err(e),
+            };
+            let waited = start.elapsed();
+            if waited >= timeout {
+                return Err(doubt.unwrap_or(Error::NotMined {
+                    tx: call.tx,
+                    waited,
+                }));
+            }
+            tokio::time::sleep(pause.min(timeout - waited)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// What a transaction came to, if it is mined; its simulated return value is not known here.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] if it failed (without the reason), and those of the RPC.
+    pub async fn mined(&self, tx: &B256) -> Result<Option<Mined>> {
+        match self.receipt(tx).await? {
+            Some(receipt) => self.outcome(tx, receipt).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Sends ether and waits (funding the demo's actors).
+    ///
+    /// # Errors
+    /// As [`Ledger::prepare`] and [`Ledger::submit`].
+    pub async fn transfer(&self, from: &Account, to: Address, wei: U256) -> Result<Mined> {
+        let signed = self.sign(from, to, wei, Vec::new()).await?;
+        self.submit(&signed, TRANSFER_WAIT).await
+    }
+
+    /// One round of [`Ledger::submit`]: is it mined, else is it sent, else can it still be.
+    async fn look(
+        &self,
+        call: &SignedCall,
+        origin: &Origin,
+        sent: &mut bool,
+        used: &mut u32,
+    ) -> Result<Option<Mined>> {
+        if let Some(receipt) = self.receipt(&call.tx).await? {
+            let returns = call.returns;
+            return match self.outcome(&call.tx, receipt).await {
+                Ok(mined) => Ok(Some(Mined { returns, ..mined })),
+                Err(Error::Reverted { tx, block, .. }) => Err(Error::Reverted {
+                    tx,
+                    block,
+                    reason: self.reason(origin).await,
+                }),
+                Err(e) => Err(e),
+            };
+        }
+        if !*sent {
+            self.broadcast(call, origin).await?;
+            *sent = true;
+            // Most chains that speak this protocol mine at once.
+            return Ok(None);
+        }
+        let next: U64 = self
+            .rpc
+            .ask("eth_getTransactionCount", json!([origin.from, "latest"]))
+            .await?;
+        if next.to::<u64>() > call.nonce {
+            *used += 1;
+            if *used >= NONCE_SEEN_USED {
+                return Err(Error::Replaced {
+                    tx: call.tx,
+                    nonce: call.nonce,
+                });
+            }
+        }
+        Ok(None)
+    }
+
+    /// Hands the bytes to the node. That they, or their nonce, are known already is for the receipt to tell.
+    async fn broadcast(&self, call: &SignedCall, origin: &Origin) -> Result<()> {
+        const METHOD: &str = "eth_sendRawTransaction";
+        let raw = Bytes::copy_from_slice(&call.raw);
+        let fault = match self.rpc.request::<B256>(METHOD, json!([raw])).await {
+            Ok(tx) if tx == call.tx => return Ok(()),
+            Ok(tx) => {
+                let detail = format!("transaction {tx}, wanted {}", call.tx);
+                return Err(self.rpc.nonsense(METHOD, detail));
+            }
+            Err(fault) => fault,
+        };
+        if fault.says(&[
+            "already known",
+            "already imported",
+            "already exists",
+            "already in",
+            "nonce too low",
+            "nonce is too low",
+            "replacement transaction underpriced",
+        ]) {
+            return Ok(());
+        }
+        if fault.says(&["insufficient funds"]) {
+            return Err(Error::Funds {
+                address: origin.from,
+                have: self.balance(origin.from).await?,
+                need: origin.cost,
+            });
+        }
+        match fault {
+            // Some nodes mine what fails, and answer with the failure.
+            Fault::Node { .. } if self.receipt(&call.tx).await?.is_some() => Ok(()),
+            Fault::Node { message, .. } => Err(Error::Rejected {
+                tx: call.tx,
+                message: printable(&message),
+            }),
+            other => Err(self.rpc.explain(METHOD, other)),
+        }
+    }
+
+    async fn receipt(&self, tx: &B256) -> Result<Option<Receipt>> {
+        const METHOD: &str = "eth_getTransactionReceipt";
+        let receipt: Option<Receipt> = self.rpc.ask(METHOD, json!([tx])).await?;
+        match receipt {
+            Some(receipt) if receipt.transaction_hash != *tx => {
+                let detail = format!("receipt of {}, wanted {tx}", receipt.transaction_hash);
+                Err(self.rpc.nonsense(METHOD, detail))
+            }
+            other => Ok(other.filter(|receipt| receipt.block_number.is_some())),
+        }
+    }
+
+    async fn outcome(&self, tx: &B256, receipt: Receipt) -> Result<Mined> {
+        let block = receipt.block_number.unwrap_or_default().to();
+        if receipt.status.is_some_and(|status| status.is_zero()) {
+            return Err(Error::Reverted {
+                tx: *tx,
+                block,
+                reason: None,
+            });
+        }
+        let events = self.read_logs("eth_getTransactionReceipt", receipt.logs)?;
+        Ok(Mined {
+            tx: *tx,
+            block,
+            gas_used: receipt.gas_used.saturating_to(),
+            gas_price: receipt
+                .effective_gas_price
+                .unwrap_or_default()
+                .saturating_to(),
+            returns: None,
+            events: self.with_timestamps(events).await?,
+        })
+    }
+
+    /// Why a call that was mined failed: what it says when it is simulated again.
+    async fn reason(&self, origin: &Origin) -> Option<Revert> {
+        match self
+            .rpc
+            .call(Some(origin.from), origin.to?, &origin.data)
+            .await
+        {
+            Ok(Outcome::Reverted(data)) => Some(Revert::decode(&data)),
+            _ => None,
+        }
+    }
+
+    /// Signs a transaction: gas as estimated and a tenth more, fees from the chain, the pending nonce.
+    async fn sign(
+        &self,
+        from: &Account,
+        to: Address,
+        value: U256,
+        data: Vec<u8>,
+    ) -> Result<SignedCall> {
+        let address = from.address();
+        let have = self.balance(address).await?;
+        if have < value {
+            let need = value;
+            return Err(Error::Funds {
+                address,
+                have,
+                need,
+            });
+        }
+        let gas = self.estimate(address, to, value, &data).await?;
+        let price = self.price().await?;
+        let fee = U256::from(gas).saturating_mul(price.most());
+        if fee > MOST_FEE {
+            return Err(Error::Fee {
+                url: self.rpc.shown().to_owned(),
+                found: fee,
+                max: MOST_FEE,
+            });
+        }
+        let need = value.saturating_add(fee);
+        if have < need {
+            return Err(Error::Funds {
+                address,
+                have,
+                need,
+            });
+        }
+        let nonce: U64 = self
+            .rpc
+            .ask("eth_getTransactionCount", json!([address, "pending"]))
+            .await?;
+        let nonce = nonce.to::<u64>();
+        let tx = self.transaction(to, value, data, gas, price, nonce);
+        let raw = from.sign_transaction(&tx)?;
+        Ok(SignedCall {
+            tx: keccak256(&raw),
+            nonce,
+            raw,
+            returns: None,
+        })
+    }
+
+    async fn estimate(&self, from: Address, to: Address, value: U256, data: &[u8]) -> Result<u64> {
+        const METHOD: &str = "eth_estimateGas";
+        let tx = json!({
+            "from": from, "to": to, "value": value, "data": Bytes::copy_from_slice(data),
+        });
+        let gas: U256 = match self.rpc.request(METHOD, json!([tx])).await {
+            Ok(gas) => gas,
+            Err(fault) => {
+                return Err(match fault.into_revert() {
+                    Ok(data) => Error::Refused(Revert::decode(&data)),
+                    Err(fault) => self.rpc.explain(METHOD, fault),
+                });
+            }
+        };
+        // 2^50 is the block gas limit of Arbitrum chains.
+        if gas.is_zero() || gas > U256::from(1u64 << 50) {
+            return Err(self.rpc.nonsense(METHOD, format!("{gas} gas")));
+        }
+        let gas = gas.to::<u64>();
+        Ok(gas + gas / 10)
+    }
+
+    /// Twice the base fee, so that it may rise while the transaction waits; a tip never above the base fee.
+    async fn price(&self) -> Result<Price> {
+        let Some(base) = self.head(None).await?.base_fee_per_gas else {
+            return Ok(Price::Legacy(
+                self.rpc.ask("eth_gasPrice", json!([])).await?,
+            ));
+        };
+        // Not every node has the method, and Arbitrum ignores tips.
+        let tip: U256 = self
+            .rpc
+            .request("eth_maxPriorityFeePerGas", json!([]))
+            .await
+            .unwrap_or_default();
+        let tip = tip.min(base);
+        Ok(Price::Dynamic {
+            most: base.saturating_mul(U256::from(2)).saturating_add(tip),
+            tip,
+        })
+    }
+
+    fn transaction(
+        &self,
+        to: Address,
+        value: U256,
+        data: Vec<u8>,
+        gas: u64,
+        price: Price,
+        nonce: u64,
+    ) -> TypedTransaction {
+        let to = H160(to.into_array());
+        let chain_id = self.deployment.chain_id;
+        match price {
+            Price::Dynamic { most, tip } => Eip1559TransactionRequest::new()
+                .to(to)
+                .value(number(value))
+                .data(data)
+                .gas(gas)
+                .nonce(nonce)
+                .chain_id(chain_id)
+                .max_fee_per_gas(number(most))
+                .max_priority_fee_per_gas(number(tip))
+                .into(),
+            Price::Legacy(price) => TransactionRequest::new()
+                .to(to)
+                .value(number(value))
+                .data(data)
+                .gas(gas)
+                .nonce(nonce)
+                .chain_id(chain_id)
+                .gas_price(number(price))
+                .into(),
+        }
+    }
+}
+
+/// What the chain asks for gas, in wei.
+#[derive(Clone, Copy)]
+enum Price {
+    Dynamic { most: U256, tip: U256 },
+    Legacy(U256),
+}
+
+impl Price {
+    fn most(self) -> U256 {
+        match self {
+            Self::Dynamic { most, .. } => most,
+            Self::Legacy(price) => price,
+        }
+    }
+}
+
+/// What is read of a receipt.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Receipt {
+    transaction_hash: B256,
+    block_number: Option<U64>,
+    gas_used: U256,
+    effective_gas_price: Option<U256>,
+    status: Option<U64>,
+    logs: Vec<RawLog>,
+}
+
+/// What a signed transaction says.
+struct Origin {
+    from: Address,
+    to: Option<Address>,
+    data: Vec<u8>,
+    chain_id: u64,
+    /// Most that it can cost, in wei.
+    cost: U256,
+}
+
+impl Origin {
+    /// Reads a recorded call and checks that it is what the record says.
+    fn read(call: &SignedCall) -> Result<Self> {
+        let bad = |reason: String| Error::BadRecord {
+            tx: call.tx,
+            reason,
+        };
+        let found = keccak256(&call.raw);
+        if found != call.tx {
+            return Err(bad(format!("its bytes are those of {found}")));
+        }
+        let (tx, signature) = TypedTransaction::decode_signed(&Rlp::new(&call.raw))
+            .map_err(|e| bad(e.to_string()))?;
+        let from = signature
+            .recover(tx.sighash())
+            .map_err(|e| bad(e.to_string()))?;
+        let nonce = tx.nonce().copied().unwrap_or_default();
+        if nonce != EthersU256::from(call.nonce) {
+            return Err(bad(format!("its nonce is {nonce}, not {}", call.nonce)));
+        }
+        let price = match &tx {
+            TypedTransaction::Eip1559(tx) => tx.max_fee_per_gas,
+            _ => tx.gas_price(),
+        };
+        let gas = back(tx.gas().copied().unwrap_or_default());
+        Ok(Self {
+            from: Address::from(from.0),
+            to: tx.to_addr().map(|to| Address::from(to.0)),
+            data: tx.data().map(|data| data.to_vec()).unwrap_or_default(),
+            chain_id: tx.chain_id().map(|id| id.as_u64()).unwrap_or_default(),
+            cost: back(tx.value().copied().unwrap_or_default())
+                .saturating_add(gas.saturating_mul(back(price.unwrap_or_default()))),
+        })
+    }
+}
+
+fn number(value: U256) -> EthersU256 {
+    EthersU256(value.into_limbs())
+}
+
+fn back(value: EthersU256) -> U256 {
+    U256::from_limbs(value.0)
+}

@@ -1,0 +1,463 @@
+//! IPFS: an embedded node with its repository on disk. The only place that names `rust_ipfs` / libp2p.
+//!
+//! Blocks are CIDv1, sha2-256. A body is a balanced UnixFS tree of raw leaves (profile
+//! `unixfs-v1-2025`: the CIDs of `ipfs add --cid-version=1 --raw-leaves --chunker=size-1048576
+//! --max-file-links=1024`); a sealed root is a node over one header block and one body (protocol §4).
+//! Whatever is read, from disk or from a peer, is verified against its CID before it is used.
+//!
+//! Unless it is told otherwise ([`Network`]), the node announces nothing, asks no directory and looks for nobody: it talks
+//! to the peers that were named to it, and to those that connect.
+
+mod archive;
+mod body;
+pub mod car;
+mod disk;
+mod error;
+mod exchange;
+mod keep;
+mod network;
+mod peers;
+pub mod pinning;
+mod replicas;
+mod root;
+mod rpc;
+mod storage;
+mod store;
+#[cfg(test)]
+mod tests;
+mod unixfs;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cid::Cid;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use tokio::sync::RwLock;
+
+pub use archive::Imported;
+use disk::Disk;
+pub use error::{Cause, Error, Result, Tried};
+use exchange::Exchange;
+pub use network::{Dht, Network, SwarmKey};
+use pcim_core::{BlockDigest, ImageDigest};
+pub use replicas::{Replica, Survey};
+pub use rpc::Server;
+use storage::{Reach, Shared, Storage as _};
+use store::Store;
+use tokio::task::JoinSet;
+pub use unixfs::Malformed;
+
+/// Most bytes of a leaf or of a block stored by itself.
+pub const MAX_BLOCK: usize = 1024 * 1024;
+/// Most bytes of a header (protocol §4).
+pub const MAX_HEADER: usize = 1024;
+/// Most bytes of a root block.
+pub const MAX_ROOT: usize = 4096;
+/// Bytes per leaf unless the configuration says otherwise.
+pub const DEFAULT_CHUNK: usize = pcim_core::pipe::PIECE;
+
+/// Where a node lives and whom it talks to.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The repository's folder; made (0700) if it is not there.
+    pub repo: PathBuf,
+    /// Multiaddrs; `/ip4/127.0.0.1/tcp/0` takes a free port.
+    pub listen: Vec<String>,
+    /// Multiaddrs of peers to dial at once and whenever a block is missing. Need not be reachable.
+    pub bootstrap: Vec<String>,
+    /// Bytes per leaf, at most [`MAX_BLOCK`].
+    pub chunk_size: usize,
+}
+
+/// A node: an embedded one, or another process's that is spoken to. `shutdown` stops it cleanly.
+pub struct Node {
+    store: Shared,
+    /// Shared while blocks are written and pinned, exclusive while unpinned ones are deleted.
+    gate: Arc<RwLock<()>>,
+    chunk_size: usize,
+    /// What goes on beside: it ends with the node.
+    tasks: JoinSet<()>,
+}
+
+/// A SEIPD body's own UnixFS tree: its root (raw leaf or dag-pb) and sizes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyRef {
+    /** CIDv1 text */
+    pub cid: String,
+    /** bytes of the file */
+    pub file_size: u64,
+    /** bytes of all blocks of the tree, dag-pb included */
+    pub dag_size: u64,
+}
+
+/// A sealed root taken apart (protocol §4): exactly two links, no inline data, sizes that add up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The PKESK packets of one reader, at most [`MAX_HEADER`] bytes.
+    pub header: Vec<u8>,
+    /// What every reader's root of this image links to.
+    pub body: BodyRef,
+}
+
+/// A root that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The root's digest.
+    pub image: ImageDigest,
+    /// bytes of blocks that were not there before
+    pub new_bytes: u64,
+}
+
+/// What a repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RepoStat {
+    /// How many blocks.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The digest of the root that [`Node::put_root`] writes for a header and a body.
+///
+/// # Errors
+/// [`Error::NotABody`] if the body's CID is none.
+pub fn root_digest(header: &[u8], body: &BodyRef) -> Result<ImageDigest> {
+    root::digest(header, body)
+}
+
+/// The digest of a raw block.
+#[must_use]
+pub fn block_digest(block: &[u8]) -> BlockDigest {
+    let digest = unixfs::digest_of(&unixfs::cid_of(unixfs::RAW, block));
+    BlockDigest(digest.expect("blocks have sha2-256 digests"))
+}
+
+/// Every time limit is for one block: a long body may take longer, as long as it keeps coming.
+impl Node {
+    /// Opens the repository, listens, and dials the bootstrap peers in the background.
+    ///
+    /// # Errors
+    /// [`Error::RepoLocked`], [`Error::Identity`], [`Error::Listen`], and malformed configuration.
+    pub async fn start(config: NodeConfig) -> Result<Self> {
+        Self::start_in(config, &Network::default(), None).await
+    }
+
+    /// `start`, in a network of other settings, and in the private swarm of `key` if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Node::start`]; [`Error::NoSwarmKey`], [`Error::SwarmKey`].
+    pub async fn start_in(
+        config: NodeConfig,
+        network: &Network,
+        key: Option<&SwarmKey>,
+    ) -> Result<Self> {
+        check_chunk(config.chunk_size)?;
+        let bootstrap = peers::parse_all(&config.bootstrap)?;
+        let repo = peers::open(&config.repo).await?;
+        let disk = Disk::open(&config.repo).map_err(Error::io("sweeping the repository"))?;
+        let (exchange, streams) = Exchange::new(disk.clone());
+        let (hooks, met) = network::hooks();
+        let ipfs = peers::start(&config, repo, streams, (network, key), hooks).await?;
+        let store = Store::new(ipfs, config.repo, disk, exchange);
+        let tasks = match network.begin(&store, met).await {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                let closing = store.closing();
+                drop(store);
+                closing.await;
+                return Err(error);
+            }
+        };
+        for address in bootstrap {
+            store.remember(address);
+        }
+        store.redial();
+        Ok(Self::above(Arc::new(store), config.chunk_size, tasks))
+    }
+
+    /// Speaks to the node behind a Kubo RPC API (`http://host:port` or `unix:/path`). It is told to dial the bootstrap peers.
+    ///
+    /// # Errors
+    /// [`Error::Endpoint`], and [`Error::Api`] if nothing answers there.
+    pub async fn over(api: &str, bootstrap: &[String], chunk_size: usize) -> Result<Self> {
+        check_chunk(chunk_size)?;
+        let bootstrap = parsed(bootstrap)?;
+        let kubo = rpc::Kubo::at(api, bootstrap).await?;
+        Ok(Self::above(Arc::new(kubo), chunk_size, JoinSet::new()))
+    }
+
+    /// Speaks to the node that serves on a socket ([`Node::serve`]); `None` if none does.
+    pub async fn beside(
+        socket: &Path,
+        bootstrap: &[String],
+        chunk_size: usize,
+    ) -> Result<Option<Self>> {
+        check_chunk(chunk_size)?;
+        let bootstrap = parsed(bootstrap)?;
+        let kubo = rpc::Kubo::daemon(socket, bootstrap).await?;
+        Ok(kubo.map(|kubo| Self::above(Arc::new(kubo), chunk_size, JoinSet::new())))
+    }
+
+    /// Another handle on the same node.
+    fn share(&self) -> Self {
+        Self {
+            store: Shared::clone(&self.store),
+            gate: Arc::clone(&self.gate),
+            chunk_size: self.chunk_size,
+            tasks: JoinSet::new(),
+        }
+    }
+
+    fn above(store: Shared, chunk_size: usize, tasks: JoinSet<()>) -> Self {
+        Self {
+            store,
+            gate: Arc::default(),
+            chunk_size,
+            tasks,
+        }
+    }
+
+    /// Stops the node and waits until the repository is free for another one. Streams that are still
+    /// open end with an error once they need a peer.
+    pub async fn shutdown(mut self) {
+        self.tasks.shutdown().await;
+        let closing = self.store.closing();
+        drop(self.store);
+        closing.await;
+    }
+
+    /// Where peers reach this node: `/ip4/…/tcp/…/p2p/…`
+    pub async fn addresses(&self) -> Result<Vec<String>> {
+        self.store.addresses().await
+    }
+
+    /// Connects to a peer and remembers it for later.
+    ///
+    /// # Errors
+    /// [`Error::PeerUnreachable`] after ten seconds at most.
+    pub async fn connect(&self, multiaddr: &str) -> Result<()> {
+        self.store.connect(multiaddr).await
+    }
+
+    /// How many peers are connected.
+    pub async fn peers(&self) -> usize {
+        self.store.peers().await.map_or(0, |peers| peers.len())
+    }
+
+    /// Stores a raw block, pinned. At most [`MAX_BLOCK`].
+    pub async fn put_raw(&self, block: Vec<u8>) -> Result<BlockDigest> {
+        let cid = unixfs::cid_of(unixfs::RAW, &block);
+        if block.len() > MAX_BLOCK {
+            return Err(Error::TooLarge {
+                cid: cid.to_string(),
+                found: block.len(),
+                max: MAX_BLOCK,
+            });
+        }
+        let mut written = Vec::new();
+        let gate = self.gate.read().await;
+        let stored = async {
+            let block = vec![(cid, block.into())];
+            self.store.put(block, &mut written).await?;
+            self.store.pin_direct(&[cid]).await
+        }
+        .await;
+        std::mem::drop(gate);
+        self.settle(stored, written).await?;
+        let digest = unixfs::digest_of(&cid).expect("blocks are written with sha2-256");
+        Ok(BlockDigest(digest))
+    }
+
+    /// Fetches a raw block by digest, from here or from peers; at most `max` bytes.
+    pub async fn get_raw(
+        &self,
+        digest: &BlockDigest,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<Vec<u8>> {
+        let cid = unixfs::cid_from_digest(unixfs::RAW, &digest.0);
+        let bytes = self.store.get(&cid, max, Reach::Peers(timeout)).await?;
+        Ok(bytes.to_vec())
+    }
+
+    /// Adds a body (UnixFS, CIDv1, raw leaves, `chunk_size`, at most 1024 links a node) and pins it
+    /// recursively. If the stream or the disk fails, nothing is pinned and what was written is deleted.
+    pub async fn add_body(&self, body: BoxStream<'static, io::Result<Bytes>>) -> Result<BodyRef> {
+        self.add_body_noted(body, &mut |_| Ok(())).await
+    }
+
+    /// [`add_body`](Self::add_body); `noted` hears of the body when it is on the disk and not pinned yet, so that whoever
+    /// is killed later knows what to drop. If it fails, nothing is pinned.
+    pub async fn add_body_noted(
+        &self,
+        body: BoxStream<'static, io::Result<Bytes>>,
+        noted: &mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send),
+    ) -> Result<BodyRef> {
+        let (links, mut written) = (unixfs::MAX_LINKS, Vec::new());
+        let gate = self.gate.read().await;
+        let chunk = self.chunk_size;
+        let added = body::add(&self.store, body, chunk, links, &mut written, noted).await;
+        std::mem::drop(gate);
+        self.settle(added, written).await
+    }
+
+    /// Writes the header block and the root that joins it to the body; pins both directly. Does not
+    /// touch the body, which need not even be here.
+    pub async fn put_root(&self, header: Vec<u8>, body: &BodyRef) -> Result<Stored> {
+        let mut written = Vec::new();
+        let gate = self.gate.read().await;
+        let put = root::put(&self.store, header, body, &mut written).await;
+        std::mem::drop(gate);
+        self.settle(put, written).await
+    }
+
+    /// Fetches and checks a root and its header.
+    pub async fn get_root(&self, image: &ImageDigest, timeout: Duration) -> Result<Root> {
+        root::get(&self.store, image, Reach::Peers(timeout)).await
+    }
+
+    /// Streams a body's bytes, from here or from peers, each block verified against its CID, every
+    /// size against what `body` declares. What comes from peers stays here, unpinned.
+    pub async fn read_body(
+        &self,
+        body: &BodyRef,
+        timeout: Duration,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        self.store.about(&body::link_to(body)?.cid).await;
+        body::read(&self.store, body, Reach::Peers(timeout)).await
+    }
+
+    /// Streams a whole sealed root: the OpenPGP message (`ipfs cat`).
+    pub async fn cat(
+        &self,
+        image: &ImageDigest,
+        timeout: Duration,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        let root = self.get_root(image, timeout).await?;
+        let body = self.read_body(&root.body, timeout).await?;
+        let header = stream::iter([Ok(Bytes::from(root.header))]);
+        Ok(header.chain(body).boxed())
+    }
+
+    /// Streams a sealed image as a CAR file (version 1) of its root, header and body.
+    pub async fn export_car(
+        &self,
+        image: &ImageDigest,
+        timeout: Duration,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+        archive::export(&self.store, image, Reach::Peers(timeout)).await
+    }
+
+    /// Stores and pins the one sealed image that a CAR file of at most `max_bytes` holds.
+    ///
+    /// # Errors
+    /// [`Error::Car`], [`Error::NotARoot`] and [`Error::NotABody`] for any other file; nothing of it is kept.
+    pub async fn import_car(
+        &self,
+        file: BoxStream<'static, io::Result<Bytes>>,
+        max_bytes: u64,
+    ) -> Result<Imported> {
+        let mut written = Vec::new();
+        let gate = self.gate.read().await;
+        let imported = archive::import(&self.store, file, max_bytes, &mut written).await;
+        std::mem::drop(gate);
+        self.settle(imported, written).await
+    }
+
+    /// Ends a write that held the gate and holds it no more: what a failed one wrote is deleted. Another write may have
+    /// found such a block here and rely on it, so this waits, in the background, until none is under way.
+    async fn settle<T, E>(
+        &self,
+        result: std::result::Result<T, E>,
+        written: Vec<Cid>,
+    ) -> std::result::Result<T, E> {
+        if result.is_ok() || written.is_empty() {
+            return result;
+        }
+        match self.gate.try_write() {
+            Ok(_alone) => take_back(&self.store, &written).await,
+            Err(_) => {
+                let (store, gate) = (Shared::clone(&self.store), Arc::clone(&self.gate));
+                tokio::spawn(async move {
+                    let _alone = gate.write().await;
+                    take_back(&store, &written).await;
+                });
+            }
+        }
+        result
+    }
+
+    /// Fetches what is not here of a body and pins it recursively. A block is read once, however often it is in the body.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], [`Error::NotABody`]
+    pub async fn fetch_body(&self, body: &BodyRef, timeout: Duration) -> Result<()> {
+        self.store.about(&body::link_to(body)?.cid).await;
+        let mut blocks = body::blocks(&self.store, body, Reach::Peers(timeout))?;
+        while blocks.try_next().await?.is_some() {}
+        self.pin_body(body).await
+    }
+
+    /// Pins a body recursively after it was fetched.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if a block of it is not here.
+    pub async fn pin_body(&self, body: &BodyRef) -> Result<()> {
+        let _gate = self.gate.read().await;
+        body::pin(&self.store, body).await
+    }
+
+    /// Unpins and deletes a root and its header from this node; the body stays.
+    pub async fn drop_header(&self, image: &ImageDigest) -> Result<()> {
+        let _gate = self.gate.write().await;
+        root::drop(&self.store, image).await
+    }
+
+    /// Unpins a body and deletes its blocks from this node, as far as no other pin holds them.
+    pub async fn drop_body(&self, body: &BodyRef) -> Result<()> {
+        let _gate = self.gate.write().await;
+        body::drop(&self.store, body).await
+    }
+
+    /// Deletes every block that nothing pins (left by an interrupted write, or fetched and not kept).
+    /// To be called when no fetch is under way.
+    pub async fn collect_garbage(&self) -> Result<()> {
+        self.collect_old_garbage(Duration::ZERO).await
+    }
+
+    /// The same for what was written longer ago than `age`: whoever is at work meanwhile keeps what he wrote or fetched.
+    pub async fn collect_old_garbage(&self, age: Duration) -> Result<()> {
+        let _gate = self.gate.write().await;
+        self.store.collect_garbage(age).await
+    }
+
+    /// Counts the blocks on disk.
+    pub async fn stat(&self) -> Result<RepoStat> {
+        self.store.stat().await
+    }
+}
+
+async fn take_back(store: &Shared, written: &[Cid]) {
+    if let Err(left) = store.discard(written).await {
+        tracing::warn!(error = %left, "blocks of a failed write are left behind");
+    }
+}
+
+/// The addresses, checked and in their canonical form.
+fn parsed(addresses: &[String]) -> Result<Vec<String>> {
+    let parsed = peers::parse_all(addresses)?;
+    Ok(parsed.iter().map(ToString::to_string).collect())
+}
+
+fn check_chunk(found: usize) -> Result<()> {
+    match (1..=MAX_BLOCK).contains(&found) {
+        true => Ok(()),
+        false => Err(Error::ChunkSize {
+            found,
+            max: MAX_BLOCK,
+        }),
+    }
+}
