@@ -7,7 +7,6 @@ alone: it opens what `pcim` makes, `pcim` opens what it makes, and both refuse t
 Wants a built pcim (see scene.py), and a Python with cryptography, eth-account, multiformats and dag-cbor.
 """
 
-import hashlib
 import json
 import os
 import pathlib
@@ -126,7 +125,7 @@ class Story:
             changed = json.dumps({**card.document, field: value}).encode()
             self.check.refuses(f"a card whose {field} was changed", lambda: papers.Card(changed))
             done = self.radiologist.home.tries("radiologist", "seal", IMAGE, "--no-deid", "--to", self.file("bad.card", changed), "--out", self.file("no"))
-            self.check.program(f"… by pcim too", done, "card")
+            self.check.program("… by pcim too", done, "card")
 
     def reads_an_image(self):
         """A handover and the image in it: sealed, handed over, registered."""
@@ -329,6 +328,28 @@ class Story:
             contents = open_root(*self.patient.car(shared, self.scene), reader.own)[1]
             self.check.equal("the requestor opens the root that pcim made", contents.payload, IMAGE.read_bytes())
 
+    def reads_an_older_image(self):
+        """Keys of version 4, and so a container of version 1."""
+        patient, radiologist = (Actor(self.scene.home(name, "--openpgp", "v4")) for name in ("old-patient", "old-radiologist"))
+        path, handover = self.file("old.card"), self.file("old.handover")
+        patient.home("card", "--out", path)
+        card = papers.Card(path.read_bytes())
+        self.check.equal("a card of a version 4 key, without its User ID", (card.certificate.keys[0].version, card.certificate.user_ids), (4, []))
+        self.check("its certificate does not announce SEIPDv2", not card.certificate.accepts_v2)
+        for who, version in ((radiologist, 4), (self.radiologist, 6)):
+            said = who.home("radiologist", "seal", IMAGE, "--no-deid", "--to", path, "--out", handover, "--force")
+            found = papers.Handover(handover.read_bytes(), patient.own, patient.address, self.chain_id, self.contract)
+            digest, held = who.car(said["image"], self.scene)
+            root = blocks.Root(digest, held)
+            session_key, container = seal.open_header(root.header, patient.own)
+            contents, signer, _ = seal.open_body(session_key, container, root.body)
+            self.check.equal(f"a body of version 1 with a signature of version {version}: container, signature, payload",
+                             (container, contents.signature.version, contents.payload), (1, version, IMAGE.read_bytes()))
+            self.check.equal("its seal is the attested one", contents.seal, found.seal)
+            changed = bytearray(root.body)
+            changed[len(changed) // 2] ^= 1
+            self.check.refuses("it is refused when a bit is changed", lambda: seal.open_body(session_key, container, bytes(changed)))
+
     def limits_of_cards(self):
         maker = self.maker
         peers = ["/" + "p" * (papers.MAX_PEER - 1)] * papers.MAX_PEERS
@@ -428,7 +449,7 @@ def main():
     try:
         story = Story(scene, check)
         for part in (story.reads_a_card, story.reads_an_image, story.reads_a_study, story.reads_a_request_and_an_approval,
-                     story.reads_a_signed_call, story.reads_a_home, story.makes_an_image, story.makes_a_request,
+                     story.reads_a_signed_call, story.reads_a_home, story.reads_an_older_image, story.makes_an_image, story.makes_a_request,
                      story.limits_of_cards, story.limits_of_roots):
             print(f"-- {part.__name__.replace('_', ' ')}", flush=True)
             part()

@@ -221,6 +221,7 @@ def check_all(check):
     print("-- the document", flush=True)
     rows = re.findall(r"^\| ([^|]+) \| ([0-9,]+) \| §", section(14), re.M)
     check.equal(f"the {len(rows)} limits of the document", {name: int(value.replace(",", "")) for name, value in rows}, LIMITS)
+    check(f"its {len(key_forms())} keys of a journal, and no other", len(key_forms()) > 20 and not is_key(f"1:0x{'0' * 40}:other:1", 1, "0x" + "0" * 40))
     seen = set()
     for it in vectors():
         seen.add(it["vector"])
