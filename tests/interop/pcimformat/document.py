@@ -77,7 +77,7 @@ def key_forms():
 
 
 def is_key(key, chain_id, contract):
-    """Whether a journal's key is one of §12.2, for this contract."""
+    """Tells if a journal's key is one of §12.2, for this contract."""
     start = f"{chain_id}:{to_checksum_address(contract)}:"
     pattern = lambda form: "".join(f"({WORDS[it]})" if it in WORDS else re.escape(it) for it in re.split("([A-Z]+)", form))
     return key.startswith(start) and any(re.fullmatch(pattern(form), key[len(start):]) for form in key_forms())

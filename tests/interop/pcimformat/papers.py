@@ -48,7 +48,7 @@ def address(text):
 # ---- contact cards -------------------------------------------------------------------------------------------------
 
 def statement(owner, certificate, peers):
-    """What both keys of a card sign (§7.2)."""
+    """The bytes that both keys of a card sign (§7.2)."""
     lines = ["pcim contact card 1", f"address {owner}"]
     fingerprint, digest = certificate.fingerprint.hex().upper(), hashlib.sha256(certificate.bytes).hexdigest()
     lines += [f"certificate {fingerprint} sha256 {digest}", *(f"peer {peer}" for peer in peers)]

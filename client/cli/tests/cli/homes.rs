@@ -41,10 +41,12 @@ impl Home {
         // It named a port, which another process may have by now.
         let config = home.join("config.toml");
         let lines = fs::read_to_string(&config).unwrap();
-        let lines = lines.lines().map(|line| match line.starts_with("listen = ") {
-            true => "listen = [\"/ip4/127.0.0.1/tcp/0\"]\n".to_owned(),
-            false => format!("{line}\n"),
-        });
+        let lines = lines
+            .lines()
+            .map(|line| match line.starts_with("listen = ") {
+                true => "listen = [\"/ip4/127.0.0.1/tcp/0\"]\n".to_owned(),
+                false => format!("{line}\n"),
+            });
         fs::write(&config, lines.collect::<String>()).unwrap();
         fs::write(copy.path().join("passphrase"), PASSPHRASE).unwrap();
         Self(copy)
