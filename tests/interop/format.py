@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+import tomllib
 
 from eth_account import Account
 
@@ -126,7 +127,7 @@ class Story:
             changed = json.dumps({**card.document, field: value}).encode()
             self.check.refuses(f"a card whose {field} was changed", lambda: papers.Card(changed))
             done = self.radiologist.home.tries("radiologist", "seal", IMAGE, "--no-deid", "--to", self.file("bad.card", changed), "--out", self.file("no"))
-            self.check.program(f"… by pcim too", done, "card")
+            self.check.program("… by pcim too", done, "card")
 
     def reads_an_image(self):
         """A handover and the image in it: sealed, handed over, registered."""
@@ -204,6 +205,7 @@ class Story:
         held = self.requestor.repository()
         published = pgp.Certificate(held[blocks.cid_named(blocks.RAW, key)])
         self.check.equal("its certificate, by its digest", (published.fingerprint, published.user_ids), (self.requestor.own.fingerprint, []))
+        self.published = published.bytes
         message = held[blocks.cid_named(blocks.RAW, digest)]
         about = self.chain_id, self.contract, image(self.image), self.requestor.address
         for reader in (self.patient, self.requestor):
@@ -236,7 +238,7 @@ class Story:
             done = self.stranger.home.tries("relay", self.file("bad.json", changed))
             self.check.program("… by pcim or by the contract too", done, "error: ")
         self.stranger.home("relay", path)
-        status = self.patient.home("requestor", "status", self.image, "--requester", self.requestor.home.address)
+        status = self.requestor.home("requestor", "status", self.image)
         self.check.equal("relayed, it is done", status["status"], "removed")
         [again] = self.stranger.home("relay", path)
         self.check.equal("a second time it is not", again["outcome"], "used")
@@ -249,6 +251,35 @@ class Story:
         self.check("a note of pcim", (self.image, "owner", words) in [(it["image"], it["by"], it["text"]) for it in found], found)
         self.check.equal("the keystore's address", self.patient.account.address.lower(), self.patient.address)
         read_journal(self.check, self.patient.home.folder / "journal.sqlite", self.chain_id, self.contract)
+        folder = self.patient.home.folder
+        modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file()}
+        self.check.equal("the modes of a home's files", (folder.stat().st_mode & 0o777, set(modes.values())), (0o700, {0o600}))
+        self.check.equal("a home has the files that are listed", {name for name in modes if not document.is_file(name)}, set())
+        config = tomllib.loads((folder / "config.toml").read_text())
+        self.check.equal("config.toml has no other keys", document.keys_of_config(config) - document.config_keys(), set())
+        self.check.equal("and names the keystore's address", config["address"], self.patient.account.address)
+        self.check.equal("deid.key", len((folder / "deid.key").read_bytes()), 32)
+        pins = {path.suffix for path in (folder / "ipfs/datastore/pins").glob("*/*")}
+        self.check.equal("the repository's pins", pins, {".direct", ".recursive"})
+        record = json.loads((self.folder / f"{self.chain_id}.json").read_text())
+        self.check.equal("the record of the deployment", list(record), document.record_fields())
+
+    def reads_the_contract(self):
+        """The contract's storage (§3.7)."""
+        word = lambda *parts: b"".join(part.rjust(32, b"\0") for part in parts)
+        at = lambda slot, more=0: bytes.fromhex(self.scene.rpc(
+            "eth_getStorageAt", self.contract, hex(int.from_bytes(slot, "big") + more), "latest")[2:])
+        of = lambda *parts: at(chain.keccak(word(*parts)))
+        address = lambda text: bytes.fromhex(text[2:])
+        name, patient, requestor = image(self.image), address(self.patient.address), address(self.requestor.address)
+        self.check.equal("slot 0 is the consortium", at(bytes(32))[12:], address(self.consortium.address))
+        record = of(name, b"\1")
+        self.check.equal("an image's record ends with its patient", record[12:], patient)
+        self.check("and begins with its time", abs(int.from_bytes(record[:5], "big") - time.time()) < 86_400)
+        self.check("the radiologist is accredited", any(of(address(self.radiologist.address), b"\2")))
+        self.check.equal("the patient has signed one call", int.from_bytes(of(patient, b"\3"), "big"), 1)
+        standing, key = of(name, requestor, b"\4"), hashlib.sha256(self.published).digest()
+        self.check.equal("a requestor's standing: key and status", (standing[:16], standing[31]), (key[:16], 4))
 
     # ---- what is made here, opened by pcim -----------------------------------------------------------------------
 
@@ -328,6 +359,28 @@ class Story:
             shared = json.loads(done.stdout)["shared_image"]
             contents = open_root(*self.patient.car(shared, self.scene), reader.own)[1]
             self.check.equal("the requestor opens the root that pcim made", contents.payload, IMAGE.read_bytes())
+
+    def reads_an_older_image(self):
+        """Keys of version 4, and so a container of version 1."""
+        patient, radiologist = (Actor(self.scene.home(name, "--openpgp", "v4")) for name in ("old-patient", "old-radiologist"))
+        path, handover = self.file("old.card"), self.file("old.handover")
+        patient.home("card", "--out", path)
+        card = papers.Card(path.read_bytes())
+        self.check.equal("a card of a version 4 key, without its User ID", (card.certificate.keys[0].version, card.certificate.user_ids), (4, []))
+        self.check("its certificate does not announce SEIPDv2", not card.certificate.accepts_v2)
+        for who, version in ((radiologist, 4), (self.radiologist, 6)):
+            said = who.home("radiologist", "seal", IMAGE, "--no-deid", "--to", path, "--out", handover, "--force")
+            found = papers.Handover(handover.read_bytes(), patient.own, patient.address, self.chain_id, self.contract)
+            digest, held = who.car(said["image"], self.scene)
+            root = blocks.Root(digest, held)
+            session_key, container = seal.open_header(root.header, patient.own)
+            contents, signer, _ = seal.open_body(session_key, container, root.body)
+            self.check.equal(f"a body of version 1 with a signature of version {version}: container, signature, payload",
+                             (container, contents.signature.version, contents.payload), (1, version, IMAGE.read_bytes()))
+            self.check.equal("its seal is the attested one", contents.seal, found.seal)
+            changed = bytearray(root.body)
+            changed[len(changed) // 2] ^= 1
+            self.check.refuses("it is refused when a bit is changed", lambda: seal.open_body(session_key, container, bytes(changed)))
 
     def limits_of_cards(self):
         maker = self.maker
@@ -428,7 +481,7 @@ def main():
     try:
         story = Story(scene, check)
         for part in (story.reads_a_card, story.reads_an_image, story.reads_a_study, story.reads_a_request_and_an_approval,
-                     story.reads_a_signed_call, story.reads_a_home, story.makes_an_image, story.makes_a_request,
+                     story.reads_a_signed_call, story.reads_the_contract, story.reads_a_home, story.reads_an_older_image, story.makes_an_image, story.makes_a_request,
                      story.limits_of_cards, story.limits_of_roots):
             print(f"-- {part.__name__.replace('_', ' ')}", flush=True)
             part()

@@ -1,4 +1,4 @@
-"""What is signed for the contract (§3.3 to §3.5), and personal messages (§7.2)."""
+"""Signatures for the contract (§3.3 to §3.5), and personal messages (§7.2)."""
 
 from eth_abi import decode, encode
 from eth_account import Account

@@ -57,7 +57,7 @@ LIMITS = {
 # §12.2, with what stands for each word in capitals.
 WORDS = {
     "IMAGE": "bafybei[a-z2-7]{52}", "ROOT": "bafybei[a-z2-7]{52}", "CERTIFICATE": "bafkrei[a-z2-7]{52}", "ADDRESS": "0x[0-9a-fA-F]{40}",
-    "REQUESTER": "0x[0-9a-fA-F]{40}", "RADIOLOGIST": "0x[0-9a-fA-F]{40}", "SIGNER": "0x[0-9a-fA-F]{40}", "DIGEST": "0x[0-9a-f]{64}",
+    "REQUESTOR": "0x[0-9a-fA-F]{40}", "RADIOLOGIST": "0x[0-9a-fA-F]{40}", "SIGNER": "0x[0-9a-fA-F]{40}", "DIGEST": "0x[0-9a-f]{64}",
     "NUMBER": "[0-9a-f]{16}", "BOOL": "true|false", **dict.fromkeys(("NONCE", "DEADLINE", "APPROVALS", "SECONDS"), "[0-9]+"),
 }
 
@@ -77,10 +77,42 @@ def key_forms():
 
 
 def is_key(key, chain_id, contract):
-    """Whether a journal's key is one of §12.2, for this contract."""
+    """Tells if a journal's key is one of §12.2, for this contract."""
     start = f"{chain_id}:{to_checksum_address(contract)}:"
     pattern = lambda form: "".join(f"({WORDS[it]})" if it in WORDS else re.escape(it) for it in re.split("([A-Z]+)", form))
     return key.startswith(start) and any(re.fullmatch(pattern(form), key[len(start):]) for form in key_forms())
+
+
+def table(heading):
+    """The first column of the table below a heading, all of its names."""
+    found = re.search(rf"^### {re.escape(heading)}.*?(?=^##|\Z)", text(), re.S | re.M).group()
+    for row in re.findall(r"^\| (`.*?) \|", found, re.M):
+        yield re.findall("`([^`]+)`", row)
+
+
+def is_file(name):
+    """Tells if a file of a home is listed (§11.1)."""
+    listed = [it for row in table("11.1") for it in row]
+    return any(re.fullmatch(re.escape(it).replace(r"\*", ".*"), name) for it in listed) or re.fullmatch("notes-[0-9a-f].pgp", name)
+
+
+def config_keys():
+    """The keys of config.toml (§11.2), those of a table behind its name."""
+    keys = set()
+    for first, *more in table("11.2"):
+        keys |= {f"{first[1:-1]}.{it}" for it in more} if first.startswith("[") else {first, *more}
+    return keys
+
+
+def keys_of_config(config):
+    tables = {name for name, value in config.items() if isinstance(value, dict)}
+    return {name for name in config if name not in tables} | {f"{name}.{key}" for name in tables for key in config[name]}
+
+
+def record_fields():
+    """The fields of a deployment's record (§13.4), in order."""
+    found = re.search(r"^### 13.4.*?(?=^###)", text(), re.S | re.M).group()
+    return re.findall("`([a-z0-9_]+)`", found)
 
 
 # ---- vectors: each computes what must come out ---------------------------------------------------------------------
@@ -221,6 +253,7 @@ def check_all(check):
     print("-- the document", flush=True)
     rows = re.findall(r"^\| ([^|]+) \| ([0-9,]+) \| §", section(14), re.M)
     check.equal(f"the {len(rows)} limits of the document", {name: int(value.replace(",", "")) for name, value in rows}, LIMITS)
+    check(f"its {len(key_forms())} keys of a journal, and no other", len(key_forms()) > 20 and not is_key(f"1:0x{'0' * 40}:other:1", 1, "0x" + "0" * 40))
     seen = set()
     for it in vectors():
         seen.add(it["vector"])

@@ -48,7 +48,7 @@ def address(text):
 # ---- contact cards -------------------------------------------------------------------------------------------------
 
 def statement(owner, certificate, peers):
-    """What both keys of a card sign (§7.2)."""
+    """The bytes that both keys of a card sign (§7.2)."""
     lines = ["pcim contact card 1", f"address {owner}"]
     fingerprint, digest = certificate.fingerprint.hex().upper(), hashlib.sha256(certificate.bytes).hexdigest()
     lines += [f"certificate {fingerprint} sha256 {digest}", *(f"peer {peer}" for peer in peers)]
@@ -135,23 +135,23 @@ def notes(text):
 REQUEST = ("chain_id", "contract", "image", "requester", "purpose")
 
 
-def open_request(message, own, published, chain_id, contract, image, requester, said):
+def open_request(message, own, published, chain_id, contract, image, requestor, said):
     """A request document about one request on the chain (§9.3)."""
     want(len(message) <= MAX_REQUEST, f"a request document of {len(message)} bytes")
     text = seal.open_document(message, own, lambda _: published)
     document = read(bytes(text), "pcim-request", REQUEST, ("name", "note", "peers"), open_ended=True)
     subject = document["chain_id"], address(document["contract"]), digest_named(document["image"], DAG_PB), address(document["requester"])
-    want(subject == (chain_id, contract, image, requester), "the document of another request")
+    want(subject == (chain_id, contract, image, requestor), "the document of another request")
     want(document["purpose"] == said, "another purpose than on the chain")
     for field, limit in (("name", MAX_NAME), ("note", MAX_NOTE_TO_PATIENT)):
         want(len((document.get(field) or "").encode()) <= limit, f"{field} is too long")
     return document
 
 
-def make_request(own, patient, chain_id, contract, image, requester, purpose, **more):
+def make_request(own, patient, chain_id, contract, image, requestor, purpose, **more):
     document = {
         "pcim-request": 1, "chain_id": chain_id, "contract": contract, "image": str(cid_named(DAG_PB, image)),
-        "requester": requester, "purpose": purpose, **more,
+        "requester": requestor, "purpose": purpose, **more,
     }
     return seal.make_document(json.dumps(document).encode(), own, [patient, own])
 

@@ -14,7 +14,7 @@ NAME = re.compile("[0-9a-z-][0-9a-z.-]{0,39}(/[0-9a-z-][0-9a-z.-]{0,39})?")
 
 
 def kind(payload):
-    """What a payload is, by its start (§5.1)."""
+    """The kind of a payload, by its start (§5.1)."""
     if payload[128:132] == b"DICM":
         return "DICOM"
     if payload[257:262] == b"ustar":

@@ -16,6 +16,7 @@ mod flow;
 mod follower;
 mod gas;
 mod help;
+mod homes;
 mod inputs;
 mod interrupted;
 mod killed;
