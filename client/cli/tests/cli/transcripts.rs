@@ -327,7 +327,7 @@ fn the_pages_work_as_typed() {
             scope.spawn(|| {
                 let stage = Stage::new();
                 stage.settle();
-                let mut shell = Shell::start(&stage.dir(), PORT.to_owned());
+                let mut shell = Shell::start(stage.dir(), PORT.to_owned());
                 let passphrase = stage.file("passphrase");
                 shell.run(&format!("export PCIM_PASSPHRASE_FILE='{passphrase}'"));
                 shell.play(name, steps);
