@@ -11,9 +11,9 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 use std::thread;
 
-use pcim_client::card::Card;
-use pcim_client::handover::{Addressee, Facts, Handover};
 use pcim_client::home::{Home, Keys};
+use pcim_client::papers::card::Card;
+use pcim_client::papers::handover::{Addressee, Facts, Handover};
 use pcim_core::{Address, Passphrase};
 use pcim_ledger::Account;
 use serde_json::{Value, json};
