@@ -25,6 +25,9 @@ const MOST: usize = 4096;
 /// Bytes of a compressed frame or of other binary values that are searched: headers and profiles lie there.
 const HEAD: usize = 64 << 10;
 
+/// Texts that stand for values that were taken out before.
+const DUMMIES: [&str; 2] = ["anonymized", "about:blank"];
+
 /// Words in the names of institutions that name none.
 const COMMON: [&str; 16] = [
     "hospital",
@@ -90,7 +93,7 @@ impl Needles {
         match vr {
             VR::PN => found.extend(
                 words(&text)
-                    .filter(|it| it.chars().count() >= SHORTEST && *it != "anonymized")
+                    .filter(|it| it.chars().count() >= SHORTEST && !DUMMIES.contains(it))
                     .map(str::to_owned),
             ),
             VR::UI => found.extend(text.split('\\').filter_map(|it| whole(it, DESCRIPTION))),
@@ -202,11 +205,21 @@ impl Search {
 
     fn in_text(&self, bytes: &[u8], vr: VR) -> bool {
         let text = self.charset.text(trim(bytes)).to_lowercase();
-        // A code of the standard is no name, whoever is called so.
-        let code = vr == VR::CS && words(&text).all(is_known);
-        !code
-            && (self.inside.iter().any(|it| text.contains(it.as_str()))
-                || self.apart.iter().any(|it| stands(&text, it)))
+        if vr == VR::CS {
+            return self.in_code(&text);
+        }
+        self.inside.iter().any(|it| text.contains(it.as_str()))
+            || self.apart.iter().any(|it| stands(&text, it))
+    }
+
+    /// Searches a code: a term of the standard is no name even if a patient has it as one. A value with digits counts, and
+    /// so do two words of names.
+    fn in_code(&self, text: &str) -> bool {
+        let inside = self.inside.iter().filter(|it| text.contains(it.as_str()));
+        let apart = self.apart.iter().filter(|it| stands(text, it));
+        let found: Vec<&String> = inside.chain(apart).filter(|it| !is_known(it)).collect();
+        let digits = |it: &&String| it.bytes().any(|byte| byte.is_ascii_digit());
+        found.len() > 1 || found.iter().any(digits)
     }
 
     /// Searches bytes of any kind, for what is long enough to be no chance: as they are, and as UTF-16.
@@ -268,6 +281,9 @@ mod tests {
             (VR::UT, "order 0087654321", true),
             (VR::LT, "seen 20011231.", true),
             (VR::CS, "CHEST", false),
+            (VR::CS, "QUORLINGTON", false),
+            (VR::CS, "ZWYX QUORLINGTON", true),
+            (VR::CS, "ID_87654321", true),
             (VR::LO, "Chest", false),
             (VR::LO, "made in Xanadu", true),
             (VR::LO, "General Hospital", false),

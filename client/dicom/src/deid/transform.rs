@@ -200,10 +200,12 @@ impl Transform<'_> {
         if cleans && is_described(vr) {
             return (Action::Words, by(words));
         }
-        (
-            self.basic_action(row.basic),
-            Some(Why::Row(row.basic, None)),
-        )
+        // Annotations of waveforms go whole: a dummy of one would annotate nothing.
+        let action = match tag {
+            tags::WAVEFORM_ANNOTATION_SEQUENCE => Action::Basic(Basic::Remove),
+            _ => self.basic_action(row.basic),
+        };
+        (action, Some(Why::Row(row.basic, None)))
     }
 
     fn basic_action(&self, code: &'static str) -> Action {
