@@ -2,6 +2,7 @@
 
 mod blank;
 mod corpus;
+mod docbook;
 mod engine;
 mod folder;
 mod hostile;
