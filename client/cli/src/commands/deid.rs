@@ -1,5 +1,6 @@
 //! `pcim deid`
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,10 @@ use clap::Args;
 use pcim_client::Progress;
 use pcim_client::home::{self, Home};
 use pcim_client::study::{Inputs, ScanOptions, copy, scan};
-use pcim_dicom::deid::{Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
+use pcim_dicom::check::{self, Findings};
+use pcim_dicom::deid::{
+    Blank, BurnedIn, Edition, Options, Profile, ProfileOption, Purpose, Report,
+};
 use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -41,6 +45,9 @@ pub(crate) struct ProfileArgs {
     /// Let the pixels pass: you have looked, and they show no text about the patient
     #[arg(long)]
     accept_burned_in: bool,
+    /// The edition of the standard whose tables say what is done: 2026 or 2025
+    #[arg(long, value_name = "YEAR", default_value = "2026")]
+    edition: Edition,
 }
 
 impl ProfileArgs {
@@ -67,6 +74,7 @@ impl ProfileArgs {
             options,
             blank: self.blank.clone(),
             accept_burned_in: self.accept_burned_in,
+            edition: self.edition,
         })
     }
 }
@@ -78,14 +86,21 @@ impl ProfileArgs {
 /// folder 0001 and so on, with a manifest and a Key Object Selection Document that lists its instances, or as 0001.dcm if
 /// it has one; none of them appears before each file was found good. UIDs, identifiers and dates follow a key: the --key-file,
 /// else the home's, else one that is forgotten afterwards.
+///
+/// With --check nothing is written: results are compared with the files that they were made of, by other code than made
+/// them, and every problem is listed. Give the originals and then as many results, in the same order; or a folder of
+/// originals and a folder of results.
 #[derive(Debug, Args)]
 pub(crate) struct DeidArgs {
     /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives
     #[arg(required = true, value_name = "PATH")]
     files: Vec<PathBuf>,
     /// The directory of the results; made if it is not there
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "check")]
+    out: Option<PathBuf>,
+    /// Compare results with their originals; exit code 1 if there is a problem
+    #[arg(long, conflicts_with_all = ["out", "force", "key_file", "skip_refused"])]
+    check: bool,
     /// Replace files that are there; folders are never replaced
     #[arg(long)]
     force: bool,
@@ -116,13 +131,16 @@ impl DeidArgs {
             let found = self.files.len();
             return Err(Usage(format!("{found} files: at most {MAX_FILES} at once")).into());
         }
+        if self.check {
+            return self.compare(context);
+        }
         let options = Options {
             key: *self.key(context)?,
             profile: self.profile.profile()?,
         };
         let inputs = self.collection()?;
-        std::fs::create_dir_all(&self.out)
-            .with_context(|| format!("cannot make {}", self.out.display()))?;
+        std::fs::create_dir_all(self.out())
+            .with_context(|| format!("cannot make {}", self.out().display()))?;
         if let Some(inputs) = inputs {
             say_skipped(context.ui, &inputs);
             return self.studies(context, inputs, &options);
@@ -130,9 +148,85 @@ impl DeidArgs {
         self.singles(context, &options)
     }
 
+    /// The directory of the results; the arguments have one unless results are checked.
+    fn out(&self) -> &Path {
+        self.out.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// Compares results with their originals.
+    fn compare(&self, context: &Context) -> anyhow::Result<()> {
+        let (mut told, mut text, mut bad) = (Vec::new(), String::new(), 0);
+        let pairs = self.pairs()?;
+        let progress = context.ui.progress();
+        for (number, (original, result)) in pairs.iter().enumerate() {
+            progress(Progress {
+                what: "checked",
+                bytes: 0,
+                total: None,
+                files: Some((number as u64 + 1, pairs.len() as u64)),
+            });
+            let findings = match original {
+                Some(original) => Some(check::check(&read(original)?, &read(result)?)),
+                None => None,
+            };
+            let found = findings
+                .as_ref()
+                .is_none_or(|findings| !findings.is_empty());
+            bad += usize::from(found);
+            if found {
+                let name = result.display().to_string();
+                text.push_str(&format!("{}\n", printable(&name)));
+                match &findings {
+                    Some(findings) => text.push_str(&findings.to_string()),
+                    None => text.push_str("       no original was found for it\n"),
+                }
+            }
+            let listed = |findings: &Findings| {
+                let findings = findings.iter().map(|(problem, attribute, count)| {
+                    json!({ "problem": problem, "attribute": attribute, "count": count })
+                });
+                findings.collect::<Vec<_>>()
+            };
+            told.push(json!({
+                "original": original,
+                "result": result,
+                "problems": findings.as_ref().map(listed),
+            }));
+        }
+        text.push_str(&format!(
+            "{} results checked, problems in {bad}\n",
+            pairs.len()
+        ));
+        context.ui.result(&told, &text)?;
+        match bad {
+            0 => Ok(()),
+            _ => Err(anyhow::anyhow!(
+                "problems in {bad} of {} results",
+                pairs.len()
+            )),
+        }
+    }
+
+    /// Each result with its original, if there is one.
+    fn pairs(&self) -> anyhow::Result<Vec<(Option<PathBuf>, PathBuf)>> {
+        if let [originals, results] = &self.files[..]
+            && originals.is_dir()
+            && results.is_dir()
+        {
+            return in_folders(originals, results);
+        }
+        if self.files.len() % 2 == 1 || self.files.iter().any(|path| path.is_dir()) {
+            let wanted = "--check wants originals and as many results, or two folders";
+            return Err(Usage(wanted.to_owned()).into());
+        }
+        let (originals, results) = self.files.split_at(self.files.len() / 2);
+        let pairs = originals.iter().zip(results);
+        Ok(pairs.map(|(a, b)| (Some(a.clone()), b.clone())).collect())
+    }
+
     /// Each file by itself.
     fn singles(&self, context: &Context, options: &Options) -> anyhow::Result<()> {
-        let target = |number: usize| self.out.join(format!("{:04}.dcm", number + 1));
+        let target = |number: usize| self.out().join(format!("{:04}.dcm", number + 1));
         let mut told = Told::begin(context.ui)?;
         let progress = context.ui.progress();
         let (mut first, mut unknown) = (None, Unknown::default());
@@ -188,8 +282,8 @@ impl DeidArgs {
         // In the directory of the results, so that files get their names there.
         let stage = tempfile::Builder::new()
             .prefix(".pcim-")
-            .tempdir_in(&self.out)
-            .with_context(|| format!("cannot write in {}", self.out.display()))?;
+            .tempdir_in(self.out())
+            .with_context(|| format!("cannot write in {}", self.out().display()))?;
         let reports = Reports::begin(tempfile::tempfile()?)?;
         let (tell, progress) = (
             sink(context.ui, Some(reports.clone())),
@@ -218,7 +312,7 @@ impl DeidArgs {
         let mut unknown = Unknown::default();
         for (number, study) in studies.iter().enumerate() {
             let ending = if study.len() == 1 { ".dcm" } else { "" };
-            let out = self.out.join(format!("{:04}{ending}", number + 1));
+            let out = self.out().join(format!("{:04}{ending}", number + 1));
             let (contents, report) = study.write(&out, self.force)?;
             text.push_str(&format!("{}  {contents}\n", out.display()));
             unknown.add(&out, report);
@@ -260,6 +354,70 @@ impl DeidArgs {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A whole file.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The DICOM files in a folder and below it.
+fn dicom_files(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let entries = std::fs::read_dir(folder);
+    let entries = entries.with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        // Links could lead around in a circle.
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            dicom_files(&entry.path(), found)?;
+        } else if kind.is_file() {
+            let mut start = Vec::new();
+            let file = File::open(entry.path())?;
+            file.take(1024).read_to_end(&mut start)?;
+            if pcim_dicom::is_dicom(&start) {
+                found.push(entry.path());
+            }
+        }
+        if found.len() > MAX_FILES {
+            return Err(Usage(format!("more than {MAX_FILES} files")).into());
+        }
+    }
+    found.sort();
+    Ok(())
+}
+
+/// Results with the originals that they were made of: those at the same place of their study.
+fn in_folders(originals: &Path, results: &Path) -> anyhow::Result<Vec<(Option<PathBuf>, PathBuf)>> {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    dicom_files(originals, &mut before)?;
+    dicom_files(results, &mut after)?;
+    let mut places: HashMap<check::Place, Vec<PathBuf>> = HashMap::new();
+    for path in before {
+        let place = check::place(&read(&path)?);
+        places.entry(place).or_default().push(path);
+    }
+    let mut pairs = Vec::new();
+    for result in after {
+        let bytes = read(&result)?;
+        // The document that lists a study's instances was made with the results.
+        if pcim_dicom::deid::facts(&bytes).is_ok_and(|facts| facts.lists_its_study) {
+            continue;
+        }
+        let candidates = places.get(&check::place(&bytes)).map(Vec::as_slice);
+        let mut best = None;
+        for original in candidates.unwrap_or_default() {
+            let problems = check::check(&read(original)?, &bytes).iter().count();
+            if best.as_ref().is_none_or(|(least, _)| problems < *least) {
+                best = Some((problems, original.clone()));
+            }
+            if problems == 0 {
+                break;
+            }
+        }
+        pairs.push((best.map(|(_, original)| original), result));
+    }
+    Ok(pairs)
 }
 
 /// What became of each file, written as it becomes known: the reports of many files are never held in memory.

@@ -29,12 +29,7 @@ const NAMING: [Tag; 14] = [
 /// Looks for the original's naming values in the texts of the result, and in its bytes beside the pixels.
 ///
 /// A value that the result has at the same place stayed by an option: that is the rows' matter.
-pub(super) fn search(
-    was: &[Leaf<'_>],
-    is: &[Leaf<'_>],
-    result: &[u8],
-    findings: &mut Findings,
-) {
+pub(super) fn search(was: &[Leaf<'_>], is: &[Leaf<'_>], result: &[u8], findings: &mut Findings) {
     let kept: BTreeSet<String> = is
         .iter()
         .filter(|leaf| names(leaf))

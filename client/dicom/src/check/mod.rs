@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Cursor;
 
+use dicom_dictionary_std::tags;
 use dicom_object::{FileDicomObject, InMemDicomObject, OpenFileOptions};
 use serde::Serialize;
 
@@ -112,6 +113,33 @@ pub fn check(original: &[u8], result: &[u8]) -> Findings {
     identity::search(&was, &is, result, &mut findings);
     pixels::compare(&before, &after, &claims, &mut findings);
     findings
+}
+
+/// The place of an image among others, which de-identification does not change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Place(Vec<String>);
+
+/// Reads the place of a file: its class, modality, series and instance numbers, and size. Files can share one.
+#[must_use]
+pub fn place(file: &[u8]) -> Place {
+    let tags = [
+        tags::SOP_CLASS_UID,
+        tags::MODALITY,
+        tags::SERIES_NUMBER,
+        tags::INSTANCE_NUMBER,
+        tags::ROWS,
+        tags::COLUMNS,
+    ];
+    let file = open(file);
+    let text = |tag| {
+        let element = file.as_ref()?.get(tag)?;
+        Some(element.to_str().ok()?.trim_matches([' ', '\0']).to_owned())
+    };
+    Place(
+        tags.into_iter()
+            .map(|tag| text(tag).unwrap_or_default())
+            .collect(),
+    )
 }
 
 fn open(bytes: &[u8]) -> Option<FileDicomObject<InMemDicomObject>> {

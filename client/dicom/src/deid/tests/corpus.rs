@@ -139,7 +139,11 @@ fn foreign_files_are_deidentified_or_refused_with_a_reason() {
         None => println!("skipped: dciodvfy (Debian's dicom3tools) is not installed"),
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(found.is_empty(), "the second look found:\n{}", found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "the second look found:\n{}",
+        found.join("\n")
+    );
 }
 
 /// pydicom reads every output and finds the same pixels.
