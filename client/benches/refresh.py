@@ -3,7 +3,7 @@
 
     target/ci-python/bin/python client/benches/refresh.py --pcim target/release/pcim
 
-Wants an optimised pcim on a quiet machine, 13 GB of disk, and what compare.py wants. It runs `pcim bench --full --json`, which
+Wants an optimised pcim and pcim-dev on a quiet machine, 13 GB of disk, and what compare.py wants. It runs `pcim-dev bench --full --json`, which
 goes into figures/latest.json and the table in README.md, and then compare.py, which writes compare.{csv,svg,md}. `--only bench`
 or `--only compare` does one of the two, `--no-large` leaves out the image of 4 GiB; other options go to compare.py.
 """
@@ -52,9 +52,9 @@ def bench(options):
     load = os.getloadavg()[0]
     what = ["--study"] if options.no_large else ["--full"]
     where = ["--dir", options.dir] if options.dir else []
-    done = subprocess.run([options.pcim, "--json", "bench", *what, *where], stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([f"{options.pcim}-dev", "--json", "bench", *what, *where], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        sys.exit("pcim bench failed")
+        sys.exit("pcim-dev bench failed")
     report = json.loads(done.stdout)
     (HERE / "figures" / "latest.json").write_text(json.dumps(report, indent=2) + "\n")
     page = HERE / "README.md"

