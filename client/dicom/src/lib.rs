@@ -4,6 +4,7 @@
 //! memory is set aside for it.
 
 pub mod deid;
+pub mod sample;
 pub mod view;
 
 mod codec;

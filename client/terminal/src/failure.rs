@@ -2,8 +2,9 @@
 
 use std::io;
 
-use pcim_client::client::{Error as E, study};
-use pcim_client::{audit, card, handover, home, journal};
+use pcim_client::papers::{card, handover};
+use pcim_client::{Error as E, study};
+use pcim_client::{audit, home, journal};
 use pcim_deploy::deploy;
 
 use crate::ui::printable;
@@ -435,7 +436,7 @@ pub fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
             "give the --rpc-url of that chain, or another --network or --chain-id"
         }
         D::NoStylus | D::NoDeployer { .. } => {
-            "deploy on an Arbitrum chain with Stylus, or on `pcim devnet`"
+            "deploy on an Arbitrum chain with Stylus, or on `pcim-dev devnet`"
         }
         D::Funds { .. } => "send ether to this address on this chain",
         D::NotMined { .. } => "look for the transaction before deploying again",

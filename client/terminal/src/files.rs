@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use pcim_client::client::Error;
+use pcim_client::Error;
 use tempfile::NamedTempFile;
 
 /// Writes a result file in one step, with the permissions of any new file; an existing one only with `overwrite`.

@@ -21,7 +21,7 @@ pub(crate) mod trace;
 pub(crate) mod view;
 pub(crate) mod watch;
 
-use pcim_client::client::Written;
+use pcim_client::Written;
 use pcim_terminal::files::{begin_result, end_result, write_result};
 
 /// The lines that tell of a transaction.

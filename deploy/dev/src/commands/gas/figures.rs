@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use pcim_client::Error;
+
 use crate::gas::{DEPLOYMENT, FIVE_CALLS, Figures, PATIENTS, Recorded, Timed};
-use pcim_client::client::Error;
 
 use super::chart::{Bar, Chart, Group, Line};
 use super::table::number;

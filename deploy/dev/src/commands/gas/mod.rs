@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gas::{ACCOUNTS, Ground, measure, time};
 use clap::Args;
-use pcim_client::client::Error as ClientError;
+use pcim_client::Error as ClientError;
 use pcim_deploy::artifact;
 use pcim_deploy::build::module::MAX_WASM_BYTES;
 
