@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod circles;
 mod documents;
 mod files;
+mod layers;
+mod names;
+mod packages;
+mod source;
 mod words;
