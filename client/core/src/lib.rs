@@ -5,10 +5,12 @@
 pub mod buffers;
 pub mod chance;
 pub mod direct;
+pub mod hint;
 pub mod parallel;
 pub mod pipe;
 pub mod private;
 
+mod body;
 mod digest;
 mod event;
 
@@ -18,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub use alloy_primitives::{Address, B256, U256};
+pub use body::BodyRef;
 pub use digest::{BlockDigest, ImageDigest, Seal};
 pub use event::{About, Event, LoggedEvent};
+pub use hint::Hint;
 
 /// A passphrase: zeroized on drop, never printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]

@@ -14,6 +14,7 @@ pub mod car;
 mod disk;
 mod error;
 mod exchange;
+mod hint;
 mod keep;
 mod network;
 mod peers;
@@ -42,6 +43,7 @@ use disk::Disk;
 pub use error::{Cause, Error, Result, Tried};
 use exchange::Exchange;
 pub use network::{Dht, Network, SwarmKey};
+pub use pcim_core::BodyRef;
 use pcim_core::{BlockDigest, ImageDigest};
 pub use replicas::{Replica, Survey};
 pub use rpc::Server;
@@ -80,17 +82,6 @@ pub struct Node {
     chunk_size: usize,
     /// What goes on beside: it ends with the node.
     tasks: JoinSet<()>,
-}
-
-/// A SEIPD body's own UnixFS tree: its root (raw leaf or dag-pb) and sizes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyRef {
-    /** CIDv1 text */
-    pub cid: String,
-    /** bytes of the file */
-    pub file_size: u64,
-    /** bytes of all blocks of the tree, dag-pb included */
-    pub dag_size: u64,
 }
 
 /// A sealed root taken apart (protocol §4): exactly two links, no inline data, sizes that add up.

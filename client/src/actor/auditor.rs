@@ -10,7 +10,7 @@ use crate::audit::sync::Synced;
 use crate::error::{Error, Result};
 use crate::operation::write::Wanted;
 use crate::operation::write::Written;
-use crate::session::Client;
+use crate::unlocked::Unlocked;
 use pcim_core::{Address, Event, ImageDigest, LoggedEvent};
 use pcim_ledger::{Call, Deployment, EventFilter, Ledger};
 
@@ -39,7 +39,7 @@ pub struct ChainStory {
     pub stale: Option<String>,
 }
 
-impl Client {
+impl<'s> Auditor<'s> {
     /// All events of the contract: brought level with the chain if that answers, else as they were read last.
     pub async fn chain_story(&self) -> Result<ChainStory> {
         let (index, stale) = match self.audit_synced().await {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::operation::write::Wanted;
 use crate::operation::write::Written;
-use crate::session::Client;
+use crate::actor::patient::Patient;
 use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use pcim_ledger::Call;
 use pcim_node::Stored;
@@ -46,7 +46,7 @@ struct Open {
     public_key: BlockDigest,
 }
 
-impl Client {
+impl Patient<'_> {
     /// The requests for this patient's images that are open, in the order in which they came.
     pub async fn open_requests(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let ledger = self.ledger().await?;
@@ -59,7 +59,7 @@ impl Client {
         Ok(open)
     }
 
-    /// Approves open requests by one transaction, all until the same moment: each as [`Client::approve`] does.
+    /// Approves open requests by one transaction, all until the same moment: each as [`Patient::approve`] does.
     ///
     /// `expires_at` is in unix seconds; 0 never expires. A pair that is named twice counts once.
     ///
@@ -138,7 +138,7 @@ impl Client {
         Ok(true)
     }
 
-    async fn share_with(&self, operation: i64, request: &Open) -> Result<Stored> {
+    async fn share_with(&self, operation: OperationId, request: &Open) -> Result<Stored> {
         let (image, requester) = (&request.image, request.requester);
         let (public_key, notes) = self.latest_request(image, requester).await?;
         if public_key != request.public_key {

@@ -8,7 +8,7 @@ use crate::actor::patient::no_request;
 use crate::error::{Error, Result};
 use crate::operation::write::Wanted;
 use crate::operation::write::Written;
-use crate::session::Client;
+use crate::actor::patient::Patient;
 use pcim_core::{Address, Event, GrantStatus, ImageDigest};
 use pcim_ledger::Call;
 
@@ -31,8 +31,8 @@ pub struct Endings {
     pub written: Written,
 }
 
-impl Client {
-    /// Denies open requests by one transaction, all for the same reason: each as [`Client::deny`] does.
+impl Patient<'_> {
+    /// Denies open requests by one transaction, all for the same reason: each as [`Patient::deny`] does.
     ///
     /// A pair that is named twice counts once.
     ///
@@ -55,10 +55,10 @@ impl Client {
     }
 
     /// Removes approvals or open requests by one transaction, and drops the readers' headers from this node: each as
-    /// [`Client::revoke`] does. A pair that is named twice counts once.
+    /// [`Patient::revoke`] does. A pair that is named twice counts once.
     ///
     /// # Errors
-    /// As [`Client::deny_all`]'s; then none is removed.
+    /// As [`Patient::deny_all`]'s; then none is removed.
     pub async fn revoke_all(&self, pairs: &[(ImageDigest, Address)]) -> Result<Endings> {
         self.end_all(pairs, GrantStatus::Removed, |image, requester| {
             Call::RemoveIrs { requester, image }
@@ -100,7 +100,7 @@ impl Client {
     /// Checks that there is something to end, and notes the header that is dropped with it.
     async fn note_ending(
         &self,
-        operation: i64,
+        operation: OperationId,
         image: &ImageDigest,
         requester: Address,
         into: GrantStatus,

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::session::Client;
+use crate::unlocked::Unlocked;
 use pcim_core::ImageDigest;
 
 /// Most bytes of one note.
@@ -49,7 +49,7 @@ struct File {
     notes: Vec<Note>,
 }
 
-impl Client {
+impl Unlocked<'_> {
     /// Notes something about an image.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Client {
             return Ok(known.clone());
         }
         file.notes.push(note.clone());
-        let keys = self.keys()?;
+        let keys = self.keys;
         let key = &keys.openpgp;
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&file)?);
         let sealed = pcim_seal::encrypt_document(&plain, key, &[&key.certificate()])?;
@@ -127,7 +127,7 @@ impl Client {
                 });
             }
         };
-        let key = &self.keys()?.openpgp;
+        let key = &self.keys.openpgp;
         let own = key.certificate();
         let plain = pcim_seal::decrypt_document(&sealed, key, |_| Ok(own))?;
         let plain = zeroize::Zeroizing::new(plain);

@@ -9,11 +9,11 @@ use crate::error::{Error, Result};
 use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
 use crate::flow::pipeline;
-use crate::operation::journal::piece::{Outcome, Piece};
+use crate::operation::journal::piece::{Verdict, Piece};
 use crate::operation::write::Wanted;
 use crate::operation::write::Written;
 use crate::papers::request::RequestDocument;
-use crate::session::Client;
+use crate::unlocked::Unlocked;
 use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use pcim_ledger::{Call, EventFilter};
 use pcim_seal::{BodyVersion, Certificate};
@@ -71,7 +71,7 @@ pub struct Decision {
     pub written: Written,
 }
 
-impl Client {
+impl Patient<'_> {
     /// The images registered by this patient.
     pub async fn images(&self) -> Result<Vec<OwnImage>> {
         let ledger = self.ledger().await?;
@@ -291,12 +291,12 @@ impl Client {
     }
 
     /// Notes the header of an approval that ends, to be dropped then.
-    pub(crate) fn note_header(&self, operation: i64, shared: Option<ImageDigest>) -> Result<()> {
+    pub(crate) fn note_header(&self, operation: OperationId, shared: Option<ImageDigest>) -> Result<()> {
         if let Some(shared) = shared
             && !self.is_own_root(&shared)?
         {
             let piece = Piece::Root(shared);
-            self.journal.note(operation, Outcome::Done, &piece)?;
+            self.journal.note(operation, Verdict::Done, &piece)?;
         }
         Ok(())
     }
@@ -357,7 +357,7 @@ impl Client {
     /// Adds a header for another reader to an image of one's own, and notes it. Costs the same whatever the image's size.
     pub(crate) async fn share(
         &self,
-        operation: i64,
+        operation: OperationId,
         image: &ImageDigest,
         reader: &Certificate,
     ) -> Result<pcim_node::Stored> {
@@ -368,17 +368,17 @@ impl Client {
     /// Adds a header for another reader to a root of one's own, and notes it.
     pub(crate) async fn share_root(
         &self,
-        operation: i64,
+        operation: OperationId,
         root: &ImageDigest,
         reader: &Certificate,
     ) -> Result<pcim_node::Stored> {
-        let owner = &self.keys()?.openpgp;
+        let owner = &self.keys.openpgp;
         let node = self.node().await?;
         let root = node.get_root(root, self.limits.fetch).await?;
         let header = pipeline::header_for(&root, owner, reader)?;
         let shared = pcim_node::root_digest(&header, &root.body)?;
         let piece = Piece::Root(shared);
-        self.journal.note(operation, Outcome::Failed, &piece)?;
+        self.journal.note(operation, Verdict::Failed, &piece)?;
         Ok(node.put_root(header, &root.body).await?)
     }
 }

@@ -11,15 +11,15 @@ use crate::flow::landing::Target;
 use crate::flow::payload::Payload;
 use crate::flow::pipeline::Meter;
 use crate::flow::pipeline::{self, Progress};
-use crate::operation::journal::piece::Piece;
-use crate::operation::journal::{self, KnownImage};
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::journal::{KnownImage, OperationId};
 use crate::operation::settle::note;
 use crate::papers::card::Card;
 use crate::papers::handover::{Addressee, Facts, Handover};
-use crate::session::Client;
+use crate::unlocked::Unlocked;
 use crate::study::identity::IdentityDocument;
 use crate::study::input::Inputs;
-use crate::study::scan::{Outcome, ScanOptions};
+use crate::study::scan::{FileOutcome, ScanOptions};
 use crate::study::{self, Study};
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_dicom::deid::{self, Profile, Report};
@@ -46,7 +46,7 @@ pub struct SealOptions {
 }
 
 /// Is told what became of each file of an input.
-pub type OutcomeSink = Arc<dyn Fn(Outcome<'_>) + Send + Sync>;
+pub type OutcomeSink = Arc<dyn Fn(FileOutcome<'_>) + Send + Sync>;
 
 impl Default for SealOptions {
     fn default() -> Self {
@@ -105,7 +105,7 @@ pub struct SealedIdentity {
 }
 
 /// What is dropped if sealing fails.
-const FAILED: journal::Outcome = journal::Outcome::Failed;
+const FAILED: Verdict = Verdict::Failed;
 
 /// What a handover says of an image.
 #[derive(Default)]
@@ -131,7 +131,7 @@ fn as_text<S: serde::Serializer>(
     serializer.collect_str(seal)
 }
 
-impl Client {
+impl Radiologist<'_> {
     /// Seals files to a patient: one file as it is, the files of a study as one tar. Paths as [`Inputs::gather`] takes them.
     ///
     /// # Errors
@@ -253,7 +253,7 @@ impl Client {
     /// Seals under an operation, which notes what is stored.
     async fn seal_as(
         &self,
-        operation: i64,
+        operation: OperationId,
         study: Study,
         patient: &Card,
         options: &SealOptions,
@@ -311,7 +311,7 @@ impl Client {
 
     async fn seal_identity(
         &self,
-        operation: i64,
+        operation: OperationId,
         document: &IdentityDocument,
         patient: &Card,
         account: Option<Address>,
@@ -352,13 +352,13 @@ impl Client {
     /// Encrypts a payload to the patient, signed, into the node; notes what it stores.
     async fn store(
         &self,
-        operation: i64,
+        operation: OperationId,
         payload: Payload,
         predecessor: Option<ImageDigest>,
         patient: &Card,
         meter: Meter,
     ) -> Result<Stored> {
-        let keys = Arc::clone(self.keys()?);
+        let keys = self.keys;
         let version = version_for(&patient.certificate)?;
         let node = self.node().await?;
         let mut noted =
@@ -408,7 +408,7 @@ impl Client {
             predecessor: told.predecessor,
             identity: told.identity,
         };
-        let (card, keys) = (self.card().await?, self.keys()?);
+        let (card, keys) = (self.card().await?, self.keys);
         if let Some(account) = told.account {
             let (chain_id, contract) = (facts.to.chain_id, facts.to.contract);
             let attested =

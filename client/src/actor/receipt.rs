@@ -10,10 +10,10 @@ use crate::actor::auditor::answer;
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
-use crate::operation::journal::piece::Outcome;
+use crate::operation::journal::piece::Verdict;
 use crate::operation::write::Written;
 use crate::operation::write::{Wanted, is_final};
-use crate::session::Client;
+use crate::actor::requestor::Requestor;
 use pcim_core::{Address, ImageDigest};
 use pcim_ledger::Call;
 
@@ -32,11 +32,11 @@ pub struct Receipted {
 
 /// A receipt on the chain whose file has no name yet.
 struct Receipt {
-    operation: i64,
+    operation: OperationId,
     written: Written,
 }
 
-impl Client {
+impl Requestor<'_> {
     /// Fetches and opens an image, if the chain authorizes it now, and writes on the chain that this was done.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl Client {
         let first = async || self.receipt(image, patient).await;
         let opened = self.open_after(&root, patient, &attested, target, first);
         let (opened, receipt) = opened.await?;
-        self.settle(receipt.operation, Outcome::Done).await?;
+        self.settle(receipt.operation, Verdict::Done).await?;
         self.note_opened(image, &opened).await;
         Ok(Receipted {
             opened,
@@ -88,7 +88,7 @@ impl Client {
             Some(receipt) if answer(&receipt.written) => Ok(receipt),
             refused => {
                 if let Some(refused) = refused {
-                    self.settle(refused.operation, Outcome::Done).await?;
+                    self.settle(refused.operation, Verdict::Done).await?;
                 }
                 let standing = self.status(image, None).await?;
                 Err(Error::NotAuthorized {
@@ -109,7 +109,7 @@ impl Client {
         };
         let operation = earlier.id;
         if earlier.signed_call.is_none() {
-            self.settle(operation, Outcome::Failed).await?;
+            self.settle(operation, Verdict::Failed).await?;
             return Ok(None);
         }
         let signed = self.recorded(earlier).await?;
@@ -125,7 +125,7 @@ impl Client {
         if answer(&written) && at.is_some_and(|at| now.saturating_sub(at) <= GOOD_FOR_SECONDS) {
             return Ok(Some(Receipt { operation, written }));
         }
-        self.settle(operation, Outcome::Done).await?;
+        self.settle(operation, Verdict::Done).await?;
         Ok(None)
     }
 }

@@ -10,11 +10,11 @@ use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
 use crate::flow::opening::{Attested, check_seal};
 use crate::operation::journal::KnownImage;
-use crate::operation::journal::piece::{Outcome, Piece};
+use crate::operation::journal::piece::{Verdict, Piece};
 use crate::operation::write::Wanted;
 use crate::operation::write::Written;
 use crate::papers::handover::{self, Addressee, Handover};
-use crate::session::Client;
+use crate::actor::patient::Patient;
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_ledger::Call;
 
@@ -39,7 +39,7 @@ pub struct Registered {
     pub written: Written,
 }
 
-impl Client {
+impl Patient<'_> {
     /// Registers an image: verifies the handover, fetches the image, opens it, verifies the
     /// radiologist's signature, keeps a copy, and only then writes to the chain.
     pub async fn register(&mut self, handover: &[u8]) -> Result<Registered> {
@@ -101,7 +101,7 @@ impl Client {
 
     /// Opens and verifies a handover. A contract account that attests is asked whether it does.
     async fn verified(&self, handover: &[u8], me: Addressee) -> Result<Handover> {
-        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
+        let handover = Handover::open(handover, &self.keys.openpgp, me)?;
         if !handover.proven {
             let (image, seal) = (&handover.image, &handover.seal);
             self.attested_by(
@@ -135,7 +135,7 @@ impl Client {
 
     /// Fetches and verifies the image of a handover, and pins it here; notes that, unless the image was here before.
     /// Returns the payload's SHA-256.
-    async fn take_in(&self, handover: &Handover, operation: Option<i64>) -> Result<String> {
+    async fn take_in(&self, handover: &Handover, operation: Option<OperationId>) -> Result<String> {
         let image = handover.image;
         let node = self.node().await?;
         let root = node.get_root(&image, self.limits.fetch).await?;
@@ -159,7 +159,7 @@ impl Client {
             && !known.iter().any(|known| known.image == image)
         {
             for piece in [Piece::Body((&body).into()), Piece::Root(image)] {
-                self.journal.note(operation, Outcome::Failed, &piece)?;
+                self.journal.note(operation, Verdict::Failed, &piece)?;
             }
         }
         node.pin_body(&body).await?;
@@ -186,9 +186,9 @@ impl Client {
         let operation = self.begin_once("keep")?;
         let taken = self.take_in(&handover, Some(operation)).await;
         match &taken {
-            Ok(_) => self.settle(operation, Outcome::Done).await?,
+            Ok(_) => self.settle(operation, Verdict::Done).await?,
             // Why it was not kept is the error to tell; what is left is dropped when it is resumed.
-            Err(_) => drop(self.settle(operation, Outcome::Failed).await),
+            Err(_) => drop(self.settle(operation, Verdict::Failed).await),
         }
         taken?;
         let attested = Attested {

@@ -5,12 +5,12 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
-use crate::operation::journal::piece::{Outcome, Piece};
+use crate::operation::journal::piece::{Verdict, Piece};
 use crate::operation::write::Wanted;
 use crate::operation::write::Written;
 use crate::papers::card::Card;
 use crate::papers::request::{Notes, Purpose, RequestDocument, Subject};
-use crate::session::Client;
+use crate::unlocked::Unlocked;
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
 use pcim_ledger::Call;
 use pcim_node::block_digest;
@@ -65,7 +65,7 @@ pub struct Standing {
     pub shared_image: Option<ImageDigest>,
 }
 
-impl Client {
+impl Requestor<'_> {
     /// Asks for an image: publishes the certificate and the encrypted document, then tells the chain.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Client {
                 me: patient.address,
             });
         }
-        let keys = self.keys()?;
+        let keys = self.keys;
         let certificate = keys.openpgp.certificate();
         let published_name = certificate.needs_user_id();
         let node = self.node().await?;
@@ -99,7 +99,7 @@ impl Client {
             let document = RequestDocument::new(subject, request.purpose, name, note, peers)?;
             let sealed = document.seal(&keys.openpgp, &patient.certificate)?;
             let piece = Piece::Block(block_digest(&sealed));
-            self.journal.note(operation, Outcome::Failed, &piece)?;
+            self.journal.note(operation, Verdict::Failed, &piece)?;
             let notes = Notes {
                 purpose: request.purpose.to_string(),
                 document: Some(node.put_raw(sealed).await?),

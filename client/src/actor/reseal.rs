@@ -15,12 +15,12 @@ use crate::error::{Error, Result};
 use crate::flow::opening::check_seal_of;
 use crate::flow::pipeline;
 use crate::operation::journal::Operation;
-use crate::operation::journal::piece::{Outcome, Piece, PieceBody};
+use crate::operation::journal::piece::{Verdict, Piece, BodyRef};
 use crate::operation::resume::RESEAL;
 use crate::operation::settle::note;
 use crate::operation::write::Wanted;
 use crate::operation::write::Written;
-use crate::session::Client;
+use crate::actor::patient::Patient;
 use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use pcim_ledger::{Call, EventFilter};
 use pcim_node::BodyRef;
@@ -74,12 +74,12 @@ struct Plan {
 #[derive(Clone, Serialize, Deserialize)]
 struct Move {
     old_root: ImageDigest,
-    old_body: PieceBody,
+    old_body: BodyRef,
     root: ImageDigest,
-    body: PieceBody,
+    body: BodyRef,
 }
 
-impl Client {
+impl Patient<'_> {
     /// [`revoke`](Self::revoke), and seals the image anew for the readers that remain, so that the removed one finds
     /// nothing of it on this node any more. The removal's transaction is `None` if an earlier attempt sent it.
     ///
@@ -171,14 +171,14 @@ impl Client {
         self.carry_out(operation.id, plan).await
     }
 
-    fn record_plan(&self, operation: i64, plan: &Plan) -> Result<()> {
+    fn record_plan(&self, operation: OperationId, plan: &Plan) -> Result<()> {
         let json = serde_json::to_string(plan)?;
         Ok(self.journal.record_plan(operation, &json)?)
     }
 
     async fn carry_out(
         &self,
-        operation: i64,
+        operation: OperationId,
         mut plan: Plan,
     ) -> Result<(Option<Written>, Resealed)> {
         let image = plan.image;
@@ -219,16 +219,16 @@ impl Client {
     /// Makes the new body, and the owner's header and root.
     async fn move_body(
         &self,
-        operation: i64,
+        operation: OperationId,
         image: &ImageDigest,
         version: Option<u8>,
     ) -> Result<Move> {
         // What an earlier attempt stored, whose session key is lost.
-        self.drop_noted(operation, Outcome::Failed).await?;
+        self.drop_noted(operation, Verdict::Failed).await?;
         let old_root = self.own_root(image).await?;
         let attested = self.attested(image).await?;
         let node = self.node().await?;
-        let owner = &self.keys()?.openpgp;
+        let owner = &self.keys.openpgp;
         let root = node.get_root(&old_root, self.limits.fetch).await?;
         let (key, found) = pcim_seal::unwrap_header(&root.header, owner)?;
         let version = match version {
@@ -236,7 +236,7 @@ impl Client {
             Some(_) => BodyVersion::V2,
             None => found,
         };
-        let failed = Outcome::Failed;
+        let failed = Verdict::Failed;
         let mut noted =
             |body: &BodyRef| note(&self.journal, operation, failed, &Piece::Body(body.into()));
         let (body, sealed) = pipeline::reseal(
@@ -371,7 +371,7 @@ impl Client {
     }
 
     /// The body that a root on this node links to; `None` if the root is not here.
-    async fn body_here(&self, root: &ImageDigest) -> Result<Option<PieceBody>> {
+    async fn body_here(&self, root: &ImageDigest) -> Result<Option<BodyRef>> {
         let found = self.node().await?.get_root(root, std::time::Duration::ZERO);
         match found.await {
             Ok(root) => Ok(Some((&root.body).into())),

@@ -19,7 +19,7 @@ use crate::audit::watch::rules::{Alert, Mine, Watcher};
 use crate::error::{Error, Result};
 use crate::operation::journal;
 use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, Written};
-use crate::session::Client;
+use crate::actor::auditor::Auditor;
 use pcim_core::B256;
 use pcim_ledger::{Ledger, Live, Trouble};
 
@@ -59,7 +59,7 @@ pub struct Watching<'c> {
     done: BTreeMap<EventId, Noted>,
 }
 
-impl Client {
+impl<'s> Auditor<'s> {
     /// Begins to watch, where an earlier watcher of this home has stopped. The first one begins with what happens from now
     /// on, or with the contract's first event if that is wanted.
     ///

@@ -8,7 +8,7 @@ use crate::actor::notes::Author;
 use crate::error::Result;
 use crate::flow::opening::OpenedFile;
 use crate::flow::split::Split;
-use crate::session::Client;
+use crate::unlocked::Unlocked;
 use crate::study;
 use crate::study::unpack::Contents;
 use pcim_core::ImageDigest;
@@ -24,7 +24,7 @@ struct Labels {
     date: Option<String>,
 }
 
-impl Client {
+impl Unlocked<'_> {
     /// Notes what an image that was opened says of itself. It is open whether that is noted or not.
     pub(crate) async fn note_opened(&self, image: &ImageDigest, opened: &OpenedFile) {
         if let Err(error) = self.try_note_opened(image, opened).await {

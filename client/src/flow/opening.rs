@@ -10,9 +10,9 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result, file_error};
 use crate::flow::landing::{Landing, Target};
 use crate::flow::pipeline;
-use crate::operation::journal::piece::{Outcome, Piece};
+use crate::operation::journal::piece::{Verdict, Piece};
 use crate::operation::settle::{Passing, note};
-use crate::session::Client;
+use crate::unlocked::Unlocked;
 use crate::study::unpack::Contents;
 use pcim_core::{Address, Event, ImageDigest, Seal};
 use pcim_ledger::EventFilter;
@@ -47,7 +47,7 @@ pub(crate) struct Attested {
     pub(crate) seal: Seal,
 }
 
-impl Client {
+impl Unlocked<'_> {
     /// The attestation an image was registered with, from the contract's own event.
     pub(crate) async fn attested(&self, image: &ImageDigest) -> Result<Attested> {
         let filter = EventFilter {
@@ -112,7 +112,7 @@ impl Client {
         let passing = Passing::begin(self, "open")?;
         let noted = |path: &Path| {
             let piece = Piece::File(path.to_owned());
-            note(&self.journal, passing.operation, Outcome::Failed, &piece)
+            note(&self.journal, passing.operation, Verdict::Failed, &piece)
         };
         let made = pcim_core::private::noted_dir_beside(&target.path, noted).map_err(at)?;
         let landing = Landing::new(made, target.clone());
@@ -172,7 +172,7 @@ impl Client {
                 max: self.limits.body_bytes,
             });
         }
-        let (key, _) = pcim_seal::unwrap_header(&root.header, &self.keys()?.openpgp)?;
+        let (key, _) = pcim_seal::unwrap_header(&root.header, &self.keys.openpgp)?;
         let limits = (self.limits.fetch, self.limits.total);
         let meter = self.progress("fetched", Some(root.body.file_size));
         let node = self.node().await?;

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::operation::journal::Operation;
-use crate::operation::journal::piece::Outcome;
+use crate::operation::journal::piece::Verdict;
 use crate::operation::relay::REMOVAL;
 use crate::operation::write::is_final;
-use crate::session::Client;
+use crate::session::Session;
 use pcim_core::B256;
 
 /// How the key of an operation that seals begins, after chain and contract.
@@ -44,7 +44,7 @@ pub struct Resumed {
     pub note: Option<String>,
 }
 
-impl Client {
+impl Session {
     /// How many operations earlier commands left unfinished, and whether the keys are needed to go on with them.
     pub fn unfinished(&self) -> Result<(usize, bool)> {
         let unfinished = self.journal.unfinished()?;
@@ -111,7 +111,7 @@ impl Client {
                 fate
             }
             (None, None) => {
-                let settled = self.settle(operation.id, Outcome::Failed).await;
+                let settled = self.settle(operation.id, Verdict::Failed).await;
                 settled.map(|()| Fate::RolledBack)
             }
         };

@@ -34,7 +34,7 @@ use crate::audit::tail::{News, Tail};
 use crate::error::Result;
 use crate::home::config::FollowSettings;
 use crate::operation::journal::follow::FollowStore;
-use crate::session::Client;
+use crate::actor::follower::Follower;
 use pcim_core::ImageDigest;
 
 /// What is kept, or was to be.
@@ -117,7 +117,7 @@ pub enum FollowEvent {
 /// Where a node that follows tells what it does.
 pub type FollowSink = Arc<dyn Fn(FollowEvent) + Send + Sync>;
 
-impl Client {
+impl Follower<'_> {
     /// Follows the contract until the future is dropped; nothing that the chain says ends it.
     ///
     /// # Errors
