@@ -3,9 +3,9 @@
 use std::ops::Deref;
 
 use crate::error::Result;
+use crate::flow::pipeline::ProgressSink;
 use crate::home::{Home, Keys};
 use crate::limits::Limits;
-use crate::flow::pipeline::ProgressSink;
 use crate::papers::card::{Card, CardDocument};
 use crate::session::{Overrides, Session};
 use pcim_core::Passphrase;
@@ -112,15 +112,20 @@ impl Actor {
         }
     }
 
+    /// The session alone: the keys are forgotten.
+    pub fn into_session(self) -> Session {
+        self.session
+    }
+
     /// Stops the node, if it was started, and closes the home.
     pub async fn shutdown(self) {
         self.session.shutdown().await;
     }
 }
 
-impl Unlocked<'_> {
+impl<'s> Unlocked<'s> {
     /// The keys.
-    pub fn keys(&self) -> &Keys {
+    pub fn keys(&self) -> &'s Keys {
         self.keys
     }
 

@@ -4,11 +4,12 @@ use alloy_primitives::keccak256;
 use serde::Serialize;
 
 use crate::actor::batch::distinct;
+use crate::actor::patient::Patient;
 use crate::actor::patient::no_request;
 use crate::error::{Error, Result};
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
-use crate::actor::patient::Patient;
+use crate::operation::deed::Deed;
+use crate::operation::journal::OperationId;
+use crate::operation::write::{Outcome, Wanted, Written};
 use pcim_core::{Address, Event, GrantStatus, ImageDigest};
 use pcim_ledger::Call;
 
@@ -74,8 +75,8 @@ impl Patient<'_> {
         call: impl Fn(ImageDigest, Address) -> Call,
     ) -> Result<Endings> {
         let pairs = distinct(pairs)?;
-        let key = key(&pairs, into);
-        if let Some(earlier) = self.resume(&key).await?
+        let deed = deed(&pairs, into);
+        if let Some(earlier) = self.resume(deed).await?
             && self.are(&pairs, into).await?
         {
             return Ok(endings(&pairs, earlier));
@@ -93,8 +94,11 @@ impl Patient<'_> {
             }
             Ok(Call::Batch(calls))
         };
-        let written = self.start_noting(&key, Wanted::True, calls).await?;
-        Ok(endings(&pairs, written.ok_or(Error::NothingToApprove)?))
+        let sending = self.sending();
+        let written = sending.start_noting(deed, Wanted::True, calls).await?;
+        let written = written.and_then(Outcome::mined);
+        let written = written.ok_or(Error::NothingToApprove)?;
+        Ok(endings(&pairs, written))
     }
 
     /// Checks that there is something to end, and notes the header that is dropped with it.
@@ -131,18 +135,18 @@ impl Patient<'_> {
     }
 }
 
-/// The journal's key: the same pairs in any order are the same operation.
-fn key(pairs: &[(ImageDigest, Address)], into: GrantStatus) -> String {
-    let what = match into {
-        GrantStatus::Removed => "revoke-all",
-        _ => "deny-all",
-    };
+/// The deed: the same pairs in any order are the same operation.
+fn deed(pairs: &[(ImageDigest, Address)], into: GrantStatus) -> Deed {
     let mut each: Vec<_> = pairs
         .iter()
-        .map(|(image, requester)| [&image.0[..], requester.as_slice()].concat())
+        .map(|(image, requestor)| [&image.0[..], requestor.as_slice()].concat())
         .collect();
     each.sort();
-    format!("{what}:{}", keccak256(each.concat()))
+    let pairs = keccak256(each.concat());
+    match into {
+        GrantStatus::Removed => Deed::RevokeAll { pairs },
+        _ => Deed::DenyAll { pairs },
+    }
 }
 
 /// What the chain says of them: every denial and every removal ends with its reason.

@@ -4,9 +4,9 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::actor::patient::Patient;
 use crate::error::{Error, Result};
 use crate::flow::opening::check_seal;
-use crate::actor::patient::Patient;
 use pcim_core::{Address, ImageDigest};
 
 /// Most versions that are walked.

@@ -1,5 +1,7 @@
 //! The radiologist: de-identify, sign, seal to the patient, store, attest.
 
+use crate::unlocked::{Actor, Unlocked};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,12 +13,12 @@ use crate::flow::landing::Target;
 use crate::flow::payload::Payload;
 use crate::flow::pipeline::Meter;
 use crate::flow::pipeline::{self, Progress};
+use crate::operation::deed::{Deed, Once};
 use crate::operation::journal::piece::{Piece, Verdict};
 use crate::operation::journal::{KnownImage, OperationId};
 use crate::operation::settle::note;
 use crate::papers::card::Card;
 use crate::papers::handover::{Addressee, Facts, Handover};
-use crate::unlocked::Unlocked;
 use crate::study::identity::IdentityDocument;
 use crate::study::input::Inputs;
 use crate::study::scan::{FileOutcome, ScanOptions};
@@ -131,6 +133,32 @@ fn as_text<S: serde::Serializer>(
     serializer.collect_str(seal)
 }
 
+/// The radiologist's work.
+#[derive(Clone, Copy)]
+pub struct Radiologist<'s>(Unlocked<'s>);
+
+impl<'s> Unlocked<'s> {
+    /// The radiologist's work.
+    pub fn radiologist(self) -> Radiologist<'s> {
+        Radiologist(self)
+    }
+}
+
+impl Actor {
+    /// The radiologist's work.
+    pub fn radiologist(&self) -> Radiologist<'_> {
+        self.unlocked().radiologist()
+    }
+}
+
+impl<'s> Deref for Radiologist<'s> {
+    type Target = Unlocked<'s>;
+
+    fn deref(&self) -> &Unlocked<'s> {
+        &self.0
+    }
+}
+
 impl Radiologist<'_> {
     /// Seals files to a patient: one file as it is, the files of a study as one tar. Paths as [`Inputs::gather`] takes them.
     ///
@@ -201,7 +229,7 @@ impl Radiologist<'_> {
         patient: &Card,
         options: &SealOptions,
     ) -> Result<SealedImage> {
-        let operation = self.begin_once("seal")?;
+        let operation = self.begin_once(Deed::Seal(Once::draw()))?;
         let sealed = self.seal_as(operation, study, patient, options).await;
         match &sealed {
             Ok(_) => self.journal.finish(operation)?,
@@ -232,7 +260,7 @@ impl Radiologist<'_> {
                 });
             }
         }
-        let operation = self.begin_once("seal")?;
+        let operation = self.begin_once(Deed::Seal(Once::draw()))?;
         let sealed = self.seal_as(operation, study, patient, options).await;
         let delivered = match &sealed {
             Ok(sealed) => {
@@ -362,7 +390,7 @@ impl Radiologist<'_> {
         let version = version_for(&patient.certificate)?;
         let node = self.node().await?;
         let mut noted =
-            |body: &BodyRef| note(&self.journal, operation, FAILED, &Piece::Body(body.into()));
+            |body: &BodyRef| note(&self.journal, operation, FAILED, &Piece::Body(body.clone()));
         let (body, sealed, summary) = pipeline::seal_noted(
             node,
             payload,

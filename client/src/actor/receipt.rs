@@ -6,14 +6,15 @@
 
 use serde::Serialize;
 
-use crate::actor::auditor::answer;
+use crate::actor::requestor::Requestor;
+use crate::actor::trace::answer;
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
+use crate::operation::deed::Deed;
+use crate::operation::journal::OperationId;
 use crate::operation::journal::piece::Verdict;
-use crate::operation::write::Written;
-use crate::operation::write::{Wanted, is_final};
-use crate::actor::requestor::Requestor;
+use crate::operation::write::{Prepared, Wanted, Written, is_final};
 use pcim_core::{Address, ImageDigest};
 use pcim_ledger::Call;
 
@@ -62,8 +63,11 @@ impl Requestor<'_> {
     /// The receipt of this fetch: the one that was cut off, or a new one.
     async fn receipt(&self, image: &ImageDigest, patient: Address) -> Result<Receipt> {
         let requester = self.address();
-        let key = format!("receipt:{image}:{requester}");
-        let receipt = match self.earlier(&key).await? {
+        let deed = Deed::Receipt {
+            image: *image,
+            requestor: requester,
+        };
+        let receipt = match self.earlier(deed).await? {
             Some(earlier) => Some(earlier),
             None => {
                 let call = async |_| {
@@ -73,14 +77,15 @@ impl Requestor<'_> {
                         image: *image,
                     })
                 };
-                match self.sign_noting(&key, Wanted::True, call).await? {
-                    Some((operation, signed)) => {
+                let sending = self.sending();
+                match sending.sign_noting(deed, Wanted::True, call).await? {
+                    Some((operation, Prepared::Send(signed))) => {
                         let mined = self.send(operation, &signed).await?;
                         let resumed = false;
                         let written = Written { mined, resumed };
                         Some(Receipt { operation, written })
                     }
-                    None => None,
+                    Some((_, Prepared::Relay(_))) | None => None,
                 }
             }
         };
@@ -101,8 +106,8 @@ impl Requestor<'_> {
     }
 
     /// The receipt of a fetch that was cut off, seen through, if it is not too old.
-    async fn earlier(&self, key: &str) -> Result<Option<Receipt>> {
-        let key = self.scoped(key)?;
+    async fn earlier(&self, deed: Deed) -> Result<Option<Receipt>> {
+        let key = self.scoped(deed)?;
         let unfinished = self.journal.unfinished()?;
         let Some(earlier) = unfinished.iter().find(|it| it.key == key) else {
             return Ok(None);

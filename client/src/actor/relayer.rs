@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::operation::deed::Deed;
 use crate::operation::write::{Outcome, Wanted, Written};
-use crate::unlocked::Unlocked;
+use crate::unlocked::{Actor, Unlocked};
 use pcim_ledger::{Call, RelayCall};
 
 /// What became of another's signed call.
@@ -32,6 +32,13 @@ impl<'s> Unlocked<'s> {
     /// The relayer's work.
     pub fn relayer(self) -> Relayer<'s> {
         Relayer(self)
+    }
+}
+
+impl Actor {
+    /// The relayer's work.
+    pub fn relayer(&self) -> Relayer<'_> {
+        self.unlocked().relayer()
     }
 }
 
@@ -60,9 +67,7 @@ impl Relayer<'_> {
             });
         }
         // The deadline and the signature are part of it: another of the same nonce is another operation.
-        let digest = keccak256(
-            [call.digest()?.as_slice(), call.signature.as_ref()].concat(),
-        );
+        let digest = keccak256([call.digest()?.as_slice(), call.signature.as_ref()].concat());
         let deed = Deed::Relay {
             signer: call.signer,
             nonce: call.nonce,

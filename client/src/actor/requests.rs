@@ -1,11 +1,11 @@
 //! What requestors asked a patient for: on the chain, and in what their requests name.
 
+use crate::actor::patient::Patient;
 use crate::actor::patient::no_request;
 use crate::error::Result;
 use crate::papers::request::{
     MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject,
 };
-use crate::actor::patient::Patient;
 use pcim_core::{Address, BlockDigest, Event, ImageDigest};
 use pcim_ledger::EventFilter;
 use pcim_seal::Certificate;

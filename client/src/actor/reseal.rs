@@ -11,16 +11,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::patient::{Decision, Patient};
 use crate::error::{Error, Result};
 use crate::flow::opening::check_seal_of;
 use crate::flow::pipeline;
-use crate::operation::journal::Operation;
-use crate::operation::journal::piece::{Verdict, Piece, BodyRef};
-use crate::operation::resume::RESEAL;
+use crate::operation::deed::Deed;
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::journal::{Operation, OperationId};
 use crate::operation::settle::note;
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
-use crate::actor::patient::Patient;
+use crate::operation::write::{Outcome, Wanted, Written};
 use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use pcim_ledger::{Call, EventFilter};
 use pcim_node::BodyRef;
@@ -109,6 +108,28 @@ impl Patient<'_> {
         Ok(resealed)
     }
 
+    /// [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2: the image is
+    /// then first sealed again as SEIPDv1, for everybody.
+    pub async fn approve_resealing(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        reviewed: Option<BlockDigest>,
+        expires_at: u64,
+    ) -> Result<(Option<Resealed>, Outcome<Decision>)> {
+        let approve = async || {
+            self.approve_certificate(image, requester, reviewed, expires_at)
+                .await
+        };
+        match approve().await {
+            Err(Error::ReaderLacksV2 { .. }) => {
+                let resealed = self.reseal(image, BodyVersion::V1).await?;
+                Ok((Some(resealed), approve().await?))
+            }
+            decided => Ok((None, decided?)),
+        }
+    }
+
     /// The root through which the owner opens an image of his own now.
     pub(crate) async fn own_root(&self, image: &ImageDigest) -> Result<ImageDigest> {
         if let Some(root) = self.journal.root_of(image)? {
@@ -139,7 +160,7 @@ impl Patient<'_> {
     }
 
     fn planned(&self, image: &ImageDigest) -> Result<Option<(Operation, Plan)>> {
-        let key = self.scoped(&format!("{RESEAL}:{image}"))?;
+        let key = self.scoped(Deed::Reseal { image: *image })?;
         let unfinished = self.journal.unfinished()?;
         let Some(operation) = unfinished.into_iter().find(|it| it.key == key) else {
             return Ok(None);
@@ -156,7 +177,7 @@ impl Patient<'_> {
         version: Option<BodyVersion>,
         remove: Option<Address>,
     ) -> Result<(Option<Written>, Resealed)> {
-        let key = self.scoped(&format!("{RESEAL}:{image}"))?;
+        let key = self.scoped(Deed::Reseal { image: *image })?;
         let operation = self.journal.begin(&key)?;
         let plan = match operation.plan.as_deref() {
             Some(json) => serde_json::from_str(json)?,
@@ -184,8 +205,8 @@ impl Patient<'_> {
         let image = plan.image;
         let mut removed = None;
         if let Some(requester) = plan.remove.take() {
-            match self.revoke(&image, requester).await {
-                Ok(written) => removed = Some(written),
+            match self.sending().patient().revoke(&image, requester).await {
+                Ok(outcome) => removed = outcome.mined(),
                 // An earlier attempt did it, or somebody else: it is not authorized, which is what is wanted.
                 Err(Error::NothingToRevoke { .. }) => {}
                 Err(error) => return Err(error),
@@ -238,7 +259,7 @@ impl Patient<'_> {
         };
         let failed = Verdict::Failed;
         let mut noted =
-            |body: &BodyRef| note(&self.journal, operation, failed, &Piece::Body(body.into()));
+            |body: &BodyRef| note(&self.journal, operation, failed, &Piece::Body(body.clone()));
         let (body, sealed) = pipeline::reseal(
             node,
             &root.body,
@@ -257,16 +278,19 @@ impl Patient<'_> {
         node.put_root(header, &body).await?;
         Ok(Move {
             old_root,
-            old_body: (&root.body).into(),
+            old_body: root.body.clone(),
             root: new_root,
-            body: (&body).into(),
+            body,
         })
     }
 
     /// Tells the chain of the new root, once.
     async fn announce(&self, image: &ImageDigest, root: &ImageDigest) -> Result<()> {
-        let key = format!("announce:{image}:{root}");
-        let earlier = self.resume(&key).await?;
+        let deed = Deed::Announce {
+            image: *image,
+            root: *root,
+        };
+        let earlier = self.resume(deed).await?;
         if earlier.is_some() || self.announced(image).await? == Some(*root) {
             return Ok(());
         }
@@ -276,7 +300,7 @@ impl Patient<'_> {
                 root: *root,
             })
         };
-        self.start(&key, Wanted::Any, call).await?;
+        self.sending().start(deed, Wanted::Any, call).await?;
         Ok(())
     }
 
@@ -343,8 +367,12 @@ impl Patient<'_> {
         requester: Address,
         public_key: &BlockDigest,
     ) -> Result<Option<ImageDigest>> {
-        let key = format!("reshare:{image}:{requester}:{}", moved.root);
-        self.resume(&key).await?;
+        let deed = Deed::Reshare {
+            image: *image,
+            requestor: requester,
+            root: moved.root,
+        };
+        self.resume(deed).await?;
         let standing = self.status(image, Some(requester)).await?;
         let Some(shared) = standing.shared_image.filter(|_| standing.authorized) else {
             return Ok(None);
@@ -366,7 +394,8 @@ impl Patient<'_> {
                 expires_at: standing.expires_at,
             })
         };
-        let written = self.start_noting(&key, Wanted::True, call).await?;
+        let sending = self.sending();
+        let written = sending.start_noting(deed, Wanted::True, call).await?;
         Ok(written.and(fresh))
     }
 
@@ -374,7 +403,7 @@ impl Patient<'_> {
     async fn body_here(&self, root: &ImageDigest) -> Result<Option<BodyRef>> {
         let found = self.node().await?.get_root(root, std::time::Duration::ZERO);
         match found.await {
-            Ok(root) => Ok(Some((&root.body).into())),
+            Ok(root) => Ok(Some(root.body.clone())),
             Err(pcim_node::Error::Io { doing, source }) => {
                 Err(pcim_node::Error::Io { doing, source }.into())
             }
@@ -398,7 +427,7 @@ impl Patient<'_> {
                 node.drop_header(&root).await?;
             }
         }
-        Ok(node.drop_body(&(&moved.old_body).into()).await?)
+        Ok(node.drop_body(&moved.old_body).await?)
     }
 }
 

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::error::file_error;
 use crate::flow::landing::Target;
-use crate::operation::journal::piece::{Verdict, Piece, name};
+use crate::operation::journal::OperationId;
+use crate::operation::journal::piece::{Piece, Verdict, name};
 use crate::operation::settle::note;
 use crate::papers::handover::MAX_HANDOVER_BYTES;
 use crate::session::Session;
@@ -69,7 +70,11 @@ impl Session {
     }
 
     /// Carries out a recorded plan. Tells the files.
-    pub(crate) async fn redeliver(&self, operation: OperationId, plan: &str) -> Result<Vec<PathBuf>> {
+    pub(crate) async fn redeliver(
+        &self,
+        operation: OperationId,
+        plan: &str,
+    ) -> Result<Vec<PathBuf>> {
         let mut plan: Plan = serde_json::from_str(plan)?;
         let paths = plan.files.iter().map(|file| file.path.clone()).collect();
         plan.files.retain(|file| !file.is_there());

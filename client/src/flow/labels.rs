@@ -8,9 +8,9 @@ use crate::actor::notes::Author;
 use crate::error::Result;
 use crate::flow::opening::OpenedFile;
 use crate::flow::split::Split;
-use crate::unlocked::Unlocked;
 use crate::study;
 use crate::study::unpack::Contents;
+use crate::unlocked::Unlocked;
 use pcim_core::ImageDigest;
 use pcim_dicom::deid;
 

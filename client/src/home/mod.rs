@@ -215,7 +215,7 @@ impl Home {
         let config = Config::from_toml(&text).map_err(|reason| Error::Config { path, reason })?;
         Ok(Self {
             dir: dir.to_owned(),
-            config,
+            config: RwLock::new(Arc::new(config)),
             lock: Some(lock),
         })
     }

@@ -378,7 +378,9 @@ mod tests {
         let public_key = BlockDigest([8; 32]);
         let hash = B256::repeat_byte(0xab);
         // A mixed-case address shows that the checksum's case is kept.
-        let requestor: Address = "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc".parse().unwrap();
+        let requestor: Address = "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc"
+            .parse()
+            .unwrap();
         let who = "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc";
         let hex = format!("0x{}", "ab".repeat(32));
         let (radiologist, to, signer) = (requestor, requestor, requestor);
@@ -398,10 +400,19 @@ mod tests {
                 },
                 format!("approve:{image}:{who}:{public_key}"),
             ),
-            (Deed::ApproveAll { requests: hash }, format!("approve-all:{hex}")),
-            (Deed::Deny { image, requestor }, format!("deny:{image}:{who}")),
+            (
+                Deed::ApproveAll { requests: hash },
+                format!("approve-all:{hex}"),
+            ),
+            (
+                Deed::Deny { image, requestor },
+                format!("deny:{image}:{who}"),
+            ),
             (Deed::DenyAll { pairs: hash }, format!("deny-all:{hex}")),
-            (Deed::Revoke { image, requestor }, format!("revoke:{image}:{who}")),
+            (
+                Deed::Revoke { image, requestor },
+                format!("revoke:{image}:{who}"),
+            ),
             (Deed::RevokeAll { pairs: hash }, format!("revoke-all:{hex}")),
             (
                 Deed::Removal {
@@ -420,7 +431,10 @@ mod tests {
                 format!("limit:{image}:3:86400"),
             ),
             (Deed::Reseal { image }, format!("reseal:{image}")),
-            (Deed::Announce { image, root }, format!("announce:{image}:{root}")),
+            (
+                Deed::Announce { image, root },
+                format!("announce:{image}:{root}"),
+            ),
             (
                 Deed::Reshare {
                     image,
@@ -429,8 +443,14 @@ mod tests {
                 },
                 format!("reshare:{image}:{who}:{root}"),
             ),
-            (Deed::Trace { image, requestor }, format!("trace:{image}:{who}")),
-            (Deed::Receipt { image, requestor }, format!("receipt:{image}:{who}")),
+            (
+                Deed::Trace { image, requestor },
+                format!("trace:{image}:{who}"),
+            ),
+            (
+                Deed::Receipt { image, requestor },
+                format!("receipt:{image}:{who}"),
+            ),
             (
                 Deed::Accredit {
                     radiologist,
@@ -438,7 +458,10 @@ mod tests {
                 },
                 format!("accredit:{who}:false"),
             ),
-            (Deed::TransferConsortium { to }, format!("transfer-consortium:{who}")),
+            (
+                Deed::TransferConsortium { to },
+                format!("transfer-consortium:{who}"),
+            ),
             (
                 Deed::Relay {
                     signer,
@@ -464,7 +487,10 @@ mod tests {
                 deed,
             };
             let text = key.to_string();
-            assert_eq!(text, format!("412346:{}:{deed}", Address::repeat_byte(0xcd)));
+            assert_eq!(
+                text,
+                format!("412346:{}:{deed}", Address::repeat_byte(0xcd))
+            );
             assert_eq!(text.parse(), Ok(key), "{text}");
         }
     }
@@ -482,11 +508,19 @@ mod tests {
                 format!("x{text}"),
             ] {
                 assert!(bad.parse::<Deed>().is_err(), "{bad}");
-                assert!(format!("1:0x{}:{bad}", "cd".repeat(20)).parse::<DeedKey>().is_err());
+                assert!(
+                    format!("1:0x{}:{bad}", "cd".repeat(20))
+                        .parse::<DeedKey>()
+                        .is_err()
+                );
             }
         }
         // A number that has another text is not the one that was written.
-        for bad in ["seal:1f", "seal:000000000000001F", "seal:00000000000000001f"] {
+        for bad in [
+            "seal:1f",
+            "seal:000000000000001F",
+            "seal:00000000000000001f",
+        ] {
             assert!(bad.parse::<Deed>().is_err(), "{bad}");
         }
     }

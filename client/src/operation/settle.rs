@@ -6,8 +6,9 @@ use std::io;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::operation::journal::piece::{Verdict, Piece, BodyRef};
-use crate::operation::journal::{self, Journal};
+use crate::operation::deed::Deed;
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::journal::{self, Journal, OperationId};
 use crate::session::Session;
 
 impl Session {

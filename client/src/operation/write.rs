@@ -11,10 +11,10 @@
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::operation::deed::{Deed, DeedKey};
-use crate::operation::journal::{Operation, OperationId};
 use crate::operation::journal::piece::Verdict;
+use crate::operation::journal::{Operation, OperationId};
 use crate::session::Session;
 use crate::unlocked::Unlocked;
 use pcim_ledger::{Call, Mined, RelayCall, SignedCall};
@@ -114,7 +114,8 @@ impl Unlocked<'_> {
         wanted: Wanted,
         call: impl AsyncFnOnce() -> Result<Call>,
     ) -> Result<Option<Outcome>> {
-        self.start_noting(deed, wanted, async |_| call().await).await
+        self.start_noting(deed, wanted, async |_| call().await)
+            .await
     }
 
     /// [`start`](Self::start), as [`write_noting`](Self::write_noting).
@@ -242,7 +243,11 @@ impl Session {
     }
 
     /// Sends what was recorded, and settles the operation if the outcome is final.
-    pub(crate) async fn submit(&self, operation: OperationId, signed: &SignedCall) -> Result<Mined> {
+    pub(crate) async fn submit(
+        &self,
+        operation: OperationId,
+        signed: &SignedCall,
+    ) -> Result<Mined> {
         let mined = self.send(operation, signed).await?;
         self.settle(operation, Verdict::Done).await?;
         Ok(mined)

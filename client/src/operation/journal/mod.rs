@@ -30,6 +30,7 @@ pub use crate::operation::journal::piece::{Piece, Verdict};
 pub(crate) use crate::operation::journal::schema::open_as;
 pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, Written};
 
+use crate::operation::deed::{Deed, DeedKey};
 use pcim_core::ImageDigest;
 
 /// One actor's journal.
@@ -67,6 +68,13 @@ pub struct Operation {
     pub plan: Option<String>,
     /// Finished or abandoned.
     pub done: bool,
+}
+
+impl Operation {
+    /// What it does; `None` if this program knows no such deed.
+    pub fn deed(&self) -> Option<Deed> {
+        self.key.parse::<DeedKey>().ok().map(|key| key.deed)
+    }
 }
 
 /// An image this home knows.

@@ -103,12 +103,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Sqlite`]
-    pub fn set_root(
-        &self,
-        image: &ImageDigest,
-        root: &ImageDigest,
-        body: &BodyRef,
-    ) -> Result<()> {
+    pub fn set_root(&self, image: &ImageDigest, root: &ImageDigest, body: &BodyRef) -> Result<()> {
         self.db().execute(
             "INSERT INTO image (image, role, body, body_size, dag_size, description, patient, root)
              VALUES (?1, 'registered', ?2, ?3, ?4, '', '', ?5)

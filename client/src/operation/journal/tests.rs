@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use pcim_core::BodyRef;
+
 use super::*;
 
 fn folder() -> tempfile::TempDir {
@@ -295,7 +297,7 @@ fn two_connections_agree_on_one_operation() {
     let folder = folder();
     let path = folder.path().join("j");
     let (one, two) = (Journal::open(&path).unwrap(), Journal::open(&path).unwrap());
-    let ids: Vec<i64> = std::thread::scope(|scope| {
+    let ids: Vec<OperationId> = std::thread::scope(|scope| {
         [&one, &two]
             .map(|journal| scope.spawn(|| journal.begin("a").unwrap().id))
             .into_iter()
