@@ -97,18 +97,12 @@ pub enum Error {
     /// Nothing to seal.
     #[error("no file was given")]
     NoFile,
-    /// The keys of the home were not unlocked.
-    #[error("the keys of this home are locked")]
-    Locked,
     /// The home does not know its chain or contract.
     #[error("this home has no {missing} set")]
     NotConfigured {
         /// `rpc_url`, `chain_id` or `contract`.
         missing: &'static str,
     },
-    /// The call was signed for others to send, as [`super::Client::with_signing`] has it.
-    #[error("the call was signed for others to send, and not sent")]
-    Signed(Box<pcim_ledger::RelayCall>),
     /// A signed call is for another contract, or for another chain.
     #[error("signed for contract {} on chain {}, this is {} on chain {}", found.1, found.0, wanted.1, wanted.0)]
     OtherContract {
@@ -130,7 +124,7 @@ pub enum Error {
     /// More approvals, denials or removals than one transaction takes.
     #[error(
         "{found} pairs of image and requestor, at most {} in one transaction",
-        super::MAX_APPROVALS
+        crate::limits::MAX_APPROVALS
     )]
     TooManyApprovals {
         /// How many were asked for.

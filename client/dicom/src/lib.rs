@@ -10,6 +10,7 @@ pub mod view;
 mod codec;
 pub(crate) mod file;
 pub(crate) mod frame;
+mod hint;
 pub(crate) mod tree;
 mod unknown;
 

@@ -12,6 +12,7 @@ mod call;
 mod connect;
 mod error;
 mod events;
+mod hint;
 mod history;
 mod keystore;
 mod live;

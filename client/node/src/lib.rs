@@ -14,6 +14,7 @@ pub mod car;
 mod disk;
 mod error;
 mod exchange;
+mod hint;
 mod keep;
 mod network;
 mod node;

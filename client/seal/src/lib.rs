@@ -28,6 +28,7 @@ mod document;
 mod error;
 mod framing;
 mod header;
+mod hint;
 mod key;
 mod packing;
 mod speed;

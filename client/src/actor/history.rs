@@ -4,9 +4,9 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::actor::patient::Patient;
 use crate::error::{Error, Result};
 use crate::flow::opening::check_seal;
-use crate::session::Client;
 use pcim_core::{Address, ImageDigest};
 
 /// Most versions that are walked.
@@ -32,7 +32,7 @@ pub struct Version {
     pub not_opened: Option<String>,
 }
 
-impl Client {
+impl Patient<'_> {
     /// The versions of an image of one's own, from this one back to the first: each is opened and its signature verified
     /// against what was attested. The walk ends at one that is not registered or cannot be had.
     ///

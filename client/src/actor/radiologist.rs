@@ -1,5 +1,7 @@
 //! The radiologist: de-identify, sign, seal to the patient, store, attest.
 
+use crate::unlocked::{Actor, Unlocked};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,15 +13,15 @@ use crate::flow::landing::Target;
 use crate::flow::payload::Payload;
 use crate::flow::pipeline::Meter;
 use crate::flow::pipeline::{self, Progress};
-use crate::operation::journal::piece::Piece;
-use crate::operation::journal::{self, KnownImage};
+use crate::operation::deed::{Deed, Once};
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::journal::{KnownImage, OperationId};
 use crate::operation::settle::note;
 use crate::papers::card::Card;
 use crate::papers::handover::{Addressee, Facts, Handover};
-use crate::session::Client;
 use crate::study::identity::IdentityDocument;
 use crate::study::input::Inputs;
-use crate::study::scan::{Outcome, ScanOptions};
+use crate::study::scan::{FileOutcome, ScanOptions};
 use crate::study::{self, Study};
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_dicom::deid::{self, Profile, Report};
@@ -46,7 +48,7 @@ pub struct SealOptions {
 }
 
 /// Is told what became of each file of an input.
-pub type OutcomeSink = Arc<dyn Fn(Outcome<'_>) + Send + Sync>;
+pub type OutcomeSink = Arc<dyn Fn(FileOutcome<'_>) + Send + Sync>;
 
 impl Default for SealOptions {
     fn default() -> Self {
@@ -105,7 +107,7 @@ pub struct SealedIdentity {
 }
 
 /// What is dropped if sealing fails.
-const FAILED: journal::Outcome = journal::Outcome::Failed;
+const FAILED: Verdict = Verdict::Failed;
 
 /// What a handover says of an image.
 #[derive(Default)]
@@ -131,7 +133,33 @@ fn as_text<S: serde::Serializer>(
     serializer.collect_str(seal)
 }
 
-impl Client {
+/// The radiologist's work.
+#[derive(Clone, Copy)]
+pub struct Radiologist<'s>(Unlocked<'s>);
+
+impl<'s> Unlocked<'s> {
+    /// The radiologist's work.
+    pub fn radiologist(self) -> Radiologist<'s> {
+        Radiologist(self)
+    }
+}
+
+impl Actor {
+    /// The radiologist's work.
+    pub fn radiologist(&self) -> Radiologist<'_> {
+        self.unlocked().radiologist()
+    }
+}
+
+impl<'s> Deref for Radiologist<'s> {
+    type Target = Unlocked<'s>;
+
+    fn deref(&self) -> &Unlocked<'s> {
+        &self.0
+    }
+}
+
+impl Radiologist<'_> {
     /// Seals files to a patient: one file as it is, the files of a study as one tar. Paths as [`Inputs::gather`] takes them.
     ///
     /// # Errors
@@ -201,7 +229,7 @@ impl Client {
         patient: &Card,
         options: &SealOptions,
     ) -> Result<SealedImage> {
-        let operation = self.begin_once("seal")?;
+        let operation = self.begin_once(Deed::Seal(Once::draw()))?;
         let sealed = self.seal_as(operation, study, patient, options).await;
         match &sealed {
             Ok(_) => self.journal.finish(operation)?,
@@ -232,7 +260,7 @@ impl Client {
                 });
             }
         }
-        let operation = self.begin_once("seal")?;
+        let operation = self.begin_once(Deed::Seal(Once::draw()))?;
         let sealed = self.seal_as(operation, study, patient, options).await;
         let delivered = match &sealed {
             Ok(sealed) => {
@@ -253,7 +281,7 @@ impl Client {
     /// Seals under an operation, which notes what is stored.
     async fn seal_as(
         &self,
-        operation: i64,
+        operation: OperationId,
         study: Study,
         patient: &Card,
         options: &SealOptions,
@@ -311,7 +339,7 @@ impl Client {
 
     async fn seal_identity(
         &self,
-        operation: i64,
+        operation: OperationId,
         document: &IdentityDocument,
         patient: &Card,
         account: Option<Address>,
@@ -352,17 +380,17 @@ impl Client {
     /// Encrypts a payload to the patient, signed, into the node; notes what it stores.
     async fn store(
         &self,
-        operation: i64,
+        operation: OperationId,
         payload: Payload,
         predecessor: Option<ImageDigest>,
         patient: &Card,
         meter: Meter,
     ) -> Result<Stored> {
-        let keys = Arc::clone(self.keys()?);
+        let keys = self.keys;
         let version = version_for(&patient.certificate)?;
         let node = self.node().await?;
         let mut noted =
-            |body: &BodyRef| note(&self.journal, operation, FAILED, &Piece::Body(body.into()));
+            |body: &BodyRef| note(&self.journal, operation, FAILED, &Piece::Body(body.clone()));
         let (body, sealed, summary) = pipeline::seal_noted(
             node,
             payload,
@@ -408,7 +436,7 @@ impl Client {
             predecessor: told.predecessor,
             identity: told.identity,
         };
-        let (card, keys) = (self.card().await?, self.keys()?);
+        let (card, keys) = (self.card().await?, self.keys);
         if let Some(account) = told.account {
             let (chain_id, contract) = (facts.to.chain_id, facts.to.contract);
             let attested =

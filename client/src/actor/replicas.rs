@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::session::Client;
+use crate::session::Session;
 use pcim_core::{Address, Event, ImageDigest};
 use pcim_ledger::EventFilter;
 use pcim_node::{Replica, Survey};
@@ -64,7 +64,7 @@ impl Replicas {
     }
 }
 
-impl Client {
+impl Session {
     /// The sealed root that is current for an image, or for one of its readers: what the chain says last.
     pub async fn current_root(
         &self,

@@ -1,16 +1,18 @@
 //! The requestor: ask, look, fetch.
 
+use crate::unlocked::{Actor, Unlocked};
 use serde::Serialize;
+use std::ops::Deref;
 
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
-use crate::operation::journal::piece::{Outcome, Piece};
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
+use crate::operation::deed::Deed;
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::write::{Outcome, Wanted, Written};
 use crate::papers::card::Card;
 use crate::papers::request::{Notes, Purpose, RequestDocument, Subject};
-use crate::session::Client;
+use crate::session::Session;
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
 use pcim_ledger::Call;
 use pcim_node::block_digest;
@@ -65,77 +67,7 @@ pub struct Standing {
     pub shared_image: Option<ImageDigest>,
 }
 
-impl Client {
-    /// Asks for an image: publishes the certificate and the encrypted document, then tells the chain.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyAuthorized`]; nothing is sent then.
-    pub async fn request(&mut self, patient: &Card, request: AccessRequest) -> Result<Requested> {
-        let image = request.image;
-        let record = self.record(&image).await?;
-        if record.patient != patient.address {
-            return Err(Error::NotMine {
-                image,
-                owner: record.patient,
-                me: patient.address,
-            });
-        }
-        let keys = self.keys()?;
-        let certificate = keys.openpgp.certificate();
-        let published_name = certificate.needs_user_id();
-        let node = self.node().await?;
-        let public_key = node.put_raw(certificate.to_published_bytes()).await?;
-        let key = format!("request:{image}:{public_key}");
-        let call = async |operation| {
-            let deployment = self.deployment()?;
-            let subject = Subject {
-                chain_id: deployment.chain_id,
-                contract: deployment.contract,
-                image,
-                requester: self.address(),
-            };
-            let (name, note) = (request.name, request.note);
-            let peers = node.addresses().await?;
-            let document = RequestDocument::new(subject, request.purpose, name, note, peers)?;
-            let sealed = document.seal(&keys.openpgp, &patient.certificate)?;
-            let piece = Piece::Block(block_digest(&sealed));
-            self.journal.note(operation, Outcome::Failed, &piece)?;
-            let notes = Notes {
-                purpose: request.purpose.to_string(),
-                document: Some(node.put_raw(sealed).await?),
-            };
-            Ok(Call::RequestingAccess {
-                patient: patient.address,
-                image,
-                public_key,
-                notes: notes.to_string(),
-            })
-        };
-        let requester = self.address();
-        let written = match self.resume(&key).await? {
-            Some(earlier) if self.is_open(&image, requester).await? => Some(earlier),
-            earlier => {
-                let started = self.start_noting(&key, Wanted::False, call).await?;
-                started.or(earlier)
-            }
-        };
-        let written = written.ok_or(Error::AlreadyAuthorized { requester, image })?;
-        // The patient fetches the two blocks from here, and the image will be fetched from there.
-        self.dial(&patient.peers).await?;
-        self.remember_peers(&patient.peers)?;
-        Ok(Requested {
-            image,
-            public_key,
-            published_name,
-            written,
-        })
-    }
-
-    async fn is_open(&self, image: &ImageDigest, requester: Address) -> Result<bool> {
-        let grant = self.ledger().await?.grant(image, requester).await?;
-        Ok(grant.status == GrantStatus::Requested)
-    }
-
+impl Session {
     /// How a requestor stands with an image; oneself if none is named.
     pub async fn status(
         &self,
@@ -158,6 +90,113 @@ impl Client {
             expires_at: grant.expires_at,
             shared_image: grant.shared_image,
         })
+    }
+}
+
+/// The requestor's work.
+#[derive(Clone, Copy)]
+pub struct Requestor<'s>(Unlocked<'s>);
+
+impl<'s> Unlocked<'s> {
+    /// The requestor's work.
+    pub fn requestor(self) -> Requestor<'s> {
+        Requestor(self)
+    }
+}
+
+impl Actor {
+    /// The requestor's work.
+    pub fn requestor(&self) -> Requestor<'_> {
+        self.unlocked().requestor()
+    }
+}
+
+impl<'s> Deref for Requestor<'s> {
+    type Target = Unlocked<'s>;
+
+    fn deref(&self) -> &Unlocked<'s> {
+        &self.0
+    }
+}
+
+impl Requestor<'_> {
+    /// Asks for an image: publishes the certificate and the encrypted document, then tells the chain.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyAuthorized`]; nothing is sent then.
+    pub async fn request(
+        &self,
+        patient: &Card,
+        request: AccessRequest,
+    ) -> Result<Outcome<Requested>> {
+        let image = request.image;
+        let record = self.record(&image).await?;
+        if record.patient != patient.address {
+            return Err(Error::NotMine {
+                image,
+                owner: record.patient,
+                me: patient.address,
+            });
+        }
+        let keys = self.keys;
+        let certificate = keys.openpgp.certificate();
+        let published_name = certificate.needs_user_id();
+        let node = self.node().await?;
+        let public_key = node.put_raw(certificate.to_published_bytes()).await?;
+        let deed = Deed::Request { image, public_key };
+        let call = async |operation| {
+            let deployment = self.deployment()?;
+            let subject = Subject {
+                chain_id: deployment.chain_id,
+                contract: deployment.contract,
+                image,
+                requester: self.address(),
+            };
+            let (name, note) = (request.name, request.note);
+            let peers = node.addresses().await?;
+            let document = RequestDocument::new(subject, request.purpose, name, note, peers)?;
+            let sealed = document.seal(&keys.openpgp, &patient.certificate)?;
+            let piece = Piece::Block(block_digest(&sealed));
+            self.journal.note(operation, Verdict::Failed, &piece)?;
+            let notes = Notes {
+                purpose: request.purpose.to_string(),
+                document: Some(node.put_raw(sealed).await?),
+            };
+            Ok(Call::RequestingAccess {
+                patient: patient.address,
+                image,
+                public_key,
+                notes: notes.to_string(),
+            })
+        };
+        let requester = self.address();
+        let written = match self.resume(deed).await? {
+            Some(earlier) if self.is_open(&image, requester).await? => {
+                Some(Outcome::Mined(earlier))
+            }
+            earlier => {
+                let started = self.start_noting(deed, Wanted::False, call).await?;
+                started.or(earlier.map(Outcome::Mined))
+            }
+        };
+        let written = match written.ok_or(Error::AlreadyAuthorized { requester, image })? {
+            Outcome::Mined(written) => written,
+            Outcome::Signed(call) => return Ok(Outcome::Signed(call)),
+        };
+        // The patient fetches the two blocks from here, and the image will be fetched from there.
+        self.dial(&patient.peers).await?;
+        self.remember_peers(&patient.peers)?;
+        Ok(Outcome::Mined(Requested {
+            image,
+            public_key,
+            published_name,
+            written,
+        }))
+    }
+
+    async fn is_open(&self, image: &ImageDigest, requester: Address) -> Result<bool> {
+        let grant = self.ledger().await?.grant(image, requester).await?;
+        Ok(grant.status == GrantStatus::Requested)
     }
 
     /// Fetches and opens an image, if the chain authorizes it now.

@@ -1,16 +1,16 @@
 //! What requestors asked a patient for: on the chain, and in what their requests name.
 
+use crate::actor::patient::Patient;
 use crate::actor::patient::no_request;
 use crate::error::Result;
 use crate::papers::request::{
     MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject,
 };
-use crate::session::Client;
 use pcim_core::{Address, BlockDigest, Event, ImageDigest};
 use pcim_ledger::EventFilter;
 use pcim_seal::Certificate;
 
-impl Client {
+impl Patient<'_> {
     /// Who ever asked for what, each pair once, in order of first request.
     pub(crate) async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let filter = EventFilter {
@@ -102,7 +102,7 @@ impl Client {
             image: *image,
             requester,
         };
-        let key = &self.keys()?.openpgp;
+        let key = &self.keys.openpgp;
         let document = RequestDocument::open(&sealed, key, certificate, &subject)?;
         document.check_purpose(notes)?;
         Ok(Some(document))

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy_primitives::keccak256;
 
+use crate::actor::auditor::Auditor;
 use crate::audit::entry::Entry;
 use crate::audit::index::Index;
 use crate::audit::tail::{News, Tail};
@@ -19,7 +20,7 @@ use crate::audit::watch::rules::{Alert, Mine, Watcher};
 use crate::error::{Error, Result};
 use crate::operation::journal;
 use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, Written};
-use crate::session::Client;
+use crate::session::Session;
 use pcim_core::B256;
 use pcim_ledger::{Ledger, Live, Trouble};
 
@@ -44,8 +45,8 @@ pub struct Seen {
 }
 
 /// A watcher at work.
-pub struct Watching<'c> {
-    client: &'c Client,
+pub struct Watching<'s> {
+    session: &'s Session,
     index: Index,
     store: WatchStore,
     rules: Vec<Rule>,
@@ -59,13 +60,13 @@ pub struct Watching<'c> {
     done: BTreeMap<EventId, Noted>,
 }
 
-impl Client {
+impl<'s> Auditor<'s> {
     /// Begins to watch, where an earlier watcher of this home has stopped. The first one begins with what happens from now
     /// on, or with the contract's first event if that is wanted.
     ///
     /// # Errors
     /// [`Error::NotConfigured`], [`Error::Watched`] if another process watches in this home.
-    pub fn watch(&self, rules: Vec<Rule>, from_start: bool) -> Result<Watching<'_>> {
+    pub fn watch(&self, rules: Vec<Rule>, from_start: bool) -> Result<Watching<'s>> {
         let deployment = self.deployment()?;
         let name = format!("{}-{:#x}", deployment.chain_id, deployment.contract);
         let index = self.audit_index()?;
@@ -80,7 +81,7 @@ impl Client {
         }
         let done = store.done()?;
         Ok(Watching {
-            client: self,
+            session: self.session,
             index,
             store,
             watcher: Watcher::new(rules.clone(), Mine::default()),
@@ -100,14 +101,17 @@ impl Client {
     pub fn live(&self, every: Duration, ws_url: Option<&str>) -> Result<Live> {
         let live = Live::new(&self.deployment()?, every);
         // The configuration's belongs to the configuration's RPC.
-        let own = self.home.config().ws_url.as_deref();
+        let config = self.home.config();
+        let own = config.ws_url.as_deref();
         let own = own.filter(|_| self.overrides.rpc_url.is_none());
         Ok(match ws_url.or(own) {
             Some(url) => live.at(url)?,
             None => live,
         })
     }
+}
 
+impl Session {
     /// Whose eyes the rules of this home are.
     fn mine(&self) -> Result<Mine> {
         let mut images = BTreeMap::new();
@@ -128,7 +132,7 @@ impl Watching<'_> {
     /// # Errors
     /// Those of the chain: ask again later, nothing is lost.
     pub async fn look(&mut self) -> Result<Vec<Seen>> {
-        let ledger = self.client.ledger().await?;
+        let ledger = self.session.ledger().await?;
         let synced = self.index.sync(ledger).await?;
         let head = synced.block;
         if !self.recognised || synced.taken_back > 0 {
@@ -195,7 +199,7 @@ impl Watching<'_> {
 
     /// Shows the rules what is new, or everything anew, and finds what nothing was done about yet.
     fn take_in(&mut self, entries: Vec<Entry>, anew: bool) -> Result<()> {
-        let mine = self.client.mine()?;
+        let mine = self.session.mine()?;
         match anew {
             true => {
                 self.watcher = Watcher::new(self.rules.clone(), mine);

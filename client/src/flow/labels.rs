@@ -8,9 +8,9 @@ use crate::actor::notes::Author;
 use crate::error::Result;
 use crate::flow::opening::OpenedFile;
 use crate::flow::split::Split;
-use crate::session::Client;
 use crate::study;
 use crate::study::unpack::Contents;
+use crate::unlocked::Unlocked;
 use pcim_core::ImageDigest;
 use pcim_dicom::deid;
 
@@ -24,7 +24,7 @@ struct Labels {
     date: Option<String>,
 }
 
-impl Client {
+impl Unlocked<'_> {
     /// Notes what an image that was opened says of itself. It is open whether that is noted or not.
     pub(crate) async fn note_opened(&self, image: &ImageDigest, opened: &OpenedFile) {
         if let Err(error) = self.try_note_opened(image, opened).await {

@@ -22,7 +22,7 @@ pub(crate) mod config;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rand::RngCore;
 use zeroize::Zeroizing;
@@ -49,7 +49,7 @@ const MAX_FILE: usize = 256 * 1024;
 /// An open home; while it lives, or until [`Home::let_others_in`], no other process can open it.
 pub struct Home {
     dir: PathBuf,
-    config: Config,
+    config: RwLock<Arc<Config>>,
     lock: Option<File>,
 }
 
@@ -215,7 +215,7 @@ impl Home {
         let config = Config::from_toml(&text).map_err(|reason| Error::Config { path, reason })?;
         Ok(Self {
             dir: dir.to_owned(),
-            config,
+            config: RwLock::new(Arc::new(config)),
             lock: Some(lock),
         })
     }
@@ -226,21 +226,26 @@ impl Home {
     }
 
     /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.config
+    pub fn config(&self) -> Arc<Config> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&config)
     }
 
     /// Replaces the configuration, on disk too.
-    pub fn set_config(&mut self, config: Config) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn set_config(&self, config: Config) -> Result<()> {
         let path = self.dir.join(CONFIG);
+        let mut held = self.config.write().unwrap_or_else(PoisonError::into_inner);
         private::replace(&path, config.to_toml().as_bytes()).map_err(io_at(&path))?;
-        self.config = config;
+        *held = Arc::new(config);
         Ok(())
     }
 
     /// The actor's Ethereum address.
     pub fn address(&self) -> Address {
-        self.config.address
+        self.config().address
     }
 
     /// Unlocks both keys, one beside the other. Takes a good part of a second of both processors.

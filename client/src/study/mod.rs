@@ -36,7 +36,7 @@ pub use crate::study::copy::copy;
 pub use crate::study::identity::{IDENTITY_MEDIA_TYPE, IdentityDocument};
 pub use crate::study::input::{Inputs, Skipped};
 pub use crate::study::manifest::Manifest;
-pub use crate::study::scan::{Outcome, ScanOptions, scan};
+pub use crate::study::scan::{FileOutcome, ScanOptions, scan};
 pub use crate::study::unpack::Contents;
 
 pub(crate) use crate::study::input::Source;

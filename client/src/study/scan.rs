@@ -37,7 +37,7 @@ pub struct ScanOptions<'a> {
 }
 
 /// What became of a file. Told in the order of the input.
-pub struct Outcome<'a> {
+pub struct FileOutcome<'a> {
     /// The file's number, counted from 1, and how many there are.
     pub number: (usize, usize),
     /// Its name as the caller can find it.
@@ -70,7 +70,7 @@ struct Checked {
 pub fn scan(
     inputs: Inputs,
     options: ScanOptions<'_>,
-    tell: &mut dyn FnMut(Outcome<'_>),
+    tell: &mut dyn FnMut(FileOutcome<'_>),
 ) -> Result<Vec<Study>> {
     let mut files = inputs.files;
     if files.len() == 1 && !options.identity && !inputs.collected {
@@ -83,7 +83,7 @@ pub fn scan(
     for batch in files.chunks(BATCH) {
         for (source, checked) in batch.iter().zip(check_all(batch, number, options)) {
             number += 1;
-            let mut outcome = Outcome {
+            let mut outcome = FileOutcome {
                 number: (number, of),
                 path: &source.path,
                 bytes: 0,

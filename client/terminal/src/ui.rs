@@ -129,7 +129,7 @@ impl Ui {
     /// Writes an error and its hint; returns its exit code.
     pub fn failure(&self, failure: &Failure) -> ExitCode {
         self.note(&format!("error: {}", failure.message));
-        if let Some(hint) = &failure.hint {
+        for hint in &failure.hints {
             self.note(&format!("hint: {hint}"));
         }
         ExitCode::from(failure.code)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pcim_client::{Client, Error, Relayed};
+use pcim_client::{Actor, Error, Relayed};
 use pcim_ledger::RelayCall;
 use serde::Serialize;
 
@@ -129,8 +129,8 @@ fn read(path: &Path) -> anyhow::Result<RelayCall> {
     Ok(RelayCall::parse(&read_small(path)?)?)
 }
 
-async fn relay(client: &Client, file: PathBuf, call: RelayCall) -> Report {
-    let (done, error) = match client.relay(&call).await {
+async fn relay(client: &Actor, file: PathBuf, call: RelayCall) -> Report {
+    let (done, error) = match client.relayer().relay(&call).await {
         Ok(done) => (Some(done), None),
         Err(error) => (None, Some(Failure::of(&error.into()).message)),
     };

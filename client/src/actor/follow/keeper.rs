@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::{AbortHandle, Aborted, BoxFuture, FutureExt, abortable};
 
+use crate::actor::follow::event::{FollowEvent, FollowSink, told};
 use crate::actor::follow::job::{self, Brought, Held, Item, MAX_BLOCK_BYTES};
 use crate::actor::follow::plan::Chain;
-use crate::actor::follow::{FollowEvent, FollowSink, told};
 use crate::error::Result;
 use crate::home::config::FollowSettings;
 use crate::operation::journal::KnownImage;
@@ -27,13 +27,13 @@ const LAST_RETRY: Duration = Duration::from_secs(300);
 const ROOT_BYTES: u64 = (pcim_node::MAX_ROOT + pcim_node::MAX_HEADER) as u64;
 
 /// A job's end: what it was about, and what it brought unless it was called off.
-pub(super) type Done = (
+pub(crate) type Done = (
     Item,
     Held,
     std::result::Result<pcim_node::Result<Brought>, Aborted>,
 );
 
-pub(super) struct Keeper<'a> {
+pub(crate) struct Keeper<'a> {
     node: &'a Node,
     store: &'a FollowStore,
     settings: &'a FollowSettings,
@@ -61,7 +61,7 @@ struct Failures {
 }
 
 impl<'a> Keeper<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         node: &'a Node,
         store: &'a FollowStore,
         settings: &'a FollowSettings,
@@ -86,7 +86,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Leaves the home's own images alone.
-    pub(super) fn spare(&mut self, images: &[KnownImage]) {
+    pub(crate) fn spare(&mut self, images: &[KnownImage]) {
         for known in images {
             self.own.insert(Item::Root(known.image));
             self.own.insert(Item::Body(known.body.clone()));
@@ -94,7 +94,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Remembers what was kept and begun before. What is not there any more, though it was kept, counts as begun.
-    pub(super) async fn recall(&mut self) -> Result<()> {
+    pub(crate) async fn recall(&mut self) -> Result<()> {
         for row in self.store.held()? {
             // A row of a later version is left as it is.
             let (Some(item), Ok(held)) = (Item::named(&row.name), serde_json::from_str(&row.value))
@@ -129,7 +129,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Compares what is here with what the chain wants at its time `now`; drops what is too much.
-    pub(super) async fn settle(&mut self, chain: &Chain, now: u64) -> Result<()> {
+    pub(crate) async fn settle(&mut self, chain: &Chain, now: u64) -> Result<()> {
         let wanted = chain.wanted(now, |root| self.is_complete(root));
         let mut items = Vec::new();
         let mut bodies = Vec::new();
@@ -200,7 +200,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// The next jobs, as far as there is room for them.
-    pub(super) async fn next_jobs(&mut self) -> Result<Vec<BoxFuture<'a, Done>>> {
+    pub(crate) async fn next_jobs(&mut self) -> Result<Vec<BoxFuture<'a, Done>>> {
         let peers = self.node.peers().await;
         if peers > self.peers {
             // Somebody new may have what was missing.
@@ -301,7 +301,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Takes in what a job brought.
-    pub(super) async fn done(&mut self, (item, mut held, outcome): Done) -> Result<()> {
+    pub(crate) async fn done(&mut self, (item, mut held, outcome): Done) -> Result<()> {
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(Aborted) => {

@@ -7,7 +7,7 @@ use pcim_core::{Address, BlockDigest, Event, ImageDigest};
 
 /// What the events say of every image.
 #[derive(Debug, Default)]
-pub(super) struct Chain {
+pub(crate) struct Chain {
     images: HashMap<ImageDigest, Image>,
     /// In the order of their registration.
     order: Vec<ImageDigest>,
@@ -39,16 +39,16 @@ enum Grant {
 
 /// What is to be kept now, each with the image it is for, oldest image first.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// Sealed roots, with their headers and bodies.
-    pub(super) roots: Vec<(ImageDigest, ImageDigest)>,
+    pub(crate) roots: Vec<(ImageDigest, ImageDigest)>,
     /// Certificates and request documents.
-    pub(super) blocks: Vec<(BlockDigest, ImageDigest)>,
+    pub(crate) blocks: Vec<(BlockDigest, ImageDigest)>,
 }
 
 impl Chain {
     /// Takes in the next event.
-    pub(super) fn apply(&mut self, event: &Event) {
+    pub(crate) fn apply(&mut self, event: &Event) {
         match event {
             Event::ContractCreated { image, .. } if !self.images.contains_key(image) => {
                 self.order.push(*image);
@@ -133,7 +133,7 @@ impl Chain {
 
     /// What is to be kept at the chain's time `now`. Until an image's latest root is `complete` here, the latest one
     /// before it that is complete stays: a reseal must not take an image away before its new body has come.
-    pub(super) fn wanted(&self, now: u64, complete: impl Fn(&ImageDigest) -> bool) -> Wanted {
+    pub(crate) fn wanted(&self, now: u64, complete: impl Fn(&ImageDigest) -> bool) -> Wanted {
         let mut wanted = Wanted::default();
         let (mut roots, mut blocks) = (HashSet::new(), HashSet::new());
         for digest in &self.order {

@@ -24,7 +24,7 @@ pub enum Error {
     #[error("there is no operation {id} in flight")]
     NoOperation {
         /// Which.
-        id: i64,
+        id: crate::operation::journal::OperationId,
     },
     /// A number beyond what can be stored.
     #[error("{value} is too large, wanted less than 2^63")]
