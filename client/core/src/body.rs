@@ -1,14 +1,14 @@
-//! Where a sealed body is.
+//! The name of a body.
 
 use serde::{Deserialize, Serialize};
 
-/// A sealed body's own UnixFS tree: its root (raw leaf or dag-pb) and sizes.
+/// The tree of blocks that a sealed image's body is stored as: its root and its sizes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BodyRef {
-    /// The root's CIDv1, as text.
+    /// The root's CID (version 1), as text: a raw leaf or a dag-pb node.
     pub cid: String,
     /// Bytes of the file.
     pub file_size: u64,
-    /// Bytes of all blocks of the tree, dag-pb included.
+    /// Bytes of all blocks of the tree, dag-pb nodes included.
     pub dag_size: u64,
 }

@@ -116,6 +116,27 @@ impl Stage {
         dir
     }
 
+    /// The folder of the homes.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Has every home know this stage's chain, so that commands need not name it.
+    pub(crate) fn settle(&self) {
+        for name in ACTORS {
+            let path = self.dir.join(name).join("config.toml");
+            let config = fs::read_to_string(&path).unwrap();
+            assert!(config.contains("rpc_url = "), "{config}");
+            let lines = config
+                .lines()
+                .map(|line| match line.starts_with("rpc_url = ") {
+                    true => format!("rpc_url = {:?}\n", self.chain.url()),
+                    false => format!("{line}\n"),
+                });
+            fs::write(&path, lines.collect::<String>()).unwrap();
+        }
+    }
+
     pub(crate) fn nonce(&self, actor: &Actor) -> u64 {
         rpc::nonce(self.chain.url(), &actor.address)
     }
