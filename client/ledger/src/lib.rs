@@ -9,6 +9,7 @@ mod abi;
 mod account;
 mod attestation;
 mod call;
+mod chain;
 mod connect;
 mod error;
 mod events;
@@ -29,6 +30,7 @@ mod fake;
 
 pub use self::account::{Account, recover_message};
 pub use self::attestation::recover_attestation;
+pub use self::chain::Chain;
 pub use self::connect::Ledger;
 pub use self::error::{Error, Result};
 pub use self::history::{BlockHead, ChainLog, Trouble, decode_event};

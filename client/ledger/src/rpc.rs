@@ -20,6 +20,8 @@ pub(super) struct Rpc {
     /// The URL without credentials.
     shown: String,
     limit: Duration,
+    /// How often a busy node is asked again.
+    patience: u32,
     next_id: AtomicU64,
 }
 
@@ -58,6 +60,10 @@ pub(super) enum Outcome {
 /// An answer may hold ten thousand logs, not more.
 const MAX_RESPONSE_BYTES: usize = 16 << 20;
 const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// The first pause before a busy node is asked again; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause, whatever the node asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl fmt::Debug for Rpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,8 +95,14 @@ impl Rpc {
             url: parsed,
             shown: shown(url),
             limit,
+            patience: 0,
             next_id: AtomicU64::new(1),
         })
+    }
+
+    /// Has a busy node (HTTP status 429 or 503) asked again, so many times, with growing pauses.
+    pub(super) fn patient(self, patience: u32) -> Self {
+        Self { patience, ..self }
     }
 
     /// Asks, and makes an [`Error`] of whatever goes wrong.
@@ -106,6 +118,24 @@ impl Rpc {
 
     /// Asks; `null` is a result like any other.
     pub(super) async fn request<R: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> std::result::Result<R, Fault> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..self.patience {
+            match self.ask_once(method, params.clone()).await {
+                Err(Fault::Busy(after)) => {
+                    tokio::time::sleep(after.unwrap_or(pause).min(LONGEST_PAUSE)).await;
+                    pause *= 2;
+                }
+                other => return other,
+            }
+        }
+        self.ask_once(method, params).await
+    }
+
+    async fn ask_once<R: DeserializeOwned>(
         &self,
         method: &'static str,
         params: Value,
@@ -150,7 +180,10 @@ impl Rpc {
             .send()
             .await
             .map_err(transport)?;
-        if response.status() == reqwest::StatusCode::TOO_MANY_REQUESTS {
+        let status = response.status();
+        if status == reqwest::StatusCode::TOO_MANY_REQUESTS
+            || self.patience > 0 && status == reqwest::StatusCode::SERVICE_UNAVAILABLE
+        {
             let after = response.headers().get("retry-after");
             let seconds = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
             return Err(Fault::Busy(seconds.map(Duration::from_secs)));
@@ -188,7 +221,10 @@ impl Rpc {
             Fault::Transport(source) => Error::Rpc { url, source },
             Fault::Busy(_) => Error::Rpc {
                 url,
-                source: "too many requests (HTTP status 429)".into(),
+                source: match self.patience {
+                    0 => "too many requests (HTTP status 429)".into(),
+                    times => format!("busy {times} times over (HTTP status 429 or 503)").into(),
+                },
             },
             Fault::Timeout => Error::Timeout {
                 url,

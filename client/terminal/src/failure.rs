@@ -151,30 +151,34 @@ fn hints(error: &anyhow::Error) -> Hints {
 /// Returns what to do about an error of deploying.
 pub fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
     use deploy::Error as D;
+    use pcim_ledger::Error as L;
     Some(match error {
         D::NoConsortium => "give the --consortium's own address",
         D::NoContract { .. } => "check --contract and the chain",
         D::TooYoung { .. } => "`pcim deploy status` tells from when on it can be kept alive",
         D::NotActive { .. } => "activate it: `pcim deploy keepalive`",
         D::LowBid { .. } => "give a higher --bid, or none",
-        D::Key => "check the file that --key-file names",
-        D::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
-        D::Rpc { .. } | D::Timeout { .. } => {
-            "check --rpc-url and that the chain runs (`pcim-dev devnet` starts one here)"
-        }
-        D::Nonsense { .. } => "check that --rpc-url is an Ethereum JSON-RPC endpoint",
-        D::WrongChain { .. } => {
+        D::Chain(L::Key) => "check the file that --key-file names",
+        D::Chain(L::WrongChain { .. }) => {
             "give the --rpc-url of that chain, or another --network or --chain-id"
         }
+        D::Chain(L::Fee { .. }) => {
+            "check that --rpc-url is the endpoint you mean; --max-fee allows more"
+        }
+        D::Chain(error) => return of_ledger(error),
+        D::Recorded { .. } => "nothing was sent; for another contract give another --record-dir",
+        D::Unfinished { .. } => {
+            "run that deployment's command again; delete the file if its transaction is known never to come"
+        }
+        D::EmptyCacheManager { .. } | D::OtherCacheManager { .. } => {
+            "do not rely on this provider: look again with another --rpc-url"
+        }
+        D::HighBid { .. } => "give the --bid that you want to pay",
         D::NoStylus | D::NoDeployer { .. } => {
             "deploy on an Arbitrum chain with Stylus, or on `pcim-dev devnet`"
         }
         D::Funds { .. } => "send ether to this address on this chain",
-        D::NotMined { .. } => "look for the transaction before deploying again",
-        D::Node { .. } | D::Rejected { .. } => {
-            "look up the RPC's own words; another --rpc-url may do"
-        }
-        D::Write { .. } => "give another --record-dir; the contract is deployed",
+        D::Read { .. } | D::Write { .. } => CHECK_THE_DISK,
         _ => return None,
     })
 }

@@ -211,6 +211,8 @@ async fn publish(ground: &Ground<'_>) -> Result<Record, Error> {
         deployer_key: owner,
         consortium: chain::address_of(consortium)?,
         wasm: ground.wasm,
+        max_fee: deploy::MAX_FEE,
+        records: None,
     })
     .await?)
 }

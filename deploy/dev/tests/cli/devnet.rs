@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use pcim_deploy::artifact;
-use pcim_deploy::deploy::{Record, Request, deploy};
+use pcim_deploy::deploy::{MAX_FEE, Record, Request, deploy};
 use pcim_tests::program::{Process, Run, first_document};
 use serde_json::{Value, json};
 
@@ -70,6 +70,8 @@ impl Chain {
             deployer_key: &key,
             consortium: account(1, "address").parse().unwrap(),
             wasm: artifact::PCAC_WASM,
+            max_fee: MAX_FEE,
+            records: None,
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(deploy(&request)).unwrap()

@@ -9,7 +9,7 @@ use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::{Actor, Limits};
 use pcim_core::{B256, Passphrase, U256};
 use pcim_deploy::artifact;
-use pcim_deploy::deploy::{Record, Request, deploy};
+use pcim_deploy::deploy::{MAX_FEE, Record, Request, deploy};
 use pcim_ledger::{Account, Deployment, Ledger};
 use pcim_seal::KeyVersion;
 
@@ -75,6 +75,8 @@ impl Scene {
                 deployer_key: &payer.private_key.0,
                 consortium: addresses[0],
                 wasm: artifact::PCAC_WASM,
+                max_fee: MAX_FEE,
+                records: None,
             })
             .await?;
             anyhow::Ok((record, clock.elapsed()))
