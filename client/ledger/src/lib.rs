@@ -12,6 +12,8 @@ mod call;
 mod connect;
 mod error;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod history;
 mod keystore;
 mod live;

@@ -392,13 +392,13 @@ impl Price {
 /// The part of a receipt that is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Receipt {
+pub(super) struct Receipt {
     transaction_hash: B256,
     block_number: Option<U64>,
     gas_used: U256,
     effective_gas_price: Option<U256>,
     status: Option<U64>,
-    logs: Vec<RawLog>,
+    pub(super) logs: Vec<RawLog>,
 }
 
 /// The contents of a signed transaction.
