@@ -73,10 +73,11 @@ const ADAPTERS: [(&str, &str); 11] = [
 ];
 
 /// Packages whose tests judge what we make with the library itself.
-const JUDGES: [(&str, &str); 4] = [
+const JUDGES: [(&str, &str); 5] = [
     ("pcim-tests", "ethers"),
     ("pcim-tests", "sequoia-openpgp"),
     ("pcim", "sequoia-openpgp"),
+    ("pcim-client", "dicom-object"),
     ("stylus-devnet", "ethers"),
 ];
 

@@ -1,4 +1,4 @@
-//! What several targets share: keys, changes to good artefacts, inputs to begin with.
+//! Parts that several targets share: keys, changes to good artefacts, inputs to begin with.
 
 mod actor;
 mod edits;

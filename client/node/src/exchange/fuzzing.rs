@@ -6,7 +6,7 @@ use cid::Cid;
 use super::wire::{Ask, Message, Want, cid_of_received};
 use crate::unixfs::{RAW, cid_of, is_of_profile, put_bytes};
 
-/// Reads a message as a peer may send it, without its length; says whether it is one. What is read is of this node's
+/// Reads a message as a peer may send it, without its length; says whether it is one. A message that is read is of this node's
 /// profile, and reads back from what is written of it.
 #[must_use]
 pub fn message(frame: &[u8]) -> bool {
