@@ -126,7 +126,7 @@ impl Live {
     }
 
     /// Returns true while a subscription stands.
-    pub fn is_subscribed(&self) -> bool {
+    fn is_subscribed(&self) -> bool {
         matches!(self.state, State::Subscribed { .. })
     }
 
