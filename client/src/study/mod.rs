@@ -12,6 +12,8 @@
 //! and of a study that has one instance that file as it is. Names, owners and times of the files do not pass.
 
 pub(crate) mod copy;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub(crate) mod identity;
 pub(crate) mod input;
 pub mod manifest;

@@ -1,9 +1,9 @@
-//! A good artefact, changed as the fuzzer's input says: what comes of it gets past the first check more often than noise.
+//! A good artefact, changed as the fuzzer's input says: it gets past the first check more often than noise.
 
 /// Most edits of one artefact.
 const MOST: usize = 16;
 
-/// Each four bytes are an edit: which, where (little-endian), and with what.
+/// Changes an artefact: each four bytes are an edit, by its kind, its place (little-endian) and its value.
 pub fn edited(good: &[u8], edits: &[u8]) -> Vec<u8> {
     let mut out = good.to_vec();
     for edit in edits.chunks_exact(4).take(MOST) {

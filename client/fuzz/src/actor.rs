@@ -6,17 +6,23 @@ use openpgp::Cert;
 use openpgp::crypto::{KeyPair, Password};
 use openpgp::parse::Parse;
 
-use crate::domain::Passphrase;
-use crate::seal::{KeyVersion, LockedKey, UnlockedKey};
+use pcim_core::Passphrase;
+use pcim_ledger::Account;
+use pcim_seal::{KeyVersion, LockedKey, UnlockedKey};
 
 const PASSPHRASE: &str = "fuzz";
 
-/// A new key. What was sealed for it in an earlier run opens no more, so nothing in a corpus rests on it.
+/// Makes an account whose private key is 32 times this byte.
+pub fn account(byte: u8) -> Account {
+    Account::from_private_key(&[byte; 32]).expect("a small number is a key")
+}
+
+/// Makes a new key. A message to the key of an earlier run opens no more, so nothing in a corpus rests on it.
 pub fn key() -> UnlockedKey {
     signer().0
 }
 
-/// A new key, and what signs with it below the client.
+/// Makes a new key, and the pair that signs with it below the client.
 pub fn signer() -> (UnlockedKey, KeyPair) {
     let passphrase = Passphrase::new(PASSPHRASE.to_owned());
     let locked = LockedKey::generate(KeyVersion::V6, None, &passphrase).expect("keys are made");

@@ -1,108 +1,69 @@
-//! The import of CAR files over a storage in memory: trees, roots and their checks are the client's, what lies below is not.
+//! Entries for fuzzing into readers that are not public: CAR files over a storage in memory, Bitswap's messages, forms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
-use futures::executor::block_on;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use tokio::runtime::{Builder, Runtime};
 
-use crate::domain::ImageDigest;
-use crate::edits::edited;
+use super::rpc::form::Form;
+use super::storage::{Batch, Reach, Shared, Storage};
+use super::types::{MAX_HEADER, RepoStat, Survey};
+use super::{Error, Result, archive, body, car, root, unixfs};
+use pcim_core::{BodyRef, ImageDigest};
 
-#[path = "../../../src/node/archive.rs"]
-mod archive;
-#[path = "../../../src/node/body.rs"]
-mod body;
-#[path = "../../../src/node/car.rs"]
-mod car;
-#[path = "../../../src/node/root.rs"]
-mod root;
-#[path = "../../../src/node/storage.rs"]
-mod storage;
-#[path = "../../../src/node/unixfs.rs"]
-mod unixfs;
-/// What the modules above call the embedded node's storage.
-mod store {
-    pub(super) use super::Memory as Store;
-}
+pub use super::exchange::fuzzing::{message, messages};
 
-use storage::{Batch, Reach, Shared, Storage};
-use unixfs::Malformed;
-
-const MAX_BLOCK: usize = 1024 * 1024;
-const MAX_HEADER: usize = 1024;
-const MAX_ROOT: usize = 4096;
 /// Bytes of a leaf.
 const CHUNK: usize = 1000;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyRef {
-    pub cid: String,
-    pub file_size: u64,
-    pub dag_size: u64,
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime starts")
+});
+
+fn run<F: Future>(work: F) -> F::Output {
+    RUNTIME.block_on(work)
 }
 
-pub struct Root {
-    pub header: Vec<u8>,
-    pub body: BodyRef,
+/// Reads a request's body as the one file of a form, in pieces of `size` bytes; returns the file.
+///
+/// # Errors
+/// What is wrong with the form.
+pub fn form(content_type: &str, body: &[u8], size: usize) -> io::Result<Vec<u8>> {
+    let pieces = body.chunks(size.max(1)).map(Bytes::copy_from_slice);
+    let frames: Vec<io::Result<_>> = pieces.map(|piece| Ok(Frame::data(piece))).collect();
+    run(async {
+        let mut form = Form::open(content_type, StreamBody::new(stream::iter(frames))).await?;
+        let mut file = Vec::new();
+        while let Some(piece) = form.next().await? {
+            file.extend_from_slice(&piece);
+        }
+        Ok(file)
+    })
 }
 
-pub struct Stored {
-    pub image: ImageDigest,
-    pub new_bytes: u64,
-}
+/// Makes a form of one file, and its content type.
+#[must_use]
+pub fn form_of(file: &[u8]) -> (String, Vec<u8>) {
+    use super::rpc::form::{prefix, suffix};
 
-pub struct RepoStat;
-pub struct Survey;
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("block {cid} is not here")]
-    Missing { cid: String },
-    #[error("block {cid} of {found} bytes, at most {max} allowed here")]
-    TooLarge {
-        cid: String,
-        found: usize,
-        max: usize,
-    },
-    #[error("{cid} is not a sealed root")]
-    NotARoot { cid: String, source: Malformed },
-    #[error("{cid} is not the body's tree")]
-    NotABody { cid: String, source: Malformed },
-    #[error("the body broke off")]
-    Body(#[source] io::Error),
-    #[error("failed while {doing}")]
-    Io {
-        doing: &'static str,
-        source: io::Error,
-    },
-    #[error("the CAR file is refused")]
-    Car(#[from] car::Malformed),
-}
-
-pub type Result<T> = std::result::Result<T, Error>;
-
-impl Error {
-    fn io(doing: &'static str) -> impl Fn(io::Error) -> Self {
-        move |source| Self::Io { doing, source }
-    }
-}
-
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        Self::other(error)
-    }
+    let boundary = "0123456789abcdef";
+    let body = [&prefix(boundary), file, &suffix(boundary)].concat();
+    (format!("multipart/form-data; boundary={boundary}"), body)
 }
 
 /// Blocks and pins.
 #[derive(Clone, Default)]
-pub struct Memory(Arc<Mutex<Held>>);
+struct Memory(Arc<Mutex<Held>>);
 
 #[derive(Default)]
 struct Held {
@@ -113,10 +74,6 @@ struct Held {
 impl Memory {
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().expect("nothing panics while it is held")
-    }
-
-    async fn pinned_directly(&self) -> Result<Vec<Cid>> {
-        Ok(self.held().pins.iter().copied().collect())
     }
 }
 
@@ -202,7 +159,10 @@ impl Storage for Memory {
     }
 
     async fn stat(&self) -> Result<RepoStat> {
-        Ok(RepoStat)
+        Ok(RepoStat {
+            blocks: 0,
+            bytes: 0,
+        })
     }
 
     async fn addresses(&self) -> Result<Vec<String>> {
@@ -218,11 +178,19 @@ impl Storage for Memory {
     }
 
     async fn survey(&self, _: &ImageDigest, _: Duration) -> Result<Survey> {
-        Ok(Survey)
+        Ok(Survey {
+            blocks: 0,
+            peers: Vec::new(),
+        })
     }
 
     fn closing(&self) -> BoxFuture<'static, ()> {
         Box::pin(async {})
+    }
+
+    #[cfg(test)]
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 }
 
@@ -247,15 +215,16 @@ impl Batch for Direct {
     }
 }
 
-/// A sealed image with a body of `bytes` as a CAR file.
+/// Makes a sealed image with a body of `bytes` bytes, as a CAR file.
+#[must_use]
 pub fn exported(bytes: usize) -> Vec<u8> {
     let memory: Shared = Arc::new(Memory::default());
     let body: Vec<_> = (0..bytes).map(|at| (at / 7) as u8).collect();
     let body = stream::iter([Ok(Bytes::from(body))]).boxed();
     let mut written = Vec::new();
-    let file = block_on(async {
-        let noted = &mut |_: &BodyRef| Ok(());
-        let body = body::add(&memory, body, CHUNK, 2, &mut written, noted).await?;
+    let file = run(async {
+        let record = &mut |_: &BodyRef| Ok(());
+        let body = body::add(&memory, body, CHUNK, 2, &mut written, record).await?;
         let image = root::put(&memory, vec![9; 100], &body, &mut written)
             .await?
             .image;
@@ -266,6 +235,9 @@ pub fn exported(bytes: usize) -> Vec<u8> {
 }
 
 /// Imports a file of at most `most` bytes: one whole image, all of it pinned and nothing else there, or no pin.
+///
+/// # Errors
+/// Those of [`Node::import_car`](crate::Node::import_car).
 pub fn import(file: &[u8], most: u64) -> Result<()> {
     let memory = Memory::default();
     let shared: Shared = Arc::new(memory.clone());
@@ -274,7 +246,7 @@ pub fn import(file: &[u8], most: u64) -> Result<()> {
         .map(|it| Ok(Bytes::copy_from_slice(it)))
         .collect();
     let pieces: BoxStream<'static, _> = stream::iter(pieces).boxed();
-    let imported = block_on(archive::import(&shared, pieces, most, &mut Vec::new()));
+    let imported = run(archive::import(&shared, pieces, most, &mut Vec::new()));
     let imported = match imported {
         Ok(imported) => imported,
         Err(error) => {
@@ -290,7 +262,7 @@ pub fn import(file: &[u8], most: u64) -> Result<()> {
         );
         assert_eq!(imported.blocks, held.blocks.len() as u64);
     }
-    block_on(async {
+    run(async {
         let root = root::get(&shared, &imported.image, Reach::Local)
             .await
             .expect("it is a root");
@@ -304,24 +276,23 @@ pub fn import(file: &[u8], most: u64) -> Result<()> {
     Ok(())
 }
 
-/// The file with every block under the CID that its bytes have, and its first block as the root: so changes get past the
-/// hashes.
+/// Puts every block of a file under the CID that its bytes have, and its first block as the root: so changes get past
+/// the hashes.
+#[must_use]
 pub fn renamed(file: &[u8]) -> Vec<u8> {
     file_of(&Sections(file).collect::<Vec<_>>())
 }
 
-/// The file with the block that the first byte of `input` counts to changed as the rest says, and every link above it
-/// made to point to it again: so changes get past the hashes at any depth.
-pub fn regrown(file: &[u8], input: &[u8]) -> Vec<u8> {
+/// Changes the block number `which` of a file, and makes every link above it point to it again: so changes get past the
+/// hashes at any depth.
+#[must_use]
+pub fn regrown(file: &[u8], which: usize, change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let mut blocks: Vec<_> = Sections(file)
         .map(|(codec, bytes)| (codec, bytes.to_vec()))
         .collect();
-    let Some((which, edits)) = input.split_first() else {
-        return file.to_vec();
-    };
-    let mut changed = usize::from(*which) % blocks.len();
+    let mut changed = which % blocks.len();
     let mut old = digest(&blocks[changed].1);
-    blocks[changed].1 = edited(&blocks[changed].1, edits);
+    blocks[changed].1 = change(&blocks[changed].1);
     // A block stands behind those that link to it, as its digest.
     while let Some(above) = (0..changed).rev().find_map(|at| {
         let mut links = blocks[at].1.windows(32);
@@ -380,6 +351,69 @@ impl<'a> Iterator for Sections<'a> {
             {
                 return Some((u64::from(*codec), bytes));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use pcim_core::chance::{Numbers, mutations};
+
+    use super::*;
+
+    #[test]
+    fn mutated_forms_are_their_file_or_refused() {
+        let file: Vec<u8> = (0..3000_u32).map(|at| (at / 3) as u8).collect();
+        let (kind, body) = form_of(&file);
+        let mut numbers = Numbers(0x5eed_0002);
+        let mut refused = 0;
+        for size in [1, 7, 64, 5000] {
+            assert_eq!(form(&kind, &body, size).unwrap(), file);
+            for _ in 0..mutations() {
+                let body = numbers.mutated(&body);
+                let (whole, pieces) = (form(&kind, &body, body.len()), form(&kind, &body, size));
+                // How it was cut on its way makes no difference.
+                assert_eq!(whole.as_ref().ok(), pieces.as_ref().ok());
+                refused += usize::from(whole.is_err());
+            }
+            let kind = numbers.mutated(kind.as_bytes());
+            let _ = form(&String::from_utf8_lossy(&kind), &body, size);
+        }
+        assert!(refused > 0);
+    }
+
+    #[test]
+    fn mutated_messages_read_back_or_are_refused() {
+        let samples = messages();
+        let mut numbers = Numbers(0x5eed_0003);
+        let (mut read, mut refused) = (0, 0);
+        for sample in &samples {
+            assert!(message(sample));
+        }
+        for _ in 0..mutations() {
+            for sample in &samples {
+                match message(&numbers.mutated(sample)) {
+                    true => read += 1,
+                    false => refused += 1,
+                }
+            }
+        }
+        assert!(read > 0 && refused > 0, "{read} read, {refused} refused");
+    }
+
+    #[test]
+    fn mutated_trees_in_memory_are_whole_or_not_pinned() {
+        let file = exported(4500);
+        import(&file, 1 << 16).unwrap();
+        let mut numbers = Numbers(0x5eed_0004);
+        for _ in 0..mutations() {
+            let _ = import(&renamed(&numbers.mutated(&file)), 1 << 16);
+            let which = numbers.below(64);
+            let numbers = std::cell::RefCell::new(&mut numbers);
+            let file = regrown(&file, which, |block| numbers.borrow_mut().mutated(block));
+            let _ = import(&file, 1 << 16);
         }
     }
 }

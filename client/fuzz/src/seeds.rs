@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// For each choice: every whole artefact that belongs to it, none, and edits at a few places.
+/// Writes for each choice: every whole artefact that belongs to it, none, and edits at a few places.
 pub fn write(choices: u8, whole: &[(u8, &[u8])]) {
     let Some(folder) = std::env::var_os("PCIM_FUZZ_SEEDS").map(PathBuf::from) else {
         return;
