@@ -1,1 +1,3 @@
-//! Tests live in `it/`.
+//! What the tests of the programs share. Tests of the whole house live in `it/`.
+
+pub mod program;

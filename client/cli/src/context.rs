@@ -9,6 +9,7 @@ use pcim_client::home::Home;
 use pcim_client::papers::card::{Card, MAX_CARD_BYTES};
 use pcim_client::{Client, Limits, Overrides};
 use pcim_core::{Address, Passphrase};
+pub(crate) use pcim_terminal::interrupted;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -211,25 +212,6 @@ pub(crate) fn actor(text: &str) -> anyhow::Result<Address> {
         return Ok(parse::address(text).map_err(Usage)?);
     }
     Ok(read_card(Path::new(text))?.address)
-}
-
-/// Returns when the user or the system asks the program to end.
-pub(crate) async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Without signals the program cannot be asked.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 /// Whether the user or the system has asked the program to end, for work that is not to be cut in the middle.

@@ -66,11 +66,7 @@ fn every_command_explains_itself() {
         "node pin",
         "node pins",
         "node unpin",
-        "devnet",
         "deploy",
-        "gas",
-        "demo",
-        "bench",
         "exit-codes",
     ] {
         assert!(
@@ -133,4 +129,20 @@ fn exit_codes_are_documented() {
         version.stdout.trim(),
         concat!("pcim ", env!("CARGO_PKG_VERSION"))
     );
+}
+
+#[test]
+fn the_commands_of_the_other_program_name_it() {
+    for arguments in [
+        ["demo"].as_slice(),
+        &["gas", "--json"],
+        &["--json", "bench", "--runs", "1"],
+        &["devnet", "--help"],
+        &["demo", "--version"],
+    ] {
+        let run = Run::of(pcim().args(arguments));
+        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
+        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+        assert!(run.stderr.contains("`pcim-dev`"), "{run:?}");
+    }
 }

@@ -4,17 +4,14 @@
 
 mod account;
 mod audit;
-mod bench;
 mod canary;
 mod chain;
 mod deid;
-mod demo;
-mod devnet;
+mod deploy;
 mod disk;
 mod documents;
 mod flow;
 mod follower;
-mod gas;
 mod help;
 mod homes;
 mod inputs;
