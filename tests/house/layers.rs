@@ -6,7 +6,7 @@ use crate::files::{below, none, read};
 use crate::packages::{Package, by_name, packages, packages_of};
 
 /// The packages of ours that each may be built from. One that is not listed may not be added without a place here.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("pcim-contract", &[]),
     ("pcim-core", &[]),
     ("pcim-dicom", &["pcim-core"]),
@@ -26,7 +26,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("stylus-devnet", &[]),
     ("pcim-deploy", &["pcim-core", "pcim-ledger"]),
     (
-        "pcim",
+        "pcim-terminal",
         &[
             "pcim-client",
             "pcim-core",
@@ -38,9 +38,8 @@ const LAYERS: [(&str, &[&str]); 12] = [
         ],
     ),
     (
-        "pcim-dev",
+        "pcim",
         &[
-            "pcim",
             "pcim-client",
             "pcim-core",
             "pcim-deploy",
@@ -48,6 +47,20 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "pcim-ledger",
             "pcim-node",
             "pcim-seal",
+            "pcim-terminal",
+        ],
+    ),
+    (
+        "pcim-dev",
+        &[
+            "pcim-client",
+            "pcim-core",
+            "pcim-deploy",
+            "pcim-dicom",
+            "pcim-ledger",
+            "pcim-node",
+            "pcim-seal",
+            "pcim-terminal",
             "stylus-devnet",
         ],
     ),
