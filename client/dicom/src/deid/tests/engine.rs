@@ -184,7 +184,8 @@ fn once_is_enough() {
 #[test]
 fn pixels_pass_byte_for_byte() {
     for syntax in SYNTAXES {
-        let file = write(image(), syntax);
+        let image = image_with([number(tags::BITS_STORED, 16), number(tags::HIGH_BIT, 15)]);
+        let file = write(image, syntax);
         let (out, _) = deidentify(&file, &options("care")).unwrap();
         let pixels = |file: &[u8]| parse(file).get(tags::PIXEL_DATA).unwrap().clone();
         assert_eq!(
@@ -207,19 +208,22 @@ fn pixels_pass_byte_for_byte() {
 
 #[test]
 fn compressed_frames_pass_whole_or_not_at_all() {
-    let frames: Vec<Vec<u8>> = vec![vec![0xff, 0xd8, 1, 2], vec![0xff, 0xd8, 3, 4, 5, 6]];
-    let compressed = image_with([DataElement::new(
-        tags::PIXEL_DATA,
-        VR::OB,
-        PixelFragmentSequence::new(vec![0, 12], frames.clone()),
-    )]);
-    let file = write(compressed, uids::JPEG_BASELINE8_BIT);
+    let frames: Vec<Vec<u8>> = vec![blank::frame(1), blank::frame(2)];
+    let compressed = image_with([
+        element(tags::NUMBER_OF_FRAMES, VR::IS, "2"),
+        DataElement::new(
+            tags::PIXEL_DATA,
+            VR::OB,
+            PixelFragmentSequence::new(vec![0, 76], frames.clone()),
+        ),
+    ]);
+    let file = write(compressed, uids::RLE_LOSSLESS);
     let (out, _) = deidentify(&file, &options("care")).unwrap();
     let object = parse(&out);
     let pixels = object.get(tags::PIXEL_DATA).unwrap();
     assert_eq!(pixels.fragments().unwrap(), frames);
-    assert_eq!(pixels.offset_table().unwrap(), [0, 12]);
-    assert_eq!(file[file.len() - 54..], out[out.len() - 54..]);
+    assert_eq!(pixels.offset_table().unwrap(), [0, 76]);
+    assert_eq!(file[file.len() - 184..], out[out.len() - 184..]);
     for end in 0..file.len() {
         assert!(
             inspect(&file[..end]).is_err(),

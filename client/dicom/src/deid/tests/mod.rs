@@ -3,6 +3,7 @@
 mod blank;
 mod corpus;
 mod engine;
+mod folder;
 mod hostile;
 mod planted;
 mod policy;

@@ -102,11 +102,11 @@ fn files() -> Vec<Vec<u8>> {
         .into_iter()
         .map(|syntax| {
             let mut image = planted_image();
-            // Behind the pixels, of which there are eight bytes.
+            // Behind the pixels, of which there are eight bytes; as many again may be a frame, and are refused.
             image.put(InMemElement::new(
                 tags::PIXEL_DATA,
                 VR::OB,
-                PrimitiveValue::U8(b"\x01\x02\x03\x04\x05\x06\x07\x08Quorl 87654321  "[..].into()),
+                PrimitiveValue::U8(b"\x01\x02\x03\x04\x05\x06\x07\x08Quorl "[..].into()),
             ));
             let meta = FileMetaTableBuilder::new()
                 .media_storage_sop_class_uid(CT)

@@ -1,20 +1,30 @@
 //! JPEG 2000 (ISO/IEC 15444-1), lossless and not.
 
+mod stream;
+
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::super::frame::Format;
-use super::{Decoded, Why};
+use super::decoded::{Decoded, SHORT, Why};
+use crate::format::Format;
+pub(super) use stream::Stream;
 
 /// The most samples of a frame: the decoder holds each several times as four bytes.
 const SAMPLES_MAX: usize = 48 << 20;
 /// The most tiles, and code blocks or precincts in a tile's component: structures of their own.
 const PARTS_MAX: u64 = 1 << 16;
 
+/// The bits of a sample, by the main header.
+pub(super) fn precision(data: &[u8]) -> Result<u32, Why> {
+    Ok(Codestream::of(&Stream::of(data)?.bytes)?.bits)
+}
+
 pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
     if format.rows * format.columns * format.samples > SAMPLES_MAX {
         return Err("the frame is larger than this program decodes");
     }
-    let head = Head::of(data)?;
+    let stream = Stream::of(data)?;
+    let data = stream.bytes.as_slice();
+    let head = Codestream::of(data)?;
     if (head.columns, head.rows) != (format.columns as u64, format.rows as u64) {
         return Err("its size is not that of the image");
     }
@@ -26,7 +36,7 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
         strict: true,
         target_resolution: None,
     };
-    let malformed = |_| "it is cut short or malformed";
+    let malformed = |_| SHORT;
     let image = Image::new(data, &settings).map_err(malformed)?;
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(malformed)?;
@@ -53,13 +63,12 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
         bytes,
         width,
         bits: head.bits,
-        signed: false,
         colour: None,
     })
 }
 
-/// What the main header says (§A.5).
-struct Head {
+/// The main header (§A.5).
+struct Codestream {
     columns: u64,
     rows: u64,
     components: usize,
@@ -67,15 +76,9 @@ struct Head {
     signed: bool,
 }
 
-impl Head {
+impl Codestream {
     fn of(data: &[u8]) -> Result<Self, Why> {
         let short = "its header is cut short or malformed";
-        let at = data
-            .windows(4)
-            .take(4096)
-            .position(|w| w == [0xff, 0x4f, 0xff, 0x51])
-            .ok_or(short)?;
-        let data = &data[at..];
         let size = data.get(6..).ok_or(short)?;
         let long = |at: usize| {
             let bytes = size.get(at..at + 4).and_then(<[u8]>::first_chunk);
