@@ -16,11 +16,11 @@ use dicom_parser::dataset::read::{DataSetReaderOptions, ValueReadStrategy};
 use dicom_parser::dataset::{DataSetReader, DataToken};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
+use super::error::{Error, Result, only_uid};
 use super::tree::{DataSet, Element, Value, is_text, text};
 use super::unknown::ExplicitLittleEndian;
-use super::{Error, Result, only_uid};
 
-/// Who wrote the file (PS3.10 §7.1): a UUID-derived UID of this program.
+/// The writer of a file (PS3.10 §7.1): a UUID-derived UID of this program.
 pub(crate) const IMPLEMENTATION_CLASS_UID: &str = "2.25.247352046126719243064113853245926349107";
 const IMPLEMENTATION_VERSION_NAME: &str = "PCIM";
 
@@ -28,7 +28,7 @@ const IMPLEMENTATION_VERSION_NAME: &str = "PCIM";
 const FILE_MAX: u64 = u32::MAX as u64;
 /// The most bytes that a deflated data set may have when it is inflated.
 const INFLATED_MAX: u64 = 1 << 30;
-/// How deep sequences may lie in each other; real files stay below ten.
+/// The deepest nesting of sequences; real files stay below ten.
 const DEPTH_MAX: usize = 32;
 
 /// The transfer syntaxes without VRs, in little endian (PS3.5 §A.1; Papyrus 3, retired).
@@ -93,7 +93,7 @@ pub(crate) fn read(file: &[u8]) -> Result<File> {
     Ok(File { data_set, syntax })
 }
 
-/// Whether the values of the file meta group end within the file, so that no memory is set aside for more.
+/// Checks whether the values of the file meta group end within the file, so that no memory is set aside for more.
 fn meta_fits(file: &[u8]) -> bool {
     let mut at = 132;
     while let Some([0x02, 0x00, _, _, a, b, short @ ..]) = file.get(at..at + 8) {
@@ -119,7 +119,7 @@ fn meta_fits(file: &[u8]) -> bool {
     true
 }
 
-/// What is being read: data sets, and between two of them the sequence that the inner one is an item of.
+/// The part that is being read: data sets, and between two of them the sequence that the inner one is an item of.
 struct Open {
     data_set: DataSet,
     sequence: Option<(Tag, Vec<DataSet>)>,

@@ -15,7 +15,7 @@ use dicom_encoding::decode::{Decode, DecodeFrom, Result};
 pub(super) struct ExplicitLittleEndian {
     explicit: ExplicitVRLittleEndianDecoder,
     implicit: StandardImplicitVRLittleEndianDecoder,
-    /// How many sequences of undefined length are open, the unknown one among them; 0 outside of it.
+    /// The number of open sequences of undefined length, the unknown one among them; 0 outside of it.
     open: Cell<usize>,
 }
 

@@ -2,11 +2,11 @@
 
 use jpeg_decoder::{CodingProcess, ColorTransform, Decoder, Error, PixelFormat};
 
-use super::super::frame::{Colour, FRAME_MAX, Format};
-use super::{Decoded, Why};
+use super::super::format::{Colour, FRAME_MAX, Format};
+use super::decoded::{Decoded, Why};
 
 pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
-    let head = Head::of(data)?;
+    let head = JpegHeader::of(data)?;
     if (head.columns, head.rows) != (format.columns, format.rows) {
         return Err("its size is not that of the image");
     }
@@ -53,8 +53,8 @@ fn why(error: Error) -> Why {
     }
 }
 
-/// What stands before the scans.
-struct Head {
+/// The frame header and the segments before it.
+struct JpegHeader {
     rows: usize,
     columns: usize,
     precision: u32,
@@ -64,7 +64,7 @@ struct Head {
     jfif: bool,
 }
 
-impl Head {
+impl JpegHeader {
     fn of(data: &[u8]) -> Result<Self, Why> {
         let short = "its header is cut short or malformed";
         let mut jfif = false;

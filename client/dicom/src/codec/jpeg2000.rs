@@ -2,8 +2,8 @@
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::super::frame::Format;
-use super::{Decoded, Why};
+use super::super::format::Format;
+use super::decoded::{Decoded, Why};
 
 /// The most samples of a frame: the decoder holds each several times as four bytes.
 const SAMPLES_MAX: usize = 48 << 20;
@@ -14,7 +14,7 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
     if format.rows * format.columns * format.samples > SAMPLES_MAX {
         return Err("the frame is larger than this program decodes");
     }
-    let head = Head::of(data)?;
+    let head = Codestream::of(data)?;
     if (head.columns, head.rows) != (format.columns as u64, format.rows as u64) {
         return Err("its size is not that of the image");
     }
@@ -58,8 +58,8 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
     })
 }
 
-/// What the main header says (§A.5).
-struct Head {
+/// The main header (§A.5).
+struct Codestream {
     columns: u64,
     rows: u64,
     components: usize,
@@ -67,7 +67,7 @@ struct Head {
     signed: bool,
 }
 
-impl Head {
+impl Codestream {
     fn of(data: &[u8]) -> Result<Self, Why> {
         let short = "its header is cut short or malformed";
         let at = data

@@ -3,14 +3,12 @@
 mod bits;
 mod scan;
 
-use super::super::frame::Format;
-use super::{Decoded, Why};
+use super::super::format::Format;
+use super::decoded::{Decoded, SHORT, Why};
 use scan::{Parameters, Scan};
 
-const SHORT: Why = "it is cut short or malformed";
-
 /// The frame header (§C.2.2).
-struct Head {
+struct FrameHeader {
     precision: u32,
     rows: usize,
     columns: usize,
@@ -20,7 +18,7 @@ struct Head {
 
 pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
     let mut rest = data.strip_prefix(&[0xff, 0xd8]).ok_or(SHORT)?;
-    let mut head: Option<Head> = None;
+    let mut head: Option<FrameHeader> = None;
     let mut preset: Option<[i32; 5]> = None;
     let mut planes: Vec<Option<Vec<u16>>> = vec![None; format.samples];
     while planes.iter().any(Option::is_none) {
@@ -79,11 +77,11 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
     })
 }
 
-fn frame_header(body: &[u8], format: &Format) -> Result<Head, Why> {
+fn frame_header(body: &[u8], format: &Format) -> Result<FrameHeader, Why> {
     let &[precision, y, y2, x, x2, count, ref components @ ..] = body else {
         return Err(SHORT);
     };
-    let head = Head {
+    let head = FrameHeader {
         precision: precision.into(),
         rows: usize::from(u16::from_be_bytes([y, y2])),
         columns: usize::from(u16::from_be_bytes([x, x2])),
@@ -107,7 +105,7 @@ fn frame_header(body: &[u8], format: &Format) -> Result<Head, Why> {
 /// Decodes a scan of one component or of all (§C.2.3) into their planes.
 fn one_scan(
     body: &[u8],
-    head: &Head,
+    head: &FrameHeader,
     preset: Option<[i32; 5]>,
     coded: &[u8],
     planes: &mut [Option<Vec<u16>>],

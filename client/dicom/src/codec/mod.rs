@@ -2,6 +2,7 @@
 //!
 //! A frame is decoded only if it is as large as the image says; what a decoder sets aside is bounded by that.
 
+mod decoded;
 mod jpeg;
 mod jpeg2000;
 mod jpegls;
@@ -9,10 +10,10 @@ mod rle;
 
 use std::panic::catch_unwind;
 
-use super::frame::{Colour, Format, Frame, normalize};
-use super::{Error, Result, only_uid};
+use super::error::{Error, Result, only_uid};
+use super::format::{Format, Frame, normalize};
 
-/// How frames are compressed.
+/// A compression of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
     Rle,
@@ -58,7 +59,7 @@ impl Codec {
         }
     }
 
-    /// Whether a fragment begins a frame.
+    /// Checks whether a fragment begins a frame.
     pub(super) fn begins(self, fragment: &[u8]) -> bool {
         match self {
             Self::Rle => true,
@@ -69,23 +70,6 @@ impl Codec {
         }
     }
 }
-
-/// What a decoder found.
-struct Decoded {
-    /// Pixel by pixel, little endian.
-    bytes: Vec<u8>,
-    /// Bytes of a sample: 1 or 2.
-    width: usize,
-    /// Bits of a sample that mean something.
-    bits: u32,
-    /// Whether the samples carry their sign already.
-    signed: bool,
-    /// What the compressed data say of the colours, if they do.
-    colour: Option<Colour>,
-}
-
-/// Why a decoder gave up.
-type Why = &'static str;
 
 /// Decodes a frame, which must be what the format says.
 pub(super) fn decode(codec: Codec, data: &[u8], format: &Format) -> Result<Frame> {

@@ -1,7 +1,7 @@
 //! RLE Lossless (PS3.5 Annex G): each byte of each sample has a segment of its own, the most significant first.
 
-use super::super::frame::Format;
-use super::{Decoded, Why};
+use super::super::format::Format;
+use super::decoded::{Decoded, Why};
 
 /// Bytes before the first segment: how many segments, and where each begins.
 const HEADER: usize = 64;

@@ -37,7 +37,7 @@ const IDENTIFYING: &[(&str, Option<ProfileOption>)] = {
     ]
 };
 
-/// Whether a content item is about who somebody is, and no option lets it stay.
+/// Checks whether a content item is about the identity of a person, and no option lets it stay.
 pub(super) fn identifies(item: &DataSet, options: &BTreeSet<ProfileOption>) -> bool {
     if text(item, tags::VALUE_TYPE).as_deref() == Some("PNAME") {
         return true;

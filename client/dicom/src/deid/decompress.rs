@@ -1,7 +1,7 @@
 //! Pixels that cannot be blanked as they are stored become pixels that can: decoded, uncompressed, in Explicit VR Little
 //! Endian.
 //!
-//! What has to change with them does (PS3.3 §C.7.6.3): Photometric Interpretation where chrominance was shared or a codec made
+//! Their description changes with them (PS3.3 §C.7.6.3): Photometric Interpretation where chrominance was shared or a codec made
 //! RGB, Planar Configuration, the bits beside the stored ones. Offset tables go. That the pixels were once compressed with a
 //! loss stays said, or is said now (Lossy Image Compression, its method and its ratio, §C.7.6.1.1.5).
 
@@ -10,10 +10,11 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::{Endianness, TransferSyntaxIndex};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::{Error, Result};
-use crate::Error as DicomError;
+use super::error::{Error, Result};
+use crate::error::Error as DicomError;
 use crate::file::File;
-use crate::frame::{self, Colour, Format};
+use crate::format::{Colour, Format};
+use crate::frame;
 use crate::tree::{DataSet, Element, Value, text};
 
 /// The most bytes that the frames of an image may take together when they are decoded.

@@ -10,8 +10,8 @@ use dicom_encoding::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use sha2::{Digest, Sha256};
 
-use super::Result;
-use super::facts::{REPEATED, Repeated};
+use super::error::Result;
+use super::repeated::{REPEATED, Repeated};
 use super::screen;
 use super::table::Definition;
 use crate::file::{self, File};
@@ -190,7 +190,7 @@ fn derived_uid<'a>(
     format!("2.25.{}", u128::from_be_bytes(uuid))
 }
 
-/// Whether a data set is a document that was made here: its UID follows from those that it lists.
+/// Checks whether a data set is a document that was made here: its UID follows from those that it lists.
 pub(super) fn is_own(data_set: &DataSet) -> bool {
     let items = |data_set: &DataSet, tag| {
         let items = data_set.get(&tag).and_then(Element::as_items);

@@ -6,11 +6,11 @@ use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_encoding::Endianness;
 
+use super::error::{Error, Result};
 use super::options::Blank;
-use super::{Error, Result};
-use crate::Error as DicomError;
+use crate::error::Error as DicomError;
 use crate::file::File;
-use crate::frame::frame_count;
+use crate::format::frame_count;
 use crate::tree::{DataSet, Value, long, short, text};
 
 /// Where the pixels of native (not encapsulated) pixel data lie.
@@ -36,7 +36,7 @@ struct Area {
 /// Blanks regions in every frame; returns the number of frames.
 ///
 /// # Errors
-/// [`Error::CannotBlank`] for compressed pixel data and for layouts whose pixels cannot be told apart.
+/// [`Error::CannotBlank`] for compressed pixel data and for layouts whose pixels cannot be separated.
 pub(super) fn blank(file: &mut File, regions: &[Blank]) -> Result<u32> {
     let order = file.order();
     let layout = Layout::of(&file.data_set, order)?;
@@ -56,7 +56,7 @@ pub(super) fn blank(file: &mut File, regions: &[Blank]) -> Result<u32> {
     Ok(layout.frames as u32)
 }
 
-/// Refuses pixel data whose number of frames cannot be read: its pixels cannot be told from what lies behind them.
+/// Refuses pixel data whose number of frames cannot be read: its pixels cannot be separated from the bytes behind them.
 pub(super) fn countable(data_set: &DataSet) -> Result<()> {
     let number = text(data_set, tags::NUMBER_OF_FRAMES);
     match number.is_none_or(|number| frame_count(&number).is_some()) {
@@ -114,7 +114,7 @@ fn number(
     Ok(number.ok_or(DicomError::Missing { attribute })?)
 }
 
-/// How many frames there are; one unless it is said.
+/// The number of frames; one unless the file has another.
 fn frames(data_set: &DataSet) -> Result<usize> {
     match text(data_set, tags::NUMBER_OF_FRAMES) {
         Some(text) => Ok(frame_count(&text).ok_or(DicomError::Malformed)?),
@@ -150,13 +150,13 @@ fn length(data_set: &DataSet, order: Endianness, tag: Tag) -> Result<usize> {
     }
 }
 
-/// Whether so many bytes are the frames' pixels and nothing else.
+/// Checks whether this many bytes are the frames' pixels and nothing else.
 pub(super) fn fill(file: &File, bytes: u64) -> bool {
     let layout = Layout::of(&file.data_set, file.order());
     layout.is_ok_and(|layout| layout.bytes().is_some_and(|wanted| wanted as u64 == bytes))
 }
 
-/// Whether an overlay plane lies in unused bits of the pixel data (retired, PS3.5 §8.1.2): its group has no Overlay Data.
+/// Checks whether an overlay plane lies in unused bits of the pixel data (retired, PS3.5 §8.1.2): its group has no Overlay Data.
 pub(super) fn embedded_overlay(data_set: &DataSet, order: Endianness) -> bool {
     (0x6000..=0x60ff_u16).step_by(2).any(|group| {
         let rows = data_set.contains_key(&Tag(group, 0x0010));
@@ -217,7 +217,7 @@ fn native(data_set: &mut DataSet) -> Option<&mut Vec<u8>> {
     }
 }
 
-/// Whether bytes lie in pairs, the second first: they are in words of the other byte order.
+/// Checks whether bytes lie in pairs, the second first: they are in words of the other byte order.
 fn swapped(data_set: &DataSet, order: Endianness) -> bool {
     let words = data_set
         .get(&tags::PIXEL_DATA)

@@ -1,4 +1,4 @@
-//! What was done to a file, told without a value of it.
+//! A report of the changes to a file, without a value of it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::options::{BASIC_CODE, BASIC_MEANING, ProfileOption};
 
-/// What was done to one file, or to several together. Holds nothing personal.
+/// A report of the changes to one file, or to several together. Holds nothing personal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The profile that was applied; `none` for a file that was only inspected.
@@ -38,15 +38,15 @@ pub struct Report {
     pub frames_blanked: u32,
     /// Each attribute, what was done to it and why.
     pub attributes: Attributes,
-    /// Modality code of the standard's list, e.g. `CT`; anything else is not told.
+    /// Modality code of the standard's list, e.g. `CT`; anything else is left out.
     pub modality: Option<String>,
-    /// Body part code of the standard's list, e.g. `CHEST`; anything else is not told.
+    /// Body part code of the standard's list, e.g. `CHEST`; anything else is left out.
     pub body_part: Option<String>,
-    /// Whether the pixels are said to show text about the patient.
+    /// The file's statement about text in its pixels.
     pub burned_in: BurnedIn,
 }
 
-/// What Burned In Annotation (0028,0301) says.
+/// The value of Burned In Annotation (0028,0301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BurnedIn {
@@ -86,7 +86,7 @@ impl From<ProfileOption> for Method {
     }
 }
 
-/// What was done to an attribute.
+/// A change to an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Done {
@@ -106,7 +106,7 @@ pub enum Done {
     Kept,
 }
 
-/// Why it was done.
+/// The reason for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
     /// The code of its row, and the option that overruled it, if one did.
@@ -160,7 +160,7 @@ struct Finding {
     why: Why,
 }
 
-/// What was done to each attribute, in the order of tags.
+/// The changes to each attribute, in the order of tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attributes(BTreeMap<Finding, u32>);
 

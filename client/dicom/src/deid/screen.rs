@@ -1,14 +1,20 @@
-//! What is let in: whole files, and for de-identification only what the profile can make safe.
+//! The entrance: whole files, and for de-identification only those that the profile can make safe.
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
+use super::error::{Error, Result};
 use super::options::Profile;
 use super::report::BurnedIn;
 use super::table::Definition;
+<<<<<<< HEAD
 use super::{Error, Result, burned_in};
 use crate::file::File;
 use crate::only_uid;
+=======
+use crate::error::only_uid;
+use crate::file::{self, File};
+>>>>>>> dicom
 use crate::tree::{DataSet, text};
 
 /// Where the standard's storage classes lie.
@@ -89,7 +95,7 @@ const RISKY_CLASSES: [&str; 11] = [
 /// Video transfer syntaxes: MPEG-2, MPEG-4, HEVC and SMPTE 2110.
 const VIDEO: [&str; 2] = ["1.2.840.10008.1.2.4.10", "1.2.840.10008.1.2.7."];
 
-/// Whether a class is a root or lies below it.
+/// Checks whether a class is a root or lies below it.
 fn under(class: &str, root: &str) -> bool {
     match class.strip_prefix(root) {
         Some(rest) => root.ends_with('.') || rest.is_empty() || rest.starts_with('.'),
@@ -101,28 +107,28 @@ fn under_any(class: &str, roots: &[&str]) -> bool {
     roots.iter().any(|root| under(class, root))
 }
 
-/// Whether the class is a structured report.
+/// Checks whether the class is a structured report.
 pub(super) fn is_report(class: &str) -> bool {
     under(class, REPORTS)
 }
 
-/// Whether the class is a presentation state.
+/// Checks whether the class is a presentation state.
 pub(super) fn is_presentation(class: &str) -> bool {
     under_any(class, &PRESENTATIONS)
 }
 
-/// Whether files of the class have pixel data of their own.
+/// Checks whether files of the class have pixel data of their own.
 pub(super) fn is_image(class: &str) -> bool {
     !under_any(class, &WITHOUT_PIXELS) || under_any(class, &WITH_PIXELS)
 }
 
-/// Whether the class is a waveform.
+/// Checks whether the class is a waveform.
 pub(super) fn is_waveform(class: &str) -> bool {
     under(class, WAVEFORMS) && !is_presentation(class)
 }
 
 /// Refuses a file that ends before what every file of its class has: its UIDs and, for an image, the pixels.
-pub(super) fn whole(data_set: &DataSet) -> Result<()> {
+fn whole(data_set: &DataSet) -> Result<()> {
     let class = class_of(data_set)?;
     let attribute = "SOP Instance UID";
     text(data_set, tags::SOP_INSTANCE_UID).ok_or(crate::Error::Missing { attribute })?;
@@ -188,7 +194,24 @@ fn is_risky(data_set: &DataSet, class: &str, syntax: &str) -> bool {
         || VIDEO.iter().any(|root| syntax.starts_with(root))
 }
 
-/// Whether there are pixels.
+/// Reads a whole file.
+pub(super) fn read(bytes: &[u8]) -> Result<File> {
+    let file = file::read(bytes)?;
+    whole(&file.data_set)?;
+    Ok(file)
+}
+
+/// Reads Burned In Annotation.
+pub(super) fn burned_in(data_set: &DataSet) -> BurnedIn {
+    match text(data_set, tags::BURNED_IN_ANNOTATION).as_deref() {
+        _ if !has_pixels(data_set) => BurnedIn::NoPixels,
+        Some("NO") => BurnedIn::No,
+        Some("YES") => BurnedIn::Yes,
+        _ => BurnedIn::Unknown,
+    }
+}
+
+/// Checks whether there are pixels.
 pub(super) fn has_pixels(data_set: &DataSet) -> bool {
     PIXELS.iter().any(|tag| data_set.contains_key(tag))
 }

@@ -46,7 +46,7 @@ impl Row {
     }
 }
 
-/// What the Basic Profile does to an attribute (PS3.15 Table E.1-1a).
+/// The Basic Profile's action on an attribute (PS3.15 Table E.1-1a).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Basic {
     /// X: the attribute goes.
@@ -88,7 +88,7 @@ pub(super) fn row(tag: Tag) -> Option<&'static Row> {
     ROWS.get(&tag)
 }
 
-/// Whether an attribute that the table does not list is too likely to be personal.
+/// Checks whether an attribute that the table does not list is too likely to be personal.
 pub(super) fn suspect(tag: Tag, vr: VR) -> bool {
     matches!(tag.group(), 0x0010 | 0x0012 | 0x0032 | 0x0038)
         || matches!(vr, VR::PN | VR::DA | VR::DT | VR::TM)
@@ -171,7 +171,7 @@ impl Definition {
         }
     }
 
-    /// Whether the tables know the class, and its objects are of a patient.
+    /// Checks whether the tables know the class, and its objects are of a patient.
     pub(super) fn is_of_a_patient(&self) -> bool {
         self.of_a_patient
     }
@@ -201,7 +201,7 @@ impl Definition {
     }
 }
 
-/// Whether the standard lists a private attribute as safe: group, creator, element within the creator's block.
+/// Checks whether the standard lists a private attribute as safe: group, creator, element within the creator's block.
 pub(super) fn safe_private(group: u16, creator: &str, element: u8) -> bool {
     static SAFE: LazyLock<HashMap<(&str, u16), Vec<u8>>> = LazyLock::new(|| {
         let rows = SAFE_PRIVATE.lines().filter(|line| !line.starts_with('#'));
@@ -219,12 +219,12 @@ pub(super) fn safe_private(group: u16, creator: &str, element: u8) -> bool {
         .is_some_and(|elements| elements.contains(&element))
 }
 
-/// Whether a text is a modality of the standard's list.
+/// Checks whether a text is a modality of the standard's list.
 pub(super) fn is_modality(code: &str) -> bool {
     listed_code(0, code)
 }
 
-/// Whether a text is a body part of the standard's list.
+/// Checks whether a text is a body part of the standard's list.
 pub(super) fn is_body_part(code: &str) -> bool {
     listed_code(1, code)
 }

@@ -38,7 +38,7 @@ const VOCABULARIES: [Tag; 3] = [
 /// The elements of group 7FE0 in use (PS3.6): offset tables, the pixels themselves.
 const PIXELS: [u16; 6] = [0x0001, 0x0002, 0x0003, 0x0008, 0x0009, 0x0010];
 
-/// What one file is transformed with.
+/// The transformation of one file.
 pub(super) struct Transform<'a> {
     pub(super) options: &'a BTreeSet<ProfileOption>,
     pub(super) definition: Definition,
@@ -52,7 +52,7 @@ pub(super) struct Transform<'a> {
     pub(super) path: Vec<Tag>,
 }
 
-/// What happens to an attribute.
+/// The treatment of an attribute.
 enum Action {
     Basic(Basic),
     Keep,
@@ -178,7 +178,7 @@ impl Transform<'_> {
         Action::Basic(table::resolve(code, self.definition.kind(&self.path)))
     }
 
-    /// What the Basic Profile does where an option's way is not open.
+    /// Applies the Basic Profile where an option's way is not open.
     fn fall_back(
         &mut self,
         tag: Tag,
@@ -219,7 +219,7 @@ impl Transform<'_> {
         Some(self.dummy(vr))
     }
 
-    /// What stands for an identifier that has a value.
+    /// The pseudonym of an identifier that has a value.
     fn pseudonym(&self, tag: Tag, element: &Element, vr: VR) -> Option<String> {
         let value = trim(element.as_bytes()?);
         if value.is_empty() || dummy(vr).is_some_and(|dummy| dummy == value) {

@@ -78,7 +78,7 @@ pub(super) fn agreed_vr(found: VR, listed: VirtualVr, order: Endianness) -> Opti
     }
 }
 
-/// Whether bytes are a value of this VR (PS3.5 §6.2), so that nothing else hides in them. Lengths are not checked.
+/// Checks whether bytes are a value of this VR (PS3.5 §6.2), so that nothing else hides in them. Lengths are not checked.
 pub(super) fn conforms(vr: VR, bytes: &[u8]) -> bool {
     if let Some(width) = width(vr) {
         return bytes.len().is_multiple_of(width) || vr == VR::OW || width == 1;

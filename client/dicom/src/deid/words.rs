@@ -21,7 +21,7 @@ impl Names {
         Self(names)
     }
 
-    /// What may stay of a text; none if nothing may.
+    /// The words of a text that may stay; none if no word may.
     pub(super) fn clean(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
             WORDS

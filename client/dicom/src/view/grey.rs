@@ -3,14 +3,16 @@
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
+use super::error::{Error, Result};
+use super::scope::Scope;
 use super::window::{Function, Window};
-use super::{Error, Result, Scope};
-use crate::frame::{Colour, Format, Frame, Table};
+use crate::format::{Colour, Format, Frame};
+use crate::lut::LookUp;
 use crate::tree::{DataSet, text};
 
 /// From stored values to the modality's (PS3.3 §C.11.1).
 enum Modality {
-    Table(Table),
+    Table(LookUp),
     Rescale { slope: f64, intercept: f64 },
 }
 
@@ -40,9 +42,9 @@ impl Modality {
     }
 }
 
-/// What of the values is seen (PS3.3 §C.11.2).
+/// The values that are seen (PS3.3 §C.11.2).
 enum Voi {
-    Table(Table),
+    Table(LookUp),
     Window(Window, Function),
     /// From the least value to the greatest.
     Range(f64, f64),
@@ -127,14 +129,14 @@ pub(super) fn pixels(
         .collect())
 }
 
-fn table(scope: &Scope<'_>, item: &DataSet, signed: bool) -> Result<Option<Table>> {
+fn table(scope: &Scope<'_>, item: &DataSet, signed: bool) -> Result<Option<LookUp>> {
     let signed = match item.get(&tags::LUT_DESCRIPTOR).map(|e| e.vr) {
         Some(VR::SS) => true,
         Some(VR::US) => false,
         _ => signed,
     };
     let order = scope.file.order();
-    Ok(Table::of(
+    Ok(LookUp::of(
         item,
         tags::LUT_DESCRIPTOR,
         tags::LUT_DATA,

@@ -3,16 +3,16 @@
 use dicom_dictionary_std::tags;
 use dicom_encoding::Endianness;
 
-use super::{Error, Result};
+use super::error::{Error, Result};
 use crate::file::File;
-use crate::frame::Table;
+use crate::lut::LookUp;
 use crate::tree::{DataSet, Element};
 
 /// The most entries of a table.
 const ENTRIES_MAX: usize = 1 << 16;
 
 /// Red, green and blue, each by a table of its own.
-pub(super) struct Palette([Table; 3]);
+pub(super) struct Palette([LookUp; 3]);
 
 impl Palette {
     pub(super) fn of(file: &File) -> Result<Self> {
@@ -36,7 +36,7 @@ impl Palette {
         let order = file.order();
         let mut tables = Vec::with_capacity(3);
         for (descriptor, data, segmented) in colours {
-            let table = match Table::of(&file.data_set, descriptor, data, false, order)? {
+            let table = match LookUp::of(&file.data_set, descriptor, data, false, order)? {
                 Some(table) => Some(table),
                 None => {
                     let described = file.data_set.get(&descriptor).cloned();
@@ -51,7 +51,7 @@ impl Palette {
                                 (descriptor, described),
                                 (data, Element::bytes(vr, entries)),
                             ]);
-                            Table::of(&whole, descriptor, data, false, order)?
+                            LookUp::of(&whole, descriptor, data, false, order)?
                         }
                         _ => None,
                     }
@@ -59,12 +59,12 @@ impl Palette {
             };
             tables.push(table.ok_or(Error::Palette)?);
         }
-        let tables = <[Table; 3]>::try_from(tables).map_err(|_| Error::Palette)?;
+        let tables = <[LookUp; 3]>::try_from(tables).map_err(|_| Error::Palette)?;
         Ok(Self(tables))
     }
 
     pub(super) fn at(&self, value: i64) -> [u8; 3] {
-        let byte = |table: &Table| {
+        let byte = |table: &LookUp| {
             let entry = u32::from(table.at(value));
             // Some write entries of a byte into words, whatever the descriptor says.
             match table.bits {

@@ -107,7 +107,7 @@ def words():
 
 
 def codes():
-    """What may be told of an image in public: its modality and its body part."""
+    """The facts about an image that may be public: its modality and its body part."""
     yield "# Modalities (PS3.3 C.7.3.1.1.1), then body parts (PS3.16 Annex L)."
     yield "\t".join(MODALITIES.split())
     yield "\t".join(sorted(standard("anatomic_regions")))
