@@ -7,14 +7,8 @@ use super::error::{Error, Result};
 use super::options::Profile;
 use super::report::BurnedIn;
 use super::table::Definition;
-<<<<<<< HEAD
-use super::{Error, Result, burned_in};
-use crate::file::File;
-use crate::only_uid;
-=======
 use crate::error::only_uid;
 use crate::file::{self, File};
->>>>>>> dicom
 use crate::tree::{DataSet, text};
 
 /// Where the standard's storage classes lie.
