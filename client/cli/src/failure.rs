@@ -7,6 +7,7 @@ use pcim_client::{audit, card, handover, home, journal};
 use pcim_deploy::{deploy, gas};
 
 use crate::commands::audit::NotTheSame;
+use crate::commands::deid::check::Faulty;
 use crate::commands::deploy::upkeep::NotSound;
 use crate::commands::relay::NotRelayed;
 use crate::ui::printable;
@@ -102,6 +103,10 @@ fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
     }
     if error.is::<NotTheSame>() {
         let hint = "do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url";
+        return (FAILED, Some(hint));
+    }
+    if error.is::<Faulty>() {
+        let hint = "the table names attributes and files: do not give these results away";
         return (FAILED, Some(hint));
     }
     if error.is::<NotSound>() {

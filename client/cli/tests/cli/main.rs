@@ -7,6 +7,7 @@ mod audit;
 mod bench;
 mod canary;
 mod chain;
+mod check;
 mod deid;
 mod demo;
 mod devnet;

@@ -54,6 +54,18 @@ const PRESENTATIONS: [&str; 2] = [
     "1.2.840.10008.5.1.4.1.1.9.100.",
 ];
 
+/// Attributes whose values are the standard's own words, which may be somebody's name as well.
+const STRUCTURE: [u32; 8] = [
+    0x0008_0005, // Specific Character Set
+    0x0008_0060, // Modality
+    0x0028_0004, // Photometric Interpretation
+    0x0040_a010, // Relationship Type
+    0x0040_a040, // Value Type
+    0x0040_a050, // Continuity of Content
+    0x0040_a130, // Temporal Range Type
+    0x0040_a491, // Completion Flag
+];
+
 /// A reason why files cannot be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -416,6 +428,9 @@ fn counts(
     if kept && name.class != Class::Person {
         return false;
     }
+    if STRUCTURE.contains(&span.tag) {
+        return false;
+    }
     match &vr {
         b"UI" => name.class != Class::Uid && !name.number,
         b"DA" | b"DT" | b"TM" | b"AS" => name.class != Class::Day && !name.number,
@@ -469,4 +484,4 @@ fn is_picture(hit: &Hit, walked: &Walked<'_>, span: &Span, beside: &mut Beside) 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

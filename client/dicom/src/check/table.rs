@@ -179,6 +179,7 @@ pub(super) fn is_public_scheme(designator: &str) -> bool {
         "IANA_TZ",
         "NICIP",
         "LOINC",
+        "SCPECG",
     ];
     SCHEMES.contains(&designator)
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 /// How a data set is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::check) enum Syntax {
+pub(crate) enum Syntax {
     Explicit,
     Implicit,
     Big,
@@ -12,8 +12,7 @@ pub(in crate::check) enum Syntax {
 }
 
 impl Syntax {
-    pub(in crate::check) const ALL: [Self; 4] =
-        [Self::Explicit, Self::Implicit, Self::Big, Self::Deflated];
+    pub(crate) const ALL: [Self; 4] = [Self::Explicit, Self::Implicit, Self::Big, Self::Deflated];
 
     fn uid(self) -> &'static str {
         match self {
@@ -27,20 +26,20 @@ impl Syntax {
 
 /// An element: tag, VR, and its value or items.
 #[derive(Clone, Debug)]
-pub(in crate::check) struct Part {
-    pub(in crate::check) tag: u32,
-    pub(in crate::check) vr: [u8; 2],
-    pub(in crate::check) value: Value,
+pub(crate) struct Part {
+    pub(crate) tag: u32,
+    pub(crate) vr: [u8; 2],
+    pub(crate) value: Value,
 }
 
 #[derive(Clone, Debug)]
-pub(in crate::check) enum Value {
+pub(crate) enum Value {
     Bytes(Vec<u8>),
     Items(Vec<Vec<Part>>),
     Fragments(Vec<Vec<u8>>),
 }
 
-pub(in crate::check) fn part(tag: u32, vr: &[u8; 2], bytes: impl Into<Vec<u8>>) -> Part {
+pub(crate) fn part(tag: u32, vr: &[u8; 2], bytes: impl Into<Vec<u8>>) -> Part {
     let mut bytes = bytes.into();
     if bytes.len() % 2 == 1 {
         bytes.push(if vr == b"UI" { 0 } else { b' ' });
@@ -52,19 +51,19 @@ pub(in crate::check) fn part(tag: u32, vr: &[u8; 2], bytes: impl Into<Vec<u8>>) 
     }
 }
 
-pub(in crate::check) fn text(tag: u32, vr: &[u8; 2], value: &str) -> Part {
+pub(crate) fn text(tag: u32, vr: &[u8; 2], value: &str) -> Part {
     part(tag, vr, value)
 }
 
-pub(in crate::check) fn uid(tag: u32, value: &str) -> Part {
+pub(crate) fn uid(tag: u32, value: &str) -> Part {
     part(tag, b"UI", value)
 }
 
-pub(in crate::check) fn item(parts: &[Part]) -> Vec<Part> {
+pub(crate) fn item(parts: &[Part]) -> Vec<Part> {
     parts.to_vec()
 }
 
-pub(in crate::check) fn sequence(tag: u32, items: &[Vec<Part>]) -> Part {
+pub(crate) fn sequence(tag: u32, items: &[Vec<Part>]) -> Part {
     Part {
         tag,
         vr: *b"SQ",
@@ -72,7 +71,7 @@ pub(in crate::check) fn sequence(tag: u32, items: &[Vec<Part>]) -> Part {
     }
 }
 
-pub(in crate::check) fn fragments(tag: u32, all: &[&[u8]]) -> Part {
+pub(crate) fn fragments(tag: u32, all: &[&[u8]]) -> Part {
     Part {
         tag,
         vr: *b"OB",
@@ -193,17 +192,12 @@ impl Writer {
 }
 
 /// A file with these elements, its sequences with lengths or with delimiters.
-pub(in crate::check) fn file_of(syntax: Syntax, defined: bool, parts: &[Part]) -> Vec<u8> {
+pub(crate) fn file_of(syntax: Syntax, defined: bool, parts: &[Part]) -> Vec<u8> {
     file_as(syntax, defined, syntax.uid(), parts)
 }
 
 /// The same under another transfer syntax UID.
-pub(in crate::check) fn file_as(
-    syntax: Syntax,
-    defined: bool,
-    named: &str,
-    parts: &[Part],
-) -> Vec<u8> {
+pub(crate) fn file_as(syntax: Syntax, defined: bool, named: &str, parts: &[Part]) -> Vec<u8> {
     let of = |tag: u32| {
         let found = parts.iter().find(|part| part.tag == tag);
         found
@@ -254,12 +248,12 @@ pub(in crate::check) fn file_as(
     [&[0; 128], b"DICM".as_slice(), &head.out, &body].concat()
 }
 
-pub(in crate::check) fn file(parts: &[Part]) -> Vec<u8> {
+pub(crate) fn file(parts: &[Part]) -> Vec<u8> {
     file_of(Syntax::Explicit, false, parts)
 }
 
 /// What is written of an image before and after: the class, its UIDs, four by four pixels.
-pub(in crate::check) fn image(instance: &str, more: &[Part]) -> Vec<Part> {
+pub(crate) fn image(instance: &str, more: &[Part]) -> Vec<Part> {
     let short = |tag, n: u16| part(tag, b"US", n.to_le_bytes());
     let mut parts = vec![
         uid(0x0008_0016, "1.2.840.10008.5.1.4.1.1.2"),

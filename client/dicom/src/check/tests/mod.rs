@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod build;
+pub(crate) mod build;
 mod engine;
 mod hostile;
 mod mutation;
@@ -10,7 +10,7 @@ mod planted;
 
 use super::*;
 use crate::deid::{Blank, Purpose};
-pub(super) use build::{Syntax, file, image, item, sequence, text, uid};
+pub(crate) use build::{Syntax, file, image, item, sequence, text, uid};
 
 /// What the check says of one pair, by the purpose's options.
 pub(super) fn check(purpose: Purpose, before: &[u8], after: &[u8]) -> Findings {
