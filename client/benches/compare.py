@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures storing and fetching the same DICOM files with pcim, Kubo and Orthanc, in one run on one machine, and writes
-client/benches/compare.{csv,svg,md}.
+docs/measurements/compare.{csv,svg,md}.
 
     target/ci-python/bin/python client/benches/compare.py --pcim target/release/pcim
 
@@ -35,7 +35,7 @@ import sys
 import tempfile
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
+FIGURES = pathlib.Path(__file__).resolve().parents[2] / "docs" / "measurements"
 PASSPHRASE = "correct horse battery staple"
 STUDY = 1142
 # The paper's own seconds (its section 5.3.1 and Figure 10): megabytes, what, seconds.
@@ -410,7 +410,7 @@ def main():
     arguments.add_argument("--no-study", action="store_true", help=f"leave out {STUDY} files of 100 MB together")
     arguments.add_argument("--study-send-runs", type=int, help="runs of storescu with the study, a minute each")
     arguments.add_argument("--dir", help="the disk to measure on")
-    arguments.add_argument("--out", default=HERE, type=pathlib.Path)
+    arguments.add_argument("--out", default=FIGURES, type=pathlib.Path)
     options = arguments.parse_args()
     sizes = [int(s) for s in options.sizes.split(",")]
 
@@ -495,7 +495,7 @@ Made by `{pathlib.Path(sys.executable).name} client/benches/compare.py`, which s
 
 {cores} cores of {model}: SHA-256 {rates['SHA-256']:,.0f} MB/s, write + fsync {rates['write + fsync']:,.0f} MB/s, memcpy {rates['memcpy']:,.0f} MB/s.
 Orthanc {orthanc}. A `pcim` command by itself, starting and unlocking its two keys: {rest:.2f} s, which is in every figure of
-`pcim`. What it stores is de-identified, signed, encrypted and synced, and what it fetches is decrypted and verified; Orthanc and
+`pcim`. It de-identifies, signs, encrypts and syncs what it stores, and decrypts and verifies what it fetches; Orthanc and
 Kubo keep what they are given in clear, in a server that runs already. Client and server share the cores throughout.
 
 The paper's Figure 10 again, store and fetch by size; its own figures came over the Internet (PCIM / cloud PACS, 100 MB being

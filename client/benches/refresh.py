@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Measures everything anew and writes every figure that is committed here.
+"""Measures all speeds again and writes every figure of them in docs/measurements.
 
     target/ci-python/bin/python client/benches/refresh.py --pcim target/release/pcim
 
-Wants an optimised pcim on a quiet machine, 13 GB of disk, and what compare.py wants. It runs `pcim bench --full --json`, which
-goes into figures/latest.json and the table in README.md, and then compare.py, which writes compare.{csv,svg,md}. `--only bench`
-or `--only compare` does one of the two, `--no-large` leaves out the image of 4 GiB; other options go to compare.py.
+Wants optimised builds of pcim and pcim-dev on a quiet machine, 13 GB of disk, and what compare.py wants. It runs
+`pcim-dev bench --full --json` (the pcim-dev beside pcim, or --dev), which goes into figures/latest.json and the table in speed.md,
+and then compare.py, which writes compare.{csv,svg,md}. `--only bench` or `--only compare` does one of the two, `--no-large` leaves
+out the image of 4 GiB; other options go to compare.py.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+FIGURES = HERE.parents[1] / "docs" / "measurements"
 BEGIN, END = "<!-- figures: written by refresh.py -->", "<!-- end of figures -->"
 AIMS = {"seal_store_100mb": "≥ 350", "open_local_100mb": "≥ 600", "fetch_open_100mb": "≥ 150", "approve_1mb": "≤ 50",
         "approve_1mb_new_blocks": "≤ 1,024", "approve_4gib": "≤ 50", "approve_4gib_new_blocks": "≤ 1,024",
@@ -52,12 +54,13 @@ def bench(options):
     load = os.getloadavg()[0]
     what = ["--study"] if options.no_large else ["--full"]
     where = ["--dir", options.dir] if options.dir else []
-    done = subprocess.run([options.pcim, "--json", "bench", *what, *where], stdout=subprocess.PIPE, text=True)
+    program = options.dev or pathlib.Path(options.pcim).with_name("pcim-dev")
+    done = subprocess.run([program, "--json", "bench", *what, *where], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        sys.exit("pcim bench failed")
+        sys.exit("pcim-dev bench failed")
     report = json.loads(done.stdout)
-    (HERE / "figures" / "latest.json").write_text(json.dumps(report, indent=2) + "\n")
-    page = HERE / "README.md"
+    (FIGURES / "figures" / "latest.json").write_text(json.dumps(report, indent=2) + "\n")
+    page = FIGURES / "speed.md"
     text = page.read_text()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         sys.exit(f"{page}: no place for the figures")
@@ -69,6 +72,7 @@ def bench(options):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--pcim", default="target/release/pcim")
+    arguments.add_argument("--dev", help="pcim-dev, if it is not beside pcim")
     arguments.add_argument("--only", choices=["bench", "compare"])
     arguments.add_argument("--no-large", action="store_true")
     arguments.add_argument("--dir", help="the disk to measure on")

@@ -6,7 +6,7 @@ pragma solidity ^0.8.20;
 /// Digests (`image`, `publicKey`, `sharedImage`, `root`) are the sha2-256 multihash digests of CIDs, never zero.
 /// Times are seconds since 1970 in the chain's clock. Text is UTF-8, at most 256 bytes, and not interpreted.
 /// Checks come in this order and the first that fails speaks: decoding, zero arguments, text length,
-/// unknown image, caller, owner arguments, state. No function takes value. What cannot be decoded (dirty
+/// unknown image, caller, owner arguments, state. No function takes value. Calldata that cannot be decoded (dirty
 /// upper bytes of an address included) reverts with no data.
 ///
 /// The constructor is `constructor(address consortium)`, never zero. It runs once and is called as
@@ -29,7 +29,7 @@ interface IPcac {
     /// Denies an open request. False if there is none.
     function deny_IRs(address requester, bytes32 image, string calldata reason) external returns (bool);
 
-    /// Records whether `requester` is authorized now, and returns it. For the requester and the patient only.
+    /// Records whether `requester` is authorized now, and returns it. For the requestor and the patient only.
     function trace_authorization(address patient, address requester, bytes32 image) external returns (bool);
 
     /// Ends a request or an approval, expired or not. False if there is neither.
@@ -69,20 +69,20 @@ interface IPcac {
 
     // ---- views ----
 
-    /// Whether `requester` may see the image now. Never reverts; false for an unknown image or a wrong patient.
+    /// Returns true if `requester` may see the image now. Never reverts; false for an unknown image or a wrong patient.
     function is_authorized(address patient, address requester, bytes32 image) external view returns (bool);
 
     /// The image's record; all zero if unknown.
     function image_record(bytes32 image) external view returns (address patient, uint64 registeredAt, uint32 approvalLimit, uint32 windowSeconds);
 
-    /// The requester's standing: status 0 none, 1 requested, 2 approved, 3 denied, 4 removed; `publicKey` is the
+    /// The requestor's standing: status 0 none, 1 requested, 2 approved, 3 denied, 4 removed; `publicKey` is the
     /// first half of the digest; `sharedImage` is zero unless the status is approved.
     function grant(bytes32 image, address requester) external view returns (uint8 status, uint64 requestedAt, uint64 decidedAt, uint64 expiresAt, bytes16 publicKey, bytes32 sharedImage);
 
-    /// Who accredits radiologists.
+    /// The account that accredits radiologists.
     function consortium() external view returns (address);
 
-    /// Whether the radiologist is accredited now.
+    /// Returns true if the radiologist is accredited now.
     function is_accredited(address radiologist) external view returns (bool);
 
     /// The nonce of the next call that the signer signs.
@@ -102,11 +102,11 @@ interface IPcac {
     event RequestedForApproval(address indexed requester, address indexed patient, bytes32 indexed image, bytes32 publicKey, string info);
     /// The patient accepted; belongs to the `Approved` that follows it.
     event Requestaccepted(address indexed patient, bytes32 indexed image, string info);
-    /// A requester may see the image until `expiresAt` (0: for good).
+    /// A requestor may see the image until `expiresAt` (0: for good).
     event Approved(address indexed requester, bytes32 indexed image, bytes32 publicKey, bytes32 sharedImage, uint64 expiresAt, string info);
     /// The patient denied; belongs to the `Reason` that follows it.
     event Requestdenied(address indexed patient, bytes32 indexed image, string info);
-    /// Why a request was denied or a requester removed.
+    /// The reason why a request was denied or a requestor removed.
     event Reason(address indexed requester, bytes32 indexed image, string info);
     /// Traced: authorized.
     event AuthorizationSuccess(address indexed requester, bytes32 indexed image, string info, address indexed patient);
@@ -129,7 +129,7 @@ interface IPcac {
 
     /// The caller is not the image's patient.
     error PcacNotPatient(address caller, address patient);
-    /// The caller is neither the requester named nor the image's patient.
+    /// The caller is neither the requestor named nor the image's patient.
     error PcacNotRequesterOrPatient(address caller);
     /// The caller is not the consortium.
     error PcacNotConsortium(address caller);
@@ -143,9 +143,9 @@ interface IPcac {
     error PcacBadAttestation(address radiologist);
     /// The radiologist is not accredited.
     error PcacNotAccredited(address radiologist);
-    /// The requester has no open request.
+    /// The requestor has no open request.
     error PcacNoRequest(address requester, bytes32 image);
-    /// The requester has no approval in force.
+    /// The requestor has no approval in force.
     error PcacNotApproved(address requester, bytes32 image);
     /// The key to approve is not the key that was requested.
     error PcacKeyChanged(bytes32 wanted, bytes16 requested);

@@ -103,7 +103,7 @@ fn bytes_at(data: &[u8], at: usize) -> Result<&[u8], Vec<u8>> {
         .ok_or_else(Vec::new)
 }
 
-/// Whether bytes are UTF-8. The standard library's test has a table of 256 bytes, which every call would pay for.
+/// Returns true if bytes are UTF-8. The standard library's test has a table of 256 bytes, which every call would pay for.
 fn is_utf8(mut bytes: &[u8]) -> bool {
     loop {
         while let Some((eight, rest)) = bytes.split_first_chunk::<8>() {

@@ -11,7 +11,7 @@ use crate::{
     Pcac,
 };
 
-/// Where a requester stands with an image.
+/// The status of a requestor with an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Status {
@@ -26,7 +26,7 @@ pub(crate) enum Status {
 /// Times in storage have 40 bits: they end in the year 36812.
 const TIME_END: u64 = 1 << 40;
 
-/// A requester's standing with an image. One word, from the high end: key 128 bits, requestedAt 40, decidedAt 40,
+/// A requestor's standing with an image. One word, from the high end: key 128 bits, requestedAt 40, decidedAt 40,
 /// expiresAt 40, status 8. Times are seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -66,7 +66,7 @@ impl Standing {
         )
     }
 
-    /// Whether the requester may see the image at `now`.
+    /// Returns true if the requestor may see the image at `now`.
     pub(crate) fn authorized(&self, now: u64) -> bool {
         self.status == Status::Approved && (self.expires_at == 0 || now < self.expires_at)
     }

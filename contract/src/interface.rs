@@ -1,4 +1,4 @@
-//! What the contract promises: the functions, events and errors of `abi/IPcac.sol`, and how it refuses.
+//! The contract's promise: the functions, events and errors of `abi/IPcac.sol`, and how it refuses.
 
 #![allow(missing_docs)] // The documentation is in the Solidity file.
 

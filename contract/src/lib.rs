@@ -103,7 +103,7 @@ impl Pcac {
         }
     }
 
-    /// A call by a caller who is known: whoever sent it, or who signed it.
+    /// A call by a caller who is known: its sender, or its signer.
     #[rustfmt::skip]
     fn serve(&mut self, caller: Word, function: u32, args: Args<'_>) -> ArbResult {
         let flag = match function {

@@ -12,7 +12,7 @@ use crate::{
     Pcac,
 };
 
-/// What a radiologist attests: `ImageAttestation(bytes32 image,address patient,bytes32 seal)`.
+/// The attestation of a radiologist: `ImageAttestation(bytes32 image,address patient,bytes32 seal)`.
 const ATTESTATION: [u8; 32] =
     signature::keccak("ImageAttestation(bytes32 image,address patient,bytes32 seal)");
 

@@ -2,7 +2,7 @@
 //!
 //! A signed call is EIP-712 typed data: a struct with the name and the arguments of the function, then `signer`,
 //! `nonce` and `deadline`. It names its signer, so that of two accounts with one key (ERC-1271) each signs for itself.
-//! Whoever relays it pays for it and has no say in it. It is done as if the signer had sent it, or not
+//! The relayer pays for it and has no say in it. It is done as if the signer had sent it, or not
 //! at all: a call that is refused leaves the nonce, so that it can be relayed again until its deadline.
 
 use alloc::vec::Vec;

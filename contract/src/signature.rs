@@ -37,7 +37,7 @@ const HALF_ORDER: [u8; 32] =
 /// `isValidSignature(bytes32,bytes)`: its selector, and what it returns for a valid signature (ERC-1271).
 const ERC1271: u32 = 0x1626_ba7e;
 
-/// Whether the signer signed a message, given by its EIP-712 struct hash. Calls other contracts, statically.
+/// Returns true if the signer signed a message, given by its EIP-712 struct hash. Calls other contracts, statically.
 #[inline(never)]
 pub(crate) fn holds(vm: &impl Host, signer: Word, message: Word, signature: &[u8]) -> bool {
     if signature.len() > MAX_SIGNATURE {
@@ -55,7 +55,7 @@ pub(crate) fn holds(vm: &impl Host, signer: Word, message: Word, signature: &[u8
     answer.is_ok_and(|answer| Word::read(&answer) == Some(Word::front(ERC1271)))
 }
 
-/// What is signed for a message.
+/// Computes what is signed for a message.
 pub(crate) fn digest(vm: &impl Host, message: Word) -> Word {
     let domain = hash(&[
         constant!(DOMAIN_TYPE),
@@ -70,7 +70,7 @@ pub(crate) fn digest(vm: &impl Host, message: Word) -> Word {
     keccak256(bytes).into()
 }
 
-/// What the ecrecover precompile takes (digest, v, r, s), if the signature is a well-formed one.
+/// Returns what the ecrecover precompile takes (digest, v, r, s), if the signature is a well-formed one.
 fn recovery_input(digest: Word, signature: &[u8]) -> Option<Vec<u8>> {
     let (r_s, &[v @ (27 | 28)]) = signature.split_at_checked(64)? else {
         return None;

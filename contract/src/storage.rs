@@ -7,7 +7,7 @@
 //! | the counter of its approval limit | the slot after |
 //! | whether a radiologist is accredited | keccak256(radiologist ‖ 2) |
 //! | a signer's next nonce | keccak256(signer ‖ 3) |
-//! | a requester's standing with an image | keccak256(image ‖ requester ‖ 4) |
+//! | a requestor's standing with an image | keccak256(image ‖ requestor ‖ 4) |
 //! | what was shared with him | the slot after |
 
 use alloy_primitives::{B256, U256};
@@ -41,7 +41,7 @@ impl Slot {
         Self(hash(&[image, requester, Word::number(4)]))
     }
 
-    /// The slot after. (A hash that ends in eight bytes of ones does not carry over: they start anew at zero.)
+    /// The slot after. (A hash that ends in eight bytes of ones does not carry over: they start again at zero.)
     pub(crate) fn next(self) -> Self {
         let [a, b, c, d] = self.0.limbs();
         Self(Word::from_limbs([a, b, c, d.wrapping_add(1)]))

@@ -1,4 +1,4 @@
-//! Who may see an image: the answer, and the answer on record.
+//! The right to see an image: the answer, and the answer on record.
 
 use stylus_sdk::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Pcac {
-    /// Whether the requester may see an image of the owner: he is the owner, or authorized by him.
+    /// Returns true if the requestor may see an image of the owner: he is the owner, or authorized by him.
     fn authorized(&self, owner: Word, requester: Word, image: Word) -> bool {
         requester == owner
             || self

@@ -1,4 +1,4 @@
-//! What anybody may read, but for who may see an image.
+//! The views that anybody may read, but for the right to see an image.
 
 use alloc::vec::Vec;
 

@@ -109,7 +109,7 @@ impl Word {
         self.a | self.b | self.c | self.d == 0
     }
 
-    /// Whether the word is an address: its first twelve bytes are zero.
+    /// Returns true if the word is an address: its first twelve bytes are zero.
     pub(crate) fn is_address(self) -> bool {
         self.a == 0 && u64::from_be(self.b) >> 32 == 0
     }

@@ -1,6 +1,6 @@
 //! `abi/Pcac.json` is what `abi/IPcac.sol` says, and both are what the contract's types say.
 //!
-//! `PCAC_UPDATE_ABI=1 cargo test -p pcim-contract --test abi` writes the JSON anew.
+//! `PCAC_UPDATE_ABI=1 cargo test -p pcim-contract --test abi` writes the JSON again.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -62,7 +62,7 @@ fn the_json_is_the_interface() {
         .replace("\r\n", "\n");
     assert!(
         found == wanted,
-        "Pcac.json is not IPcac.sol: write it anew with PCAC_UPDATE_ABI=1"
+        "Pcac.json is not IPcac.sol: write it again with PCAC_UPDATE_ABI=1"
     );
 }
 

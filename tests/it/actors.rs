@@ -10,13 +10,13 @@ use openpgp::Profile;
 use openpgp::cert::CertBuilder;
 use openpgp::serialize::MarshalInto;
 use openpgp::types::Features;
-use pcim_client::card::Card;
-use pcim_client::client::{
+use pcim_client::home::{Config, Home, NewHome};
+use pcim_client::papers::card::Card;
+use pcim_client::papers::request::Purpose;
+use pcim_client::{
     AccessRequest, Client, Limits, OpenedFile, Registered, Requested, SealOptions, SealedImage,
     Target,
 };
-use pcim_client::home::{Config, Home, NewHome};
-use pcim_client::request::Purpose;
 use pcim_core::{ImageDigest, Passphrase};
 use pcim_ledger::Account;
 use pcim_seal::KeyVersion;

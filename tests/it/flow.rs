@@ -1,6 +1,6 @@
 //! The whole protocol by the facade: the events of each of the paper's figures, and who opens what, until when.
 
-use pcim_client::client::{Error, Written};
+use pcim_client::{Error, Written};
 use pcim_core::{Event, GrantStatus};
 
 use crate::actors::{DEMO, DOCTOR, STRANGER, World, blocks, demo_picture, limits};
@@ -255,7 +255,7 @@ async fn an_image_that_nobody_serves_is_not_reachable_and_nothing_is_left() {
 
     let doctor = doctor.with_limits(limits(std::time::Duration::from_millis(300)));
     let folder = tempfile::tempdir().unwrap();
-    let target = pcim_client::client::Target {
+    let target = pcim_client::Target {
         path: folder.path().join("opened.dcm"),
         overwrite: false,
     };

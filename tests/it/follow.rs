@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
-use pcim_client::client::{Client, FollowEvent, FollowSink, Kind};
 use pcim_client::home::{Config, FollowSettings, Home, NewHome};
+use pcim_client::{Client, FollowEvent, FollowSink, Kind};
 use pcim_core::{ImageDigest, Passphrase};
 use pcim_node::{Error as NodeError, Node, NodeConfig};
 use serde_json::{Value, json};

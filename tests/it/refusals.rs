@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use pcim_client::client::{AccessRequest, Client, Error};
-use pcim_client::handover::{self, Addressee, Facts, Handover};
-use pcim_client::request::Purpose;
+use pcim_client::papers::handover::{self, Addressee, Facts, Handover};
+use pcim_client::papers::request::Purpose;
+use pcim_client::{AccessRequest, Client, Error};
 use pcim_core::{ImageDigest, Seal};
 
 use crate::actors::{DEMO, DOCTOR, OTHER, World, blocks, card, chain_of, image_of, limits, v4_key};

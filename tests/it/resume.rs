@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pcim_client::client::{Client, Error, Limits, Relayed};
 use pcim_client::home::{Config, Home, NewHome};
+use pcim_client::{Client, Error, Limits, Relayed};
 use pcim_core::{GrantStatus, Passphrase};
 use pcim_ledger::{Account, Call};
 use pcim_seal::KeyVersion;

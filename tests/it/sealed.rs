@@ -1,6 +1,6 @@
 //! One body, one header per reader (protocol §4): what an approval writes, and what later readers can do.
 
-use pcim_client::client::Client;
+use pcim_client::Client;
 use sha2::{Digest, Sha256};
 
 use crate::actors::{BlockFile, DEMO, DOCTOR, STRANGER, World, blocks, card, image_of};

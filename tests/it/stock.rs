@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use pcim_client::client::{Client, Error};
+use pcim_client::{Client, Error};
 
 use crate::actors::{DEMO, DOCTOR, PASSPHRASE, World, card, cat};
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pcim_client::client::study::Contents;
-use pcim_client::client::{Error, SealOptions};
+use pcim_client::study::Contents;
+use pcim_client::{Error, SealOptions};
 use pcim_core::Event;
 use pcim_dicom::deid::Purpose;
 use serde_json::Value;

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use alloy_primitives::B256;
 use pcim_client::audit::Query;
 use pcim_client::audit::watch::Rule;
-use pcim_client::client::{Client, Watching};
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::journal::WatchStore;
+use pcim_client::{Client, Watching};
 use pcim_core::Passphrase;
 
 use crate::actors::WAIT;

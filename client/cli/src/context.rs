@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pcim_client::card::{Card, MAX_CARD_BYTES};
-use pcim_client::client::{Client, Limits, Overrides};
 use pcim_client::home::Home;
+use pcim_client::papers::card::{Card, MAX_CARD_BYTES};
+use pcim_client::{Client, Limits, Overrides};
 use pcim_core::{Address, Passphrase};
 use tokio::sync::watch;
 use zeroize::Zeroizing;

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use pcim_client::client::{Error as E, study};
-use pcim_client::{audit, card, handover, home, journal};
+use pcim_client::papers::{card, handover};
+use pcim_client::{Error as E, study};
+use pcim_client::{audit, home, journal};
 use pcim_deploy::{deploy, gas};
 
 use crate::commands::audit::NotTheSame;

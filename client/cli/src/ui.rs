@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use pcim_client::client::{Progress, ProgressSink};
+use pcim_client::{Progress, ProgressSink};
 use serde::Serialize;
 use zeroize::Zeroizing;
 

@@ -7,19 +7,19 @@ use bytes::Bytes;
 /// Most buffers that wait to be used again; more are given back to the system.
 const KEPT: usize = 16;
 
-/// A few buffers of about the same size. Who drops a piece last gives its buffer back.
+/// A few buffers of about the same size. The last drop of a piece gives its buffer back.
 #[derive(Clone, Debug, Default)]
 pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Buffers {
-    /// A buffer of at least `size` bytes, with anything in it.
+    /// Takes a buffer of at least `size` bytes, with anything in it.
     pub fn take(&self, size: usize) -> Vec<u8> {
         let used = self.lock().pop();
         let used = used.filter(|buffer| buffer.len() >= size);
         used.unwrap_or_else(|| vec![0; size])
     }
 
-    /// The first `filled` bytes of a buffer, which comes back when they are dropped.
+    /// Lends the first `filled` bytes of a buffer, which comes back when they are dropped.
     pub fn lend(&self, buffer: Vec<u8>, filled: usize) -> Bytes {
         let home = self.clone();
         Bytes::from_owner(Lent { buffer, home }).slice(..filled)

@@ -4,7 +4,7 @@
 pub struct Numbers(pub u64);
 
 impl Numbers {
-    /// Less than `limit`.
+    /// Draws a number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -12,7 +12,7 @@ impl Numbers {
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
     }
 
-    /// The bytes with one to four changes: flips, cuts, what stands there twice, and insertions.
+    /// Returns the bytes with one to four changes: flips, cuts, repeated parts and insertions.
     pub fn mutated(&mut self, good: &[u8]) -> Vec<u8> {
         let mut bytes = good.to_vec();
         for _ in 0..=self.below(4) {
@@ -34,13 +34,13 @@ impl Numbers {
     }
 }
 
-/// How many rounds: what an environment variable says, or the usual number.
+/// Returns the number of rounds: that of an environment variable, or the usual one.
 #[allow(clippy::unwrap_used)]
 pub fn rounds(variable: &str, usual: usize) -> usize {
     std::env::var(variable).map_or(usual, |rounds| rounds.parse().unwrap())
 }
 
-/// The rounds of a test of one parser, which `PCIM_TEST_MUTATIONS` sets for all of them.
+/// Returns the rounds of a test of one parser, which `PCIM_TEST_MUTATIONS` sets for all of them.
 pub fn mutations() -> usize {
     rounds("PCIM_TEST_MUTATIONS", 300)
 }

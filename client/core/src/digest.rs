@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use alloy_primitives::B256;
 use cid::Cid;
 use cid::multihash::Multihash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-use super::{B256, ParseError};
 
 /// Multicodec of a dag-pb node.
 const DAG_PB: u64 = 0x70;
@@ -17,6 +16,20 @@ const RAW: u64 = 0x55;
 const SHA2_256: u64 = 0x12;
 /// No digest's text is longer, whatever the base.
 const TEXT_MAX: usize = 128;
+
+/// The reason why a text is not a value of the protocol.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// Neither hex, CIDv0 nor CIDv1 of the wanted codec and hash.
+    #[error("`{found}` is not {wanted}")]
+    Digest {
+        /// The forms that would have been accepted.
+        wanted: &'static str,
+        /// The text that was given, cut to 128 characters.
+        found: String,
+    },
+}
 
 /// The sha2-256 digest of a dag-pb root CID: how the chain names an image (a sealed root).
 ///
@@ -126,7 +139,7 @@ fn refuse(wanted: &'static str, text: &str) -> ParseError {
 macro_rules! digest {
     ($t:ty) => {
         impl $t {
-            /// The digest as the chain's `bytes32`.
+            /// Returns the digest as the chain's `bytes32`.
             pub fn to_b256(&self) -> B256 {
                 B256::from(self.0)
             }

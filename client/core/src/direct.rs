@@ -9,13 +9,13 @@ use tempfile::NamedTempFile;
 
 /// Bytes that are written at a time.
 const STEP: usize = 1 << 20;
-/// What file systems want such writes to begin at and to be a multiple of, in memory and in the file.
+/// The alignment of such writes in memory and in the file, in bytes; their length is a multiple of it.
 const ALIGNMENT: usize = 4096;
 
 /// A file being written.
 pub struct Direct {
     file: NamedTempFile,
-    /// Whether it is still written past the cache.
+    /// True while it is written past the cache.
     direct: bool,
     /// A step from `start` on, which is aligned.
     memory: Vec<u8>,
@@ -42,7 +42,7 @@ impl Direct {
     /// The whole file. Its bytes are written, and it is still to be synced.
     ///
     /// # Errors
-    /// What the disk refuses.
+    /// Errors of the disk.
     pub fn into_file(mut self) -> io::Result<NamedTempFile> {
         let padded = self.filled.next_multiple_of(ALIGNMENT);
         self.memory[self.start + self.filled..self.start + padded].fill(0);

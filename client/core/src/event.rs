@@ -1,8 +1,9 @@
 //! The contract's events as values (protocol §3), names as in the ABI.
 
+use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
-use super::{Address, B256, BlockDigest, ImageDigest, Seal};
+use super::digest::{BlockDigest, ImageDigest, Seal};
 
 /// One event of the contract, with the values of protocol §3, names as in the ABI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,48 +11,48 @@ use super::{Address, B256, BlockDigest, ImageDigest, Seal};
 pub enum Event {
     /// A patient registered an image.
     ContractCreated {
-        /// Whose image it is.
+        /// The image's owner.
         patient: Address,
         /// The image, as registered.
         image: ImageDigest,
-        /// Who is meant.
+        /// The radiologist.
         radiologist: Address,
         /// The attested seal.
         seal: Seal,
         /// The text given, not interpreted.
         info: String,
     },
-    /// Someone asked a patient for an image.
+    /// A requestor asked a patient for an image.
     RequestedForApproval {
-        /// Who asked.
+        /// The requestor.
         requester: Address,
-        /// Whose image it is.
+        /// The image's owner.
         patient: Address,
         /// The image, as registered.
         image: ImageDigest,
-        /// The raw block with the requester's certificate.
+        /// The raw block with the requestor's certificate.
         public_key: BlockDigest,
         /// The text given, not interpreted.
         info: String,
     },
     /// The patient accepted the request that the next event names.
     Requestaccepted {
-        /// Whose image it is.
+        /// The image's owner.
         patient: Address,
         /// The image, as registered.
         image: ImageDigest,
         /// The text given, not interpreted.
         info: String,
     },
-    /// The patient shared an image with a requester.
+    /// The patient shared an image with a requestor.
     Approved {
-        /// Who asked.
+        /// The requestor.
         requester: Address,
         /// The image, as registered.
         image: ImageDigest,
-        /// The raw block with the requester's certificate.
+        /// The raw block with the requestor's certificate.
         public_key: BlockDigest,
-        /// The root made for the requester.
+        /// The root made for the requestor.
         shared_image: ImageDigest,
         /// When it ends, in Unix seconds; 0 is never.
         expires_at: u64,
@@ -60,7 +61,7 @@ pub enum Event {
     },
     /// The patient denied the request; the next event says why.
     Requestdenied {
-        /// Whose image it is.
+        /// The image's owner.
         patient: Address,
         /// The image, as registered.
         image: ImageDigest,
@@ -69,40 +70,40 @@ pub enum Event {
     },
     /// Why a request was denied or an approval removed.
     Reason {
-        /// Who asked.
+        /// The requestor.
         requester: Address,
         /// The image, as registered.
         image: ImageDigest,
         /// The text given, not interpreted.
         info: String,
     },
-    /// A trace found the requester authorized.
+    /// A trace found the requestor authorized.
     AuthorizationSuccess {
-        /// Who asked.
+        /// The requestor.
         requester: Address,
         /// The image, as registered.
         image: ImageDigest,
         /// The text given, not interpreted.
         info: String,
-        /// Whose image it is.
+        /// The image's owner.
         patient: Address,
     },
-    /// A trace found the requester not authorized.
+    /// A trace found the requestor not authorized.
     AuthorizationFailed {
-        /// Who asked.
+        /// The requestor.
         requester: Address,
         /// The image, as registered.
         image: ImageDigest,
         /// The text given, not interpreted.
         info: String,
-        /// Whose image it is.
+        /// The image's owner.
         patient: Address,
     },
     /// The patient removed a request or an approval.
     UserRemoved {
-        /// Who asked.
+        /// The requestor.
         requester: Address,
-        /// Whose image it is.
+        /// The image's owner.
         patient: Address,
         /// The image, as registered.
         image: ImageDigest,
@@ -111,11 +112,11 @@ pub enum Event {
     },
     /// The patient replaced the shared root or the expiry of an approval.
     Reshared {
-        /// Who asked.
+        /// The requestor.
         requester: Address,
         /// The image, as registered.
         image: ImageDigest,
-        /// The root made for the requester.
+        /// The root made for the requestor.
         shared_image: ImageDigest,
         /// When it ends, in Unix seconds; 0 is never.
         expires_at: u64,
@@ -138,9 +139,9 @@ pub enum Event {
     },
     /// The consortium accredited a radiologist, or withdrew that.
     RadiologistAccredited {
-        /// Who is meant.
+        /// The radiologist.
         radiologist: Address,
-        /// Whether accredited from now on.
+        /// True if accredited from now on.
         accredited: bool,
     },
     /// The consortium handed over its role.
@@ -163,12 +164,12 @@ pub struct LoggedEvent {
     pub tx: B256,
     /// The log's place in its block.
     pub log_index: u64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// Which image and whom an event is about, as far as that is known.
+/// The image and the accounts that an event is about, as far as they are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The image, as registered.
@@ -177,16 +178,16 @@ pub struct About {
     /// The image's owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patient: Option<Address>,
-    /// Who asked.
+    /// The requestor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requester: Option<Address>,
-    /// Who attested, or was accredited.
+    /// The radiologist who attested or was accredited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub radiologist: Option<Address>,
 }
 
 impl Event {
-    /// The text that its sender chose, as it came: up to 256 bytes of anything.
+    /// Returns the text that its sender chose, as it came: up to 256 bytes of anything.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::ContractCreated { info, .. }
@@ -206,7 +207,7 @@ impl Event {
         }
     }
 
-    /// What the event itself names: `Approved`, for example, does not name the owner.
+    /// Returns what the event itself names: `Approved`, for example, does not name the owner.
     pub fn about(&self) -> About {
         let about = |image, patient, requester, radiologist| About {
             image,

@@ -9,8 +9,8 @@ pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Works on every item, by at most so many threads; the results are in the order of the items. `work` is told an item's
-/// place in that order.
+/// Works on every item by at most `threads` threads; the results are in the order of the items. `work` takes an item's
+/// place in that order, and the item.
 pub fn each<T: Sync, R: Send>(
     items: &[T],
     threads: usize,

@@ -17,14 +17,14 @@ pub const PIECE: usize = 1024 * 1024;
 /// Pieces under way between the two halves.
 const DEPTH: usize = 4;
 
-/// What passes through the pipe. A channel that closes without `End` is a broken pipe.
+/// An item of the pipe. A channel that closes without `End` is a broken pipe.
 enum Piece {
     Bytes(Bytes),
     End,
     Failed(io::Error),
 }
 
-/// The blocking end of a stream of bytes that someone else consumes.
+/// The blocking end of a stream of bytes that another task consumes.
 pub struct PipeWriter {
     pieces: mpsc::Sender<Piece>,
     buffers: Buffers,
@@ -32,7 +32,7 @@ pub struct PipeWriter {
     filled: usize,
 }
 
-/// The blocking end of a stream of bytes that someone else produces.
+/// The blocking end of a stream of bytes that another task produces.
 pub struct PipeReader {
     pieces: mpsc::Receiver<Piece>,
     current: Bytes,

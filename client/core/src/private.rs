@@ -17,7 +17,7 @@ const FILE_MODE: u32 = 0o600;
 /// How many files are synced at the same time: a file system's log ends once for all that wait for it.
 pub const SYNCING: usize = 16;
 
-/// Makes a new temporary directory beside `sibling`, closed to everyone else.
+/// Makes a new temporary directory beside `sibling`, closed to all others.
 pub fn temp_dir_beside(sibling: &Path) -> io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX);
@@ -26,18 +26,18 @@ pub fn temp_dir_beside(sibling: &Path) -> io::Result<tempfile::TempDir> {
     builder.tempdir_in(parent(sibling))
 }
 
-/// Makes a new temporary file in the directory of `target`, closed to everyone else. `noted` is told its absolute name
-/// before it is there, so that whoever is killed later knows what to delete.
+/// Makes a new temporary file in the directory of `target`, closed to all others. `record` is called
+/// with its absolute name before it is there, so that a process that is killed later finds what to delete.
 pub fn noted_file_beside(
     target: &Path,
-    mut noted: impl FnMut(&Path) -> io::Result<()>,
+    mut record: impl FnMut(&Path) -> io::Result<()>,
 ) -> io::Result<tempfile::NamedTempFile> {
     let folder = std::path::absolute(parent(target))?;
     let mut builder = tempfile::Builder::new();
     // Long enough that no two are ever the same.
     builder.prefix(PREFIX).rand_bytes(20);
     builder.make_in(folder, |path| {
-        noted(path)?;
+        record(path)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
@@ -46,14 +46,14 @@ pub fn noted_file_beside(
     })
 }
 
-/// [`temp_dir_beside`]; `noted` as in [`noted_file_beside`].
+/// Makes a directory as [`temp_dir_beside`] does; `record` as in [`noted_file_beside`].
 pub fn noted_dir_beside(
     sibling: &Path,
-    noted: impl FnOnce(&Path) -> io::Result<()>,
+    record: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<tempfile::TempDir> {
     let folder = std::path::absolute(parent(sibling))?;
     let name = format!("{PREFIX}{:032x}", rand::random::<u128>());
-    noted(&folder.join(&name))?;
+    record(&folder.join(&name))?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(&name).rand_bytes(0);
     #[cfg(unix)]
@@ -83,7 +83,7 @@ pub fn open_file_beside(target: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(parent(target))
 }
 
-/// Makes a new temporary file in the directory of `target`, closed to everyone else.
+/// Makes a new temporary file in the directory of `target`, closed to all others.
 pub fn temp_file_beside(target: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX);

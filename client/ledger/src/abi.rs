@@ -22,7 +22,7 @@ sol! {
         function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4 magic);
     }
 
-    /// What a radiologist attests (EIP-712).
+    /// The attestation of a radiologist (EIP-712).
     struct ImageAttestation {
         bytes32 image;
         address patient;
@@ -90,7 +90,7 @@ mod tests {
             topics
         );
         assert_eq!(IPcacEvents::COUNT, 14);
-        // Which arguments are indexed decides how a log is read.
+        // The indexed arguments decide how a log is read.
         for event in abi
             .as_array()
             .unwrap()

@@ -27,7 +27,7 @@ impl Account {
 }
 
 impl Ledger {
-    /// Whether a contract account takes a signature for its own attestation (ERC-1271, `isValidSignature`), as the contract
+    /// Returns true if a contract account takes a signature for its own attestation (ERC-1271, `isValidSignature`), as the contract
     /// will ask it when the image is registered. False where no contract is.
     ///
     /// # Errors

@@ -5,9 +5,16 @@ use alloy_sol_types::SolCall;
 use serde_json::json;
 
 use super::abi::{ARB_WASM, IArbWasm, IPcac};
-use super::rpc::Outcome;
-use super::{Deployment, Error, Ledger, Result, Rpc};
+use super::rpc::{Outcome, Rpc};
+use super::{Deployment, Error, Result};
 use pcim_core::Address;
+
+/// A connection to one `Pcac` deployment on one chain.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) rpc: Rpc,
+    pub(super) deployment: Deployment,
+}
 
 /// First bytes of a Stylus program's code.
 const STYLUS: [u8; 2] = [0xef, 0xf0];

@@ -1,11 +1,11 @@
-//! What can go wrong between here and the chain.
+//! Errors between here and the chain.
 
 use std::time::Duration;
 
 use super::Revert;
 use pcim_core::{Address, B256, U256};
 
-/// Why the chain was not read or written.
+/// The reason why the chain was not read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,7 +17,7 @@ pub enum Error {
     BadUrl {
         /// As shown, without credentials.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// The address of a subscription cannot be used.
@@ -25,7 +25,7 @@ pub enum Error {
     BadSocketUrl {
         /// As shown, without credentials.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// The RPC does not answer.
@@ -33,7 +33,7 @@ pub enum Error {
     Rpc {
         /// As shown, without credentials.
         url: String,
-        /// What the transport said.
+        /// The transport's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -54,7 +54,7 @@ pub enum Error {
         url: String,
         /// The JSON-RPC method.
         method: &'static str,
-        /// What was wanted and what was found.
+        /// The values that were wanted and found.
         detail: String,
     },
     /// The RPC refused a request for a reason of its own.
@@ -72,29 +72,29 @@ pub enum Error {
     /// Another chain than the one wanted.
     #[error("this is chain {found}, wanted chain {wanted}")]
     WrongChain {
-        /// What the deployment names.
+        /// The chain id that the deployment names.
         wanted: u64,
-        /// What the RPC (or a recorded transaction) says.
+        /// The chain id of the RPC (or of a recorded transaction).
         found: u64,
     },
     /// Nothing is deployed there.
     #[error("there is no contract at {address}")]
     NoContract {
-        /// Where.
+        /// The contract's address.
         address: Address,
     },
     /// A Stylus program that has not been activated, or whose activation expired.
     #[error("the contract at {address} is not activated (or its activation expired)")]
     NotActivated {
-        /// Where.
+        /// The contract's address.
         address: Address,
     },
     /// Something else lives there.
     #[error("the contract at {address} is not Pcac: `consortium()` {found}")]
     NotPcac {
-        /// Where.
+        /// The contract's address.
         address: Address,
-        /// What it did instead of answering.
+        /// Its behaviour instead of an answer.
         found: String,
     },
     /// Not enough ether for the call.
@@ -156,13 +156,13 @@ pub enum Error {
     BadRecord {
         /// The hash on record.
         tx: B256,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// Not a call that was signed for others to send.
     #[error("not a signed call: {reason}")]
     BadSignedCall {
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// Not a private key of the curve.
@@ -174,7 +174,7 @@ pub enum Error {
     /// Not a keystore that can be read.
     #[error("not a Web3 keystore (version 3): {reason}")]
     Keystore {
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// The keystore's key is not that of the address it names.
@@ -188,13 +188,13 @@ pub enum Error {
     /// Not a 65-byte signature in canonical form (EIP-2: low s; v 27 or 28).
     #[error("not a signature: {reason}")]
     Signature {
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// Signing failed.
     #[error("signing failed: {reason}")]
     Signing {
-        /// What the signer said.
+        /// The signer's error.
         reason: String,
     },
     /// A file operation on a temporary keystore failed.

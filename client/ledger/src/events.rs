@@ -31,7 +31,7 @@ pub(super) struct RawLog {
     pub(super) data: Bytes,
     pub(super) block_number: Option<U64>,
     pub(super) block_hash: Option<B256>,
-    /// Newer nodes tell it.
+    /// Only newer nodes give it.
     pub(super) block_timestamp: Option<U64>,
     pub(super) transaction_hash: Option<B256>,
     pub(super) log_index: Option<U64>,
@@ -133,7 +133,7 @@ impl Ledger {
     }
 }
 
-/// Whether a smaller range might be answered. Nodes have many words and codes for it.
+/// Returns true if a smaller range might be answered. Nodes have many words and codes for it.
 pub(super) fn may_be_too_much(fault: &Fault) -> bool {
     const METHOD_NOT_FOUND: i64 = -32601;
     match fault {
@@ -177,7 +177,7 @@ const INDEXED: [Indexed; 14] = [
     indexed(sol::ConsortiumTransferred::SIGNATURE_HASH, 0, 0, 0),
 ];
 
-/// Whether a first topic names an event of the contract's interface.
+/// Returns true if a first topic names an event of the contract's interface.
 pub(super) fn is_known(topic: B256) -> bool {
     INDEXED.iter().any(|row| row.event == topic)
 }
@@ -219,7 +219,7 @@ fn topics(filter: &EventFilter) -> Vec<Value> {
         .collect()
 }
 
-/// Whether an event carries every value that is wanted (a node may have sent more than was asked for).
+/// Returns true if an event carries every value that is wanted (a node may have sent more than was asked for).
 fn passes(filter: &EventFilter, event: &Event) -> bool {
     let about = event.about();
     filter

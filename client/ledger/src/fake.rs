@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What to do with one request.
+/// The answer to one request.
 #[derive(Clone)]
 pub(super) enum Reply {
     /// A result, for the request's own id.

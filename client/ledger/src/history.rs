@@ -1,4 +1,4 @@
-//! The chain as an index reads it: headers, and the contract's logs as they are, understood or not. What goes wrong is told
+//! The chain as an index reads it: headers, and the contract's logs as they are, understood or not. An error is reported
 //! apart by what helps: a smaller range, patience, or nothing.
 
 use std::time::Duration;
@@ -162,7 +162,7 @@ impl Ledger {
         Ok(logs)
     }
 
-    /// Whether a transaction may come into a block behind `head`: it waits for one, or has one already.
+    /// Returns true if a transaction may come into a block behind `head`: it waits for one, or has one already.
     pub async fn may_come(&self, tx: &B256, head: u64) -> super::Result<bool> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -208,7 +208,7 @@ impl Ledger {
     }
 }
 
-/// What a log of the contract says; `None` if it is no event of the known interface.
+/// Decodes a log of the contract; `None` if it is no event of the known interface.
 ///
 /// # Errors
 /// Why a known event could not be read.

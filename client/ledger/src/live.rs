@@ -1,5 +1,5 @@
 //! When to look at the chain again: a WebSocket subscription to the contract's logs says so where the node has one, the
-//! clock otherwise, and at the latest. What a subscription says is a hint and nothing more: what happened is read from the
+//! clock otherwise, and at the latest. A subscription is a hint and nothing more: events are read from the
 //! chain.
 
 use std::fmt;
@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::rpc::shown;
+use super::text::shown;
 use super::{Deployment, Error, Result};
 use pcim_core::Address;
 
@@ -125,17 +125,17 @@ impl Live {
         Ok(self)
     }
 
-    /// Whether a subscription stands.
+    /// Returns true while a subscription stands.
     pub fn is_subscribed(&self) -> bool {
         matches!(self.state, State::Subscribed { .. })
     }
 
-    /// Whether a subscription was looked for, and none was ever had.
+    /// Returns true if a subscription was looked for and none was ever had.
     pub fn is_refused(&self) -> bool {
         self.refused
     }
 
-    /// Is told up to which block the chain was read: what a subscription says may be ahead of what the RPC has.
+    /// Takes the block up to which the chain was read: what a subscription says may be ahead of what the RPC has.
     pub fn looked(&mut self, block: u64) {
         if block >= self.block {
             self.chases = 0;
@@ -171,7 +171,7 @@ impl Live {
                             let socket = Box::new(socket);
                             self.state = State::Subscribed { socket, heard: now, pinged: now };
                             (self.retry, self.refused) = (FIRST_RETRY, false);
-                            // What happened before the subscription stood is not told by it.
+                            // An event before the subscription stood does not come through it.
                             return Nudge::Clock;
                         }
                         None => {
@@ -263,7 +263,7 @@ async fn subscribe(url: Url, contract: Address) -> Option<Socket> {
 /// The block that a subscription speaks of; 0 if it does not say.
 fn block_of(message: &Message) -> u64 {
     #[derive(Deserialize)]
-    struct Told {
+    struct Notice {
         params: Params,
     }
     #[derive(Deserialize)]
@@ -276,8 +276,8 @@ fn block_of(message: &Message) -> u64 {
         block: U64,
     }
     let text = message.to_text().unwrap_or_default();
-    let told = serde_json::from_str::<Told>(text);
-    told.map_or(0, |told| told.params.result.block.to())
+    let notice = serde_json::from_str::<Notice>(text);
+    notice.map_or(0, |notice| notice.params.result.block.to())
 }
 
 #[cfg(test)]
@@ -300,11 +300,11 @@ mod tests {
         Live::new(&deployment, every)
     }
 
-    /// A node that passes on what it is told to say, to whoever subscribes; `None` drops the connection.
+    /// A node that passes on what it is given to every subscriber; `None` drops the connection.
     async fn node() -> (String, mpsc::UnboundedSender<Option<u64>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (say, mut told) = mpsc::unbounded_channel();
+        let (say, mut given) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -321,7 +321,7 @@ mod tests {
                 let mut say = Message::Text(answer.to_string());
                 loop {
                     socket.send(say).await.unwrap();
-                    let Some(Some(block)) = told.recv().await else {
+                    let Some(Some(block)) = given.recv().await else {
                         break;
                     };
                     let log = json!({ "blockNumber": U64::from(block) });
@@ -362,7 +362,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_subscription_it_remains_with_the_clock() {
-        // Nobody listens; somebody listens and says nothing.
+        // Nobody listens; then a peer listens and says nothing.
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let silent = format!("http://{}", silent.local_addr().unwrap());
         for (url, refused) in [("http://127.0.0.1:1", true), (&silent, false)] {

@@ -21,11 +21,10 @@
 
 use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::{Eip712Domain, SolInterface, SolStruct};
-use serde::{Deserialize, Serialize};
 
 use super::abi::IPcac::{IPcacCalls as Function, noncesCall};
 use super::account::recover_digest;
-use super::{Account, Call, Deployment, Error, Ledger, Result};
+use super::{Account, Call, Deployment, Error, Ledger, RelayCall, Result};
 use pcim_core::{Address, B256};
 
 /// Most bytes of the document.
@@ -35,32 +34,8 @@ const MAX_CALL_BYTES: usize = 4_096;
 /// Most bytes of a signature that the contract looks at.
 const MAX_SIGNATURE_BYTES: usize = 2_048;
 
-/// A call that its signer signed, and that anyone may send.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RelayCall {
-    #[serde(rename = "pcim-signed-call")]
-    version: u32,
-    /// The chain that it is for.
-    pub chain_id: u64,
-    /// The contract that it is for.
-    pub contract: Address,
-    /// The function's name, as in the ABI.
-    pub function: String,
-    /// In whose name it is done.
-    pub signer: Address,
-    /// The signer's nonce at the contract.
-    pub nonce: u64,
-    /// The last second in which it may be done, unix.
-    pub deadline: u64,
-    /// Selector and arguments.
-    pub call: Bytes,
-    /// The signer's.
-    pub signature: Bytes,
-}
-
 impl RelayCall {
-    /// Reads the document. Whether the signature is good is for the contract to say.
+    /// Reads the document. The signature is for the contract to check.
     ///
     /// # Errors
     /// [`Error::BadSignedCall`]
@@ -97,7 +72,7 @@ impl RelayCall {
         Ok(call)
     }
 
-    /// The document.
+    /// Writes the document.
     ///
     /// # Errors
     /// [`Error::BadSignedCall`] if it cannot be written as JSON.
@@ -109,7 +84,7 @@ impl RelayCall {
         Ok(json)
     }
 
-    /// What is signed (EIP-712).
+    /// Computes what is signed (EIP-712).
     ///
     /// # Errors
     /// [`Error::BadSignedCall`] if the call is none that can be signed.
@@ -117,7 +92,7 @@ impl RelayCall {
         Ok(self.typed()?.1)
     }
 
-    /// Whose key made the signature, if it is a key's (a contract account's, ERC-1271, is not looked at).
+    /// Recovers the account whose key made the signature, if it is a key's (a contract account's, ERC-1271, is not looked at).
     ///
     /// # Errors
     /// [`Error::Signature`] if it is not a canonical signature of 65 bytes.
@@ -171,7 +146,7 @@ impl Account {
 }
 
 impl Ledger {
-    /// The nonce of the next call that an account signs for others to send.
+    /// Reads the nonce of the next call that an account signs for others to send.
     ///
     /// # Errors
     /// As every view.
@@ -205,7 +180,7 @@ mod typed {
                 $(struct $name { $($kind $field;)* address signer; uint64 nonce; uint64 deadline; })*
             }
 
-            /// What is signed for a call; `None` for one that cannot be signed.
+            /// Computes what is signed for a call; `None` for one that cannot be signed.
             pub(super) fn digest(
                 call: Function,
                 (signer, nonce, deadline): (Address, u64, u64),
@@ -325,7 +300,7 @@ mod tests {
         ]
     }
 
-    /// What is signed for each of [`calls`] with nonce 5 and deadline 1,790,000,000, from `tests/interop/vectors.py`.
+    /// The digest that is signed for each of [`calls`] with nonce 5 and deadline 1,790,000,000, from `tests/interop/vectors.py`.
     const DIGESTS: [B256; 11] = [
         b256!("9d7a5960b25e21a515a9377855e54af28883556a6f73fce16d1a0843ffc132c4"),
         b256!("f9e8712248a6e61d10def5e20e713c7f7a541ab101c863970c6cc8ac6ba84586"),

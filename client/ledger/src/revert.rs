@@ -3,7 +3,7 @@
 use alloy_sol_types::{Panic, Revert as RevertString, SolError, SolInterface};
 
 use super::abi::IPcac::IPcacErrors as E;
-use super::rpc::printable;
+use super::text::printable;
 use pcim_core::{Address, B256, ImageDigest};
 
 /// A refusal of the contract. [`Revert::name`] is the error's name in the ABI.
@@ -13,21 +13,21 @@ pub enum Revert {
     /// `PcacNotPatient`
     #[error("{caller} is not the patient {patient}")]
     NotPatient {
-        /// Who called.
+        /// The caller.
         caller: Address,
-        /// Who might.
+        /// The account that may.
         patient: Address,
     },
     /// `PcacNotRequesterOrPatient`
     #[error("{caller} is neither the requestor nor the patient")]
     NotRequesterOrPatient {
-        /// Who called.
+        /// The caller.
         caller: Address,
     },
     /// `PcacNotConsortium`
     #[error("{caller} is not the consortium")]
     NotConsortium {
-        /// Who called.
+        /// The caller.
         caller: Address,
     },
     /// `PcacUnknownImage`
@@ -49,7 +49,7 @@ pub enum Revert {
     WrongOwner {
         /// The image.
         image: ImageDigest,
-        /// Who was named.
+        /// The account that was named.
         wanted: Address,
         /// Its owner.
         owner: Address,
@@ -57,19 +57,19 @@ pub enum Revert {
     /// `PcacBadAttestation`
     #[error("the attestation is not the signature of radiologist {radiologist}")]
     BadAttestation {
-        /// Who was named.
+        /// The account that was named.
         radiologist: Address,
     },
     /// `PcacNotAccredited`
     #[error("radiologist {radiologist} is not accredited")]
     NotAccredited {
-        /// Who was named.
+        /// The account that was named.
         radiologist: Address,
     },
     /// `PcacNoRequest`
     #[error("{requester} has no open request for image {image}")]
     NoRequest {
-        /// Who was named.
+        /// The account that was named.
         requester: Address,
         /// The image.
         image: ImageDigest,
@@ -77,7 +77,7 @@ pub enum Revert {
     /// `PcacNotApproved`
     #[error("{requester} has no unexpired approval for image {image}")]
     NotApproved {
-        /// Who was named.
+        /// The account that was named.
         requester: Address,
         /// The image.
         image: ImageDigest,
@@ -115,7 +115,7 @@ pub enum Revert {
     /// `PcacBadExpiry`
     #[error("not an expiry: {expires_at} (now is {now}, unix seconds)")]
     BadExpiry {
-        /// What was given.
+        /// The value that was given.
         expires_at: u64,
         /// The chain's time.
         now: u64,
@@ -145,7 +145,7 @@ pub enum Revert {
     /// `PcacBadNonce`
     #[error("the signed call has nonce {nonce}, the next of {signer} is {next}")]
     BadNonce {
-        /// Who signed.
+        /// The signer.
         signer: Address,
         /// The nonce given.
         nonce: u64,
@@ -155,7 +155,7 @@ pub enum Revert {
     /// `PcacBadSignature`
     #[error("not the signature of {signer} over this call")]
     BadSignature {
-        /// Who was named.
+        /// The account that was named.
         signer: Address,
     },
     /// `PcacNested`

@@ -9,6 +9,7 @@ use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::text::{printable, shown};
 use super::{Error, Result, Revert};
 use pcim_core::Address;
 
@@ -22,12 +23,12 @@ pub(super) struct Rpc {
     next_id: AtomicU64,
 }
 
-/// Why one request has no result. [`Rpc::explain`] makes an [`Error`] of it.
+/// The reason why one request has no result. [`Rpc::explain`] makes an [`Error`] of it.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// No answer, or none that is HTTP.
     Transport(Box<dyn std::error::Error + Send + Sync>),
-    /// Too many requests (HTTP status 429); how long to wait, if that is told.
+    /// Too many requests (HTTP status 429); how long to wait, if the node says it.
     Busy(Option<Duration>),
     /// No answer in time.
     Timeout,
@@ -46,7 +47,7 @@ pub(super) enum Fault {
     },
 }
 
-/// What an `eth_call` came to.
+/// The outcome of an `eth_call`.
 pub(super) enum Outcome {
     /// Its return data.
     Returned(Bytes),
@@ -240,7 +241,7 @@ impl Fault {
         }
     }
 
-    /// Whether a JSON-RPC error's words contain one of these.
+    /// Returns true if a JSON-RPC error's words contain one of these.
     pub(super) fn says(&self, words: &[&str]) -> bool {
         let Self::Node { message, .. } = self else {
             return false;
@@ -263,41 +264,6 @@ fn node_error(error: &Value) -> Fault {
             .and_then(|text| text.strip_prefix("0x"))
             .and_then(|digits| hex::decode(digits).ok()),
     }
-}
-
-/// A node's words, made fit for a terminal: at most 200 characters, controls escaped.
-pub(super) fn printable(text: &str) -> String {
-    const SHOWN: usize = 200;
-    let mut out = String::new();
-    for c in text.chars().take(SHOWN) {
-        if c.is_control() {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    if text.chars().nth(SHOWN).is_some() {
-        out.push('…');
-    }
-    out
-}
-
-/// Scheme, host and port; user, password, path and query may be credentials.
-pub(super) fn shown(url: &str) -> String {
-    let Ok(url) = Url::parse(url) else {
-        return "(unreadable URL)".into();
-    };
-    let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
-    let more = if url.path() == "/" && url.query().is_none() {
-        ""
-    } else {
-        "/…"
-    };
-    format!(
-        "{}://{}{port}{more}",
-        url.scheme(),
-        url.host_str().unwrap_or_default()
-    )
 }
 
 #[cfg(test)]

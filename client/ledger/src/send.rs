@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::events::RawLog;
-use super::rpc::{Fault, Outcome, printable};
+use super::rpc::{Fault, Outcome};
+use super::text::printable;
 use super::{Account, Call, Error, Ledger, Mined, Result, Revert, SignedCall};
 use pcim_core::{Address, B256, U256};
 
@@ -38,7 +39,7 @@ impl Ledger {
         Ok(SignedCall { returns, ..signed })
     }
 
-    /// What the call would return now, as [`SignedCall::returns`] tells it; signs and sends nothing, and costs nothing.
+    /// Simulates what the call would return now, as in [`SignedCall::returns`]; signs and sends nothing, and costs nothing.
     ///
     /// # Errors
     /// [`Error::Refused`] with the contract's reason, and those of the RPC.
@@ -61,7 +62,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Error::Reverted`] if it was mined and failed; [`Error::Replaced`] or [`Error::Rejected`] if it never
-    /// will be mined (prepare anew); [`Error::NotMined`] or those of the RPC if that is not known yet (submit again).
+    /// will be mined (prepare it again); [`Error::NotMined`] or those of the RPC if that is not known yet (submit again).
     pub async fn submit(&self, call: &SignedCall, timeout: Duration) -> Result<Mined> {
         let origin = Origin::read(call)?;
         if origin.chain_id != self.deployment.chain_id {
@@ -94,7 +95,7 @@ impl Ledger {
         }
     }
 
-    /// What a transaction came to, if it is mined; its simulated return value is not known here.
+    /// Looks up what a transaction came to, if it is mined; its simulated return value is not known here.
     ///
     /// # Errors
     /// [`Error::Reverted`] if it failed (without the reason), and those of the RPC.
@@ -372,7 +373,7 @@ impl Ledger {
     }
 }
 
-/// What the chain asks for gas, in wei.
+/// The price that the chain asks for gas, in wei.
 #[derive(Clone, Copy)]
 enum Price {
     Dynamic { most: U256, tip: U256 },
@@ -388,7 +389,7 @@ impl Price {
     }
 }
 
-/// What is read of a receipt.
+/// The part of a receipt that is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Receipt {
@@ -400,7 +401,7 @@ struct Receipt {
     logs: Vec<RawLog>,
 }
 
-/// What a signed transaction says.
+/// The contents of a signed transaction.
 struct Origin {
     from: Address,
     to: Option<Address>,

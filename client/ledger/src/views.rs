@@ -1,4 +1,4 @@
-//! What the contract and the chain say, for free.
+//! Views of the contract and the chain, which cost nothing.
 
 use alloy_primitives::U64;
 use alloy_sol_types::SolCall;
@@ -10,7 +10,7 @@ use super::rpc::Outcome;
 use super::{Error, Grant, ImageRecord, Ledger, Result, Revert};
 use pcim_core::{Address, B256, GrantStatus, ImageDigest, U256};
 
-/// What is read of a block's header.
+/// The part of a block's header that is read.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Head {
@@ -20,7 +20,7 @@ pub(super) struct Head {
 }
 
 impl Ledger {
-    /// Whether the requestor may read the image now; false for an unknown image or a wrong patient.
+    /// Returns true if the requestor may read the image now; false for an unknown image or a wrong patient.
     ///
     /// # Errors
     /// As every view: [`Error::Rpc`], [`Error::Timeout`], [`Error::Nonsense`], [`Error::Node`]
@@ -38,7 +38,7 @@ impl Ledger {
         .await
     }
 
-    /// What is registered under an image; `None` if nothing is.
+    /// Reads what is registered under an image; `None` if nothing is.
     ///
     /// # Errors
     /// As every view.
@@ -58,7 +58,7 @@ impl Ledger {
         }))
     }
 
-    /// What became of a requestor's request for an image.
+    /// Reads the state of a requestor's request for an image.
     ///
     /// # Errors
     /// As every view.
@@ -91,7 +91,7 @@ impl Ledger {
         })
     }
 
-    /// Who accredits radiologists.
+    /// Reads the account that accredits radiologists.
     ///
     /// # Errors
     /// As every view.
@@ -99,7 +99,7 @@ impl Ledger {
         self.view(sol::consortiumCall {}).await
     }
 
-    /// Whether a radiologist may attest.
+    /// Returns true if a radiologist may attest.
     ///
     /// # Errors
     /// As every view.

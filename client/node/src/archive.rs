@@ -8,13 +8,15 @@ use cid::Cid;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::storage::{Reach, Shared};
+use super::types::MAX_ROOT;
 use super::unixfs::{self, DAG_PB, RAW};
-use super::{BodyRef, Error, ImageDigest, Result, body, car, root};
+use super::{Error, Result, body, car, root};
+use pcim_core::{BodyRef, ImageDigest};
 
 /// Most blocks that are taken from a file, however small they are.
 const MAX_BLOCKS: usize = 1 << 20;
 
-/// What a file held.
+/// The contents of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
     /// The root.
@@ -33,7 +35,7 @@ pub(super) async fn export(
 ) -> Result<BoxStream<'static, io::Result<Bytes>>> {
     let root = root::get(store, image, reach).await?;
     let cid = unixfs::cid_from_digest(DAG_PB, &image.0);
-    let block = store.get(&cid, super::MAX_ROOT, reach).await?;
+    let block = store.get(&cid, MAX_ROOT, reach).await?;
     let header = unixfs::cid_of(RAW, &root.header);
     let head = [
         car::header(&[cid]).into(),
@@ -106,7 +108,7 @@ async fn take(
 }
 
 fn too_much(what: &'static str, max: u64) -> Error {
-    car::Malformed::TooMuch { what, max }.into()
+    car::MalformedCar::TooMuch { what, max }.into()
 }
 
 /// Pins what is exactly one sealed image.
@@ -118,11 +120,11 @@ async fn keep(
 ) -> Result<Imported> {
     let found = roots.len();
     let [cid] = roots else {
-        return Err(car::Malformed::Roots { found }.into());
+        return Err(car::MalformedCar::Roots { found }.into());
     };
     let in_file = |cid: &Cid| {
         here.get(cid).copied().ok_or_else(|| {
-            Error::from(car::Malformed::Lacking {
+            Error::from(car::MalformedCar::Lacking {
                 cid: cid.to_string(),
             })
         })
@@ -134,7 +136,7 @@ async fn keep(
         source: unixfs::Malformed::NotCanonical,
     })?);
     let lacking = |error| match error {
-        Error::Missing { cid } => car::Malformed::Lacking { cid }.into(),
+        Error::Missing { cid } => car::MalformedCar::Lacking { cid }.into(),
         other => other,
     };
     let root = root::get(store, &image, Reach::Local)
@@ -157,7 +159,7 @@ async fn keep(
     let tree = tree.iter().map(|block| block.cid);
     let wanted: HashSet<_> = tree.chain([*cid, header]).collect();
     if let Some(stray) = here.keys().find(|cid| !wanted.contains(cid)) {
-        return Err(car::Malformed::Stray {
+        return Err(car::MalformedCar::Stray {
             cid: stray.to_string(),
         }
         .into());

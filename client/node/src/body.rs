@@ -8,8 +8,10 @@ use cid::Cid;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::storage::{Batch, Reach, Shared};
+use super::types::MAX_BLOCK;
 use super::unixfs::{self, Link, MAX_NODE, Malformed};
-use super::{BodyRef, Error, MAX_BLOCK, Result};
+use super::{Error, Result};
+use pcim_core::BodyRef;
 
 /// Leaves that are asked for ahead of the reader.
 const PREFETCH: usize = 16;
@@ -19,15 +21,15 @@ const MAX_DEPTH: usize = 8;
 /// Most blocks of a tree that is named by its root alone.
 const MAX_BLOCKS: usize = 1 << 20;
 
-/// Writes and pins a body; `written` tells which blocks were not there before, on a failure too. `noted` hears of the body
-/// before it is pinned.
+/// Writes and pins a body; `written` tells which blocks were not there before, on a failure too. `record` is called
+/// with the body's reference before it is pinned.
 pub(super) async fn add(
     store: &Shared,
     body: BoxStream<'static, io::Result<Bytes>>,
     chunk_size: usize,
     max_links: usize,
     written: &mut Vec<Cid>,
-    noted: &mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send),
+    record: &mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send),
 ) -> Result<BodyRef> {
     let mut tree = Tree {
         batch: store.batch(),
@@ -43,7 +45,7 @@ pub(super) async fn add(
             file_size: root.file_size,
             dag_size: root.dag_size,
         };
-        noted(&body).map_err(Error::io("noting a body"))?;
+        record(&body).map_err(Error::io("noting a body"))?;
         store
             .pin_tree(&root.cid, std::mem::take(&mut tree.below))
             .await?;
@@ -154,7 +156,7 @@ struct Walk {
     store: Shared,
     reach: Reach,
     stack: Vec<(Link, usize)>,
-    /// What was met, where once is enough.
+    /// Links that were met, where once is enough.
     seen: Option<HashSet<Link>>,
 }
 
@@ -275,7 +277,7 @@ async fn read_leaf(store: &Shared, leaf: &Link, reach: Reach) -> Result<Bytes> {
     Ok(bytes)
 }
 
-/// Whether a leaf has as many bytes as the tree says.
+/// Checks that a leaf has as many bytes as the tree says.
 pub(super) fn check_leaf(leaf: &Link, found: u64) -> Result<()> {
     let sized = check_size("a leaf", leaf.file_size, found);
     sized.map_err(|source| Error::NotABody {

@@ -6,7 +6,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use cid::Cid;
 
-use super::MAX_BLOCK;
+use super::types::MAX_BLOCK;
 use super::unixfs::{cid_of, is_of_profile, put_varint};
 
 /// Most roots that a file may name.
@@ -16,10 +16,10 @@ const MAX_CAR_HEADER: usize = 1024;
 /// Bytes of a CID of the profile: version, codec, hash, length, digest.
 const CID_BYTES: usize = 36;
 
-/// Why bytes are not a CAR file that is read here.
+/// The reason why bytes are not a CAR file that is read here.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Malformed {
+pub enum MalformedCar {
     /// The header is something else, or of another version.
     #[error("not the header of a CAR file of version 1 with at most {MAX_ROOTS} roots")]
     Header,
@@ -44,7 +44,7 @@ pub enum Malformed {
     Mismatch {
         /// The CID that stands before it.
         wanted: String,
-        /// What the bytes are.
+        /// The part that the bytes are.
         found: String,
     },
     /// The file ends in the middle.
@@ -97,7 +97,7 @@ pub(super) fn header(roots: &[Cid]) -> Vec<u8> {
     out
 }
 
-/// What stands before the bytes of a block.
+/// Returns what stands before the bytes of a block.
 pub(super) fn section(cid: &Cid, length: usize) -> Vec<u8> {
     let cid = cid.to_bytes();
     let mut out = Vec::with_capacity(CID_BYTES + 4);
@@ -122,23 +122,23 @@ impl Decoder {
     /// The next block, verified; `None` until more bytes are pushed.
     ///
     /// # Errors
-    /// [`Malformed`]; the file is to be given up then.
-    pub fn next_block(&mut self) -> Result<Option<(Cid, Bytes)>, Malformed> {
+    /// [`MalformedCar`]; the file is to be given up then.
+    pub fn next_block(&mut self) -> Result<Option<(Cid, Bytes)>, MalformedCar> {
         if self.roots.is_none() {
             let Some(header) = self.part("a header", MAX_CAR_HEADER)? else {
                 return Ok(None);
             };
-            self.roots = Some(read_header(&header).ok_or(Malformed::Header)?);
+            self.roots = Some(read_header(&header).ok_or(MalformedCar::Header)?);
         }
         let Some(mut bytes) = self.part("a block", MAX_BLOCK + CID_BYTES)? else {
             return Ok(None);
         };
         let cid = bytes.get(..CID_BYTES).and_then(profile_cid);
-        let cid = cid.ok_or(Malformed::Cid)?;
+        let cid = cid.ok_or(MalformedCar::Cid)?;
         bytes.advance(CID_BYTES);
         let found = cid_of(cid.codec(), &bytes);
         if found != cid {
-            return Err(Malformed::Mismatch {
+            return Err(MalformedCar::Mismatch {
                 wanted: cid.to_string(),
                 found: found.to_string(),
             });
@@ -149,21 +149,21 @@ impl Decoder {
     /// The roots, at the end of the file.
     ///
     /// # Errors
-    /// [`Malformed::CutOff`]
-    pub fn finish(self) -> Result<Vec<Cid>, Malformed> {
+    /// [`MalformedCar::CutOff`]
+    pub fn finish(self) -> Result<Vec<Cid>, MalformedCar> {
         match self.roots {
             Some(roots) if self.buffer.is_empty() => Ok(roots),
-            _ => Err(Malformed::CutOff),
+            _ => Err(MalformedCar::CutOff),
         }
     }
 
     /// The next bytes with a length before them, once all of them are there.
-    fn part(&mut self, what: &'static str, max: usize) -> Result<Option<Bytes>, Malformed> {
+    fn part(&mut self, what: &'static str, max: usize) -> Result<Option<Bytes>, MalformedCar> {
         let Some((length, prefix)) = varint(&self.buffer)? else {
             return Ok(None);
         };
         if length > max as u64 {
-            return Err(Malformed::TooLarge {
+            return Err(MalformedCar::TooLarge {
                 what,
                 found: length,
                 max: max as u64,
@@ -180,21 +180,21 @@ impl Decoder {
 }
 
 /// A number and how many bytes it takes; `None` if they are not all there.
-fn varint(bytes: &[u8]) -> Result<Option<(u64, usize)>, Malformed> {
+fn varint(bytes: &[u8]) -> Result<Option<(u64, usize)>, MalformedCar> {
     let mut value = 0u64;
     // No length that is allowed takes more than three bytes; five tell how far it is beyond.
     for (at, byte) in bytes.iter().take(5).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * at);
         if byte & 0x80 == 0 {
             return match *byte == 0 && at > 0 {
-                true => Err(Malformed::Length),
+                true => Err(MalformedCar::Length),
                 false => Ok(Some((value, at + 1))),
             };
         }
     }
     match bytes.len() < 5 {
         true => Ok(None),
-        false => Err(Malformed::Length),
+        false => Err(MalformedCar::Length),
     }
 }
 

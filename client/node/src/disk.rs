@@ -1,7 +1,7 @@
 //! Blocks as files, in the layout that rust-ipfs serves from: `blockstore/<shard>/<cid>.data`.
 //!
-//! rust-ipfs writes one block at a time and syncs each file and its folder. Here a [`Batch`] writes several at once: a
-//! block gets its name only when its bytes are on the disk, and [`Batch::commit`] returns only when the names are too.
+//! rust-ipfs writes one block at a time and syncs each file and its folder. Here a [`DiskBatch`] writes several at once: a
+//! block gets its name only when its bytes are on the disk, and [`DiskBatch::commit`] returns only when the names are too.
 //! A process that is killed half-way leaves whole blocks and unfinished files; [`Disk::open`] sweeps the latter away.
 //! A block is verified whenever it is read, and one that is written again takes the place of a damaged one.
 
@@ -24,7 +24,7 @@ use pcim_core::buffers::Buffers;
 
 /// Files that are written, and folders that are synced, at the same time: the disk joins their syncs.
 const AT_ONCE: usize = 16;
-/// Blocks from so many bytes on are read into buffers that go round.
+/// Blocks of at least this many bytes are read into buffers that go round.
 const LARGE: usize = 256 << 10;
 /// Extensions of files that were not finished, rust-ipfs' own included.
 const UNFINISHED: [&str; 2] = ["tmp", "recursive_temp"];
@@ -37,7 +37,7 @@ pub(super) struct Disk {
 }
 
 /// Blocks being written together.
-pub(super) struct Batch {
+pub(super) struct DiskBatch {
     disk: Disk,
     writing: JoinSet<io::Result<Put>>,
     folders: BTreeSet<PathBuf>,
@@ -47,7 +47,7 @@ pub(super) struct Batch {
 /// A block that is on the disk.
 struct Put {
     cid: Cid,
-    /// Whether nothing stood in its place before.
+    /// True if nothing stood in its place before.
     new: bool,
     folder: PathBuf,
 }
@@ -121,8 +121,8 @@ impl Disk {
         blocking(doing, move || list().map_err(Error::io(doing))).await
     }
 
-    pub(super) fn batch(&self) -> Batch {
-        Batch {
+    pub(super) fn batch(&self) -> DiskBatch {
+        DiskBatch {
             disk: self.clone(),
             writing: JoinSet::new(),
             folders: BTreeSet::new(),
@@ -156,7 +156,7 @@ impl Disk {
     }
 }
 
-impl Batch {
+impl DiskBatch {
     /// Takes a block, once there is room for it; the CID is its own.
     ///
     /// # Errors
@@ -206,17 +206,17 @@ impl Batch {
 }
 
 #[async_trait]
-impl storage::Batch for Batch {
+impl storage::Batch for DiskBatch {
     async fn put(&mut self, cid: Cid, bytes: Bytes) -> Result<()> {
-        Batch::put(self, cid, bytes).await
+        DiskBatch::put(self, cid, bytes).await
     }
 
     async fn commit(&mut self) -> Result<Vec<Cid>> {
-        Batch::commit(self).await
+        DiskBatch::commit(self).await
     }
 
     async fn give_up(&mut self) -> Vec<Cid> {
-        Batch::give_up(self).await
+        DiskBatch::give_up(self).await
     }
 }
 
@@ -237,7 +237,7 @@ fn put(path: PathBuf, cid: Cid, bytes: &[u8], buffers: &Buffers) -> io::Result<P
     };
     if found {
         let file = File::open(&path)?;
-        // As young as what is new: whoever wrote it again is about to pin it.
+        // As young as what is new: the writer is about to pin it.
         file.set_modified(SystemTime::now())?;
         file.sync_all()?;
     } else {
@@ -262,7 +262,7 @@ fn publish(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
     });
     let named = written.and_then(|()| fs::rename(&half, path));
     if named.is_err() {
-        // What cannot be deleted now is swept away at the next start.
+        // A file that cannot be deleted now is swept away at the next start.
         let _ = fs::remove_file(&half);
     }
     named

@@ -1,4 +1,4 @@
-//! What can go wrong in the node.
+//! Errors of the node.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::car;
 use super::unixfs::Malformed;
 
-/// Who was tried for a block, each with what came of it.
+/// The peers that were tried for a block, each with what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried(pub Vec<String>);
 
@@ -20,7 +20,7 @@ impl fmt::Display for Tried {
 /// An error of another library, kept as the source.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What can go wrong in the node.
+/// The reason why a call of the node failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -52,7 +52,7 @@ pub enum Error {
     /// A configuration out of bounds.
     #[error("chunks of {found} bytes, wanted 1 to {max}")]
     ChunkSize {
-        /// What was asked for.
+        /// The value that was asked for.
         found: usize,
         /// The limit in bytes.
         max: usize,
@@ -60,7 +60,7 @@ pub enum Error {
     /// Not a multiaddr.
     #[error("`{found}` is not a multiaddr such as /ip4/192.0.2.1/tcp/4001/p2p/12D3…")]
     Address {
-        /// What was given.
+        /// The value that was given.
         found: String,
         /// Why.
         source: Cause,
@@ -73,7 +73,7 @@ pub enum Error {
         /// Why.
         source: Cause,
     },
-    /// A peer that did not answer, or is somebody else.
+    /// A peer that did not answer, or is another one.
     #[error("peer {address} is not reachable")]
     PeerUnreachable {
         /// The multiaddr.
@@ -92,7 +92,7 @@ pub enum Error {
         seconds: f64,
         /// How many peers were connected at the end.
         peers: usize,
-        /// What became of each peer.
+        /// The answer of each peer.
         tried: Tried,
     },
     /// A block that should have been on this node.
@@ -106,7 +106,7 @@ pub enum Error {
     BlockMismatch {
         /// The block that was asked for.
         wanted: String,
-        /// What the bytes are.
+        /// The part that the bytes are.
         found: String,
     },
     /// A block beyond its limit.
@@ -124,7 +124,7 @@ pub enum Error {
     NotARoot {
         /// The block.
         cid: String,
-        /// What is wrong with it.
+        /// The reason.
         source: Malformed,
     },
     /// Something else where a body's tree belongs, or sizes other than declared.
@@ -132,7 +132,7 @@ pub enum Error {
     NotABody {
         /// The block.
         cid: String,
-        /// What is wrong with it.
+        /// The reason.
         source: Malformed,
     },
     /// The stream that was to be stored failed; nothing of it is kept.
@@ -141,15 +141,15 @@ pub enum Error {
     /// The disk refused.
     #[error("the IPFS repository failed while {doing}")]
     Io {
-        /// What was tried.
+        /// The operation that was tried.
         doing: &'static str,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// Neither `http://host:port` nor `unix:/path`.
     #[error("`{found}` is no IPFS API such as http://127.0.0.1:5001 or unix:/path/to/socket")]
     Endpoint {
-        /// What was given.
+        /// The value that was given.
         found: String,
     },
     /// Another process's node refused, or did not answer.
@@ -157,9 +157,9 @@ pub enum Error {
     Api {
         /// Where it is.
         endpoint: String,
-        /// What was tried.
+        /// The operation that was tried.
         doing: &'static str,
-        /// Why not.
+        /// The reason.
         source: Cause,
     },
     /// Another program's node does not do this.
@@ -169,18 +169,18 @@ pub enum Error {
     Unable {
         /// Where it is.
         endpoint: String,
-        /// What was wanted.
+        /// The value that was wanted.
         doing: &'static str,
     },
     /// A CAR file that is not taken in.
     #[error("the CAR file is refused")]
-    Car(#[from] car::Malformed),
+    Car(#[from] car::MalformedCar),
     /// The IPFS library refused.
     #[error("the IPFS node failed while {doing}")]
     Ipfs {
-        /// What was tried.
+        /// The operation that was tried.
         doing: &'static str,
-        /// Why not.
+        /// The reason.
         source: Cause,
     },
 }
@@ -208,5 +208,16 @@ impl From<Error> for io::Error {
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)
+    }
+}
+
+/// Finds the io error in what rust-ipfs reports.
+pub(super) fn of_ipfs(doing: &'static str, error: rust_ipfs::Error) -> Error {
+    match error.downcast::<std::io::Error>() {
+        Ok(source) => Error::Io { doing, source },
+        Err(other) => Error::Ipfs {
+            doing,
+            source: Cause::from(other),
+        },
     }
 }

@@ -1,8 +1,9 @@
-//! What a node needs that keeps images for others: to look without asking peers, and to drop what it was told to.
+//! Calls for a node that keeps images for others: it looks without asking peers, and drops what it is asked to drop.
 
+use super::node::Node;
 use super::storage::Reach;
 use super::unixfs::{DAG_PB, RAW, cid_from_digest};
-use super::{Error, Node, Result, replicas, root};
+use super::{Error, Result, replicas, root};
 use pcim_core::{BlockDigest, ImageDigest};
 
 impl Node {
@@ -21,12 +22,12 @@ impl Node {
         self.forget(RAW, &digest.0).await
     }
 
-    /// Whether a raw block is on this node; it is not read.
+    /// Returns true if a raw block is on this node; it is not read.
     pub async fn has_raw(&self, digest: &BlockDigest) -> Result<bool> {
         self.store.has(&cid_from_digest(RAW, &digest.0)).await
     }
 
-    /// Whether a sealed root, its header and the whole body of it are on this node.
+    /// Returns true if a sealed root, its header and its whole body are on this node.
     pub async fn holds(&self, image: &ImageDigest) -> Result<bool> {
         if root::local(&self.store, image).await?.is_none() {
             return Ok(false);

@@ -1,9 +1,9 @@
-//! How a node meets others beyond the peers that were named to it, and who may join at all. Everything here is off
+//! The ways in which a node meets others beyond the peers that were named to it, and the key of those who may join. Everything here is off
 //! unless it is switched on.
 //!
 //! - **mDNS** tells the local network that this node is there, and connects it with others that do the same.
 //! - **DHT** (Kademlia, `/ipfs/kad/1.0.0`): a block that no connected peer has is looked up, and its providers are
-//!   connected and asked. What is announced is the CID of every pinned sealed root, of its header and of its body, all
+//!   connected and asked. Announced is the CID of every pinned sealed root, of its header and of its body, all
 //!   of them ciphertext; no leaf, no certificate, no document. A node remembers 1,024 CIDs at most; those beyond are not
 //!   announced. The DHT is the one that the named peers are part of.
 //! - **Relays** (circuit relay v2) carry bytes, encrypted from end to end, between nodes that cannot reach each other. An
@@ -11,7 +11,7 @@
 //! - A **private swarm** has a key that every member knows (`swarm.key`, as go-ipfs writes it); with it a node
 //!   neither talks to others nor understands them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +24,6 @@ use connexa::behaviour::BehaviourEvent;
 use connexa::prelude::dht::{Event as DhtEvent, GetProvidersOk, QueryResult, RecordKey};
 use connexa::prelude::mdns;
 use connexa::prelude::transport::pnet::PreSharedKey;
-use futures::StreamExt;
 use rust_ipfs::builder::IpfsBuilder;
 use rust_ipfs::p2p::{MultiaddrExt, RelayConfig};
 use rust_ipfs::swarm::SwarmEvent;
@@ -34,8 +33,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
+use super::error::of_ipfs;
 use super::exchange::Streams;
+use super::seeker::Seeker;
+use super::storage::Storage;
 use super::store::Store;
+use super::types::MAX_ROOT;
+use super::unixfs::DAG_PB;
 use super::{Cause, Error, Result, peers, root};
 
 /// Most bytes of a `swarm.key` file.
@@ -44,23 +48,14 @@ const MAX_KEY_FILE: u64 = 1024;
 const MAX_FOUND: usize = 64;
 /// Providers of one answer that are dialled.
 const MAX_PROVIDERS: usize = 8;
-/// What a node announces at most (the memory of its DHT).
+/// The most CIDs that a node announces (the memory of its DHT).
 const MAX_PROVIDED: usize = 1024;
-/// How long a look-up may take.
-const LOOK_UP: Duration = Duration::from_secs(20);
-/// How long a block that was looked up is not looked up again.
-const LOOK_UP_AGAIN: Duration = Duration::from_secs(30);
 /// How often new pins are looked for, to be announced.
 const PROVIDE: Duration = Duration::from_secs(5);
 /// How often everything is announced again.
 const PROVIDE_AGAIN: Duration = Duration::from_secs(3600);
 /// How often a relay that went away is asked again.
 const RELAY_AGAIN: Duration = Duration::from_secs(10);
-/// Bodies that a fetch may be about, the latest last.
-const SUBJECTS: usize = 8;
-/// Look-ups that are remembered.
-const MAX_SOUGHT: usize = 4096;
-
 /// Settings of the network; the default talks to named peers only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -133,7 +128,7 @@ impl SwarmKey {
     }
 }
 
-/// What the swarm tells and is told from outside its own commands.
+/// The ends that the swarm's events come out of and go into, beside its own commands.
 #[derive(Clone)]
 pub(super) struct Hooks {
     found: mpsc::UnboundedSender<Multiaddr>,
@@ -147,14 +142,17 @@ pub(super) struct Met {
     withdrawn: Arc<Mutex<Vec<RecordKey>>>,
 }
 
-pub(super) fn hooks() -> (Hooks, Met) {
-    let (sender, found) = mpsc::unbounded_channel();
-    let withdrawn = Arc::default();
-    let hooks = Hooks {
-        found: sender,
-        withdrawn: Arc::clone(&withdrawn),
-    };
-    (hooks, Met { found, withdrawn })
+impl Hooks {
+    /// Makes both ends.
+    pub(super) fn pair() -> (Self, Met) {
+        let (sender, found) = mpsc::unbounded_channel();
+        let withdrawn = Arc::default();
+        let hooks = Self {
+            found: sender,
+            withdrawn: Arc::clone(&withdrawn),
+        };
+        (hooks, Met { found, withdrawn })
+    }
 }
 
 impl Network {
@@ -225,8 +223,8 @@ impl Network {
         let mut tasks = JoinSet::new();
         if self.dht != Dht::Off || self.relay {
             for address in reachable(ipfs.listening_addresses().await.unwrap_or_default()) {
-                let told = ipfs.add_external_address(address).await;
-                told.map_err(|error| failed("announcing an address", error))?;
+                let announced = ipfs.add_external_address(address).await;
+                announced.map_err(|error| of_ipfs("announcing an address", error))?;
             }
         }
         if self.dht != Dht::Off {
@@ -235,7 +233,7 @@ impl Network {
                 _ => DhtMode::Client,
             };
             let set = ipfs.dht_mode(mode).await;
-            set.map_err(|error| failed("joining the DHT", error))?;
+            set.map_err(|error| of_ipfs("joining the DHT", error))?;
             store.seek_with(Seeker::new(ipfs.clone()));
             tasks.spawn(provide(store.clone(), met.withdrawn));
         }
@@ -303,113 +301,65 @@ async fn stay_reachable(ipfs: Ipfs, relay: Multiaddr) {
 /// Announces the sealed roots that are pinned, with their headers and bodies, and withdraws those that were dropped.
 async fn provide(store: Store, withdrawn: Arc<Mutex<Vec<RecordKey>>>) {
     let me = store.ipfs().keypair().public().to_peer_id();
-    let mut told: HashMap<Cid, Instant> = HashMap::new();
+    let mut provided: HashMap<Cid, Instant> = HashMap::new();
     loop {
         tokio::time::sleep(PROVIDE).await;
-        // Without anybody to tell, telling would count as done.
+        // Without a peer that listens, announcing would count as done.
         let others = store.ipfs().get_closest_peers(me).await;
         if !others.is_ok_and(|peers| peers.iter().any(|peer| *peer != me)) {
             continue;
         }
-        let pinned = match root::pinned(&store).await {
+        let pinned = match pinned(&store).await {
             Ok(pinned) => pinned,
             Err(error) => {
                 tracing::warn!(%error, "pins cannot be read, to be announced");
                 continue;
             }
         };
-        let gone: Vec<_> = told.keys().filter(|cid| !pinned.contains(*cid)).collect();
+        let gone: Vec<_> = provided
+            .keys()
+            .filter(|cid| !pinned.contains(*cid))
+            .collect();
         let gone: Vec<Cid> = gone.into_iter().copied().collect();
         for cid in gone {
-            told.remove(&cid);
+            provided.remove(&cid);
             let mut withdrawn = withdrawn.lock().unwrap_or_else(|e| e.into_inner());
             withdrawn.push(RecordKey::new(&cid.hash().to_bytes()));
         }
         for cid in pinned {
             let fresh = |since: &Instant| since.elapsed() < PROVIDE_AGAIN;
-            if told.get(&cid).is_some_and(fresh)
-                || told.len() >= MAX_PROVIDED && !told.contains_key(&cid)
+            if provided.get(&cid).is_some_and(fresh)
+                || provided.len() >= MAX_PROVIDED && !provided.contains_key(&cid)
             {
                 continue;
             }
             match store.ipfs().dht_provide(cid.hash().to_bytes()).await {
-                Ok(()) => drop(told.insert(cid, Instant::now())),
+                Ok(()) => drop(provided.insert(cid, Instant::now())),
                 Err(error) => tracing::warn!(%cid, %error, "not announced"),
             }
         }
     }
 }
 
-/// Looks blocks up in the DHT.
-pub(super) struct Seeker {
-    ipfs: Ipfs,
-    sought: Mutex<HashMap<Cid, Instant>>,
-    /// What the blocks that are missing may belong to: leaves are not announced, bodies are.
-    subjects: Mutex<VecDeque<Cid>>,
-}
-
-impl Seeker {
-    fn new(ipfs: Ipfs) -> Self {
-        Self {
-            ipfs,
-            sought: Mutex::default(),
-            subjects: Mutex::default(),
+/// The CIDs of the roots that are pinned, of their headers and of their bodies, as far as they are pinned.
+async fn pinned(store: &Store) -> Result<HashSet<Cid>> {
+    let mut all = HashSet::new();
+    for cid in store.pinned_directly().await? {
+        if cid.codec() != DAG_PB {
+            continue;
         }
-    }
-
-    /// A body is about to be read.
-    pub(super) fn about(&self, body: Cid) {
-        let mut subjects = self.subjects.lock().unwrap_or_else(|e| e.into_inner());
-        subjects.retain(|known| *known != body);
-        if subjects.len() == SUBJECTS {
-            subjects.pop_front();
-        }
-        subjects.push_back(body);
-    }
-
-    /// Has the providers of a block, and of what it may belong to, connected in the background.
-    pub(super) fn seek(&self, cid: &Cid) {
-        let subjects = {
-            let subjects = self.subjects.lock().unwrap_or_else(|e| e.into_inner());
-            subjects.clone()
+        let Some(block) = store.local(&cid, MAX_ROOT).await? else {
+            continue;
         };
-        for cid in subjects.into_iter().chain([*cid]) {
-            if !self.is_due(cid) {
-                continue;
+        let Ok(parts) = root::take_apart(&block) else {
+            continue;
+        };
+        all.insert(cid);
+        for part in parts {
+            if store.is_pinned(&part.cid).await? {
+                all.insert(part.cid);
             }
-            let ipfs = self.ipfs.clone();
-            tokio::spawn(async move {
-                // Whoever is found is dialled when the answer comes in; here it is only waited for.
-                let looked = tokio::time::timeout(LOOK_UP, async {
-                    let mut answers = ipfs.dht_get_providers(cid.hash().to_bytes()).await?;
-                    while answers.next().await.is_some() {}
-                    Ok::<_, rust_ipfs::Error>(())
-                });
-                if let Ok(Err(error)) = looked.await {
-                    tracing::debug!(%cid, %error, "no look-up");
-                }
-            });
         }
     }
-
-    fn is_due(&self, cid: Cid) -> bool {
-        let mut sought = self.sought.lock().unwrap_or_else(|e| e.into_inner());
-        if sought.len() >= MAX_SOUGHT {
-            sought.retain(|_, since| since.elapsed() < LOOK_UP_AGAIN);
-        }
-        if sought.len() >= MAX_SOUGHT {
-            return false;
-        }
-        let due = sought
-            .get(&cid)
-            .is_none_or(|since| since.elapsed() >= LOOK_UP_AGAIN);
-        if due {
-            sought.insert(cid, Instant::now());
-        }
-        due
-    }
-}
-
-fn failed(doing: &'static str, error: rust_ipfs::Error) -> Error {
-    super::store::into_error(doing, error)
+    Ok(all)
 }

@@ -23,7 +23,7 @@ const MAX_TOKEN: usize = 4096;
 const MAX_ORIGINS: usize = 20;
 /// Most peers of the service that are dialled (schema `Delegates`).
 const MAX_DELEGATES: usize = 20;
-/// Most characters of the service's own words that are told.
+/// Most characters of the service's own words that are shown.
 const MAX_TOLD: usize = 300;
 /// Every status: a query without it finds pinned ones only.
 const EVERY: &str = "queued,pinning,pinned,failed";
@@ -35,7 +35,7 @@ pub struct Service {
     http: Client,
 }
 
-/// What became of a request (schema `PinStatus`).
+/// The state of a request (schema `PinStatus`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinStatus {
     /// Names the request.
@@ -79,7 +79,7 @@ pub enum Error {
     /// Not an address of a service.
     #[error("`{found}` is no pinning service: wanted https://…, or http:// on this machine")]
     Url {
-        /// What was given.
+        /// The value that was given.
         found: String,
     },
     /// The token cannot be read.
@@ -121,12 +121,12 @@ pub enum Error {
     Nonsense {
         /// Its host.
         service: String,
-        /// What is wrong with it.
+        /// The reason.
         what: &'static str,
     },
 }
 
-/// What this module returns.
+/// The result of a call of the service.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Service {
@@ -178,7 +178,7 @@ impl Service {
         self.status(&answer, image)
     }
 
-    /// What the service was asked about an image, the latest first.
+    /// Lists the requests for an image, the latest first.
     pub async fn find(&self, image: &ImageDigest) -> Result<Vec<PinStatus>> {
         let cid = image.to_string();
         let query = [("cid", cid.as_str()), ("status", EVERY)];
@@ -313,8 +313,8 @@ fn token(path: &Path) -> Result<Zeroizing<String>> {
 
 /// The service's words (schema `Failure`), on one line.
 fn reason(body: &[u8]) -> String {
-    let told: Value = serde_json::from_slice(body).unwrap_or_default();
-    let error = &told["error"];
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let error = &answer["error"];
     let words = [&error["reason"], &error["details"]].map(|word| word.as_str().unwrap_or_default());
     let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
     let line = words.join(": ");

@@ -1,15 +1,14 @@
 //! Sealed roots (protocol §4): a UnixFS file of exactly two parts, one reader's header and the body.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 use cid::Cid;
 
 use super::body::link_to;
-use super::storage::{Reach, Shared, Storage};
-use super::store::Store;
+use super::storage::{Reach, Shared};
+use super::types::{MAX_HEADER, MAX_ROOT, Root, Stored};
 use super::unixfs::{self, DAG_PB, Link, Malformed};
-use super::{BodyRef, Error, ImageDigest, MAX_HEADER, MAX_ROOT, Result, Root, Stored};
+use super::{Error, Result};
+use pcim_core::{BlockDigest, BodyRef, ImageDigest};
 
 /// Writes and pins header and root, and nothing else; `written` tells which of them were not there before, on a failure too.
 pub(super) async fn put(
@@ -43,11 +42,21 @@ pub(super) async fn put(
     })
 }
 
-/// The digest of the root over a header and a body.
-pub(super) fn digest(header: &[u8], body: &BodyRef) -> Result<ImageDigest> {
+/// Computes the digest of the root that [`Node::put_root`](crate::Node::put_root) writes for a header and a body.
+///
+/// # Errors
+/// [`Error::NotABody`] if the body's CID is none.
+pub fn root_digest(header: &[u8], body: &BodyRef) -> Result<ImageDigest> {
     let (root, _) = Link::node(&[Link::leaf(header), link_to(body)?]);
     let digest = unixfs::digest_of(&root.cid).expect("roots are written with sha2-256");
     Ok(ImageDigest(digest))
+}
+
+/// Computes the digest of a raw block.
+#[must_use]
+pub fn block_digest(block: &[u8]) -> BlockDigest {
+    let digest = unixfs::digest_of(&unixfs::cid_of(unixfs::RAW, block));
+    BlockDigest(digest.expect("blocks have sha2-256 digests"))
 }
 
 /// Reads a root and its header, and checks both.
@@ -102,29 +111,6 @@ pub(super) async fn cids(
     Ok(([cid, header.cid], body))
 }
 
-/// The CIDs of the roots that are pinned, of their headers and of their bodies, as far as they are pinned.
-pub(super) async fn pinned(store: &Store) -> Result<HashSet<Cid>> {
-    let mut all = HashSet::new();
-    for cid in store.pinned_directly().await? {
-        if cid.codec() != DAG_PB {
-            continue;
-        }
-        let Some(block) = store.local(&cid, MAX_ROOT).await? else {
-            continue;
-        };
-        let Ok(parts) = take_apart(&block) else {
-            continue;
-        };
-        all.insert(cid);
-        for part in parts {
-            if store.is_pinned(&part.cid).await? {
-                all.insert(part.cid);
-            }
-        }
-    }
-    Ok(all)
-}
-
 /// Unpins and deletes a root and its header.
 pub(super) async fn drop(store: &Shared, image: &ImageDigest) -> Result<()> {
     let root = unixfs::cid_from_digest(DAG_PB, &image.0);
@@ -143,7 +129,7 @@ pub(super) async fn drop(store: &Shared, image: &ImageDigest) -> Result<()> {
 }
 
 /// The header's and the body's link.
-fn take_apart(block: &[u8]) -> std::result::Result<[Link; 2], Malformed> {
+pub(super) fn take_apart(block: &[u8]) -> std::result::Result<[Link; 2], Malformed> {
     if block.len() > MAX_ROOT {
         return Err(Malformed::TooLarge {
             what: "root",

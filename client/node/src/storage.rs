@@ -1,4 +1,4 @@
-//! What a node stores in: blocks and pins, its own ([`Store`](super::store::Store)) or those of another process
+//! The storage of a node: blocks and pins, its own ([`Store`](super::store::Store)) or those of another process
 //! ([`Kubo`](super::rpc::Kubo)). Trees, roots and their checks stand above it and are the same for both.
 
 use std::sync::Arc;
@@ -9,7 +9,9 @@ use bytes::Bytes;
 use cid::Cid;
 use futures::future::BoxFuture;
 
-use super::{ImageDigest, RepoStat, Result, Survey};
+use super::Result;
+use super::types::{RepoStat, Survey};
+use pcim_core::ImageDigest;
 
 /// Where a block may be taken from.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +43,13 @@ pub(super) trait Storage: Send + Sync {
     /// Tells peers that waited for blocks.
     fn announce(&self, _cids: &[Cid]) {}
 
-    /// A body is about to be read: who has it may have its leaves.
+    /// Remembers that a body is about to be read: a peer that has it may have its leaves.
     async fn about(&self, _body: &Cid) {}
 
-    /// Whether a block is here; it is not read.
+    /// Returns true if a block is here; it is not read.
     async fn has(&self, cid: &Cid) -> Result<bool>;
 
-    /// Whether a pin holds a block.
+    /// Returns true if a pin holds a block.
     async fn is_pinned(&self, cid: &Cid) -> Result<bool>;
 
     /// Makes blocks last that came from peers.
@@ -86,14 +88,12 @@ pub(super) trait Storage: Send + Sync {
     /// Asks the connected peers which blocks of a sealed root they have.
     async fn survey(&self, image: &ImageDigest, limit: Duration) -> Result<Survey>;
 
-    /// What is left to do once the storage is dropped.
+    /// Returns what is left to do once the storage is dropped.
     fn closing(&self) -> BoxFuture<'static, ()>;
 
-    /// The embedded node's storage, if it is that.
+    /// The storage as what it is, for tests of the embedded one.
     #[cfg(test)]
-    fn embedded(&self) -> Option<&super::store::Store> {
-        None
-    }
+    fn as_any(&self) -> &dyn std::any::Any;
 }
 
 /// Blocks being written together.

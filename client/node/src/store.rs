@@ -14,11 +14,14 @@ use rust_ipfs::repo::{DefaultStorage, PinStore, Repo};
 use rust_ipfs::{Ipfs, Multiaddr, PinMode};
 
 use super::disk::Disk;
+use super::error::of_ipfs;
 use super::exchange::{Exchange, Failed};
-use super::network::Seeker;
-use super::replicas::{self, Replica, Survey};
+use super::replicas;
+use super::seeker::Seeker;
 use super::storage::{self, Reach, Shared, Storage};
-use super::{Cause, Error, ImageDigest, RepoStat, Result, Tried, peers};
+use super::types::{Replica, RepoStat, Survey};
+use super::{Error, Result, Tried, peers};
+use pcim_core::ImageDigest;
 
 /// How long peers are asked for a block that is damaged here.
 const HEALING: Duration = Duration::from_secs(5);
@@ -27,9 +30,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The running node's parts, shared by its streams.
 #[derive(Clone)]
-pub(super) struct Store(Arc<Parts>);
+pub(super) struct Store(Arc<StoreParts>);
 
-struct Parts {
+struct StoreParts {
     ipfs: Ipfs,
     repo: Repo<DefaultStorage>,
     /// Where it lies.
@@ -47,7 +50,7 @@ struct Parts {
 
 impl Store {
     pub(super) fn new(ipfs: Ipfs, path: PathBuf, disk: Disk, exchange: Exchange) -> Self {
-        Self(Arc::new(Parts {
+        Self(Arc::new(StoreParts {
             repo: ipfs.repo().clone(),
             path,
             ipfs,
@@ -79,7 +82,7 @@ impl Store {
     pub(super) async fn pinned_directly(&self) -> Result<Vec<Cid>> {
         let pins = self.0.repo.list_pins(PinMode::Direct).await;
         let pins: std::result::Result<Vec<_>, _> = pins.try_collect().await;
-        let pins = pins.map_err(|error| into_error("reading pins", error))?;
+        let pins = pins.map_err(|error| of_ipfs("reading pins", error))?;
         Ok(pins.into_iter().map(|(cid, _)| cid).collect())
     }
 
@@ -197,7 +200,7 @@ impl Storage for Store {
         };
         let found = match (here, reach) {
             (None, Reach::Peers(timeout)) => self.fetch(cid, timeout).await?,
-            // What a peer sends takes the damaged block's place.
+            // The bytes of a peer take the damaged block's place.
             (Some(damaged), Reach::Peers(timeout)) if self.connected().await + self.known() > 0 => {
                 let healed = self.fetch(cid, timeout.min(HEALING)).await;
                 healed.map_err(|_| damaged)?
@@ -261,7 +264,7 @@ impl Storage for Store {
 
     async fn is_pinned(&self, cid: &Cid) -> Result<bool> {
         let pinned = self.0.repo.is_pinned(cid).await;
-        pinned.map_err(|error| into_error("reading pins", error))
+        pinned.map_err(|error| of_ipfs("reading pins", error))
     }
 
     async fn keep(&self, cids: &[Cid]) -> Result<()> {
@@ -282,7 +285,7 @@ impl Storage for Store {
                     new.push(*cid);
                 }
                 let pinned = self.0.repo.data_store().insert_direct_pin(cid).await;
-                pinned.map_err(|error| into_error("pinning a block", error))?;
+                pinned.map_err(|error| of_ipfs("pinning a block", error))?;
             }
             self.0.disk.sync_pins(cids).await
         }
@@ -300,7 +303,7 @@ impl Storage for Store {
         let below = futures::stream::iter(below.into_iter().map(Ok)).boxed();
         let pins = self.0.repo.data_store();
         let pinned = pins.insert_recursive_pin(root, below).await;
-        pinned.map_err(|error| into_error("pinning a tree", error))?;
+        pinned.map_err(|error| of_ipfs("pinning a tree", error))?;
         let synced = self.0.disk.sync_pins(&[*root]).await;
         if synced.is_err() && new {
             self.unpin_all(&[*root]).await;
@@ -313,7 +316,7 @@ impl Storage for Store {
         let nothing = futures::stream::empty().boxed();
         match pins.remove_recursive_pin(cid, nothing).await {
             Ok(()) => Ok(()),
-            Err(error) => match into_error("unpinning", error) {
+            Err(error) => match of_ipfs("unpinning", error) {
                 io @ Error::Io { .. } => Err(io),
                 _ => Ok(()),
             },
@@ -354,7 +357,7 @@ impl Storage for Store {
 
     async fn peers(&self) -> Result<Vec<String>> {
         let connected = self.0.ipfs.connected().await;
-        let connected = connected.map_err(|error| into_error("asking for peers", error))?;
+        let connected = connected.map_err(|error| of_ipfs("asking for peers", error))?;
         Ok(connected.iter().map(ToString::to_string).collect())
     }
 
@@ -370,12 +373,12 @@ impl Storage for Store {
         let blocks = replicas::blocks_of(&store, image, Reach::Peers(limit)).await?;
         let exchange = &self.0.exchange;
         let asked = exchange.ready_peers().into_iter().map(async |peer| {
-            let told = exchange.survey(peer, &blocks, limit).await;
+            let held = exchange.survey(peer, &blocks, limit).await;
             Replica {
                 peer: peer.to_string(),
-                has: told.has,
-                lacks: told.lacks,
-                silent: blocks.len() - told.has - told.lacks,
+                has: held.has,
+                lacks: held.lacks,
+                silent: blocks.len() - held.has - held.lacks,
             }
         });
         let mut peers = futures::future::join_all(asked).await;
@@ -387,24 +390,13 @@ impl Storage for Store {
     }
 
     #[cfg(test)]
-    fn embedded(&self) -> Option<&Store> {
-        Some(self)
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 
     /// Stops the swarm and waits until the repository is free for another node.
     fn closing(&self) -> BoxFuture<'static, ()> {
         let (ipfs, path) = (self.0.ipfs.clone(), self.0.path.clone());
         Box::pin(async move { peers::stop(ipfs, &path).await })
-    }
-}
-
-/// Finds the io error in what rust-ipfs reports.
-pub(super) fn into_error(doing: &'static str, error: rust_ipfs::Error) -> Error {
-    match error.downcast::<std::io::Error>() {
-        Ok(source) => Error::Io { doing, source },
-        Err(other) => Error::Ipfs {
-            doing,
-            source: Cause::from(other),
-        },
     }
 }

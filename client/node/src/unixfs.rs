@@ -62,17 +62,17 @@ pub enum Malformed {
     /// Sizes that do not add up.
     #[error("{what} is {found} bytes, wanted {wanted}")]
     Size {
-        /// Which size.
+        /// The size that is wrong.
         what: &'static str,
-        /// What it should be.
+        /// The size that it should have, in bytes.
         wanted: u64,
-        /// What it is.
+        /// The size that it has, in bytes.
         found: u64,
     },
     /// A part beyond its limit.
     #[error("{what} of {found} bytes, at most {max} allowed")]
     TooLarge {
-        /// Which part.
+        /// The part that is too large.
         what: &'static str,
         /// Its bytes.
         found: u64,
@@ -142,7 +142,7 @@ pub(super) fn digest_of(cid: &Cid) -> Option<[u8; 32]> {
         .flatten()
 }
 
-/// Whether the profile links to such blocks: CIDv1, raw or dag-pb, sha2-256.
+/// Returns true if the profile links to such blocks: CIDv1, raw or dag-pb, sha2-256.
 pub(super) fn is_of_profile(cid: &Cid) -> bool {
     cid.version() == cid::Version::V1
         && matches!(cid.codec(), RAW | DAG_PB)

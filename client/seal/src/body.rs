@@ -38,13 +38,13 @@ const HASH: HashAlgorithm = HashAlgorithm::SHA256;
 /// How much payload is held back, at least, until everything is verified.
 const HELD_BACK: usize = 1024 * 1024;
 
-/// What sealing yields beside the body's bytes.
+/// The result of sealing, beside the body's bytes.
 pub struct Sealed {
-    /// What headers wrap.
+    /// The key that headers wrap.
     pub session_key: SessionKey,
-    /// Which container the body is.
+    /// The container that the body is.
     pub version: BodyVersion,
-    /// What the radiologist attests: the SHA-256 of the signature packet, see [`Seal`] and the module's documentation.
+    /// The value that the radiologist attests: the SHA-256 of the signature packet, see [`Seal`] and the module's documentation.
     pub seal: Seal,
     /// The SHA-256 of the payload.
     pub payload_sha256: [u8; 32],
@@ -52,17 +52,17 @@ pub struct Sealed {
     pub payload_len: u64,
 }
 
-/// What opening yields beside the payload's bytes.
+/// The result of opening, beside the payload's bytes.
 #[derive(Debug)]
 pub struct Opened {
     /// To be compared with the attested one.
     pub seal: Seal,
-    /// Whose signature it is: the certificate inside the signature, by which it verified. Trust in it comes from the
+    /// The signer: the certificate inside the signature, by which it verified. Trust in it comes from the
     /// attested seal, not from here.
     pub signer: Certificate,
     /// The image that this one replaces, as the signer says.
     pub predecessor: Option<ImageDigest>,
-    /// Which container the body was.
+    /// The container that the body was.
     pub version: BodyVersion,
     /// The SHA-256 of the payload.
     pub payload_sha256: [u8; 32],
@@ -263,7 +263,7 @@ impl<'a> Inner<'a> {
         }
     }
 
-    /// What the pieces must be hashed into, if they must, to [`finish`](Self::finish).
+    /// Returns the hash that the pieces go into, if they must, for [`finish`](Self::finish).
     fn hash(&self) -> Result<Option<Context>> {
         match self {
             Self::V1(..) => Ok(None),
@@ -320,7 +320,7 @@ pub fn open_sealed(
     open_body(body, &key, payload)
 }
 
-/// What the signature will say: binary, who signed, and what it replaces. Notations are hashed and not critical, so
+/// Prepares what the signature will say: binary, its signer, and the image that this one replaces. Notations are hashed and not critical, so
 /// that other software verifies it too; no intended recipient, so that later readers can.
 fn template(signer: &Certificate, predecessor: Option<ImageDigest>) -> Result<SignatureBuilder> {
     let mut template = SignatureBuilder::new(SignatureType::Binary)
@@ -344,7 +344,7 @@ fn template(signer: &Certificate, predecessor: Option<ImageDigest>) -> Result<Si
     Ok(template)
 }
 
-/// What stands before the payload: the hash that it goes into, and the serialized one-pass packet that announces the
+/// Begins what stands before the payload: the hash that it goes into, and the serialized one-pass packet that announces the
 /// signature.
 ///
 /// RFC 9580 §5.2.4: the hash of a version 6 signature starts with its salt, which the one-pass packet tells (§5.4). A

@@ -15,7 +15,7 @@ use openpgp::{Cert, Packet};
 
 use super::{Error, Result, Unusable};
 
-/// What algorithms and signatures are accepted.
+/// The algorithms and signatures that are accepted.
 pub(super) static POLICY: StandardPolicy<'static> = StandardPolicy::new();
 
 /// The most bytes that are read of a certificate.
@@ -63,7 +63,7 @@ impl Certificate {
         })
     }
 
-    /// Whether the certificate is invalid without its User ID (some version 4 ones), so that publishing it tells the name.
+    /// Returns true if the certificate is invalid without its User ID (some version 4 ones), so that publishing it tells the name.
     pub fn needs_user_id(&self) -> bool {
         let bare = Cert::from_packets(published(&self.0, None).into_iter());
         bare.is_ok_and(|cert| cert.with_policy(&POLICY, None).is_err())
@@ -75,7 +75,7 @@ impl Certificate {
         self.0.fingerprint().to_hex()
     }
 
-    /// Whether a header for a SEIPDv2 body can be made for this certificate.
+    /// Returns true if a header for a SEIPDv2 body can be made for this certificate.
     pub fn accepts_v2(&self) -> bool {
         self.0
             .with_policy(&POLICY, None)
@@ -118,7 +118,7 @@ impl fmt::Debug for Certificate {
 }
 
 impl PartialEq for Certificate {
-    /// Whether both are certificates of the same primary key.
+    /// Returns true if both are certificates of the same primary key.
     fn eq(&self, other: &Self) -> bool {
         self.0.fingerprint() == other.0.fingerprint()
     }

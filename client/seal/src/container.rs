@@ -47,7 +47,7 @@ pub(super) struct Container<'a> {
     trouble: Trouble,
 }
 
-/// What a container held beside the literal's data.
+/// The contents of a container beside the literal's data.
 pub(super) struct Contents {
     pub(super) signature: Signature,
     /// The certificate that the signature carries; verified for [`Unlock::Body`].
@@ -165,7 +165,7 @@ impl Read for Source<'_> {
     }
 }
 
-/// Which packet came last; the order is fixed.
+/// The packet that came last; the order is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Start,

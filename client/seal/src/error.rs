@@ -1,4 +1,4 @@
-//! What can go wrong with OpenPGP data, keys and passphrases.
+//! Errors of OpenPGP data, keys and passphrases.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use super::BodyVersion;
 /// The cause that the OpenPGP library gives.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why sealing, opening, signing or reading a key failed. Never holds plaintext or secrets.
+/// The reason why sealing, opening, signing or reading a key failed. Never holds plaintext or secrets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,13 +18,13 @@ pub enum Error {
     /// The bytes are not one OpenPGP key whose secrets are locked with a passphrase.
     #[error("not an OpenPGP key with locked secrets: {reason}")]
     NotALockedKey {
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// More bytes than are read of such a thing.
     #[error("{what} of {found} bytes: at most {max} are read")]
     TooLarge {
-        /// What was given.
+        /// The thing that was given.
         what: &'static str,
         /// Its size in bytes.
         found: usize,
@@ -42,7 +42,7 @@ pub enum Error {
     Unusable {
         /// The certificate's fingerprint.
         fingerprint: String,
-        /// Why not.
+        /// The reason.
         reason: Unusable,
     },
     /// A document without readers.
@@ -60,17 +60,17 @@ pub enum Error {
     /// Header and body are of different versions.
     #[error("a session key of a version {key} body does not fit a version {body} body")]
     VersionMismatch {
-        /// What the session key is for.
+        /// The version that the session key is for.
         key: BodyVersion,
-        /// What it was used for.
+        /// The version that it was used for.
         body: BodyVersion,
     },
     /// Not the packets that the protocol wants, in their order.
     #[error("unexpected OpenPGP structure: wanted {wanted}, found {found}")]
     Structure {
-        /// What may stand there.
+        /// The packets that may stand there.
         wanted: &'static str,
-        /// What stands there.
+        /// The packet that stands there.
         found: String,
     },
     /// Cannot be decrypted, or was changed or cut since it was encrypted.
@@ -93,7 +93,7 @@ pub enum Error {
 /// Result of an OpenPGP operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a certificate cannot be used.
+/// The reason why a certificate cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unusable {

@@ -8,12 +8,12 @@ use super::{Error, Result};
 /// The fewest bytes of a packet's first part.
 const FIRST_MIN: u64 = 512;
 
-/// What a length field says.
+/// The meaning of a length field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Length {
-    /// So many bytes, and no more.
+    /// This number of bytes, and no more.
     Whole(u64),
-    /// So many bytes, and another length after them.
+    /// This number of bytes, and another length after them.
     Part(u64),
 }
 
@@ -35,7 +35,7 @@ impl Length {
         })
     }
 
-    /// Whether a packet may begin so.
+    /// Returns true if a packet may begin with this length.
     pub(super) fn may_begin(self) -> bool {
         match self {
             Self::Whole(_) => true,

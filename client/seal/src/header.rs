@@ -12,7 +12,7 @@ use openpgp::serialize::MarshalInto;
 use openpgp::types::SymmetricAlgorithm;
 
 use super::cert::unusable;
-use super::{Certificate, Error, Result, UnlockedKey, Unusable};
+use super::{BodyVersion, Certificate, Error, Result, UnlockedKey, Unusable};
 
 /// The most bytes that a header may have.
 pub const HEADER_MAX: usize = 1024;
@@ -21,21 +21,11 @@ pub const HEADER_MAX: usize = 1024;
 pub(super) const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;
 const KEY_BYTES: usize = 32;
 
-/// The session key of a sealed body, and which container it is for; zeroized on drop, never printed.
+/// The session key of a sealed body, with the container that it is for; zeroized on drop, never printed.
 #[derive(Clone)]
 pub struct SessionKey {
     pub(super) secret: openpgp::crypto::SessionKey,
     pub(super) version: BodyVersion,
-}
-
-/// Which container a body is (RFC 9580 §5.13).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyVersion {
-    /// SEIPDv1, AES-256-CFB with a modification detection code: for readers whose certificate lacks SEIPDv2. Their
-    /// software must skip or verify version 6 signatures (RFC 9580 §5.2); GnuPG 2.2 does neither and stops at them.
-    V1,
-    /// SEIPDv2, AES-256-OCB.
-    V2,
 }
 
 impl SessionKey {
@@ -47,7 +37,7 @@ impl SessionKey {
         })
     }
 
-    /// Which container the key is for.
+    /// Returns the container that the key is for.
     pub fn version(&self) -> BodyVersion {
         self.version
     }
@@ -56,15 +46,6 @@ impl SessionKey {
 impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionKey(…)")
-    }
-}
-
-impl fmt::Display for BodyVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V1 => "1",
-            Self::V2 => "2",
-        })
     }
 }
 
@@ -101,7 +82,7 @@ pub fn header_for(key: &SessionKey, version: BodyVersion, reader: &Certificate) 
 /// Takes the session key out of a header; strict: PKESK packets of one version and nothing else, at most 1 KiB.
 ///
 /// # Errors
-/// [`Error::TooLarge`] and [`Error::Header`] for anything that is not a header, whoever the reader is;
+/// [`Error::TooLarge`] and [`Error::Header`] for anything that is not a header, for every reader;
 /// [`Error::NotForReader`] if none of its packets is for this key.
 pub fn unwrap_header(header: &[u8], reader: &UnlockedKey) -> Result<(SessionKey, BodyVersion)> {
     let (pkesks, version) = parse(header)?;

@@ -26,7 +26,7 @@ const ARGON2: (u8, u8, u8) = (1, 4, 16);
 /// A foreign key may ask for 1 GiB at most, as the binary logarithm of KiB.
 const ARGON2_MEMORY_MAX: u8 = 20;
 
-/// Which OpenPGP a new key is of.
+/// The version of OpenPGP that a new key is of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyVersion {
     /// RFC 4880, as GnuPG reads it: Ed25519 and Cv25519, SEIPDv1, locked by iterated SHA-256 and AES-256-CFB.

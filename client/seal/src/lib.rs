@@ -34,6 +34,7 @@ mod speed;
 mod stages;
 mod unpacking;
 mod verify;
+mod version;
 
 pub use body::{Opened, Sealed, open_body, open_sealed, reseal_body, seal_body};
 pub use cert::Certificate;
@@ -42,9 +43,10 @@ pub use document::{
     verify_detached,
 };
 pub use error::{Cause, Error, Result, Unusable};
-pub use header::{BodyVersion, HEADER_MAX, SessionKey, check_header, header_for, unwrap_header};
+pub use header::{HEADER_MAX, SessionKey, check_header, header_for, unwrap_header};
 pub use key::{KeyVersion, LockedKey, UnlockedKey};
 pub use speed::cipher_time;
+pub use version::BodyVersion;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Writes a body of version 2: one SEIPD packet around a one-pass signature, a literal and a signature, in one pass.
 //!
-//! The library's own writer passes every byte through a stack of buffers and sets the cipher up anew for every 4 KiB; here
+//! The library's own writer passes every byte through a stack of buffers and sets the cipher up again for every 4 KiB; here
 //! there is one copy before the cipher, and one set-up for every 256 KiB.
 
 use std::io::Write;
@@ -27,7 +27,7 @@ const CONTAINER_PARTS: u8 = 20;
 /// A body being written.
 pub(super) struct Packing<'a> {
     literal: Literal,
-    container: Container<'a>,
+    container: Cutter<'a>,
 }
 
 /// The literal's parts.
@@ -37,8 +37,8 @@ struct Literal {
     held: Vec<u8>,
 }
 
-/// What encrypts, and cuts what comes out into parts.
-struct Container<'a> {
+/// The end that encrypts and cuts what comes out into parts.
+struct Cutter<'a> {
     chunks: Chunks,
     /// Less than a chunk.
     plain: Vec<u8>,
@@ -59,7 +59,7 @@ impl<'a> Packing<'a> {
         let mut sealed = vec![0; (1 << CONTAINER_PARTS) + chunks.size + TAG];
         sealed[..head.len()].copy_from_slice(&head);
         out.write_all(&[SEIPD]).map_err(Error::Write)?;
-        let mut container = Container {
+        let mut container = Cutter {
             plain: Vec::with_capacity(chunks.size),
             chunks,
             sealed,
@@ -111,7 +111,7 @@ impl<'a> Packing<'a> {
     }
 }
 
-impl Container<'_> {
+impl Cutter<'_> {
     fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             let room = self.chunks.size - self.plain.len();

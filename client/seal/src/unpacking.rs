@@ -41,7 +41,7 @@ pub(super) struct Unpacking<'a> {
 
 /// Where in the plaintext the reader is.
 enum Inside {
-    /// In the literal, so many bytes before the end of a part.
+    /// In the literal, `left` bytes before the end of a part.
     Literal { left: u64, last: bool },
     /// After a part of the literal: the next length, as far as it was read.
     Length(Vec<u8>),
@@ -71,7 +71,7 @@ impl<'a> Unpacking<'a> {
         packet.to_vec().map_err(Error::openpgp)
     }
 
-    /// What the literal's data go into to verify the signature: begun as it announces (RFC 9580 §5.2.4).
+    /// Returns the hash that the literal's data go into to verify the signature: begun as it announces (RFC 9580 §5.2.4).
     pub(super) fn hash(&self) -> Result<Context> {
         let unknown = |error: openpgp::anyhow::Error| Error::Signature(error.to_string());
         let hash = self.announcement.hash_algo().context().map_err(unknown)?;

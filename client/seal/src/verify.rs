@@ -1,4 +1,4 @@
-//! Whether a body's signature is good: made by the certificate that it carries, over what was hashed.
+//! The check of a body's signature: made by the certificate that it carries, over what was hashed.
 
 use sequoia_openpgp as openpgp;
 

@@ -5,7 +5,11 @@ use std::fmt;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::{Grant, Image, ImageQuery, Index, Result, Synced};
+use crate::audit::error::Result;
+use crate::audit::index::Index;
+use crate::audit::query::ImageQuery;
+use crate::audit::state::{Grant, Image};
+use crate::audit::sync::Synced;
 use pcim_core::{Address, GrantStatus, ImageDigest};
 use pcim_ledger::Ledger;
 

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use super::index::last_known;
-use super::ranges::{Ranges, patiently};
-use super::{Entry, Error, Index, Result, What};
+use crate::audit::entry::{Entry, What};
+use crate::audit::error::{Error, Result};
+use crate::audit::index::Index;
+use crate::audit::index::last_known;
+use crate::audit::ranges::{Ranges, patiently};
 use pcim_ledger::{ChainLog, Ledger};
 
 /// What was compared with a second provider.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use alloy_primitives::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::Error;
+use crate::audit::error::Error;
 use pcim_core::{About, B256, Event, LoggedEvent};
 
 /// One log of the contract, and where it stands on the chain. As JSON it is flat: the place, `about`, and the event's own

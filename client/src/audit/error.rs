@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::journal;
+use crate::operation::journal;
 use pcim_core::{Address, B256};
 
 /// Why the index was not read, or not brought level with the chain.

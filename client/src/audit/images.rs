@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, Statement, ToSql, Transaction, params, params_from_iter};
 
-use super::store::{self, signed, unsigned};
-use super::{Entry, Grant, Image, ImageQuery, Index, Mark, Result, Standing, State};
+use crate::audit::entry::Entry;
+use crate::audit::error::Result;
+use crate::audit::index::Index;
+use crate::audit::query::{ImageQuery, Standing};
+use crate::audit::state::{Grant, Image, Mark, State};
+use crate::audit::store::{self, signed, unsigned};
 use pcim_core::{Address, B256, BlockDigest, GrantStatus, ImageDigest, Seal};
 
 pub(super) const TABLES: &str = "

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 
-use super::store::{self, Known, signed, unsigned};
-use super::{Error, Result};
+use crate::audit::error::{Error, Result};
+use crate::audit::store::{self, Known, signed, unsigned};
 use pcim_core::{Address, B256};
 
 /// One contract's logs. Several processes may have it open.

@@ -9,30 +9,31 @@
 //! A log that cannot be understood is kept as [`What::Unknown`], never left out. Text in entries is as its sender wrote
 //! it: whoever shows it passes it through [`escaped`].
 
-mod check;
-mod compare;
-mod entry;
-mod error;
-mod images;
-mod index;
-mod query;
-mod ranges;
+pub(crate) mod check;
+pub(crate) mod compare;
+pub(crate) mod entry;
+pub(crate) mod error;
+pub(crate) mod images;
+pub(crate) mod index;
+pub(crate) mod query;
+pub(crate) mod ranges;
 pub mod report;
-mod select;
-mod state;
-mod store;
-mod sync;
+pub(crate) mod select;
+pub(crate) mod state;
+pub(crate) mod store;
+pub(crate) mod sync;
+pub(crate) mod tail;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 pub mod watch;
 
-pub use self::check::Difference;
-pub use self::compare::Compared;
-pub use self::entry::{Entry, EventKind, UnknownLog, What};
-pub use self::error::{Error, Result};
-pub use self::index::{Freshness, Index};
-pub use self::query::{ImageQuery, Query, Standing};
-pub use self::state::{Grant, Image, Mark, State};
-pub use self::sync::Synced;
-pub use self::text::{escaped, time};
+pub use crate::audit::check::Difference;
+pub use crate::audit::compare::Compared;
+pub use crate::audit::entry::{Entry, EventKind, UnknownLog, What};
+pub use crate::audit::error::{Error, Result};
+pub use crate::audit::index::{Freshness, Index};
+pub use crate::audit::query::{ImageQuery, Query, Standing};
+pub use crate::audit::state::{Grant, Image, Mark, State};
+pub use crate::audit::sync::Synced;
+pub use crate::audit::text::{escaped, time};

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, EventKind};
+use crate::audit::entry::EventKind;
+use crate::audit::error::Error;
 use pcim_core::{Address, ImageDigest};
 
 /// Which entries are wanted: those that fit everything that is given.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Error, Result};
+use crate::audit::error::{Error, Result};
 use pcim_ledger::{ChainLog, Ledger, Trouble};
 
 /// Blocks of the first range.

@@ -3,9 +3,13 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::index::last_known;
-use super::store::{self, select, signed};
-use super::{Entry, Index, Query, Result, Standing, images};
+use crate::audit::entry::Entry;
+use crate::audit::error::Result;
+use crate::audit::images;
+use crate::audit::index::Index;
+use crate::audit::index::last_known;
+use crate::audit::query::{Query, Standing};
+use crate::audit::store::{self, select, signed};
 
 impl Index {
     /// The entries that fit, in the order of the chain.

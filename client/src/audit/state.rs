@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Standing};
+use crate::audit::entry::Entry;
+use crate::audit::query::Standing;
 use pcim_core::{Address, B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
 
 /// What the entries say is so.

@@ -6,9 +6,10 @@ use std::path::Path;
 use alloy_primitives::Bytes;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, params};
 
-use super::images::{self, Rows};
-use super::{Entry, Error, Result, UnknownLog, What};
-use crate::journal;
+use crate::audit::entry::{Entry, UnknownLog, What};
+use crate::audit::error::{Error, Result};
+use crate::audit::images::{self, Rows};
+use crate::operation::journal;
 use pcim_core::{About, Address, B256, Event, ImageDigest};
 use pcim_ledger::{ChainLog, decode_event};
 

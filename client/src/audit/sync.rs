@@ -10,10 +10,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::index::{known, last_known};
-use super::ranges::{Ranges, patiently};
-use super::store::{self, Known, signed};
-use super::{Error, Index, Result};
+use crate::audit::error::{Error, Result};
+use crate::audit::index::Index;
+use crate::audit::index::{known, last_known};
+use crate::audit::ranges::{Ranges, patiently};
+use crate::audit::store::{self, Known, signed};
 use pcim_ledger::{BlockHead, ChainLog, Ledger};
 
 /// How often a chain may change while it is read.

@@ -7,8 +7,11 @@ use alloy_sol_types::SolEvent;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::store::{self, Known};
-use super::{Entry, ImageQuery, Index, Query, Standing, State};
+use crate::audit::entry::Entry;
+use crate::audit::index::Index;
+use crate::audit::query::{ImageQuery, Query, Standing};
+use crate::audit::state::State;
+use crate::audit::store::{self, Known};
 use pcim_core::Address;
 use pcim_ledger::ChainLog;
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::median;
-use crate::client::{Error, Result};
+use crate::bench::median;
+use crate::error::{Error, Result};
 
 /// Bytes that are worked on for each figure.
 const BYTES: usize = 100_000_000;

@@ -5,7 +5,6 @@
 //! its transaction. Every figure is the median of several runs. `pcim bench` and `cargo bench` print the same.
 
 mod limits;
-pub(crate) mod samples;
 mod scene;
 
 use std::fmt;
@@ -14,13 +13,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::client::Result;
-use limits::processor_time;
-use samples::{INSTANCES, MEGABYTE};
-use scene::Scene;
+use crate::bench::limits::processor_time;
+use crate::bench::scene::Scene;
+use crate::error::Result;
 
-pub use limits::Limits;
+pub use crate::bench::limits::Limits;
 
+/// The unit of the images' sizes.
+const MEGABYTE: u64 = 1_000_000;
+/// Instances of the study.
+const INSTANCES: u64 = 1142;
 /// Bytes of the one large image.
 const LARGE: u64 = 4 << 30;
 /// Bytes of each of its instances.

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-use super::samples::write_instance;
-use crate::client::landing::{Landing, Target};
-use crate::client::payload::Payload;
-use crate::client::pipeline::{self, Meter};
-use crate::client::{Error, Result};
+use crate::error::{Error, Result};
+use crate::flow::landing::{Landing, Target};
+use crate::flow::payload::Payload;
+use crate::flow::pipeline::{self, Meter};
 use pcim_core::private;
 use pcim_core::{ImageDigest, Passphrase};
 use pcim_dicom::deid;
+use pcim_dicom::sample::write_instance;
 use pcim_node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
 use pcim_seal::{BodyVersion, KeyVersion, LockedKey, UnlockedKey};
 

@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
-use super::samples::write_instance;
-use super::{Measurement, Report, limits, median};
+use crate::bench::limits;
+use crate::bench::{Measurement, Report, median};
 use pcim_dicom::deid;
+use pcim_dicom::sample::write_instance;
 
 #[test]
 fn the_median_is_in_the_middle() {

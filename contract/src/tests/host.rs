@@ -21,7 +21,7 @@ pub(crate) const CONTRACT: Address = address!("000000000000000000000000000000000
 /// The chain that it is on.
 pub(crate) const CHAIN_ID: u64 = 412_346;
 
-/// What a static call answers: who is called, with what; none is a failure.
+/// The answer of a static call: who is called, with what; none is a failure.
 pub(crate) type Callee = fn(Address, &[u8]) -> Option<Vec<u8>>;
 
 struct Chain {
@@ -79,7 +79,7 @@ pub(crate) fn send(caller: Address, calldata: &[u8]) -> Result<Vec<u8>, Vec<u8>>
     answer
 }
 
-/// Whether calldata that is empty, or too short for a selector, finds nothing that answers it.
+/// Returns true if calldata that is empty, or too short for a selector, finds nothing that answers it.
 pub(crate) fn bare() -> bool {
     // SAFETY: as above.
     let mut pcac = unsafe { Pcac::new(U256::ZERO, 0, VM { host: WasmVM {} }) };
@@ -222,7 +222,7 @@ mod hooks {
     }
 }
 
-/// What the contract never calls, but the SDK's code refers to.
+/// Functions that the contract never calls, but the SDK's code refers to.
 mod unused {
     macro_rules! unused {
         ($($hook:ident)*) => {

@@ -1,5 +1,5 @@
 //! The rules of `IPcac.sol`, each by the calls that keep and break it, on a host in memory.
-//! What is in this directory is left out of the contract's source hash.
+//! The files in this directory are left out of the contract's source hash.
 
 #![allow(clippy::unwrap_used)]
 

@@ -19,7 +19,7 @@ fn the_contract_answers_to_exactly_the_interfaces_selectors() {
     deployed();
     let asked = |selector: [u8; 4]| send(STRANGER, &[&selector[..], &[0; 256]].concat());
     for selector in IPcac::IPcacCalls::SELECTORS {
-        // What it makes of zeros is an answer or an error with a name.
+        // Its result for zeros is an answer or an error with a name.
         assert_ne!(asked(*selector), Err(vec![]), "{selector:02x?}");
         let mut wrong = *selector;
         wrong[3] ^= 1;
@@ -224,7 +224,7 @@ fn a_registration_is_refused_for_the_first_reason_in_order() {
     );
 }
 
-/// What the radiologist signs.
+/// Computes what the radiologist signs.
 fn attested() -> B256 {
     let domain = eip712_domain! { name: "Pcac", version: "1", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
     let message = ImageAttestation {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use pcim_client::client::Progress;
-use pcim_client::client::study::{Inputs, ScanOptions, copy, scan};
+use pcim_client::Progress;
 use pcim_client::home::{self, Home};
+use pcim_client::study::{Inputs, ScanOptions, copy, scan};
 use pcim_dicom::check::Rules;
 use pcim_dicom::deid::{Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
 use serde::Serialize;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use clap::Args;
-use pcim_client::client::{Client, FollowEvent, FollowSink};
 use pcim_client::home::FollowSettings;
+use pcim_client::{Client, FollowEvent, FollowSink};
 
 use crate::ui::Ui;
 

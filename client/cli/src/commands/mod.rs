@@ -28,7 +28,7 @@ pub(crate) mod watch;
 use std::io::Write;
 use std::path::Path;
 
-use pcim_client::client::{Error, Written};
+use pcim_client::{Error, Written};
 use tempfile::NamedTempFile;
 
 /// Writes a result file in one step, with the permissions of any new file; an existing one only with `overwrite`.

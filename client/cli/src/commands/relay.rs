@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pcim_client::client::{Client, Error, Relayed};
+use pcim_client::{Client, Error, Relayed};
 use pcim_ledger::RelayCall;
 use serde::Serialize;
 

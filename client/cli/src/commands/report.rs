@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use pcim_client::Client;
 use pcim_client::audit::report::{self, Contacts, Facts, Right, Table, Told};
-use pcim_client::client::Client;
 use pcim_core::{Address, ImageDigest};
 use serde_json::Value;
 

@@ -5,8 +5,8 @@ use std::io::{self, BufWriter, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
-use pcim_client::client::OutcomeSink;
-use pcim_client::client::study::Outcome;
+use pcim_client::OutcomeSink;
+use pcim_client::study::Outcome;
 use pcim_dicom::deid::Report;
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! `pcim resume`
 
 use clap::Args;
-use pcim_client::client::{Fate, Resumed};
+use pcim_client::{Fate, Resumed};
 
 use crate::context::Context;
 use crate::failure::StillUnfinished;

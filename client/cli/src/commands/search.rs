@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use pcim_client::Note;
 use pcim_client::audit::{Image, ImageQuery, escaped, time};
-use pcim_client::client::Note;
 use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::client::{Client, Error, Signing};
+use pcim_client::{Client, Error, Signing};
 use pcim_ledger::RelayCall;
 use serde::Serialize;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use pcim_client::client::Error as ClientError;
+use pcim_client::Error as ClientError;
 use pcim_core::ImageDigest;
 use pcim_dicom::view::{self, Image, Picture, Protocol, Window, sheet};
 use serde::Serialize;

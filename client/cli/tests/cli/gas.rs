@@ -297,13 +297,13 @@ fn the_snapshots_are_of_the_committed_artifact() {
 }
 
 #[test]
-fn the_readme_tells_the_snapshots_figures() {
+fn the_table_has_the_snapshots_figures() {
     if fresh_build().is_some() {
-        eprintln!("skipped: the README is of the committed artifact, PCAC_WASM names another");
+        eprintln!("skipped: the table is of the committed artifact, PCAC_WASM names another");
         return;
     }
-    let path = workspace().join("README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
+    let path = workspace().join("docs/measurements/gas.md");
+    let table = std::fs::read_to_string(&path).unwrap();
     let mut told = 0;
     let line = |line: &str| {
         let row = rows().iter().find(|row| line.starts_with(&label(row)));
@@ -315,22 +315,22 @@ fn the_readme_tells_the_snapshots_figures() {
         let theirs = line.split('|').skip(5).collect::<Vec<_>>().join("|");
         format!("{}{} |{theirs}", label(row), ours.join(" | "))
     };
-    let wanted = readme.lines().map(line).collect::<Vec<_>>().join("\n") + "\n";
+    let wanted = table.lines().map(line).collect::<Vec<_>>().join("\n") + "\n";
     assert_eq!(told, FIVE.len() + 2);
     if std::env::var_os("PCAC_UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&path, &wanted).unwrap();
     } else {
-        let lines = readme.lines().zip(wanted.lines());
+        let lines = table.lines().zip(wanted.lines());
         for (found, wanted) in lines {
             assert_eq!(
                 found, wanted,
-                "README.md: PCAC_UPDATE_SNAPSHOTS=1 puts it right"
+                "docs/measurements/gas.md: PCAC_UPDATE_SNAPSHOTS=1 puts it right"
             );
         }
     }
 }
 
-/// How a row begins in the README.
+/// How a row begins in the table.
 fn label(row: &Value) -> String {
     match row["operation"].as_str().unwrap() {
         CYCLE => "| these five | ".to_owned(),

@@ -3,7 +3,7 @@
 use crate::program::{Run, pcim};
 
 /// Every command with its subcommands, found through the help texts themselves.
-fn commands() -> Vec<(Vec<String>, String)> {
+pub(crate) fn commands() -> Vec<(Vec<String>, String)> {
     let mut found = Vec::new();
     let mut open = vec![Vec::new()];
     while let Some(path) = open.pop() {

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +24,22 @@ pub(crate) fn pcim() -> Command {
         .env_remove("PCIM_PASSPHRASE_FILE")
         .stdin(Stdio::null());
     command
+}
+
+/// `pcim-dev`: the one beside `pcim`, built now if it is not up to date, or `PCIM_TEST_DEV_PROGRAM`.
+pub(crate) fn pcim_dev() -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        if let Some(program) = std::env::var_os("PCIM_TEST_DEV_PROGRAM") {
+            return std::fs::canonicalize(program).unwrap();
+        }
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--bin", "pcim-dev"]);
+        assert!(build.current_dir(root).status().unwrap().success());
+        Path::new(env!("CARGO_BIN_EXE_pcim")).with_file_name("pcim-dev")
+    });
+    Command::new(program)
 }
 
 /// One of the homes on a chain, as the user of the command line.

@@ -11,9 +11,9 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 use std::thread;
 
-use pcim_client::card::Card;
-use pcim_client::handover::{Addressee, Facts, Handover};
 use pcim_client::home::{Home, Keys};
+use pcim_client::papers::card::Card;
+use pcim_client::papers::handover::{Addressee, Facts, Handover};
 use pcim_core::{Address, Passphrase};
 use pcim_ledger::Account;
 use serde_json::{Value, json};
@@ -114,6 +114,27 @@ impl Stage {
         let dir = self.dir.join("results");
         fs::create_dir_all(&dir).unwrap();
         dir
+    }
+
+    /// The folder of the homes.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Has every home know this stage's chain, so that commands need not name it.
+    pub(crate) fn settle(&self) {
+        for name in ACTORS {
+            let path = self.dir.join(name).join("config.toml");
+            let config = fs::read_to_string(&path).unwrap();
+            assert!(config.contains("rpc_url = "), "{config}");
+            let lines = config
+                .lines()
+                .map(|line| match line.starts_with("rpc_url = ") {
+                    true => format!("rpc_url = {:?}\n", self.chain.url()),
+                    false => format!("{line}\n"),
+                });
+            fs::write(&path, lines.collect::<String>()).unwrap();
+        }
     }
 
     pub(crate) fn nonce(&self, actor: &Actor) -> u64 {

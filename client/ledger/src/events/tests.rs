@@ -3,7 +3,8 @@
 use alloy_primitives::LogData;
 
 use super::super::fake::{Fake, Reply};
-use super::super::{Deployment, Error, Rpc};
+use super::super::rpc::Rpc;
+use super::super::{Deployment, Error};
 use super::*;
 
 const CONTRACT: Address = Address::repeat_byte(0xc0);
@@ -373,7 +374,7 @@ fn topics_ask_for_what_can_pass_and_nothing_else() {
     ] {
         let queries = topics(&filter);
         for (data, event) in all() {
-            // What eth_getLogs does with a topic filter.
+            // As eth_getLogs filters by topic.
             let matches = queries.iter().filter(|query| {
                 query
                     .as_array()

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use alloy_sol_types::{SolError, SolEvent};
 use serde_json::Value;
 
+use super::super::Deployment;
 use super::super::abi::IPcac as sol;
 use super::super::fake::{Fake, Reply};
-use super::super::{Deployment, Rpc};
+use super::super::rpc::Rpc;
 use super::*;
 use pcim_core::{Event, ImageDigest};
 
@@ -21,12 +22,12 @@ const LATER: Duration = Duration::from_secs(10);
 struct Chain {
     balance: u64,
     base_fee: Option<u64>,
-    /// What `eth_call` answers, and what once something is mined.
+    /// The answer of `eth_call`, and that once something is mined.
     call: Reply,
     call_later: Option<Reply>,
-    /// What `eth_sendRawTransaction` does, in turn; then it accepts.
+    /// The answers of `eth_sendRawTransaction`, in turn; then it accepts.
     sends: Vec<Send>,
-    /// Whether what is accepted is also mined, and with which status.
+    /// The status with which a transaction is mined once it is accepted, if it is.
     mines: Option<u8>,
     /// The sender's transactions so far, mined ones of others included.
     nonce: u64,
@@ -289,7 +290,7 @@ async fn a_node_cannot_name_any_price() {
     }
 }
 
-/// Prepares on a healthy chain, then submits to one that sends as told.
+/// Prepares on a healthy chain, then submits to one that sends as the test says.
 async fn submit(sends: Vec<Send>, mines: Option<u8>, wait: Duration) -> (Result<Mined>, usize) {
     let (fake, ledger, _) = Chain {
         sends,

@@ -9,8 +9,8 @@ use cid::Cid;
 use rust_ipfs::PeerId;
 use tokio::sync::mpsc;
 
+use super::state::{Exchange, MAX_ASKED, MAX_NEWS, News, State, Trust};
 use super::wire::{Ask, Message, Want};
-use super::{Exchange, MAX_ASKED, MAX_NEWS, News, State, Trust};
 
 /// How long a peer that was asked for a block may send nothing at all before another one is asked.
 const STALL: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const PATIENCE: u32 = 4;
 /// How often a hunt looks up from waiting.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Why a block could not be had.
+/// The reason why a block could not be had.
 pub(crate) enum Failed {
     /// Nobody delivered it in time; what was tried.
     Nobody(Vec<(PeerId, Answer)>),
@@ -59,15 +59,15 @@ struct Hunt<'a> {
     cid: Cid,
     number: u64,
     news: mpsc::Receiver<News>,
-    /// Who was asked, and what came of it last.
+    /// Peers that were asked, with the last answer of each.
     answers: HashMap<PeerId, Answer>,
-    /// Who was asked in this round, and when it began: once nobody is left, everybody is asked again.
+    /// Peers that were asked in this round, and its beginning: once none is left, all are asked again.
     round: (HashSet<PeerId>, Instant),
-    /// Who says to have it, and was not asked for it yet.
+    /// Peers that say they have it, not asked for it yet.
     holders: Vec<PeerId>,
-    /// Who is to deliver it, and since when.
+    /// The peer that is to deliver it, and since when.
     source: Option<(PeerId, Instant)>,
-    /// Who did not deliver it when asked: that they still send is no reason to wait.
+    /// Peers that did not deliver it when asked: that they still send is no reason to wait.
     failed: HashSet<PeerId>,
     /// When something happened last.
     moved: Instant,
@@ -154,7 +154,7 @@ impl Hunt<'_> {
         self.source = self.source.filter(|(id, _)| *id != peer);
     }
 
-    /// Whether the source still sends.
+    /// Returns true if the source still sends.
     fn look(&mut self) {
         let Some((peer, since)) = self.source else {
             return;

@@ -8,11 +8,11 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use rust_ipfs::{PeerId, Stream};
 use tokio::sync::mpsc;
 
+use super::state::{Exchange, MAX_WAITING, Outbox};
 use super::wire::{MAX_MESSAGE, Message, Want};
-use super::{Exchange, MAX_WAITING, Outbox};
-use crate::MAX_BLOCK;
+use crate::types::MAX_BLOCK;
 
-/// Blocks that a peer may have asked for at a time; it is told that the rest is not here.
+/// Blocks that a peer may have asked for at a time; the rest is answered as not here.
 const QUEUE: usize = 4096;
 /// Blocks read from disk ahead of the stream.
 const AHEAD: usize = 2;
@@ -84,7 +84,7 @@ async fn write(
                         let before = Message::before_block(&want.cid, block.len());
                         in_time(&mut stream, &[&before[..], &block[..]]).await?;
                     }
-                    // It is told again when the block comes.
+                    // It is answered again when the block comes.
                     None if want.answer_missing => {
                         let missing = Message::presence(want.cid, false);
                         in_time(&mut stream, &[&missing.encode()[..]]).await?;

@@ -1,5 +1,5 @@
 //! The exchange's part in the swarm: it opens a stream to every peer that is connected, takes theirs, and hands both to
-//! the exchange. What passes through them is not its concern.
+//! the exchange. The messages in them are not its concern.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 /// The protocol: blocks on request, and who has what.
 const PROTOCOL: StreamProtocol = StreamProtocol::new("/ipfs/bitswap/1.2.0");
 
-/// What happened on a connection.
+/// An event on a connection.
 #[derive(Debug)]
 pub(super) enum Event {
     /// A stream to write to.

@@ -1,42 +1,24 @@
 //! Asking one peer which of many blocks it has.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use cid::Cid;
 use rust_ipfs::PeerId;
 use tokio::sync::mpsc;
 
+use super::hunt::note;
+use super::state::{Exchange, State};
 use super::wire::{Ask, Message, Want};
-use super::{Exchange, State};
 
 /// Wants in one message.
 const BATCH: usize = 256;
 
-/// The surveys that go on.
-#[derive(Default)]
-pub(super) struct Surveys {
-    next: u64,
-    open: HashMap<u64, (PeerId, mpsc::UnboundedSender<(Cid, bool)>)>,
-}
-
-/// What a peer answered.
+/// A peer's answer, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Held {
     pub(crate) has: usize,
     pub(crate) lacks: usize,
-}
-
-impl Surveys {
-    /// A peer says whether it has a block.
-    pub(super) fn note(&self, peer: PeerId, cid: &Cid, here: bool) {
-        for (asked, answers) in self.open.values() {
-            if *asked == peer {
-                // A survey that ended in between needs no answer.
-                let _ = answers.send((*cid, here));
-            }
-        }
-    }
 }
 
 impl Exchange {
@@ -48,7 +30,7 @@ impl Exchange {
     }
 
     /// Asks a peer for each of `cids` whether it has it; ends when all is answered, or when it says nothing for `limit`.
-    pub(crate) async fn survey(&self, peer: PeerId, cids: &[Cid], limit: Duration) -> Told {
+    pub(crate) async fn survey(&self, peer: PeerId, cids: &[Cid], limit: Duration) -> Held {
         let (sender, mut answers) = mpsc::unbounded_channel();
         let open = {
             let mut state = self.state();
@@ -60,7 +42,7 @@ impl Exchange {
                 number,
             }
         };
-        let mut told = Told::default();
+        let mut held = Held::default();
         for batch in cids.chunks(BATCH) {
             let mut left: HashSet<Cid> = batch.iter().copied().collect();
             if !self.ask_all(peer, batch, Ask::Have) {
@@ -73,8 +55,8 @@ impl Exchange {
                 };
                 if left.remove(&cid) {
                     match here {
-                        true => told.has += 1,
-                        false => told.lacks += 1,
+                        true => held.has += 1,
+                        false => held.lacks += 1,
                     }
                 }
             }
@@ -84,7 +66,7 @@ impl Exchange {
             }
         }
         drop(open);
-        told
+        held
     }
 
     /// Sends wants; whether the peer is there.
@@ -96,7 +78,7 @@ impl Exchange {
         for cid in cids {
             match ask {
                 // It may answer with a small block itself.
-                Ask::Have => super::hunt::note(&mut peer.queried, *cid),
+                Ask::Have => note(&mut peer.queried, *cid),
                 _ => drop(peer.queried.remove(cid)),
             }
         }

@@ -1,13 +1,13 @@
 //! Bitswap 1.2 messages: protobuf, each behind its length as a varint.
 //!
 //! Only what the exchange uses is read: wants, blocks, and who has what. A block comes with a CID prefix instead of a
-//! CID, so that whoever receives it computes the CID itself.
+//! CID, so that the receiver computes the CID itself.
 
 use bytes::Bytes;
 use cid::Cid;
 use quick_protobuf::BytesReader;
 
-use super::super::unixfs::{cid_of, is_of_profile, put_bytes, put_varint};
+use crate::unixfs::{cid_of, is_of_profile, put_bytes, put_varint};
 
 /// Most bytes of a message that is read; others send up to 4 MiB.
 pub(super) const MAX_MESSAGE: usize = 4 * 1024 * 1024;
@@ -16,12 +16,12 @@ const MAX_WANTS: usize = 4096;
 /// Most blocks that are read from one message; the rest is passed over. Kubo gathers 16 KiB of small ones.
 const MAX_BLOCKS: usize = 1024;
 
-/// What a peer asks for.
+/// A block that a peer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
     /// The block.
     Block,
-    /// Whether it is there.
+    /// Asks if the block is there.
     Have,
     /// Nothing any more.
     Cancel,
@@ -32,7 +32,7 @@ pub(super) enum Ask {
 pub(super) struct Want {
     pub(super) cid: Cid,
     pub(super) ask: Ask,
-    /// Whether to say so if it is not there.
+    /// True if it is to be answered when the block is not there.
     pub(super) answer_missing: bool,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Message {
     pub(super) wants: Vec<Want>,
     /// The codec of the CID (none if it is not of the profile), and the bytes.
     pub(super) blocks: Vec<(Option<u64>, Bytes)>,
-    /// Whether the sender has them.
+    /// Blocks that the sender has (true) or lacks.
     pub(super) presences: Vec<(Cid, bool)>,
 }
 
@@ -99,7 +99,7 @@ impl Message {
         framed
     }
 
-    /// What stands before a block's bytes in a message of that block alone.
+    /// Returns what stands before a block's bytes in a message of that block alone.
     pub(super) fn before_block(cid: &Cid, length: usize) -> Vec<u8> {
         let mut prefix = Vec::with_capacity(8);
         for part in [

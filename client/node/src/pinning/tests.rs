@@ -17,7 +17,7 @@ use pcim_core::ImageDigest;
 const IMAGE: ImageDigest = ImageDigest([7; 32]);
 const TOKEN: &str = "tokenOfTheTest";
 
-/// What came in: method and target, whether the token was right, the body.
+/// A request that came in: method and target, whether the token was right, the body.
 type Seen = Arc<Mutex<Vec<(String, bool, Value)>>>;
 
 /// Answers every request with what the test says: a status and a body.
@@ -184,9 +184,9 @@ async fn what_a_service_says_wrong_is_refused() {
     ];
     for (answer, wanted) in cases {
         let (url, _) = serve(move |_, _| answer.clone()).await;
-        let told = service(&url).find(&IMAGE).await.unwrap_err().to_string();
-        assert!(told.contains(wanted), "{told}");
-        assert!(!told.contains(TOKEN));
+        let shown = service(&url).find(&IMAGE).await.unwrap_err().to_string();
+        assert!(shown.contains(wanted), "{shown}");
+        assert!(!shown.contains(TOKEN));
     }
     let gone = service("http://127.0.0.1:1/");
     assert!(matches!(

@@ -15,12 +15,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use super::{Body, CONNECT, Tied};
+use super::common::{Body, CONNECT, Tied, short};
 use crate::{Cause, Error, Result};
 
-/// Most bytes of a refusal that are read, and told.
+/// Most bytes of a refusal that are read, and most characters that are shown.
 const MAX_REFUSAL: usize = 64 * 1024;
-const MAX_TOLD: usize = 400;
+const MAX_SHOWN: usize = 400;
 /// How an answer that breaks off tells why (Kubo's trailer).
 const STREAM_ERROR: &str = "x-stream-error";
 
@@ -28,7 +28,7 @@ const STREAM_ERROR: &str = "x-stream-error";
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     endpoint: Endpoint,
-    /// What the user called it.
+    /// The name that the user gave it.
     pub(super) name: String,
 }
 
@@ -39,7 +39,7 @@ enum Endpoint {
     Unix(PathBuf),
 }
 
-/// Why a call came to nothing.
+/// The reason why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error("no connection")]
@@ -58,7 +58,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// Whether the node said something with one of these words.
+    /// Returns true if the node said something with one of these words.
     pub(super) fn says(&self, words: &[&str]) -> bool {
         matches!(self, Self::Refused(text) if words.iter().any(|word| text.contains(word)))
     }
@@ -187,7 +187,7 @@ impl Api {
                     Box::new(stream) as Box<dyn Stream>
                 }
                 Endpoint::Unix(path) => {
-                    let (path, _folder) = super::short(path)?;
+                    let (path, _folder) = short(path)?;
                     Box::new(UnixStream::connect(path).await?)
                 }
             })
@@ -224,12 +224,12 @@ async fn collect(answer: Response<Incoming>, max: usize) -> std::result::Result<
 /// The message of a refusal, on one line.
 fn refusal(status: StatusCode, body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
-    struct Told {
+    struct Refusal {
         #[serde(rename = "Message")]
         message: String,
     }
-    match serde_json::from_slice::<Told>(body) {
-        Ok(told) => shortened(&told.message),
+    match serde_json::from_slice::<Refusal>(body) {
+        Ok(refusal) => shortened(&refusal.message),
         Err(_) => format!("HTTP status {status}"),
     }
 }
@@ -238,6 +238,6 @@ fn shortened(text: &str) -> String {
     let line = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_TOLD);
+        .take(MAX_SHOWN);
     line.collect()
 }

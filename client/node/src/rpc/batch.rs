@@ -15,8 +15,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::api::Fault;
+use super::common::{ANSWER, Tied, WORK};
+use super::form;
 use super::kubo::{Kubo, MAX_ANSWER, lines};
-use super::{ANSWER, Tied, WORK, form};
 use crate::{Result, car, storage};
 
 /// Pieces of a file under way.
@@ -24,7 +25,7 @@ const DEPTH: usize = 16;
 
 /// A line of what `dag/import` answers.
 #[derive(Deserialize)]
-struct Imported {
+struct ImportLine {
     #[serde(rename = "Stats")]
     stats: Option<Stats>,
 }
@@ -36,7 +37,7 @@ struct Stats {
 }
 
 /// Blocks on their way into the node: a CAR file that is sent while it is made.
-pub(super) struct Batch {
+pub(super) struct RemoteBatch {
     kubo: Kubo,
     import: Option<Import>,
     sent: Vec<Cid>,
@@ -49,7 +50,7 @@ struct Import {
     answer: Tied<std::result::Result<Bytes, Fault>>,
 }
 
-impl Batch {
+impl RemoteBatch {
     pub(super) fn new(kubo: &Kubo) -> Self {
         Self {
             kubo: kubo.clone(),
@@ -92,7 +93,7 @@ impl Import {
         )
     }
 
-    /// What the node says in the end.
+    /// Waits for what the node answers in the end.
     async fn answer(mut self) -> std::result::Result<Bytes, Fault> {
         drop(self.pieces);
         match timeout(WORK, &mut self.answer.0).await {
@@ -104,7 +105,7 @@ impl Import {
 }
 
 #[async_trait]
-impl storage::Batch for Batch {
+impl storage::Batch for RemoteBatch {
     async fn put(&mut self, cid: Cid, bytes: Bytes) -> Result<()> {
         let mut head = Vec::new();
         let import = match &mut self.import {
@@ -139,7 +140,7 @@ impl storage::Batch for Batch {
         // If the node takes no more, its answer tells why.
         import.send(form::suffix(&import.boundary)).await;
         let answer = import.answer().await.map_err(&failed)?;
-        for line in lines::<Imported>(&answer) {
+        for line in lines::<ImportLine>(&answer) {
             let stats = line.map_err(&failed)?.stats;
             if stats.is_some_and(|stats| stats.blocks != self.sent.len() as u64) {
                 return Err(failed(Fault::Nonsense));

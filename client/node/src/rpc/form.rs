@@ -16,7 +16,7 @@ const MAX_BOUNDARY: usize = 70;
 /// How long a sender may keep silent in the middle of a file.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What stands before the file.
+/// Returns what stands before the file.
 pub(super) fn prefix(boundary: &str) -> Bytes {
     format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"blocks.car\"\r\n\
@@ -25,7 +25,7 @@ pub(super) fn prefix(boundary: &str) -> Bytes {
     .into()
 }
 
-/// What stands after it.
+/// Returns what stands after it.
 pub(super) fn suffix(boundary: &str) -> Bytes {
     format!("\r\n--{boundary}--\r\n").into()
 }

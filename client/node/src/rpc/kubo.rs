@@ -13,10 +13,11 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::api::{Api, Fault};
-use super::batch::Batch;
-use super::{ANSWER, OURS, WORK};
+use super::batch::RemoteBatch;
+use super::common::{ANSWER, OURS, WORK};
 use crate::storage::{self, Reach, Storage};
-use crate::{Error, MAX_BLOCK, RepoStat, Result, Survey, Tried, disk, peers, unixfs};
+use crate::types::{MAX_BLOCK, RepoStat, Survey};
+use crate::{Error, Result, Tried, disk, peers, unixfs};
 use pcim_core::ImageDigest;
 
 /// Most bytes of an answer that is not a block.
@@ -41,11 +42,11 @@ const LATE: &[&str] = &[
 
 /// The other node; clones share it.
 #[derive(Clone)]
-pub(crate) struct Kubo(Arc<Parts>);
+pub(crate) struct Kubo(Arc<KuboParts>);
 
-struct Parts {
+struct KuboParts {
     api: Api,
-    /// Whether it is this home's daemon, which does more than a Kubo node.
+    /// True for this home's daemon, which does more than a Kubo node.
     ours: bool,
     /// Peers that were asked for by address; dialled again while a block is missing.
     known: Mutex<Vec<String>>,
@@ -61,11 +62,11 @@ struct Id {
 #[derive(Deserialize)]
 struct Connected {
     #[serde(rename = "Peers")]
-    peers: Option<Vec<Peer>>,
+    peers: Option<Vec<PeerLine>>,
 }
 
 #[derive(Deserialize)]
-struct Peer {
+struct PeerLine {
     #[serde(rename = "Peer")]
     id: String,
 }
@@ -122,7 +123,7 @@ impl Kubo {
     }
 
     fn new(api: Api, ours: bool, known: Vec<String>) -> Self {
-        Self(Arc::new(Parts {
+        Self(Arc::new(KuboParts {
             api,
             ours,
             known: Mutex::new(known),
@@ -228,7 +229,7 @@ impl Kubo {
         ];
         match self.call("pin/add", &args, WORK).await {
             Ok(_) => Ok(()),
-            // What holds a tree holds its root.
+            // A pin of a tree holds its root.
             Err(fault) if fault.says(&["already pinned recursively"]) => Ok(()),
             Err(fault) if fault.says(MISSING) => Err(Error::Missing { cid: name }),
             Err(fault) => Err(self.failed("pinning")(fault)),
@@ -252,10 +253,10 @@ impl Storage for Kubo {
                 cid: cid.to_string(),
             });
         };
-        let told = format!("{}ms", limit.as_millis());
+        let within = format!("{}ms", limit.as_millis());
         // The node has a little longer to say what it tried.
         let whole = limit.saturating_mul(5).saturating_add(ANSWER);
-        let fetched = self.block(cid, max, ("timeout", &told), whole);
+        let fetched = self.block(cid, max, ("timeout", &within), whole);
         tokio::pin!(fetched);
         let fetched = loop {
             match timeout(LOOK_AGAIN, &mut fetched).await {
@@ -275,7 +276,7 @@ impl Storage for Kubo {
     }
 
     fn batch(&self) -> Box<dyn storage::Batch> {
-        Box::new(Batch::new(self))
+        Box::new(RemoteBatch::new(self))
     }
 
     async fn put(&self, blocks: Vec<(Cid, Bytes)>, written: &mut Vec<Cid>) -> Result<()> {
@@ -304,7 +305,7 @@ impl Storage for Kubo {
         }
         let name = body.to_string();
         if let Err(error) = self.call("pcim/about", &[("arg", &name)], ANSWER).await {
-            tracing::debug!(%body, %error, "the node was not told what is read");
+            tracing::debug!(%body, %error, "the node does not know what is read");
         }
     }
 
@@ -458,8 +459,8 @@ impl Storage for Kubo {
             });
         }
         let root = unixfs::cid_from_digest(unixfs::DAG_PB, &image.0);
-        let (name, told) = (root.to_string(), format!("{}ms", limit.as_millis()));
-        let args = [("arg", name.as_str()), ("timeout", &told)];
+        let (name, within) = (root.to_string(), format!("{}ms", limit.as_millis()));
+        let args = [("arg", name.as_str()), ("timeout", &within)];
         let answer = match self.call("pcim/survey", &args, WORK).await {
             Ok(answer) => answer,
             Err(fault) if fault.says(MISSING) || fault.says(LATE) => {
@@ -468,6 +469,11 @@ impl Storage for Kubo {
             Err(fault) => return Err(self.failed(doing)(fault)),
         };
         serde_json::from_slice(&answer).map_err(|_| self.failed(doing)(Fault::Nonsense))
+    }
+
+    #[cfg(test)]
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 
     fn closing(&self) -> BoxFuture<'static, ()> {

@@ -24,11 +24,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 
+use super::common::{ANSWER, Tied, short};
 use super::form::Form;
-use super::{ANSWER, Tied};
+use crate::node::Node;
 use crate::storage::Reach;
+use crate::types::MAX_BLOCK;
 use crate::unixfs::{DAG_PB, digest_of, is_of_profile};
-use crate::{Cause, Error, MAX_BLOCK, Node, Result, body, car};
+use crate::{Cause, Error, Result, body, car};
 use pcim_core::ImageDigest;
 use pcim_core::private;
 
@@ -44,7 +46,7 @@ const LONGEST: Duration = Duration::from_secs(6 * 3600);
 /// Most bytes of a request's head.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// How long whoever asks is waited for, so that those who hang do not take the places of the others. How long a file may
+/// How long a caller is waited for, so that callers that hang do not take the places of the others. How long a file may
 /// keep silent on its way in is the form's to say.
 #[derive(Clone, Copy)]
 struct Patience {
@@ -70,7 +72,7 @@ impl Drop for Server {
 impl Node {
     /// Serves this node to other processes of the same user on a Unix socket (0600). A socket that is there is taken to be
     /// a dead process's: the caller holds what keeps a second one away. Unpinned blocks younger than `grace` survive a
-    /// garbage collection that is asked for over the socket: somebody may be about to pin them.
+    /// garbage collection that is asked for over the socket: a writer may be about to pin them.
     ///
     /// # Errors
     /// [`Error::Listen`]
@@ -84,7 +86,7 @@ impl Node {
             source: source.into(),
         };
         let (listener, owner) = bind(socket).map_err(failed)?;
-        let service = Arc::new(Service {
+        let service = Arc::new(Serving {
             node: self.share(),
             grace,
             patience,
@@ -101,7 +103,7 @@ impl Node {
 fn bind(socket: &Path) -> io::Result<(UnixListener, u32)> {
     let hidden = private::temp_dir_beside(socket)?;
     let path = hidden.path().join("s");
-    let (short, _folder) = super::short(&path)?;
+    let (short, _folder) = short(&path)?;
     let listener = UnixListener::bind(short)?;
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))?;
     let owner = std::fs::metadata(&path)?.uid();
@@ -109,7 +111,7 @@ fn bind(socket: &Path) -> io::Result<(UnixListener, u32)> {
     Ok((listener, owner))
 }
 
-async fn accept(listener: UnixListener, owner: u32, service: Arc<Service>) {
+async fn accept(listener: UnixListener, owner: u32, service: Arc<Serving>) {
     let room = Arc::new(Semaphore::new(MAX_REQUESTS));
     let mut requests = JoinSet::new();
     loop {
@@ -138,7 +140,7 @@ async fn accept(listener: UnixListener, owner: u32, service: Arc<Service>) {
 }
 
 /// One connection: one request.
-async fn converse(stream: UnixStream, service: Arc<Service>) {
+async fn converse(stream: UnixStream, service: Arc<Serving>) {
     let patience = service.patience;
     let stream = Taken::new(stream, patience.taken);
     let answer = service_fn(move |request| {
@@ -158,7 +160,7 @@ async fn converse(stream: UnixStream, service: Arc<Service>) {
     }
 }
 
-struct Service {
+struct Serving {
     node: Node,
     grace: Duration,
     patience: Patience,
@@ -286,14 +288,14 @@ fn duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(millis).min(LONGEST))
 }
 
-enum Answer {
+enum Reply {
     Bytes(Bytes),
     /// JSON values, one a line.
     Lines(Vec<Value>),
     Unknown,
 }
 
-impl Service {
+impl Serving {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let respond = |status: StatusCode, kind: &'static str, body: Bytes| {
             let mut response = Response::new(Full::new(body));
@@ -306,30 +308,35 @@ impl Service {
             return respond(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new());
         }
         match self.run(request).await {
-            Ok(Answer::Bytes(bytes)) => respond(StatusCode::OK, "application/octet-stream", bytes),
-            Ok(Answer::Lines(lines)) => {
+            Ok(Reply::Bytes(bytes)) => respond(StatusCode::OK, "application/octet-stream", bytes),
+            Ok(Reply::Lines(lines)) => {
                 let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
                 respond(StatusCode::OK, "application/json", text.into())
             }
-            Ok(Answer::Unknown) => respond(StatusCode::NOT_FOUND, "text/plain", Bytes::new()),
+            Ok(Reply::Unknown) => respond(StatusCode::NOT_FOUND, "text/plain", Bytes::new()),
             Err(error) => {
-                let told = json!({ "Message": words(error.as_ref()), "Code": 0, "Type": "error" });
-                let told = told.to_string().into();
-                respond(StatusCode::INTERNAL_SERVER_ERROR, "application/json", told)
+                let answer =
+                    json!({ "Message": words(error.as_ref()), "Code": 0, "Type": "error" });
+                let answer = answer.to_string().into();
+                respond(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "application/json",
+                    answer,
+                )
             }
         }
     }
 
-    async fn run(&self, request: Request<Incoming>) -> std::result::Result<Answer, Cause> {
+    async fn run(&self, request: Request<Incoming>) -> std::result::Result<Reply, Cause> {
         let target = format!("http://localhost{}", request.uri());
         let url = Url::parse(&target)?;
         let args = Args(url.query_pairs().into_owned().collect());
         let Some(command) = url.path().strip_prefix("/api/v0/") else {
-            return Ok(Answer::Unknown);
+            return Ok(Reply::Unknown);
         };
         let node = &self.node;
         let store = &node.store;
-        let one = |value: Value| Ok(Answer::Lines(vec![value]));
+        let one = |value: Value| Ok(Reply::Lines(vec![value]));
         match command {
             "id" => {
                 let addresses = store.addresses().await?;
@@ -339,7 +346,7 @@ impl Service {
             }
             "block/get" => {
                 let bytes = store.get(&args.cid()?, MAX_BLOCK, args.reach()).await;
-                Ok(Answer::Bytes(bytes.map_err(offline)?))
+                Ok(Reply::Bytes(bytes.map_err(offline)?))
             }
             "block/stat" => {
                 let cid = args.cid()?;
@@ -357,7 +364,7 @@ impl Service {
                         _ => json!({ "Hash": cid.to_string(), "Error": "pinned" }),
                     });
                 }
-                Ok(Answer::Lines(lines))
+                Ok(Reply::Lines(lines))
             }
             "dag/import" => self.import(&args, request).await,
             "pin/add" => {
@@ -386,7 +393,7 @@ impl Service {
             }
             "repo/gc" => {
                 node.collect_old_garbage(self.grace).await?;
-                Ok(Answer::Lines(Vec::new()))
+                Ok(Reply::Lines(Vec::new()))
             }
             "repo/stat" => {
                 let stat = store.stat().await?;
@@ -402,10 +409,10 @@ impl Service {
                 let peers: Vec<_> = peers.map(|peer| json!({ "Peer": peer })).collect();
                 one(json!({ "Peers": peers }))
             }
-            // What Kubo's API has no command for.
+            // Kubo's API has no command for this.
             "pcim/about" => {
                 store.about(&args.cid()?).await;
-                Ok(Answer::Lines(Vec::new()))
+                Ok(Reply::Lines(Vec::new()))
             }
             "pcim/survey" => {
                 let cid = args.cid()?;
@@ -415,7 +422,7 @@ impl Service {
                 let survey = node.survey(&ImageDigest(digest), limit).await?;
                 one(serde_json::to_value(survey)?)
             }
-            _ => Ok(Answer::Unknown),
+            _ => Ok(Reply::Unknown),
         }
     }
 
@@ -438,7 +445,7 @@ impl Service {
         &self,
         args: &Args,
         request: Request<Incoming>,
-    ) -> std::result::Result<Answer, Cause> {
+    ) -> std::result::Result<Reply, Cause> {
         let kind = request.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.to_owned();
@@ -482,7 +489,7 @@ impl Service {
             let stats = json!({ "BlockCount": blocks, "BlockBytesCount": bytes });
             lines.push(json!({ "Stats": stats }));
         }
-        Ok(Answer::Lines(lines))
+        Ok(Reply::Lines(lines))
     }
 }
 

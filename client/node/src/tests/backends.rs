@@ -9,8 +9,9 @@ use futures::stream::{self, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
 
-use super::super::{BlockDigest, Error, MAX_BLOCK, Node, car, unixfs};
+use super::super::{Error, MAX_BLOCK, Node, car, unixfs};
 use super::{PATIENCE, SOON, collected, pattern, start, streamed};
+use pcim_core::BlockDigest;
 
 /// The RPC API of a Kubo node of one's own: it is written to, and its garbage is collected.
 const API: &str = "PCIM_TEST_IPFS_API";
@@ -93,7 +94,7 @@ async fn story(backend: &Backend) {
         "{name}"
     );
 
-    // What is pinned outlives a collection; everything reads back.
+    // Pinned blocks outlive a collection; everything reads back.
     node.collect_garbage().await.unwrap();
     let root = node.get_root(&second.image, SOON).await.unwrap();
     assert_eq!((root.header, &root.body), (vec![2; 399], &body), "{name}");
@@ -188,8 +189,8 @@ async fn refuses_bad_files(node: &Node, good: &[u8]) {
     };
     let refused = async |file: Vec<u8>, wanted: &str| {
         let error = node.import_car(streamed(file), 1 << 30).await.unwrap_err();
-        let told = format!("{error}: {:?}", std::error::Error::source(&error));
-        assert!(told.contains(wanted), "{told}");
+        let shown = format!("{error}: {:?}", std::error::Error::source(&error));
+        assert!(shown.contains(wanted), "{shown}");
     };
     refused(good[..good.len() - 1].to_vec(), "CutOff").await;
     let mut flipped = good.to_vec();
@@ -206,7 +207,7 @@ async fn refuses_bad_files(node: &Node, good: &[u8]) {
     refused(file(&roots, &[&blocks[..], &[stray]].concat()), "Stray").await;
     let small = node.import_car(streamed(good.to_vec()), 1000).await;
     assert!(
-        matches!(small, Err(Error::Car(car::Malformed::TooMuch { .. }))),
+        matches!(small, Err(Error::Car(car::MalformedCar::TooMuch { .. }))),
         "{small:?}"
     );
 }
@@ -245,10 +246,10 @@ async fn a_young_block_survives_the_daemons_collection_and_an_old_one_does_not()
     assert_eq!(node.stat().await.unwrap().blocks, 0);
 }
 
-/// What the socket answers to these bytes.
+/// Returns what the socket answers to these bytes.
 async fn answer(socket: &Path, request: &[u8]) -> String {
     let mut stream = UnixStream::connect(socket).await.unwrap();
-    // Whoever refuses early does not read the rest.
+    // A server that refuses early does not read the rest.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
@@ -337,8 +338,8 @@ async fn the_daemon_refuses_what_is_not_of_its_api() {
         ),
     ];
     for (request, wanted) in cases {
-        let told = answer(&socket, &request).await;
-        assert!(told.contains(wanted), "{wanted}: {told}");
+        let shown = answer(&socket, &request).await;
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
         assert_eq!(backend.node.stat().await.unwrap().blocks, 0, "{wanted}");
     }
     // In pieces of any size, a good one is stored, and pinned as Kubo does.
@@ -347,11 +348,11 @@ async fn the_daemon_refuses_what_is_not_of_its_api() {
     for byte in whole.chunks(3) {
         stream.write_all(byte).await.unwrap();
     }
-    let mut told = String::new();
-    stream.read_to_string(&mut told).await.unwrap();
+    let mut shown = String::new();
+    stream.read_to_string(&mut shown).await.unwrap();
     assert!(
-        told.contains("\"PinErrorMsg\":\"\"") && told.contains("\"BlockCount\":1"),
-        "{told}"
+        shown.contains("\"PinErrorMsg\":\"\"") && shown.contains("\"BlockCount\":1"),
+        "{shown}"
     );
     assert_eq!(backend.node.stat().await.unwrap().blocks, 1);
     let held = answer(
@@ -406,8 +407,8 @@ async fn a_node_that_lies_is_found_out() {
         let node = Node::over(&url, &[], MAX_BLOCK).await.unwrap();
         let error = node.get_raw(&digest, 10, PATIENCE).await.unwrap_err();
         let source = std::error::Error::source(&error).map(ToString::to_string);
-        let told = format!("{error}: {}", source.unwrap_or_default());
-        assert!(told.contains(wanted), "{wanted}: {told}");
+        let shown = format!("{error}: {}", source.unwrap_or_default());
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
     }
     for url in [
         "https://127.0.0.1:5001",

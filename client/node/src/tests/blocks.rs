@@ -1,4 +1,4 @@
-//! What is on disk: CIDs, pins, deletion, damage, the repository's life.
+//! Blocks on disk: CIDs, pins, deletion, damage, the repository's life.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -157,14 +157,14 @@ async fn bodies_have_the_cids_of_the_profile_and_read_back() {
     );
     for (chunk, links, len, cid, dag_size) in KNOWN {
         let mut new = Vec::new();
-        let mut noted = |_: &crate::BodyRef| Ok(());
+        let mut record = |_: &crate::BodyRef| Ok(());
         let added = body::add(
             &node.store,
             streamed(pattern(*len)),
             *chunk,
             *links,
             &mut new,
-            &mut noted,
+            &mut record,
         );
         let added = added.await.unwrap();
         let label = format!("{len} bytes in {chunk}, {links} links");
@@ -385,7 +385,7 @@ async fn a_damaged_block_is_told_and_never_served() {
     std::fs::write(&path, &bytes).unwrap();
     let found = unixfs::cid_of(unixfs::RAW, &bytes).to_string();
 
-    let told = |error: &Error| match error {
+    let is_told = |error: &Error| match error {
         Error::BlockMismatch { wanted, found: is } => {
             assert_eq!((wanted, is), (&leaf.to_string(), &found));
         }
@@ -394,7 +394,7 @@ async fn a_damaged_block_is_told_and_never_served() {
     let read = collected(node.read_body(&body, SOON).await.unwrap()).await;
     let error = read.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-    told(inner(&error));
+    is_told(inner(&error));
     let read = collected(reader.read_body(&body, SOON).await.unwrap()).await;
     assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
     assert!(reader.store.local(&leaf, MIB).await.unwrap().is_none());

@@ -1,6 +1,6 @@
 //! CAR files of any kind, in pieces of any size.
 
-use super::super::car::{Decoder, Malformed, header, section};
+use super::super::car::{Decoder, MalformedCar, header, section};
 use super::super::unixfs::{DAG_PB, Link, RAW, cid_of};
 use super::super::{Error, Node, NodeConfig};
 use super::{SOON, collected, config, pattern, start, streamed};
@@ -17,7 +17,7 @@ fn file() -> Vec<u8> {
 }
 
 /// How many roots and blocks a file has.
-fn read(file: &[u8], piece: usize) -> Result<(usize, usize), Malformed> {
+fn read(file: &[u8], piece: usize) -> Result<(usize, usize), MalformedCar> {
     let (mut decoder, mut blocks) = (Decoder::default(), 0);
     for piece in file.chunks(piece) {
         decoder.push(piece);
@@ -43,7 +43,7 @@ fn a_file_reads_in_any_pieces_and_breaks_wherever_it_is_cut() {
     // Where a section ends.
     assert_eq!(ends, [59, 59 + 41, 59 + 41 + 42]);
     assert_eq!(read(&header(&[]), 1).unwrap(), (0, 0));
-    assert!(matches!(read(&[], 1), Err(Malformed::CutOff)));
+    assert!(matches!(read(&[], 1), Err(MalformedCar::CutOff)));
 }
 
 #[test]
@@ -52,21 +52,21 @@ fn what_is_beyond_the_profile_is_refused() {
     let v0 = [&[0x12, 0x20][..], &[7; 32]].concat();
     assert!(matches!(
         refused(&[&[34][..], &v0].concat()),
-        Malformed::Cid
+        MalformedCar::Cid
     ));
-    assert!(matches!(refused(&[0]), Malformed::Cid));
-    assert!(matches!(refused(&[0x80, 0]), Malformed::Length));
-    assert!(matches!(refused(&[0xff; 5]), Malformed::Length));
+    assert!(matches!(refused(&[0]), MalformedCar::Cid));
+    assert!(matches!(refused(&[0x80, 0]), MalformedCar::Length));
+    assert!(matches!(refused(&[0xff; 5]), MalformedCar::Length));
     assert!(matches!(
         refused(&[0xff, 0xff, 0x7f]),
-        Malformed::TooLarge { .. }
+        MalformedCar::TooLarge { .. }
     ));
     let mut version = header(&[]);
     *version.last_mut().unwrap() = 2;
-    assert!(matches!(read(&version, 9), Err(Malformed::Header)));
+    assert!(matches!(read(&version, 9), Err(MalformedCar::Header)));
     assert!(matches!(
         read(&[0xff, 0x7f], 9),
-        Err(Malformed::TooLarge { .. })
+        Err(MalformedCar::TooLarge { .. })
     ));
 }
 
@@ -82,7 +82,7 @@ fn mutated_files_never_pass_a_wrong_block() {
             Err(_) => refused += 1,
         }
     }
-    // What is cut off where a section ends.
+    // A file that is cut off where a section ends.
     assert!(passed < 1000, "{passed} passed, {refused} did not");
 }
 
@@ -123,7 +123,7 @@ async fn a_leaf_of_another_length_than_the_tree_says_is_refused() {
     node.shutdown().await;
 }
 
-/// Files that were changed, and files whose root was changed and named anew: a node takes in the image, or nothing.
+/// Files that were changed, and files whose root was changed and named again: a node takes in the image, or nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn mutated_images_are_taken_in_whole_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,10 +1,11 @@
-//! Roots and trees that someone else made up.
+//! Roots and trees that an attacker made up.
 
 use cid::Cid;
 
 use super::super::unixfs::{DAG_PB, Link, RAW, cid_of, digest_of, encode};
-use super::super::{BodyRef, Error, ImageDigest, MAX_HEADER, Malformed, Node, car};
+use super::super::{BodyRef, Error, MAX_HEADER, Malformed, Node, car};
 use super::{PATIENCE, SOON, address, collected, inner, pair, pattern, start, streamed};
+use pcim_core::ImageDigest;
 
 type Expected = fn(&Malformed) -> bool;
 
@@ -382,7 +383,7 @@ async fn blocks_that_repeat_take_no_more_time_than_they_are() {
         other.drop_body(&body).await.unwrap();
         let refused = other.import_car(streamed(file), 1 << 30).await;
         assert!(
-            matches!(refused, Err(Error::Car(car::Malformed::TooMuch { .. }))),
+            matches!(refused, Err(Error::Car(car::MalformedCar::TooMuch { .. }))),
             "{refused:?}"
         );
         assert_eq!(other.stat().await.unwrap().blocks, 0);

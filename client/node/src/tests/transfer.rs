@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use super::super::{BlockDigest, Error, Node, unixfs};
+use super::super::{Error, Node, unixfs};
 use super::{PATIENCE, SOON, address, collected, config, pair, pattern, start, streamed};
+use pcim_core::BlockDigest;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sealed_image_goes_from_node_to_node() {
@@ -178,7 +179,7 @@ async fn a_peer_that_is_not_there_or_someone_else_is_unreachable() {
     let own_key = format!("{socket}/p2p/{own_peer}");
     for address in [closed, imposter, own_key] {
         match node.connect(&address).await {
-            Err(Error::PeerUnreachable { address: told, .. }) => assert_eq!(told, address),
+            Err(Error::PeerUnreachable { address: shown, .. }) => assert_eq!(shown, address),
             other => panic!("{address}: {other:?}"),
         }
     }
@@ -191,7 +192,7 @@ async fn a_peer_that_is_not_there_or_someone_else_is_unreachable() {
     assert_eq!(node.peers().await, 1);
 }
 
-/// More connections than are let in, which say nothing: whoever comes later is served once they are given up.
+/// More connections than are let in, which say nothing: a later one is served once they are given up.
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_connect_and_say_nothing_keep_nobody_out() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

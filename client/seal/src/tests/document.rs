@@ -45,7 +45,7 @@ fn a_document_by_someone_else_is_refused() {
 
 #[test]
 fn a_document_cannot_be_forwarded_as_if_it_were_for_another() {
-    // The reader re-encrypts what he got, signature and all, to someone else.
+    // The reader re-encrypts what he got, signature and all, to another reader.
     let (signer, reader, victim) = (v6(None), v6(None), v6(None));
     let sealed = encrypt_document(b"you are fired", &signer, &[&reader.certificate()]).unwrap();
     let mut unverified = open_document(&sealed, &reader).unwrap();

@@ -1,4 +1,4 @@
-//! Everything that someone without the session key, or with a session key of his own, may try.
+//! Everything that an attacker may try without the session key, or with a session key of his own.
 
 use openpgp::Packet;
 use openpgp::packet::{Literal, Marker, Tag};

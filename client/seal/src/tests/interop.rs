@@ -17,7 +17,7 @@ use openpgp::types::SymmetricAlgorithm;
 
 use super::*;
 
-/// What any program on top of Sequoia does: PKESK packets, the reader's key, the signer's certificate.
+/// Does what any program on top of Sequoia does: PKESK packets, the reader's key, the signer's certificate.
 struct Stock<'a> {
     reader: &'a Cert,
     signer: Cert,
@@ -107,7 +107,7 @@ fn gpg(home: &Path, args: &[&str]) -> std::process::Output {
         .unwrap()
 }
 
-/// What GnuPG makes of `header ‖ body`: the plaintext, if it came out, and what it said.
+/// Returns what GnuPG makes of `header ‖ body`: the plaintext, if it came out, and what it said.
 fn gpg_decrypt(home: &Path, root: &[u8]) -> (Option<Vec<u8>>, String) {
     let (file, out) = (home.join("root.pgp"), home.join("out"));
     std::fs::write(&file, root).unwrap();

@@ -15,11 +15,15 @@
 
 use serde_json::{Value, json};
 
-use super::disclosures::purpose_words;
-use super::fhir::{ACT_REASON, account, actor, bundle, concept, consent_urn, image_reference};
-use super::text::{instant, utc_or_unknown};
-use super::timeline::described;
-use super::{Facts, Right, Table, rights, utc};
+use crate::audit::report::disclosures::purpose_words;
+use crate::audit::report::fhir::{
+    ACT_REASON, account, actor, bundle, concept, consent_urn, image_reference,
+};
+use crate::audit::report::story::{Right, rights};
+use crate::audit::report::text::utc;
+use crate::audit::report::text::{instant, utc_or_unknown};
+use crate::audit::report::timeline::described;
+use crate::audit::report::{Facts, Table};
 use pcim_core::GrantStatus;
 
 /// A `Bundle` of kind `collection` with a `Consent` for each image and requestor.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::visible;
-use crate::card::Card;
+use crate::audit::report::text::visible;
+use crate::papers::card::Card;
 use pcim_core::Address;
 
 /// Most characters of a name; a longer one is cut.

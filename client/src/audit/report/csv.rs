@@ -4,7 +4,7 @@
 //! apostrophe in front, which spreadsheets take for the mark of a text and other readers see; so does one that begins with
 //! the full-width forms of these characters, with a tab or with a line's end, also behind blanks.
 
-use super::Table;
+use crate::audit::report::Table;
 
 /// A table as CSV: the columns' names, then the rows. Title and remarks are left out.
 pub fn csv(table: &Table) -> String {

@@ -1,9 +1,11 @@
 //! An accounting of disclosures in the style of 45 CFR 164.528: six years, date, recipient, description, purpose.
 
-use super::text::{utc_or_unknown, years_before};
-use super::timeline::described;
-use super::{Facts, Table, Told, tell, utc};
-use crate::request::Purpose;
+use crate::audit::report::story::{Told, tell};
+use crate::audit::report::text::utc;
+use crate::audit::report::text::{utc_or_unknown, years_before};
+use crate::audit::report::timeline::described;
+use crate::audit::report::{Facts, Table};
+use crate::papers::request::Purpose;
 use pcim_core::Event;
 
 /// The years that an accounting goes back, 45 CFR 164.528(b)(1).

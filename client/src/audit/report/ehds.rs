@@ -1,10 +1,12 @@
 //! Who accessed what, and when: the three things that Article 9(2) of Regulation (EU) 2025/327 (European Health Data Space)
 //! names. It is the patient's own view, not the access service of a Member State.
 
-use super::disclosures::purpose_words;
-use super::text::{utc_or_unknown, years_before};
-use super::timeline::described;
-use super::{Facts, Table, Told, tell, utc};
+use crate::audit::report::disclosures::purpose_words;
+use crate::audit::report::story::{Told, tell};
+use crate::audit::report::text::utc;
+use crate::audit::report::text::{utc_or_unknown, years_before};
+use crate::audit::report::timeline::described;
+use crate::audit::report::{Facts, Table};
 use pcim_core::Event;
 
 /// How long the information must be there at the least, Article 9(2).

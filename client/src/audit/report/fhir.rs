@@ -17,10 +17,12 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::text::instant;
-use super::timeline::words;
-use super::{Facts, Told, tell, visible};
-use crate::audit::EventKind;
+use crate::audit::entry::EventKind;
+use crate::audit::report::Facts;
+use crate::audit::report::story::{Told, tell};
+use crate::audit::report::text::instant;
+use crate::audit::report::text::visible;
+use crate::audit::report::timeline::words;
 use pcim_core::{Address, Event, ImageDigest};
 
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";

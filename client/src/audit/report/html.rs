@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::Table;
+use crate::audit::report::Table;
 use pcim_dicom::view::base64;
 
 const STYLE: &str = "

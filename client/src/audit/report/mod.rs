@@ -11,31 +11,31 @@
 //! strangers: [`visible`] shows every character that could steer a reader instead of passing it on. Names come from
 //! contact cards that were verified ([`Contacts`]); whoever has none is an address.
 
-mod consent;
-mod contacts;
-mod csv;
-mod disclosures;
-mod ehds;
-mod fhir;
-mod html;
-mod story;
+pub(crate) mod consent;
+pub(crate) mod contacts;
+pub(crate) mod csv;
+pub(crate) mod disclosures;
+pub(crate) mod ehds;
+pub(crate) mod fhir;
+pub(crate) mod html;
+pub(crate) mod story;
 #[cfg(test)]
 mod tests;
-mod text;
-mod timeline;
+pub(crate) mod text;
+pub(crate) mod timeline;
 
 use pcim_core::{Address, LoggedEvent};
 
-pub use consent::{consents, rights_table};
-pub use contacts::{Contacts, MAX_NAME_CHARS};
-pub use csv::csv;
-pub use disclosures::disclosures;
-pub use ehds::accesses;
-pub use fhir::audit_events;
-pub use html::html;
-pub use story::{Right, Told, rights, tell};
-pub use text::{instant, utc, visible, visible_json};
-pub use timeline::timeline;
+pub use crate::audit::report::consent::{consents, rights_table};
+pub use crate::audit::report::contacts::{Contacts, MAX_NAME_CHARS};
+pub use crate::audit::report::csv::csv;
+pub use crate::audit::report::disclosures::disclosures;
+pub use crate::audit::report::ehds::accesses;
+pub use crate::audit::report::fhir::audit_events;
+pub use crate::audit::report::html::html;
+pub use crate::audit::report::story::{Right, Told, rights, tell};
+pub use crate::audit::report::text::{instant, utc, visible, visible_json};
+pub use crate::audit::report::timeline::timeline;
 
 /// What reports are made of.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::request::{Notes, Purpose};
+use crate::papers::request::{Notes, Purpose};
 use pcim_core::{About, Address, B256, Event, GrantStatus, ImageDigest, LoggedEvent};
 
 /// An event with what earlier and later ones say about it.

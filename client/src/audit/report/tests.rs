@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::request::Purpose;
+use crate::papers::request::Purpose;
 use pcim_core::{B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
 
 const DAY: u64 = 86_400;

@@ -1,7 +1,9 @@
 //! Every event in words, in the order of the chain.
 
-use super::text::utc_or_unknown;
-use super::{Facts, Table, Told, tell, visible};
+use crate::audit::report::story::{Told, tell};
+use crate::audit::report::text::utc_or_unknown;
+use crate::audit::report::text::visible;
+use crate::audit::report::{Facts, Table};
 use pcim_core::{Event, ImageDigest};
 
 /// What happened, event by event; about some images, or about all.

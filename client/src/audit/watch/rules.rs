@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::file::{Rule, Scope, UNKNOWN, When};
-use crate::audit::report::{instant, visible};
-use crate::audit::{Entry, EventKind, What};
+use crate::audit::entry::{Entry, EventKind, What};
+use crate::audit::report::text::{instant, visible};
+use crate::audit::watch::file::{Rule, Scope, UNKNOWN, When};
 use pcim_core::{About, Address, Event, GrantStatus, ImageDigest};
 
 /// Whose eyes the rules are.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::audit::{Entry, UnknownLog, What};
+use crate::audit::entry::{Entry, UnknownLog, What};
 use pcim_core::{Address, B256, BlockDigest, Event, ImageDigest, Seal};
 
 const ADA: Address = Address::repeat_byte(0xad);

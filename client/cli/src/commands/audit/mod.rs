@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
+use pcim_client::Client;
 use pcim_client::audit::report::{self, Table};
 use pcim_client::audit::{
     Compared, Difference, Entry, EventKind, Freshness, ImageQuery, Index, Query, Standing,
 };
-use pcim_client::client::Client;
 use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use pcim_client::client::Progress;
+use pcim_client::Progress;
 use pcim_dicom::check::{Checker, Findings, Rules, Sketch, pair};
 use zeroize::Zeroizing;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pcim_client::client::Written;
+use pcim_client::Written;
 use pcim_core::{Address, B256, LoggedEvent};
 use serde::Serialize;
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::future::{join_all, try_join_all};
-use pcim_client::client::{Client, Limits};
 use pcim_client::home::{Config, Home, NewHome};
+use pcim_client::{Client, Limits};
 use pcim_core::{B256, Passphrase, U256};
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Record, Request, deploy};

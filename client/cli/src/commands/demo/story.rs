@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use pcim_client::card::Card;
-use pcim_client::client::{AccessRequest, Client, Error, SealOptions, Target};
-use pcim_client::request::Purpose;
+use pcim_client::papers::card::Card;
+use pcim_client::papers::request::Purpose;
+use pcim_client::{AccessRequest, Client, Error, SealOptions, Target};
 use pcim_core::{Address, ImageDigest};
 use pcim_dicom::deid::Profile;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pcim_client::client::Error;
+use pcim_client::Error;
 use pcim_deploy::gas::{DEPLOYMENT, FIVE_CALLS, Figures, PATIENTS, Recorded, Timed};
 
 use super::chart::{Bar, Chart, Group, Line};

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pcim_client::client::Error as ClientError;
+use pcim_client::Error as ClientError;
 use pcim_deploy::artifact;
 use pcim_deploy::build::module::MAX_WASM_BYTES;
 use pcim_deploy::gas::{ACCOUNTS, Ground, measure, time};

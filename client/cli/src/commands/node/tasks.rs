@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use pcim_client::client::Target;
+use pcim_client::Target;
 use pcim_core::ImageDigest;
 use pcim_node::pinning::{PinStatus, Service};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! `pcim patient approve`
 
 use clap::Args;
-use pcim_client::client::{Approvals, Client, Decision, Resealed};
+use pcim_client::{Approvals, Client, Decision, Resealed};
 use pcim_core::{Address, BlockDigest, ImageDigest};
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
 //! `pcim patient note`
 
 use clap::Args;
+use pcim_client::Author;
 use pcim_client::audit::{escaped, time};
-use pcim_client::client::Author;
 use pcim_core::ImageDigest;
 
 use crate::context::Context;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::client::{OpenedFile, Target};
+use pcim_client::{OpenedFile, Target};
 use pcim_core::ImageDigest;
 
 use crate::context::{Context, read_small};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::client::Endings;
+use pcim_client::Endings;
 use pcim_core::{Address, ImageDigest};
 
 use crate::commands::sign::SignArgs;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::client::Registered;
+use pcim_client::Registered;
 use serde::Serialize;
 
 use super::replicas::{self, AwaitReplicas};

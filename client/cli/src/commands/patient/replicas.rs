@@ -1,7 +1,7 @@
 //! `pcim patient replicas`
 
 use clap::Args;
-use pcim_client::client::{Client, Replicas};
+use pcim_client::{Client, Replicas};
 use pcim_core::{Address, ImageDigest};
 
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! `pcim patient revoke`
 
 use clap::Args;
-use pcim_client::client::{Client, Error, Resealed, Written};
+use pcim_client::{Client, Error, Resealed, Written};
 use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 

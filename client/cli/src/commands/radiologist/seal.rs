@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pcim_client::card::Card;
-use pcim_client::client::study::{Inputs, Study};
-use pcim_client::client::{Client, Error, Overrides, SealOptions, SealedImage, Target};
+use pcim_client::papers::card::Card;
+use pcim_client::study::{Inputs, Study};
+use pcim_client::{Client, Error, Overrides, SealOptions, SealedImage, Target};
 use pcim_core::{Address, ImageDigest};
 use pcim_dicom::deid::{BurnedIn, Report};
 use serde::Serialize;

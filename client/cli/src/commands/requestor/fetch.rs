@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::client::Target;
+use pcim_client::Target;
 use pcim_core::ImageDigest;
 
 use crate::commands::patient::open::opened_text;

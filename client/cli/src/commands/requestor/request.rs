@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::client::AccessRequest;
-use pcim_client::request::Purpose;
+use pcim_client::AccessRequest;
+use pcim_client::papers::request::Purpose;
 use pcim_core::ImageDigest;
 
 use crate::commands::sign::SignArgs;

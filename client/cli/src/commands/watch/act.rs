@@ -5,8 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use pcim_client::audit::watch::{Action, Alert, Rule};
-use pcim_client::client::{Client, Error, Overrides};
 use pcim_client::home::{self, Home};
+use pcim_client::{Client, Error, Overrides};
 use pcim_core::Passphrase;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use pcim_client::audit::watch::{Rule, When};
-use pcim_client::client::{Client, Error, Watching};
 use pcim_client::home::Home;
+use pcim_client::{Client, Error, Watching};
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Deployed, status};
 

@@ -5,9 +5,9 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use pcim_client::Watching;
 use pcim_client::audit::report::{utc, visible_json};
 use pcim_client::audit::watch::Alert;
-use pcim_client::client::Watching;
 use pcim_client::journal::Written;
 use serde_json::json;
 

@@ -10,7 +10,8 @@ use futures::stream::{StreamExt, TryStreamExt};
 use super::super::wire::{Ask, Message};
 use super::{PATIENCE, block, has_it, node, rogue};
 use crate::unixfs::Link;
-use crate::{BlockDigest, BodyRef, Error, MAX_BLOCK};
+use crate::{BodyRef, Error, MAX_BLOCK};
+use pcim_core::BlockDigest;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_failed_once_is_not_waited_for_because_it_talks() {
@@ -58,7 +59,7 @@ fn leaf(number: u32) -> Vec<u8> {
     bytes
 }
 
-/// What of a body a peer can serve.
+/// The blocks of a body that a peer can serve.
 enum Served {
     Leaf(u32),
     Node(Vec<u8>),

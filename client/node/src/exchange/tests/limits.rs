@@ -1,4 +1,4 @@
-//! What a peer may make this node keep.
+//! Limits of what a peer may make this node keep.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,13 @@ use rust_ipfs::p2p::MultiaddrExt;
 use rust_ipfs::{Keypair, Multiaddr, PeerId};
 use tokio::sync::mpsc;
 
-use super::super::disk::Disk;
+use super::super::Exchange;
+use super::super::run::MAX_STREAMS;
+use super::super::state::{MAX_NEWS, MAX_WAITING, News, Outbox, tell};
 use super::super::streams::{Event, Streams};
 use super::super::wire::{Ask, Message, Want};
-use super::super::{Exchange, MAX_NEWS, MAX_STREAMS, MAX_WAITING, News, Outbox, tell};
 use super::{PATIENCE, node};
+use crate::disk::Disk;
 use crate::unixfs::{RAW, cid_of};
 
 fn want(cid: Cid, ask: Ask) -> Want {
@@ -110,7 +112,7 @@ async fn a_peer_that_never_reads_is_not_answered_without_end() {
         .unwrap();
     deaf.connect(address).await.unwrap();
     let peer = deaf.keypair().public().to_peer_id();
-    let exchange = node.store.embedded().unwrap().exchange();
+    let exchange = embedded(&node).exchange();
 
     // More than what the sockets on the way take: every question is answered with as many bytes.
     let asking = numbered(0..4000).map(|cid| want(cid, Ask::Have)).collect();
@@ -148,4 +150,9 @@ async fn a_peer_that_never_reads_is_not_answered_without_end() {
     assert!(idle.len() > MAX_STREAMS, "{} streams opened", idle.len());
     // The answers reached the limit, and went no further.
     assert_eq!(most, MAX_WAITING);
+}
+
+/// The embedded node's storage.
+fn embedded(node: &crate::Node) -> &crate::store::Store {
+    node.store.as_any().downcast_ref().unwrap()
 }

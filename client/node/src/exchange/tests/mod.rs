@@ -18,7 +18,8 @@ use super::serve::read_message;
 use super::streams::{Event, Streams};
 use super::wire::{Ask, MAX_MESSAGE, Message, NotAMessage, Want};
 use crate::unixfs::{RAW, cid_of};
-use crate::{BlockDigest, Error, MAX_BLOCK, Node, NodeConfig};
+use crate::{Error, MAX_BLOCK, Node, NodeConfig};
+use pcim_core::BlockDigest;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -409,7 +410,7 @@ async fn who_waits_for_a_block_gets_it_once_it_is_there() {
     let started = Instant::now();
     let (got, ()) = tokio::join!(reader.get_raw(&digest, 10, PATIENCE), later);
     assert_eq!(got.unwrap(), b"late");
-    // It was told, and did not ask again.
+    // It was answered, and did not ask again.
     assert!(
         started.elapsed() < Duration::from_secs(3),
         "{:?}",

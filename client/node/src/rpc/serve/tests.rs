@@ -89,7 +89,7 @@ async fn those_who_do_not_read_lose_their_places() {
         deaf.push(stream);
     }
     answers(dir.path()).await;
-    // What had been waiting for was not all of it.
+    // The rest had been waiting.
     let mut got = Vec::new();
     let read = deaf[0].read_to_end(&mut got);
     let _ = tokio::time::timeout(LONG, read).await.unwrap();

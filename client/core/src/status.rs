@@ -1,0 +1,19 @@
+//! The status of a request.
+
+use serde::{Deserialize, Serialize};
+
+/// The status of a request (protocol §3, "Status").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantStatus {
+    /// Never asked.
+    None = 0,
+    /// Open.
+    Requested = 1,
+    /// Approved (perhaps expired).
+    Approved = 2,
+    /// Denied.
+    Denied = 3,
+    /// Removed by the patient.
+    Removed = 4,
+}

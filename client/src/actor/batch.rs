@@ -1,0 +1,228 @@
+//! Many approvals in one transaction: all of them or none.
+
+use alloy_primitives::keccak256;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::operation::write::Wanted;
+use crate::operation::write::Written;
+use crate::session::Client;
+use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
+use pcim_ledger::Call;
+use pcim_node::Stored;
+
+/// Most approvals, denials or removals in one transaction: about six million gas.
+pub const MAX_APPROVALS: usize = 100;
+
+/// One of the approvals.
+#[derive(Clone, Debug, Serialize)]
+pub struct Approval {
+    /// The image.
+    pub image: ImageDigest,
+    /// The requestor.
+    pub requester: Address,
+    /// The reader's own sealed root.
+    pub shared_image: ImageDigest,
+    /// When the approval ends, unix seconds; 0 never.
+    pub expires_at: u64,
+}
+
+/// Approvals that one transaction made.
+#[derive(Clone, Debug, Serialize)]
+pub struct Approvals {
+    /// In the order in which they were asked for.
+    pub approvals: Vec<Approval>,
+    /// Bytes of the blocks that sharing added to the node.
+    pub new_bytes: u64,
+    /// The transaction.
+    #[serde(flatten)]
+    pub written: Written,
+}
+
+/// A request that is to be approved, with the key that it names.
+struct Open {
+    image: ImageDigest,
+    requester: Address,
+    public_key: BlockDigest,
+}
+
+impl Client {
+    /// The requests for this patient's images that are open, in the order in which they came.
+    pub async fn open_requests(&self) -> Result<Vec<(ImageDigest, Address)>> {
+        let ledger = self.ledger().await?;
+        let mut open = Vec::new();
+        for (image, requester) in self.requested().await? {
+            if ledger.grant(&image, requester).await?.status == GrantStatus::Requested {
+                open.push((image, requester));
+            }
+        }
+        Ok(open)
+    }
+
+    /// Approves open requests by one transaction, all until the same moment: each as [`Client::approve`] does.
+    ///
+    /// `expires_at` is in unix seconds; 0 never expires. A pair that is named twice counts once.
+    ///
+    /// # Errors
+    /// [`Error::TooManyApprovals`]; [`Error::NothingToApprove`]; [`Error::InBatch`] names the first request that cannot be
+    /// approved. Then none is.
+    pub async fn approve_all(
+        &self,
+        requests: &[(ImageDigest, Address)],
+        expires_at: u64,
+    ) -> Result<Approvals> {
+        let requests = self.latest_of(requests).await?;
+        let key = key(&requests);
+        if let Some(earlier) = self.resume(&key).await?
+            && self.are_authorized(&requests).await?
+        {
+            return Ok(approvals(&requests, earlier, 0));
+        }
+        for request in &requests {
+            self.check_open(&request.image, request.requester)
+                .await
+                .map_err(|source| request.failed(source))?;
+        }
+        let mut shared = Vec::new();
+        let call = async |operation| {
+            let mut calls = Vec::new();
+            for request in &requests {
+                let stored = self.share_with(operation, request).await;
+                let stored = stored.map_err(|source| request.failed(source))?;
+                calls.push(Call::ApproveIrs {
+                    requester: request.requester,
+                    image: request.image,
+                    public_key: request.public_key,
+                    shared_image: stored.image,
+                    expires_at,
+                    notes: String::new(),
+                });
+                shared.push(stored);
+            }
+            Ok(Call::Batch(calls))
+        };
+        let written = self.start_noting(&key, Wanted::True, call).await?;
+        let written = written.ok_or(Error::NothingToApprove)?;
+        let new_bytes = shared.iter().map(|stored| stored.new_bytes).sum();
+        Ok(approvals(&requests, written, new_bytes))
+    }
+
+    /// The latest request of each pair.
+    async fn latest_of(&self, requests: &[(ImageDigest, Address)]) -> Result<Vec<Open>> {
+        let mut open: Vec<Open> = Vec::new();
+        for (image, requester) in distinct(requests)? {
+            let failed = |source| Error::InBatch {
+                image,
+                requester,
+                source: Box::new(source),
+            };
+            self.own_record(&image).await.map_err(failed)?;
+            let latest = self.latest_request(&image, requester).await;
+            let (public_key, _) = latest.map_err(failed)?;
+            open.push(Open {
+                image,
+                requester,
+                public_key,
+            });
+        }
+        Ok(open)
+    }
+
+    async fn are_authorized(&self, requests: &[Open]) -> Result<bool> {
+        for request in requests {
+            let standing = self.status(&request.image, Some(request.requester)).await?;
+            if !standing.authorized {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn share_with(&self, operation: i64, request: &Open) -> Result<Stored> {
+        let (image, requester) = (&request.image, request.requester);
+        let (public_key, notes) = self.latest_request(image, requester).await?;
+        if public_key != request.public_key {
+            return Err(Error::CertificateChanged {
+                reviewed: request.public_key,
+                requested: public_key,
+            });
+        }
+        let certificate = self.certificate(&public_key).await?;
+        self.keep_certificate(&public_key).await?;
+        // A document that came with the request must be the requestor's own.
+        self.document(image, requester, &notes, &certificate)
+            .await?;
+        self.share(operation, image, &certificate).await
+    }
+}
+
+impl Open {
+    fn failed(&self, source: Error) -> Error {
+        Error::InBatch {
+            image: self.image,
+            requester: self.requester,
+            source: Box::new(source),
+        }
+    }
+}
+
+/// Each pair once.
+///
+/// # Errors
+/// [`Error::NothingToApprove`] if there is none, [`Error::TooManyApprovals`] for more than one transaction takes.
+pub(crate) fn distinct(pairs: &[(ImageDigest, Address)]) -> Result<Vec<(ImageDigest, Address)>> {
+    let mut distinct = Vec::new();
+    for pair in pairs {
+        if distinct.contains(pair) {
+            continue;
+        }
+        if distinct.len() == MAX_APPROVALS {
+            return Err(Error::TooManyApprovals { found: pairs.len() });
+        }
+        distinct.push(*pair);
+    }
+    match distinct.is_empty() {
+        true => Err(Error::NothingToApprove),
+        false => Ok(distinct),
+    }
+}
+
+/// The journal's key: the same requests in any order are the same operation.
+fn key(requests: &[Open]) -> String {
+    let mut each: Vec<_> = requests
+        .iter()
+        .map(|it| [&it.image.0[..], it.requester.as_slice(), &it.public_key.0].concat())
+        .collect();
+    each.sort();
+    format!("approve-all:{}", keccak256(each.concat()))
+}
+
+/// What the chain says of them.
+fn approvals(requests: &[Open], written: Written, new_bytes: u64) -> Approvals {
+    let approved = |request: &Open| {
+        written.mined.events.iter().find_map(|logged| {
+            if let Event::Approved {
+                requester,
+                image,
+                shared_image,
+                expires_at,
+                ..
+            } = logged.event
+                && (image, requester) == (request.image, request.requester)
+            {
+                return Some(Approval {
+                    image,
+                    requester,
+                    shared_image,
+                    expires_at,
+                });
+            }
+            None
+        })
+    };
+    Approvals {
+        approvals: requests.iter().filter_map(approved).collect(),
+        new_bytes,
+        written,
+    }
+}

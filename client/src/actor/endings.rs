@@ -1,0 +1,162 @@
+//! Many denials or removals in one transaction: all of them or none.
+
+use alloy_primitives::keccak256;
+use serde::Serialize;
+
+use crate::actor::batch::distinct;
+use crate::actor::patient::no_request;
+use crate::error::{Error, Result};
+use crate::operation::write::Wanted;
+use crate::operation::write::Written;
+use crate::session::Client;
+use pcim_core::{Address, Event, GrantStatus, ImageDigest};
+use pcim_ledger::Call;
+
+/// A requestor whose request was denied, or whose request or approval was removed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ending {
+    /// The image.
+    pub image: ImageDigest,
+    /// The requestor.
+    pub requester: Address,
+}
+
+/// Denials or removals that one transaction made.
+#[derive(Clone, Debug, Serialize)]
+pub struct Endings {
+    /// In the order in which they were asked for.
+    pub ended: Vec<Ending>,
+    /// The transaction.
+    #[serde(flatten)]
+    pub written: Written,
+}
+
+impl Client {
+    /// Denies open requests by one transaction, all for the same reason: each as [`Client::deny`] does.
+    ///
+    /// A pair that is named twice counts once.
+    ///
+    /// # Errors
+    /// [`Error::TooManyApprovals`]; [`Error::NothingToApprove`]; [`Error::InBatch`] names the first request that is not
+    /// open. Then none is denied.
+    pub async fn deny_all(
+        &self,
+        requests: &[(ImageDigest, Address)],
+        reason: &str,
+    ) -> Result<Endings> {
+        self.end_all(requests, GrantStatus::Denied, |image, requester| {
+            Call::DenyIrs {
+                requester,
+                image,
+                reason: reason.to_owned(),
+            }
+        })
+        .await
+    }
+
+    /// Removes approvals or open requests by one transaction, and drops the readers' headers from this node: each as
+    /// [`Client::revoke`] does. A pair that is named twice counts once.
+    ///
+    /// # Errors
+    /// As [`Client::deny_all`]'s; then none is removed.
+    pub async fn revoke_all(&self, pairs: &[(ImageDigest, Address)]) -> Result<Endings> {
+        self.end_all(pairs, GrantStatus::Removed, |image, requester| {
+            Call::RemoveIrs { requester, image }
+        })
+        .await
+    }
+
+    /// Ends each by the call that `call` makes of it; then it is `into`.
+    async fn end_all(
+        &self,
+        pairs: &[(ImageDigest, Address)],
+        into: GrantStatus,
+        call: impl Fn(ImageDigest, Address) -> Call,
+    ) -> Result<Endings> {
+        let pairs = distinct(pairs)?;
+        let key = key(&pairs, into);
+        if let Some(earlier) = self.resume(&key).await?
+            && self.are(&pairs, into).await?
+        {
+            return Ok(endings(&pairs, earlier));
+        }
+        let calls = async |operation| {
+            let mut calls = Vec::new();
+            for &(image, requester) in &pairs {
+                let noted = self.note_ending(operation, &image, requester, into).await;
+                noted.map_err(|source| Error::InBatch {
+                    image,
+                    requester,
+                    source: Box::new(source),
+                })?;
+                calls.push(call(image, requester));
+            }
+            Ok(Call::Batch(calls))
+        };
+        let written = self.start_noting(&key, Wanted::True, calls).await?;
+        Ok(endings(&pairs, written.ok_or(Error::NothingToApprove)?))
+    }
+
+    /// Checks that there is something to end, and notes the header that is dropped with it.
+    async fn note_ending(
+        &self,
+        operation: i64,
+        image: &ImageDigest,
+        requester: Address,
+        into: GrantStatus,
+    ) -> Result<()> {
+        self.own_record(image).await?;
+        let grant = self.ledger().await?.grant(image, requester).await?;
+        match (grant.status, into) {
+            (GrantStatus::Requested, _) => Ok(()),
+            (GrantStatus::Approved, GrantStatus::Removed) => {
+                self.note_header(operation, grant.shared_image)
+            }
+            (_, GrantStatus::Removed) => Err(Error::NothingToRevoke {
+                requester,
+                image: *image,
+            }),
+            _ => Err(no_request(image, requester)),
+        }
+    }
+
+    async fn are(&self, pairs: &[(ImageDigest, Address)], status: GrantStatus) -> Result<bool> {
+        let ledger = self.ledger().await?;
+        for (image, requester) in pairs {
+            if ledger.grant(image, *requester).await?.status != status {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The journal's key: the same pairs in any order are the same operation.
+fn key(pairs: &[(ImageDigest, Address)], into: GrantStatus) -> String {
+    let what = match into {
+        GrantStatus::Removed => "revoke-all",
+        _ => "deny-all",
+    };
+    let mut each: Vec<_> = pairs
+        .iter()
+        .map(|(image, requester)| [&image.0[..], requester.as_slice()].concat())
+        .collect();
+    each.sort();
+    format!("{what}:{}", keccak256(each.concat()))
+}
+
+/// What the chain says of them: every denial and every removal ends with its reason.
+fn endings(pairs: &[(ImageDigest, Address)], written: Written) -> Endings {
+    let ended = |pair: &(ImageDigest, Address)| {
+        written.mined.events.iter().any(|logged| {
+            matches!(logged.event, Event::Reason { requester, image, .. } if (image, requester) == *pair)
+        })
+    };
+    let ended = pairs.iter().filter(|pair| ended(pair));
+    Endings {
+        ended: ended
+            .map(|&(image, requester)| Ending { image, requester })
+            .collect(),
+        written,
+    }
+}

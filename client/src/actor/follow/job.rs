@@ -1,0 +1,155 @@
+//! One thing to be fetched, and what came of it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::follow::Kind;
+use crate::papers::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES};
+use pcim_core::{BlockDigest, ImageDigest};
+use pcim_node::{BodyRef, Node, Root};
+
+/// Most bytes of a block that is kept by itself.
+pub(super) const MAX_BLOCK_BYTES: usize = match MAX_CERTIFICATE_BYTES > MAX_REQUEST_BYTES {
+    true => MAX_CERTIFICATE_BYTES,
+    false => MAX_REQUEST_BYTES,
+};
+/// The slowest that a body may come, in bytes a second, and what it may take beside.
+const SLOWEST: u64 = 16 * 1024;
+const BODY_TIME: Duration = Duration::from_secs(600);
+
+/// What to fetch or to drop.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Item {
+    Root(ImageDigest),
+    /// By the CID of its root.
+    Body(String),
+    Block(BlockDigest),
+}
+
+/// What is known of an item that is kept, or was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held {
+    pub(super) image: ImageDigest,
+    pub(super) bytes: u64,
+    /// Of a root: what it links to; of a body: itself.
+    pub(super) body: Option<Body>,
+}
+
+/// A [`BodyRef`] as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Body {
+    pub(super) cid: String,
+    pub(super) file_size: u64,
+    pub(super) dag_size: u64,
+}
+
+/// What a job brought.
+pub(super) enum Brought {
+    Root(Root),
+    Body,
+    Block(u64),
+}
+
+impl Item {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Root(_) => Kind::Root,
+            Self::Body(_) => Kind::Body,
+            Self::Block(_) => Kind::Block,
+        }
+    }
+
+    pub(super) fn cid(&self) -> String {
+        match self {
+            Self::Root(digest) => digest.to_string(),
+            Self::Body(cid) => cid.clone(),
+            Self::Block(digest) => digest.to_string(),
+        }
+    }
+
+    /// The name that it is written down under.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.kind(), self.cid())
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let (kind, cid) = name.split_once(' ')?;
+        Some(match kind {
+            "root" => Self::Root(cid.parse().ok()?),
+            "body" => Self::Body(cid.to_owned()),
+            "block" => Self::Block(cid.parse().ok()?),
+            _ => return None,
+        })
+    }
+}
+
+impl From<&BodyRef> for Body {
+    fn from(body: &BodyRef) -> Self {
+        Self {
+            cid: body.cid.clone(),
+            file_size: body.file_size,
+            dag_size: body.dag_size,
+        }
+    }
+}
+
+impl From<&Body> for BodyRef {
+    fn from(body: &Body) -> Self {
+        Self {
+            cid: body.cid.clone(),
+            file_size: body.file_size,
+            dag_size: body.dag_size,
+        }
+    }
+}
+
+/// Fetches a root and its header; what is known of it is written down before they are pinned.
+pub(super) async fn fetch_root(
+    node: &Node,
+    digest: &ImageDigest,
+    patience: Duration,
+) -> pcim_node::Result<Brought> {
+    let root = node.get_root(digest, patience).await?;
+    Ok(Brought::Root(root))
+}
+
+/// Fetches and pins a whole body; nothing of it is decrypted.
+pub(super) async fn fetch_body(
+    node: &Node,
+    body: &BodyRef,
+    patience: Duration,
+) -> pcim_node::Result<Brought> {
+    let limit = BODY_TIME + Duration::from_secs(body.dag_size / SLOWEST);
+    match tokio::time::timeout(limit, node.fetch_body(body, patience)).await {
+        Ok(done) => done.map(|()| Brought::Body),
+        Err(_) => Err(pcim_node::Error::Timeout {
+            cid: body.cid.clone(),
+            seconds: limit.as_secs_f64(),
+            peers: node.peers().await,
+            tried: pcim_node::Tried(Vec::new()),
+        }),
+    }
+}
+
+/// Fetches and pins a raw block.
+pub(super) async fn fetch_block(
+    node: &Node,
+    digest: &BlockDigest,
+    patience: Duration,
+) -> pcim_node::Result<Brought> {
+    let bytes = node.get_raw(digest, MAX_BLOCK_BYTES, patience).await?;
+    let length = bytes.len() as u64;
+    node.put_raw(bytes).await?;
+    Ok(Brought::Block(length))
+}
+
+/// Whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.
+pub(super) fn is_final(error: &pcim_node::Error) -> bool {
+    matches!(
+        error,
+        pcim_node::Error::NotARoot { .. }
+            | pcim_node::Error::NotABody { .. }
+            | pcim_node::Error::TooLarge { .. }
+    )
+}

@@ -1,0 +1,18 @@
+//! The work of each role.
+
+pub(crate) mod archive;
+pub(crate) mod auditor;
+pub(crate) mod batch;
+pub(crate) mod endings;
+pub(crate) mod follow;
+pub(crate) mod history;
+pub(crate) mod notes;
+pub(crate) mod patient;
+pub(crate) mod radiologist;
+pub(crate) mod receipt;
+pub(crate) mod registration;
+pub(crate) mod replicas;
+pub(crate) mod requestor;
+pub(crate) mod requests;
+pub(crate) mod reseal;
+pub(crate) mod watch;

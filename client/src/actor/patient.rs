@@ -1,0 +1,418 @@
+//! The patient: review, decide, revoke, open one's own.
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::actor::reseal::Resealed;
+use crate::error::{Error, Result};
+use crate::flow::landing::Target;
+use crate::flow::opening::OpenedFile;
+use crate::flow::pipeline;
+use crate::operation::journal::piece::{Outcome, Piece};
+use crate::operation::write::Wanted;
+use crate::operation::write::Written;
+use crate::papers::request::RequestDocument;
+use crate::session::Client;
+use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
+use pcim_ledger::{Call, EventFilter};
+use pcim_seal::{BodyVersion, Certificate};
+
+/// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
+const REQUESTS_AT_ONCE: usize = 16;
+
+/// One of the patient's images, as the chain has it.
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnImage {
+    /// The image.
+    pub image: ImageDigest,
+    /// Unix seconds.
+    pub registered_at: u64,
+    /// Who attested it.
+    pub radiologist: Address,
+    /// Modality and body part codes.
+    pub description: String,
+    /// Approvals a window; 0 is no limit.
+    pub approval_limit: u32,
+    /// The window's length.
+    pub window_seconds: u32,
+}
+
+/// A request that waits for the patient's decision.
+#[derive(Clone, Debug, Serialize)]
+pub struct PendingRequest {
+    /// The image asked for.
+    pub image: ImageDigest,
+    /// Who asks.
+    pub requester: Address,
+    /// Unix seconds.
+    pub requested_at: u64,
+    /// The code on the chain.
+    pub purpose: String,
+    /// The block of the requestor's certificate.
+    pub public_key: BlockDigest,
+    /// The encrypted document, if there is one and it could be fetched and verified.
+    pub document: Option<RequestDocument>,
+    /// Why the document could not be read.
+    pub document_error: Option<String>,
+}
+
+/// An approval.
+#[derive(Clone, Debug, Serialize)]
+pub struct Decision {
+    /// The reader's own sealed root.
+    pub shared_image: ImageDigest,
+    /// When the approval ends, unix seconds; 0 never. That of the transaction, which an earlier attempt may have signed.
+    pub expires_at: u64,
+    /// Bytes of the blocks that sharing added to the node.
+    pub new_bytes: u64,
+    /// The transaction.
+    #[serde(flatten)]
+    pub written: Written,
+}
+
+impl Client {
+    /// The images registered by this patient.
+    pub async fn images(&self) -> Result<Vec<OwnImage>> {
+        let ledger = self.ledger().await?;
+        let filter = EventFilter {
+            patient: Some(self.address()),
+            ..EventFilter::default()
+        };
+        let mut images = Vec::new();
+        for logged in ledger.events(&filter).await? {
+            if let Event::ContractCreated {
+                image,
+                radiologist,
+                info,
+                ..
+            } = logged.event
+            {
+                let record = self.record(&image).await?;
+                images.push(OwnImage {
+                    image,
+                    registered_at: record.registered_at,
+                    radiologist,
+                    description: info,
+                    approval_limit: record.approval_limit,
+                    window_seconds: record.window_seconds,
+                });
+            }
+        }
+        Ok(images)
+    }
+
+    /// The requests that wait for this patient's decision, with their documents where they can be had.
+    pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
+        let asked = self.requested().await?;
+        let pending = stream::iter(asked)
+            .map(|(image, requester)| self.pending(image, requester))
+            .buffered(REQUESTS_AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await?;
+        Ok(pending.into_iter().flatten().collect())
+    }
+
+    /// The request, if it is open still.
+    async fn pending(
+        &self,
+        image: ImageDigest,
+        requester: Address,
+    ) -> Result<Option<PendingRequest>> {
+        let grant = self.ledger().await?.grant(&image, requester).await?;
+        if grant.status != GrantStatus::Requested {
+            return Ok(None);
+        }
+        let (public_key, notes) = self.latest_request(&image, requester).await?;
+        let document = match self.certificate(&public_key).await {
+            Ok(certificate) => self.document(&image, requester, &notes, &certificate).await,
+            Err(error) => Err(error),
+        };
+        let (document, document_error) = match document {
+            Ok(document) => (document, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Ok(Some(PendingRequest {
+            image,
+            requester,
+            requested_at: grant.requested_at,
+            purpose: notes.purpose,
+            public_key,
+            document,
+            document_error,
+        }))
+    }
+
+    /// Approves an open request: wraps the session key to the requestor, adds the header and the root,
+    /// tells the chain. The body is neither read nor written.
+    ///
+    /// `expires_at` is in unix seconds; 0 never expires.
+    pub async fn approve(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        expires_at: u64,
+    ) -> Result<Decision> {
+        self.approve_certificate(image, requester, None, expires_at)
+            .await
+    }
+
+    /// `approve`, for the certificate that was reviewed and no other: the requestor may ask again with another key
+    /// between the patient's look at her requests and her approval.
+    ///
+    /// # Errors
+    /// [`Error::CertificateChanged`] if the latest request names another certificate.
+    pub async fn approve_certificate(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        reviewed: Option<BlockDigest>,
+        expires_at: u64,
+    ) -> Result<Decision> {
+        self.own_record(image).await?;
+        let (public_key, notes) = self.latest_request(image, requester).await?;
+        if let Some(reviewed) = reviewed
+            && reviewed != public_key
+        {
+            return Err(Error::CertificateChanged {
+                reviewed,
+                requested: public_key,
+            });
+        }
+        let key = format!("approve:{image}:{requester}:{public_key}");
+        if let Some(earlier) = self.resume(&key).await?
+            && self.status(image, Some(requester)).await?.authorized
+        {
+            return decision(image, requester, earlier, 0);
+        }
+        self.check_open(image, requester).await?;
+        let mut new_bytes = 0;
+        let call = async |operation| {
+            let certificate = self.certificate(&public_key).await?;
+            self.keep_certificate(&public_key).await?;
+            // A document that came with the request must be the requestor's own.
+            self.document(image, requester, &notes, &certificate)
+                .await?;
+            let stored = self.share(operation, image, &certificate).await?;
+            new_bytes = stored.new_bytes;
+            Ok(Call::ApproveIrs {
+                requester,
+                image: *image,
+                public_key,
+                shared_image: stored.image,
+                expires_at,
+                notes: String::new(),
+            })
+        };
+        let written = self.start_noting(&key, Wanted::True, call).await?;
+        let written = written.ok_or(Error::AlreadyAuthorized {
+            requester,
+            image: *image,
+        })?;
+        decision(image, requester, written, new_bytes)
+    }
+
+    /// [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2: the image is
+    /// then first sealed anew as SEIPDv1, for everybody.
+    pub async fn approve_resealing(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        reviewed: Option<BlockDigest>,
+        expires_at: u64,
+    ) -> Result<(Option<Resealed>, Decision)> {
+        let approve = async || {
+            self.approve_certificate(image, requester, reviewed, expires_at)
+                .await
+        };
+        match approve().await {
+            Err(Error::ReaderLacksV2 { .. }) => {
+                let resealed = self.reseal(image, BodyVersion::V1).await?;
+                Ok((Some(resealed), approve().await?))
+            }
+            decided => Ok((None, decided?)),
+        }
+    }
+
+    /// A request must be open to be decided on.
+    pub(crate) async fn check_open(&self, image: &ImageDigest, requester: Address) -> Result<()> {
+        let standing = self.status(image, Some(requester)).await?;
+        match standing.status {
+            GrantStatus::Requested => Ok(()),
+            GrantStatus::Approved if standing.authorized => Err(Error::AlreadyAuthorized {
+                requester,
+                image: *image,
+            }),
+            _ => Err(no_request(image, requester)),
+        }
+    }
+
+    /// Denies an open request. `reason` stands on the chain in clear.
+    pub async fn deny(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        reason: &str,
+    ) -> Result<Written> {
+        self.own_record(image).await?;
+        let key = format!("deny:{image}:{requester}");
+        let call = async || {
+            Ok(Call::DenyIrs {
+                requester,
+                image: *image,
+                reason: reason.to_owned(),
+            })
+        };
+        let written = self.write(&key, Wanted::True, call).await?;
+        written.ok_or(no_request(image, requester))
+    }
+
+    /// Removes an approval or an open request, and drops the reader's header from this node.
+    ///
+    /// Someone who has opened the image may have kept it.
+    pub async fn revoke(&self, image: &ImageDigest, requester: Address) -> Result<Written> {
+        self.own_record(image).await?;
+        let grant = self.ledger().await?.grant(image, requester).await?;
+        let key = format!("revoke:{image}:{requester}");
+        let call = async |operation| {
+            self.note_header(operation, grant.shared_image)?;
+            Ok(Call::RemoveIrs {
+                requester,
+                image: *image,
+            })
+        };
+        let written = self.write_noting(&key, Wanted::True, call).await;
+        if let (Err(Error::Signed(call)), Some(_)) = (&written, grant.shared_image) {
+            let operation = self.begin_removal(image, requester, call.deadline)?;
+            self.note_header(operation, grant.shared_image)?;
+        }
+        let image = *image;
+        written?.ok_or(Error::NothingToRevoke { requester, image })
+    }
+
+    /// Notes the header of an approval that ends, to be dropped then.
+    pub(crate) fn note_header(&self, operation: i64, shared: Option<ImageDigest>) -> Result<()> {
+        if let Some(shared) = shared
+            && !self.is_own_root(&shared)?
+        {
+            let piece = Piece::Root(shared);
+            self.journal.note(operation, Outcome::Done, &piece)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must
+    /// not be dropped whatever a chain's node says was shared.
+    fn is_own_root(&self, root: &ImageDigest) -> Result<bool> {
+        let known = self.journal.images()?;
+        for known in known {
+            if known.image == *root || self.journal.root_of(&known.image)? == Some(*root) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Limits how many approvals a window of time may have; 0 approvals lifts the limit.
+    pub async fn limit(
+        &self,
+        image: &ImageDigest,
+        approvals: u32,
+        window_seconds: u32,
+    ) -> Result<Written> {
+        self.own_record(image).await?;
+        let key = format!("limit:{image}:{approvals}:{window_seconds}");
+        let call = async || {
+            Ok(Call::SetApprovalLimit {
+                image: *image,
+                approvals,
+                window_seconds,
+            })
+        };
+        let written = self.write(&key, Wanted::Any, call).await?;
+        written.ok_or(Error::UnknownImage { image: *image })
+    }
+
+    /// Opens an image of one's own into a file, or a study into a folder.
+    pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
+        self.own_record(image).await?;
+        let root = self.own_root(image).await?;
+        let opened = self.open_into(image, &root, self.address(), target).await?;
+        self.note_opened(image, &opened).await;
+        Ok(opened)
+    }
+
+    /// Opens an image of one's own in memory, at most `max` bytes of it. What is given back was verified, and is what the
+    /// radiologist attested.
+    pub async fn open_own_in_memory(
+        &self,
+        image: &ImageDigest,
+        max: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.own_record(image).await?;
+        let root = self.own_root(image).await?;
+        self.open_in_memory(image, &root, max).await
+    }
+
+    /// Adds a header for another reader to an image of one's own, and notes it. Costs the same whatever the image's size.
+    pub(crate) async fn share(
+        &self,
+        operation: i64,
+        image: &ImageDigest,
+        reader: &Certificate,
+    ) -> Result<pcim_node::Stored> {
+        let root = self.own_root(image).await?;
+        self.share_root(operation, &root, reader).await
+    }
+
+    /// Adds a header for another reader to a root of one's own, and notes it.
+    pub(crate) async fn share_root(
+        &self,
+        operation: i64,
+        root: &ImageDigest,
+        reader: &Certificate,
+    ) -> Result<pcim_node::Stored> {
+        let owner = &self.keys()?.openpgp;
+        let node = self.node().await?;
+        let root = node.get_root(root, self.limits.fetch).await?;
+        let header = pipeline::header_for(&root, owner, reader)?;
+        let shared = pcim_node::root_digest(&header, &root.body)?;
+        let piece = Piece::Root(shared);
+        self.journal.note(operation, Outcome::Failed, &piece)?;
+        Ok(node.put_root(header, &root.body).await?)
+    }
+}
+
+/// What the chain says of an approval.
+fn decision(
+    image: &ImageDigest,
+    requester: Address,
+    written: Written,
+    new_bytes: u64,
+) -> Result<Decision> {
+    let approved = written.mined.events.iter().find_map(|logged| {
+        if let Event::Approved {
+            shared_image,
+            expires_at,
+            ..
+        } = logged.event
+        {
+            return Some((shared_image, expires_at));
+        }
+        None
+    });
+    let (shared_image, expires_at) = approved.ok_or(no_request(image, requester))?;
+    Ok(Decision {
+        shared_image,
+        expires_at,
+        new_bytes,
+        written,
+    })
+}
+
+pub(crate) fn no_request(image: &ImageDigest, requester: Address) -> Error {
+    Error::NoOpenRequest {
+        requester,
+        image: *image,
+    }
+}

@@ -1,0 +1,204 @@
+//! Handovers: what a patient registers, or only opens.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::actor::notes::Author;
+use crate::error::{Error, Result};
+use crate::flow::landing::Target;
+use crate::flow::opening::OpenedFile;
+use crate::flow::opening::{Attested, check_seal};
+use crate::operation::journal::KnownImage;
+use crate::operation::journal::piece::{Outcome, Piece};
+use crate::operation::write::Wanted;
+use crate::operation::write::Written;
+use crate::papers::handover::{self, Addressee, Handover};
+use crate::session::Client;
+use pcim_core::{Address, ImageDigest, Seal};
+use pcim_ledger::Call;
+
+/// A registered image.
+#[derive(Clone, Debug, Serialize)]
+pub struct Registered {
+    /// The image.
+    pub image: ImageDigest,
+    /// Who attested it.
+    pub radiologist: Address,
+    /// Modality and body part codes.
+    pub description: String,
+    /// SHA-256 (hex) of what the patient can open.
+    pub payload_sha256: String,
+    /// The image that this one replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<ImageDigest>,
+    /// The sealed document of what the image's pseudonyms stand for, if the handover lists one.
+    pub identity: Option<ImageDigest>,
+    /// The transaction.
+    #[serde(flatten)]
+    pub written: Written,
+}
+
+impl Client {
+    /// Registers an image: verifies the handover, fetches the image, opens it, verifies the
+    /// radiologist's signature, keeps a copy, and only then writes to the chain.
+    pub async fn register(&mut self, handover: &[u8]) -> Result<Registered> {
+        let me = self.addressee()?;
+        let handover = self.verified(handover, me).await?;
+        let (image, radiologist) = (handover.image, handover.attester);
+        let key = format!("register:{image}");
+        let ledger = self.ledger().await?;
+        // An attempt that was cut off may have registered it already, and then has the image here.
+        let (payload_sha256, written) = match self.resume(&key).await? {
+            Some(earlier) => (self.take_in(&handover, None).await?, earlier),
+            None => {
+                if let Some(record) = ledger.image_record(&image).await? {
+                    return Err(Error::ImageTaken {
+                        image,
+                        owner: record.patient,
+                    });
+                }
+                if !ledger.is_accredited(radiologist).await? {
+                    return Err(Error::NotAccredited { radiologist });
+                }
+                self.check_predecessor(&image, handover.predecessor).await?;
+                // Remembered before the node starts, it dials them until the image is here.
+                self.remember_peers(&handover.radiologist.peers)?;
+                self.dial(&handover.radiologist.peers).await?;
+                let mut payload_sha256 = String::new();
+                let call = async |operation| {
+                    payload_sha256 = self.take_in(&handover, Some(operation)).await?;
+                    Ok(Call::CreateContract {
+                        image,
+                        patient: me.patient,
+                        seal: handover.seal,
+                        radiologist,
+                        attestation: handover.attestation.clone(),
+                        description: handover.description.clone(),
+                    })
+                };
+                let written = self.start_noting(&key, Wanted::Any, call).await?;
+                let written = written.ok_or(Error::UnknownImage { image })?;
+                (payload_sha256, written)
+            }
+        };
+        // To be found by what the radiologist says of it; the image is registered whether that is noted or not.
+        if !handover.description.is_empty()
+            && let Err(error) = self.note(&image, Author::Radiologist, &handover.description)
+        {
+            tracing::warn!(%error, "the description was not noted");
+        }
+        Ok(Registered {
+            image,
+            radiologist,
+            description: handover.description,
+            payload_sha256,
+            predecessor: handover.predecessor,
+            identity: handover.identity,
+            written,
+        })
+    }
+
+    /// Opens and verifies a handover. A contract account that attests is asked whether it does.
+    async fn verified(&self, handover: &[u8], me: Addressee) -> Result<Handover> {
+        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
+        if !handover.proven {
+            let (image, seal) = (&handover.image, &handover.seal);
+            self.attested_by(
+                handover.attester,
+                image,
+                me.patient,
+                seal,
+                &handover.attestation,
+            )
+            .await?;
+        }
+        Ok(handover)
+    }
+
+    /// Refuses a signature that a contract account does not take for its attestation.
+    pub(crate) async fn attested_by(
+        &self,
+        account: Address,
+        image: &ImageDigest,
+        patient: Address,
+        seal: &Seal,
+        signature: &[u8],
+    ) -> Result<()> {
+        let ledger = self.ledger().await?;
+        let accepts = ledger.accepts_attestation(account, image, patient, seal, signature);
+        match accepts.await? {
+            true => Ok(()),
+            false => Err(handover::Error::NotAccepted { account }.into()),
+        }
+    }
+
+    /// Fetches and verifies the image of a handover, and pins it here; notes that, unless the image was here before.
+    /// Returns the payload's SHA-256.
+    async fn take_in(&self, handover: &Handover, operation: Option<i64>) -> Result<String> {
+        let image = handover.image;
+        let node = self.node().await?;
+        let root = node.get_root(&image, self.limits.fetch).await?;
+        let (header, body) = (root.header.clone(), root.body.clone());
+        let (opened, _) = self.open_root(root, io::sink()).await?;
+        check_seal(handover.seal, &opened)?;
+        let wanted = handover.radiologist.certificate.fingerprint();
+        let found = opened.signer.fingerprint();
+        if found != wanted {
+            return Err(Error::SignerMismatch { wanted, found });
+        }
+        if opened.predecessor != handover.predecessor {
+            return Err(Error::PredecessorMismatch {
+                image,
+                wanted: handover.predecessor,
+                found: opened.predecessor,
+            });
+        }
+        let known = self.journal.images()?;
+        if let Some(operation) = operation
+            && !known.iter().any(|known| known.image == image)
+        {
+            for piece in [Piece::Body((&body).into()), Piece::Root(image)] {
+                self.journal.note(operation, Outcome::Failed, &piece)?;
+            }
+        }
+        node.pin_body(&body).await?;
+        node.put_root(header, &body).await?;
+        self.journal.remember_image(&KnownImage {
+            image,
+            body: body.cid,
+            body_size: body.file_size,
+            dag_size: body.dag_size,
+            description: handover.description.clone(),
+            patient: handover.patient.to_string(),
+            role: "registered".to_owned(),
+        })?;
+        Ok(hex::encode(opened.payload_sha256))
+    }
+
+    /// Opens what a handover names, registered or not, after the same verification as at registering, and keeps the
+    /// sealed image here. The chain is not told.
+    pub async fn open_handover(&mut self, handover: &[u8], target: &Target) -> Result<OpenedFile> {
+        let me = self.addressee()?;
+        let handover = self.verified(handover, me).await?;
+        self.remember_peers(&handover.radiologist.peers)?;
+        self.dial(&handover.radiologist.peers).await?;
+        let operation = self.begin_once("keep")?;
+        let taken = self.take_in(&handover, Some(operation)).await;
+        match &taken {
+            Ok(_) => self.settle(operation, Outcome::Done).await?,
+            // Why it was not kept is the error to tell; what is left is dropped when it is resumed.
+            Err(_) => drop(self.settle(operation, Outcome::Failed).await),
+        }
+        taken?;
+        let attested = Attested {
+            radiologist: handover.attester,
+            seal: handover.seal,
+        };
+        let image = handover.image;
+        let opened = self.open_attested(&image, me.patient, &attested, target);
+        let opened = opened.await?;
+        self.note_opened(&image, &opened).await;
+        Ok(opened)
+    }
+}

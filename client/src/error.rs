@@ -1,0 +1,359 @@
+//! What can go wrong in an actor's work, above the adapters' own errors.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::audit;
+use crate::home;
+use crate::operation::journal;
+use crate::papers::card;
+use crate::papers::handover;
+use crate::papers::request;
+use crate::study;
+use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The home.
+    #[error(transparent)]
+    Home(#[from] home::Error),
+    /// A contact card.
+    #[error(transparent)]
+    Card(#[from] card::Error),
+    /// A handover.
+    #[error(transparent)]
+    Handover(Box<handover::Error>),
+    /// A request document.
+    #[error(transparent)]
+    Request(#[from] request::Error),
+    /// OpenPGP.
+    #[error(transparent)]
+    Seal(#[from] pcim_seal::Error),
+    /// IPFS.
+    #[error(transparent)]
+    Node(#[from] pcim_node::Error),
+    /// A pinning service.
+    #[error(transparent)]
+    Pinning(#[from] pcim_node::pinning::Error),
+    /// The chain.
+    #[error(transparent)]
+    Ledger(#[from] pcim_ledger::Error),
+    /// The index of the chain's history.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// Another watcher of this contract is at work in the home.
+    #[error("another `pcim watch` is at work in {}", home.display())]
+    Watched {
+        /// The home.
+        home: PathBuf,
+    },
+    /// A file is not DICOM, or cannot be de-identified safely.
+    #[error("{}: {source}", path.display())]
+    Dicom {
+        /// The file as the caller named it.
+        path: PathBuf,
+        /// Why.
+        source: pcim_dicom::deid::Error,
+    },
+    /// An input that is no study, or a study that is not what it says.
+    #[error(transparent)]
+    Study(Box<study::Error>),
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file as the caller named it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is a file already where the result belongs.
+    #[error("{} exists already", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A description for the chain has words that are not on the standard's lists.
+    #[error("the description may only have modality and body part codes of DICOM's lists")]
+    Description,
+    /// A note that is too long.
+    #[error("a note of {found} bytes; at most {max} are kept")]
+    NoteTooLong {
+        /// Its length in bytes.
+        found: usize,
+        /// Most bytes.
+        max: usize,
+    },
+    /// Notes of a later version.
+    #[error("notes of version {found}; this program reads version 1")]
+    NotesVersion {
+        /// What the file says.
+        found: u32,
+    },
+    /// Nothing to seal.
+    #[error("no file was given")]
+    NoFile,
+    /// The keys of the home were not unlocked.
+    #[error("the keys of this home are locked")]
+    Locked,
+    /// The home does not know its chain or contract.
+    #[error("this home has no {missing} set")]
+    NotConfigured {
+        /// `rpc_url`, `chain_id` or `contract`.
+        missing: &'static str,
+    },
+    /// The call was signed for others to send, as [`super::Client::with_signing`] has it.
+    #[error("the call was signed for others to send, and not sent")]
+    Signed(Box<pcim_ledger::RelayCall>),
+    /// A signed call is for another contract, or for another chain.
+    #[error("signed for contract {} on chain {}, this is {} on chain {}", found.1, found.0, wanted.1, wanted.0)]
+    OtherContract {
+        /// This chain and contract.
+        wanted: (u64, Address),
+        /// The call's.
+        found: (u64, Address),
+    },
+    /// A signed call that comes after another one of its signer, which was not done yet.
+    #[error("call {nonce} of {signer} cannot be done before call {next}")]
+    NonceAhead {
+        /// Who signed.
+        signer: Address,
+        /// Its nonce.
+        nonce: u64,
+        /// The nonce that is next.
+        next: u64,
+    },
+    /// More approvals, denials or removals than one transaction takes.
+    #[error(
+        "{found} pairs of image and requestor, at most {} in one transaction",
+        super::MAX_APPROVALS
+    )]
+    TooManyApprovals {
+        /// How many were asked for.
+        found: usize,
+    },
+    /// No request to decide on.
+    #[error("there is no open request")]
+    NothingToApprove,
+    /// One of several requests or approvals cannot be decided on as was asked for.
+    #[error("nothing was done: {requester} and image {image}: {source}")]
+    InBatch {
+        /// The image.
+        image: ImageDigest,
+        /// The requestor.
+        requester: Address,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// Nobody registered the image with this contract.
+    #[error("no image {image} is registered")]
+    UnknownImage {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// The image is another patient's.
+    #[error("image {image} belongs to {owner}, not to {me}")]
+    NotMine {
+        /// The image.
+        image: ImageDigest,
+        /// Its owner.
+        owner: Address,
+        /// This home's address.
+        me: Address,
+    },
+    /// The image is registered already.
+    #[error("image {image} is already registered, by {owner}")]
+    ImageTaken {
+        /// The image.
+        image: ImageDigest,
+        /// Who registered it.
+        owner: Address,
+    },
+    /// The radiologist is not accredited by this contract's consortium.
+    #[error("radiologist {radiologist} is not accredited")]
+    NotAccredited {
+        /// The radiologist.
+        radiologist: Address,
+    },
+    /// The image in a handover is not what its radiologist attested.
+    #[error("the sealed image's signature is {found}, and {wanted} was attested")]
+    SealMismatch {
+        /// The attested seal.
+        wanted: Seal,
+        /// The seal of what was opened.
+        found: Seal,
+    },
+    /// Someone else's signature in the image.
+    #[error("the image is signed by {found}, and the radiologist's certificate is {wanted}")]
+    SignerMismatch {
+        /// Fingerprint of the radiologist's certificate.
+        wanted: String,
+        /// Fingerprint of the signer.
+        found: String,
+    },
+    /// The signature names another predecessor than the handover.
+    #[error("image {image} replaces {}, and its handover says {}", or_none(*found), or_none(*wanted))]
+    PredecessorMismatch {
+        /// The image.
+        image: ImageDigest,
+        /// What the handover says.
+        wanted: Option<ImageDigest>,
+        /// What the signature says.
+        found: Option<ImageDigest>,
+    },
+    /// The predecessor that an image names is another patient's.
+    #[error("image {image} claims to replace {predecessor}, which belongs to {owner}")]
+    ForeignPredecessor {
+        /// The image.
+        image: ImageDigest,
+        /// What it names.
+        predecessor: ImageDigest,
+        /// Whose that is.
+        owner: Address,
+    },
+    /// Predecessors that lead back to where they began, or never end.
+    #[error("the predecessors of image {image} have no end: {predecessor} comes again or too late")]
+    EndlessHistory {
+        /// The image.
+        image: ImageDigest,
+        /// The one that is too many.
+        predecessor: ImageDigest,
+    },
+    /// More than is taken from others.
+    #[error("a sealed image of {found} bytes; at most {max} are opened")]
+    BodyTooLarge {
+        /// Bytes of the body.
+        found: u64,
+        /// The limit in bytes.
+        max: u64,
+    },
+    /// The chain does not authorize this requestor.
+    #[error("not authorized to open image {image}: {}", standing(*status, *expires_at))]
+    NotAuthorized {
+        /// The image.
+        image: ImageDigest,
+        /// What became of the request.
+        status: GrantStatus,
+        /// When an approval ended, unix seconds; 0 if it has no end.
+        expires_at: u64,
+    },
+    /// No request to decide on.
+    #[error("{requester} has no open request for image {image}")]
+    NoOpenRequest {
+        /// Who was named.
+        requester: Address,
+        /// The image.
+        image: ImageDigest,
+    },
+    /// The requestor asked again with another certificate than the one that was reviewed.
+    #[error("the request now names certificate {requested}, not the reviewed {reviewed}")]
+    CertificateChanged {
+        /// What the patient looked at.
+        reviewed: BlockDigest,
+        /// What the latest request names.
+        requested: BlockDigest,
+    },
+    /// Approved, and still valid.
+    #[error("{requester} is authorized to open image {image} already")]
+    AlreadyAuthorized {
+        /// Who.
+        requester: Address,
+        /// The image.
+        image: ImageDigest,
+    },
+    /// Neither an open request nor an approval.
+    #[error("{requester} has neither a request nor an approval for image {image}")]
+    NothingToRevoke {
+        /// Who was named.
+        requester: Address,
+        /// The image.
+        image: ImageDigest,
+    },
+    /// The requestor's certificate cannot take a header for this body.
+    #[error("the requestor's certificate {fingerprint} does not accept this image's encryption")]
+    ReaderLacksV2 {
+        /// The certificate.
+        fingerprint: String,
+    },
+    /// Fewer nodes than asked for have an image.
+    #[error("{found} of {wanted} wanted nodes have all {blocks} blocks of {root}{peers}")]
+    TooFewReplicas {
+        /// The sealed root.
+        root: ImageDigest,
+        /// How many blocks it has.
+        blocks: usize,
+        /// How many nodes were wanted.
+        wanted: usize,
+        /// How many have everything.
+        found: usize,
+        /// Each peer that was asked, with what it has.
+        peers: String,
+    },
+    /// A value could not be written down.
+    #[error("cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A background task died.
+    #[error("a task failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    /// Whether it is the chain's, which may answer another time, and not this home's.
+    pub fn is_of_chain(&self) -> bool {
+        use audit::Error as A;
+        match self {
+            Self::Ledger(_) => true,
+            Self::Audit(error) => {
+                matches!(error, A::Ledger(_) | A::BadLogs { .. } | A::Restless { .. })
+            }
+            _ => false,
+        }
+    }
+}
+
+impl From<handover::Error> for Error {
+    fn from(error: handover::Error) -> Self {
+        Self::Handover(Box::new(error))
+    }
+}
+
+impl From<study::Error> for Error {
+    fn from(error: study::Error) -> Self {
+        Self::Study(Box::new(error))
+    }
+}
+
+/// What the facade returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+fn or_none(image: Option<ImageDigest>) -> String {
+    image.map_or("none".to_owned(), |image| image.to_string())
+}
+
+fn standing(status: GrantStatus, expires_at: u64) -> String {
+    match status {
+        GrantStatus::None => "no access was requested".to_owned(),
+        GrantStatus::Requested => "the patient has not decided yet".to_owned(),
+        GrantStatus::Approved => format!("the approval expired at {expires_at} (unix seconds)"),
+        GrantStatus::Denied => "the patient denied the request".to_owned(),
+        GrantStatus::Removed => "the patient removed the access".to_owned(),
+    }
+}
+
+/// Says of which file an error is; one that is there already has an error of its own.
+pub(crate) fn file_error(path: &Path, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::AlreadyExists {
+        return Error::FileExists {
+            path: path.to_owned(),
+        };
+    }
+    Error::File {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,214 @@
+//! Opening a sealed root: fetch, decrypt, verify, and only then give the result its name.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result, file_error};
+use crate::flow::landing::{Landing, Target};
+use crate::flow::pipeline;
+use crate::operation::journal::piece::{Outcome, Piece};
+use crate::operation::settle::{Passing, note};
+use crate::session::Client;
+use crate::study::unpack::Contents;
+use pcim_core::{Address, Event, ImageDigest, Seal};
+use pcim_ledger::EventFilter;
+use pcim_node::Root;
+use pcim_seal::Opened;
+
+/// An opened and verified payload.
+#[derive(Clone, Debug, Serialize)]
+pub struct OpenedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub contents: Contents,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, hex.
+    pub sha256: String,
+    /// Who registered the image.
+    pub patient: Address,
+    /// Who attested it.
+    pub radiologist: Address,
+    /// The fingerprint of the certificate that signed it.
+    pub signer: String,
+    /// The image that this one replaces, as the signer says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<ImageDigest>,
+}
+
+/// What the chain says of an image's origin.
+pub(crate) struct Attested {
+    pub(crate) radiologist: Address,
+    pub(crate) seal: Seal,
+}
+
+impl Client {
+    /// The attestation an image was registered with, from the contract's own event.
+    pub(crate) async fn attested(&self, image: &ImageDigest) -> Result<Attested> {
+        let filter = EventFilter {
+            image: Some(*image),
+            ..EventFilter::default()
+        };
+        let events = self.ledger().await?.events(&filter).await?;
+        events
+            .into_iter()
+            .find_map(|logged| match logged.event {
+                Event::ContractCreated {
+                    radiologist, seal, ..
+                } => Some(Attested { radiologist, seal }),
+                _ => None,
+            })
+            .ok_or(Error::UnknownImage { image: *image })
+    }
+
+    /// Opens the sealed root `root` of the registered `image` into a file. The file appears only if what
+    /// was opened is what the radiologist attested, and whole.
+    pub(crate) async fn open_into(
+        &self,
+        image: &ImageDigest,
+        root: &ImageDigest,
+        patient: Address,
+        target: &Target,
+    ) -> Result<OpenedFile> {
+        let attested = self.attested(image).await?;
+        self.open_attested(root, patient, &attested, target).await
+    }
+
+    /// Opens a sealed root that was attested.
+    pub(crate) async fn open_attested(
+        &self,
+        root: &ImageDigest,
+        patient: Address,
+        attested: &Attested,
+        target: &Target,
+    ) -> Result<OpenedFile> {
+        let nothing = async || Ok(());
+        let opened = self.open_after(root, patient, attested, target, nothing);
+        Ok(opened.await?.0)
+    }
+
+    /// Opens a sealed root that was attested. When all of it is here and verified, `first` is done, and only if that goes
+    /// well the result gets its name.
+    pub(crate) async fn open_after<T>(
+        &self,
+        root: &ImageDigest,
+        patient: Address,
+        attested: &Attested,
+        target: &Target,
+        first: impl AsyncFnOnce() -> Result<T>,
+    ) -> Result<(OpenedFile, T)> {
+        let at = |source| file_error(&target.path, source);
+        if target.path.is_dir() || !target.overwrite && target.path.exists() {
+            return Err(Error::FileExists {
+                path: target.path.clone(),
+            });
+        }
+        let root = self.node().await?.get_root(root, self.limits.fetch).await?;
+        let passing = Passing::begin(self, "open")?;
+        let noted = |path: &Path| {
+            let piece = Piece::File(path.to_owned());
+            note(&self.journal, passing.operation, Outcome::Failed, &piece)
+        };
+        let made = pcim_core::private::noted_dir_beside(&target.path, noted).map_err(at)?;
+        let landing = Landing::new(made, target.clone());
+        let (opened, landing) = self.open_root(root, landing).await?;
+        let (wanted, found) = (attested.seal, opened.seal);
+        let land = move || {
+            check_seal_of(wanted, found)?;
+            landing.land()
+        };
+        let landed = spawn_blocking(land).await??;
+        let done = first().await?;
+        let contents = spawn_blocking(|| landed.place()).await??;
+        let opened = OpenedFile {
+            path: target.path.clone(),
+            contents,
+            bytes: opened.payload_len,
+            sha256: hex::encode(opened.payload_sha256),
+            patient,
+            radiologist: attested.radiologist,
+            signer: opened.signer.fingerprint(),
+            predecessor: opened.predecessor,
+        };
+        Ok((opened, done))
+    }
+
+    /// Opens the sealed root `root` of the registered `image` in memory. What was opened is given back only if it is what
+    /// the radiologist attested, and whole.
+    pub(crate) async fn open_in_memory(
+        &self,
+        image: &ImageDigest,
+        root: &ImageDigest,
+        max: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let attested = self.attested(image).await?;
+        let root = self.node().await?.get_root(root, self.limits.fetch).await?;
+        let found = root.body.file_size;
+        // The payload is shorter than the body that it is sealed in.
+        if found > max {
+            return Err(Error::BodyTooLarge { found, max });
+        }
+        let sink = Memory(Zeroizing::new(Vec::with_capacity(found as usize)));
+        let (opened, Memory(bytes)) = self.open_root(root, sink).await?;
+        check_seal(attested.seal, &opened)?;
+        Ok(bytes)
+    }
+
+    /// Decrypts a root's body into `sink` and verifies its signature. Whose signature it is, is for the
+    /// caller to judge; on an error `sink` is dropped with what was written.
+    pub(crate) async fn open_root<W: Write + Send + 'static>(
+        &self,
+        root: Root,
+        sink: W,
+    ) -> Result<(Opened, W)> {
+        if root.body.file_size > self.limits.body_bytes {
+            return Err(Error::BodyTooLarge {
+                found: root.body.file_size,
+                max: self.limits.body_bytes,
+            });
+        }
+        let (key, _) = pcim_seal::unwrap_header(&root.header, &self.keys()?.openpgp)?;
+        let limits = (self.limits.fetch, self.limits.total);
+        let meter = self.progress("fetched", Some(root.body.file_size));
+        let node = self.node().await?;
+        pipeline::open(node, &root.body, key, sink, limits, meter).await
+    }
+}
+
+/// A payload in memory, which never grows beyond what was set aside: no copy of it is left behind.
+struct Memory(Zeroizing<Vec<u8>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.0.capacity() - self.0.len() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The signature inside must be the attested one.
+pub(crate) fn check_seal(wanted: Seal, opened: &Opened) -> Result<()> {
+    check_seal_of(wanted, opened.seal)
+}
+
+/// The seal must be the attested one.
+pub(crate) fn check_seal_of(wanted: Seal, found: Seal) -> Result<()> {
+    match found == wanted {
+        true => Ok(()),
+        false => Err(Error::SealMismatch { wanted, found }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

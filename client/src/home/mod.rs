@@ -1,0 +1,438 @@
+//! An actor's home: one directory (0700) with everything that is the actor's own.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config.toml` | name, network, contract, the node's addresses: [`Config`] |
+//! | `ethereum.json` | the Ethereum key, Web3 v3 keystore (0600) |
+//! | `openpgp.asc` | the OpenPGP key, its secrets locked (0600) |
+//! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification (0600) |
+//! | `ipfs/` | the node's repository |
+//! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
+//! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read anew then |
+//! | `watch-*.sqlite` | what `pcim watch` has done about which events |
+//! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
+//! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read anew then (0600) |
+//! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
+//! | `swarm.key` | the key of a private swarm, if there is one (0600) |
+//! | `journal.sqlite` | operations in flight, images |
+//! | `lock` | held while a command has the home open; names that process |
+
+pub(crate) mod config;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rand::RngCore;
+use zeroize::Zeroizing;
+
+use pcim_core::private;
+use pcim_core::{Address, Passphrase};
+use pcim_ledger::Account;
+use pcim_seal::{KeyVersion, LockedKey, UnlockedKey};
+
+pub use crate::home::config::{Config, FollowSettings};
+
+const CONFIG: &str = "config.toml";
+const ETHEREUM: &str = "ethereum.json";
+const OPENPGP: &str = "openpgp.asc";
+const DEID: &str = "deid.key";
+const REPO: &str = "ipfs";
+const JOURNAL: &str = "journal.sqlite";
+const LOCK: &str = "lock";
+const SOCKET: &str = "node.sock";
+
+/// Most bytes of a file of the home that is read whole.
+const MAX_FILE: usize = 256 * 1024;
+
+/// An open home; while it lives, or until [`Home::let_others_in`], no other process can open it.
+pub struct Home {
+    dir: PathBuf,
+    config: Config,
+    lock: Option<File>,
+}
+
+/// What a new home is made of.
+pub struct NewHome<'a> {
+    /// Network and addresses; its `address` is set from the key.
+    pub config: Config,
+    /// Locks both keys.
+    pub passphrase: &'a Passphrase,
+    /// Which OpenPGP the key is of.
+    pub openpgp: KeyVersion,
+    /// A User ID for the OpenPGP certificate. It is never published.
+    pub user_id: Option<&'a str>,
+    /// The Ethereum account; a new one if none is given.
+    pub account: Option<Account>,
+}
+
+/// The usable keys of a home.
+pub struct Keys {
+    /// Signs transactions, attestations and cards.
+    pub account: Account,
+    /// Signs and opens images and documents.
+    pub openpgp: Arc<UnlockedKey>,
+}
+
+/// Why a home could not be made or opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is something already; it is never overwritten.
+    #[error("{} exists already and is not empty", dir.display())]
+    Exists {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// No `config.toml`.
+    #[error("{} is not a pcim home", dir.display())]
+    NotAHome {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Another process has it open.
+    #[error("{} is open in another process{}", dir.display(), pid.map_or(String::new(), |pid| format!(" (pid {pid})")))]
+    Busy {
+        /// The directory.
+        dir: PathBuf,
+        /// The process, if it said so.
+        pid: Option<u32>,
+    },
+    /// `config.toml` does not read.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// `deid.key` is not 32 bytes.
+    #[error("{}: {found} bytes instead of 32", path.display())]
+    DeidKey {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        found: usize,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The OpenPGP key.
+    #[error("OpenPGP key: {0}")]
+    OpenPgp(#[source] pcim_seal::Error),
+    /// The Ethereum key.
+    #[error("Ethereum key: {0}")]
+    Ethereum(#[source] pcim_ledger::Error),
+}
+
+/// A new key of de-identification.
+#[must_use]
+pub fn new_deid_key() -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    rand::rng().fill_bytes(key.as_mut());
+    key
+}
+
+/// What this module returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Home {
+    /// Makes a home in one step: either all of it stands afterwards, or nothing but the folders that lead to it.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if `dir` is there and not empty.
+    pub fn init(dir: &Path, new: NewHome<'_>) -> Result<Self> {
+        let exists = || Error::Exists {
+            dir: dir.to_owned(),
+        };
+        if std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(exists());
+        }
+        let account = new.account.unwrap_or_else(Account::generate);
+        let keystore = account
+            .to_keystore(new.passphrase)
+            .map_err(Error::Ethereum)?;
+        let openpgp = LockedKey::generate(new.openpgp, new.user_id, new.passphrase)
+            .map_err(Error::OpenPgp)?;
+        let deid = new_deid_key();
+        let mut config = new.config;
+        config.address = account.address();
+
+        if let Some(parent) = dir.parent() {
+            std::fs::create_dir_all(parent).map_err(io_at(parent))?;
+        }
+        let staging = private::temp_dir_beside(dir).map_err(io_at(dir))?;
+        let put = |name: &str, content: &[u8]| {
+            private::write_new(&staging.path().join(name), content).map_err(io_at(&dir.join(name)))
+        };
+        put(CONFIG, config.to_toml().as_bytes())?;
+        put(ETHEREUM, &keystore)?;
+        put(OPENPGP, &openpgp.to_armored())?;
+        put(DEID, deid.as_ref())?;
+        put(JOURNAL, b"")?;
+        put(LOCK, b"")?;
+        let repo = staging.path().join(REPO);
+        std::fs::create_dir(&repo)
+            .and_then(|()| private::sync_parent(&repo))
+            .map_err(io_at(dir))?;
+        // A rename onto a directory that is not empty fails; onto an empty one it replaces it.
+        std::fs::rename(staging.path(), dir).map_err(|error| match error.kind() {
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => exists(),
+            _ => io_at(dir)(error),
+        })?;
+        drop(staging);
+        private::sync_parent(dir).map_err(io_at(dir))?;
+        Self::open(dir)
+    }
+
+    /// Opens a home and holds its lock.
+    ///
+    /// # Errors
+    /// [`Error::NotAHome`], [`Error::Busy`], [`Error::Config`].
+    pub fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join(CONFIG);
+        match path.metadata() {
+            Ok(found) if found.is_file() => {}
+            // Somebody else's home.
+            Err(denied) if denied.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(io_at(&path)(denied));
+            }
+            _ => {
+                return Err(Error::NotAHome {
+                    dir: dir.to_owned(),
+                });
+            }
+        }
+        let lock = lock(dir)?;
+        private::sweep(dir).map_err(io_at(dir))?;
+        let text = private::read_limited(&path, MAX_FILE).map_err(io_at(&path))?;
+        let config = Config::from_toml(&text).map_err(|reason| Error::Config { path, reason })?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            config,
+            lock: Some(lock),
+        })
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Replaces the configuration, on disk too.
+    pub fn set_config(&mut self, config: Config) -> Result<()> {
+        let path = self.dir.join(CONFIG);
+        private::replace(&path, config.to_toml().as_bytes()).map_err(io_at(&path))?;
+        self.config = config;
+        Ok(())
+    }
+
+    /// The actor's Ethereum address.
+    pub fn address(&self) -> Address {
+        self.config.address
+    }
+
+    /// Unlocks both keys, one beside the other. Takes a good part of a second of both processors.
+    pub fn unlock(&self, passphrase: &Passphrase) -> Result<Keys> {
+        let keystore = self.read(ETHEREUM)?;
+        let openpgp = self.openpgp()?;
+        std::thread::scope(|scope| {
+            let account = scope.spawn(|| Account::from_keystore(&keystore, passphrase));
+            let openpgp = openpgp.unlock(passphrase).map_err(Error::OpenPgp);
+            let account = account
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok(Keys {
+                account: account.map_err(Error::Ethereum)?,
+                openpgp: Arc::new(openpgp?),
+            })
+        })
+    }
+
+    /// The OpenPGP key as it lies there.
+    pub fn openpgp(&self) -> Result<LockedKey> {
+        LockedKey::from_bytes(&self.read(OPENPGP)?).map_err(Error::OpenPgp)
+    }
+
+    /// The key of the UID mapping.
+    pub fn deid_key(&self) -> Result<Zeroizing<[u8; 32]>> {
+        let bytes = Zeroizing::new(self.read(DEID)?);
+        let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| Error::DeidKey {
+            path: self.dir.join(DEID),
+            found: bytes.len(),
+        })?;
+        Ok(Zeroizing::new(key))
+    }
+
+    /// Where the node's repository is.
+    pub fn repo_dir(&self) -> PathBuf {
+        self.dir.join(REPO)
+    }
+
+    /// Where this home's node listens while it serves the home's other processes.
+    pub fn socket_path(&self) -> PathBuf {
+        self.dir.join(SOCKET)
+    }
+
+    /// Lets other processes open the home. This one changes nothing in it any more but the node's repository, whose own
+    /// lock it holds, what a node that follows keeps beside it, and the journal and the index, which take several writers.
+    pub fn let_others_in(&mut self) {
+        self.lock = None;
+    }
+
+    /// Where a node that follows the contract of this name keeps what it has read and pinned.
+    pub fn follow_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("follow-{name}.sqlite"))
+    }
+
+    /// Where a watcher of the contract of this name keeps what it has done.
+    pub fn watch_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("watch-{name}.sqlite"))
+    }
+
+    /// Where the contact cards of those are whom the owner calls by name, if there are any.
+    pub fn contacts_dir(&self) -> PathBuf {
+        self.dir.join("contacts")
+    }
+
+    /// Where the index of the contract of this name is kept.
+    pub fn audit_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("audit-{name}.sqlite"))
+    }
+
+    /// Where the notes about images are whose digest begins with this hexadecimal digit.
+    pub fn notes_path(&self, digit: u8) -> PathBuf {
+        self.dir.join(format!("notes-{digit:x}.pgp"))
+    }
+
+    /// Where the key of a private swarm is, if there is one.
+    pub fn swarm_key_path(&self) -> PathBuf {
+        self.dir.join("swarm.key")
+    }
+
+    /// Where the journal is.
+    pub fn journal_path(&self) -> PathBuf {
+        self.dir.join(JOURNAL)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        let path = self.dir.join(name);
+        private::read_limited(&path, MAX_FILE).map_err(io_at(&path))
+    }
+}
+
+/// Takes the lock and writes who has it.
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join(LOCK);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(&path).map_err(io_at(&path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let _ = file.take(20).read_to_string(&mut text);
+            return Err(Error::Busy {
+                dir: dir.to_owned(),
+                pid: text.trim().parse().ok(),
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(io_at(&path)(error)),
+    }
+    let pid = format!("{}\n", std::process::id());
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(pid.as_bytes()))
+        .map_err(io_at(&path))?;
+    Ok(file)
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { path, source }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn new_home<'a>(passphrase: &'a Passphrase) -> NewHome<'a> {
+        NewHome {
+            config: Config {
+                name: Some("Ada \"quoted\"".to_owned()),
+                ..Config::default()
+            },
+            passphrase,
+            openpgp: KeyVersion::default(),
+            user_id: None,
+            account: None,
+        }
+    }
+
+    #[test]
+    fn a_home_is_private_whole_and_locked() {
+        let above = tempfile::tempdir().unwrap();
+        let parent = above.path().join("clinic");
+        let dir = parent.join("ada");
+        let passphrase = Passphrase::new("correct horse".to_owned());
+        let home = Home::init(&dir, new_home(&passphrase)).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&dir), 0o700);
+            for name in [CONFIG, ETHEREUM, OPENPGP, DEID, JOURNAL] {
+                assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
+            }
+        }
+        assert_eq!(std::fs::read_dir(&parent).unwrap().count(), 1);
+
+        let pid = std::process::id();
+        assert!(
+            matches!(Home::open(&dir), Err(Error::Busy { pid: Some(found), .. }) if found == pid)
+        );
+        let address = home.address();
+        drop(home);
+
+        let home = Home::open(&dir).unwrap();
+        assert_eq!(home.config().name.as_deref(), Some("Ada \"quoted\""));
+        let keys = home.unlock(&passphrase).unwrap();
+        assert_eq!(keys.account.address(), address);
+        assert_eq!(home.deid_key().unwrap().len(), 32);
+        assert!(home.unlock(&Passphrase::new("wrong".to_owned())).is_err());
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("taken");
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join("thesis.txt"), "mine").unwrap();
+        let passphrase = Passphrase::new("x".to_owned());
+        let result = Home::init(&dir, new_home(&passphrase));
+        assert!(matches!(result, Err(Error::Exists { .. })));
+        assert_eq!(std::fs::read(dir.join("thesis.txt")).unwrap(), b"mine");
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn another_directory_is_not_a_home() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            Home::open(dir.path()),
+            Err(Error::NotAHome { .. })
+        ));
+    }
+}

@@ -1,0 +1,296 @@
+//! SQLite: operations in flight, and what this home has sealed or registered.
+//! With the index of [`crate::audit`] the only place that names `rusqlite`. Holds no secrets and no patient data in clear; the names of files under way
+//! stand in it until their operation has ended.
+//!
+//! An operation is begun under a key that says what it does, its signed call is recorded before it is sent,
+//! and it is finished once it is mined: whoever comes back after a crash finds the call and sends the same
+//! bytes. What it stores elsewhere is noted before it is stored ([`Piece`]), so that it can be dropped if the operation
+//! fails; what it makes useless, so that it is dropped when the operation is done. One that takes several calls has a
+//! plan of how to go on. Every write is on disk when its method returns.
+
+pub(crate) mod error;
+pub(crate) mod follow;
+pub(crate) mod piece;
+pub(crate) mod schema;
+#[cfg(test)]
+mod tests;
+pub(crate) mod watch;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+pub use crate::operation::journal::error::{Error, Result};
+pub use crate::operation::journal::follow::{FollowStore, HeldRow};
+pub use crate::operation::journal::piece::{Outcome, Piece, PieceBody};
+pub(crate) use crate::operation::journal::schema::open_as;
+pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, Written};
+
+use pcim_core::ImageDigest;
+
+/// One actor's journal.
+#[derive(Debug)]
+pub struct Journal {
+    db: Mutex<Connection>,
+}
+
+/// An operation in flight. `key` says what it does (e.g. `approve:<image>:<requester>`), so that a retry finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Never used twice.
+    pub id: i64,
+    /// What it does.
+    pub key: String,
+    /// The `SignedCall`, JSON, once it is signed.
+    pub signed_call: Option<String>,
+    /// How it goes on, JSON, if it takes more than one call.
+    pub plan: Option<String>,
+    /// Finished or abandoned.
+    pub done: bool,
+}
+
+/// An image this home knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownImage {
+    /// The sealed root.
+    pub image: ImageDigest,
+    /// The body's CID.
+    pub body: String,
+    /// Bytes of the body.
+    pub body_size: u64,
+    /// Bytes of all its blocks.
+    pub dag_size: u64,
+    /// Modality and body part codes.
+    pub description: String,
+    /// Hex address of the owner.
+    pub patient: String,
+    /// `sealed`, `registered` or `fetched`: an image is remembered once for each.
+    pub role: String,
+}
+
+impl Journal {
+    /// Opens a journal, or makes one that only its owner can read.
+    ///
+    /// # Errors
+    /// [`Error::NotAJournal`], [`Error::Newer`] for one written by a later version, [`Error::Io`], [`Error::Sqlite`]
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self {
+            db: Mutex::new(schema::open(path)?),
+        })
+    }
+
+    /// The unfinished operation under this key, or a new one.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`], as every method.
+    pub fn begin(&self, key: &str) -> Result<Operation> {
+        self.write(|tx| {
+            let found = tx
+                .query_row(
+                    "SELECT id, key, signed_call, plan, done FROM operation WHERE key = ?1 AND done = 0",
+                    [key],
+                    operation,
+                )
+                .optional()?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            tx.execute("INSERT INTO operation (key) VALUES (?1)", [key])?;
+            Ok(Operation {
+                id: tx.last_insert_rowid(),
+                key: key.into(),
+                signed_call: None,
+                plan: None,
+                done: false,
+            })
+        })
+    }
+
+    /// Records a signed call before it is sent. A later one takes its place (after the first was replaced on chain).
+    ///
+    /// # Errors
+    /// [`Error::NoOperation`] if there is no such operation, or it is done.
+    pub fn record_call(&self, id: i64, signed_call: &str) -> Result<()> {
+        self.on_open(
+            id,
+            "UPDATE operation SET signed_call = ?2 WHERE id = ?1 AND done = 0",
+            Some(signed_call),
+        )
+    }
+
+    /// Records how an operation goes on. A later plan takes its place.
+    ///
+    /// # Errors
+    /// [`Error::NoOperation`] if there is no such operation, or it is done.
+    pub fn record_plan(&self, id: i64, plan: &str) -> Result<()> {
+        self.on_open(
+            id,
+            "UPDATE operation SET plan = ?2 WHERE id = ?1 AND done = 0",
+            Some(plan),
+        )
+    }
+
+    /// The operation is mined: nothing is left to do.
+    ///
+    /// # Errors
+    /// [`Error::NoOperation`] if there is no such operation, or it is done.
+    pub fn finish(&self, id: i64) -> Result<()> {
+        self.end(id, 1)
+    }
+
+    /// The operation will not happen: its key is free again.
+    ///
+    /// # Errors
+    /// [`Error::NoOperation`] if there is no such operation, or it is done.
+    pub fn abandon(&self, id: i64) -> Result<()> {
+        self.end(id, 2)
+    }
+
+    /// What was begun and neither finished nor abandoned, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]
+    pub fn unfinished(&self) -> Result<Vec<Operation>> {
+        let db = self.db();
+        let mut query = db.prepare(
+            "SELECT id, key, signed_call, plan, done FROM operation WHERE done = 0 ORDER BY id",
+        )?;
+        let rows = query.query_map([], operation)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Whether the operation in flight under this key is followed by another one whose call was signed later: what it
+    /// does may then be undone already.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]
+    pub fn is_overtaken(&self, key: &str) -> Result<bool> {
+        Ok(self.db().query_row(
+            "SELECT EXISTS (
+                SELECT 1 FROM operation earlier JOIN operation later ON later.id > earlier.id
+                WHERE earlier.key = ?1 AND earlier.done = 0
+                AND later.signed_call IS NOT NULL AND later.done != 2
+            )",
+            [key],
+            |row| row.get(0),
+        )?)
+    }
+
+    /// Remembers an image in its role, or what is new about it.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a size that no file has, [`Error::Sqlite`]
+    pub fn remember_image(&self, image: &KnownImage) -> Result<()> {
+        self.db().execute(
+            "INSERT OR REPLACE INTO image (image, role, body, body_size, dag_size, description, patient)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                image.image.0,
+                image.role,
+                image.body,
+                signed(image.body_size)?,
+                signed(image.dag_size)?,
+                image.description,
+                image.patient,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The images this home knows, in the order in which they became known.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Sqlite`]
+    pub fn images(&self) -> Result<Vec<KnownImage>> {
+        let db = self.db();
+        let mut query = db.prepare(
+            "SELECT image, role, body, body_size, dag_size, description, patient FROM image ORDER BY rowid",
+        )?;
+        let rows = query.query_map([], |row| {
+            Ok((
+                KnownImage {
+                    image: ImageDigest(row.get(0)?),
+                    role: row.get(1)?,
+                    body: row.get(2)?,
+                    body_size: 0,
+                    dag_size: 0,
+                    description: row.get(5)?,
+                    patient: row.get(6)?,
+                },
+                row.get::<_, i64>(3)?,
+                row.get::<_, i64>(4)?,
+            ))
+        })?;
+        rows.map(|row| {
+            let (image, body_size, dag_size) = row?;
+            Ok(KnownImage {
+                body_size: unsigned("image.body_size", body_size)?,
+                dag_size: unsigned("image.dag_size", dag_size)?,
+                ..image
+            })
+        })
+        .collect()
+    }
+
+    /// A panic elsewhere leaves at most an open transaction, which SQLite has rolled back.
+    fn db(&self) -> MutexGuard<'_, Connection> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a transaction that holds the write lock from its start.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut db = self.db();
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&tx)?;
+        tx.commit()?;
+        Ok(done)
+    }
+
+    /// Ends an operation; its plan and what it noted are forgotten.
+    fn end(&self, id: i64, how: i64) -> Result<()> {
+        self.write(|tx| {
+            let ended = tx.execute(
+                "UPDATE operation SET done = ?2, plan = NULL WHERE id = ?1 AND done = 0",
+                [id, how],
+            )?;
+            tx.execute("DELETE FROM piece WHERE operation = ?1", [id])?;
+            match ended {
+                0 => Err(Error::NoOperation { id }),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn on_open(&self, id: i64, sql: &str, value: Option<&str>) -> Result<()> {
+        let db = self.db();
+        let changed = match value {
+            Some(value) => db.execute(sql, params![id, value])?,
+            None => db.execute(sql, [id])?,
+        };
+        match changed {
+            0 => Err(Error::NoOperation { id }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn operation(row: &Row<'_>) -> rusqlite::Result<Operation> {
+    Ok(Operation {
+        id: row.get(0)?,
+        key: row.get(1)?,
+        signed_call: row.get(2)?,
+        plan: row.get(3)?,
+        done: row.get::<_, i64>(4)? != 0,
+    })
+}
+
+/// SQLite's integers are signed.
+fn signed(value: u64) -> Result<i64> {
+    i64::try_from(value).map_err(|_| Error::TooLarge { value })
+}
+
+fn unsigned(column: &'static str, value: i64) -> Result<u64> {
+    u64::try_from(value).map_err(|_| Error::Damaged { column, value })
+}

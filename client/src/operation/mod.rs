@@ -1,0 +1,7 @@
+//! Operations that outlive a process: begun in the journal, carried out on node and chain, settled, resumed.
+
+pub mod journal;
+pub(crate) mod relay;
+pub(crate) mod resume;
+pub(crate) mod settle;
+pub(crate) mod write;

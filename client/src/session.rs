@@ -1,0 +1,348 @@
+//! The facade: an actor's work, and the only place that joins the adapters.
+//!
+//! A [`Client`] is an open [`Home`] with its keys, its IPFS node and its connection to the chain. Each is
+//! started when it is first needed; the node then runs, and serves others, as long as the client lives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::sync::OnceCell;
+
+use crate::home::{Home, Keys};
+use crate::operation::journal::Journal;
+use crate::papers::card::{Card, CardDocument};
+use crate::papers::handover::Addressee;
+use pcim_core::{Address, ImageDigest, Passphrase};
+use pcim_ledger::{Deployment, ImageRecord, Ledger};
+use pcim_node::{Node, NodeConfig, Server, SwarmKey};
+
+use crate::flow::pipeline::{Meter, Progress, ProgressSink};
+use crate::operation::relay::Signing;
+
+use crate::error::{Error, Result};
+
+/// Most peers that a home remembers of itself: they come from other people's files.
+const MAX_PEERS: usize = 256;
+
+/// How long the facade waits for others, and how much it takes from them.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For anything at all to come from a peer that was asked for a block.
+    pub fetch: Duration,
+    /// For a whole image from peers.
+    pub total: Duration,
+    /// For a transaction to be mined.
+    pub mine: Duration,
+    /// Most bytes of a sealed body that is opened: it is decrypted onto the disk before all of it is verified.
+    pub body_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fetch: Duration::from_secs(60),
+            total: Duration::from_secs(24 * 3600),
+            mine: Duration::from_secs(120),
+            body_bytes: 64 << 30,
+        }
+    }
+}
+
+/// Settings that stand above the home's configuration for as long as a client lives.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The chain's JSON-RPC endpoint.
+    pub rpc_url: Option<String>,
+    /// The chain's id.
+    pub chain_id: Option<u64>,
+    /// The contract.
+    pub contract: Option<Address>,
+    /// Bytes per leaf of the images added.
+    pub chunk_bytes: Option<u32>,
+    /// The RPC API of a Kubo node.
+    pub ipfs_api: Option<String>,
+}
+
+/// An actor at work.
+pub struct Client {
+    pub(crate) home: Home,
+    pub(crate) limits: Limits,
+    pub(crate) overrides: Overrides,
+    pub(crate) journal: Journal,
+    pub(crate) keys: Option<Arc<Keys>>,
+    pub(crate) progress: Option<ProgressSink>,
+    pub(crate) signing: Option<Signing>,
+    pub(crate) node: OnceCell<Node>,
+    pub(crate) ledger: OnceCell<Ledger>,
+}
+
+impl Client {
+    /// Opens a client whose keys stay locked: enough to read the chain.
+    pub fn new(home: Home) -> Result<Self> {
+        let journal = Journal::open(&home.journal_path())?;
+        Ok(Self {
+            home,
+            limits: Limits::default(),
+            overrides: Overrides::default(),
+            journal,
+            keys: None,
+            progress: None,
+            signing: None,
+            node: OnceCell::new(),
+            ledger: OnceCell::new(),
+        })
+    }
+
+    /// Opens a client and unlocks its keys.
+    pub async fn open(home: Home, passphrase: Passphrase) -> Result<Self> {
+        let (home, keys) = tokio::task::spawn_blocking(move || {
+            let keys = home.unlock(&passphrase);
+            (home, keys)
+        })
+        .await?;
+        let keys = keys?;
+        let mut client = Self::new(home)?;
+        client.keys = Some(Arc::new(keys));
+        Ok(client)
+    }
+
+    /// Changes how long is waited for others.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Has the progress of sealing and fetching told.
+    #[must_use]
+    pub fn with_progress(mut self, sink: ProgressSink) -> Self {
+        self.progress = Some(sink);
+        self
+    }
+
+    /// Sets something above the home's configuration; to be called before the first use.
+    #[must_use]
+    pub fn with_overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
+        self
+    }
+
+    /// Stops the node, if it was started, and closes the home.
+    pub async fn shutdown(self) {
+        if let Some(node) = self.node.into_inner() {
+            node.shutdown().await;
+        }
+    }
+
+    /// Lets other processes open the home, as [`Home::let_others_in`] says.
+    pub fn let_others_in(&mut self) {
+        self.home.let_others_in();
+    }
+
+    /// The home.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The actor's Ethereum address.
+    pub fn address(&self) -> Address {
+        self.home.address()
+    }
+
+    /// The keys.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]
+    pub fn keys(&self) -> Result<&Arc<Keys>> {
+        self.keys.as_ref().ok_or(Error::Locked)
+    }
+
+    /// The chain and contract this home is set up for.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`]
+    pub fn deployment(&self) -> Result<Deployment> {
+        let above = self.overrides.rpc_url.clone();
+        let rpc_url = above.or_else(|| self.home.config().rpc_url.clone());
+        let rpc_url = rpc_url.ok_or(Error::NotConfigured { missing: "rpc_url" })?;
+        let (chain_id, contract) = self.contract()?;
+        Ok(Deployment {
+            rpc_url,
+            chain_id,
+            contract,
+        })
+    }
+
+    /// The chain's id and the contract.
+    pub(crate) fn contract(&self) -> Result<(u64, Address)> {
+        let (config, above) = (self.home.config(), &self.overrides);
+        let missing = |missing| Error::NotConfigured { missing };
+        let chain_id = above.chain_id.or(config.chain_id);
+        let contract = above.contract.or(config.contract);
+        Ok((
+            chain_id.ok_or(missing("chain_id"))?,
+            contract.ok_or(missing("contract"))?,
+        ))
+    }
+
+    /// The connection to the chain.
+    pub async fn ledger(&self) -> Result<&Ledger> {
+        self.ledger
+            .get_or_try_init(|| async { Ok(Ledger::connect(self.deployment()?).await?) })
+            .await
+    }
+
+    /// The node, at the first call: the Kubo node that the configuration names, or this home's daemon if it runs
+    /// (`pcim node`), or else one that starts now. It dials the configured peers when a block is missing here.
+    pub async fn node(&self) -> Result<&Node> {
+        self.node
+            .get_or_try_init(|| async {
+                if let Some(node) = self.other_node().await? {
+                    return Ok(node);
+                }
+                self.own_node().await
+            })
+            .await
+    }
+
+    /// The node of another process, if there is one.
+    pub(crate) async fn other_node(&self) -> Result<Option<Node>> {
+        let (peers, chunk) = (&self.home.config().peers, self.chunk_size());
+        Ok(match self.ipfs_api() {
+            Some(api) => Some(Node::over(api, peers, chunk).await?),
+            None => Node::beside(&self.home.socket_path(), peers, chunk).await?,
+        })
+    }
+
+    pub(crate) fn ipfs_api(&self) -> Option<&str> {
+        let config = self.home.config();
+        let api = self.overrides.ipfs_api.as_ref();
+        api.or(config.ipfs_api.as_ref()).map(String::as_str)
+    }
+
+    pub(crate) fn chunk_size(&self) -> usize {
+        let config = self.home.config();
+        self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes) as usize
+    }
+
+    /// Starts this home's node and has it serve the home's other processes, which may open the home from now on. When it is
+    /// asked to collect garbage, it deletes what is older than `grace`. With a Kubo node there is nothing to serve.
+    ///
+    /// # Errors
+    /// [`node::Error::RepoLocked`](pcim_node::Error::RepoLocked) if it is served already.
+    pub async fn serve(&mut self, grace: Duration) -> Result<Option<Server>> {
+        let server = match self.ipfs_api() {
+            Some(_) => {
+                self.node().await?;
+                None
+            }
+            None => {
+                let node = self.node.get_or_try_init(|| self.own_node()).await?;
+                Some(node.serve(&self.home.socket_path(), grace)?)
+            }
+        };
+        self.home.let_others_in();
+        Ok(server)
+    }
+
+    pub(crate) async fn own_node(&self) -> Result<Node> {
+        let config = self.home.config();
+        let network = config.node.clone();
+        let key = SwarmKey::load(&self.home.swarm_key_path())?;
+        let config = NodeConfig {
+            repo: self.home.repo_dir(),
+            listen: config.listen.clone(),
+            bootstrap: config.peers.clone(),
+            chunk_size: self.chunk_size(),
+        };
+        Ok(Node::start_in(config, &network, key.as_ref()).await?)
+    }
+
+    /// Dials peers, all at once; tells how many answered. A peer that is away is not an error: others
+    /// may have what is wanted.
+    pub async fn dial(&self, peers: &[String]) -> Result<usize> {
+        let node = self.node().await?;
+        let attempts = peers.iter().map(|peer| async move {
+            let result = node.connect(peer).await;
+            if let Err(error) = &result {
+                tracing::debug!(%error, "peer not reached");
+            }
+            result.is_ok()
+        });
+        Ok(join_all(attempts)
+            .await
+            .into_iter()
+            .filter(|ok| *ok)
+            .count())
+    }
+
+    /// Remembers peers, so that the node dials them whenever it starts; no more once [`MAX_PEERS`] are known.
+    pub fn remember_peers(&mut self, peers: &[String]) -> Result<()> {
+        let mut config = self.home.config().clone();
+        let known = config.peers.len();
+        for peer in peers {
+            if config.peers.len() < MAX_PEERS && !config.peers.contains(peer) {
+                config.peers.push(peer.clone());
+            }
+        }
+        if config.peers.len() > known {
+            self.home.set_config(config)?;
+        }
+        Ok(())
+    }
+
+    /// Issues the actor's contact card, with the addresses its node listens on.
+    pub async fn card(&self) -> Result<CardDocument> {
+        let peers = self.node().await?.addresses().await?;
+        let keys = self.keys()?;
+        Ok(Card::issue(&keys.account, &keys.openpgp, peers)?)
+    }
+
+    /// Deletes the blocks that nothing pins and that came longer ago than `grace`: what was fetched to be opened once, and
+    /// what an interrupted write left.
+    pub async fn collect_garbage(&self, grace: Duration) -> Result<()> {
+        Ok(self.node().await?.collect_old_garbage(grace).await?)
+    }
+
+    pub(crate) fn progress(&self, what: &'static str, total: Option<u64>) -> Meter {
+        Meter {
+            sink: self.progress.clone(),
+            progress: Progress {
+                what,
+                bytes: 0,
+                total,
+                files: None,
+            },
+        }
+    }
+
+    /// What a handover to this actor must name.
+    pub(crate) fn addressee(&self) -> Result<Addressee> {
+        let deployment = self.deployment()?;
+        Ok(Addressee {
+            patient: self.address(),
+            chain_id: deployment.chain_id,
+            contract: deployment.contract,
+        })
+    }
+
+    /// The contract's record of an image.
+    pub(crate) async fn record(&self, image: &ImageDigest) -> Result<ImageRecord> {
+        let record = self.ledger().await?.image_record(image).await?;
+        record.ok_or(Error::UnknownImage { image: *image })
+    }
+
+    /// The record of an image that must be this patient's.
+    pub(crate) async fn own_record(&self, image: &ImageDigest) -> Result<ImageRecord> {
+        let record = self.record(image).await?;
+        if record.patient != self.address() {
+            return Err(Error::NotMine {
+                image: *image,
+                owner: record.patient,
+                me: self.address(),
+            });
+        }
+        Ok(record)
+    }
+}

@@ -1,0 +1,271 @@
+//! The files of an input, wherever they lie: by themselves, in a folder, named by a DICOMDIR, in a zip archive.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::study::walk::{self, Kind};
+use crate::study::zip;
+use crate::study::{Error, MAX_FILES};
+
+/// Bytes by which a file's kind is told.
+pub(super) const START: usize = 1024;
+/// Most bytes of a DICOMDIR.
+const MAX_DIRECTORY_BYTES: usize = 64 << 20;
+
+/// What was found.
+pub struct Inputs {
+    /// The files to be looked at, in a lasting order.
+    pub(super) files: Vec<Source>,
+    /// What was passed over.
+    pub skipped: Vec<Skipped>,
+    /// Whether any of them comes from a folder, a DICOMDIR or an archive.
+    pub collected: bool,
+}
+
+/// A file that is not looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its name as the caller can find it.
+    pub path: PathBuf,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// A file to be read, more than once.
+#[derive(Clone)]
+pub(crate) struct Source {
+    /// Its name as the caller can find it.
+    pub(crate) path: PathBuf,
+    place: Place,
+    /// When it was found; none of an archive's entry, which has a checksum.
+    stamp: Option<Stamp>,
+}
+
+#[derive(Clone)]
+enum Place {
+    Disk,
+    Zipped(Arc<zip::Archive>, usize),
+}
+
+/// By which a change of a file is noticed: its length and time.
+type Stamp = (u64, Option<SystemTime>);
+
+impl Source {
+    pub(crate) fn file(path: PathBuf) -> Self {
+        let metadata = fs::metadata(&path).ok();
+        let stamp = metadata.map(|metadata| stamp_of(&metadata));
+        Self {
+            path,
+            place: Place::Disk,
+            stamp,
+        }
+    }
+
+    /// Opens the file at its start; of an archive's entry a temporary copy, which has no name.
+    pub(crate) fn open(&self) -> io::Result<File> {
+        match &self.place {
+            Place::Disk => File::open(&self.path),
+            Place::Zipped(archive, number) => archive.open(*number),
+        }
+    }
+
+    /// Whether an open file is what it was when it was found.
+    pub(crate) fn is_unchanged(&self, file: &File) -> io::Result<bool> {
+        let now = stamp_of(&file.metadata()?);
+        Ok(self.stamp.is_none_or(|stamp| stamp == now))
+    }
+}
+
+fn stamp_of(metadata: &fs::Metadata) -> Stamp {
+    (metadata.len(), metadata.modified().ok())
+}
+
+impl Inputs {
+    /// Finds the files of paths: each a file, a DICOMDIR, a zip archive or a folder, which is searched to its depth.
+    /// Symbolic links in folders and archives are not followed, archives in folders and archives not opened.
+    ///
+    /// `leave_out` passes over what else makes the input an error: files that a DICOMDIR names and that are not there,
+    /// archives in archives.
+    ///
+    /// # Errors
+    /// [`Error`] as [`crate::error::Error::Study`]; [`crate::error::Error::File`].
+    pub fn gather(paths: &[PathBuf], leave_out: bool) -> crate::error::Result<Self> {
+        if paths.is_empty() {
+            return Err(crate::error::Error::NoFile);
+        }
+        let mut inputs = Self {
+            files: Vec::new(),
+            skipped: Vec::new(),
+            collected: false,
+        };
+        let look = |_, path: &PathBuf| walk::kind_of(path, &fs::metadata(path)?);
+        let kinds = pcim_core::parallel::each(paths, pcim_core::parallel::processors(), look);
+        for (path, kind) in paths.iter().zip(kinds) {
+            let before = inputs.files.len();
+            let kind = kind.map_err(|source| crate::error::Error::File {
+                path: path.clone(),
+                source,
+            })?;
+            inputs.path(path, kind, leave_out)?;
+            if inputs.files.len() == before {
+                let path = path.clone();
+                return Err(Error::NothingFound { path }.into());
+            }
+            if inputs.files.len() > MAX_FILES {
+                return Err(Error::TooManyFiles { max: MAX_FILES }.into());
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// How many files will be looked at.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    fn path(&mut self, path: &Path, kind: Kind, leave_out: bool) -> crate::error::Result<()> {
+        self.collected |= matches!(kind, Kind::Folder | Kind::Zip | Kind::Directory);
+        match kind {
+            Kind::Folder => self.folder(path),
+            Kind::Zip => self.archive(path, leave_out),
+            Kind::Directory => self.directory(path, leave_out),
+            // Whatever else it is: it was named, so it is told why it cannot be used.
+            _ => {
+                self.files.push(Source::file(path.to_owned()));
+                Ok(())
+            }
+        }
+    }
+
+    fn folder(&mut self, root: &Path) -> crate::error::Result<()> {
+        walk::walk(root, &mut |path, kind| {
+            match kind {
+                Kind::Dicom if self.files.len() >= MAX_FILES => {
+                    return Err(Error::TooManyFiles { max: MAX_FILES }.into());
+                }
+                Kind::Dicom => self.files.push(Source::file(path)),
+                other => self.skip(path, other),
+            }
+            Ok(())
+        })
+    }
+
+    fn archive(&mut self, path: &Path, leave_out: bool) -> crate::error::Result<()> {
+        let at = |source| Error::Zip {
+            path: path.to_owned(),
+            source,
+        };
+        let archive = Arc::new(zip::Archive::open_file(path).map_err(at)?);
+        for (number, name) in archive.files() {
+            let path = path.join(name);
+            if archive.is_link(number) {
+                self.skip(path, Kind::Link);
+                continue;
+            }
+            let start = archive.start(number, START).map_err(at)?;
+            match kind(&start) {
+                Some(Kind::Dicom) => {
+                    self.files.push(Source {
+                        path,
+                        place: Place::Zipped(Arc::clone(&archive), number),
+                        stamp: None,
+                    });
+                }
+                Some(Kind::Zip) if !leave_out => {
+                    return Err(at(zip::Error::Nested { entry: number + 1 }).into());
+                }
+                other => self.skip(path, other.unwrap_or(Kind::Other)),
+            }
+        }
+        Ok(())
+    }
+
+    fn directory(&mut self, path: &Path, leave_out: bool) -> crate::error::Result<()> {
+        let at = |source| crate::error::Error::File {
+            path: path.to_owned(),
+            source,
+        };
+        let bytes = pcim_core::private::read_limited(path, MAX_DIRECTORY_BYTES).map_err(at)?;
+        let listed =
+            pcim_dicom::deid::directory(&bytes).map_err(|source| crate::error::Error::Dicom {
+                path: path.to_owned(),
+                source,
+            })?;
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let root = folder.canonicalize().map_err(at)?;
+        for (number, parts) in listed.iter().enumerate() {
+            let bad = |why| Error::Directory {
+                path: path.to_owned(),
+                record: number + 1,
+                why,
+            };
+            let within = relative(parts).ok_or_else(|| bad("outside of its folder"))?;
+            // Media are often copied with their names in small letters.
+            let small = PathBuf::from(within.to_string_lossy().to_lowercase());
+            let found = [&within, &small].into_iter().find_map(|name| {
+                let path = folder.join(name);
+                Some((path.canonicalize().ok()?, path))
+            });
+            match found {
+                Some((real, _)) if !real.starts_with(&root) => {
+                    return Err(bad("outside of its folder").into());
+                }
+                Some((real, file)) if real.is_file() => self.files.push(Source::file(file)),
+                _ if leave_out => self.skip(folder.join(within), Kind::Missing),
+                _ => return Err(bad("that is not there").into()),
+            }
+            if self.files.len() > MAX_FILES {
+                return Err(Error::TooManyFiles { max: MAX_FILES }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, path: PathBuf, kind: Kind) {
+        let why = kind.why();
+        self.skipped.push(Skipped { path, why });
+    }
+}
+
+/// A path below a folder; none if it leads elsewhere.
+fn relative(parts: &[String]) -> Option<PathBuf> {
+    let plain = |part: &String| {
+        let mut components = Path::new(part).components();
+        let one = matches!(components.next(), Some(Component::Normal(_)));
+        one && components.next().is_none() && !part.contains(['/', '\0'])
+    };
+    parts.iter().all(plain).then(|| parts.iter().collect())
+}
+
+pub(super) fn start_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    let file = File::open(path)?;
+    file.take(START as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// What a file is by its start; none if it is nothing of ours.
+pub(super) fn kind(start: &[u8]) -> Option<Kind> {
+    if pcim_dicom::deid::is_directory(start) {
+        Some(Kind::Directory)
+    } else if start.get(128..132) == Some(b"DICM") {
+        Some(Kind::Dicom)
+    } else if zip::is_zip(start) {
+        Some(Kind::Zip)
+    } else {
+        None
+    }
+}

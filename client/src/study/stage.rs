@@ -1,0 +1,126 @@
+//! Files that are written while they are looked at, and get their names once all of them were found good: each is read and
+//! de-identified once.
+
+use std::fs::{self, File};
+use std::io::{self, Cursor, Read, Take};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+
+use crate::study::manifest;
+use crate::study::unpack::Contents;
+use crate::study::unpack::{appear, contents, make_folder, sync, write};
+use crate::study::{Error, MANIFEST, Study};
+use pcim_dicom::deid::{KeyObjects, Report};
+
+/// A file that was written.
+#[derive(Clone)]
+pub(super) struct Staged {
+    path: PathBuf,
+    bytes: u64,
+    sha256: [u8; 32],
+}
+
+impl Staged {
+    /// Writes a new file, which is not synced.
+    pub(super) fn write(
+        content: Vec<u8>,
+        pixels: Option<Take<File>>,
+        path: PathBuf,
+    ) -> io::Result<Self> {
+        let bytes = content.len() as u64 + pixels.as_ref().map_or(0, Take::limit);
+        let sha256 = match pixels {
+            Some(pixels) => write(&mut Cursor::new(content).chain(pixels), bytes, &path),
+            None => write(&mut Cursor::new(content), bytes, &path),
+        };
+        let sha256 = sha256.map_err(|error| match error {
+            Error::Write(error) => error,
+            short => io::Error::new(io::ErrorKind::UnexpectedEof, short.to_string()),
+        })?;
+        Ok(Self {
+            path,
+            bytes,
+            sha256,
+        })
+    }
+
+    fn describe(&self, file: &mut manifest::File) {
+        file.bytes = self.bytes;
+        file.sha256 = hex::encode(self.sha256);
+    }
+}
+
+impl Study {
+    /// Gives the study, which was scanned with a [`stage`](super::ScanOptions::stage) beside `target`, its name: a folder
+    /// as it would be opened once sealed, or one file. Returns what it is, and the sum of what was done to the files. It
+    /// can be done once.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::FileExists`] if a folder is there, or a file without `overwrite`; [`crate::error::Error::File`].
+    pub fn write(
+        &self,
+        target: &Path,
+        overwrite: bool,
+    ) -> crate::error::Result<(Contents, Option<&Report>)> {
+        let at = |source| crate::error::file_error(target, source);
+        let staged = self.instances.iter().map(|it| it.staged.as_ref());
+        let staged: Option<Vec<&Staged>> = staged.collect();
+        let staged = staged.ok_or_else(|| at(io::ErrorKind::NotFound.into()))?;
+        if target.exists() && (self.is_archive() || !overwrite) {
+            let path = target.to_owned();
+            return Err(crate::error::Error::FileExists { path });
+        }
+        let contents = match staged[..] {
+            [file] => one(file, target, overwrite)
+                .map_err(at)
+                .map(|()| Contents::Dicom),
+            _ => self.folder(&staged, target),
+        };
+        Ok((contents?, self.report.as_ref()))
+    }
+
+    fn folder(&self, staged: &[&Staged], target: &Path) -> crate::error::Result<Contents> {
+        let at = |source| crate::error::file_error(target, source);
+        let (mut manifest, key_objects) = self.documents()?;
+        let made = pcim_core::private::temp_dir_beside(target).map_err(at)?;
+        let instances = manifest.series.iter_mut().flat_map(|it| &mut it.instances);
+        for (file, staged) in instances.zip(staged) {
+            staged.describe(file);
+            let path = made.path().join(&file.file);
+            let folder = path.parent().map_or(Ok(()), make_folder);
+            folder
+                .and_then(|()| fs::rename(&staged.path, &path))
+                .map_err(at)?;
+        }
+        let listed = made.path().join(&manifest.key_objects.file);
+        pcim_core::private::write_new(&listed, &key_objects).map_err(at)?;
+        let json = serde_json::to_vec_pretty(&manifest)?;
+        pcim_core::private::write_new(&made.path().join(MANIFEST), &json).map_err(at)?;
+        sync(made.path(), &manifest).map_err(at)?;
+        appear(made, target)?;
+        Ok(contents(manifest))
+    }
+
+    /// The manifest, before sizes and hashes are known, and the Key Object Selection Document.
+    pub(crate) fn documents(&self) -> crate::error::Result<(manifest::Manifest, Vec<u8>)> {
+        let repeated = self.repeated.clone().unwrap_or_default();
+        let references = self.references();
+        let document = KeyObjects::of(&repeated, &references);
+        let document = document.map_err(|source| crate::error::Error::Dicom {
+            path: super::KEY_OBJECTS.into(),
+            source,
+        })?;
+        Ok((self.manifest(&references, &document), document.bytes))
+    }
+}
+
+/// Gives one file its name.
+fn one(file: &Staged, target: &Path, overwrite: bool) -> io::Result<()> {
+    pcim_core::private::sync_files(&[&file.path])?;
+    let named = TempPath::try_from_path(&file.path)?;
+    match overwrite {
+        true => named.persist(target)?,
+        false => named.persist_noclobber(target)?,
+    }
+    pcim_core::private::sync_parent(target)
+}

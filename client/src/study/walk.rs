@@ -1,0 +1,106 @@
+//! Goes through a folder: every regular file below it, in the order of names, without following symbolic links.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::study::input::{kind, start_of};
+use crate::study::{Error, MAX_FILES};
+
+/// Deepest nesting of folders.
+const MAX_DEPTH: usize = 64;
+/// Most names below a folder, of any kind.
+const MAX_NAMES: usize = 10 * MAX_FILES;
+/// So many files of a folder are opened before what they are is told.
+const BATCH: usize = 1024;
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Folder,
+    Dicom,
+    Directory,
+    Zip,
+    Link,
+    Special,
+    Missing,
+    Other,
+}
+
+impl Kind {
+    /// Why it is passed over.
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            Self::Folder => "a folder",
+            Self::Dicom => "a DICOM file",
+            Self::Directory => "a media directory: the files themselves are read",
+            Self::Zip => "an archive within: give it by itself",
+            Self::Link => "a symbolic link",
+            Self::Special => "not a regular file",
+            Self::Missing => "it is not there",
+            Self::Other => "not a DICOM file",
+        }
+    }
+}
+
+/// What a path is, with the metadata of itself or of what it leads to: a file by its start.
+pub(super) fn kind_of(path: &Path, metadata: &Metadata) -> io::Result<Kind> {
+    Ok(if metadata.is_dir() {
+        Kind::Folder
+    } else if metadata.is_symlink() {
+        Kind::Link
+    } else if !metadata.is_file() {
+        Kind::Special
+    } else {
+        kind(&start_of(path)?).unwrap_or(Kind::Other)
+    })
+}
+
+/// Tells each file below `root`.
+pub(super) fn walk(
+    root: &Path,
+    tell: &mut dyn FnMut(PathBuf, Kind) -> crate::error::Result<()>,
+) -> crate::error::Result<()> {
+    let mut left = MAX_NAMES;
+    folder(root, 0, &mut left, tell)
+}
+
+fn folder(
+    path: &Path,
+    depth: usize,
+    left: &mut usize,
+    tell: &mut dyn FnMut(PathBuf, Kind) -> crate::error::Result<()>,
+) -> crate::error::Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(Error::TooDeep {
+            path: path.to_owned(),
+            max: MAX_DEPTH,
+        }
+        .into());
+    }
+    let at = |path: &Path, source| crate::error::Error::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| at(path, error))? {
+        let entry = entry.map_err(|error| at(path, error))?;
+        *left = left
+            .checked_sub(1)
+            .ok_or(Error::TooManyFiles { max: MAX_NAMES })?;
+        names.push(entry.file_name());
+    }
+    names.sort();
+    let paths: Vec<_> = names.into_iter().map(|name| path.join(name)).collect();
+    let look = |_, path: &PathBuf| kind_of(path, &fs::symlink_metadata(path)?);
+    for batch in paths.chunks(BATCH) {
+        let kinds = pcim_core::parallel::each(batch, pcim_core::parallel::processors(), look);
+        for (path, kind) in batch.iter().zip(kinds) {
+            match kind.map_err(|error| at(path, error))? {
+                Kind::Folder => folder(path, depth + 1, left, tell)?,
+                kind => tell(path.clone(), kind)?,
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+"""The documents: cards, handovers, requests, signed calls, notes (§7 to §10, §11.6)."""
+
+import hashlib
+import json
+import re
+
+from . import chain, pgp, seal, want
+from .blocks import DAG_PB, RAW, cid_named, digest_named
+
+MAX_CARD = 65_536
+MAX_PEERS = 32
+MAX_PEER = 256
+MAX_HANDOVER = 262_144
+MAX_ATTESTATION = 2_048
+MAX_DESCRIPTION = 256
+MAX_REQUEST = 65_536
+MAX_NAME = 256
+MAX_NOTE_TO_PATIENT = 8_192
+MAX_SIGNED_CALL = 32_768
+MAX_CALL = 4_096
+MAX_NOTE = 4_096
+PURPOSES = ("TREAT", "HRESCH", "HPAYMT", "ETREAT")
+
+
+def once(pairs):
+    """An object whose names come once (§1.3)."""
+    found = dict(pairs)
+    want(len(found) == len(pairs), "a name that comes twice")
+    return found
+
+
+def read(text, kind, required, optional=(), limit=None, open_ended=False):
+    """A JSON document of version 1 with these fields (§1.3)."""
+    want(limit is None or len(text) <= limit, f"a document of {len(text)} bytes")
+    document = json.loads(text, object_pairs_hook=once) if isinstance(text, (bytes, str)) else text
+    want(isinstance(document, dict) and document.get(kind) == 1, f"not version 1 of {kind}")
+    found = {name for name, value in document.items() if value is not None or name not in optional} - {kind}
+    want(set(required) <= found, f"{kind} lacks {set(required) - found}")
+    want(open_ended or found <= {*required, *optional}, f"{kind} has {found - {*required, *optional}}")
+    return document
+
+
+def address(text):
+    want(re.fullmatch("0x[0-9a-fA-F]{40}", text), "not an address")
+    return text.lower()
+
+
+# ---- contact cards -------------------------------------------------------------------------------------------------
+
+def statement(owner, certificate, peers):
+    """The bytes that both keys of a card sign (§7.2)."""
+    lines = ["pcim contact card 1", f"address {owner}"]
+    fingerprint, digest = certificate.fingerprint.hex().upper(), hashlib.sha256(certificate.bytes).hexdigest()
+    lines += [f"certificate {fingerprint} sha256 {digest}", *(f"peer {peer}" for peer in peers)]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+class Card:
+    """A card whose two signatures were verified."""
+
+    def __init__(self, text):
+        names = ("address", "certificate", "peers", "openpgp_signature", "ethereum_signature")
+        limit = MAX_CARD if isinstance(text, bytes) else None
+        self.document = card = read(text, "pcim-card", names, limit=limit)
+        self.address, self.peers = address(card["address"]), card["peers"]
+        want(len(self.peers) <= MAX_PEERS, "too many peers")
+        want(all(re.fullmatch("/[!-~]*", peer) and len(peer) <= MAX_PEER for peer in self.peers), "not a multiaddr")
+        self.certificate = pgp.Certificate(bytes.fromhex(card["certificate"]))
+        said = statement(self.address, self.certificate, self.peers)
+        pgp.verify_detached(said, bytes.fromhex(card["openpgp_signature"]), self.certificate)
+        found = chain.recover(chain.message_digest(said), bytes.fromhex(card["ethereum_signature"]))
+        want(found == self.address, f"a card of {self.address} that {found} signed")
+
+
+def make_card(account, own, peers=()):
+    owner = account.address.lower()
+    said = statement(owner, own, peers)
+    return {
+        "pcim-card": 1, "address": owner, "certificate": own.bytes.hex(), "peers": list(peers),
+        "openpgp_signature": pgp.sign(own.signer, said).hex(),
+        "ethereum_signature": chain.sign(chain.message_digest(said), account.key).hex(),
+    }
+
+
+# ---- handovers -----------------------------------------------------------------------------------------------------
+
+HANDOVER = ("chain_id", "contract", "image", "patient", "seal", "attestation", "description", "radiologist")
+
+
+class Handover:
+    """A handover, opened and verified but for the image itself (§8.2)."""
+
+    def __init__(self, message, own, patient, chain_id, contract):
+        want(len(message) <= MAX_HANDOVER, f"a handover of {len(message)} bytes")
+        optional = ("account", "predecessor", "identity")
+        parse = lambda text: read(bytes(text), "pcim-handover", HANDOVER, optional)
+        card_of = lambda text: Card(parse(text)["radiologist"])
+        document = parse(seal.open_document(message, own, lambda text: card_of(text).certificate))
+        self.document, self.card = document, Card(document["radiologist"])
+        want(address(document["patient"]) == patient, "a handover for another patient")
+        want(document["chain_id"] == chain_id, "a handover for another chain")
+        want(address(document["contract"]) == contract, "a handover for another contract")
+        self.image, self.seal = digest_named(document["image"], DAG_PB), bytes.fromhex(document["seal"])
+        named = lambda field: document.get(field) and digest_named(document[field], DAG_PB)
+        self.predecessor, self.identity = named("predecessor"), named("identity")
+        attestation = bytes.fromhex(document["attestation"])
+        want(len(attestation) <= MAX_ATTESTATION and len(document["description"].encode()) <= MAX_DESCRIPTION, "too long")
+        self.attester = address(document["account"]) if document.get("account") else self.card.address
+        digest = chain.attestation_digest(chain_id, contract, self.image, patient, self.seal)
+        want(chain.recover(digest, attestation) == self.attester, "a forged attestation")
+
+
+def make_handover(account, own, card, patient, chain_id, contract, image, seal_, description, predecessor=None, changed=()):
+    digest = chain.attestation_digest(chain_id, contract, image, patient.address, seal_)
+    document = {
+        "pcim-handover": 1, "chain_id": chain_id, "contract": contract, "image": str(cid_named(DAG_PB, image)),
+        "patient": patient.address, "seal": seal_.hex(), "attestation": chain.sign(digest, account.key).hex(),
+        "description": description, "radiologist": card,
+    }
+    if predecessor:
+        document["predecessor"] = str(cid_named(DAG_PB, predecessor))
+    document.update(changed)
+    return seal.make_document(json.dumps(document).encode(), own, [patient.certificate])
+
+
+# ---- requests ------------------------------------------------------------------------------------------------------
+
+def notes(text):
+    """The purpose and the document of a request's notes (§9.1)."""
+    purpose, _, cid = text.partition(" ")
+    want(purpose in PURPOSES, "not a purpose")
+    return purpose, digest_named(cid, RAW) if cid else None
+
+
+REQUEST = ("chain_id", "contract", "image", "requester", "purpose")
+
+
+def open_request(message, own, published, chain_id, contract, image, requestor, said):
+    """A request document about one request on the chain (§9.3)."""
+    want(len(message) <= MAX_REQUEST, f"a request document of {len(message)} bytes")
+    text = seal.open_document(message, own, lambda _: published)
+    document = read(bytes(text), "pcim-request", REQUEST, ("name", "note", "peers"), open_ended=True)
+    subject = document["chain_id"], address(document["contract"]), digest_named(document["image"], DAG_PB), address(document["requester"])
+    want(subject == (chain_id, contract, image, requestor), "the document of another request")
+    want(document["purpose"] == said, "another purpose than on the chain")
+    for field, limit in (("name", MAX_NAME), ("note", MAX_NOTE_TO_PATIENT)):
+        want(len((document.get(field) or "").encode()) <= limit, f"{field} is too long")
+    return document
+
+
+def make_request(own, patient, chain_id, contract, image, requestor, purpose, **more):
+    document = {
+        "pcim-request": 1, "chain_id": chain_id, "contract": contract, "image": str(cid_named(DAG_PB, image)),
+        "requester": requestor, "purpose": purpose, **more,
+    }
+    return seal.make_document(json.dumps(document).encode(), own, [patient, own])
+
+
+# ---- signed calls --------------------------------------------------------------------------------------------------
+
+class SignedCall:
+    """A signed call whose signature was verified (§10)."""
+
+    def __init__(self, text):
+        names = ("chain_id", "contract", "function", "signer", "nonce", "deadline", "call", "signature")
+        document = read(text, "pcim-signed-call", names, limit=MAX_SIGNED_CALL)
+        self.chain_id, self.nonce, self.deadline = (document[it] for it in ("chain_id", "nonce", "deadline"))
+        self.contract, self.signer = address(document["contract"]), address(document["signer"])
+        call, signature = (bytes.fromhex(document[it][2:]) for it in ("call", "signature"))
+        want(len(call) <= MAX_CALL and len(signature) <= chain.MAX_SIGNATURE, "too long")
+        self.function, self.arguments = chain.arguments(call)
+        want(self.function == document["function"], f"named {document['function']}, its call is {self.function}")
+        digest = chain.call_digest(self.chain_id, self.contract, call, self.signer, self.nonce, self.deadline)
+        found = chain.recover(digest, signature)
+        want(found == self.signer, f"a call of {self.signer} that {found} signed")
+
+
+def make_signed_call(account, chain_id, contract, function, values, nonce, deadline):
+    call, signer = chain.calldata(function, values), account.address.lower()
+    digest = chain.call_digest(chain_id, contract, call, signer, nonce, deadline)
+    document = {
+        "pcim-signed-call": 1, "chain_id": chain_id, "contract": contract, "function": function, "signer": signer,
+        "nonce": nonce, "deadline": deadline, "call": "0x" + call.hex(), "signature": "0x" + chain.sign(digest, account.key).hex(),
+    }
+    return json.dumps(document, indent=2).encode() + b"\n"
+
+
+# ---- notes ---------------------------------------------------------------------------------------------------------
+
+def open_notes(message, own):
+    """A home's notes (§11.6)."""
+    text = seal.open_document(message, own, lambda _: own)
+    found = read(bytes(text), "pcim-notes", ("notes",), open_ended=True)["notes"]
+    for note in found:
+        want(note["by"] in ("owner", "radiologist") and len(note["text"].encode()) <= MAX_NOTE, "not a note")
+    return found
