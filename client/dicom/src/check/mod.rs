@@ -17,30 +17,38 @@
 //! Hostile files cost time in proportion to their length: nothing recurses, and lengths are believed only as far as there are
 //! bytes.
 
+mod asked;
 mod codestream;
 mod days;
+mod error;
 mod findings;
-mod names;
+mod history;
+mod identifiers;
 mod pair;
 mod pixels;
 mod rules;
 mod scan;
 mod table;
 mod text;
+mod values;
 mod walk;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use crate::deid::{Profile, ProfileOption};
 
 use codestream::Family;
 use findings::{Collected, attribute, place};
-use names::{Class, Name, Names, is_own_uid};
+use history::History;
+use identifiers::{Class, Identifier, Identifiers};
 use rules::{Before, Pair};
 use scan::Hit;
 use text::Width;
+use values::{is_dummy, is_own_uid};
 use walk::{Kind, Span, Walked};
 
+pub use asked::Rules;
+pub use error::{Error, Result};
 pub use findings::{Fault, Finding, Findings};
 pub use pair::{Sketch, pair};
 
@@ -66,60 +74,10 @@ const STRUCTURE: [u32; 8] = [
     0x0040_a491, // Completion Flag
 ];
 
-/// A reason why files cannot be checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// More texts than are looked for at once.
-    #[error(
-        "the files before have more than {max} texts that identify: check fewer of them at once"
-    )]
-    TooManyNames {
-        /// The most.
-        max: usize,
-    },
-}
-
-/// Result of checking.
-pub type Result<T> = std::result::Result<T, Error>;
-
-/// What was asked of the de-identification.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// Options and regions.
-    pub profile: Profile,
-    /// Whether regions were blanked that were found by looking, so that it is not known where they lie.
-    pub found: bool,
-}
-
-/// What was seen of all pairs so far.
-#[derive(Default)]
-pub(crate) struct History {
-    /// UIDs of all files before that are not the standard's.
-    uids: HashSet<String>,
-    /// Days by which a patient's dates moved.
-    shifts: HashMap<String, i64>,
-    /// Every day before, by patient and tag.
-    days: HashSet<(String, u32, i64)>,
-    /// Dates after whose place before is not known.
-    later: Vec<Lost>,
-    /// By patient: which UID stands for which, and for which it stands.
-    forth: HashMap<(u64, String), String>,
-    back: HashMap<(u64, String), String>,
-}
-
-/// Dates after whose place before is not known, since items were taken out around them.
-struct Lost {
-    patient: String,
-    tag: u32,
-    days: Vec<i64>,
-    file: String,
-}
-
 /// Checks files after against files before.
 pub struct Checker {
     rules: Rules,
-    names: Names,
+    names: Identifiers,
     history: History,
     collected: Collected,
     totals: Findings,
@@ -131,7 +89,7 @@ impl Checker {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
-            names: Names::default(),
+            names: Identifiers::default(),
             history: History::default(),
             collected: Collected::default(),
             totals: Findings {
@@ -306,7 +264,7 @@ impl Checker {
                 && !coded
                 && !ours
                 && table::row(span.tag).is_none()
-                && !names::is_dummy(pair.after.value(span))
+                && !is_dummy(pair.after.value(span))
             {
                 let path = pair.after.path(index as u32);
                 if self.collected.kept.len() < 10_000 {
@@ -319,7 +277,7 @@ impl Checker {
     fn search(&mut self, walked: &Walked<'_>, file: &str) {
         let (mut hits, mut beside) = (0, Beside::default());
         let options = self.effective(walked);
-        let Names { names, texts, .. } = &mut self.names;
+        let Identifiers { names, texts, .. } = &mut self.names;
         let collected = &mut self.collected;
         texts.find(&walked.bytes, &mut |hit| {
             let Some(name) = names.get(hit.id as usize) else {
@@ -376,7 +334,7 @@ pub fn fuzz(bytes: &[u8]) {
 }
 
 /// What was found, without the value.
-fn said(name: &Name, width: Width) -> String {
+fn said(name: &Identifier, width: Width) -> String {
     let tag = dicom_core::Tag((name.tag >> 16) as u16, name.tag as u16);
     let what = match name.class {
         Class::Person => "what names or numbers a person in",
@@ -402,7 +360,7 @@ struct Beside {
 
 /// Whether a text found in a value is there by more than chance, and is not kept by what was asked for.
 fn counts(
-    name: &Name,
+    name: &Identifier,
     hit: &Hit,
     walked: &Walked<'_>,
     span: &Span,
@@ -445,7 +403,7 @@ fn counts(
 
 /// Whether bytes that are no text would not be this one by chance: six bytes and more, not one character over and over, no
 /// number of fewer than eight digits, which may be grey values.
-fn by_more_than_chance(name: &Name, hit: &Hit) -> bool {
+fn by_more_than_chance(name: &Identifier, hit: &Hit) -> bool {
     let bytes = hit.end - hit.start;
     let length = usize::from(name.length);
     match hit.width {

@@ -5,7 +5,7 @@ use crate::file;
 use crate::format::Format;
 use crate::frame;
 
-use super::Rules;
+use super::asked::Rules;
 use super::codestream::{self, Family};
 use super::findings::attribute;
 use super::walk::{Kind, Span, Walked};

@@ -6,12 +6,13 @@ use std::hash::{Hash, Hasher};
 
 use crate::deid::ProfileOption;
 
+use super::days;
 use super::findings::Fault;
-use super::names::{is_dummy, is_own_uid};
-use super::table::{self, Row};
+use super::history::{History, Lost};
+use super::table::{self, TableRow};
 use super::text::{ascii, trimmed};
+use super::values::{is_derived, is_dummy, is_own_uid};
 use super::walk::{Kind, ROOT, Span, Walked, listed};
-use super::{History, Lost, days};
 
 /// Values longer than this are not compared one by one; their texts are searched all the same.
 const VALUE_MAX: usize = 1 << 16;
@@ -125,13 +126,6 @@ impl Before {
     }
 }
 
-/// A value that an earlier de-identification made: a pseudonym or a UID that stands for one.
-pub(super) fn is_derived(value: &[u8]) -> bool {
-    let value = trimmed(value);
-    let letters = |b: &u8| b.is_ascii_uppercase() || (b'2'..=b'7').contains(b);
-    matches!(value.len(), 16 | 26) && value.iter().all(letters) || value.starts_with(b"2.25.")
-}
-
 /// What is checked of one file after.
 pub(super) struct Pair<'a> {
     pub(super) after: &'a Walked<'a>,
@@ -200,7 +194,7 @@ impl Pair<'_> {
     }
 
     /// The rows of the content items' concepts, by item.
-    fn concepts(&self) -> HashMap<u32, Option<&'static Row>> {
+    fn concepts(&self) -> HashMap<u32, Option<&'static TableRow>> {
         let spans = &self.after.spans;
         let up = |index: u32| Some(spans.get(index as usize)?.parent);
         let mut codes: HashMap<u32, [String; 2]> = HashMap::new();
@@ -245,7 +239,7 @@ impl Pair<'_> {
     }
 
     /// Whether an option keeps or cleans what the row is about.
-    fn stays(&self, row: &Row) -> bool {
+    fn stays(&self, row: &TableRow) -> bool {
         let cleans = [
             ProfileOption::CleanGraphics,
             ProfileOption::CleanStructuredContent,
@@ -255,7 +249,7 @@ impl Pair<'_> {
         row.is_kept(&self.options) || cleans.iter().any(cleaned)
     }
 
-    fn moves(&self, row: Option<&Row>) -> bool {
+    fn moves(&self, row: Option<&TableRow>) -> bool {
         let option = ProfileOption::RetainModifiedDates;
         row.is_some_and(|row| row.is_cleaned(option, &self.options))
     }
@@ -351,7 +345,7 @@ impl Pair<'_> {
     fn basic(
         &self,
         element: &Element<'_>,
-        row: Option<&Row>,
+        row: Option<&TableRow>,
         vr: [u8; 2],
         equal: bool,
         told: &mut dyn FnMut(Fault, &str),
@@ -514,7 +508,7 @@ impl Pair<'_> {
     fn uids(
         &self,
         element: &Element<'_>,
-        row: Option<&Row>,
+        row: Option<&TableRow>,
         history: &mut History,
         told: &mut dyn FnMut(Fault, &str),
     ) {
@@ -585,5 +579,5 @@ struct Element<'a> {
     /// The element at the same place before.
     twin: Option<&'a Span>,
     /// The row of the concept that its content item is about.
-    concept: Option<&'static Row>,
+    concept: Option<&'static TableRow>,
 }

@@ -14,14 +14,14 @@ const PRIVATE: &str = include_str!("data/private.tsv");
 
 /// What the table says of an attribute or a concept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct TableRow {
     /// Code of the Basic Profile: X, Z, D, U and their combinations.
     pub(super) basic: &'static str,
     keeps: Vec<ProfileOption>,
     cleans: Vec<ProfileOption>,
 }
 
-impl Row {
+impl TableRow {
     fn parse(fields: &'static str) -> Option<Self> {
         let mut fields = fields.split(' ');
         let mut row = Self {
@@ -61,17 +61,17 @@ impl Row {
 }
 
 /// The row of an attribute of the standard.
-pub(super) fn row(tag: u32) -> Option<&'static Row> {
-    static ROWS: LazyLock<HashMap<&'static str, Row>> = LazyLock::new(|| {
+pub(super) fn row(tag: u32) -> Option<&'static TableRow> {
+    static ROWS: LazyLock<HashMap<&'static str, TableRow>> = LazyLock::new(|| {
         let lines = ATTRIBUTES.lines();
         lines
             .filter_map(|line| {
                 let (tag, rest) = line.split_once(' ')?;
-                Some((tag, Row::parse(rest)?))
+                Some((tag, TableRow::parse(rest)?))
             })
             .collect()
     });
-    static NUMBERS: LazyLock<HashMap<u32, &'static Row>> = LazyLock::new(|| {
+    static NUMBERS: LazyLock<HashMap<u32, &'static TableRow>> = LazyLock::new(|| {
         let plain = ROWS.iter();
         plain
             .filter_map(|(tag, row)| Some((u32::from_str_radix(tag, 16).ok()?, row)))
@@ -88,13 +88,13 @@ pub(super) fn row(tag: u32) -> Option<&'static Row> {
 }
 
 /// The row of a concept in structured content, by coding scheme and code value.
-pub(super) fn concept(scheme: &str, code: &str) -> Option<&'static Row> {
-    static ROWS: LazyLock<HashMap<String, Row>> = LazyLock::new(|| {
+pub(super) fn concept(scheme: &str, code: &str) -> Option<&'static TableRow> {
+    static ROWS: LazyLock<HashMap<String, TableRow>> = LazyLock::new(|| {
         let lines = CONCEPTS.lines();
         lines
             .filter_map(|line| {
                 let (key, row) = line.rsplit_once('\t')?;
-                Some((key.to_owned(), Row::parse(row)?))
+                Some((key.to_owned(), TableRow::parse(row)?))
             })
             .collect()
     });
@@ -201,7 +201,7 @@ mod tests {
                 "60XX3000" => 0x6002_3000,
                 _ => 0x60fe_4000,
             });
-            assert_eq!(row(number), Row::parse(fields).as_ref(), "{tag}");
+            assert_eq!(row(number), TableRow::parse(fields).as_ref(), "{tag}");
         }
         for line in CONCEPTS.lines() {
             let fields: Vec<_> = line.split('\t').collect();

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::deid::ProfileOption;
 
+use super::error::{Error, Result};
 use super::scan::{LENGTH_MIN, Texts};
-use super::table::{self, Row};
+use super::table;
 use super::text::{Decoder, Width, encodings, folded, trimmed};
+use super::values::{DUMMIES, is_derived, is_own_uid};
 use super::walk::{Kind, ROOT, Span, Walked};
-use super::{Error, Result};
 
 /// The most texts that are looked for, each encoding counted.
 const TEXTS_MAX: usize = 4_000_000;
@@ -91,26 +92,10 @@ const COMMON: &[&str] = &[
     "water",
 ];
 
-/// Values that stand for no value.
-const DUMMIES: &[&str] = &[
-    "ANONYMIZED",
-    "ANONYMOUS",
-    "19000101",
-    "19000101000000",
-    "000000",
-    "000Y",
-    "about:blank",
-    "00010101",
-    "19700101",
-    "UNKNOWN",
-    "NONE",
-    "REMOVED",
-];
-
 /// How sure it is that a value identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
-    /// Names and numbers of persons: found everywhere.
+    /// Identifiers and numbers of persons: found everywhere.
     Person,
     /// Any other value that goes.
     Value,
@@ -124,7 +109,7 @@ pub(super) enum Class {
 
 /// A value that is looked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Name {
+pub(super) struct Identifier {
     pub(super) class: Class,
     /// The attribute that has it.
     pub(super) tag: u32,
@@ -138,16 +123,16 @@ pub(super) struct Name {
 
 /// The values of all files before.
 #[derive(Default)]
-pub(super) struct Names {
-    pub(super) names: Vec<Name>,
+pub(super) struct Identifiers {
+    pub(super) names: Vec<Identifier>,
     seen: HashMap<String, u32>,
     /// Whether the file at hand was de-identified before: then what stands for its values is no secret.
     again: bool,
     pub(super) texts: Texts,
 }
 
-impl Names {
-    pub(super) fn name(&self, id: u32) -> Option<&Name> {
+impl Identifiers {
+    pub(super) fn name(&self, id: u32) -> Option<&Identifier> {
         self.names.get(id as usize)
     }
 
@@ -324,7 +309,7 @@ impl Names {
             _ => LENGTH_MIN,
         };
         let alone = class == Class::Description && !text.contains(' ');
-        let derived = self.again && super::rules::is_derived(text.as_bytes());
+        let derived = self.again && is_derived(text.as_bytes());
         if length < least || alone || derived || DUMMIES.contains(&text) {
             return;
         }
@@ -348,7 +333,7 @@ impl Names {
         }
         let characters: BTreeSet<char> = text.chars().map(|c| c.to_ascii_lowercase()).collect();
         let id = self.names.len() as u32;
-        self.names.push(Name {
+        self.names.push(Identifier {
             class,
             tag,
             length: text.chars().count().min(usize::from(u16::MAX)) as u16,
@@ -362,7 +347,7 @@ impl Names {
 
 /// The row of a sequence that goes with all that is in it.
 fn goes_whole(tag: u32, options: &BTreeSet<ProfileOption>) -> Option<u32> {
-    let row: &Row = table::row(tag)?;
+    let row = table::row(tag)?;
     let cleaned = [
         ProfileOption::CleanStructuredContent,
         ProfileOption::CleanGraphics,
@@ -378,18 +363,4 @@ fn goes_whole(tag: u32, options: &BTreeSet<ProfileOption>) -> Option<u32> {
 /// Whether a text is a day of the calendar, as eight digits.
 pub(super) fn is_day(text: &str) -> bool {
     super::days::number(text).is_some()
-}
-
-/// Whether a UID was made by somebody, not by the standard.
-pub(super) fn is_own_uid(uid: &str) -> bool {
-    uid.len() > 4
-        && uid.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        && !uid.starts_with("1.2.840.10008.")
-}
-
-/// Whether a value stands for no value.
-pub(super) fn is_dummy(value: &[u8]) -> bool {
-    let value = trimmed(value);
-    value.iter().all(|b| matches!(b, b'0' | 0 | b'.' | b'\\'))
-        || std::str::from_utf8(value).is_ok_and(|text| DUMMIES.contains(&text))
 }
