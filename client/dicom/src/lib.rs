@@ -3,6 +3,7 @@
 //! [`deid`] and [`view`] both stand on them. Pure: no key, no network. Every length is checked before
 //! memory is set aside for it.
 
+pub mod check;
 pub mod deid;
 pub mod sample;
 pub mod view;

@@ -49,6 +49,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             "do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url",
         );
     }
+    if error.is::<deid::check::Faulty>() {
+        return Some("the table names attributes and files: do not give these results away");
+    }
     if error.is::<deploy::upkeep::NotSound>() {
         return Some(
             "check --contract; `pcim deploy keepalive` activates a contract of ours that does not run",
