@@ -76,17 +76,21 @@ pub struct Readme;
 
 mod arbos;
 mod chain;
+mod cors;
 mod engine;
 mod evm;
 #[doc(hidden)]
 pub mod fuzzing;
 mod genesis;
 mod hostio;
+mod multicall3;
 mod rpc;
 #[cfg(test)]
 mod vectors;
 mod wasm;
 
+pub use arbos::{ArbOs, UnknownArbOs};
 pub use chain::{Config, StoreError};
+pub use cors::Cors;
 pub use genesis::DevAccount;
 pub use rpc::{Error, Handle, spawn};

@@ -290,7 +290,7 @@ async fn owners_change_parameters_for_nothing_and_others_do_not() {
         words(&devnet, at(ARB_WASM_CACHE), is_manager, &managers).await,
         [U256::zero()]
     );
-    // What cannot be had here is refused, not ignored.
+    // A request that this chain cannot grant is refused, not ignored.
     let upgrade = [Token::Uint(60.into()), Token::Uint(0.into())];
     let refused = transact(
         &devnet,

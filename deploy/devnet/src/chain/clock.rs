@@ -1,11 +1,23 @@
 //! The chain's clock: the machine's, moved by an offset, and never backward.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 /// Seconds between two blocks of the simulated parent chain.
 const L1_BLOCK_SECONDS: u64 = 12;
+
+/// When blocks are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mining {
+    /// With each transaction, which gets a block of its own.
+    #[default]
+    Auto,
+    /// On request.
+    Manual,
+    /// By the clock, with all transactions that wait.
+    Every(Duration),
+}
 
 /// Where the next block's time comes from, and its price if that is not the usual one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,42 +1,17 @@
-//! What only a development chain lets its users do: time, edits, snapshots, other people's names.
-
-use std::collections::HashSet;
+//! The powers that only a development chain gives its users: time, edits, snapshots, other people's names.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 
 use super::{
-    Call, Chain, Error, Writer,
-    clock::{Clock, now},
-    latest_account,
-    ledger::Mark,
-    mine::Mining,
+    call::Call,
+    clock::{Clock, Mining, now},
+    core::{Chain, Snapshot, Writer, latest_account},
+    error::Error,
+    limits::{MAX_BLOCKS, MAX_IMPERSONATED, MAX_SNAPSHOTS},
     state::{Account, Changes},
-    store::{BlockLog, Record},
+    store::{BlockLog, LogRecord},
     tx::{MAX_CODE, Transaction, TxError},
 };
-
-/// The most snapshots kept.
-pub(super) const MAX_SNAPSHOTS: usize = 1_024;
-/// The most blocks that one request makes.
-pub(crate) const MAX_BLOCKS: u64 = 10_000;
-/// The most accounts that are impersonated by name.
-pub(super) const MAX_IMPERSONATED: usize = 1_024;
-
-/// A present to return to.
-#[derive(Debug)]
-pub(super) struct Snapshot {
-    id: u64,
-    mark: Mark,
-    /// Where the log ended.
-    end: u64,
-}
-
-/// Whose transactions are taken without a signature.
-#[derive(Debug, Default)]
-pub(super) struct Impersonated {
-    everybody: bool,
-    accounts: HashSet<Address>,
-}
 
 impl Chain {
     /// Moves the clock of the next block forward; returns how far it is ahead, seconds.
@@ -82,12 +57,12 @@ impl Chain {
     }
 
     fn set_clock(&self, writer: &mut Writer, clock: Clock) -> Result<(), Error> {
-        writer.record(&Record::Clock(clock))?;
+        writer.record(&LogRecord::Clock(clock))?;
         self.write(|ledger| ledger.clock = clock);
         Ok(())
     }
 
-    /// Makes so many blocks, each `interval` seconds after the one before it.
+    /// Makes `blocks` blocks, each `interval` seconds after the one before it.
     pub(crate) fn mine_many(&self, blocks: u64, interval: u64) -> Result<(), Error> {
         if blocks > MAX_BLOCKS {
             return Err(Error::Blocks(blocks));
@@ -103,7 +78,7 @@ impl Chain {
         Ok(())
     }
 
-    /// Chooses when blocks are made. What waits is mined when that turns to at once.
+    /// Chooses when blocks are made. Held transactions are mined when that turns to at once.
     pub(crate) fn set_mining(&self, mining: Mining) -> Result<(), Error> {
         let mut writer = self.lock();
         let was = self.mining.send_replace(mining);
@@ -173,7 +148,7 @@ impl Chain {
 
     pub(super) fn edit(&self, writer: &mut Writer, changes: Changes) -> Result<(), Error> {
         let root = self.read().root_after(&changes)?;
-        writer.record(&Record::Edit(changes.clone()))?;
+        writer.record(&LogRecord::Edit(changes.clone()))?;
         self.write(|ledger| ledger.edit(&changes, root));
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! How far back is set by [`Keep`]; a point to return to, a [`Mark`], keeps what it needs besides.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
@@ -11,12 +11,12 @@ use alloy_primitives::{B256, keccak256};
 use alloy_rlp::Decodable as _;
 
 use super::{
-    BlockId,
     block::{Block, Mined},
+    call::BlockId,
     clock::Clock,
     pool::Pool,
-    state::{Changes, State},
-    store::{Record, StoredTx},
+    state::{Changes, Versions},
+    store::{LogRecord, StoredTx},
     tx::Transaction,
 };
 
@@ -25,6 +25,9 @@ const FORGET_AT_ONCE: usize = 64;
 
 /// The least that is kept of blocks and states, whatever is asked for: who looks up the latest needs time to [`Ledger::pin`] it.
 const LEAST_KEPT: u64 = 16;
+
+/// The most undone blocks that are remembered for those who heard of them.
+const MAX_UNDONE: usize = 1_024;
 
 /// How much of the past stays in memory.
 #[derive(Clone, Copy, Debug)]
@@ -54,10 +57,12 @@ pub(crate) struct Ledger {
     by_tx: HashMap<B256, (u64, usize)>,
     /// Hashes of accepted transactions, mined or held, with their serials.
     accepted: Vec<(u64, B256)>,
+    /// Blocks that were undone last, with the serials of that.
+    undone: VecDeque<(u64, Arc<Block>)>,
     serial: u64,
     /// Commits to all changes so far: each is hashed onto the one before.
     root: B256,
-    pub(crate) state: State,
+    pub(crate) state: Versions,
     pub(crate) pool: Pool,
     pub(crate) clock: Clock,
 }
@@ -71,7 +76,7 @@ impl Default for Keep {
     }
 }
 
-/// What must not be forgotten as long as it lives.
+/// A block and a version that are kept as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Pin {
     /// The first block.
@@ -110,9 +115,10 @@ impl Ledger {
             by_hash: HashMap::new(),
             by_tx: HashMap::new(),
             accepted: Vec::new(),
+            undone: VecDeque::new(),
             serial: 0,
             root: B256::ZERO,
-            state: State::default(),
+            state: Versions::default(),
             pool: Pool::default(),
             clock: Clock::default(),
         }
@@ -174,6 +180,13 @@ impl Ledger {
     /// The blocks made after `serial`.
     pub(crate) fn blocks_after(&self, serial: u64) -> &[Arc<Block>] {
         &self.blocks[self.blocks.partition_point(|block| block.serial <= serial)..]
+    }
+
+    /// The blocks that were there at `serial` and have been undone since, the oldest first.
+    pub(crate) fn undone_after(&self, serial: u64) -> impl Iterator<Item = &Arc<Block>> {
+        let later = self.undone.iter().filter(move |(at, _)| *at > serial);
+        let blocks = later.map(|(_, block)| block);
+        blocks.filter(move |block| block.serial <= serial)
     }
 
     /// The transactions accepted after `serial`.
@@ -261,8 +274,8 @@ impl Ledger {
         if let Some(genesis) = &self.genesis {
             self.by_hash.insert(genesis.hash, 0);
         }
-        let told = self.blocks.first().map_or(0, |block| block.serial);
-        let unread = self.accepted.partition_point(|(at, _)| *at < told);
+        let given = self.blocks.first().map_or(0, |block| block.serial);
+        let unread = self.accepted.partition_point(|(at, _)| *at < given);
         self.accepted.drain(..unread);
     }
 
@@ -287,9 +300,9 @@ impl Ledger {
     }
 
     /// Repeats a step that was recorded before.
-    pub(crate) fn replay(&mut self, record: Record) -> Result<(), String> {
+    pub(crate) fn replay(&mut self, record: LogRecord) -> Result<(), String> {
         match record {
-            Record::Block {
+            LogRecord::Block {
                 header,
                 txs,
                 changes,
@@ -311,20 +324,20 @@ impl Ledger {
                 self.push(header, mined, &changes);
                 self.clock = clock;
             }
-            Record::Edit(changes) => {
+            LogRecord::Edit(changes) => {
                 let root = self
                     .root_after(&changes)
                     .map_err(|error| error.to_string())?;
                 self.edit(&changes, root);
             }
-            Record::Queued { raw, from } => {
+            LogRecord::Queued { raw, from } => {
                 let tx = Transaction::restore(raw, from).map_err(|error| error.to_string())?;
                 self.queue(tx);
             }
-            Record::Dropped { from, nonce } => {
+            LogRecord::Dropped { from, nonce } => {
                 self.pool.take(from, nonce);
             }
-            Record::Clock(clock) => self.clock = clock,
+            LogRecord::Clock(clock) => self.clock = clock,
         }
         Ok(())
     }
@@ -361,12 +374,16 @@ impl Ledger {
     /// Forgets all that happened since `mark`.
     pub(crate) fn rewind(&mut self, mark: Mark) {
         let kept = mark.blocks.saturating_sub(self.forgotten) as usize;
+        self.serial += 1;
         for block in self.blocks.drain(kept.min(self.blocks.len())..) {
             self.by_hash.remove(&block.hash);
             for mined in &block.mined {
                 self.by_tx.remove(&mined.tx.hash());
             }
+            self.undone.push_back((self.serial, block));
         }
+        let surplus = self.undone.len().saturating_sub(MAX_UNDONE);
+        self.undone.drain(..surplus);
         self.versions.truncate(kept);
         if let Some(newest) = self.versions.last_mut() {
             *newest = mark.pin.version;

@@ -7,22 +7,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry},
-    convert::Infallible,
     hash::Hash,
-    sync::{Arc, PoisonError, RwLock},
 };
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
-use revm::{
-    DatabaseRef,
-    bytecode::Bytecode,
-    state::{AccountInfo, EvmState},
-};
+use revm::{bytecode::Bytecode, state::EvmState};
 use serde::{Deserialize, Serialize};
 
-use super::ledger::{Ledger, Pin};
-
-/// What an account holds besides its storage.
+/// An account without its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) nonce: u64,
@@ -99,7 +91,7 @@ impl Changes {
         }
     }
 
-    /// What is written to a slot, if anything.
+    /// Returns the value that is written to a slot, if any.
     pub(crate) fn slot(&self, address: Address, key: U256) -> Option<U256> {
         let slots = self.storage.get(&address)?;
         let at = slots.binary_search_by_key(&key, |(key, _)| *key).ok()?;
@@ -122,12 +114,12 @@ impl Changes {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct Versions {
     version: u64,
     accounts: HashMap<Address, Vec<(u64, Option<Account>)>>,
     storage: HashMap<(Address, U256), Vec<(u64, U256)>>,
     code: HashMap<B256, Bytecode>,
-    /// What each version wrote, to undo or to forget it.
+    /// The writes of each version, to undo or to forget them.
     touched: VecDeque<Touched>,
 }
 #[derive(Debug)]
@@ -139,7 +131,7 @@ struct Touched {
     code: Vec<B256>,
 }
 
-impl State {
+impl Versions {
     /// The version of the newest write.
     pub(crate) fn version(&self) -> u64 {
         self.version
@@ -267,55 +259,6 @@ pub(crate) fn bytecode(code: &Bytes) -> Bytecode {
     Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code.clone()))
 }
 
-/// The state at one version, for executing on. Takes the ledger's lock per read only.
-#[derive(Clone)]
-pub(crate) struct StateView {
-    pub(crate) ledger: Arc<RwLock<Ledger>>,
-    pub(crate) version: u64,
-    /// Keeps the version readable.
-    pub(crate) _pin: Arc<Pin>,
-}
-impl StateView {
-    fn read<R>(&self, read: impl FnOnce(&State) -> R) -> R {
-        read(
-            &self
-                .ledger
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .state,
-        )
-    }
-}
-impl DatabaseRef for StateView {
-    type Error = Infallible;
-
-    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
-        let account = self.read(|state| state.account(address, self.version));
-        Ok(account.map(|account| AccountInfo {
-            balance: account.balance,
-            nonce: account.nonce,
-            code_hash: account.code_hash,
-            code: None,
-            ..AccountInfo::default()
-        }))
-    }
-
-    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, Infallible> {
-        Ok(self
-            .read(|state| state.code(code_hash).cloned())
-            .unwrap_or_default())
-    }
-
-    fn storage_ref(&self, address: Address, index: U256) -> Result<U256, Infallible> {
-        Ok(self.read(|state| state.storage(address, index, self.version)))
-    }
-
-    /// Hashes of the simulated parent chain's blocks: the Keccak-256 of the number in decimal.
-    fn block_hash_ref(&self, number: u64) -> Result<B256, Infallible> {
-        Ok(keccak256(number.to_string()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -341,7 +284,7 @@ mod tests {
     #[test]
     fn every_version_stays_readable() {
         let who = Address::repeat_byte(1);
-        let mut state = State::default();
+        let mut state = Versions::default();
         let first = state.apply(&balance(who, 5));
         let second = state.apply(&slot(who, 9));
         let third = state.apply(&balance(who, 6));
@@ -355,7 +298,7 @@ mod tests {
     #[test]
     fn rewinding_undoes_and_never_reuses_a_version() {
         let who = Address::repeat_byte(1);
-        let mut state = State::default();
+        let mut state = Versions::default();
         let kept = state.apply(&balance(who, 5));
         let undone = state.apply(&balance(who, 6));
         state.apply(&slot(who, 7));
@@ -370,7 +313,7 @@ mod tests {
     #[test]
     fn what_is_forgotten_leaves_the_rest_as_it_was() {
         let (who, gone) = (Address::repeat_byte(1), Address::repeat_byte(2));
-        let mut state = State::default();
+        let mut state = Versions::default();
         let mut versions = Vec::new();
         for wei in 1..=9 {
             let mut changes = balance(who, wei);

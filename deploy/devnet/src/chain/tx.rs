@@ -10,7 +10,7 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 
-use super::{Call, state::Account};
+use super::{call::Call, state::Account};
 use crate::evm::TxParams;
 
 /// The most bytes a transaction may have.
@@ -35,8 +35,6 @@ pub(crate) enum TxError {
     Type,
     #[error("invalid sender: {0}")]
     Signature(#[source] alloy_consensus::crypto::RecoveryError),
-    #[error("only replay-protected (EIP-155) transactions allowed over RPC")]
-    Unprotected,
     #[error("invalid chain id for signer: have {have} want {want}")]
     ChainId { have: u64, want: u64 },
     #[error("already known")]
@@ -109,15 +107,12 @@ impl Transaction {
         if envelope.is_eip4844() {
             return Err(TxError::Type);
         }
-        match envelope.chain_id() {
-            None => return Err(TxError::Unprotected),
-            Some(have) if have != chain_id => {
-                return Err(TxError::ChainId {
-                    have,
-                    want: chain_id,
-                });
-            }
-            Some(_) => {}
+        // One without a chain id is for every chain: contracts are deployed so at the same address everywhere.
+        if let Some(have) = envelope.chain_id().filter(|have| *have != chain_id) {
+            return Err(TxError::ChainId {
+                have,
+                want: chain_id,
+            });
         }
         let from = envelope.recover_signer().map_err(TxError::Signature)?;
         Ok(Self {
@@ -137,7 +132,7 @@ impl Transaction {
         })
     }
 
-    /// A transaction that nobody signed. What stands for the signature names the sender, so that no two senders'
+    /// A transaction that nobody signed. The bytes in the place of the signature name the sender, so that no two senders'
     /// transactions have the same hash.
     pub(crate) fn unsigned(chain_id: u64, call: &Call, nonce: u64, gas: u64) -> Self {
         Self::with_signature(chain_id, call, nonce, gas, unsigned(call.from))
@@ -195,7 +190,7 @@ impl Transaction {
         }
     }
 
-    /// Whether [`Transaction::unsigned`] made it.
+    /// Says whether [`Transaction::unsigned`] made it.
     pub(crate) fn is_unsigned(&self) -> bool {
         *self.envelope.signature() == unsigned(self.from)
     }
@@ -213,6 +208,12 @@ impl Transaction {
         self.envelope
             .is_create()
             .then(|| self.from.create(self.nonce()))
+    }
+
+    /// The price of its gas where tips are paid, wei.
+    pub(crate) fn effective_gas_price(&self, base_fee: u64) -> u64 {
+        let price = self.envelope.effective_gas_price(Some(base_fee));
+        u64::try_from(price).unwrap_or(u64::MAX)
     }
 
     /// All checks against the sender's account and the block but the nonce's upper side.
@@ -284,6 +285,10 @@ impl Transaction {
             input: tx.input().clone(),
             gas_limit: tx.gas_limit(),
             gas_price: tx.max_fee_per_gas(),
+            tip: tx
+                .max_priority_fee_per_gas()
+                .unwrap_or(tx.max_fee_per_gas()),
+            hash: self.hash(),
             nonce: tx.nonce(),
             access_list: tx.access_list().map_or_else(Vec::new, |list| {
                 list.iter()
@@ -297,7 +302,7 @@ impl Transaction {
     }
 }
 
-/// What stands in the place of a signature by `sender`. It is none: nobody finds a message and key that make it.
+/// Makes the bytes in the place of a signature by `sender`. They are none: nobody finds a message and key that make it.
 fn unsigned(sender: Address) -> Signature {
     Signature::new(U256::from_be_slice(sender.as_slice()), U256::ONE, false)
 }

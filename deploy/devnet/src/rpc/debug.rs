@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Node,
     error::{RpcError, revert_reason},
+    node::Node,
     structlog::{self, StructLogOptions},
-    types::{Args, CallRequest, StateOverrides, WireBlockOverride},
+    types::{Args, StateOverrides, WireBlockOverride, WireCall},
 };
 use crate::{
     chain::BlockId,
@@ -29,7 +29,7 @@ const CALLS: [&str; 3] = [
     "static_call_contract",
 ];
 
-/// What marks the script that cargo-stylus sends by default: to note every host call, and to put the frame that a call
+/// The marks of the script that cargo-stylus sends by default: to record every host call, and to put the frame that a call
 /// opened into it. `stylusTracer` answers the same.
 const STYLUS_SCRIPT: [&str; 3] = [
     "\"hostio\": function",
@@ -88,7 +88,9 @@ impl Tracer {
 
     fn show(self, outcome: &Outcome, traced: &Traced) -> Result<Value, RpcError> {
         if traced.cut {
-            return Err(RpcError::Refused("the trace is too long to be told".into()));
+            return Err(RpcError::Refused(
+                "the trace is too long to be shown".into(),
+            ));
         }
         Ok(match self {
             Self::Calls(config) => call(&traced.frame, config),
@@ -113,7 +115,7 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
 }
 
 fn trace_call(node: &Node, args: &mut Args<'_>) -> Result<Value, RpcError> {
-    let request: CallRequest = args.need()?;
+    let request: WireCall = args.need()?;
     let at = args.opt()?.unwrap_or(BlockId::Latest);
     let options: Options = args.opt()?.unwrap_or_default();
     let tracer = options.tracer()?;

@@ -1,4 +1,4 @@
-//! What only a development node offers, under the names that Ethereum's development nodes gave it, and the small
+//! Methods that only a development node offers, under the names that Ethereum's development nodes gave it, and the small
 //! `net_` and `web3_` families.
 
 use std::time::Duration;
@@ -8,8 +8,8 @@ use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
 
-use super::{Node, error::RpcError, types::Args};
-use crate::chain::{BlockId, mine::Mining};
+use super::{error::RpcError, node::Node, types::Args};
+use crate::chain::{BlockId, Mining};
 
 /// A small number, as number, decimal text or `0x` text.
 struct Number(u64);
@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// What `evm_mine` takes: a time, or an object.
+/// The parameter of `evm_mine`: a time, or an object.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum MineRequest {
@@ -223,7 +223,8 @@ fn pool(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
 }
 
 fn about(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    const VERSION: &str = concat!("stylus-devnet/v", env!("CARGO_PKG_VERSION"));
+    // Helpers of development tools look for a name that they know in front.
+    const VERSION: &str = concat!("anvil/stylus-devnet/v", env!("CARGO_PKG_VERSION"));
     Node::method(module, "anvil_nodeInfo", |node, _| {
         let Some((head, _)) = node.chain.resolve(BlockId::Latest) else {
             return Err(RpcError::Internal);

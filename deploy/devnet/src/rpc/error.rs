@@ -16,6 +16,9 @@ pub(crate) enum RpcError {
     /// The parameters do not fit the method.
     #[error("invalid argument {index}: {reason}")]
     Argument { index: usize, reason: String },
+    /// The parameters have the right shape but make no sense.
+    #[error("{0}")]
+    Invalid(String),
     /// The request is well-formed but not one this node answers.
     #[error("{0}")]
     Refused(String),
@@ -51,9 +54,14 @@ impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
         let message = error.to_string();
         match error {
-            RpcError::Argument { .. } => ErrorObject::owned(-32602, message, None::<()>),
+            RpcError::Argument { .. } | RpcError::Invalid(_) => {
+                ErrorObject::owned(-32602, message, None::<()>)
+            }
             RpcError::Reverted(data) => ErrorObject::owned(3, message, Some(data)),
             RpcError::Internal => ErrorObject::owned(-32603, message, None::<()>),
+            RpcError::Chain(chain::Error::Simulation { code, .. }) => {
+                ErrorObject::owned(code, message, None::<()>)
+            }
             RpcError::Refused(_) | RpcError::Chain(_) => {
                 ErrorObject::owned(-32000, message, None::<()>)
             }
@@ -61,7 +69,7 @@ impl From<RpcError> for ErrorObjectOwned {
     }
 }
 
-/// What Solidity's `Error(string)` or `Panic` says.
+/// Reads the reason in Solidity's `Error(string)` or `Panic`.
 pub(super) fn revert_reason(data: &[u8]) -> Option<String> {
     match Revert::abi_decode(data) {
         Ok(revert) => Some(revert.reason),

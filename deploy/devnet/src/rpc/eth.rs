@@ -7,10 +7,10 @@ use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Serialize;
 
 use super::{
-    Node,
     error::RpcError,
+    node::Node,
     results::{WireBlock, WireReceipt, WireTransaction},
-    types::{AccessListItem, Args, CallRequest, StateOverrides, WireBlockOverride},
+    types::{AccessListItem, Args, StateOverrides, WireBlockOverride, WireCall},
 };
 use crate::{
     chain::{
@@ -154,7 +154,7 @@ fn transaction_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
         Ok(node.chain.submit(args.need()?)?)
     })?;
     Node::blocking(module, "eth_sendTransaction", |node, args| {
-        let request: CallRequest = args.need()?;
+        let request: WireCall = args.need()?;
         match node.chain.send_unsigned(request.try_into()?) {
             Err(chain::Error::Failing(outcome)) => Err(RpcError::failure(*outcome)),
             sent => Ok(sent?),
@@ -215,7 +215,7 @@ type Execution = (
 
 /// Call, block, state overrides, block overrides.
 fn execution(args: &mut Args<'_>, default: BlockId) -> Result<Execution, RpcError> {
-    let call: CallRequest = args.need()?;
+    let call: WireCall = args.need()?;
     let at: Option<BlockId> = args.opt()?;
     let accounts: Option<StateOverrides> = args.opt()?;
     let block: Option<WireBlockOverride> = args.opt()?;
@@ -231,8 +231,9 @@ fn execution(args: &mut Args<'_>, default: BlockId) -> Result<Execution, RpcErro
 #[serde(rename_all = "camelCase")]
 struct FeeHistory {
     oldest_block: U64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     base_fee_per_gas: Vec<U64>,
-    gas_used_ratio: Vec<f64>,
+    gas_used_ratio: Option<Vec<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reward: Option<Vec<Vec<U64>>>,
 }
@@ -242,13 +243,17 @@ fn fee_history(node: &Node, args: &mut Args<'_>) -> Result<FeeHistory, RpcError>
     let newest = node.block(args.need()?)?.number();
     let percentiles: Option<Vec<f64>> = args.opt()?;
     if let Some(percentiles) = &percentiles {
-        let ascending = percentiles.is_sorted();
-        let in_range = percentiles.iter().all(|p| (0.0..=100.0).contains(p));
-        if !ascending || !in_range || percentiles.len() > MAX_PERCENTILES {
-            return Err(RpcError::Refused("invalid reward percentile".into()));
-        }
+        check_percentiles(percentiles)?;
     }
     let count = count.to::<u64>().min(MAX_HISTORY).min(newest + 1);
+    if count == 0 {
+        return Ok(FeeHistory {
+            oldest_block: U64::ZERO,
+            base_fee_per_gas: Vec::new(),
+            gas_used_ratio: None,
+            reward: None,
+        });
+    }
     let oldest = newest + 1 - count;
     let ledger = node.chain.read();
     let ratio = |number| {
@@ -263,9 +268,33 @@ fn fee_history(node: &Node, args: &mut Args<'_>) -> Result<FeeHistory, RpcError>
     Ok(FeeHistory {
         oldest_block: U64::from(oldest),
         base_fee_per_gas: (oldest..=newest + 1).map(base_fee).collect(),
-        gas_used_ratio: (oldest..=newest).take(count as usize).map(ratio).collect(),
+        gas_used_ratio: Some((oldest..=newest).map(ratio).collect()),
         reward: percentiles.map(|p| vec![vec![U64::ZERO; p.len()]; count as usize]),
     })
+}
+
+/// Percentiles must lie between 0 and 100 and rise.
+fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
+    let refuse = |reason: String| Err(RpcError::Refused(reason));
+    if percentiles.len() > MAX_PERCENTILES {
+        return refuse(format!(
+            "invalid reward percentile: over the query limit {MAX_PERCENTILES}"
+        ));
+    }
+    if let Some(out) = percentiles.iter().find(|p| !(0.0..=100.0).contains(*p)) {
+        return refuse(format!("invalid reward percentile: {out}"));
+    }
+    for (at, pair) in percentiles.windows(2).enumerate() {
+        if pair[0] >= pair[1] {
+            return refuse(format!(
+                "invalid reward percentile: #{at}:{} >= #{}:{}",
+                pair[0],
+                at + 1,
+                pair[1]
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl Node {

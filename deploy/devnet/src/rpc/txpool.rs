@@ -7,7 +7,7 @@ use alloy_primitives::{Address, U64};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Serialize;
 
-use super::{Node, results::WireTransaction};
+use super::{node::Node, results::WireTransaction};
 use crate::chain::tx::Transaction;
 
 /// Those that the next block can take, and those whose nonce is too far ahead.

@@ -22,7 +22,7 @@ use revm::state::{AccountInfo, Bytecode};
 use revm::{DatabaseCommit, DatabaseRef};
 
 use self::format::{Fixture, Receipt, Retry, Sent};
-use crate::arbos::{self, storage::ROOT};
+use crate::arbos::{self, recent::RecentPrograms, storage::ROOT};
 use crate::chain::tx::Transaction;
 use crate::evm::*;
 
@@ -95,6 +95,7 @@ struct Replay<'f> {
     vm: Vm,
     db: Db,
     before: Db,
+    recent: RecentPrograms,
     /// Whether it holds transactions that this machine cannot execute in full.
     partial: bool,
     wrong: Vec<String>,
@@ -108,6 +109,7 @@ impl<'f> Replay<'f> {
             vm: Vm::new(fixture.chain_id),
             db: before.clone(),
             before,
+            recent: RecentPrograms::default(),
             partial: false,
             wrong: Vec::new(),
         }
@@ -132,6 +134,8 @@ impl<'f> Replay<'f> {
             base_fee: block.basefee,
             gas_limit: block.gas_limit,
             coinbase: block.beneficiary,
+            recent: self.recent.clone(),
+            precompiles: Default::default(),
         }
     }
 
@@ -182,6 +186,8 @@ impl<'f> Replay<'f> {
             input: retry.input.clone(),
             gas_limit,
             gas_price: retry.gas_fee_cap.to(),
+            tip: 0,
+            hash: B256::ZERO,
             nonce: account(&self.db, retry.from).nonce,
             access_list: Vec::new(),
             authorizations: Vec::new(),
