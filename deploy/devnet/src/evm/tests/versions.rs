@@ -767,7 +767,14 @@ fn the_owners_changes_are_announced_since_60() {
     for (arbos, logs) in [(59, 1), (60, 2)] {
         let mut chain = Chain::owned(arbos);
         let new_owner = Address::repeat_byte(4);
-        let outcome = chain.send(OWNER, addChainOwnerCall { newOwner: new_owner }.abi_encode(), 0);
+        let outcome = chain.send(
+            OWNER,
+            addChainOwnerCall {
+                newOwner: new_owner,
+            }
+            .abi_encode(),
+            0,
+        );
         assert_eq!(outcome.logs.len(), logs, "{arbos}");
         if logs == 2 {
             let event = keccak256("ChainOwnerAdded(address)");
