@@ -9,7 +9,7 @@ use crate::operation::journal;
 use crate::papers::card;
 use crate::papers::handover;
 use crate::papers::request;
-use crate::study;
+use crate::study::error as study;
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
 
 /// Why something was not done.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pcim_client::papers::handover::{self, Addressee, Facts, Handover};
+use pcim_client::papers::handover::{self, Addressee, Handover, HandoverFacts};
 use pcim_client::papers::request::Purpose;
 use pcim_client::{AccessRequest, Actor, Error};
 use pcim_core::{ImageDigest, Seal};
@@ -147,7 +147,7 @@ async fn a_handover_is_for_its_patient_only() {
 /// A handover for the patient by `issuer`, about an image that is not necessarily his.
 async fn handover_by(world: &World, issuer: &Actor, image: ImageDigest, seal: Seal) -> Vec<u8> {
     let patient = card(&world.patient).await;
-    let facts = Facts {
+    let facts = HandoverFacts {
         to: Addressee {
             patient: patient.address,
             chain_id: world.chain.devnet.chain_id(),

@@ -12,8 +12,8 @@ use pcim_core::{Address, Passphrase};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use crate::args::Global;
 use crate::failure::Usage;
+use crate::global::Global;
 use crate::parse;
 use crate::ui::Ui;
 

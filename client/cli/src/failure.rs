@@ -1,16 +1,15 @@
 //! From an error to its exit code, its one line and its hint.
 
 use std::io;
+use std::process::ExitCode;
 
+use pcim_client::audit::Difference;
 use pcim_client::papers::card;
 use pcim_client::{Error as E, audit, home};
 use pcim_core::hint::{CHECK_THE_DISK, Hint, Hints};
 use pcim_deploy::{deploy, gas};
 
-use crate::commands::audit::NotTheSame;
-use crate::commands::deploy::upkeep::NotSound;
-use crate::commands::relay::NotRelayed;
-use crate::ui::printable;
+use crate::ui::{Ui, printable};
 
 /// Refused or failed.
 const FAILED: u8 = 1;
@@ -54,6 +53,27 @@ pub(crate) struct StillUnfinished {
 )]
 pub(crate) struct Interrupted;
 
+/// The logs and the contract, or two providers, do not say the same.
+#[derive(Debug, thiserror::Error)]
+#[error("the logs and the contract differ in {count} places; first: {first}")]
+pub(crate) struct NotTheSame {
+    pub(crate) count: usize,
+    pub(crate) first: Difference,
+}
+
+/// The contract does not run, or is not what it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotSound(pub(crate) String);
+
+/// Calls were refused, or could not be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{failed} of {all} calls were not relayed")]
+pub(crate) struct NotRelayed {
+    pub(crate) failed: usize,
+    pub(crate) all: usize,
+}
+
 impl Failure {
     /// Explains an error.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
@@ -63,6 +83,15 @@ impl Failure {
             message: one_line(error),
             hints,
         }
+    }
+
+    /// Writes the error and what can be done; returns the exit code.
+    pub(crate) fn tell(&self, ui: Ui) -> ExitCode {
+        ui.note(&format!("error: {}", self.message));
+        for hint in &self.hints {
+            ui.note(&format!("hint: {hint}"));
+        }
+        ExitCode::from(self.code)
     }
 }
 

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod context;
 mod failure;
+mod global;
 mod parse;
 mod ui;
 
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return ui.failure(&Failure::of(&error.into())),
+        Err(error) => return Failure::of(&error.into()).tell(ui),
     };
     let context = Context::new(cli.global, ui);
     let result = runtime.block_on(async {
@@ -39,6 +40,6 @@ fn main() -> ExitCode {
     drop(runtime);
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => context.ui.failure(&Failure::of(&error)),
+        Err(error) => Failure::of(&error).tell(context.ui),
     }
 }

@@ -18,11 +18,12 @@ use crate::operation::journal::piece::{Piece, Verdict};
 use crate::operation::journal::{KnownImage, OperationId};
 use crate::operation::settle::note;
 use crate::papers::card::Card;
-use crate::papers::handover::{Addressee, Facts, Handover};
+use crate::papers::handover::{Addressee, Handover, HandoverFacts};
+use crate::study;
 use crate::study::identity::IdentityDocument;
 use crate::study::input::Inputs;
+use crate::study::parts::Study;
 use crate::study::scan::{FileOutcome, ScanOptions};
-use crate::study::{self, Study};
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_dicom::deid::{self, Profile, Report};
 use pcim_node::BodyRef;
@@ -422,7 +423,7 @@ impl Radiologist<'_> {
         patient: &Card,
     ) -> Result<Vec<u8>> {
         let deployment = self.deployment()?;
-        let facts = Facts {
+        let facts = HandoverFacts {
             to: Addressee {
                 patient: patient.address,
                 chain_id: deployment.chain_id,

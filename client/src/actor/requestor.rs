@@ -46,7 +46,7 @@ pub struct Requested {
 
 /// How a requestor stands with an image.
 #[derive(Clone, Debug, Serialize)]
-pub struct Standing {
+pub struct AccessStatus {
     /// The image.
     pub image: ImageDigest,
     /// Its owner.
@@ -73,13 +73,13 @@ impl Session {
         &self,
         image: &ImageDigest,
         requester: Option<Address>,
-    ) -> Result<Standing> {
+    ) -> Result<AccessStatus> {
         let requester = requester.unwrap_or(self.address());
         let patient = self.record(image).await?.patient;
         let ledger = self.ledger().await?;
         let grant = ledger.grant(image, requester).await?;
         let authorized = ledger.is_authorized(patient, requester, image).await?;
-        Ok(Standing {
+        Ok(AccessStatus {
             image: *image,
             patient,
             requester,

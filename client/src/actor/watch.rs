@@ -19,7 +19,7 @@ use crate::audit::watch::file::Rule;
 use crate::audit::watch::rules::{Alert, Mine, Watcher};
 use crate::error::{Error, Result};
 use crate::operation::journal;
-use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, Written};
+use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, WrittenOutput};
 use crate::session::Session;
 use pcim_core::B256;
 use pcim_ledger::{Ledger, Live, Trouble};
@@ -292,7 +292,7 @@ impl Watching<'_> {
     ///
     /// # Errors
     /// [`Error::Journal`]
-    pub fn told_of_program(&self, alert: &Alert, written: Option<Written<'_>>) -> Result<()> {
+    pub fn told_of_program(&self, alert: &Alert, written: Option<WrittenOutput<'_>>) -> Result<()> {
         Ok(self.store.tell_of_program(&alert.rule, written)?)
     }
 
@@ -301,7 +301,7 @@ impl Watching<'_> {
     ///
     /// # Errors
     /// [`Error::Journal`]
-    pub fn done(&mut self, events: &[&Seen], written: Option<Written<'_>>) -> Result<()> {
+    pub fn done(&mut self, events: &[&Seen], written: Option<WrittenOutput<'_>>) -> Result<()> {
         let mut finished = Vec::with_capacity(events.len());
         for seen in events {
             let told = match seen.alerts.is_empty() || seen.taken_back {
@@ -357,7 +357,7 @@ impl Watching<'_> {
     ///
     /// # Errors
     /// [`Error::Journal`]
-    pub fn set_written(&self, written: Written<'_>) -> Result<()> {
+    pub fn set_written(&self, written: WrittenOutput<'_>) -> Result<()> {
         Ok(self.store.finish(&[], Some(written))?)
     }
 }

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use serde::Serialize;
 
 use crate::audit::error::{Error, Result};
-use crate::audit::store::{self, Known, signed, unsigned};
+use crate::audit::row::{signed, unsigned};
+use crate::audit::store::{self, Known};
 use pcim_core::{Address, B256};
 
 /// One contract's logs. Several processes may have it open.

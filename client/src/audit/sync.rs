@@ -14,7 +14,8 @@ use crate::audit::error::{Error, Result};
 use crate::audit::index::Index;
 use crate::audit::index::{known, last_known};
 use crate::audit::ranges::{Ranges, patiently};
-use crate::audit::store::{self, Known, signed};
+use crate::audit::row::signed;
+use crate::audit::store::{self, Known};
 use pcim_ledger::{BlockHead, ChainLog, Ledger};
 
 /// How often a chain may change while it is read.

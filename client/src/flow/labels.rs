@@ -8,8 +8,7 @@ use crate::actor::notes::Author;
 use crate::error::Result;
 use crate::flow::opening::OpenedFile;
 use crate::flow::split::Split;
-use crate::study;
-use crate::study::unpack::Contents;
+use crate::study::unpack::{self, Contents};
 use crate::unlocked::Unlocked;
 use pcim_core::ImageDigest;
 use pcim_dicom::deid;
@@ -54,7 +53,7 @@ impl Unlocked<'_> {
 
 /// What a study's manifest says, and its first file.
 fn of_study(folder: &Path) -> Option<Labels> {
-    let manifest = study::manifest_of(folder)?;
+    let manifest = unpack::manifest_of(folder)?;
     let first = manifest.files().next();
     let of_first = first.and_then(|file| of_file(&folder.join(&file.file)));
     Some(Labels {

@@ -8,8 +8,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::error::file_error;
 use crate::error::{Error, Result};
-use crate::study;
-use crate::study::unpack::{Contents, Unpacking};
+use crate::study::unpack::{self, Contents, Unpacking};
 use pcim_core::direct::Direct;
 use pcim_core::private;
 
@@ -91,7 +90,7 @@ impl Landing {
 
 /// What begins so.
 fn begun(start: &[u8], target: &Target, made: &TempDir) -> io::Result<Coming> {
-    let contents = study::contents_of(start);
+    let contents = unpack::contents_of(start);
     let mut coming = match contents {
         Contents::Tar if !target.keeps_tars() => Coming::Study(Unpacking::into(made.path())),
         contents => {
@@ -158,7 +157,7 @@ impl Landed {
                 let path = target.path;
                 return Err(Error::FileExists { path });
             }
-            None => study::appear(made, &target.path)?,
+            None => unpack::appear(made, &target.path)?,
         }
         Ok(contents)
     }

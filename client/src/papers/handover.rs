@@ -166,7 +166,7 @@ impl Handover {
     ///
     /// `card` is the radiologist's own, issued by the same two keys.
     pub fn issue(
-        facts: Facts<'_>,
+        facts: HandoverFacts<'_>,
         card: CardDocument,
         account: &Account,
         key: &UnlockedKey,
@@ -264,7 +264,7 @@ impl Handover {
 
 /// What a new handover says.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub struct HandoverFacts<'a> {
     /// Whom it is for.
     pub to: Addressee,
     /// The patient's certificate.
@@ -348,7 +348,7 @@ mod tests {
 
     fn issue(scene: &Scene, attester: &Account) -> Vec<u8> {
         let (account, key) = &scene.radiologist;
-        let facts = Facts {
+        let facts = HandoverFacts {
             to: scene.to,
             reader: &scene.patient.1.certificate(),
             account: None,
@@ -412,7 +412,7 @@ mod tests {
         let scene = scene();
         let (account, key) = &scene.radiologist;
         let stranger = actor();
-        let facts = Facts {
+        let facts = HandoverFacts {
             to: scene.to,
             reader: &scene.patient.1.certificate(),
             account: None,
@@ -438,7 +438,7 @@ mod tests {
         let (account, key) = &scene.radiologist;
         let named = Address::repeat_byte(7);
         let issue = |named, attester: &Account| {
-            let facts = Facts {
+            let facts = HandoverFacts {
                 to: scene.to,
                 reader: &scene.patient.1.certificate(),
                 account: named,

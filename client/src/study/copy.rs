@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::Result;
 use crate::error::file_error;
-use crate::flow::payload::look;
+use crate::flow::look::look;
 use pcim_dicom::deid::{self, Report};
 
 /// Files that are written before they are waited for together, and get their names.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::study::Study;
+use crate::study::parts::{Pair, Study};
 use pcim_core::ImageDigest;
 
 /// Its media type.
@@ -32,20 +32,6 @@ pub struct IdentityDocument {
     pub series: Vec<UidPair>,
     /// The instances, in the order of the image.
     pub instances: Vec<UidPair>,
-}
-
-/// An attribute as it was and as it is sealed.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pair {
-    /// The tag, as `(0010,0010)`.
-    pub tag: String,
-    /// Its keyword.
-    pub name: String,
-    /// What it was.
-    pub original: String,
-    /// What stands for it; nothing if it went.
-    pub sealed: Option<String>,
 }
 
 /// A UID as it was and as it is sealed.

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::flow::payload::look;
+use crate::flow::look::look;
+use crate::study::error::Error;
 use crate::study::input::Inputs;
 use crate::study::input::Source;
-use crate::study::stage::Staged;
-use crate::study::{Error, Head, Ids, Instance, Study, Uids, pairs};
+use crate::study::parts::{Head, Ids, Instance, Staged, Study, Uids, pairs};
 use pcim_core::parallel;
 use pcim_dicom::deid::{self, Facts, Report};
 

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use crate::study::Error;
+use crate::study::error::Error;
 
 /// Bytes of a block.
 const BLOCK: usize = 512;

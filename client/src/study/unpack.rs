@@ -14,10 +14,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::study::error::Error;
 use crate::study::identity::is_identity;
 use crate::study::manifest::{MAX_BYTES, Manifest};
+use crate::study::names::{MANIFEST, MAX_FILES};
 use crate::study::tar;
-use crate::study::{Error, MANIFEST, MAX_FILES};
 use pcim_core::buffers::Buffers;
 
 /// Most files of a tar: the instances and the two documents.

@@ -39,7 +39,7 @@ enum Grant {
 
 /// What is to be kept now, each with the image it is for, oldest image first.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct ToKeep {
     /// Sealed roots, with their headers and bodies.
     pub(crate) roots: Vec<(ImageDigest, ImageDigest)>,
     /// Certificates and request documents.
@@ -133,8 +133,8 @@ impl Chain {
 
     /// What is to be kept at the chain's time `now`. Until an image's latest root is `complete` here, the latest one
     /// before it that is complete stays: a reseal must not take an image away before its new body has come.
-    pub(crate) fn wanted(&self, now: u64, complete: impl Fn(&ImageDigest) -> bool) -> Wanted {
-        let mut wanted = Wanted::default();
+    pub(crate) fn wanted(&self, now: u64, complete: impl Fn(&ImageDigest) -> bool) -> ToKeep {
+        let mut wanted = ToKeep::default();
         let (mut roots, mut blocks) = (HashSet::new(), HashSet::new());
         for digest in &self.order {
             let image = &self.images[digest];

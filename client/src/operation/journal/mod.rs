@@ -28,7 +28,7 @@ pub use crate::operation::journal::error::{Error, Result};
 pub use crate::operation::journal::follow::{FollowStore, HeldRow};
 pub use crate::operation::journal::piece::{Piece, Verdict};
 pub(crate) use crate::operation::journal::schema::open_as;
-pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, Written};
+pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, WrittenOutput};
 
 use crate::operation::deed::{Deed, DeedKey};
 use pcim_core::ImageDigest;

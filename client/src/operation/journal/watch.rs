@@ -90,7 +90,7 @@ pub struct Finished {
 
 /// How much of an output file is written, and which file that is.
 #[derive(Clone, Copy, Debug)]
-pub struct Written<'a> {
+pub struct WrittenOutput<'a> {
     /// The file's absolute name.
     pub name: &'a [u8],
     /// Its bytes.
@@ -247,7 +247,7 @@ impl WatchStore {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Sqlite`]
-    pub fn finish(&self, events: &[Finished], written: Option<Written<'_>>) -> Result<()> {
+    pub fn finish(&self, events: &[Finished], written: Option<WrittenOutput<'_>>) -> Result<()> {
         self.write(|tx| {
             for event in events {
                 let (id, ordinal) = (&event.id, signed(event.id.ordinal)?);
@@ -314,7 +314,7 @@ impl WatchStore {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Sqlite`]
-    pub fn tell_of_program(&self, rule: &str, written: Option<Written<'_>>) -> Result<()> {
+    pub fn tell_of_program(&self, rule: &str, written: Option<WrittenOutput<'_>>) -> Result<()> {
         self.write(|tx| {
             tx.execute("INSERT OR REPLACE INTO program (rule) VALUES (?1)", [rule])?;
             write_down(tx, written)
@@ -351,7 +351,7 @@ impl WatchStore {
     }
 }
 
-fn write_down(tx: &Transaction<'_>, written: Option<Written<'_>>) -> Result<()> {
+fn write_down(tx: &Transaction<'_>, written: Option<WrittenOutput<'_>>) -> Result<()> {
     if let Some(written) = written {
         tx.execute(
             "INSERT OR REPLACE INTO output (name, written) VALUES (?1, ?2)",
@@ -401,7 +401,7 @@ mod tests {
         );
         store.advance(7).unwrap();
         store.set_origin(2, B256::repeat_byte(3)).unwrap();
-        let written = Written {
+        let written = WrittenOutput {
             name: b"/out",
             bytes: 90,
         };
