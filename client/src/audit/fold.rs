@@ -131,7 +131,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Makes the rows about some images anew, of the entries that are left.
+/// Makes the rows about some images again, of the entries that are left.
 pub(super) fn rebuild(tx: &Transaction<'_>, images: &[[u8; 32]]) -> Result<()> {
     let mut no_requests = tx.prepare("DELETE FROM access WHERE image = ?1")?;
     let mut no_image = tx.prepare("DELETE FROM image WHERE image = ?1")?;

@@ -141,7 +141,7 @@ pub(super) fn last_known(db: &Connection, not_above: i64) -> Result<Option<Known
     known(db, not_above, 0)
 }
 
-/// A known block, so many before the last one that is not above a number.
+/// Finds a known block, a number of known blocks before the last one that is not above a height.
 pub(super) fn known(db: &Connection, not_above: i64, back: u64) -> Result<Option<Known>> {
     let known = db.query_row(
         "SELECT number, hash, time FROM block WHERE number <= ?1

@@ -47,7 +47,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-/// What a log says, as far as it is understood.
+/// Reads a log, as far as it is understood.
 pub(super) fn read(topics: &[B256], data: &[u8]) -> What {
     let reason = match decode_event(topics, data) {
         Ok(Some(event)) => return What::Event(event),

@@ -15,9 +15,9 @@ use pcim_ledger::ChainLog;
 
 /// "PCIA".
 const APPLICATION_ID: i64 = 0x5043_4941;
-/// A file of another version is read anew, since nothing in it is lost for good.
+/// A file of another version is read again, since nothing in it is lost for good.
 const VERSION: i64 = 2;
-/// What is asked for is narrow, so that even a question that no index helps with is answered soon; what a log says lies
+/// The table that is searched is narrow, so that even a question that no index helps with is answered soon; what a log says lies
 /// beside it. Sequence numbers are in the order of the chain: rows are added in it, and a fork takes back the latest.
 const TABLES: &str = "
     CREATE TABLE source (
@@ -62,7 +62,7 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
-/// Opens the file; `None` if it is damaged or of another version, and must be made anew.
+/// Opens the file; `None` if it is damaged or of another version, and must be made again.
 pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String>> {
     let other = |found| format!("it has version {found}, wanted is {VERSION}");
     if let Ok(found) = version(path)
@@ -101,7 +101,7 @@ fn version(path: &Path) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Whether an error says that the file's content is broken.
+/// Says whether an error says that the file's content is broken.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     // A table that should be there and is not, or a value of another type.
@@ -180,7 +180,7 @@ pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[(Known, boo
     images.save()
 }
 
-/// What a log is about: what it names itself, whose image that is, and, of an answer, whose request the log after it names.
+/// Finds what a log is about: what it names itself, the owner of that image, and, of an answer, the request that the log after it names.
 fn about(
     what: &What,
     log: &ChainLog,

@@ -1,4 +1,4 @@
-//! What an opened image says of itself, noted to find it by: modality, body part, date, and who attested it.
+//! Labels of an opened image, kept to find it by: modality, body part, date, and its radiologist.
 
 use std::fs::File;
 use std::io::Read;
@@ -24,7 +24,7 @@ struct Labels {
 }
 
 impl Unlocked<'_> {
-    /// Notes what an image that was opened says of itself. It is open whether that is noted or not.
+    /// Keeps what an image that was opened says of itself. It is open whether that is kept or not.
     pub(crate) async fn note_opened(&self, image: &ImageDigest, opened: &OpenedFile) {
         if let Err(error) = self.try_note_opened(image, opened).await {
             tracing::warn!(%error, "what the image says of itself was not noted");
@@ -51,7 +51,7 @@ impl Unlocked<'_> {
     }
 }
 
-/// What a study's manifest says, and its first file.
+/// Reads a study's manifest, and its first file.
 fn of_study(folder: &Path) -> Option<Labels> {
     let manifest = unpack::manifest_of(folder)?;
     let first = manifest.files().next();
@@ -62,7 +62,7 @@ fn of_study(folder: &Path) -> Option<Labels> {
     })
 }
 
-/// What a DICOM file says; its pixels are not read where they can be left out.
+/// Reads a DICOM file; its pixels are not read where they can be left out.
 fn of_file(path: &Path) -> Option<Labels> {
     let bytes = match Split::of(File::open(path).ok()?).ok()? {
         Ok(split) => split.with_one_pixel(),

@@ -12,7 +12,7 @@ use crate::study::unpack::{self, Contents, Unpacking};
 use pcim_core::direct::Direct;
 use pcim_core::private;
 
-/// Bytes by which it is told what a payload is.
+/// Bytes by which a payload is recognised.
 const START: usize = 512;
 
 /// Where an opened payload goes.
@@ -20,7 +20,7 @@ const START: usize = 512;
 pub struct Target {
     /// The file, or the folder of a study. A study is kept as a tar if the name ends in `.tar`.
     pub path: PathBuf,
-    /// Whether a file that is there may be replaced. A folder never is.
+    /// True if a file that is there may be replaced. A folder never is.
     pub overwrite: bool,
 }
 
@@ -88,7 +88,7 @@ impl Landing {
     }
 }
 
-/// What begins so.
+/// The kind of what begins so.
 fn begun(start: &[u8], target: &Target, made: &TempDir) -> io::Result<Coming> {
     let contents = unpack::contents_of(start);
     let mut coming = match contents {

@@ -36,7 +36,7 @@ pub(crate) fn look(path: &Path, file: File, options: Option<&deid::Options>) -> 
     Ok(Looked::Whole(whole))
 }
 
-/// Whether a file's pixels stay as they are, so that they can pass through.
+/// Says whether a file's pixels stay as they are, so that they can pass through.
 fn keeps_pixels(path: &Path, split: &Split, options: Option<&deid::Options>) -> Result<bool> {
     let Some(options) = options else {
         return Ok(true);

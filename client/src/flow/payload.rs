@@ -1,4 +1,4 @@
-//! What gets sealed: one DICOM file as it is, or a study as a tar ([`study`](super::study)), de-identified on the way.
+//! Payloads to be sealed: one DICOM file as it is, or a study as a tar ([`study`](crate::study)), de-identified on the way.
 //!
 //! Files are read one at a time; of most only what stands before the pixels is held ([`split`](super::split)), others need
 //! the memory of the largest. The same files give the same bytes.
@@ -28,7 +28,7 @@ use pcim_dicom::deid::{self, Report};
 pub struct Payload {
     sources: vec::IntoIter<(Source, Option<Arc<Head>>)>,
     options: Option<deid::Options>,
-    /// What a tar's own documents say; none for a single file.
+    /// A tar's own documents; none for a single file.
     archive: Option<Archive>,
     parts: VecDeque<Part>,
     /// Kept only where what is read is not the file as it was given.
@@ -61,7 +61,7 @@ enum Part {
     End,
 }
 
-/// What became of the files, known once the payload was read to its end.
+/// The sum over the files, known once the payload was read to its end.
 pub struct Summary {
     /// SHA-256 of the files as they were given, one after the other; none if the payload is just that.
     pub original_sha256: Option<[u8; 32]>,

@@ -25,7 +25,7 @@ pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 /// How far a transfer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is done to the bytes: `looked at`, `sealed` or `fetched`.
+    /// The work on the bytes: `looked at`, `sealed` or `fetched`.
     pub what: &'static str,
     /// Bytes so far: of the files that are looked at, of the sealed body.
     pub bytes: u64,

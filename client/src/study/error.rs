@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::study::names::VERSION;
 use crate::study::zip;
 
-/// What is wrong with an input as a whole, or with a study that was opened.
+/// Why an input as a whole, or a study that was opened, is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -15,7 +15,7 @@ pub enum Error {
         /// The most that is read.
         max: usize,
     },
-    /// Folders nested deeper than anybody's.
+    /// Folders nested too deep.
     #[error("{}: folders are nested more than {max} deep", path.display())]
     TooDeep {
         /// The folder.
@@ -38,13 +38,13 @@ pub enum Error {
         path: PathBuf,
         /// Which of the records that name files, counted from 1.
         record: usize,
-        /// What is wrong.
+        /// The fault.
         why: &'static str,
     },
     /// Nothing but other files.
     #[error("{}: no DICOM file is in it", path.display())]
     NothingFound {
-        /// What was given.
+        /// The text that was given.
         path: PathBuf,
     },
     /// Files that may not be sealed together.
@@ -75,10 +75,10 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// What was opened is not a study as this program writes them.
+    /// The payload is not a study as this program writes them.
     #[error("the study is not as its manifest says: {why}")]
     Damaged {
-        /// What is wrong.
+        /// The fault.
         why: &'static str,
     },
     /// A later format.

@@ -13,7 +13,7 @@ const VERSION: u32 = 1;
 /// How it begins.
 const START: &[u8] = br#"{"pcim-identity":"#;
 
-/// What the pseudonyms of an image stand for.
+/// The values that the pseudonyms of an image stand for.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityDocument {
@@ -38,9 +38,9 @@ pub struct IdentityDocument {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UidPair {
-    /// What it was.
+    /// Its kind.
     pub original: String,
-    /// What stands for it.
+    /// Its pseudonym.
     pub sealed: String,
 }
 
@@ -76,7 +76,7 @@ impl IdentityDocument {
     }
 }
 
-/// Whether a payload begins as an identity document.
+/// Says whether a payload begins as an identity document.
 pub(super) fn is_identity(start: &[u8]) -> bool {
     start.starts_with(START)
 }

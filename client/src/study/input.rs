@@ -14,13 +14,13 @@ use crate::study::zip;
 /// Most bytes of a DICOMDIR.
 const MAX_DIRECTORY_BYTES: usize = 64 << 20;
 
-/// What was found.
+/// The found files.
 pub struct Inputs {
     /// The files to be looked at, in a lasting order.
     pub(super) files: Vec<Source>,
-    /// What was passed over.
+    /// The files that were passed over.
     pub skipped: Vec<Skipped>,
-    /// Whether any of them comes from a folder, a DICOMDIR or an archive.
+    /// True if any of them comes from a folder, a DICOMDIR or an archive.
     pub collected: bool,
 }
 
@@ -71,7 +71,7 @@ impl Source {
         }
     }
 
-    /// Whether an open file is what it was when it was found.
+    /// Says whether an open file is as it was when it was found.
     pub(crate) fn is_unchanged(&self, file: &File) -> io::Result<bool> {
         let now = stamp_of(&file.metadata()?);
         Ok(self.stamp.is_none_or(|stamp| stamp == now))
@@ -126,7 +126,7 @@ impl Inputs {
         self.files.len()
     }
 
-    /// Whether there are none.
+    /// Says whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()

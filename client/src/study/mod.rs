@@ -1,7 +1,7 @@
 //! Studies: from folders, DICOMDIRs, zip archives and files to what is sealed together, and back to a folder.
 //!
 //! [`Inputs`] gathers the files, [`scan`] looks into each and groups them: nothing is sealed before every file was found
-//! good. What is sealed of a study is a tar (POSIX.1-1988 ustar) of
+//! good. A study is sealed as a tar (POSIX.1-1988 ustar) of
 //!
 //! | name | content |
 //! |---|---|

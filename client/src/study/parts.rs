@@ -19,12 +19,12 @@ const MAX_DESCRIPTION_BYTES: usize = 256;
 pub struct Study {
     /// In the order in which they are sealed.
     pub(crate) instances: Vec<Instance>,
-    /// What its documents repeat; none of a single file that was not looked at yet.
+    /// The attributes that its documents repeat; none of a single file that was not looked at yet.
     pub(crate) repeated: Option<Repeated>,
     /// Codes of the standard's list.
     pub(super) modalities: BTreeSet<String>,
     pub(super) body_parts: BTreeSet<String>,
-    /// What stands for what identified; empty unless an identity document was asked for.
+    /// The pseudonyms with what they stand for; empty unless an identity document was asked for.
     pub(super) identifying: Vec<Pair>,
     /// The sum of what was, or will be, done to its files; none of a single file that was not looked at yet.
     pub(crate) report: Option<Report>,
@@ -39,11 +39,11 @@ pub(crate) struct Instance {
     pub(super) original: Option<Uids>,
     /// Where it was written, if it was.
     pub(super) staged: Option<Staged>,
-    /// What stands before its pixels, if that was kept.
+    /// The bytes before its pixels, if they were kept.
     pub(crate) head: Option<Arc<Head>>,
 }
 
-/// What stands before a file's pixels, which pass as they are.
+/// The bytes before a file's pixels, which pass as they are.
 pub(crate) struct Head {
     /// Its bytes in the file as it was given.
     pub(crate) original: u64,
@@ -131,7 +131,7 @@ impl Study {
         self.instances.len()
     }
 
-    /// Whether it has none.
+    /// Says whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.instances.is_empty()
@@ -143,7 +143,7 @@ impl Study {
         Some(&self.instances.first()?.sealed.as_ref()?.uids.study)
     }
 
-    /// Whether it is sealed as a tar.
+    /// Says whether it is sealed as a tar.
     pub(crate) fn is_archive(&self) -> bool {
         self.instances.len() > 1
     }
@@ -269,9 +269,9 @@ pub struct Pair {
     pub tag: String,
     /// Its keyword.
     pub name: String,
-    /// What it was.
+    /// Its kind.
     pub original: String,
-    /// What stands for it; nothing if it went.
+    /// Its pseudonym; none if it was removed.
     pub sealed: Option<String>,
 }
 
@@ -283,7 +283,7 @@ pub(super) struct Staged {
     pub(super) sha256: [u8; 32],
 }
 
-/// What identifies, in a file as it was given and as it is sealed, side by side.
+/// Pairs what identifies in a file as it was given with what stands there as it is sealed.
 pub(super) fn pairs(before: &[Identifying], after: &[Identifying]) -> Vec<Pair> {
     let sealed = |tag: &str| after.iter().find(|found| found.tag == tag);
     let pair = |found: &Identifying| Pair {

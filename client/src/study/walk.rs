@@ -8,16 +8,16 @@ use crate::study::error::Error;
 use crate::study::names::MAX_FILES;
 use crate::study::zip;
 
-/// Bytes by which a file's kind is told.
+/// Bytes by which a file's kind is recognised.
 pub(super) const START: usize = 1024;
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 64;
 /// Most names below a folder, of any kind.
 const MAX_NAMES: usize = 10 * MAX_FILES;
-/// So many files of a folder are opened before what they are is told.
+/// Files of a folder that are opened before their kinds are reported.
 const BATCH: usize = 1024;
 
-/// What a name stands for.
+/// The kind of what a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum InputKind {
     Folder,
@@ -46,7 +46,7 @@ impl InputKind {
     }
 }
 
-/// What a path is, with the metadata of itself or of what it leads to: a file by its start.
+/// Finds what a path is, with the metadata of itself or of what it leads to: a file by its start.
 pub(super) fn kind_of(path: &Path, metadata: &Metadata) -> io::Result<InputKind> {
     Ok(if metadata.is_dir() {
         InputKind::Folder
@@ -67,7 +67,7 @@ pub(super) fn start_of(path: &Path) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// What a file is by its start; none if it is nothing of ours.
+/// Finds what a file is by its start; none if it is nothing of ours.
 pub(super) fn kind(start: &[u8]) -> Option<InputKind> {
     if pcim_dicom::deid::is_directory(start) {
         Some(InputKind::Directory)
