@@ -1,4 +1,4 @@
-//! What can be done about this crate's errors.
+//! Hints for this crate's errors.
 
 use crate::error::Error;
 use crate::operation::journal;

@@ -33,7 +33,7 @@ pub use actor::receipt::Receipted;
 pub use actor::registration::Registered;
 pub use actor::relayer::{Relayed, Relayer};
 pub use actor::replicas::Replicas;
-pub use actor::requestor::{AccessRequest, Requested, Requestor, Standing};
+pub use actor::requestor::{AccessRequest, AccessStatus, Requested, Requestor};
 pub use actor::reseal::{LeftOut, Resealed, Reshared};
 pub use actor::trace::Traced;
 pub use actor::watch::{Seen, Watching};

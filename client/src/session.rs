@@ -75,7 +75,7 @@ impl Session {
         self
     }
 
-    /// Has the progress of sealing and fetching told.
+    /// Has the progress of sealing and fetching reported.
     #[must_use]
     pub fn with_progress(mut self, sink: ProgressSink) -> Self {
         self.progress = Some(sink);
@@ -263,7 +263,7 @@ impl Session {
         }
     }
 
-    /// What a handover to this actor must name.
+    /// Gives the addressee that a handover to this actor must name.
     pub(crate) fn addressee(&self) -> Result<Addressee> {
         let deployment = self.deployment()?;
         Ok(Addressee {

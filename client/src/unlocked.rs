@@ -95,7 +95,7 @@ impl Actor {
     }
 
     /// Has every call signed for others to send: what would write to the chain comes to
-    /// [`Outcome::Signed`](crate::operation::write::Outcome::Signed) then. What the contract would refuse now is refused all
+    /// [`Outcome::Signed`](crate::operation::write::Outcome::Signed) then. A call that the contract would refuse now is refused all
     /// the same.
     #[must_use]
     pub fn with_signing(mut self, signing: Signing) -> Self {

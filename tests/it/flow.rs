@@ -32,7 +32,7 @@ fn events(written: &Written) -> Vec<&Event> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_papers_figures_event_by_event() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let mut a = world.actor("a", DOCTOR).await;
     let mut b = world.actor("b", STRANGER).await;
     let (patient, radiologist) = (world.patient.address(), world.radiologist.address());

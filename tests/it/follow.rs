@@ -69,8 +69,9 @@ impl Follower {
             Handle::current().block_on(async move {
                 let tell: FollowSink = Arc::new(move |event| heard.lock().unwrap().push(event));
                 let settings = following.home().config().follow.clone();
+                let follower = following.follower();
                 tokio::select! {
-                    ended = following.follow(&settings, &tell) => panic!("{ended:?}"),
+                    ended = follower.follow(&settings, &tell) => panic!("{ended:?}"),
                     _ = stopped => {}
                 }
             });
@@ -304,13 +305,7 @@ async fn register(chain: &Chain, digest: [u8; 32]) {
 
 /// Asks the chain's node.
 async fn ask(chain: &Chain, method: &str, params: Value) -> Value {
-    chain
-        .provider
-        .request(method, params)
-        .await
-        .unwrap()
-        .mined()
-        .unwrap()
+    chain.provider.request(method, params).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pcim_client::papers::handover::{self, Addressee, Facts, Handover};
+use pcim_client::papers::handover::{self, Addressee, Handover, HandoverFacts};
 use pcim_client::papers::request::Purpose;
 use pcim_client::{AccessRequest, Actor, Error};
 use pcim_core::{ImageDigest, Seal};
@@ -112,9 +112,9 @@ async fn a_certificate_swapped_after_the_review_is_not_approved() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handover_is_for_its_patient_only() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let sealed = world.seal(DEMO, true).await;
-    let mut doctor = world.actor("doctor", DOCTOR).await;
+    let doctor = world.actor("doctor", DOCTOR).await;
     let stolen = doctor.patient().register(&sealed.handover).await;
     assert!(
         matches!(&stolen, Err(Error::Handover(error)) if matches!(**error, handover::Error::NotForThisKey(_))),
@@ -147,7 +147,7 @@ async fn a_handover_is_for_its_patient_only() {
 /// A handover for the patient by `issuer`, about an image that is not necessarily his.
 async fn handover_by(world: &World, issuer: &Actor, image: ImageDigest, seal: Seal) -> Vec<u8> {
     let patient = card(&world.patient).await;
-    let facts = Facts {
+    let facts = HandoverFacts {
         to: Addressee {
             patient: patient.address,
             chain_id: world.chain.devnet.chain_id(),
@@ -161,14 +161,14 @@ async fn handover_by(world: &World, issuer: &Actor, image: ImageDigest, seal: Se
         identity: None,
         account: None,
     };
-    let keys = issuer.keys().unwrap();
+    let keys = issuer.unlocked().keys();
     let card = issuer.unlocked().card().await.unwrap();
     Handover::issue(facts, card, &keys.account, &keys.openpgp).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_signature_inside_must_be_the_attesting_radiologists() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let sealed = world.seal(DEMO, true).await;
     let mallory = world.actor("mallory", OTHER).await;
     let forged = handover_by(&world, &mallory, sealed.image, sealed.seal).await;

@@ -182,6 +182,7 @@ async fn an_accreditation_that_was_withdrawn_is_given_anew() {
         consortium
             .client(HASTY)
             .await
+            .consortium()
             .accredit(radiologist, true)
             .await,
     );
@@ -197,6 +198,7 @@ async fn an_accreditation_that_was_withdrawn_is_given_anew() {
 
     assert!(
         !client
+            .consortium()
             .consortium()
             .accredit(radiologist, true)
             .await

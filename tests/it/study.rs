@@ -56,7 +56,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let mut researcher = world.actor("researcher", DOCTOR).await;
     let options = SealOptions {
         profile: Purpose::Research.into(),
@@ -137,6 +137,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
         .mined()
         .unwrap();
     let opened = researcher
+        .requestor()
         .fetch(&sealed.image, &world.target("research"))
         .await
         .unwrap();
@@ -155,6 +156,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
         }
     }
     let refused = researcher
+        .requestor()
         .fetch(&identity.image, &world.target("stolen"))
         .await;
     assert!(
@@ -173,6 +175,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
         .unwrap();
     assert_eq!((second.description.as_str(), second.identity), ("", None));
     let refused = researcher
+        .requestor()
         .fetch(&identity.image, &world.target("stolen"))
         .await;
     assert!(

@@ -13,8 +13,8 @@ pub(crate) use pcim_terminal::interrupted;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use crate::args::Global;
 use crate::failure::Usage;
+use crate::global::Global;
 use crate::parse;
 use crate::ui::Ui;
 

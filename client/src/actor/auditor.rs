@@ -23,7 +23,7 @@ pub struct ChainStory {
     pub unknown: usize,
     /// The last block that was read.
     pub block: u64,
-    /// Why the index was read anew, if it was.
+    /// Why the index was read again from the start, if it was.
     pub rebuilt: Option<String>,
     /// Why the chain was not asked now, if it did not answer: then this is what was read last.
     pub stale: Option<String>,
@@ -36,7 +36,7 @@ pub struct OwnImage {
     pub image: ImageDigest,
     /// Unix seconds.
     pub registered_at: u64,
-    /// Who attested it.
+    /// The radiologist who attested it.
     pub radiologist: Address,
     /// Modality and body part codes.
     pub description: String,

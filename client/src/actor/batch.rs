@@ -200,7 +200,7 @@ fn deed(requests: &[Open]) -> Deed {
     }
 }
 
-/// What the chain says of them.
+/// Reads from the chain's answer the approvals that were made.
 fn approvals(requests: &[Open], written: Written, new_bytes: u64) -> Approvals {
     let approved = |request: &Open| {
         written.mined.events.iter().find_map(|logged| {

@@ -149,7 +149,7 @@ fn deed(pairs: &[(ImageDigest, Address)], into: GrantStatus) -> Deed {
     }
 }
 
-/// What the chain says of them: every denial and every removal ends with its reason.
+/// Reads from the chain's answer the endings that were made: every denial and every removal ends with its reason.
 fn endings(pairs: &[(ImageDigest, Address)], written: Written) -> Endings {
     let ended = |pair: &(ImageDigest, Address)| {
         written.mined.events.iter().any(|logged| {

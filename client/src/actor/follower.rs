@@ -1,14 +1,14 @@
 //! A node that follows the contract: it keeps, for everybody, the sealed images that the chain registers and approves,
 //! and drops what is removed, denied, resealed or expired. It needs no keys and sees ciphertext only.
 //!
-//! What is kept (oldest image first):
+//! It keeps (oldest image first):
 //! - the root of every registered image, with its header and its whole body; after a reseal the new root in its place,
 //!   as soon as the new body is here;
 //! - the root and header of every approval until it expires by the chain's clock, and the body that it links to;
 //! - a requestor's certificate while the request is open or approved, the request document while it is open: so that the
 //!   patient can decide, and re-seal, while the requestor is away.
 //!
-//! A root counts for the image that named it first; a body for the oldest image with a root that leads to it. What is not a
+//! A root counts for the image that named it first; a body for the oldest image with a root that leads to it. A thing that is not a
 //! sealed root, or is too large, is refused and not asked for again before the next start. Whatever else fails is tried
 //! again, less and less often, those that failed least often first: nothing on the chain holds up the rest.
 //!
@@ -54,7 +54,7 @@ impl Follower<'_> {
     /// Follows the contract until the future is dropped; nothing that the chain says ends it.
     ///
     /// # Errors
-    /// What this home itself refuses: its journal, its node, its configuration. A chain that is away is told, and asked
+    /// Those of this home itself: its journal, its node, its configuration. A chain that is away is reported, and asked
     /// again.
     pub async fn follow(&self, settings: &FollowSettings, tell: &FollowSink) -> Result<()> {
         let deployment = self.deployment()?;

@@ -19,7 +19,7 @@ pub struct Version {
     pub image: ImageDigest,
     /// When it was registered, unix seconds; `None` if nobody registered it with this contract.
     pub registered_at: Option<u64>,
-    /// Who attested it.
+    /// The radiologist who attested it.
     pub radiologist: Option<Address>,
     /// The fingerprint of the certificate whose signature was verified.
     pub signer: Option<String>,
@@ -123,7 +123,7 @@ impl Patient<'_> {
     }
 }
 
-/// Whether an image cannot be had, which says nothing about it.
+/// Says whether an image cannot be had, which says nothing about it.
 fn is_away(error: &Error) -> bool {
     match error {
         Error::Node(pcim_node::Error::Timeout { .. } | pcim_node::Error::Missing { .. }) => true,

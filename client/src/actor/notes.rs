@@ -1,4 +1,4 @@
-//! What a home notes about its images, for itself: words to find them by that do not belong on the chain.
+//! Notes of a home about its images, for itself: words to find them by that do not belong on the chain.
 //!
 //! Notes lie in sixteen files of the home, by the image's first digit, each an OpenPGP message that the home's own key signed
 //! and only it opens; the passphrase is needed to read and to write them.
@@ -25,15 +25,15 @@ const VERSION: u32 = 1;
 pub struct Note {
     /// The image.
     pub image: ImageDigest,
-    /// When it was noted, unix seconds.
+    /// When it was written, unix seconds.
     pub at: u64,
-    /// Who says so.
+    /// Its author.
     pub by: Author,
-    /// What is noted.
+    /// Its text.
     pub text: String,
 }
 
-/// Whose words a note has.
+/// The author of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Author {
@@ -51,7 +51,7 @@ struct File {
 }
 
 impl Session {
-    /// Whether anything was ever noted: without that no passphrase is needed to search.
+    /// Says whether there is any note: without one no passphrase is needed to search.
     pub fn has_notes(&self) -> bool {
         (0..16).any(|digit| self.home.notes_path(digit).exists())
     }

@@ -27,7 +27,7 @@ const REQUESTS_AT_ONCE: usize = 16;
 pub struct PendingRequest {
     /// The image asked for.
     pub image: ImageDigest,
-    /// Who asks.
+    /// The requestor.
     pub requester: Address,
     /// Unix seconds.
     pub requested_at: u64,
@@ -235,7 +235,7 @@ impl Patient<'_> {
 
     /// Removes an approval or an open request, and drops the reader's header from this node.
     ///
-    /// Someone who has opened the image may have kept it.
+    /// A reader who has opened the image may have kept it.
     pub async fn revoke(&self, image: &ImageDigest, requester: Address) -> Result<Outcome> {
         self.own_record(image).await?;
         let grant = self.ledger().await?.grant(image, requester).await?;
@@ -274,7 +274,7 @@ impl Patient<'_> {
         Ok(())
     }
 
-    /// Whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must
+    /// Says whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must
     /// not be dropped whatever a chain's node says was shared.
     fn is_own_root(&self, root: &ImageDigest) -> Result<bool> {
         let known = self.journal.images()?;
@@ -319,7 +319,7 @@ impl Patient<'_> {
         Ok(opened)
     }
 
-    /// Opens an image of one's own in memory, at most `max` bytes of it. What is given back was verified, and is what the
+    /// Opens an image of one's own in memory, at most `max` bytes of it. The result was verified, and is what the
     /// radiologist attested.
     pub async fn open_own_in_memory(
         &self,
@@ -360,7 +360,7 @@ impl Patient<'_> {
     }
 }
 
-/// What the chain says of an approval.
+/// Reads an approval from the chain's answer.
 fn decision(
     image: &ImageDigest,
     requester: Address,

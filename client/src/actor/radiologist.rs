@@ -18,11 +18,12 @@ use crate::operation::journal::piece::{Piece, Verdict};
 use crate::operation::journal::{KnownImage, OperationId};
 use crate::operation::settle::note;
 use crate::papers::card::Card;
-use crate::papers::handover::{Addressee, Facts, Handover};
+use crate::papers::handover::{Addressee, Handover, HandoverFacts};
+use crate::study;
 use crate::study::identity::IdentityDocument;
 use crate::study::input::Inputs;
+use crate::study::parts::Study;
 use crate::study::scan::{FileOutcome, ScanOptions};
-use crate::study::{self, Study};
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_dicom::deid::{self, Profile, Report};
 use pcim_node::BodyRef;
@@ -31,7 +32,7 @@ use pcim_seal::{BodyVersion, Certificate, Sealed};
 /// How to seal.
 #[derive(Clone, Debug)]
 pub struct SealOptions {
-    /// Whether the files are de-identified first (PS3.15 Annex E).
+    /// True if the files are de-identified first (PS3.15 Annex E).
     pub deidentify: bool,
     /// How they are de-identified.
     pub profile: Profile,
@@ -39,15 +40,15 @@ pub struct SealOptions {
     pub description: Option<String>,
     /// The image that this one replaces; stands in the signature, for readers only.
     pub replaces: Option<ImageDigest>,
-    /// Whether files that are refused are left out; otherwise the first stops everything.
+    /// True if files that are refused are left out; otherwise the first stops everything.
     pub leave_out: bool,
-    /// Whether a document of what the pseudonyms stand for is sealed beside the image, to the patient alone.
+    /// True if a document of what the pseudonyms stand for is sealed beside the image, to the patient alone.
     pub with_identity: bool,
     /// The contract account that attests (ERC-1271), if it is not this home's own address.
     pub attest_as: Option<Address>,
 }
 
-/// Is told what became of each file of an input.
+/// Callback: called with what became of each file of an input.
 pub type OutcomeSink = Arc<dyn Fn(FileOutcome<'_>) + Send + Sync>;
 
 impl Default for SealOptions {
@@ -69,15 +70,15 @@ impl Default for SealOptions {
 pub struct SealedImage {
     /// The sealed root for the patient.
     pub image: ImageDigest,
-    /// What the radiologist attested.
+    /// The seal that the radiologist attested.
     #[serde(serialize_with = "as_text")]
     pub seal: Seal,
     /// The handover, encrypted to the patient.
     #[serde(skip)]
     pub handover: Vec<u8>,
-    /// What the chain will say of the image.
+    /// The description that the chain will have of the image.
     pub description: String,
-    /// What de-identification did, if it was wanted.
+    /// The report of de-identification, if that was wanted.
     pub deidentified: Option<Report>,
     /// Files of the patient's: 1, or the instances of a study, which are sealed as a tar.
     pub instances: usize,
@@ -98,7 +99,7 @@ pub struct SealedImage {
 pub struct SealedIdentity {
     /// The sealed root for the patient.
     pub image: ImageDigest,
-    /// What the radiologist attested.
+    /// The seal that the radiologist attested.
     #[serde(serialize_with = "as_text")]
     pub seal: Seal,
     /// The handover, encrypted to the patient.
@@ -106,10 +107,10 @@ pub struct SealedIdentity {
     pub handover: Vec<u8>,
 }
 
-/// What is dropped if sealing fails.
+/// The end under which pieces are dropped if sealing fails.
 const FAILED: Verdict = Verdict::Failed;
 
-/// What a handover says of an image.
+/// The parts of a handover that differ from image to image.
 #[derive(Default)]
 struct Told<'a> {
     description: &'a str,
@@ -240,7 +241,7 @@ impl Radiologist<'_> {
     }
 
     /// [`seal_study`](Self::seal_study), and its handovers into files, that of the identity document, if it is wanted, into
-    /// `identity`: whoever is killed meanwhile finds all of it after [`resume_all`](Self::resume_all), or nothing.
+    /// `identity`: after a kill meanwhile, [`resume_all`](crate::unlocked::Unlocked::resume_all) makes all of it, or nothing.
     ///
     /// # Errors
     /// Those of [`seal_study`](Self::seal_study), and [`Error::FileExists`].
@@ -422,7 +423,7 @@ impl Radiologist<'_> {
         patient: &Card,
     ) -> Result<Vec<u8>> {
         let deployment = self.deployment()?;
-        let facts = Facts {
+        let facts = HandoverFacts {
             to: Addressee {
                 patient: patient.address,
                 chain_id: deployment.chain_id,

@@ -24,7 +24,7 @@ const GOOD_FOR_SECONDS: u64 = 24 * 3600;
 /// An image that was opened, and the transaction that says so.
 #[derive(Clone, Debug, Serialize)]
 pub struct Receipted {
-    /// What was opened.
+    /// The opened file.
     #[serde(flatten)]
     pub opened: OpenedFile,
     /// The receipt.

@@ -23,7 +23,7 @@ use pcim_ledger::Call;
 pub struct Registered {
     /// The image.
     pub image: ImageDigest,
-    /// Who attested it.
+    /// The radiologist who attested it.
     pub radiologist: Address,
     /// Modality and body part codes.
     pub description: String,
@@ -162,7 +162,7 @@ impl Patient<'_> {
     }
 
     /// Opens what a handover names, registered or not, after the same verification as at registering, and keeps the
-    /// sealed image here. The chain is not told.
+    /// sealed image here. Nothing is written to the chain.
     pub async fn open_handover(&self, handover: &[u8], target: &Target) -> Result<OpenedFile> {
         let me = self.addressee()?;
         let handover = self.verified(handover, me).await?;

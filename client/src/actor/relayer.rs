@@ -11,7 +11,7 @@ use crate::operation::write::{Outcome, Wanted, Written};
 use crate::unlocked::{Actor, Unlocked};
 use pcim_ledger::{Call, RelayCall};
 
-/// What became of another's signed call.
+/// The outcome of another's signed call.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Relayed {

@@ -14,7 +14,7 @@ use pcim_node::{Replica, Survey};
 /// How often nodes are asked while they are waited for.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What the connected nodes say of a sealed root: that they have itself, its header and every block of its body.
+/// The answers of the connected nodes about a sealed root: that they have itself, its header and every block of its body.
 #[derive(Clone, Debug, Serialize)]
 pub struct Replicas {
     /// The sealed root that was asked for.

@@ -17,14 +17,14 @@ use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
 use pcim_ledger::Call;
 use pcim_node::block_digest;
 
-/// What to ask for.
+/// A request, before it is made.
 #[derive(Clone, Debug)]
 pub struct AccessRequest {
     /// The image.
     pub image: ImageDigest,
-    /// What it is wanted for; stands on the chain in clear.
+    /// The purpose; stands on the chain in clear.
     pub purpose: Purpose,
-    /// Who asks, for the patient only.
+    /// The requestor's name, for the patient only.
     pub name: Option<String>,
     /// A word to the patient only.
     pub note: Option<String>,
@@ -37,7 +37,7 @@ pub struct Requested {
     pub image: ImageDigest,
     /// The block of the published certificate.
     pub public_key: BlockDigest,
-    /// Whether publishing the certificate told its User ID.
+    /// True if publishing the certificate published its User ID.
     pub published_name: bool,
     /// The transaction.
     #[serde(flatten)]
@@ -46,16 +46,16 @@ pub struct Requested {
 
 /// How a requestor stands with an image.
 #[derive(Clone, Debug, Serialize)]
-pub struct Standing {
+pub struct AccessStatus {
     /// The image.
     pub image: ImageDigest,
     /// Its owner.
     pub patient: Address,
     /// The requestor.
     pub requester: Address,
-    /// What became of the request.
+    /// The status of the request.
     pub status: GrantStatus,
-    /// Whether the image may be opened now.
+    /// True if the image may be opened now.
     pub authorized: bool,
     /// Unix seconds, 0 if never.
     pub requested_at: u64,
@@ -73,13 +73,13 @@ impl Session {
         &self,
         image: &ImageDigest,
         requester: Option<Address>,
-    ) -> Result<Standing> {
+    ) -> Result<AccessStatus> {
         let requester = requester.unwrap_or(self.address());
         let patient = self.record(image).await?.patient;
         let ledger = self.ledger().await?;
         let grant = ledger.grant(image, requester).await?;
         let authorized = ledger.is_authorized(patient, requester, image).await?;
-        Ok(Standing {
+        Ok(AccessStatus {
             image: *image,
             patient,
             requester,

@@ -1,4 +1,4 @@
-//! What requestors asked a patient for: on the chain, and in what their requests name.
+//! Requests to a patient: on the chain, and in what they name.
 
 use crate::actor::patient::Patient;
 use crate::actor::patient::no_request;
@@ -11,7 +11,7 @@ use pcim_ledger::EventFilter;
 use pcim_seal::Certificate;
 
 impl Patient<'_> {
-    /// Who ever asked for what, each pair once, in order of first request.
+    /// Lists every image and requestor that was ever asked for, each pair once, in order of first request.
     pub(crate) async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let filter = EventFilter {
             patient: Some(self.address()),
@@ -64,7 +64,7 @@ impl Patient<'_> {
         Ok(Certificate::from_bytes(&bytes)?)
     }
 
-    /// Keeps a certificate that was read: the reader may be away when the image is sealed anew.
+    /// Keeps a certificate that was read: the reader may be away when the image is sealed again.
     pub(crate) async fn keep_certificate(&self, digest: &BlockDigest) -> Result<()> {
         if self.journal.certificate(digest)?.is_some() {
             return Ok(());

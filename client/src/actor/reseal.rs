@@ -1,4 +1,4 @@
-//! Sealing an image of one's own anew: another session key and body around the same signed packets (protocol §4).
+//! Sealing an image of one's own again: another session key and body around the same signed packets (protocol §4).
 //!
 //! ```text
 //! remove a reader → new body, own header and root → reseal_image → reshare_IRs for each reader that remains
@@ -25,7 +25,7 @@ use pcim_ledger::{Call, EventFilter};
 use pcim_node::BodyRef;
 use pcim_seal::BodyVersion;
 
-/// An image that was sealed anew.
+/// An image that was sealed again.
 #[derive(Clone, Debug, Serialize)]
 pub struct Resealed {
     /// The image, as registered.
@@ -64,7 +64,7 @@ struct Plan {
     image: ImageDigest,
     /// 1 or 2 for that version of the container; the body's own otherwise.
     version: Option<u8>,
-    /// Who is to be removed, until that is done.
+    /// The requestor to be removed, until that is done.
     remove: Option<Address>,
     moved: Option<Move>,
 }
@@ -79,10 +79,10 @@ struct Move {
 }
 
 impl Patient<'_> {
-    /// [`revoke`](Self::revoke), and seals the image anew for the readers that remain, so that the removed one finds
+    /// [`revoke`](Self::revoke), and seals the image again for the readers that remain, so that the removed one finds
     /// nothing of it on this node any more. The removal's transaction is `None` if an earlier attempt sent it.
     ///
-    /// Someone who has opened the image may have kept it.
+    /// A reader who has opened the image may have kept it.
     pub async fn revoke_and_rekey(
         &self,
         image: &ImageDigest,
@@ -100,7 +100,7 @@ impl Patient<'_> {
         self.begin_reseal(image, None, Some(requester)).await
     }
 
-    /// Seals an image of one's own anew, in a container of this version; for all its readers.
+    /// Seals an image of one's own again, in a container of this version; for all its readers.
     pub async fn reseal(&self, image: &ImageDigest, version: BodyVersion) -> Result<Resealed> {
         self.own_record(image).await?;
         self.finish_earlier_reseal(image, None).await?;
@@ -304,7 +304,7 @@ impl Patient<'_> {
         Ok(())
     }
 
-    /// The root that the chain was told last.
+    /// The root that the chain recorded last.
     async fn announced(&self, image: &ImageDigest) -> Result<Option<ImageDigest>> {
         let events = self.events_of(image).await?;
         Ok(events.into_iter().rev().find_map(|event| match event {
@@ -438,7 +438,7 @@ fn number(version: BodyVersion) -> u8 {
     }
 }
 
-/// Whether one reader cannot be served, and the others can.
+/// Says whether one reader cannot be served, and the others can.
 fn concerns_reader(error: &Error) -> bool {
     use pcim_ledger::Error as L;
     matches!(

@@ -12,7 +12,7 @@ use pcim_ledger::Call;
 /// The answer that a trace wrote to the chain.
 #[derive(Clone, Debug, Serialize)]
 pub struct Traced {
-    /// Whether the requestor is authorized.
+    /// True if the requestor is authorized.
     pub authorized: bool,
     /// The transaction.
     #[serde(flatten)]
@@ -52,7 +52,7 @@ impl Unlocked<'_> {
     }
 }
 
-/// What a trace says.
+/// Reads the answer of a trace.
 pub(crate) fn answer(written: &Written) -> bool {
     let mut events = written.mined.events.iter();
     events.any(|logged| matches!(logged.event, Event::AuthorizationSuccess { .. }))

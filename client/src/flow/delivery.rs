@@ -15,7 +15,7 @@ use crate::papers::handover::MAX_HANDOVER_BYTES;
 use crate::session::Session;
 use pcim_core::private;
 
-/// What is left to do.
+/// The rest of the work.
 #[derive(Serialize, Deserialize)]
 struct Plan {
     files: Vec<Planned>,

@@ -27,15 +27,15 @@ use pcim_seal::Opened;
 pub struct OpenedFile {
     /// Where it is.
     pub path: PathBuf,
-    /// What it is.
+    /// Its kind.
     pub contents: Contents,
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, hex.
     pub sha256: String,
-    /// Who registered the image.
+    /// The patient who registered the image.
     pub patient: Address,
-    /// Who attested it.
+    /// The radiologist who attested it.
     pub radiologist: Address,
     /// The fingerprint of the certificate that signed it.
     pub signer: String,
@@ -44,7 +44,7 @@ pub struct OpenedFile {
     pub predecessor: Option<ImageDigest>,
 }
 
-/// What the chain says of an image's origin.
+/// An image's origin, as the chain has it.
 pub(crate) struct Attested {
     pub(crate) radiologist: Address,
     pub(crate) seal: Seal,
@@ -160,7 +160,7 @@ impl Unlocked<'_> {
         Ok((opened, done))
     }
 
-    /// Opens the sealed root `root` of the registered `image` in memory. What was opened is given back only if it is what
+    /// Opens the sealed root `root` of the registered `image` in memory. The payload is given back only if it is what
     /// the radiologist attested, and whole.
     pub(crate) async fn open_in_memory(
         &self,
@@ -181,7 +181,7 @@ impl Unlocked<'_> {
         Ok(bytes)
     }
 
-    /// Decrypts a root's body into `sink` and verifies its signature. Whose signature it is, is for the
+    /// Decrypts a root's body into `sink` and verifies its signature. The signer is for the
     /// caller to judge; on an error `sink` is dropped with what was written.
     pub(crate) async fn open_root<W: Write + Send + 'static>(
         &self,

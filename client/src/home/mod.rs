@@ -8,10 +8,10 @@
 //! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification (0600) |
 //! | `ipfs/` | the node's repository |
 //! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
-//! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read anew then |
+//! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read again then |
 //! | `watch-*.sqlite` | what `pcim watch` has done about which events |
 //! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
-//! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read anew then (0600) |
+//! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read again then (0600) |
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images |
@@ -53,7 +53,7 @@ pub struct Home {
     lock: Option<File>,
 }
 
-/// What a new home is made of.
+/// The parts of a new home.
 pub struct NewHome<'a> {
     /// Network and addresses; its `address` is set from the key.
     pub config: Config,
@@ -104,7 +104,7 @@ pub enum Error {
     Config {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The fault, and its place.
         reason: String,
     },
     /// `deid.key` is not 32 bytes.
@@ -139,7 +139,7 @@ pub fn new_deid_key() -> Zeroizing<[u8; 32]> {
     key
 }
 
-/// What this module returns.
+/// Result of this module's functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Home {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use pcim_core::{Address, B256, BlockDigest, ImageDigest};
 
-/// What an operation does. Its text is what the journal's keys say, and never changes: a retry finds the operation by it.
+/// The work of an operation. Its text is what the journal's keys say, and never changes: a retry finds the operation by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Registers an image.
@@ -151,7 +151,7 @@ pub struct DeedKey {
     pub chain_id: u64,
     /// The contract.
     pub contract: Address,
-    /// What is done there.
+    /// The deed.
     pub deed: Deed,
 }
 

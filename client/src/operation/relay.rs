@@ -12,7 +12,7 @@ use crate::session::Session;
 use pcim_core::{Address, ImageDigest};
 
 impl Session {
-    /// Begins the operation of a removal that others may send until `deadline`; what is noted under it as done is dropped
+    /// Begins the operation of a removal that others may send until `deadline`; its pieces under [`Verdict::Done`] are dropped
     /// when the removal is on the chain.
     pub(crate) fn begin_removal(
         &self,
@@ -28,7 +28,7 @@ impl Session {
         Ok(self.journal.begin(&self.scoped(deed)?)?.id)
     }
 
-    /// Drops the headers of readers whose removal was signed here and has been sent by somebody since. The chain is asked
+    /// Drops the headers of readers whose removal was signed here and has been sent by others since. The chain is asked
     /// only if there is such a removal.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a removal that was signed is done: the chain no longer shares what is noted. If it can no longer be sent
+    /// Looks whether a removal that was signed is done: the chain no longer shares the recorded root. If it can no longer be sent
     /// either, the reader keeps his header.
     pub(crate) async fn see_removal(
         &self,

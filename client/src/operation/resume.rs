@@ -1,4 +1,4 @@
-//! What earlier commands left unfinished: seen through where the chain may know of it, undone where it cannot.
+//! Operations that earlier commands left unfinished: seen through where the chain may know of them, undone where it cannot.
 
 use serde::Serialize;
 
@@ -11,13 +11,13 @@ use crate::session::Session;
 use crate::unlocked::Unlocked;
 use pcim_core::B256;
 
-/// What became of an unfinished operation.
+/// The fate of an unfinished operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// It is done now.
     Finished,
-    /// What it stored is dropped; nothing of it was sent, or the chain refused it for good.
+    /// Its pieces are dropped; nothing of it was sent, or the chain refused it for good.
     RolledBack,
     /// It is as it was: to be tried again later.
     Waiting,
@@ -26,11 +26,11 @@ pub enum Fate {
 /// An operation that an earlier command did not finish.
 #[derive(Clone, Debug, Serialize)]
 pub struct Resumed {
-    /// What it does, such as `approve`.
+    /// The name of its deed, such as `approve`.
     pub operation: String,
     /// Whom or what it concerns, such as the image and the requestor.
     pub about: Vec<String>,
-    /// What became of it.
+    /// Its fate.
     pub fate: Fate,
     /// Its transaction.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! The end of an operation: what it noted under its outcome is dropped, and only then it is over.
+//! The end of an operation: its pieces under that end are dropped, and only then it is over.
 //!
 //! Dropping can be repeated, so an end that is cut off is taken up where it stopped.
 
@@ -22,7 +22,7 @@ impl Session {
         Ok(())
     }
 
-    /// Drops what is noted under an outcome.
+    /// Drops the pieces of an end.
     pub(crate) async fn drop_noted(&self, operation: OperationId, outcome: Verdict) -> Result<()> {
         for piece in self.journal.noted(operation, outcome)? {
             self.drop_piece(&piece).await?;
@@ -66,7 +66,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Notes a piece for where only an [`io::Error`] can be told.
+/// Records a piece where only an [`io::Error`] can be returned.
 pub(crate) fn note(
     journal: &Journal,
     operation: OperationId,

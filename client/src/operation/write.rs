@@ -4,7 +4,7 @@
 //! recorded in the journal under that key before it is sent; a repetition after a crash or a time-out finds it
 //! there and sends the same bytes again, which the chain takes once.
 //!
-//! What a write stores in the node is noted before it is stored: a write that fails takes it back ([`settle`](super::settle)).
+//! A piece that a write stores in the node is recorded before it is stored: a write that fails takes it back ([`settle`](super::settle)).
 //!
 //! That transaction may have been mined long before the repetition, and its effect undone since. So a repetition
 //! sees it through and then looks whether something is left to do.
@@ -25,11 +25,11 @@ pub struct Written {
     /// Its receipt and events.
     #[serde(flatten)]
     pub mined: Mined,
-    /// Whether it had been signed by an earlier attempt, which did not see it through.
+    /// True if it had been signed by an earlier attempt, which did not see it through.
     pub resumed: bool,
 }
 
-/// What came of a call that had something to do.
+/// The outcome of a call that had something to do.
 #[derive(Clone, Debug)]
 pub enum Outcome<T = Written> {
     /// It is on the chain.
@@ -39,7 +39,7 @@ pub enum Outcome<T = Written> {
 }
 
 impl<T> Outcome<T> {
-    /// What is on the chain; `None` if it was signed for others to send.
+    /// Returns what is on the chain; `None` if it was signed for others to send.
     pub fn mined(self) -> Option<T> {
         match self {
             Self::Mined(done) => Some(done),
@@ -264,7 +264,7 @@ impl Session {
     }
 }
 
-/// Whether a transaction can never be mined any more, so that a new one may take its place.
+/// Says whether a transaction can never be mined any more, so that a new one may take its place.
 pub(crate) fn is_final(error: &pcim_ledger::Error) -> bool {
     use pcim_ledger::Error as E;
     matches!(

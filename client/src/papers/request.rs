@@ -3,7 +3,7 @@
 //! The contract's `notes` of a request read `PURPOSE` or `PURPOSE CID`: a code of [`Purpose`], and the raw
 //! block that holds the request document. Neither names anyone. The document is JSON, signed by the
 //! certificate the request publishes and encrypted to the patient and to the requestor; it is bound to
-//! one chain, contract, image and requester, so that it cannot be passed off as another request's.
+//! one chain, contract, image and requestor, so that it cannot be passed off as another request's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +22,7 @@ const MAX_NAME_BYTES: usize = 256;
 /// Most bytes of the note to the patient.
 const MAX_NOTE_BYTES: usize = 8 * 1024;
 
-/// What an image is wanted for (HL7 v3 ActReason).
+/// The purpose of a request (HL7 v3 ActReason).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Purpose {
@@ -45,7 +45,7 @@ pub struct Notes {
     pub document: Option<BlockDigest>,
 }
 
-/// What a request is about; the document is valid for nothing else.
+/// The subject of a request; the document is valid for nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// The chain's id.
@@ -54,21 +54,21 @@ pub struct Subject {
     pub contract: Address,
     /// The image asked for.
     pub image: ImageDigest,
-    /// Who asks.
+    /// The requestor.
     pub requester: Address,
 }
 
-/// What only the patient is to read.
+/// The part of a request that only the patient is to read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestDocument {
     #[serde(rename = "pcim-request")]
     version: u32,
-    /// What the request is about.
+    /// The subject.
     #[serde(flatten)]
     pub subject: Subject,
-    /// What the image is wanted for.
+    /// The purpose.
     pub purpose: Purpose,
-    /// Who the requestor says they are.
+    /// The requestor's own word for the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// A word to the patient.
@@ -86,7 +86,7 @@ pub enum Error {
     /// Not a code of [`Purpose`].
     #[error("`{found}` is not a purpose; wanted TREAT, HRESCH, HPAYMT or ETREAT")]
     Purpose {
-        /// What was given.
+        /// The text that was given.
         found: String,
     },
     /// A field is too long.
@@ -114,9 +114,9 @@ pub enum Error {
     /// It says another purpose than the chain.
     #[error("the request document says {found}, and the request on the chain {wanted}")]
     OtherPurpose {
-        /// What stands on the chain.
+        /// The part of a request that stands on the chain.
         wanted: Purpose,
-        /// What the document says.
+        /// The document's value.
         found: Purpose,
     },
     /// It was written for another request.
@@ -124,9 +124,9 @@ pub enum Error {
         "the request document was written for another request: {found:?} instead of {wanted:?}"
     )]
     OtherRequest {
-        /// What was asked on the chain.
+        /// The chain's value.
         wanted: Box<Subject>,
-        /// What the document says.
+        /// The document's value.
         found: Box<Subject>,
     },
 }

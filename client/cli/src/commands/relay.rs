@@ -9,7 +9,7 @@ use pcim_ledger::RelayCall;
 use serde::Serialize;
 
 use crate::context::{Context, read_small};
-use crate::failure::{Failure, Usage};
+use crate::failure::{Failure, NotRelayed, Usage};
 use crate::ui::printable;
 
 /// Most files that are read at a time.
@@ -47,14 +47,6 @@ struct Named {
     function: String,
     signer: pcim_core::Address,
     nonce: u64,
-}
-
-/// Calls were refused, or could not be sent.
-#[derive(Debug, thiserror::Error)]
-#[error("{failed} of {all} calls were not relayed")]
-pub(crate) struct NotRelayed {
-    failed: usize,
-    all: usize,
 }
 
 impl RelayArgs {

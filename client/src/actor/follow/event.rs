@@ -1,4 +1,4 @@
-//! What a node that follows reports.
+//! Reports of a node that follows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use pcim_core::ImageDigest;
 
-/// What is kept, or was to be.
+/// The kind of a thing that is kept, or was to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -19,7 +19,7 @@ pub enum Kind {
     Block,
 }
 
-/// What a node that follows has to tell.
+/// A report of a node that follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "follow", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -33,7 +33,7 @@ pub enum FollowEvent {
     },
     /// Something is here and pinned.
     Pinned {
-        /// What it is.
+        /// Its kind.
         kind: Kind,
         /// Its CID.
         cid: String,
@@ -44,7 +44,7 @@ pub enum FollowEvent {
     },
     /// Something is no longer wanted, and deleted here.
     Dropped {
-        /// What it was.
+        /// Its kind.
         kind: Kind,
         /// Its CID.
         cid: String,
@@ -53,7 +53,7 @@ pub enum FollowEvent {
     },
     /// Something could not be had; it is tried again.
     Failed {
-        /// What it is.
+        /// Its kind.
         kind: Kind,
         /// Its CID.
         cid: String,
@@ -68,7 +68,7 @@ pub enum FollowEvent {
     },
     /// Something is not taken, and not tried again.
     Refused {
-        /// What it is.
+        /// Its kind.
         kind: Kind,
         /// Its CID.
         cid: String,

@@ -18,7 +18,7 @@ pub(crate) const MAX_BLOCK_BYTES: usize = match MAX_CERTIFICATE_BYTES > MAX_REQU
 const SLOWEST: u64 = 16 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(600);
 
-/// What to fetch or to drop.
+/// A thing to fetch or to drop.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Item {
     Root(ImageDigest),
@@ -27,7 +27,7 @@ pub(crate) enum Item {
     Block(BlockDigest),
 }
 
-/// What is known of an item that is kept, or was begun.
+/// The known facts of an item that is kept, or was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Held {
     pub(crate) image: ImageDigest,
@@ -44,7 +44,7 @@ pub(crate) struct Body {
     pub(crate) dag_size: u64,
 }
 
-/// What a job brought.
+/// The result of a job.
 pub(crate) enum Brought {
     Root(Root),
     Body,
@@ -144,7 +144,7 @@ pub(crate) async fn fetch_block(
     Ok(Brought::Block(length))
 }
 
-/// Whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.
+/// Says whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.
 pub(crate) fn is_final(error: &pcim_node::Error) -> bool {
     matches!(
         error,

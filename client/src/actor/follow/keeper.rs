@@ -1,4 +1,4 @@
-//! What is kept here, what is missing, and what is too much: the hands of a node that follows.
+//! The hands of a node that follows: they know what is kept here, what is missing, and what is too much.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 /// When a failed job is tried again; doubled at each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(300);
-/// What a root takes, with its header, before it is known.
+/// The bytes that a root takes, with its header, before it is known.
 const ROOT_BYTES: u64 = (pcim_node::MAX_ROOT + pcim_node::MAX_HEADER) as u64;
 
 /// A job's end: what it was about, and what it brought unless it was called off.
@@ -39,13 +39,13 @@ pub(crate) struct Keeper<'a> {
     settings: &'a FollowSettings,
     limit: Duration,
     tell: &'a FollowSink,
-    /// What is here, pinned.
+    /// The items that are here, pinned.
     held: BTreeMap<Item, Held>,
-    /// What was begun and is not whole.
+    /// The items that were begun and are not whole.
     begun: BTreeMap<Item, Held>,
-    /// What is wanted, in the order in which it is fetched.
+    /// The wanted items, in the order in which they are fetched.
     wanted: Vec<(Item, Held)>,
-    /// Who is at work.
+    /// The jobs at work.
     running: HashMap<Item, AbortHandle>,
     failures: HashMap<Item, Failures>,
     refused: HashSet<Item>,
@@ -93,7 +93,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Remembers what was kept and begun before. What is not there any more, though it was kept, counts as begun.
+    /// Remembers what was kept and begun before. A thing that is not there any more, though it was kept, counts as begun.
     pub(crate) async fn recall(&mut self) -> Result<()> {
         for row in self.store.held()? {
             // A row of a later version is left as it is.
@@ -186,7 +186,7 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// Whether a root, its header and its body are here.
+    /// Says whether a root, its header and its body are here.
     fn is_complete(&self, root: &ImageDigest) -> bool {
         let item = Item::Root(*root);
         if self.own.contains(&item) {
@@ -235,7 +235,7 @@ impl<'a> Keeper<'a> {
         Ok(jobs)
     }
 
-    /// Whether an item fits into the limits; says so if it does not.
+    /// Says whether an item fits into the limits; says so if it does not.
     fn has_room(&mut self, item: &Item, held: &Held) -> bool {
         let limits = self.settings;
         if let Item::Body(_) = item {

@@ -1,4 +1,4 @@
-//! What a follower keeps: what is wanted, what is fetched, and how it is reported.
+//! The follower's parts: what is wanted, what is fetched, and how it is reported.
 
 pub(crate) mod event;
 pub(crate) mod job;

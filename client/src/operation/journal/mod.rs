@@ -3,8 +3,8 @@
 //! stand in it until their operation has ended.
 //!
 //! An operation is begun under a key that says what it does, its signed call is recorded before it is sent,
-//! and it is finished once it is mined: whoever comes back after a crash finds the call and sends the same
-//! bytes. What it stores elsewhere is noted before it is stored ([`Piece`]), so that it can be dropped if the operation
+//! and it is finished once it is mined: the next attempt after a crash finds the call and sends the same
+//! bytes. Each piece that it stores elsewhere is recorded before it is stored ([`Piece`]), so that it can be dropped if the operation
 //! fails; what it makes useless, so that it is dropped when the operation is done. One that takes several calls has a
 //! plan of how to go on. Every write is on disk when its method returns.
 
@@ -28,7 +28,7 @@ pub use crate::operation::journal::error::{Error, Result};
 pub use crate::operation::journal::follow::{FollowStore, HeldRow};
 pub use crate::operation::journal::piece::{Piece, Verdict};
 pub(crate) use crate::operation::journal::schema::open_as;
-pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, Written};
+pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, WrittenOutput};
 
 use crate::operation::deed::{Deed, DeedKey};
 use pcim_core::ImageDigest;
@@ -60,7 +60,7 @@ impl ToSql for OperationId {
 pub struct Operation {
     /// Its number.
     pub id: OperationId,
-    /// What it does.
+    /// Its deed, at one contract on one chain, as text.
     pub key: String,
     /// The `SignedCall`, JSON, once it is signed.
     pub signed_call: Option<String>,
@@ -71,7 +71,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// What it does; `None` if this program knows no such deed.
+    /// Reads what it does; `None` if this program knows no such deed.
     pub fn deed(&self) -> Option<Deed> {
         self.key.parse::<DeedKey>().ok().map(|key| key.deed)
     }
@@ -174,7 +174,7 @@ impl Journal {
         self.end(id, 2)
     }
 
-    /// What was begun and neither finished nor abandoned, oldest first.
+    /// Lists the operations that were begun and neither finished nor abandoned, oldest first.
     ///
     /// # Errors
     /// [`Error::Sqlite`]
@@ -187,7 +187,7 @@ impl Journal {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Whether the operation in flight under this key is followed by another one whose call was signed later: what it
+    /// Says whether the operation in flight under this key is followed by another one whose call was signed later: what it
     /// does may then be undone already.
     ///
     /// # Errors
@@ -274,7 +274,7 @@ impl Journal {
         Ok(done)
     }
 
-    /// Ends an operation; its plan and what it noted are forgotten.
+    /// Ends an operation; its plan and its pieces are forgotten.
     fn end(&self, id: OperationId, how: i64) -> Result<()> {
         self.write(|tx| {
             let ended = tx.execute(

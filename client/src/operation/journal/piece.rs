@@ -1,4 +1,4 @@
-//! What operations store outside the journal, and what stands in it of images and certificates.
+//! Pieces that operations store outside the journal, and the journal's images and certificates.
 
 use std::path::PathBuf;
 
@@ -23,10 +23,10 @@ pub enum Piece {
     File(#[serde(with = "name")] PathBuf),
 }
 
-/// What becomes of an operation.
+/// The end of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// What it was begun for is done.
+    /// Its deed is done.
     Done,
     /// It will not happen.
     Failed,
@@ -58,7 +58,7 @@ impl Journal {
         Ok(())
     }
 
-    /// What is to be dropped when the operation has this outcome, the latest first.
+    /// Lists what is to be dropped when the operation has this end, the latest first.
     ///
     /// # Errors
     /// [`Error::Piece`], [`Error::Sqlite`]
@@ -82,7 +82,7 @@ impl Journal {
         Ok(())
     }
 
-    /// The root through which the owner opens a registered image now: the image itself until it is sealed anew. `None` if
+    /// Finds the root through which the owner opens a registered image now: the image itself until it is sealed again. `None` if
     /// this home has not registered it.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Journal {
         Ok(root.map(ImageDigest))
     }
 
-    /// Records that a registered image was sealed anew.
+    /// Records that a registered image was sealed again.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Sqlite`]
@@ -120,7 +120,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Keeps a reader's certificate, which is needed again when the image is sealed anew.
+    /// Keeps a reader's certificate, which is needed when the image is sealed again.
     ///
     /// # Errors
     /// [`Error::Sqlite`]

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::write_result;
 use crate::context::{Context, actor};
-use crate::failure::Usage;
+use crate::failure::{NotTheSame, Usage};
 use crate::parse;
 use crate::ui::printable;
 
@@ -86,14 +86,6 @@ pub(crate) struct AuditArgs {
     /// Replace the page if it is there
     #[arg(long, requires = "html")]
     force: bool,
-}
-
-/// The logs and the contract, or two providers, do not say the same.
-#[derive(Debug, thiserror::Error)]
-#[error("the logs and the contract differ in {count} places; first: {first}")]
-pub(crate) struct NotTheSame {
-    count: usize,
-    first: Difference,
 }
 
 /// What `--json` prints.
