@@ -330,12 +330,12 @@ fn tokens(text: &str) -> Vec<Token> {
                 }
                 at += 2;
             }
-            '"' => at = end_of_text(&chars, at, 0),
+            '"' => at = end_of_text(&chars, at),
             'r' | 'b' if raw_marks(&chars, at).is_some() => {
                 let (quote, marks) = raw_marks(&chars, at).unwrap_or_default();
                 at = match marks {
                     Some(marks) => end_of_raw(&chars, quote, marks),
-                    None => end_of_text(&chars, quote, 0),
+                    None => end_of_text(&chars, quote),
                 };
             }
             // A lifetime has no quote behind its name.
@@ -378,7 +378,7 @@ fn tokens(text: &str) -> Vec<Token> {
 }
 
 /// The end of the text whose first quote is at `quote`.
-fn end_of_text(chars: &[char], quote: usize, _marks: usize) -> usize {
+fn end_of_text(chars: &[char], quote: usize) -> usize {
     let mut at = quote + 1;
     while at < chars.len() && chars[at] != '"' {
         at += 1 + usize::from(chars[at] == '\\');
