@@ -18,6 +18,12 @@ pub enum Error {
     /// Pixels of a slide's label, whatever the file says of burned in text.
     #[error("the image shows the label of a specimen, which often names the patient")]
     SpecimenLabel,
+    /// A value that says how large pixels are, where they lie or what they measure, and is no number.
+    #[error("{attribute} is not a number: without it the image would be another one")]
+    Geometry {
+        /// The attribute's keyword.
+        attribute: String,
+    },
     /// Regions cannot be blanked.
     #[error("regions cannot be blanked: {why}")]
     CannotBlank {

@@ -129,6 +129,12 @@ pub enum Why {
     Concept,
     /// Bytes after the last pixel, or bits beside the pixels.
     Surplus,
+    /// The code's scheme is not public.
+    Scheme,
+    /// Attributes that an earlier de-identification locked away.
+    Encrypted,
+    /// It holds a value that was taken out of the file.
+    Identifier,
     /// Fragments, segments and bytes of compressed frames that no decoder needs.
     Segments,
     /// Decoded samples beyond the range of those stored.
@@ -149,6 +155,9 @@ impl Why {
             Self::Misplaced => "not of a data set",
             Self::Concept => "identifying content item",
             Self::Surplus => "beside the pixels",
+            Self::Scheme => "coding scheme not public",
+            Self::Encrypted => "encrypted by an earlier de-identification",
+            Self::Identifier => "holds an identifier of the file",
             Self::Segments => "beside the compressed frames",
             Self::Range => "beyond the stored bits",
             Self::Repair(what) => what,
@@ -264,7 +273,7 @@ impl Finding {
 }
 
 /// The attribute's keyword, or its tag if the dictionary has none.
-fn label(tag: Tag) -> String {
+pub(crate) fn label(tag: Tag) -> String {
     match StandardDataDictionary.by_tag(tag) {
         Some(entry) if tag.group().is_multiple_of(2) => entry.alias().to_owned(),
         _ => tag.to_string(),

@@ -163,7 +163,7 @@ pub(super) fn admit(file: &File, profile: &Profile) -> Result<()> {
     }
     let pixels = has_pixels(data_set);
     let standard = class.starts_with(STORAGE_CLASSES) && only_uid(&class) == class;
-    if !standard || !(pixels || Definition::of(&class).is_of_a_patient()) {
+    if !standard || !(pixels || Definition::of(profile.edition, &class).is_of_a_patient()) {
         return Err(Error::NotAnImage {
             uid: only_uid(&class),
         });
@@ -191,7 +191,7 @@ const PROJECTIONS: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.
 /// Attributes that only images have that were made of a screen, a film or a video (PS3.3 §C.8.6.1), in whatever class.
 const CAPTURED: [Tag; 9] = [
     tags::SECONDARY_CAPTURE_DEVICE_ID,
-    tags::HARDCOPY_CREATION_DEVICE_ID,
+    Tag(0x0018, 0x1011),
     tags::DATE_OF_SECONDARY_CAPTURE,
     tags::TIME_OF_SECONDARY_CAPTURE,
     tags::SECONDARY_CAPTURE_DEVICE_MANUFACTURER,

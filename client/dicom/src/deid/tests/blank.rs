@@ -78,11 +78,29 @@ fn what_cannot_be_decoded_is_not_blanked() {
         );
         assert!(undecoded, "{refused}");
     }
+    // As many frames as there are said to be are not there, or would be too many.
     let mut bomb = compressed(vec![frame(1)]);
     bomb.put(number(tags::ROWS, 8000));
     bomb.put(number(tags::COLUMNS, 8000));
     bomb.put(element(tags::NUMBER_OF_FRAMES, VR::IS, "999999999"));
     let refused = deidentify(&write(bomb, uids::RLE_LOSSLESS), &blanking()).unwrap_err();
+    let wanted = crate::Error::FrameCount {
+        found: 1,
+        wanted: 999_999_999,
+    };
+    assert_eq!(refused, wanted.into());
+    let mut large = image_with([
+        number(tags::SAMPLES_PER_PIXEL, 3),
+        element(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_FULL_422"),
+        number(tags::BITS_ALLOCATED, 8),
+        number(tags::BITS_STORED, 8),
+        number(tags::HIGH_BIT, 7),
+        number(tags::ROWS, 8000),
+        number(tags::COLUMNS, 8000),
+        element(tags::NUMBER_OF_FRAMES, VR::IS, "99"),
+    ]);
+    large.put(number(tags::PLANAR_CONFIGURATION, 0));
+    let refused = deidentify(&explicit(large), &blanking()).unwrap_err();
     let too_many = |error: &_| matches!(error, crate::Error::TooManyPixels { .. });
     assert!(matches!(&refused, Error::Pixels(error) if too_many(error)));
 }

@@ -7,6 +7,7 @@ mod folder;
 mod hostile;
 mod planted;
 mod policy;
+mod repairs;
 mod rows;
 
 use std::io::Cursor;

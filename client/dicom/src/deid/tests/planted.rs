@@ -23,7 +23,7 @@ fn planted_image() -> InMemDicomObject {
     use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
     let plant = || {
         let mut elements = Vec::new();
-        for (text, _) in table::rows() {
+        for (text, _) in table::rows(Edition::E2026) {
             let Ok(number) = u32::from_str_radix(text, 16) else {
                 continue;
             };
@@ -60,7 +60,7 @@ fn planted_image() -> InMemDicomObject {
             element(tags::ECHO_TRAIN_LENGTH, VR::UN, NAME),
             element(tags::PATIENT_POSITION, VR::PN, NAME),
             InMemElement::new(
-                tags::RESCALE_SLOPE,
+                tags::DISTANCE_SOURCE_TO_DETECTOR,
                 VR::OB,
                 PrimitiveValue::U8(b"Quorl "[..].into()),
             ),
