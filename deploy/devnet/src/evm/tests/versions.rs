@@ -767,11 +767,29 @@ fn the_owners_changes_are_announced_since_60() {
     for (arbos, logs) in [(59, 1), (60, 2)] {
         let mut chain = Chain::owned(arbos);
         let new_owner = Address::repeat_byte(4);
-        let outcome = chain.send(OWNER, addChainOwnerCall { newOwner: new_owner }.abi_encode(), 0);
+        let outcome = chain.send(
+            OWNER,
+            addChainOwnerCall {
+                newOwner: new_owner,
+            }
+            .abi_encode(),
+            0,
+        );
         assert_eq!(outcome.logs.len(), logs, "{arbos}");
         if logs == 2 {
             let event = keccak256("ChainOwnerAdded(address)");
             assert_eq!(outcome.logs[0].topics(), [event, new_owner.into_word()]);
         }
+    }
+}
+
+#[test]
+fn p256_verify_costs_half_before_osaka() {
+    for (arbos, gas) in [(40, 3_450), (51, 6_900), (61, 6_900)] {
+        let mut chain = Chain::at(arbos);
+        let to = Address::left_padding_from(&[1, 0]);
+        let input = vec![1; 160];
+        let own = chain.own_gas(to, input);
+        assert_eq!(own, gas, "{arbos}");
     }
 }
