@@ -109,6 +109,19 @@ pub(crate) fn dev_accounts() -> Result<Vec<DevAccount>, k256::ecdsa::Error> {
         .collect()
 }
 
+/// The writes that fund accounts which another chain may know already.
+pub(crate) fn funds(accounts: &[DevAccount], known: impl Fn(Address) -> Account) -> Changes {
+    let mut changes = Changes::default();
+    for DevAccount { address, .. } in accounts {
+        let funded = Account {
+            balance: U256::from(FUNDS),
+            ..known(*address)
+        };
+        changes.accounts.insert(*address, Some(funded));
+    }
+    changes
+}
+
 /// The writes that make the genesis state under an ArbOS version.
 pub(crate) fn changes(accounts: &[DevAccount], arbos: u64) -> Changes {
     let mut changes = Changes::default();

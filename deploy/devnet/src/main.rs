@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser;
 use serde_json::json;
-use stylus_devnet::{ArbOs, Config, Cors, Error, Handle, spawn};
+use stylus_devnet::{ArbOs, Config, Cors, Error, Fork, Handle, spawn};
 
 /// Run an Arbitrum-style development chain with Stylus until interrupted
 ///
@@ -48,6 +48,15 @@ struct Options {
     /// Web pages that may use it: off, *, or origins with commas between them
     #[arg(long, default_value = "*")]
     cors: Cors,
+    /// Go on from a block of the chain that this JSON-RPC node serves, reading its state when it is needed
+    #[arg(long, value_name = "URL")]
+    fork: Option<String>,
+    /// The block to go on from [default: the newest]
+    #[arg(long, value_name = "NUMBER", requires = "fork")]
+    fork_block: Option<u64>,
+    /// Keep what is read of that chain here [default: stylus-devnet in the user's cache folder]
+    #[arg(long, value_name = "DIR", requires = "fork")]
+    fork_cache: Option<PathBuf>,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -68,8 +77,20 @@ impl Options {
                 .map(|seconds| Duration::from_secs(seconds.into())),
             l1_price_per_unit: self.l1_price_per_unit,
             cors: self.cors.clone(),
+            fork: self.fork.clone().map(|url| Fork {
+                url,
+                block: self.fork_block,
+                cache: self.fork_cache.clone().or_else(cache_folder),
+            }),
         }
     }
+}
+
+/// The folder for what may be read again: `$XDG_CACHE_HOME/stylus-devnet`, or `.cache/stylus-devnet` at home.
+fn cache_folder() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from);
+    let caches = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
+    Some(caches.join("stylus-devnet"))
 }
 
 #[tokio::main]

@@ -53,6 +53,8 @@ impl FromStr for ArbOs {
     }
 }
 
+/// The oldest version whose rules are known.
+pub(crate) const OLDEST: u64 = 20;
 /// The newest version known.
 pub(crate) const NEWEST: u64 = 61;
 /// The stack's budget is bounded.

@@ -118,6 +118,8 @@ impl Block {
     pub(crate) fn params(&self) -> BlockParams {
         BlockParams {
             base_fee: self.base_fee(),
+            gas_limit: self.header.gas_limit,
+            coinbase: self.header.beneficiary,
             ..block_params(self.number(), self.timestamp(), self.l1_number())
         }
     }
@@ -146,6 +148,21 @@ pub(crate) struct HeaderInfo {
     pub(crate) tips: bool,
 }
 
+/// The receipts that a block commits to.
+pub(crate) fn consensus_receipts(mined: &[Mined]) -> Vec<ReceiptEnvelope> {
+    let mut gas_used = 0;
+    let receipts = mined.iter().map(|Mined { tx, receipt }| {
+        gas_used += receipt.gas_used;
+        let consensus = ConsensusReceipt {
+            status: receipt.success.into(),
+            cumulative_gas_used: gas_used,
+            logs: receipt.logs.clone(),
+        };
+        ReceiptEnvelope::from_typed(tx.envelope.tx_type(), consensus)
+    });
+    receipts.collect()
+}
+
 /// Builds the header of a block. `state` is the commitment to the state after it.
 pub(crate) fn header(
     parent: B256,
@@ -154,19 +171,8 @@ pub(crate) fn header(
     info: HeaderInfo,
     mined: &[Mined],
 ) -> Header {
-    let mut gas_used = 0;
-    let receipts: Vec<_> = mined
-        .iter()
-        .map(|Mined { tx, receipt }| {
-            gas_used += receipt.gas_used;
-            let consensus = ConsensusReceipt {
-                status: receipt.success.into(),
-                cumulative_gas_used: gas_used,
-                logs: receipt.logs.clone(),
-            };
-            ReceiptEnvelope::from_typed(tx.envelope.tx_type(), consensus)
-        })
-        .collect();
+    let gas_used = mined.iter().map(|mined| mined.receipt.gas_used).sum();
+    let receipts = consensus_receipts(mined);
     let envelopes: Vec<_> = mined
         .iter()
         .map(|mined| mined.tx.envelope.clone())

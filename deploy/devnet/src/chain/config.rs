@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::ledger::Keep;
+use super::limits::Keep;
 use crate::{arbos::ArbOs, cors::Cors};
 
 /// How a devnet starts.
@@ -36,6 +36,19 @@ pub struct Config {
     pub l1_price_per_unit: Option<u128>,
     /// The web pages that may use the devnet.
     pub cors: Cors,
+    /// The chain to go on from; its id and ArbOS version come with it.
+    pub fork: Option<Fork>,
+}
+
+/// A block of another chain that a devnet goes on from, reading its state when it is asked for.
+#[derive(Clone, Debug)]
+pub struct Fork {
+    /// The address of a JSON-RPC node, `http://` or `https://`.
+    pub url: String,
+    /// The block; `None` is the newest.
+    pub block: Option<u64>,
+    /// The directory that keeps what was read; `None` keeps it in memory only.
+    pub cache: Option<PathBuf>,
 }
 impl Default for Config {
     /// Chain 412346 in memory, on a free port of the loopback interface, with all its blocks and the
@@ -52,6 +65,7 @@ impl Default for Config {
             block_time: None,
             l1_price_per_unit: None,
             cors: Cors::default(),
+            fork: None,
         }
     }
 }

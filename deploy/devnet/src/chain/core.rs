@@ -6,15 +6,18 @@ use std::{
 };
 
 use alloy_primitives::{Address, U256};
+use k256::ecdsa::SigningKey;
 use tokio::sync::watch;
 
 use super::{
-    block::{self, BASE_FEE, Block},
+    block::{self, BASE_FEE, Block, COINBASE, GAS_LIMIT},
     call::BlockId,
     clock::{Mining, l1_number, now},
     config::Config,
     error::Error,
-    ledger::{Keep, Ledger, Mark},
+    fork::{self, Source},
+    ledger::{Ledger, Mark},
+    limits::Keep,
     state::Account,
     store::{BlockLog, LogRecord},
     view::StateView,
@@ -43,6 +46,10 @@ pub(super) struct Impersonated {
 
 pub(crate) struct Chain {
     pub(crate) chain_id: u64,
+    /// The settings that it began with.
+    config: Config,
+    accounts: Vec<DevAccount>,
+    pub(super) signers: Vec<(Address, SigningKey)>,
     pub(super) vm: Vm,
     ledger: Arc<RwLock<Ledger>>,
     writer: Mutex<Writer>,
@@ -72,19 +79,33 @@ impl Writer {
 impl Chain {
     /// Opens the chain in `config.state_dir`, or starts one from genesis.
     pub(crate) fn open(config: &Config, accounts: &[DevAccount]) -> Result<Self, Error> {
-        let mut ledger = Ledger::new(Keep {
+        let keep = Keep {
             states: config.states,
             blocks: config.blocks,
-        });
+        };
+        let source = config.fork.as_ref().map(Source::open).transpose()?;
+        let source = source.map(Arc::new);
+        let chain_id = match &source {
+            Some(source) => source.origin.chain_id,
+            None => config.chain_id,
+        };
+        let mut ledger = Ledger::on(keep, source);
         let log = match &config.state_dir {
-            Some(dir) => Some(BlockLog::open(dir, config.chain_id, |record| {
+            Some(dir) => Some(BlockLog::open(dir, chain_id, |record| {
                 ledger.replay(record)
             })?),
             None => None,
         };
+        let signers = accounts.iter().map(|account| {
+            let key = SigningKey::from_slice(account.private_key.as_slice());
+            key.map(|key| (account.address, key))
+        });
         let chain = Self {
-            chain_id: config.chain_id,
-            vm: Vm::new(config.chain_id),
+            chain_id,
+            config: config.clone(),
+            accounts: accounts.to_vec(),
+            signers: signers.flatten().collect(),
+            vm: Vm::new(chain_id),
             events: watch::Sender::new(ledger.serial()),
             mining: watch::Sender::new(config.block_time.map_or(Mining::Auto, Mining::Every)),
             ledger: Arc::new(RwLock::new(ledger)),
@@ -94,19 +115,60 @@ impl Chain {
             }),
         };
         if chain.read().head().is_none() {
-            let params = block::block_params(0, now(), l1_number(0, 0));
-            chain.seal(
-                &mut chain.lock(),
-                &params,
-                genesis::changes(accounts, config.arbos.number()),
-                Vec::new(),
-                now(),
-            )?;
+            chain.begin(&mut chain.lock())?;
         }
         if let Some(price) = config.l1_price_per_unit {
             chain.set_storage(arbos::ARBOS, l1::price_slot(), U256::from(price))?;
         }
         Ok(chain)
+    }
+
+    /// Makes the first block.
+    fn begin(&self, writer: &mut Writer) -> Result<(), Error> {
+        let source = self.read().state.source().cloned();
+        let Some(source) = source else {
+            let params = block::block_params(0, now(), l1_number(0, 0));
+            let changes = genesis::changes(&self.accounts, self.config.arbos.number());
+            return self.seal(writer, &params, changes, Vec::new(), now());
+        };
+        let origin = source.origin;
+        let params = block::block_params(origin.number, origin.timestamp, origin.l1_number);
+        let known = |address| self.read().state.account(address, 0).unwrap_or_default();
+        let changes = genesis::funds(&self.accounts, known);
+        self.unread()?;
+        self.seal(writer, &params, changes, Vec::new(), now())?;
+        // Time goes on from there.
+        let offset = i128::from(origin.timestamp) - i128::from(now());
+        self.write(|ledger| ledger.clock.offset = i64::try_from(offset).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Fails if this thread could not read state of a fork since it was asked last.
+    pub(super) fn unread(&self) -> Result<(), Error> {
+        match fork::failure() {
+            Some(failure) => Err(Error::Unread(failure)),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets everything and begins again.
+    pub(crate) fn reset(&self) -> Result<(), Error> {
+        let mut writer = self.lock();
+        if writer.closed {
+            return Err(Error::Closed);
+        }
+        if let Some(log) = &mut writer.log {
+            log.clear()?;
+        }
+        writer.snapshots.clear();
+        writer.impersonated = Impersonated::default();
+        self.write(Ledger::restart);
+        self.begin(&mut writer)?;
+        drop(writer);
+        match self.config.l1_price_per_unit {
+            Some(price) => self.set_storage(arbos::ARBOS, l1::price_slot(), U256::from(price)),
+            None => Ok(()),
+        }
     }
 
     /// A view of blocks and state, to be held briefly.
@@ -166,11 +228,14 @@ impl Chain {
     pub(super) fn next_params(&self, now: u64) -> BlockParams {
         let ledger = self.read();
         let newest = ledger.head().map_or(0, |head| head.timestamp());
-        let genesis = ledger.block(0).map_or(0, |first| first.timestamp());
+        let first = ledger.genesis();
+        let (begun, l1) = first.map_or((0, 1), |first| (first.timestamp(), first.l1_number()));
         let time = ledger.clock.next_time(now, newest);
         BlockParams {
             base_fee: ledger.clock.next_base_fee.unwrap_or(BASE_FEE),
-            ..block::block_params(ledger.next_number(), time, l1_number(genesis, time))
+            gas_limit: ledger.clock.gas_limit.unwrap_or(GAS_LIMIT),
+            coinbase: ledger.clock.coinbase.unwrap_or(COINBASE),
+            ..block::block_params(ledger.next_number(), time, l1 - 1 + l1_number(begun, time))
         }
     }
 

@@ -3,6 +3,7 @@
 use alloy_primitives::Address;
 
 use super::{
+    fork_error::ForkError,
     limits::{MAX_BLOCKS, MAX_IMPERSONATED, MAX_SNAPSHOTS},
     store::StoreError,
     tx::{MAX_CODE, TxError},
@@ -17,6 +18,13 @@ pub(crate) enum Error {
     Tx(#[from] TxError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Fork(#[from] ForkError),
+    /// State of a fork that an execution needed.
+    #[error("{0}")]
+    Unread(String),
+    #[error("there are no proofs and no dumps of a fork: its state is not here")]
+    NotHere,
     #[error("cannot encode state changes: {0}")]
     Encoding(#[from] serde_json::Error),
     #[error("the devnet is shutting down")]
@@ -33,7 +41,9 @@ pub(crate) enum Error {
     Code(usize),
     #[error("cannot impersonate more than {MAX_IMPERSONATED} accounts")]
     Impersonated,
-    #[error("no signer for {0}: this node holds no keys; impersonate the account first")]
+    #[error(
+        "no signer for {0}: this node signs for its prefunded accounts only; impersonate the account first"
+    )]
     NoSigner(Address),
     #[error("{}", .0.error().unwrap_or_default())]
     Failing(Box<Outcome>),

@@ -14,6 +14,8 @@ use super::{
     block::{Block, Mined},
     call::BlockId,
     clock::Clock,
+    fork::Source,
+    limits::Keep,
     pool::Pool,
     state::{Changes, Versions},
     store::{LogRecord, StoredTx},
@@ -28,15 +30,6 @@ const LEAST_KEPT: u64 = 16;
 
 /// The most undone blocks that are remembered for those who heard of them.
 const MAX_UNDONE: usize = 1_024;
-
-/// How much of the past stays in memory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Keep {
-    /// Blocks whose state stays, the newest counted.
-    pub(crate) states: u64,
-    /// Blocks that stay with their receipts, the newest counted; genesis always does. `None`: all.
-    pub(crate) blocks: Option<u64>,
-}
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -67,15 +60,6 @@ pub(crate) struct Ledger {
     pub(crate) clock: Clock,
 }
 
-impl Default for Keep {
-    fn default() -> Self {
-        Self {
-            states: 4_096,
-            blocks: None,
-        }
-    }
-}
-
 /// A block and a version that are kept as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Pin {
@@ -93,6 +77,13 @@ pub(crate) struct Mark {
     root: B256,
     pool: Pool,
     clock: Clock,
+}
+
+impl Mark {
+    /// The number of the block to come at that point.
+    pub(crate) fn next(&self) -> u64 {
+        self.blocks
+    }
 }
 
 impl Default for Ledger {
@@ -124,6 +115,21 @@ impl Ledger {
         }
     }
 
+    /// An empty ledger whose first block is a block of another chain, on top of that one's state.
+    pub(crate) fn on(keep: Keep, source: Option<Arc<Source>>) -> Self {
+        let first = source.as_ref().map_or(0, |source| source.origin.number);
+        Self {
+            forgotten: first,
+            state: Versions::on(source),
+            ..Self::new(keep)
+        }
+    }
+
+    /// The first block.
+    pub(crate) fn genesis(&self) -> Option<&Arc<Block>> {
+        self.genesis.as_ref()
+    }
+
     /// The number of the block to come.
     pub(crate) fn next_number(&self) -> u64 {
         self.forgotten + self.blocks.len() as u64
@@ -142,14 +148,14 @@ impl Ledger {
     pub(crate) fn block(&self, number: u64) -> Option<&Arc<Block>> {
         match number.checked_sub(self.forgotten) {
             Some(index) => self.blocks.get(usize::try_from(index).ok()?),
-            None => self.genesis.as_ref().filter(|_| number == 0),
+            None => self.genesis().filter(|first| first.number() == number),
         }
     }
 
     pub(crate) fn find(&self, at: BlockId) -> Option<&Arc<Block>> {
         match at {
             BlockId::Latest | BlockId::Pending => self.head(),
-            BlockId::Earliest => self.block(0),
+            BlockId::Earliest => self.genesis(),
             BlockId::Number(number) => self.block(number),
             BlockId::Hash(hash) => self.block_by_hash(&hash),
         }
@@ -228,7 +234,7 @@ impl Ledger {
             mined,
             serial: self.serial,
         });
-        if self.next_number() == 0 {
+        if self.genesis.is_none() {
             self.genesis = Some(block.clone());
         }
         self.blocks.push(block);
@@ -272,7 +278,7 @@ impl Ledger {
         }
         self.forgotten = first;
         if let Some(genesis) = &self.genesis {
-            self.by_hash.insert(genesis.hash, 0);
+            self.by_hash.insert(genesis.hash, genesis.number());
         }
         let given = self.blocks.first().map_or(0, |block| block.serial);
         let unread = self.accepted.partition_point(|(at, _)| *at < given);
@@ -338,8 +344,36 @@ impl Ledger {
                 self.pool.take(from, nonce);
             }
             LogRecord::Clock(clock) => self.clock = clock,
+            LogRecord::RolledBack { to } => {
+                let kept = self.roll_back(to);
+                kept.ok_or_else(|| format!("block {to} cannot be returned to"))?;
+            }
         }
         Ok(())
+    }
+
+    /// Forgets everything but how much to keep; serials go on.
+    pub(crate) fn restart(&mut self) {
+        let fresh = Self::on(self.keep, self.state.source().cloned());
+        let old = std::mem::replace(self, fresh);
+        self.serial = old.serial + 1;
+        self.state.begin_after(old.state.version());
+    }
+
+    /// Undoes the blocks after `number`; `None` if its state is no longer kept. Transactions that wait stay.
+    pub(crate) fn roll_back(&mut self, number: u64) -> Option<()> {
+        let block = self.block(number)?.clone();
+        let version = self.version_at(number)?;
+        let mark = Mark {
+            pin: self.pin(version),
+            blocks: number + 1,
+            serial: block.serial,
+            root: block.header.state_root,
+            pool: self.pool.clone(),
+            clock: self.clock,
+        };
+        self.rewind(mark);
+        Some(())
     }
 
     /// Keeps the state's `version` readable as long as the pin lives.

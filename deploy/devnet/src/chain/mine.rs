@@ -15,10 +15,11 @@ use tokio::{
 };
 
 use super::{
-    block::{self, GAS_LIMIT, HeaderInfo, Mined, Receipt},
+    block::{self, HeaderInfo, Mined, Receipt},
     clock::{Mining, now},
     core::{Chain, Writer, latest_account},
     error::Error,
+    fork,
     overrides::Overlay,
     state::Changes,
     store::{LogRecord, StoredTx},
@@ -56,7 +57,8 @@ impl Chain {
                 return Err(TxError::Known.into());
             }
             let account = latest_account(&ledger, from);
-            tx.check(&account, params.base_fee, GAS_LIMIT)?;
+            self.unread()?;
+            tx.check(&account, params.base_fee, params.gas_limit)?;
             let at_once = auto && tx.nonce() == account.nonce;
             if !at_once {
                 ledger.pool.check(&tx)?;
@@ -146,7 +148,7 @@ impl Chain {
         let mut stuck = HashSet::new();
         for tx in ready {
             let (from, nonce) = (tx.from, tx.nonce());
-            if gas >= BLOCK_GAS {
+            if gas >= BLOCK_GAS.min(params.gas_limit) {
                 break;
             }
             let affordable = tx.envelope.max_fee_per_gas() >= u128::from(params.base_fee);
@@ -199,7 +201,11 @@ impl Chain {
         tx: Transaction,
     ) -> Result<(Mined, Changes), TxError> {
         let run = self.params(db, block, &tx);
-        let outcome = self.vm.transact(db, block, &run, Mode::Transaction)?;
+        let outcome = self.vm.transact(db, block, &run, Mode::Transaction);
+        if let Some(failure) = fork::failure() {
+            return Err(TxError::Unread(failure));
+        }
+        let outcome = outcome?;
         let receipt = Receipt {
             success: outcome.status == Status::Success,
             gas_used: outcome.gas_used,

@@ -3,6 +3,7 @@
 //! One writer at a time executes a transaction, has its block on disk, and only then shows it to
 //! readers; readers never wait for an execution.
 
+mod account;
 pub(crate) mod block;
 mod call;
 mod clock;
@@ -11,15 +12,19 @@ mod core;
 mod dev;
 mod error;
 mod estimate;
+pub(crate) mod fork;
+mod fork_error;
 pub(crate) mod ledger;
 mod limits;
 pub(crate) mod mine;
 pub(crate) mod overrides;
 pub(crate) mod pool;
-mod simulate;
+pub(crate) mod simulate;
 pub(crate) mod simulation;
 pub(crate) mod state;
 mod store;
+pub(crate) mod touched;
+mod transport;
 pub(crate) mod tx;
 mod view;
 
@@ -29,7 +34,11 @@ pub(crate) use self::{
     core::Chain,
     error::Error,
 };
-pub use self::{config::Config, store::StoreError};
+pub use self::{
+    config::{Config, Fork},
+    fork_error::ForkError,
+    store::StoreError,
+};
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use alloy_primitives::{Address, B256, TxKind};
 
 use super::{
+    block::Block,
     call::{BlockId, Call},
     core::Chain,
     error::Error,
@@ -13,6 +14,7 @@ use super::{
     mine::upgrade,
     overrides::{AccountOverride, BlockOverride, Overlay, moves},
     state::Changes,
+    touched::{Touched, touched},
     tx::{Transaction, TxError},
     view::StateView,
 };
@@ -43,6 +45,24 @@ pub(crate) struct Accesses {
     pub(crate) outcome: Outcome,
 }
 
+/// An execution and what happened on the way.
+#[derive(Debug)]
+pub(crate) struct Execution {
+    pub(crate) outcome: Outcome,
+    pub(crate) traced: Traced,
+    pub(crate) touched: Vec<Touched>,
+}
+
+impl Execution {
+    fn new<D: revm::DatabaseRef>(db: &D, outcome: Outcome, traced: Traced) -> Self {
+        Self {
+            touched: touched(db, &outcome.state),
+            outcome,
+            traced,
+        }
+    }
+}
+
 impl Chain {
     /// Executes a call on the state of `at` and forgets what it wrote.
     pub(crate) fn call(
@@ -66,30 +86,24 @@ impl Chain {
         accounts: HashMap<Address, AccountOverride>,
         block: &BlockOverride,
         detail: Detail,
-    ) -> Result<(Outcome, Traced), Error> {
+    ) -> Result<Execution, Error> {
         let (params, db) = self.pretend(call, at, accounts, block)?;
         let tx = call_params(&db, call, capped(call));
         let traced = self.vm.trace(&db, &params, &tx, Mode::Call, detail);
-        Ok(traced.map_err(TxError::from)?)
+        let (outcome, traced) = traced.map_err(TxError::from)?;
+        Ok(Execution::new(&db, outcome, traced))
     }
 
     /// Executes a mined transaction again, on the state before it; `None` if there is none.
-    pub(crate) fn retrace(
-        &self,
-        hash: &B256,
-        detail: Detail,
-    ) -> Result<Option<(Outcome, Traced)>, Error> {
-        let (block, index, version) = {
+    pub(crate) fn retrace(&self, hash: &B256, detail: Detail) -> Result<Option<Execution>, Error> {
+        let (block, index) = {
             let ledger = self.read();
             let Some((block, index)) = ledger.find_tx(hash) else {
                 return Ok(None);
             };
-            let before = block.number().saturating_sub(1);
-            let version = ledger.version_at(before).ok_or(Error::NoBlock)?;
-            (block.clone(), index, version)
+            (block.clone(), index)
         };
-        let params = block.params();
-        let mut db = Overlay::new(self.view(version), HashMap::new());
+        let (params, mut db) = self.before(&block)?;
         for mined in &block.mined[..index] {
             let tx = mined_params(mined);
             let outcome = self.vm.transact(&db, &params, &tx, Mode::Transaction);
@@ -97,7 +111,36 @@ impl Chain {
         }
         let tx = mined_params(&block.mined[index]);
         let traced = self.vm.trace(&db, &params, &tx, Mode::Transaction, detail);
-        Ok(Some(traced.map_err(TxError::from)?))
+        let (outcome, traced) = traced.map_err(TxError::from)?;
+        Ok(Some(Execution::new(&db, outcome, traced)))
+    }
+
+    /// Executes all transactions of a block again.
+    pub(crate) fn retrace_block(
+        &self,
+        block: &Block,
+        detail: Detail,
+    ) -> Result<Vec<Execution>, Error> {
+        let (params, mut db) = self.before(block)?;
+        let mut all = Vec::new();
+        for mined in &block.mined {
+            let tx = mined_params(mined);
+            let traced = self.vm.trace(&db, &params, &tx, Mode::Transaction, detail);
+            let (outcome, traced) = traced.map_err(TxError::from)?;
+            let state = outcome.state.clone();
+            all.push(Execution::new(&db, outcome, traced));
+            db.absorb(&Changes::from_evm(state));
+        }
+        Ok(all)
+    }
+
+    /// The surroundings of a block's transactions, and the state before them.
+    fn before(&self, block: &Block) -> Result<(BlockParams, Overlay<StateView>), Error> {
+        let before = block.number().saturating_sub(1);
+        let version = self.read().version_at(before).ok_or(Error::NoBlock)?;
+        let mut db = Overlay::new(self.view(version), HashMap::new());
+        upgrade(&mut db, block.timestamp());
+        Ok((block.params(), db))
     }
 
     /// The least gas, to within 1.5 %, with which a call succeeds. `Ok(Err(_))` is how it fails.

@@ -93,6 +93,8 @@ pub(crate) enum LogRecord {
     Dropped { from: Address, nonce: u64 },
     /// A direct setting of the clock.
     Clock(Clock),
+    /// The blocks after this one are undone.
+    RolledBack { to: u64 },
 }
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StoredTx {
@@ -197,6 +199,11 @@ impl BlockLog {
         cut.map_err(io_error(&self.path))?;
         self.end = end;
         Ok(())
+    }
+
+    /// Cuts off all records.
+    pub(crate) fn clear(&mut self) -> Result<(), StoreError> {
+        self.truncate(PREFIX)
     }
 
     fn create(&mut self, dir: &Path, chain_id: u64) -> Result<(), StoreError> {

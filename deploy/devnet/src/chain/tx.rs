@@ -83,6 +83,9 @@ pub(crate) enum TxError {
     Underpriced,
     #[error("account limit exceeded: {0} transactions queued")]
     AccountFull(usize),
+    /// State of a fork that it needs.
+    #[error("{0}")]
+    Unread(String),
     #[error("txpool is full")]
     PoolFull,
     #[error(transparent)]
@@ -157,31 +160,14 @@ impl Transaction {
         )
     }
 
-    fn with_signature(
+    pub(super) fn with_signature(
         chain_id: u64,
         call: &Call,
         nonce: u64,
         gas: u64,
         signature: Signature,
     ) -> Self {
-        let items = call
-            .access_list
-            .iter()
-            .map(|(address, keys)| AccessListItem {
-                address: *address,
-                storage_keys: keys.clone(),
-            });
-        let tx = TxEip1559 {
-            chain_id,
-            nonce,
-            gas_limit: gas,
-            max_fee_per_gas: call.gas_price,
-            max_priority_fee_per_gas: 0,
-            to: call.to.map_or(TxKind::Create, TxKind::Call),
-            value: call.value,
-            access_list: AccessList(items.collect()),
-            input: call.input.clone(),
-        };
+        let tx = eip1559(chain_id, call, nonce, gas);
         let envelope = Envelope::from(tx.into_signed(signature));
         Self {
             raw: envelope.encoded_2718().into(),
@@ -299,6 +285,28 @@ impl Transaction {
             poster_gas: 0,
             impersonated: self.is_unsigned(),
         }
+    }
+}
+
+/// The transaction (EIP-1559) that a call makes.
+pub(crate) fn eip1559(chain_id: u64, call: &Call, nonce: u64, gas: u64) -> TxEip1559 {
+    let items = call
+        .access_list
+        .iter()
+        .map(|(address, keys)| AccessListItem {
+            address: *address,
+            storage_keys: keys.clone(),
+        });
+    TxEip1559 {
+        chain_id,
+        nonce,
+        gas_limit: gas,
+        max_fee_per_gas: call.gas_price,
+        max_priority_fee_per_gas: 0,
+        to: call.to.map_or(TxKind::Create, TxKind::Call),
+        value: call.value,
+        access_list: AccessList(items.collect()),
+        input: call.input.clone(),
     }
 }
 

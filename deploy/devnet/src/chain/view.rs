@@ -47,9 +47,7 @@ impl DatabaseRef for StateView {
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, Infallible> {
-        Ok(self
-            .read(|state| state.code(code_hash).cloned())
-            .unwrap_or_default())
+        Ok(self.read(|state| state.code(code_hash)).unwrap_or_default())
     }
 
     fn storage_ref(&self, address: Address, index: U256) -> Result<U256, Infallible> {

@@ -1,6 +1,6 @@
 //! Errors as JSON-RPC shows them, with the codes and words that clients match on.
 
-use alloy_primitives::{Bytes, U256};
+use alloy_primitives::{B256, Bytes, U256};
 use alloy_sol_types::{Panic, Revert, SolError as _};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 
@@ -25,6 +25,9 @@ pub(crate) enum RpcError {
     /// A call reverted.
     #[error("{}", revert_message(.0))]
     Reverted(Bytes),
+    /// A transaction is not mined yet.
+    #[error("the transaction was added to the pool but was not mined in time")]
+    Waiting(B256),
     #[error(transparent)]
     Chain(#[from] chain::Error),
     /// A bug here.
@@ -58,6 +61,7 @@ impl From<RpcError> for ErrorObjectOwned {
                 ErrorObject::owned(-32602, message, None::<()>)
             }
             RpcError::Reverted(data) => ErrorObject::owned(3, message, Some(data)),
+            RpcError::Waiting(hash) => ErrorObject::owned(4, message, Some(hash)),
             RpcError::Internal => ErrorObject::owned(-32603, message, None::<()>),
             RpcError::Chain(chain::Error::Simulation { code, .. }) => {
                 ErrorObject::owned(code, message, None::<()>)

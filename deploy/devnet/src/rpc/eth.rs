@@ -1,10 +1,11 @@
 //! The `eth_` methods that read the chain, call it and send to it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
     error::RpcError,
@@ -19,7 +20,7 @@ use crate::{
         overrides::{AccountOverride, BlockOverride},
         state::Account,
     },
-    evm::Status,
+    evm::{Status, is_precompile},
 };
 
 /// The most blocks one fee history covers.
@@ -50,15 +51,83 @@ fn chain_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
     Node::method(module, "eth_maxPriorityFeePerGas", |_, _| Ok(U64::ZERO))?;
     Node::method(module, "eth_feeHistory", fee_history)?;
     Node::method(module, "eth_syncing", |_, _| Ok(false))?;
-    // The node holds no keys; the prefunded accounts are the client's to sign for.
-    Node::method(module, "eth_accounts", |_, _| Ok(Vec::<Address>::new()))
+    // No block has room for blobs here, so their price stays at its least.
+    Node::method(module, "eth_blobBaseFee", |_, _| Ok(U64::from(1)))?;
+    Node::method(module, "eth_config", |node, _| Ok(config(node)))
 }
 
+/// The rules in force (EIP-7910). There are no blobs and no system contracts of Ethereum's.
+fn config(node: &Node) -> Value {
+    let arbos = node
+        .chain
+        .find(BlockId::Latest)
+        .map_or(0, |block| block.arbos());
+    let precompiles: serde_json::Map<_, _> = NAMES
+        .iter()
+        .filter(|(_, address)| is_precompile(at(*address), arbos))
+        .map(|(name, address)| ((*name).to_owned(), json!(at(*address))))
+        .collect();
+    json!({
+        "current": {
+            "activationTime": 0,
+            "blobSchedule": null,
+            "chainId": U64::from(node.chain.chain_id),
+            "forkId": "0x00000000",
+            "precompiles": precompiles,
+            "systemContracts": {},
+        },
+        "next": null,
+        "last": null,
+    })
+}
+
+fn at(number: u16) -> Address {
+    Address::left_padding_from(&number.to_be_bytes())
+}
+
+/// The names that EIP-7910 has for precompiles, and Arbitrum's own.
+const NAMES: [(&str, u16); 34] = [
+    ("ECREC", 0x01),
+    ("SHA256", 0x02),
+    ("RIPEMD160", 0x03),
+    ("ID", 0x04),
+    ("MODEXP", 0x05),
+    ("BN254_ADD", 0x06),
+    ("BN254_MUL", 0x07),
+    ("BN254_PAIRING", 0x08),
+    ("BLAKE2F", 0x09),
+    ("KZG_POINT_EVALUATION", 0x0a),
+    ("BLS12_G1ADD", 0x0b),
+    ("BLS12_G1MSM", 0x0c),
+    ("BLS12_G2ADD", 0x0d),
+    ("BLS12_G2MSM", 0x0e),
+    ("BLS12_PAIRING_CHECK", 0x0f),
+    ("BLS12_MAP_FP_TO_G1", 0x10),
+    ("BLS12_MAP_FP2_TO_G2", 0x11),
+    ("P256VERIFY", 0x100),
+    ("ARB_SYS", 0x64),
+    ("ARB_INFO", 0x65),
+    ("ARB_ADDRESS_TABLE", 0x66),
+    ("ARB_BLS", 0x67),
+    ("ARB_FUNCTION_TABLE", 0x68),
+    ("ARBOS_TEST", 0x69),
+    ("ARB_OWNER_PUBLIC", 0x6b),
+    ("ARB_GAS_INFO", 0x6c),
+    ("ARB_AGGREGATOR", 0x6d),
+    ("ARB_RETRYABLE_TX", 0x6e),
+    ("ARB_STATISTICS", 0x6f),
+    ("ARB_OWNER", 0x70),
+    ("ARB_WASM", 0x71),
+    ("ARB_WASM_CACHE", 0x72),
+    ("ARB_FILTERED_TRANSACTIONS_MANAGER", 0x74),
+    ("ARB_DEBUG", 0xff),
+];
+
 fn state_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    Node::method(module, "eth_getBalance", |node, args| {
+    Node::blocking(module, "eth_getBalance", |node, args| {
         Ok(node.account(args)?.balance)
     })?;
-    Node::method(module, "eth_getTransactionCount", |node, args| {
+    Node::blocking(module, "eth_getTransactionCount", |node, args| {
         let address: Address = args.need()?;
         let at = args.opt()?;
         if at == Some(BlockId::Pending) {
@@ -68,13 +137,13 @@ fn state_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
         let account = node.chain.read().state.account(address, version);
         Ok(U64::from(account.unwrap_or_default().nonce))
     })?;
-    Node::method(module, "eth_getCode", |node, args| {
+    Node::blocking(module, "eth_getCode", |node, args| {
         let account = node.account(args)?;
         let ledger = node.chain.read();
         let code = ledger.state.code(account.code_hash);
         Ok(code.map_or_else(Bytes::new, |code| code.original_bytes()))
     })?;
-    Node::method(module, "eth_getStorageAt", |node, args| {
+    Node::blocking(module, "eth_getStorageAt", |node, args| {
         let (address, slot): (Address, U256) = (args.need()?, args.need()?);
         let (_, version) = node.resolve(args.opt()?)?;
         let value = node.chain.read().state.storage(address, slot, version);
@@ -153,13 +222,41 @@ fn transaction_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     Node::blocking(module, "eth_sendRawTransaction", |node, args| {
         Ok(node.chain.submit(args.need()?)?)
     })?;
-    Node::blocking(module, "eth_sendTransaction", |node, args| {
-        let request: WireCall = args.need()?;
-        match node.chain.send_unsigned(request.try_into()?) {
-            Err(chain::Error::Failing(outcome)) => Err(RpcError::failure(*outcome)),
-            sent => Ok(sent?),
+    module.register_async_method("eth_sendRawTransactionSync", |params, node, _| async move {
+        send_and_wait(&node, &mut Args::new(&params)).await
+    })?;
+    Ok(())
+}
+
+/// Seconds that a transaction is waited for, if nothing else is asked for, and at most.
+const WAIT: (u64, u64) = (2, 20);
+
+/// Sends a transaction and waits for its receipt (EIP-7966).
+async fn send_and_wait(node: &Arc<Node>, args: &mut Args<'_>) -> Result<WireReceipt, RpcError> {
+    let (raw, wait): (Bytes, Option<U64>) = (args.need()?, args.opt()?);
+    let most = Duration::from_secs(WAIT.1);
+    let wait = wait.map_or(Duration::from_secs(WAIT.0), |wait| {
+        Duration::from_millis(wait.to()).min(most)
+    });
+    let mut events = node.chain.events();
+    let chain = node.chain.clone();
+    let sent = tokio::task::spawn_blocking(move || chain.submit(raw)).await;
+    let hash = sent.map_err(|_| RpcError::Internal)??;
+    let receipt = || {
+        let ledger = node.chain.read();
+        let place = ledger.find_tx(&hash);
+        place.and_then(|(block, index)| WireReceipt::new(block, index))
+    };
+    let mined = async {
+        loop {
+            if let Some(receipt) = receipt() {
+                return Some(receipt);
+            }
+            events.changed().await.ok()?;
         }
-    })
+    };
+    let mined = tokio::time::timeout(wait, mined).await;
+    mined.ok().flatten().ok_or(RpcError::Waiting(hash))
 }
 
 fn execution_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
@@ -298,15 +395,15 @@ fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
 }
 
 impl Node {
-    fn find(&self, at: BlockId) -> Option<Arc<Block>> {
+    pub(super) fn find(&self, at: BlockId) -> Option<Arc<Block>> {
         self.chain.find(at)
     }
 
-    fn block(&self, at: BlockId) -> Result<Arc<Block>, RpcError> {
+    pub(super) fn block(&self, at: BlockId) -> Result<Arc<Block>, RpcError> {
         Ok(self.resolve(Some(at))?.0)
     }
 
-    fn resolve(&self, at: Option<BlockId>) -> Result<(Arc<Block>, u64), RpcError> {
+    pub(super) fn resolve(&self, at: Option<BlockId>) -> Result<(Arc<Block>, u64), RpcError> {
         let at = at.unwrap_or(BlockId::Latest);
         Ok(self.chain.resolve(at).ok_or(chain::Error::NoBlock)?)
     }

@@ -1,18 +1,25 @@
 //! Ethereum JSON-RPC over HTTP and WebSocket on one port.
 
+mod accounts;
 mod debug;
 mod dev;
+mod eip712;
 mod error;
 mod eth;
 mod filters;
 mod logs;
 mod methods;
 mod node;
+mod parity;
+mod proof;
+mod raw;
 mod results;
 mod server;
 mod simulate;
+mod states;
 mod structlog;
 mod subscribe;
+mod tracers;
 mod txpool;
 mod types;
 

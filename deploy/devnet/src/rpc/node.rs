@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::{error::RpcError, filters::Filters, types::Args};
-use crate::chain::Chain;
+use crate::chain::{Chain, fork};
 
 /// The fewest and the most executions at a time; in between, as many as the machine has processors. Further ones wait.
 const EXECUTIONS: (usize, usize) = (2, 16);
@@ -58,7 +58,15 @@ impl Node {
         module.register_async_method(name, move |params, node, _| async move {
             let _permit = node.executions.acquire().await;
             let worker = node.clone();
-            tokio::task::spawn_blocking(move || answer(&worker, &mut Args::new(&params)))
+            let work = move || {
+                fork::failure();
+                let answer = answer(&worker, &mut Args::new(&params));
+                match fork::failure() {
+                    Some(failure) => Err(RpcError::Refused(failure)),
+                    None => answer,
+                }
+            };
+            tokio::task::spawn_blocking(work)
                 .await
                 .unwrap_or_else(|error| {
                     tracing::error!(%error, method = name, "a method failed to finish");

@@ -13,7 +13,7 @@ use tower::ServiceBuilder;
 
 use super::{methods, subscribe::HexIds};
 use crate::{
-    chain::{self, Chain, Config, StoreError, overrides::BlockOverride},
+    chain::{self, Chain, Config, ForkError, StoreError, overrides::BlockOverride},
     cors::CorsLayer,
     evm::Status,
     genesis::{self, DevAccount, dev_accounts},
@@ -36,6 +36,9 @@ pub enum Error {
     /// The state directory cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The chain to go on from cannot be used.
+    #[error(transparent)]
+    Fork(#[from] ForkError),
     /// The port is taken, or not ours to take.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -91,6 +94,10 @@ impl Handle {
         self.chain.chain_id
     }
 
+    pub(crate) fn chain(&self) -> &Arc<Chain> {
+        &self.chain
+    }
+
     /// Prefunded accounts; the first is the well-known dev account.
     pub fn accounts(&self) -> &[DevAccount] {
         &self.accounts
@@ -123,6 +130,9 @@ impl Handle {
             &BlockOverride::default(),
         );
         let outcome = called.map_err(|error| Error::Refused(error.to_string()))?;
+        if let Some(failure) = chain::fork::failure() {
+            return Err(Error::Refused(failure));
+        }
         let reason = match outcome.status {
             Status::Success => return Ok(outcome.output),
             Status::Revert => "execution reverted".into(),
@@ -176,6 +186,8 @@ pub async fn spawn(config: Config) -> Result<Handle, Error> {
         .map_err(Error::setup)?
         .map_err(|error| match error {
             chain::Error::Store(error) => Error::Store(error),
+            chain::Error::Fork(error) => Error::Fork(error),
+            chain::Error::Unread(reason) => Error::Refused(reason),
             other => Error::setup(other),
         })?;
     let chain = Arc::new(chain);

@@ -88,6 +88,28 @@ impl<'de> Deserialize<'de> for BlockId {
     }
 }
 
+/// A small number, as number, decimal text or `0x` text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Number(pub(super) u64);
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Wire {
+            Number(u64),
+            Text(String),
+        }
+        let number = match Wire::deserialize(deserializer)? {
+            Wire::Number(number) => Ok(number),
+            Wire::Text(text) => match text.strip_prefix("0x") {
+                Some(digits) => u64::from_str_radix(digits, 16),
+                None => text.parse(),
+            },
+        };
+        number.map(Self).map_err(D::Error::custom)
+    }
+}
+
 /// The object that `eth_call` and `eth_estimateGas` take.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -319,5 +341,15 @@ mod tests {
         assert!(parse(json!({ (who.to_string()): {"movePrecompile": who} })).is_err());
         let both = parse(json!({ (who.to_string()): {"state": {}, "stateDiff": {}} })).unwrap();
         assert!(HashMap::try_from(both).is_err());
+    }
+
+    #[test]
+    fn numbers_are_written_in_many_ways() {
+        for ten in [json!(10), json!("10"), json!("0xa")] {
+            assert_eq!(serde_json::from_value::<Number>(ten).unwrap().0, 10);
+        }
+        for bad in [json!(-1), json!("ten"), json!("0x"), json!(null)] {
+            assert!(serde_json::from_value::<Number>(bad).is_err());
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! and acting for another address burn all gas.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use alloy_primitives::{Address, Bytes, Log, LogData, U256, address};
 use alloy_sol_types::abi::token::TokenSeq;
@@ -12,6 +13,8 @@ use alloy_sol_types::{SolEvent, SolType, SolValue};
 use revm::context::{ContextTr, JournalTr};
 use revm::handler::{EthPrecompiles, PrecompileProvider};
 use revm::interpreter::{CallInputs, CallScheme, Gas, InstructionResult, InterpreterResult};
+use revm::precompile::Precompiles;
+use revm::precompile::secp256r1::P256VERIFY;
 use revm::primitives::AddressSet as Warm;
 use revm::primitives::hardfork::SpecId;
 
@@ -245,6 +248,13 @@ fn function(address: Address, arbos: u64, debug: bool) -> Option<Function> {
     })
 }
 
+/// The ArbOS versions since which P256VERIFY is there, and Ethereum's Osaka, which has it at another price.
+const P256_SINCE: u64 = 30;
+const OSAKA_SINCE: u64 = 50;
+
+/// The precompiles of Prague and P256VERIFY at its first price: those of ArbOS 40 to 49.
+static PRAGUE_WITH_P256: OnceLock<Precompiles> = OnceLock::new();
+
 /// Ethereum's precompiles and Arbitrum's.
 #[derive(Debug)]
 pub(crate) struct ArbPrecompiles {
@@ -256,7 +266,14 @@ pub(crate) struct ArbPrecompiles {
 
 impl ArbPrecompiles {
     pub(crate) fn new(spec: SpecId, arbos: u64, moved: HashMap<Address, Option<Address>>) -> Self {
-        let ethereum = EthPrecompiles::new(spec);
+        let mut ethereum = EthPrecompiles::new(spec);
+        if (P256_SINCE..OSAKA_SINCE).contains(&arbos) && spec == SpecId::PRAGUE {
+            ethereum.precompiles = PRAGUE_WITH_P256.get_or_init(|| {
+                let mut precompiles = ethereum.precompiles.clone();
+                precompiles.extend([P256VERIFY]);
+                precompiles
+            });
+        }
         let mut warm = Warm::default();
         warm.clone_from(ethereum.warm_addresses());
         warm.extend(reserved(arbos));

@@ -782,3 +782,14 @@ fn the_owners_changes_are_announced_since_60() {
         }
     }
 }
+
+#[test]
+fn p256_verify_costs_half_before_osaka() {
+    for (arbos, gas) in [(40, 3_450), (51, 6_900), (61, 6_900)] {
+        let mut chain = Chain::at(arbos);
+        let to = Address::left_padding_from(&[1, 0]);
+        let input = vec![1; 160];
+        let own = chain.own_gas(to, input);
+        assert_eq!(own, gas, "{arbos}");
+    }
+}

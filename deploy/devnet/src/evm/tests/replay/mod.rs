@@ -1,4 +1,4 @@
-//! Blocks of public chains, transaction by transaction: `tests/data`, and what the folder `STYLUS_DEVNET_REPLAYS` holds.
+//! Blocks of public chains, transaction by transaction, from the folder that `STYLUS_DEVNET_REPLAYS` names.
 //!
 //! Status, gas, logs, nonces, code, storage and balances must come out as they did there. What is not this machine's:
 //!
@@ -29,7 +29,7 @@ use crate::evm::*;
 const ARB_WASM: Address = Address::with_last_byte(0x71);
 /// `ProgramActivated(bytes32,bytes32,address,uint256,uint16)`
 const ACTIVATED: B256 = b256!("0xc0e812780707128d9a180db8ee4d1c1f1300b6dd0626d577b5d9ac759b76253c");
-/// The ArbOS versions whose rules this machine knows, if not all of each: it is ArbOS 51.
+/// The ArbOS versions whose rules this machine knows; of those before 40 not all.
 const VERSIONS: std::ops::Range<u64> = 20..62;
 const UNITS_PER_BYTE: u64 = 16;
 /// Who posts to the parent chain, and who is paid for it.
@@ -444,10 +444,11 @@ fn replay_all(folder: &Path) -> (usize, Vec<String>) {
 
 #[test]
 fn blocks_of_public_chains_come_out_the_same() {
-    let folder = match std::env::var_os("STYLUS_DEVNET_REPLAYS") {
-        Some(folder) => folder.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"),
+    const FOLDER: &str = "STYLUS_DEVNET_REPLAYS";
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        println!("no block is replayed: {FOLDER} names no folder of recorded ones");
+        return;
     };
-    let (count, wrong) = replay_all(&folder);
+    let (count, wrong) = replay_all(Path::new(&folder));
     assert!(wrong.is_empty(), "{count} files:\n{}", wrong.join("\n"));
 }
