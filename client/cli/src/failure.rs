@@ -18,13 +18,13 @@ const USAGE: u8 = 2;
 /// Not authorized.
 const NOT_AUTHORIZED: u8 = 4;
 
-/// What the user is told.
+/// A failure, as the user reads it.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: u8,
     /// One line.
     pub(crate) message: String,
-    /// What to do: one line each.
+    /// Hints: one line each.
     pub(crate) hints: Hints,
 }
 
@@ -165,7 +165,7 @@ fn as_hint<T: Hint + std::error::Error + Send + Sync + 'static>(
     error.downcast_ref::<T>().map(|error| error as &dyn Hint)
 }
 
-/// What the error says that can be done.
+/// Collects what the error says can be done.
 fn hints(error: &anyhow::Error) -> Hints {
     if let Some(hint) = HINTING.iter().find_map(|as_hint| as_hint(error)) {
         return hint.hints();

@@ -13,14 +13,14 @@ use pcim_client::{Progress, ProgressSink};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-/// How often progress is told.
+/// How often progress is shown.
 const PROGRESS: Duration = Duration::from_millis(250);
 /// Characters of a bar.
 const BAR: u64 = 24;
 /// Goes to the start of the terminal's line and empties it (ECMA-48).
 const EMPTY_LINE: &str = "\r\x1b[K";
 
-/// Whether the terminal's last line tells progress, and is to be written over.
+/// True if the terminal's last line shows progress, and is to be written over.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
 /// How to talk to the user.
@@ -34,7 +34,7 @@ impl Ui {
         Self { json }
     }
 
-    /// Whether the result is wanted as JSON.
+    /// Says whether the result is wanted as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
@@ -77,7 +77,7 @@ impl Ui {
         }
     }
 
-    /// Whether a terminal reads standard output, and text is wanted.
+    /// Says whether a terminal reads standard output, and text is wanted.
     pub(crate) fn shows_pictures(&self) -> bool {
         !self.json && io::stdout().is_terminal()
     }
@@ -105,7 +105,7 @@ impl Ui {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-    /// Tells how far a long work is in the terminal's last line, if somebody looks.
+    /// Shows how far a long work is in the terminal's last line, if there is a terminal.
     pub(crate) fn progress(&self) -> ProgressSink {
         let seen = io::stderr().is_terminal();
         let told = Mutex::new(Instant::now());
@@ -139,7 +139,7 @@ fn wipe() {
     }
 }
 
-/// What is done, a bar where the end is known, files, MiB.
+/// Makes the line: the work, a bar where the end is known, files, MiB.
 fn progress_line(progress: Progress) -> String {
     let mib = |bytes: u64| bytes >> 20;
     let bytes = progress.total.map(|total| (progress.bytes, total));
