@@ -122,7 +122,7 @@ impl Command {
         }
     }
 
-    /// Whether an interrupt is the ordinary end of the command.
+    /// Says whether an interrupt is the ordinary end of the command.
     pub(crate) fn ends_on_interrupt(&self) -> bool {
         match self {
             Self::Node(args) => args.serves(),

@@ -27,7 +27,7 @@ const MAX_SMALL_FILE: u64 = 1024 * 1024;
 /// Most bytes of a passphrase.
 const MAX_PASSPHRASE: u64 = 4096;
 
-/// What every command is given.
+/// The means that every command is given.
 pub(crate) struct Context {
     pub(crate) ui: Ui,
     global: Global,
@@ -91,7 +91,7 @@ impl Context {
         limits
     }
 
-    /// What the command line says of the network.
+    /// Reads what the command line says of the network.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
         let network = match &self.global.network {
             Some(name) => Some(pcim_deploy::networks::by_name(name).ok_or_else(|| {
@@ -214,7 +214,7 @@ pub(crate) fn actor(text: &str) -> anyhow::Result<Address> {
     Ok(read_card(Path::new(text))?.address)
 }
 
-/// Whether the user or the system has asked the program to end, for work that is not to be cut in the middle.
+/// A request of the user or the system that the program end, for work that is not to be cut in the middle.
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
@@ -228,7 +228,7 @@ impl Stop {
         Self(told)
     }
 
-    /// Whether it was asked.
+    /// Says whether it was asked.
     pub(crate) fn is_asked(&self) -> bool {
         *self.0.borrow()
     }

@@ -13,14 +13,14 @@ use pcim_client::{Progress, ProgressSink};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-/// How often progress is told.
+/// How often progress is shown.
 const PROGRESS: Duration = Duration::from_millis(250);
 /// Characters of a bar.
 const BAR: u64 = 24;
 /// Goes to the start of the terminal's line and empties it (ECMA-48).
 const EMPTY_LINE: &str = "\r\x1b[K";
 
-/// Whether the terminal's last line tells progress, and is to be written over.
+/// True if the terminal's last line shows progress, and is to be written over.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
 /// How to talk to the user.
@@ -35,8 +35,13 @@ impl Ui {
         Self { json }
     }
 
+<<<<<<< HEAD:client/terminal/src/ui.rs
     /// Whether the result is wanted as JSON.
     pub fn is_json(&self) -> bool {
+=======
+    /// Says whether the result is wanted as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+>>>>>>> refs/heads/actors:client/cli/src/ui.rs
         self.json
     }
 
@@ -78,8 +83,13 @@ impl Ui {
         }
     }
 
+<<<<<<< HEAD:client/terminal/src/ui.rs
     /// Whether a terminal reads standard output, and text is wanted.
     pub fn shows_pictures(&self) -> bool {
+=======
+    /// Says whether a terminal reads standard output, and text is wanted.
+    pub(crate) fn shows_pictures(&self) -> bool {
+>>>>>>> refs/heads/actors:client/cli/src/ui.rs
         !self.json && io::stdout().is_terminal()
     }
 
@@ -106,8 +116,13 @@ impl Ui {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
+<<<<<<< HEAD:client/terminal/src/ui.rs
     /// Tells how far a long work is in the terminal's last line, if somebody looks.
     pub fn progress(&self) -> ProgressSink {
+=======
+    /// Shows how far a long work is in the terminal's last line, if there is a terminal.
+    pub(crate) fn progress(&self) -> ProgressSink {
+>>>>>>> refs/heads/actors:client/cli/src/ui.rs
         let seen = io::stderr().is_terminal();
         let told = Mutex::new(Instant::now());
         Arc::new(move |progress: Progress| {
@@ -152,7 +167,7 @@ fn wipe() {
     }
 }
 
-/// What is done, a bar where the end is known, files, MiB.
+/// Makes the line: the work, a bar where the end is known, files, MiB.
 fn progress_line(progress: Progress) -> String {
     let mib = |bytes: u64| bytes >> 20;
     let bytes = progress.total.map(|total| (progress.bytes, total));

@@ -106,7 +106,7 @@ pub(crate) struct DeidArgs {
     profile: ProfileArgs,
 }
 
-/// What became of a file.
+/// The outcome of a file.
 #[derive(Serialize)]
 struct Outcome<'a> {
     file: &'a Path,
@@ -280,7 +280,7 @@ impl DeidArgs {
     }
 }
 
-/// What became of each file, written as it becomes known: the reports of many files are never held in memory.
+/// The outcomes of files, written as they become known: the reports of many files are never held in memory.
 struct Told {
     out: BufWriter<File>,
     json: bool,

@@ -27,7 +27,7 @@ pub(crate) struct FollowArgs {
 }
 
 impl FollowArgs {
-    /// Whether to follow.
+    /// Says whether to follow.
     pub(crate) fn is_on(&self) -> bool {
         self.follow_chain
     }

@@ -28,7 +28,7 @@ pub(crate) struct RelayArgs {
     paths: Vec<PathBuf>,
 }
 
-/// What became of a file.
+/// The outcome of a file.
 #[derive(Serialize)]
 struct Report {
     file: PathBuf,

@@ -146,7 +146,7 @@ impl ReportArgs {
         })
     }
 
-    /// The cards of the folder, each verified; one that is no good is told of and left out.
+    /// Reads the cards of the folder, each verified; one that is no good is reported and left out.
     fn contacts(&self, context: &Context, client: &Session) -> anyhow::Result<Contacts> {
         let home = client.home().contacts_dir();
         let dir = self.contacts.as_ref().unwrap_or(&home);
@@ -184,7 +184,7 @@ impl ReportArgs {
     }
 }
 
-/// What the owner calls the holder of a card.
+/// The owner's name for the holder of a card.
 fn name(path: &Path) -> String {
     let stem = path
         .file_stem()

@@ -1,4 +1,4 @@
-//! What became of each file of an input, written as it becomes known: one JSON document that is never held in memory.
+//! The outcomes of an input's files, written as they become known: one JSON document that is never held in memory.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};

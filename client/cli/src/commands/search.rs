@@ -127,7 +127,7 @@ impl SearchArgs {
         context.ui.result(&found, &text)
     }
 
-    /// Whether the description and the notes have the wanted codes and words.
+    /// Says whether the description and the notes have the wanted codes and words.
     fn says(&self, image: &Image, notes: &[Note]) -> bool {
         let texts = || {
             let notes = notes.iter().map(|note| note.text.as_str());

@@ -37,7 +37,7 @@ pub(crate) struct SignArgs {
     nonce: Option<u64>,
 }
 
-/// What was written instead.
+/// The document that was written instead.
 #[derive(Serialize)]
 struct Signed<'a> {
     file: &'a std::path::Path,
@@ -46,7 +46,7 @@ struct Signed<'a> {
 }
 
 impl SignArgs {
-    /// Whether the call is to be signed and not sent.
+    /// Says whether the call is to be signed and not sent.
     pub(crate) fn is_wanted(&self) -> bool {
         self.sign_only.is_some()
     }
@@ -69,7 +69,7 @@ impl SignArgs {
         }))
     }
 
-    /// What came of the command; `None` if it was signed: then the file is written and told of.
+    /// Takes the outcome of the command; `None` if the call was signed: then the file is written and reported.
     pub(crate) fn settle<T>(
         &self,
         context: &Context,

@@ -58,7 +58,7 @@ pub(crate) struct ViewArgs {
     inline: Option<Protocol>,
 }
 
-/// What was rendered.
+/// The rendered picture.
 #[derive(Debug, Serialize)]
 struct Viewed {
     /// The PNG, if one was written.
@@ -190,7 +190,7 @@ impl ViewArgs {
         self.sheet_of(files.len(), &|number| read(&files[number]), refused)
     }
 
-    /// A sheet of so many files, one at a time in memory: once for their places, once for their pictures.
+    /// Makes a sheet of files, one at a time in memory: once for their places, once for their pictures.
     fn sheet_of(
         &self,
         count: usize,

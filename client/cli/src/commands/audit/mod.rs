@@ -21,7 +21,7 @@ use crate::failure::{NotTheSame, Usage};
 use crate::parse;
 use crate::ui::printable;
 
-/// So many images are compared with the contract without a word.
+/// Images up to this number are compared with the contract without a word.
 const MANY: usize = 500;
 
 /// Show what the chain recorded about your images and requests
@@ -88,13 +88,13 @@ pub(crate) struct AuditArgs {
     force: bool,
 }
 
-/// What `--json` prints.
+/// The document that `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
     freshness: &'a Freshness,
     #[serde(skip_serializing_if = "Option::is_none")]
     compared: Option<Compared>,
-    /// Whether the contract was asked whether it says the same.
+    /// True if the contract was asked whether it says the same.
     checked: bool,
     differences: &'a [Difference],
     #[serde(flatten)]
@@ -239,7 +239,7 @@ impl AuditArgs {
         })
     }
 
-    /// Who may open the patient's images, or what a requestor asked for.
+    /// Lists the readers of the patient's images, or what a requestor asked for.
     fn rights(&self, index: &Index, me: Address, now: u64) -> anyhow::Result<Answer> {
         let named = self.requester.as_deref().map(actor).transpose()?;
         let patient = self.patient.as_deref().map(actor).transpose()?;
@@ -264,7 +264,7 @@ impl AuditArgs {
     }
 }
 
-/// What was found, and the images that were looked at for it.
+/// Looks for the entries, and the images that they are about.
 struct Answer {
     kind: Kind,
     images: Vec<ImageDigest>,
@@ -327,7 +327,7 @@ pub(crate) fn read_before(index: &Index) -> anyhow::Result<Freshness> {
     }
 }
 
-/// Says that the index was read anew, if it was.
+/// Says that the index was read again from the start, if it was.
 pub(crate) fn say_rebuilt(context: &Context, reason: Option<&str>) {
     if let Some(reason) = reason {
         context.ui.note(&format!(

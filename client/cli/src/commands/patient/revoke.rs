@@ -94,7 +94,7 @@ impl RevokeArgs {
     }
 }
 
-/// The lines that tell of an image that was sealed anew.
+/// Makes the lines about an image that was sealed again.
 pub(crate) fn resealed(context: &Context, resealed: &Resealed) -> String {
     let mut text = format!(
         "sealed anew  {} ({} bytes)\n",

@@ -1,4 +1,4 @@
-//! What an alert sets off.
+//! Actions that an alert sets off.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,7 +18,7 @@ use crate::ui::{Ui, printable};
 const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What carries out the rules' actions.
+/// Carries out the rules' actions.
 pub(crate) struct Responder {
     pub(crate) ui: Ui,
     pub(crate) rules: Vec<Rule>,
@@ -26,7 +26,7 @@ pub(crate) struct Responder {
     pub(crate) output: Output,
 }
 
-/// What it takes to revoke.
+/// The means to revoke.
 pub(crate) struct Revoker {
     pub(crate) dir: PathBuf,
     pub(crate) overrides: Overrides,
@@ -34,7 +34,7 @@ pub(crate) struct Revoker {
 }
 
 impl Responder {
-    /// The rules whose program is not there, each with that program: better told now than when it is needed.
+    /// Lists the rules whose program is not there, each with that program: better reported now than when it is needed.
     pub(crate) fn missing_programs(&self) -> Vec<(&str, &str)> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let is_there = |program: &str| match program.contains('/') {
@@ -49,7 +49,7 @@ impl Responder {
     }
 
     /// Does what the alert's rule wants: writes, runs, revokes. A program that fails and a revocation that is refused are
-    /// told, and hold nothing up; a chain that does not answer a revocation is an error, and the event comes again.
+    /// reported, and hold nothing up; a chain that does not answer a revocation is an error, and the event comes again.
     pub(crate) async fn tell(&mut self, alert: &Alert) -> anyhow::Result<()> {
         let action = self.rules[alert.number].action.clone();
         if action.print {

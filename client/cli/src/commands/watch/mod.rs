@@ -225,7 +225,7 @@ async fn turn(
     Ok(())
 }
 
-/// Whether an error is the chain's, which may answer another time: not this home's, and none of the configuration.
+/// Says whether an error is the chain's, which may answer another time: not this home's, and none of the configuration.
 fn may_pass(error: &anyhow::Error) -> bool {
     use pcim_ledger::Error as L;
     match error.downcast_ref() {
@@ -237,7 +237,7 @@ fn may_pass(error: &anyhow::Error) -> bool {
     }
 }
 
-/// Whether an error says that the contract's program does not run, which is what a rule may be about.
+/// Says whether an error says that the contract's program does not run, which is what a rule may be about.
 fn has_ended(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref();
     matches!(
@@ -267,7 +267,7 @@ async fn program_left(context: &Context, client: &Session) -> anyhow::Result<Opt
     }
 }
 
-/// Tells what the rules say to the life of the contract's program, and has not been told.
+/// Reports the rules' alerts about the life of the contract's program that were not reported yet.
 async fn tell_of_program(
     left: u64,
     watching: &mut Watching<'_>,

@@ -130,13 +130,13 @@ impl Appended {
         })
     }
 
-    /// Goes to the end of what is written, and has that noted.
+    /// Goes to the end of what is written, and has that recorded.
     fn begin(&mut self, watching: &Watching<'_>) -> anyhow::Result<()> {
         self.file.seek(SeekFrom::Start(self.bytes))?;
         Ok(watching.set_written(self.written())?)
     }
 
-    /// Whether the file is still the one of its name.
+    /// Says whether the file is still the one of its name.
     #[cfg(unix)]
     fn is_in_place(&self) -> io::Result<bool> {
         use std::os::unix::fs::MetadataExt;
