@@ -1,3 +1,3 @@
-//! What the tests of the programs share. Tests of the whole house live in `it/`.
+//! Shared by the tests of the programs. Tests of the whole house live in `it/`.
 
 pub mod program;

@@ -3,12 +3,14 @@
 mod args;
 mod commands;
 mod context;
+mod failure;
+mod global;
 mod parse;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use pcim_terminal::{failure, ui};
+use pcim_terminal::ui;
 
 use args::Cli;
 use context::Context;
@@ -19,5 +21,5 @@ fn main() -> ExitCode {
     let ui = Ui::new(cli.global.json);
     let context = Context::new(cli.global, ui);
     let is_cut = !cli.command.ends_on_interrupt();
-    pcim_terminal::run(ui, commands::hint, is_cut, cli.command.run(&context))
+    pcim_terminal::run(ui, failure::hint, is_cut, cli.command.run(&context))
 }

@@ -45,7 +45,7 @@ impl Ledger {
         Ok(Self { rpc, deployment })
     }
 
-    /// Where this ledger reads and writes.
+    /// Returns the place where this ledger reads and writes.
     pub fn deployment(&self) -> &Deployment {
         &self.deployment
     }

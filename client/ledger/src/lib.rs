@@ -13,6 +13,9 @@ mod chain;
 mod connect;
 mod error;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+mod hint;
 mod history;
 mod keystore;
 mod live;
@@ -34,7 +37,6 @@ pub use self::connect::Ledger;
 pub use self::error::{Error, Result};
 pub use self::history::{BlockHead, ChainLog, Trouble, decode_event};
 pub use self::live::{Live, Nudge};
-pub use self::relay::MAX_RELAY_BYTES;
 pub use self::revert::Revert;
 pub use self::types::{
     Call, Deployment, EventFilter, Grant, ImageRecord, Mined, RelayCall, SignedCall,

@@ -145,26 +145,7 @@ impl Rpc {
         let (status, bytes) = tokio::time::timeout(self.limit, self.exchange(body.to_string()))
             .await
             .map_err(|_| Fault::Timeout)??;
-        let answer: Value = match serde_json::from_slice(&bytes) {
-            Ok(answer) => answer,
-            Err(_) if !status.is_success() => {
-                return Err(Fault::Transport(format!("HTTP status {status}").into()));
-            }
-            Err(e) => return Err(Fault::Nonsense(format!("not JSON ({e})"))),
-        };
-        let Value::Object(mut answer) = answer else {
-            return Err(Fault::Nonsense("not a JSON-RPC response".into()));
-        };
-        if let Some(error) = answer.get("error").filter(|e| !e.is_null()) {
-            return Err(node_error(error));
-        }
-        if answer.get("id") != Some(&json!(id)) {
-            return Err(Fault::Nonsense("the response is to another request".into()));
-        }
-        let result = answer
-            .remove("result")
-            .ok_or_else(|| Fault::Nonsense("neither result nor error".into()))?;
-        serde_json::from_value(result).map_err(|e| Fault::Nonsense(printable(&e.to_string())))
+        read_answer(status, id, &bytes)
     }
 
     async fn exchange(
@@ -259,6 +240,34 @@ impl Rpc {
             detail: detail.into(),
         }
     }
+}
+
+/// Reads what came back to request `id`.
+pub(super) fn read_answer<R: DeserializeOwned>(
+    status: reqwest::StatusCode,
+    id: u64,
+    bytes: &[u8],
+) -> std::result::Result<R, Fault> {
+    let answer: Value = match serde_json::from_slice(bytes) {
+        Ok(answer) => answer,
+        Err(_) if !status.is_success() => {
+            return Err(Fault::Transport(format!("HTTP status {status}").into()));
+        }
+        Err(e) => return Err(Fault::Nonsense(format!("not JSON ({e})"))),
+    };
+    let Value::Object(mut answer) = answer else {
+        return Err(Fault::Nonsense("not a JSON-RPC response".into()));
+    };
+    if let Some(error) = answer.get("error").filter(|e| !e.is_null()) {
+        return Err(node_error(error));
+    }
+    if answer.get("id") != Some(&json!(id)) {
+        return Err(Fault::Nonsense("the response is to another request".into()));
+    }
+    let result = answer
+        .remove("result")
+        .ok_or_else(|| Fault::Nonsense("neither result nor error".into()))?;
+    serde_json::from_value(result).map_err(|e| Fault::Nonsense(printable(&e.to_string())))
 }
 
 impl Fault {

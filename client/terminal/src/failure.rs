@@ -1,13 +1,18 @@
 //! From an error to its exit code, its one line and its hint.
 
 use std::io;
+use std::process::ExitCode;
 
-use pcim_client::papers::{card, handover};
-use pcim_client::{Error as E, study};
-use pcim_client::{audit, home, journal};
+use pcim_client::papers::card;
+use pcim_client::{Error as E, audit, home};
+use pcim_core::hint::{Hint, Hints};
 use pcim_deploy::deploy;
 
+<<<<<<< HEAD:client/terminal/src/failure.rs
 use crate::ui::printable;
+=======
+use crate::ui::{Ui, printable};
+>>>>>>> refs/heads/actors:client/cli/src/failure.rs
 
 /// Refused or failed.
 const FAILED: u8 = 1;
@@ -16,9 +21,6 @@ const USAGE: u8 = 2;
 /// Not authorized.
 const NOT_AUTHORIZED: u8 = 4;
 
-/// The hint when a file could not be read or written.
-pub const CHECK_THE_DISK: &str = "check the path, its permissions and the space on the disk";
-
 /// What the user is told.
 #[derive(Debug)]
 pub struct Failure {
@@ -26,8 +28,8 @@ pub struct Failure {
     pub code: u8,
     /// One line.
     pub message: String,
-    /// What to do.
-    pub hint: Option<String>,
+    /// What to do: one line each.
+    pub hints: Hints,
 }
 
 /// The command line or the environment cannot be used.
@@ -65,21 +67,29 @@ pub struct Interrupted;
 impl Failure {
     /// Explains an error.
     pub fn of(error: &anyhow::Error) -> Self {
-        let (code, hint) = explain(error);
+        let (code, hints) = explain(error);
         Self {
             code,
             message: one_line(error),
-            hint: hint.map(str::to_owned),
+            hints,
         }
     }
 
+<<<<<<< HEAD:client/terminal/src/failure.rs
     /// Takes the hint of a program that knows the error better, if it has one.
     #[must_use]
     pub fn with_hint(self, hint: Option<&'static str>) -> Self {
-        Self {
-            hint: hint.map(str::to_owned).or(self.hint),
-            ..self
+        let hints = hint.map_or(self.hints, |hint| vec![hint.into()]);
+        Self { hints, ..self }
+=======
+    /// Writes the error and what can be done; returns the exit code.
+    pub(crate) fn tell(&self, ui: Ui) -> ExitCode {
+        ui.note(&format!("error: {}", self.message));
+        for hint in &self.hints {
+            ui.note(&format!("hint: {hint}"));
         }
+        ExitCode::from(self.code)
+>>>>>>> refs/heads/actors:client/cli/src/failure.rs
     }
 }
 
@@ -99,322 +109,58 @@ fn one_line(error: &anyhow::Error) -> String {
     printable(&line)
 }
 
-fn explain(error: &anyhow::Error) -> (u8, Option<&'static str>) {
+/// The exit code, and what can be done.
+fn explain(error: &anyhow::Error) -> (u8, Hints) {
+    let one = |code, hint: &'static str| (code, vec![hint.into()]);
     if error.is::<Usage>() {
-        return (USAGE, Some("see `pcim help`, or the command's --help"));
+        return one(USAGE, "see `pcim help`, or the command's --help");
     }
     if error.is::<OtherProgram>() {
-        return (USAGE, None);
+        return (USAGE, Hints::new());
     }
     if error.is::<NotAuthorized>() {
         let hint = "`pcim requestor status` tells why; the patient decides";
-        return (NOT_AUTHORIZED, Some(hint));
+        return one(NOT_AUTHORIZED, hint);
     }
     if error.is::<StillUnfinished>() {
-        return (FAILED, Some("nothing is lost: `pcim resume` tries again"));
+        return one(FAILED, "nothing is lost: `pcim resume` tries again");
     }
-    if let Some(error) = error.downcast_ref::<E>() {
-        let code = match error {
-            E::NotAuthorized { .. } => NOT_AUTHORIZED,
-            E::NotConfigured { .. } | E::NoFile | E::Description => USAGE,
-            _ => FAILED,
-        };
-        return (code, of_client(error));
-    }
-    let hint = if let Some(error) = error.downcast_ref::<audit::Error>() {
-        of_audit(error)
-    } else if let Some(error) = error.downcast_ref::<home::Error>() {
-        of_home(error)
-    } else if let Some(error) = error.downcast_ref::<card::Error>() {
-        of_card(error)
-    } else if let Some(error) = error.downcast_ref::<pcim_ledger::Error>() {
-        of_ledger(error)
-    } else if let Some(error) = error.downcast_ref::<deploy::Error>() {
-        of_deploy(error)
-    } else if let Some(error) = error.downcast_ref::<pcim_dicom::view::Error>() {
-        of_view(error)
-    } else if error.is::<io::Error>() {
-        Some(CHECK_THE_DISK)
-    } else {
-        None
+    let code = match error.downcast_ref::<E>() {
+        Some(E::NotAuthorized { .. }) => NOT_AUTHORIZED,
+        Some(E::NotConfigured { .. } | E::NoFile | E::Description) => USAGE,
+        _ => FAILED,
     };
-    (FAILED, hint)
+    (code, hints(error))
 }
 
-fn of_client(error: &E) -> Option<&'static str> {
-    Some(match error {
-        E::Home(error) => return of_home(error),
-        E::Card(error) => return of_card(error),
-        E::Handover(error) => return of_handover(error),
-        E::Seal(error) => return of_seal(error),
-        E::Node(error) => return of_node(error),
-        E::Ledger(error) => return of_ledger(error),
-        E::Request(_) => "ask the requestor to make the request again",
-        E::Dicom { source, .. } => return of_dicom(source),
-        E::Study(error) => return of_study(error),
-        E::Journal(error) => return of_journal(error),
-        E::Audit(error) => return of_audit(error),
-        E::Watched { .. } => {
-            "a home has one watcher: stop the other one, or put these rules into its file and start it again"
-        }
-        E::File { .. } => CHECK_THE_DISK,
-        E::Description => "give codes such as `CT CHEST`, or leave --description out",
-        E::FileExists { .. } => "give another --out, or --force to replace the file",
-        E::NotConfigured { .. } => {
-            "give --network, --rpc-url, --chain-id and --contract, or write them into the home's config.toml"
-        }
-        E::UnknownImage { .. } => {
-            "check the digest and the contract; the patient registers an image with `pcim patient register`"
-        }
-        E::NotMine { .. } => "only the patient who registered an image decides about it",
-        E::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
-        E::NotAccredited { .. } => {
-            "the consortium accredits radiologists: `pcim consortium accredit`"
-        }
-        E::SealMismatch { .. }
-        | E::SignerMismatch { .. }
-        | E::PredecessorMismatch { .. }
-        | E::ForeignPredecessor { .. }
-        | E::EndlessHistory { .. } => {
-            "do not use this image; ask the radiologist for a new handover"
-        }
-        E::NotAuthorized { .. } => {
-            "ask the patient: `pcim requestor request`; look with `pcim requestor status`"
-        }
-        E::NoOpenRequest { .. } => "see `pcim patient requests`",
-        E::AlreadyAuthorized { .. } => {
-            "nothing to do; the image can be fetched with `pcim requestor fetch`"
-        }
-        E::CertificateChanged { .. } => {
-            "look at it again with `pcim patient requests`, and ask the requestor why"
-        }
-        E::NothingToRevoke { .. } => "see `pcim patient audit`",
-        E::OtherContract { .. } => "give the --network and --contract that it was signed for",
-        E::NonceAhead { .. } => "relay the signer's earlier call first",
-        E::TooManyApprovals { .. } => "name the pairs, in several commands",
-        E::NothingToApprove => "see `pcim patient requests`",
-        E::InBatch { source, .. } => return of_client(source),
-        E::TooFewReplicas { .. } => {
-            "nodes that follow the contract (`pcim node --follow-chain`) keep it once they can reach this one: `pcim node`"
-        }
-        E::ReaderLacksV2 { .. } => {
-            "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one), or `approve --reseal-v1`"
-        }
-        _ => return None,
-    })
+/// An error of a type that says itself what can be done.
+type AsHint = fn(&anyhow::Error) -> Option<&dyn Hint>;
+
+/// The types of errors that come up to the commands and say themselves what can be done.
+const HINTING: [AsHint; 7] = [
+    as_hint::<E>,
+    as_hint::<audit::Error>,
+    as_hint::<home::Error>,
+    as_hint::<card::Error>,
+    as_hint::<pcim_ledger::Error>,
+    as_hint::<pcim_dicom::view::Error>,
+    as_hint::<io::Error>,
+];
+
+fn as_hint<T: Hint + std::error::Error + Send + Sync + 'static>(
+    error: &anyhow::Error,
+) -> Option<&dyn Hint> {
+    error.downcast_ref::<T>().map(|error| error as &dyn Hint)
 }
 
-fn of_study(error: &study::Error) -> Option<&'static str> {
-    use study::Error as S;
-    Some(match error {
-        S::SeveralPatients { .. } => "give each patient's files by themselves",
-        S::SeveralStudies { .. } => "give the files of one study",
-        S::SameInstance { .. } => "find out which of the two is right, and give that one",
-        S::Zip { .. } => {
-            "find out where the archive comes from; unpack what you trust, and give the folder"
-        }
-        S::Directory { .. } => {
-            "copy the whole medium again, or leave out what is missing with --skip-refused"
-        }
-        S::NothingFound { .. } => "give DICOM files with their preamble and `DICM` (PS3.10)",
-        S::TooManyFiles { .. } | S::TooDeep { .. } => "give fewer files at once",
-        S::Changed { .. } => "run it again when nothing writes there",
-        S::Damaged { .. } => {
-            "open it with --out NAME.tar, and ask the radiologist how the study came about"
-        }
-        S::Version { .. } => "update pcim",
-        S::Write(_) => CHECK_THE_DISK,
-        _ => return None,
-    })
-}
-
-fn of_dicom(error: &pcim_dicom::deid::Error) -> Option<&'static str> {
-    Some(match error {
-        pcim_dicom::deid::Error::File(pcim_dicom::Error::NotDicom) => {
-            "give a DICOM file with its preamble and `DICM` (PS3.10)"
-        }
-        pcim_dicom::deid::Error::File(_) => "export the file again from its source",
-        pcim_dicom::deid::Error::Pixels(_) => "decompress the file with another program first",
-        pcim_dicom::deid::Error::BurnedIn | pcim_dicom::deid::Error::BurnedInUnknown => {
-            "look at the pixels: blank the text with --blank x,y,w,h (or --blank ultrasound), or let them pass with --accept-burned-in"
-        }
-        pcim_dicom::deid::Error::CannotBlank { .. } => {
-            "decompress the file first, or give --blank as x,y,w,h in pixels"
-        }
-        _ => "clean the file with a tool for its kind; --no-deid seals it with everything it tells",
-    })
-}
-
-fn of_view(error: &pcim_dicom::view::Error) -> Option<&'static str> {
-    Some(match error {
-        pcim_dicom::view::Error::NoImage => {
-            "give a DICOM file, a tar of such, or a directory with --sheet"
-        }
-        pcim_dicom::view::Error::Window => {
-            "give --window as center,width with a width of at least 1"
-        }
-        pcim_dicom::view::Error::Dicom(pcim_dicom::Error::NoSuchFrame { .. }) => {
-            "give another --frame"
-        }
-        pcim_dicom::view::Error::Dicom(
-            pcim_dicom::Error::Compression { .. } | pcim_dicom::Error::Codec { .. },
-        ) => "decompress the file with another program first",
-        pcim_dicom::view::Error::Dicom(pcim_dicom::Error::Malformed) => {
-            "export the file again from its source"
-        }
-        _ => return None,
-    })
-}
-
-fn of_home(error: &home::Error) -> Option<&'static str> {
-    Some(match error {
-        home::Error::Exists { .. } => "give another --home; a home is never overwritten",
-        home::Error::NotAHome { .. } => "make one with `pcim init`, or name another with --home",
-        home::Error::Busy { .. } => "wait until that process ends, or stop it",
-        home::Error::Config { .. } => "correct the file by hand",
-        home::Error::OpenPgp(error) => return of_seal(error),
-        home::Error::Ethereum(error) => return of_ledger(error),
-        home::Error::Io { .. } => CHECK_THE_DISK,
-        home::Error::DeidKey { .. } => "restore the file from a backup of the home",
-        _ => return None,
-    })
-}
-
-fn of_audit(error: &audit::Error) -> Option<&'static str> {
-    use audit::Error as A;
-    Some(match error {
-        A::Ledger(error) => return of_ledger(error),
-        A::ProvidersDiffer { .. } | A::ForkedProviders { .. } => {
-            "one of the two leaves something out, or is behind: ask a third one"
-        }
-        A::BadLogs { .. } | A::Restless { .. } => "look again later, or with another --rpc-url",
-        A::OtherContract { .. } | A::Damaged(_) => {
-            "delete the home's audit-*.sqlite: it is read anew"
-        }
-        A::Io { .. } | A::Sqlite(_) | A::Open(_) => CHECK_THE_DISK,
-        _ => return None,
-    })
-}
-
-fn of_journal(error: &journal::Error) -> Option<&'static str> {
-    use journal::Error as J;
-    Some(match error {
-        J::NotAJournal { .. } | J::Damaged { .. } => "restore the file from a backup of the home",
-        J::Newer { .. } => "update pcim",
-        J::Io { .. } | J::Sqlite(_) => CHECK_THE_DISK,
-        _ => return None,
-    })
-}
-
-fn of_card(error: &card::Error) -> Option<&'static str> {
-    Some(match error {
-        card::Error::Version { .. } => "update pcim",
-        _ => "ask the owner for a new contact card: `pcim card`",
-    })
-}
-
-fn of_handover(error: &handover::Error) -> Option<&'static str> {
-    use handover::Error as H;
-    Some(match error {
-        H::NotForThisKey(_) | H::NotForYou { .. } => {
-            "open it with the home whose card the radiologist was given (--home)"
-        }
-        H::ForgedAttestation { .. } | H::BadAttestation(_) | H::NotAccepted { .. } => {
-            "do not register this image; ask the radiologist how the handover came about"
-        }
-        H::WrongChain { .. } | H::WrongContract { .. } => {
-            "give the --network and --contract that the radiologist uses"
-        }
-        H::Version { .. } => "update pcim",
-        H::Card(error) => return of_card(error),
-        _ => "ask the radiologist for a new handover",
-    })
-}
-
-fn of_seal(error: &pcim_seal::Error) -> Option<&'static str> {
-    Some(match error {
-        pcim_seal::Error::WrongPassphrase { .. } => {
-            "type it again, or check the file that PCIM_PASSPHRASE_FILE names"
-        }
-        pcim_seal::Error::NotForReader { .. } => {
-            "it was sealed to another certificate; open it with that home"
-        }
-        pcim_seal::Error::Damaged(_)
-        | pcim_seal::Error::Structure { .. }
-        | pcim_seal::Error::Signature(_) => "do not use it; ask its author for a new one",
-        pcim_seal::Error::Unusable { .. } => {
-            "ask the owner for a contact card with a valid certificate"
-        }
-        pcim_seal::Error::Read(_) | pcim_seal::Error::Write(_) => CHECK_THE_DISK,
-        _ => return None,
-    })
-}
-
-fn of_node(error: &pcim_node::Error) -> Option<&'static str> {
-    Some(match error {
-        pcim_node::Error::Timeout { .. } | pcim_node::Error::PeerUnreachable { .. } => {
-            "the owner's node must run and be reachable: `pcim node` there, its address in the `peers` of this home's config.toml"
-        }
-        pcim_node::Error::SwarmKey { .. } => {
-            "a swarm.key has three lines: /key/swarm/psk/1.0.0/, /base16/ and 64 hexadecimal digits; chmod 600 it"
-        }
-        pcim_node::Error::NoSwarmKey => {
-            "put the swarm's swarm.key into the home, or set `private = false`"
-        }
-        pcim_node::Error::RepoLocked { .. } => {
-            "this home's `pcim node` runs already, or another program has the repository open"
-        }
-        pcim_node::Error::Endpoint { .. } => {
-            "correct --ipfs-api or `ipfs_api` in the home's config.toml"
-        }
-        pcim_node::Error::Api { .. } => {
-            "check that the IPFS node runs and that --ipfs-api is its RPC API; what was stored stays"
-        }
-        pcim_node::Error::Listen { .. } => {
-            "another program has the port; change `listen` in the home's config.toml"
-        }
-        pcim_node::Error::Address { .. } => {
-            "correct `listen`, `peers` or `relays` in the home's config.toml"
-        }
-        pcim_node::Error::BlockMismatch { .. } => {
-            "the block is damaged on this disk or at its sender; fetch it again from another peer"
-        }
-        pcim_node::Error::Io { .. } => CHECK_THE_DISK,
-        _ => return None,
-    })
-}
-
-fn of_ledger(error: &pcim_ledger::Error) -> Option<&'static str> {
-    use pcim_ledger::Error as L;
-    Some(match error {
-        L::Refused(revert) => return of_revert(revert),
-        L::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
-        L::BadSocketUrl { .. } => {
-            "give a ws:// or wss:// address with --ws-url, or as `ws_url` in the home's config.toml"
-        }
-        L::Rpc { .. } | L::Timeout { .. } => {
-            "check --rpc-url and that the chain runs (`pcim-dev devnet` starts one here)"
-        }
-        L::Nonsense { .. } => "check that --rpc-url is an Ethereum JSON-RPC endpoint",
-        L::WrongChain { .. } => {
-            "give the --rpc-url of the chain the home is set up for, or another --chain-id"
-        }
-        L::NoContract { .. } | L::NotPcac { .. } => {
-            "check --contract; `pcim deploy` deploys the contract and records where"
-        }
-        L::NotActivated { .. } => {
-            "activate the contract again: `pcim deploy` deploys and activates"
-        }
-        L::Funds { .. } => "send ether to this address on this chain",
-        L::Fee { .. } => "check that --rpc-url is the endpoint you mean",
-        L::NotMined { .. } => "run the same command again: it goes on with the same transaction",
-        L::Replaced { .. } | L::Rejected { .. } => {
-            "run the same command again: it makes a new transaction"
-        }
-        L::Node { .. } => "look up the RPC's own words; another --rpc-url may do",
-        L::Passphrase => "type it again, or check the file that PCIM_PASSPHRASE_FILE names",
-        _ => return None,
-    })
+/// What the error says that can be done.
+fn hints(error: &anyhow::Error) -> Hints {
+    if let Some(hint) = HINTING.iter().find_map(|as_hint| as_hint(error)) {
+        return hint.hints();
+    }
+    // The deployer knows no hints.
+    let hint = error.downcast_ref::<deploy::Error>().and_then(of_deploy);
+    hint.into_iter().map(Into::into).collect()
 }
 
 /// Returns what to do about an error of deploying.
@@ -452,28 +198,6 @@ pub fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
     })
 }
 
-fn of_revert(revert: &pcim_ledger::Revert) -> Option<&'static str> {
-    use pcim_ledger::Revert as R;
-    Some(match revert {
-        R::NoRequest { .. } => "see `pcim patient requests`",
-        R::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
-        R::NotAccredited { .. } => {
-            "the consortium accredits radiologists: `pcim consortium accredit`"
-        }
-        R::ApprovalLimitReached { .. } => "wait, or change the limit: `pcim patient limit`",
-        R::KeyChanged { .. } => {
-            "the requestor changed the key; look again: `pcim patient requests`"
-        }
-        R::NotConsortium { .. } => "use the consortium's home (--home)",
-        R::NotRequesterOrPatient { .. } => "only the requestor and the patient may trace",
-        R::OwnImage => "open your own image with `pcim patient open`",
-        R::BadExpiry { .. } => {
-            "give --expires as a length of time (12h, 30d) or later unix seconds"
-        }
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -498,6 +222,6 @@ mod tests {
         let failure = Failure::of(&error.into());
         assert_eq!(failure.code, 1);
         assert_eq!(failure.message, "h is open in another process (pid 7)");
-        assert!(failure.hint.is_some());
+        assert_eq!(failure.hints, ["wait until that process ends, or stop it"]);
     }
 }

@@ -14,7 +14,7 @@ pub fn run(
     is_cut: bool,
     command: impl Future<Output = anyhow::Result<()>>,
 ) -> ExitCode {
-    let fail = |error: &anyhow::Error| ui.failure(&Failure::of(error).with_hint(hint(error)));
+    let fail = |error: &anyhow::Error| Failure::of(error).with_hint(hint(error)).tell(ui);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -4,7 +4,6 @@
 //! errors go to standard error.
 
 use std::io::{self, IsTerminal, Read, Write};
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,8 +12,6 @@ use anyhow::Context as _;
 use pcim_client::{Progress, ProgressSink};
 use serde::Serialize;
 use zeroize::Zeroizing;
-
-use crate::failure::Failure;
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(250);
@@ -126,15 +123,18 @@ impl Ui {
         })
     }
 
+<<<<<<< HEAD:client/terminal/src/ui.rs
     /// Writes an error and its hint; returns its exit code.
     pub fn failure(&self, failure: &Failure) -> ExitCode {
         self.note(&format!("error: {}", failure.message));
-        if let Some(hint) = &failure.hint {
+        for hint in &failure.hints {
             self.note(&format!("hint: {hint}"));
         }
         ExitCode::from(failure.code)
     }
 
+=======
+>>>>>>> refs/heads/actors:client/cli/src/ui.rs
     /// Asks for a secret on the terminal; `None` if there is none.
     pub fn ask_secret(&self, prompt: &str) -> anyhow::Result<Option<Zeroizing<String>>> {
         if !io::stdin().is_terminal() {

@@ -1,7 +1,8 @@
 //! The hints for errors that this program alone has.
 
+use pcim_core::hint::CHECK_THE_DISK;
 use pcim_deploy::deploy;
-use pcim_terminal::failure::{CHECK_THE_DISK, Usage, of_deploy};
+use pcim_terminal::failure::{Usage, of_deploy};
 
 use crate::gas;
 

@@ -36,23 +36,3 @@ fn transaction(written: &Written) -> String {
         mined.tx, mined.gas_used, mined.block
     )
 }
-
-/// Returns what to do about an error that a command here has, and no library.
-pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
-    if error.is::<relay::NotRelayed>() {
-        return Some(
-            "the report says why; run it again with what can be put right: nothing is done twice",
-        );
-    }
-    if error.is::<audit::NotTheSame>() {
-        return Some(
-            "do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url",
-        );
-    }
-    if error.is::<deploy::upkeep::NotSound>() {
-        return Some(
-            "check --contract; `pcim deploy keepalive` activates a contract of ours that does not run",
-        );
-    }
-    None
-}

@@ -6,6 +6,7 @@ mod account;
 mod audit;
 mod canary;
 mod chain;
+mod check;
 mod deid;
 mod deploy;
 mod disk;

@@ -12,7 +12,7 @@ use std::thread;
 
 use pcim_client::home::{Home, Keys};
 use pcim_client::papers::card::Card;
-use pcim_client::papers::handover::{Addressee, Facts, Handover};
+use pcim_client::papers::handover::{Addressee, Handover, HandoverFacts};
 use pcim_core::{Address, Passphrase};
 use pcim_ledger::Account;
 use serde_json::{Value, json};
@@ -353,7 +353,7 @@ fn forge(dir: &Path, radiologist: &Actor, doctor: &str, contract: &str, fresh: &
         .unwrap();
     let patient = Card::read(&fs::read(dir.join("patient.card")).unwrap()).unwrap();
     let handover = |to: Address, attester: &Account| {
-        let facts = Facts {
+        let facts = HandoverFacts {
             to: Addressee {
                 patient: to,
                 chain_id: CHAIN_ID,

@@ -9,7 +9,7 @@ use pcim_deploy::deploy::{Activation, Deployed, Status, Upkeep, cache_bid, keepa
 
 use super::{FeeArgs, payer};
 use crate::context::Context;
-use crate::failure::Usage;
+use crate::failure::{NotSound, Usage};
 
 /// What to do with a deployed contract: name it with --contract, and its chain as for `pcim deploy`.
 #[derive(Debug, Subcommand)]
@@ -46,11 +46,6 @@ pub(crate) struct BidArgs {
     #[arg(long, value_name = "WEI")]
     bid: Option<U256>,
 }
-
-/// The contract does not run, or is not what it should be.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct NotSound(String);
 
 impl UpkeepCommand {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use futures::future::{join_all, try_join_all};
 use pcim_client::home::{Config, Home, NewHome};
-use pcim_client::{Client, Limits};
+use pcim_client::{Actor, Limits};
 use pcim_core::{B256, Passphrase, U256};
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{MAX_FEE, Record, Request, deploy};
@@ -32,11 +32,11 @@ const ACTORS: [&str; 5] = [
 pub(super) struct Scene {
     devnet: stylus_devnet::Handle,
     pub(super) deployment: Deployment,
-    pub(super) consortium: Client,
-    pub(super) radiologist: Client,
-    pub(super) patient: Client,
-    pub(super) requestor_a: Client,
-    pub(super) requestor_b: Client,
+    pub(super) consortium: Actor,
+    pub(super) radiologist: Actor,
+    pub(super) patient: Actor,
+    pub(super) requestor_a: Actor,
+    pub(super) requestor_b: Actor,
 }
 
 impl Scene {
@@ -104,11 +104,11 @@ impl Scene {
             anyhow::Ok(())
         };
         let (clients, ()) = futures::future::try_join(opening, funding).await?;
-        try_join_all(clients.iter().skip(1).map(Client::node)).await?;
+        try_join_all(clients.iter().skip(1).map(|actor| actor.node())).await?;
         report.time("unlocking, funding and starting the nodes", clock.elapsed());
 
         let [consortium, radiologist, patient, requestor_a, requestor_b] =
-            <[Client; 5]>::try_from(clients)
+            <[Actor; 5]>::try_from(clients)
                 .ok()
                 .context("five actors were made")?;
         Ok(Self {
@@ -131,7 +131,7 @@ impl Scene {
             self.requestor_a,
             self.requestor_b,
         ];
-        join_all(actors.into_iter().map(Client::shutdown)).await;
+        join_all(actors.into_iter().map(Actor::shutdown)).await;
         self.devnet.shutdown().await;
     }
 }
@@ -160,23 +160,23 @@ async fn make_home(
 }
 
 async fn open(
-    mut home: Home,
+    home: Home,
     passphrase: Passphrase,
     deployment: &Deployment,
-) -> anyhow::Result<Client> {
+) -> anyhow::Result<Actor> {
     home.set_config(Config {
         network: Some("devnet".to_owned()),
         rpc_url: Some(deployment.rpc_url.clone()),
         chain_id: Some(deployment.chain_id),
         contract: Some(deployment.contract),
-        ..home.config().clone()
+        ..Config::clone(&home.config())
     })?;
     // Everyone is on this machine: what does not come soon does not come.
     let limits = Limits {
         fetch: Duration::from_secs(20),
         ..Limits::default()
     };
-    Ok(Client::open(home, passphrase).await?.with_limits(limits))
+    Ok(Actor::open(home, passphrase).await?.with_limits(limits))
 }
 
 fn tell_deployment(record: &Record, spent: Duration, report: &mut Report) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use pcim_client::papers::card::Card;
 use pcim_client::papers::request::Purpose;
-use pcim_client::{AccessRequest, Client, Error, SealOptions, Target};
+use pcim_client::{AccessRequest, Actor, Error, SealOptions, Target};
 use pcim_core::{Address, ImageDigest};
 use pcim_dicom::deid::Profile;
 
@@ -41,7 +41,12 @@ pub(super) async fn tell(
         ..
     } = scene;
 
-    let accredited = consortium.accredit(radiologist.address(), true).await?;
+    let accredited = consortium
+        .consortium()
+        .accredit(radiologist.address(), true)
+        .await?
+        .mined()
+        .context("signed, and not sent")?;
     report.step(
         "consortium",
         "accredit the radiologist",
@@ -67,7 +72,10 @@ pub(super) async fn tell(
         profile,
         ..SealOptions::default()
     };
-    let sealed = radiologist.seal(files, &card, &options).await?;
+    let sealed = radiologist
+        .radiologist()
+        .seal(files, &card, &options)
+        .await?;
     let handover = dir.join("handover.pgp");
     write_result(&handover, &sealed.handover, false)?;
     let image = sealed.image;
@@ -79,7 +87,12 @@ pub(super) async fn tell(
     report.step("radiologist", action, OnChain::default(), &detail)?;
 
     let handover = std::fs::read(&handover).context("handover.pgp")?;
-    let registered = patient.register(&handover).await?;
+    let registered = patient
+        .patient()
+        .register(&handover)
+        .await?
+        .mined()
+        .context("signed, and not sent")?;
     ensure!(registered.image == image, "another image was registered");
     report.step(
         "patient",
@@ -108,7 +121,7 @@ pub(super) async fn tell(
     )
     .await?;
     let (a, b) = (requestor_a.address(), requestor_b.address());
-    let waiting = patient.requests().await?;
+    let waiting = patient.patient().requests().await?;
     ensure!(
         waiting.len() == 2,
         "{} requests are open, not 2",
@@ -122,7 +135,12 @@ pub(super) async fn tell(
     report.step("patient", "read the requests", OnChain::default(), "2 open")?;
 
     // Figure 7: one approval, one denial.
-    let decision = patient.approve(&image, a, 0).await?;
+    let decision = patient
+        .patient()
+        .approve(&image, a, 0)
+        .await?
+        .mined()
+        .context("signed, and not sent")?;
     let detail = format!("{} bytes of new blocks", decision.new_bytes);
     report.step(
         "patient",
@@ -130,7 +148,12 @@ pub(super) async fn tell(
         (&decision.written).into(),
         &detail,
     )?;
-    let denied = patient.deny(&image, b, "").await?;
+    let denied = patient
+        .patient()
+        .deny(&image, b, "")
+        .await?
+        .mined()
+        .context("signed, and not sent")?;
     report.step("patient", "deny requestor-b", (&denied).into(), "")?;
 
     // Figure 8: what the chain says of both, and what follows from it.
@@ -140,7 +163,7 @@ pub(super) async fn tell(
         path: dir.join("opened-by-a"),
         overwrite: false,
     };
-    let opened = requestor_a.fetch(&image, &target).await?;
+    let opened = requestor_a.requestor().fetch(&image, &target).await?;
     ensure!(
         opened.sha256 == sealed.payload_sha256,
         "requestor-a opened something else than was sealed"
@@ -150,7 +173,12 @@ pub(super) async fn tell(
     refused(requestor_b, "requestor-b", &image, dir, report).await?;
 
     // Figure 9: the approval is taken back.
-    let removed = patient.revoke(&image, a).await?;
+    let removed = patient
+        .patient()
+        .revoke(&image, a)
+        .await?
+        .mined()
+        .context("signed, and not sent")?;
     report.step("patient", "remove requestor-a", (&removed).into(), "")?;
     trace(requestor_a, "requestor-a", &image, false, report).await?;
     refused(requestor_a, "requestor-a", &image, dir, report).await?;
@@ -165,15 +193,15 @@ pub(super) async fn tell(
 }
 
 /// The patient's card, through a file.
-async fn hand_over_card(patient: &Client, dir: &Path) -> anyhow::Result<Card> {
+async fn hand_over_card(patient: &Actor, dir: &Path) -> anyhow::Result<Card> {
     let path = dir.join("patient.card");
-    let json = serde_json::to_vec_pretty(&patient.card().await?)?;
+    let json = serde_json::to_vec_pretty(&patient.unlocked().card().await?)?;
     write_result(&path, &json, false)?;
     Ok(Card::read(&std::fs::read(&path)?)?)
 }
 
 async fn ask(
-    requestor: &mut Client,
+    requestor: &mut Actor,
     name: &'static str,
     card: &Card,
     image: ImageDigest,
@@ -186,19 +214,29 @@ async fn ask(
         name: Some(format!("The demo's {name}")),
         note: None,
     };
-    let requested = requestor.request(card, request).await?;
+    let requested = requestor
+        .requestor()
+        .request(card, request)
+        .await?
+        .mined()
+        .context("signed, and not sent")?;
     let action = format!("request access ({purpose})");
     report.step(name, action, (&requested.written).into(), "")
 }
 
 async fn trace(
-    requestor: &Client,
+    requestor: &Actor,
     name: &'static str,
     image: &ImageDigest,
     wanted: bool,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let traced = requestor.trace(image, requestor.address()).await?;
+    let traced = requestor
+        .unlocked()
+        .trace(image, requestor.address())
+        .await?
+        .mined()
+        .context("signed, and not sent")?;
     ensure!(
         traced.authorized == wanted,
         "{name}'s trace says {}",
@@ -214,7 +252,7 @@ async fn trace(
 
 /// The client itself must refuse, and leave no file.
 async fn refused(
-    requestor: &Client,
+    requestor: &Actor,
     name: &'static str,
     image: &ImageDigest,
     dir: &Path,
@@ -225,7 +263,7 @@ async fn refused(
         path: path.clone(),
         overwrite: false,
     };
-    match requestor.fetch(image, &target).await {
+    match requestor.requestor().fetch(image, &target).await {
         Err(error @ Error::NotAuthorized { .. }) => {
             ensure!(!path.exists(), "a refused fetch left a file");
             let detail = format!("exit code 4: {error}").replace(&format!(" image {image}"), "");

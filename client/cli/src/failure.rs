@@ -1,0 +1,56 @@
+//! Errors that this program alone has, and what can be done about them.
+
+use pcim_client::audit::Difference;
+pub(crate) use pcim_terminal::failure::*;
+
+/// The logs and the contract, or two providers, do not say the same.
+#[derive(Debug, thiserror::Error)]
+#[error("the logs and the contract differ in {count} places; first: {first}")]
+pub(crate) struct NotTheSame {
+    pub(crate) count: usize,
+    pub(crate) first: Difference,
+}
+
+/// The contract does not run, or is not what it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotSound(pub(crate) String);
+
+/// Calls were refused, or could not be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{failed} of {all} calls were not relayed")]
+pub(crate) struct NotRelayed {
+    pub(crate) failed: usize,
+    pub(crate) all: usize,
+}
+
+/// The check found something.
+#[derive(Debug, thiserror::Error)]
+#[error("the check found {found} faults in {files} files")]
+pub(crate) struct Faulty {
+    pub(crate) found: usize,
+    pub(crate) files: u64,
+}
+
+/// Returns what can be done about an error of this program's own.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    if error.is::<NotRelayed>() {
+        return Some(
+            "the report says why; run it again with what can be put right: nothing is done twice",
+        );
+    }
+    if error.is::<NotTheSame>() {
+        return Some(
+            "do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url",
+        );
+    }
+    if error.is::<Faulty>() {
+        return Some("the table names attributes and files: do not give these results away");
+    }
+    if error.is::<NotSound>() {
+        return Some(
+            "check --contract; `pcim deploy keepalive` activates a contract of ours that does not run",
+        );
+    }
+    None
+}
