@@ -4,7 +4,6 @@
 //! each other; this crate is the only place that joins them.
 
 pub mod audit;
-pub mod bench;
 pub mod flow;
 pub mod home;
 pub mod papers;

@@ -1,6 +1,7 @@
 //! `pcim-dev`: the protocol on a chain of its own, for people who work on it or want to see it.
 
 mod args;
+mod bench;
 mod commands;
 mod gas;
 mod hint;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::bench::{self, Plan};
 use clap::Args;
-use pcim_client::bench::{self, Plan};
 
 use pcim_terminal::ui::Ui;
 

@@ -1,7 +1,13 @@
 //! A large image takes little memory, however large it is. A process of its own, whose peak is looked at.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+
+use super::instances;
+use super::scene::Scene;
 
 /// Set in the process whose memory is looked at.
 const CHILD: &str = "PCIM_MEMORY_TEST";
@@ -17,7 +23,7 @@ fn sealing_and_opening_300_mb_keeps_little_in_memory() {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "memory::the_process_that_is_looked_at",
+            "bench::memory::the_process_that_is_looked_at",
             "--nocapture",
         ])
         .env(CHILD, "1")
@@ -37,9 +43,7 @@ async fn the_process_that_is_looked_at() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let bytes = pcim_client::bench::one_large(dir.path(), 300_000_000)
-        .await
-        .unwrap();
+    let bytes = one_large(dir.path(), 300_000_000).await;
     assert!(bytes >= 300_000_000, "{bytes}");
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let peak = status
@@ -47,4 +51,16 @@ async fn the_process_that_is_looked_at() {
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .unwrap();
     println!("peak KiB {}", peak.trim().trim_end_matches(" kB"));
+}
+
+/// Seals an image of many instances, `bytes` in all or a little more, opens it, and has it fetched and opened by a peer:
+/// the bytes of its body.
+async fn one_large(dir: &Path, bytes: u64) -> u64 {
+    let scene = Scene::set(dir).await.unwrap();
+    let files = instances(&scene, bytes).unwrap();
+    let image = scene.seal(&files).await.unwrap();
+    scene.open(&image).await.unwrap();
+    scene.fetch(&[&image]).await.unwrap();
+    scene.leave().await;
+    image.bytes()
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-use crate::error::{Error, Result};
-use crate::flow::landing::{Landing, Target};
-use crate::flow::payload::Payload;
-use crate::flow::pipeline::{self, Meter};
+use pcim_client::flow::landing::{Landing, Target};
+use pcim_client::flow::payload::Payload;
+use pcim_client::flow::pipeline::{self, Meter};
+use pcim_client::{Error, Result};
 use pcim_core::private;
 use pcim_core::{ImageDigest, Passphrase};
 use pcim_dicom::deid;
@@ -47,6 +47,7 @@ pub(super) struct Image {
 
 impl Image {
     /// Bytes of the sealed body.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> u64 {
         self.body.file_size
     }

@@ -9,27 +9,27 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::bench::median;
-use crate::error::{Error, Result};
+use pcim_client::{Error, Result};
 
 /// Bytes that are worked on for each figure.
 const BYTES: usize = 100_000_000;
 
 /// The machine's speeds in MB (10⁶ bytes) a second; all but the disk's are those of one core.
 #[derive(Clone, Debug, Serialize)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// SHA-256.
-    pub sha256: f64,
+    pub(crate) sha256: f64,
     /// AES-256-OCB in pieces of 64 KiB.
-    pub aes_256_ocb: f64,
+    pub(crate) aes_256_ocb: f64,
     /// Writing one new file and syncing it.
-    pub write_fsync: f64,
+    pub(crate) write_fsync: f64,
     /// Copying memory.
-    pub memcpy: f64,
+    pub(crate) memcpy: f64,
 }
 
 impl Limits {
     /// Name and speed, as in a table.
-    pub fn rows(&self) -> [(&'static str, f64); 4] {
+    pub(crate) fn rows(&self) -> [(&'static str, f64); 4] {
         [
             ("sha256", self.sha256),
             ("aes_256_ocb", self.aes_256_ocb),

@@ -8,16 +8,16 @@ mod limits;
 mod scene;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::bench::limits::processor_time;
 use crate::bench::scene::Scene;
-use crate::error::Result;
+use pcim_client::Result;
 
-pub use crate::bench::limits::Limits;
+pub(crate) use crate::bench::limits::Limits;
 
 /// The unit of the images' sizes.
 const MEGABYTE: u64 = 1_000_000;
@@ -33,37 +33,37 @@ const AFTER_DELETING: Duration = Duration::from_secs(65);
 
 /// What to measure.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Where the files and repositories are made, and deleted afterwards.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// Runs of each measurement.
-    pub runs: usize,
+    pub(crate) runs: usize,
     /// Also a study of 1,142 instances.
-    pub study: bool,
+    pub(crate) study: bool,
     /// Also an image of 4 GiB; takes 13 GB of disk: the files, the image, and what is opened.
-    pub large: bool,
+    pub(crate) large: bool,
 }
 
 /// The figures of one run of the benchmark.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// What the machine can do.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// What this program does with it.
-    pub results: Vec<Measurement>,
+    pub(crate) results: Vec<Measurement>,
 }
 
 /// One figure.
 #[derive(Clone, Debug, Serialize)]
-pub struct Measurement {
+pub(crate) struct Measurement {
     /// What was measured.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// `MB/s` (10⁶ bytes of the image a second), `s`, `ms`, `bytes` or `MiB`.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// The median of the runs.
-    pub median: f64,
+    pub(crate) median: f64,
     /// Each run, in order.
-    pub runs: Vec<f64>,
+    pub(crate) runs: Vec<f64>,
 }
 
 impl Measurement {
@@ -77,11 +77,11 @@ impl Measurement {
     }
 }
 
-/// Measures; `tell` is told what is measured next.
+/// Measures; `tell` is called with the name of what is measured next.
 ///
 /// # Errors
 /// Whatever the facade's operations return.
-pub async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Report> {
+pub(crate) async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Report> {
     let runs = plan.runs.max(1);
     tell("the machine");
     let limits = limits::measure(&plan.dir, runs)?;
@@ -109,21 +109,6 @@ pub async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Report> {
     }
     scene.leave().await;
     Ok(Report { limits, results })
-}
-
-/// Seals an image of many instances, `bytes` in all or a little more, opens it, and has it fetched and opened by a peer,
-/// so that someone can look at the process meanwhile. Tells the bytes of its body.
-///
-/// # Errors
-/// Whatever the facade's operations return.
-pub async fn one_large(dir: &Path, bytes: u64) -> Result<u64> {
-    let scene = Scene::set(dir).await?;
-    let files = instances(&scene, bytes)?;
-    let image = scene.seal(&files).await?;
-    scene.open(&image).await?;
-    scene.fetch(&[&image]).await?;
-    scene.leave().await;
-    Ok(image.bytes())
 }
 
 /// One image of 100 MB: sealed, opened from here, fetched and opened from a peer. A study of as many bytes, if there is one,
@@ -284,5 +269,7 @@ fn short(value: f64) -> String {
     }
 }
 
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod tests;
