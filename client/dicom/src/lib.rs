@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod deid;
+pub mod lettering;
 pub mod sample;
 pub mod view;
 
