@@ -1,6 +1,7 @@
 //! `pcim deid`
 
 pub(crate) mod check;
+pub(crate) mod found;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -12,11 +13,12 @@ use pcim_client::Progress;
 use pcim_client::home::{self, Home};
 use pcim_client::study::{Inputs, ScanOptions, copy, scan};
 use pcim_dicom::check::Rules;
-use pcim_dicom::deid::{Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
+use pcim_dicom::deid::{BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
 use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::commands::deid::found::BlankArg;
 use crate::commands::reports::{Reports, sink};
 use crate::context::Context;
 use crate::failure::Usage;
@@ -38,16 +40,33 @@ pub(crate) struct ProfileArgs {
     #[arg(long = "option", value_name = "OPTION")]
     options: Vec<ProfileOption>,
     /// Blank a region in every frame: x,y,w,h in pixels, or `ultrasound` for all but the calibrated
-    /// regions
+    /// regions; `found` for what `pcim deid --text-model` finds
     #[arg(long, value_name = "REGION")]
-    blank: Vec<Blank>,
+    blank: Vec<BlankArg>,
     /// Let the pixels pass: you have looked, and they show no text about the patient
     #[arg(long)]
     accept_burned_in: bool,
 }
 
 impl ProfileArgs {
+    /// Checks whether text that is found is to be blanked.
+    pub(crate) fn blanks_found(&self) -> bool {
+        self.blank
+            .iter()
+            .any(|region| matches!(region, BlankArg::Found))
+    }
+
+    /// Makes the profile where text is not looked for.
     pub(crate) fn profile(&self) -> anyhow::Result<Profile> {
+        if self.blanks_found() {
+            let text = "--blank found is for `pcim deid` alone: de-identify first, then seal";
+            return Err(Usage(text.to_owned()).into());
+        }
+        self.named()
+    }
+
+    /// Makes the profile with the regions that are named.
+    fn named(&self) -> anyhow::Result<Profile> {
         let mut options = self.purpose.options();
         options.extend(&self.options);
         let pixels = [
@@ -59,6 +78,10 @@ impl ProfileArgs {
         {
             return Err(Usage(format!("option {option} needs --blank")).into());
         }
+        let named = |region: &BlankArg| match region {
+            BlankArg::Named(region) => Some(*region),
+            BlankArg::Found => None,
+        };
         // Full dates were asked for; the purpose's shifted ones were not.
         if self.options.contains(&ProfileOption::RetainFullDates) {
             if self.options.contains(&ProfileOption::RetainModifiedDates) {
@@ -68,7 +91,7 @@ impl ProfileArgs {
         }
         Ok(Profile {
             options,
-            blank: self.blank.clone(),
+            blank: self.blank.iter().filter_map(named).collect(),
             accept_burned_in: self.accept_burned_in,
         })
     }
@@ -87,12 +110,20 @@ pub(crate) struct DeidArgs {
     #[arg(required = true, value_name = "PATH")]
     files: Vec<PathBuf>,
     /// The directory of the results; made if it is not there
-    #[arg(long, value_name = "DIR", required_unless_present = "check")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["check", "find_text"])]
     out: Option<PathBuf>,
     /// Look at results again, by other code than made them: identifiers of the PATHs in the last of them or in --out, rows
     /// of the table not obeyed, dates, UIDs, pixels; by the same options. Exit code 1 and a table if anything is found
     #[arg(long, conflicts_with_all = ["force", "skip_refused", "key_file"])]
     check: bool,
+    /// Tell where text is found in the pixels, as regions for --blank; nothing is written. Needs --text-model. What is not
+    /// found may be there: small and faint letters are missed, most of all in ultrasound
+    #[arg(long, conflicts_with_all = ["check", "out", "force"])]
+    find_text: bool,
+    /// The model that finds text: ch_PP-OCRv4_det_infer.onnx, as `pip download --no-deps rapidocr-onnxruntime==1.4.4` and
+    /// `unzip -j rapidocr_onnxruntime-*.whl '*_det_infer.onnx'` lay it beside you
+    #[arg(long, value_name = "FILE")]
+    text_model: Option<PathBuf>,
     /// Replace files that are there; folders are never replaced
     #[arg(long)]
     force: bool,
@@ -123,16 +154,26 @@ impl DeidArgs {
             let found = self.files.len();
             return Err(Usage(format!("{found} files: at most {MAX_FILES} at once")).into());
         }
-        let profile = self.profile.profile()?;
+        let model = self.text_model.as_deref();
+        if self.find_text {
+            return found::propose(context, &self.files, model);
+        }
+        let profile = self.profile.named()?;
+        let blank_found = self.profile.blanks_found();
         let Some(out) = self.out.as_deref().filter(|_| !self.check) else {
-            let found = false;
-            let rules = Rules { profile, found };
+            let rules = Rules {
+                profile,
+                found: blank_found,
+            };
             return check::run(context, &self.files, self.out.as_deref(), rules);
         };
         let options = Options {
             key: *self.key(context)?,
             profile,
         };
+        if blank_found {
+            return found::blank(context, &self.files, &options, model, (out, self.force));
+        }
         let inputs = self.collection()?;
         std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
         if let Some(inputs) = inputs {

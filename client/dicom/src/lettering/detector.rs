@@ -25,6 +25,8 @@ const STEP: usize = 32;
 const PIXELS_MAX: u64 = 1 << 26;
 /// Larger pictures are not enlarged: their text is large.
 const ENLARGED_MAX: usize = 4 << 20;
+/// No letter fits into fewer pixels.
+const LETTER_MIN: usize = 5;
 /// Pictures with a shorter edge than this are enlarged from the start.
 const SMALL: usize = 320;
 
@@ -71,6 +73,9 @@ impl Detector {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Model`].
     pub fn picture(&self, picture: &Picture) -> Result<Vec<TextBox>> {
+        if picture.width().min(picture.height()) < LETTER_MIN {
+            return Ok(Vec::new());
+        }
         let pixels = picture.width() * picture.height();
         let small = picture.width().min(picture.height()) < SMALL;
         let first = if small && pixels <= ENLARGED_MAX {
@@ -128,26 +133,34 @@ impl Detector {
         let samples = if picture.is_colour() { 3 } else { 1 };
         let (width, height) = (picture.width(), picture.height());
         let pixels = picture.pixels();
-        let at = |x: usize, y: usize, sample: usize| {
-            f32::from(pixels[(y.min(height - 1) * width + x.min(width - 1)) * samples + sample])
+        // Where a pixel of the tile lies between two of the picture.
+        let place = |n: usize, length: usize| {
+            let at = ((n as f32 + 0.5) / times as f32 - 0.5).max(0.0);
+            let first = (at as usize).min(length - 1);
+            (first, (first + 1).min(length - 1), at.fract())
         };
-        // Between the pixels of the picture when it is enlarged.
-        let value = |x: usize, y: usize, sample: usize| {
-            if times == 1 {
-                return at(x, y, sample);
-            }
-            let place = |n: usize| ((n as f32 + 0.5) / times as f32 - 0.5).max(0.0);
-            let (x, y) = (place(x), place(y));
-            let (left, upper) = (x as usize, y as usize);
-            let (dx, dy) = (x.fract(), y.fract());
-            let row = |y| at(left, y, sample) * (1.0 - dx) + at(left + 1, y, sample) * dx;
-            row(upper) * (1.0 - dy) + row(upper + 1) * dy
-        };
-        let tensor = NdTensor::<f32, 4>::from_fn([1, 3, h, w], |[_, channel, row, column]| {
+        let columns: Vec<_> = (x..x + w).map(|n| place(n, width)).collect();
+        let mut data = vec![0.0; 3 * w * h];
+        for sample in 0..samples {
             // The network takes blue first.
-            let sample = if samples == 3 { 2 - channel } else { 0 };
-            (value(x + column, y + row, sample) / 255.0 - 0.5) / 0.5
-        });
+            let plane = if samples == 3 { 2 - sample } else { 0 };
+            for row in 0..h {
+                let (upper, lower, down) = place(y + row, height);
+                let (upper, lower) = (upper * width, lower * width);
+                let out = &mut data[(plane * h + row) * w..][..w];
+                for (out, (left, right, along)) in out.iter_mut().zip(&columns) {
+                    let at = |n: usize| f32::from(pixels[n * samples + sample]);
+                    let above = at(upper + left) * (1.0 - along) + at(upper + right) * along;
+                    let below = at(lower + left) * (1.0 - along) + at(lower + right) * along;
+                    *out = (above * (1.0 - down) + below * down) / 127.5 - 1.0;
+                }
+            }
+        }
+        if samples == 1 {
+            data.copy_within(0..w * h, w * h);
+            data.copy_within(0..w * h, 2 * w * h);
+        }
+        let tensor = NdTensor::<f32, 4>::from_data([1, 3, h, w], data);
         let options = RunOptions::default().with_thread_pool(Some(self.threads.clone()));
         let map = self.model.run_one(tensor.view().into(), Some(options));
         let map: NdTensor<f32, 4> = map
