@@ -52,6 +52,22 @@ pub enum Error {
         /// The most that is decoded, in bytes.
         max: u64,
     },
+    /// Pixels that are fewer or more than the image has.
+    #[error("the pixel data have {found} bytes: rows, columns and frames make {wanted}")]
+    PixelLength {
+        /// Their length, in bytes.
+        found: u64,
+        /// The length that the image describes, in bytes.
+        wanted: u64,
+    },
+    /// Compressed frames that are fewer or more than the image has.
+    #[error("the pixel data have {found} frames: Number of Frames says {wanted}")]
+    FrameCount {
+        /// The frames that are there.
+        found: u64,
+        /// The frames that the image describes.
+        wanted: u64,
+    },
     /// A frame that the image does not have.
     #[error("frame {wanted} of {frames}")]
     NoSuchFrame {

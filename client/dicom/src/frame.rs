@@ -7,8 +7,9 @@ use dicom_encoding::Endianness;
 use super::codec::{self, Codec};
 use super::error::{Error, Result};
 use super::file::File;
-use super::format::{Format, Frame, normalize};
-use super::tree::{DataSet, Value};
+use super::format::{Format, Frame, Stored, normalize};
+use super::fragments::split;
+use super::tree::Value;
 
 /// Decodes a frame, counted from 0.
 ///
@@ -32,69 +33,37 @@ pub(crate) fn decode(file: &File, format: &Format, frame: usize) -> Result<Frame
             let swapped = order == Endianness::Big && pixels.vr == VR::OW && format.allocated == 8;
             native(bytes, format, frame, order, swapped)
         }
-        Value::Fragments(fragments) => {
-            let codec = Codec::of(file.syntax.uid())?;
-            let pieces = pieces(&file.data_set, fragments, format, frame, codec)?;
-            codec::decode(codec, &pieces.concat(), format)
+        Value::Fragments(_) => {
+            Codec::of(file.syntax.uid())?;
+            let pieces = pieces(file, format, frame)?;
+            codec::decode(file.syntax.uid(), &pieces.concat(), format)
         }
         Value::Items(_) => Err(Error::Malformed),
     }
 }
 
-/// The fragments of one frame, behind the offset table (PS3.5 §A.4).
-fn pieces<'a>(
-    data_set: &DataSet,
-    fragments: &'a [Vec<u8>],
-    format: &Format,
-    frame: usize,
-    codec: Codec,
-) -> Result<Vec<&'a [u8]>> {
-    let (table, fragments) = fragments.split_first().ok_or(Error::Malformed)?;
-    let all = || fragments.iter().map(Vec::as_slice);
-    if format.frames == 1 {
-        return Ok(all().collect());
+/// Checks whether the file's compression is one that is decoded here.
+pub(crate) fn is_decoded(file: &File) -> bool {
+    Codec::of(file.syntax.uid()).is_ok()
+}
+
+/// The bits of a sample as a compressed frame has them.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn coded_bits(file: &File, format: &Format, frame: usize) -> Result<u32> {
+    let codec = Codec::of(file.syntax.uid())?;
+    let pieces = pieces(file, format, frame)?;
+    codec::coded_bits(codec, &pieces.concat(), format)
+}
+
+/// The fragments of one frame.
+fn pieces<'a>(file: &'a File, format: &Format, frame: usize) -> Result<Vec<&'a [u8]>> {
+    let mut frames = split(file, format)?;
+    match frame < frames.len() {
+        true => Ok(frames.swap_remove(frame)),
+        false => Err(Error::Malformed),
     }
-    if fragments.len() == format.frames {
-        return Ok(all().skip(frame).take(1).collect());
-    }
-    // Where each frame begins, counted in bytes from the first fragment's item header.
-    let extended = data_set.get(&tags::EXTENDED_OFFSET_TABLE);
-    let extended = extended.and_then(|e| e.as_bytes()).unwrap_or_default();
-    let starts: Vec<u64> = match (extended.is_empty(), table.is_empty()) {
-        (false, _) => extended
-            .chunks_exact(8)
-            .map(|c| c.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)))
-            .collect(),
-        (true, false) => table
-            .chunks_exact(4)
-            .map(|c| c.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)))
-            .collect(),
-        (true, true) => {
-            let mut at = 0;
-            let mut starts = Vec::new();
-            for fragment in fragments {
-                if codec.begins(fragment) {
-                    starts.push(at);
-                }
-                at += fragment.len() as u64 + 8;
-            }
-            starts
-        }
-    };
-    if starts.len() != format.frames {
-        return Err(Error::Malformed);
-    }
-    let start = starts[frame];
-    let end = starts.get(frame + 1).copied().unwrap_or(u64::MAX);
-    let mut at = 0;
-    let mut pieces = Vec::new();
-    for fragment in all() {
-        if (start..end).contains(&at) {
-            pieces.push(fragment);
-        }
-        at += fragment.len() as u64 + 8;
-    }
-    Ok(pieces)
 }
 
 /// A frame of pixels that are not compressed.
@@ -153,14 +122,15 @@ fn native(
         (false, false) => bytes,
     };
     if format.allocated > 1 {
-        let low = format.high + 1 - format.stored;
-        normalize(&mut bytes, width, low, format.stored, format.signed);
+        normalize(&mut bytes, width, Stored::of(format));
     }
     Ok(Frame {
         bytes,
         width,
         signed: format.signed && format.allocated > 1,
         colour: format.colour,
+        beyond: false,
+        clamped: false,
     })
 }
 

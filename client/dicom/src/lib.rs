@@ -1,6 +1,6 @@
 //! DICOM files as they are: data sets in memory, files read and written (PS3.10), frames of pixels decoded.
 //!
-//! [`deid`] and [`view`] both stand on them. Pure: no key, no network. Every length is checked before
+//! [`deid`], [`view`] and [`check`] stand on them. Pure: no key, no network. Every length is checked before
 //! memory is set aside for it.
 
 pub mod check;
@@ -10,12 +10,20 @@ pub mod sample;
 pub mod view;
 
 mod codec;
+mod description;
 mod error;
 mod file;
 mod format;
+mod fragments;
 mod frame;
+mod hint;
 mod lut;
+mod reader;
+mod repair;
 mod tree;
-mod unknown;
 
 pub use error::{Error, Result};
+pub use file::is_dicom;
+
+#[cfg(test)]
+mod tests;

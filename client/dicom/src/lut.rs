@@ -47,7 +47,7 @@ impl LookUp {
         let vr = data_set.get(&data).map(|e| e.vr);
         let entries: Vec<u16> = if words.len() >= length {
             words[..length].to_vec()
-        } else if bits <= 8 && words.len() * 2 >= length {
+        } else if words.len() * 2 >= length {
             // Entries of a byte each, in the order that bytes have in words.
             let swap = order == Endianness::Big && vr == Some(VR::OW);
             let bytes = words.iter().flat_map(|word| match (order, swap) {
@@ -64,6 +64,12 @@ impl LookUp {
                 found: bits.into(),
             });
         }
+        let most = entries.iter().max().copied().unwrap_or(0);
+        let bits = match words.len() < length {
+            // Bytes have eight bits at most, whatever the descriptor says; words may have more than it says.
+            true => bits.min(8),
+            false => bits.max(16 - most.leading_zeros() as u16),
+        };
         Ok(Some(Self {
             first: match signed {
                 true => i64::from(first as i16),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::{Client, Error, Signing};
+use pcim_client::{Actor, Error, Outcome, Signing};
 use pcim_ledger::RelayCall;
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ impl SignArgs {
     }
 
     /// The client, which signs instead of sending if that is wanted.
-    pub(crate) async fn set(&self, client: Client) -> anyhow::Result<Client> {
+    pub(crate) async fn set(&self, client: Actor) -> anyhow::Result<Actor> {
         let Some(path) = &self.sign_only else {
             return Ok(client);
         };
@@ -73,11 +73,13 @@ impl SignArgs {
     pub(crate) fn settle<T>(
         &self,
         context: &Context,
-        done: Result<T, Error>,
+        done: Result<Outcome<T>, Error>,
     ) -> anyhow::Result<Option<T>> {
-        let (call, file) = match (done, &self.sign_only) {
-            (Err(Error::Signed(call)), Some(file)) => (call, file),
-            (done, _) => return Ok(Some(done?)),
+        let (call, file) = match (done?, &self.sign_only) {
+            (Outcome::Mined(done), _) => return Ok(Some(done)),
+            (Outcome::Signed(call), Some(file)) => (call, file),
+            // Only --sign-only has calls signed.
+            (Outcome::Signed(_), None) => return Ok(None),
         };
         write_result(file, &call.to_json()?, false)?;
         let text = format!(

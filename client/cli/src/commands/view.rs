@@ -152,7 +152,7 @@ impl ViewArgs {
         image: &ImageDigest,
     ) -> anyhow::Result<Zeroizing<Vec<u8>>> {
         let client = context.client().await?;
-        let payload = client.open_own_in_memory(image, MAX_BYTES).await;
+        let payload = client.patient().open_own_in_memory(image, MAX_BYTES).await;
         client.shutdown().await;
         Ok(payload?)
     }

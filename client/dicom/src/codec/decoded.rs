@@ -10,8 +10,6 @@ pub(in crate::codec) struct Decoded {
     pub(in crate::codec) width: usize,
     /// Bits of a sample that mean something.
     pub(in crate::codec) bits: u32,
-    /// The samples carry their sign already.
-    pub(in crate::codec) signed: bool,
     /// The colours that the compressed data name, if they do.
     pub(in crate::codec) colour: Option<Colour>,
 }

@@ -15,15 +15,21 @@ pub enum Error {
         "images of this kind often show text about the patient, and Burned In Annotation does not say NO"
     )]
     BurnedInUnknown,
+    /// Pixels of a slide's label, whatever the file says of burned in text.
+    #[error("the image shows the label of a specimen, which often names the patient")]
+    SpecimenLabel,
+    /// A value that says how large pixels are, where they lie or what they measure, and is no number.
+    #[error("{attribute} is not a number: without it the image would be another one")]
+    Geometry {
+        /// The attribute's keyword.
+        attribute: String,
+    },
     /// Regions cannot be blanked.
     #[error("regions cannot be blanked: {why}")]
     CannotBlank {
         /// Why.
         why: &'static str,
     },
-    /// Overlay bits inside pixel data that cannot be taken apart.
-    #[error("an overlay is stored inside the pixel data, which cannot be cleaned of it")]
-    EmbeddedOverlay,
     /// Documents, recordings, raw data.
     #[error("{what}: content that cannot be searched for what identifies")]
     FreeContent {
@@ -36,8 +42,8 @@ pub enum Error {
         /// The SOP class.
         uid: String,
     },
-    /// Pixels that were to be blanked cannot be decoded.
-    #[error("regions cannot be blanked: {0}")]
+    /// Pixels that have to be decoded, to blank regions or to look for bits beside them, cannot be.
+    #[error("the pixels have to be decoded, and cannot be: {0}")]
     Pixels(#[source] crate::Error),
 }
 

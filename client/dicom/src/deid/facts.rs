@@ -4,8 +4,8 @@
 use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
-use dicom_encoding::text::{SpecificCharacterSet, TextCodec};
 
+use super::charset::CharacterSet;
 use super::error::{Error, Result};
 use super::repeated::Repeated;
 use super::screen::read;
@@ -123,18 +123,11 @@ pub(super) fn of(data_set: &DataSet) -> Result<Facts> {
 }
 
 fn identifying(data_set: &DataSet) -> Vec<Identifying> {
-    let charset = text(data_set, tags::SPECIFIC_CHARACTER_SET).unwrap_or_default();
-    // Of several character sets the last is the one that the escapes lead to.
-    let charset = charset.split('\\').rev().find_map(|code| {
-        let code = code.trim();
-        SpecificCharacterSet::from_code(code)
-    });
-    let charset = charset.unwrap_or_default();
+    let charset = CharacterSet::of(data_set);
     let found = IDENTIFYING.iter().filter_map(|tag| {
         let element = data_set.get(tag).filter(|element| is_text(element.vr))?;
         let bytes = value::trim(element.as_bytes()?);
-        let value = charset.decode(bytes);
-        let value = value.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned());
+        let value = charset.text(bytes);
         let name = StandardDataDictionary.by_tag(*tag)?.alias();
         (!value.is_empty()).then(|| Identifying {
             tag: tag.to_string(),

@@ -11,6 +11,7 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use sha2::{Digest, Sha256};
 
 use super::error::Result;
+use super::options::Edition;
 use super::repeated::{REPEATED, Repeated};
 use super::screen;
 use super::table::Definition;
@@ -61,7 +62,7 @@ impl KeyObjects {
 
         let syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN);
         let syntax = syntax.ok_or(crate::Error::Encode)?;
-        let bytes = file::write(&File { data_set, syntax }, 0)?;
+        let bytes = file::write(&File::new(data_set, syntax), 0)?;
         Ok(Self {
             bytes,
             instance: own_instance,
@@ -88,7 +89,7 @@ pub(super) fn head(
     let (own_instance, own_series) = (own("instance"), own("series"));
 
     let mut data_set = study.0.clone();
-    let definition = Definition::of(KeyObjects::CLASS);
+    let definition = Definition::of(Edition::default(), KeyObjects::CLASS);
     for tag in REPEATED {
         // The definition's attributes are of type 2: there, if empty.
         if definition.kind(&[tag]) < super::table::Type::Three {

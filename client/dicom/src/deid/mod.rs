@@ -18,6 +18,8 @@
 //! - Repaired, and listed in the report: of two elements with the same tag the last is taken; a value that is not of its VR
 //!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
 
+mod charset;
+mod codes;
 mod content;
 mod decompress;
 mod error;
@@ -31,6 +33,8 @@ mod plan;
 mod repeated;
 mod report;
 mod screen;
+mod segments;
+mod sweep;
 mod table;
 mod transform;
 mod value;
@@ -49,8 +53,9 @@ pub use error::{Error, Result};
 pub use facts::{Facts, Identifying, PatientKey, directory, facts, is_directory};
 pub use kos::{KeyObjects, SeriesReference};
 pub use mado::Description;
-pub use options::{Blank, Options, ParseOptionError, Profile, ProfileOption, Purpose};
+pub use options::{Blank, Edition, Options, ParseOptionError, Profile, ProfileOption, Purpose};
 pub use repeated::Repeated;
+pub(crate) use report::label;
 pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
 
 /// De-identifies one DICOM file (PS3.10), bytes to bytes; fails closed.
@@ -82,18 +87,25 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
     let profile = &options.profile;
     screen::admit(file, profile)?;
     pixels::countable(&file.data_set)?;
-    let mut report = Report::new(PROFILE, table::EDITION);
+    let mut report = Report::new(PROFILE, profile.edition.name());
     describe(&file.data_set, &mut report);
+    for (tag, what, count) in file.repairs.iter() {
+        report.note_times(&[tag], Done::Repaired, Why::Repair(what), count);
+    }
 
+    if segments::strip(file)? {
+        report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Segments);
+    }
     if !profile.blank.is_empty() {
-        decompress::decompress(file)?;
+        if decompress::decompress(file)? {
+            report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Range);
+        }
         report.frames_blanked = pixels::blank(file, &profile.blank)?;
     }
-    if pixels::embedded_overlay(&file.data_set, file.order()) {
-        pixels::clear_unused_bits(file)?;
+    if pixels::cut_surplus(file)? {
         report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
     }
-    if pixels::cut_surplus(file)? {
+    if pixels::clear_unused_bits(file)? {
         report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
     }
 
@@ -103,29 +115,39 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
     let names = words::Names::of(&data_set);
     let mut transform = Transform {
         options: &plan.effective,
-        definition: Definition::of(&class),
+        edition: profile.edition,
+        definition: Definition::of(profile.edition, &class),
         order: file.order(),
         keys: &plan.keys,
         shift: plan.shift,
         names,
         report: &mut report,
+        lost: None,
+        gone: sweep::Needles::new(charset::CharacterSet::of(&data_set)),
         path: Vec::new(),
     };
     file.data_set = transform.data_set(data_set);
+    if let Some(attribute) = transform.lost {
+        let attribute = report::label(attribute);
+        return Err(Error::Geometry { attribute });
+    }
+    // What was taken out may stand in what was kept.
+    let needles = std::mem::take(&mut transform.gone);
+    let data_set = std::mem::take(&mut file.data_set);
+    file.data_set = transform.swept(data_set, &mut needles.search());
     report.methods = plan.methods();
     plan.say_so(&mut file.data_set);
     Ok(report)
 }
 
 /// Checks whether [`deidentify`] would leave native pixel data of this many bytes as they are, by a file that has one pixel in their
-/// place: nothing is to be blanked, no overlay lies between their bits, and nothing behind the last one.
+/// place: nothing is to be blanked, no bits lie beside theirs, and nothing behind the last one.
 ///
 /// # Errors
 /// As [`inspect`].
 pub fn keeps_pixels(bytes: &[u8], pixels: u64, options: &Options) -> Result<bool> {
     let file = read(bytes)?;
-    let overlay = pixels::embedded_overlay(&file.data_set, file.order());
-    Ok(options.profile.blank.is_empty() && !overlay && pixels::fill(&file, pixels))
+    Ok(options.profile.blank.is_empty() && pixels::fill(&file, pixels))
 }
 
 /// Checks that the bytes are a whole DICOM file and tells its modality and body part codes, nothing personal.
@@ -134,7 +156,7 @@ pub fn keeps_pixels(bytes: &[u8], pixels: u64, options: &Options) -> Result<bool
 /// [`Error::File`].
 pub fn inspect(bytes: &[u8]) -> Result<Report> {
     let file = read(bytes)?;
-    let mut report = Report::new("none", table::EDITION);
+    let mut report = Report::new("none", Edition::default().name());
     describe(&file.data_set, &mut report);
     Ok(report)
 }

@@ -148,6 +148,42 @@ impl FromStr for Purpose {
     }
 }
 
+/// An edition of the standard, whose tables say what is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edition {
+    /// January 2025.
+    E2025,
+    /// 2026d.
+    #[default]
+    E2026,
+}
+
+impl Edition {
+    /// The edition's name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::E2025 => "2025-01",
+            Self::E2026 => "2026d",
+        }
+    }
+}
+
+impl FromStr for Edition {
+    type Err = ParseOptionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseOptionError> {
+        match text {
+            "2025" => Ok(Self::E2025),
+            "2026" => Ok(Self::E2026),
+            _ => Err(ParseOptionError {
+                found: text.to_owned(),
+                wanted: "2025 or 2026",
+            }),
+        }
+    }
+}
+
 /// A region that is blanked in every frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -198,6 +234,8 @@ pub struct Profile {
     pub blank: Vec<Blank>,
     /// The user has looked at the pixels and lets them pass, regardless of Burned In Annotation.
     pub accept_burned_in: bool,
+    /// The edition of the standard.
+    pub edition: Edition,
 }
 
 impl From<Purpose> for Profile {
@@ -206,6 +244,7 @@ impl From<Purpose> for Profile {
             options: purpose.options(),
             blank: Vec::new(),
             accept_burned_in: false,
+            edition: Edition::default(),
         }
     }
 }

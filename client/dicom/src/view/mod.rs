@@ -107,7 +107,7 @@ impl Image {
                 Picture::grey(width, height, pixels)
             }
             Colour::Palette => {
-                let palette = Palette::of(&self.file)?;
+                let palette = Palette::of(&self.file, self.format.signed)?;
                 let rgb = decoded.samples().flat_map(|value| palette.at(value));
                 Picture::rgb(width, height, rgb.collect())
             }
@@ -137,8 +137,7 @@ impl Image {
 /// # Errors
 /// [`Error::NoImage`] if there is none, [`Error::TooMany`].
 pub fn instances(payload: &[u8]) -> Result<Vec<&[u8]>> {
-    let is_dicom = |bytes: &[u8]| bytes.get(128..132) == Some(b"DICM");
-    if is_dicom(payload) {
+    if file::is_dicom(payload) {
         return Ok(vec![payload]);
     }
     let mut archive = tar::Archive::new(payload);
@@ -152,7 +151,7 @@ pub fn instances(payload: &[u8]) -> Result<Vec<&[u8]>> {
         let start = entry.raw_file_position() as usize;
         let end = start.saturating_add(entry.size() as usize);
         let content = payload.get(start..end);
-        found.extend(content.filter(|content| is_dicom(content)));
+        found.extend(content.filter(|content| file::is_dicom(content)));
     }
     match found.is_empty() {
         true => Err(Error::NoImage),

@@ -11,21 +11,13 @@ use pcim_dicom::check::{Checker, Findings, Rules, Sketch, pair};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
-use crate::failure::Usage;
+use crate::failure::{Faulty, Usage};
 use crate::ui::printable;
 
 /// Most files on either side.
 const MAX_FILES: usize = 100_000;
 /// Most bytes of a file: what a DICOM file can say of itself, and some.
 const MAX_BYTES: u64 = u32::MAX as u64;
-
-/// The check found something.
-#[derive(Debug, thiserror::Error)]
-#[error("the check found {found} faults in {files} files")]
-pub(crate) struct Faulty {
-    found: usize,
-    files: u64,
-}
 
 /// A file and what it is called within what was given.
 struct Entry {

@@ -295,7 +295,8 @@ impl<'a> Scan<'a> {
         } else {
             a + b - c
         };
-        let sign = context.signum();
+        // The context of no gradient is not mirrored.
+        let sign = if context < 0 { -1 } else { 1 };
         let state = self.contexts[context.unsigned_abs() as usize];
         let predicted = (predicted + sign * state.correction).clamp(0, self.parameters.most);
         let k = golomb(state.count, state.sum);
