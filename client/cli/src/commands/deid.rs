@@ -2,9 +2,10 @@
 
 pub(crate) mod check;
 pub(crate) mod found;
+mod told;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -14,15 +15,17 @@ use pcim_client::home::{self, Home};
 use pcim_client::study::{Inputs, ScanOptions, copy, scan};
 use pcim_dicom::check::Rules;
 use pcim_dicom::deid::{BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
-use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::commands::deid::found::BlankArg;
+use crate::commands::deid::told::{Outcome, Told};
 use crate::commands::reports::{Reports, sink};
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::ui::{Ui, printable};
+
+pub(crate) use told::counts;
 
 /// Most files of one run.
 const MAX_FILES: usize = 100_000;
@@ -135,17 +138,6 @@ pub(crate) struct DeidArgs {
     key_file: Option<PathBuf>,
     #[command(flatten)]
     profile: ProfileArgs,
-}
-
-/// What became of a file.
-#[derive(Serialize)]
-struct Outcome<'a> {
-    file: &'a Path,
-    /// None if it was refused.
-    out: Option<PathBuf>,
-    report: Option<&'a Report>,
-    /// Why it was refused.
-    refused: Option<&'a str>,
 }
 
 impl DeidArgs {
@@ -321,64 +313,6 @@ impl DeidArgs {
     }
 }
 
-/// What became of each file, written as it becomes known: the reports of many files are never held in memory.
-struct Told {
-    out: BufWriter<File>,
-    json: bool,
-    /// How many were added, and how many of them are good.
-    added: usize,
-    good: usize,
-    /// The first reason why it could not be written.
-    failed: Option<io::Error>,
-}
-
-impl Told {
-    fn begin(ui: Ui) -> anyhow::Result<Self> {
-        Ok(Self {
-            out: BufWriter::new(tempfile::tempfile()?),
-            json: ui.is_json(),
-            added: 0,
-            good: 0,
-            failed: None,
-        })
-    }
-
-    fn add(&mut self, outcome: &Outcome<'_>) {
-        let mut write = || match (self.json, outcome.report, &outcome.out) {
-            (true, ..) => {
-                let comma = if self.added == 0 { "[\n" } else { ",\n" };
-                self.out.write_all(comma.as_bytes())?;
-                Ok(serde_json::to_writer(&mut self.out, outcome)?)
-            }
-            (false, Some(report), Some(out)) => {
-                let (out, file) = (out.display(), outcome.file.display().to_string());
-                let (file, counts) = (printable(&file), counts(report));
-                write!(self.out, "{out}  {file}\n{counts}{report}")
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = write() {
-            self.failed.get_or_insert(error);
-        }
-        self.added += 1;
-        self.good += usize::from(outcome.report.is_some());
-    }
-
-    /// The document at its start; none if every file was refused.
-    fn finish(mut self) -> anyhow::Result<Option<File>> {
-        let end = if self.json { "\n]\n" } else { "" };
-        let written = match self.failed {
-            Some(error) => Err(error),
-            None => self.out.write_all(end.as_bytes()),
-        };
-        let mut file = written
-            .and_then(|()| self.out.into_inner().map_err(|it| it.into_error()))
-            .context("cannot write the report")?;
-        file.rewind()?;
-        Ok((self.good > 0).then_some(file))
-    }
-}
-
 /// Results that do not say whether their pixels show text about the patient: the first, and how many.
 #[derive(Default)]
 struct Unknown(Option<(PathBuf, usize)>);
@@ -411,18 +345,4 @@ pub(crate) fn say_skipped(ui: Ui, inputs: &Inputs) {
         let name = printable(&skipped.path.display().to_string());
         ui.note(&format!("skipped: {name}: {}", skipped.why));
     }
-}
-
-/// A line that sums up.
-pub(crate) fn counts(report: &Report) -> String {
-    format!(
-        "removed      {} elements, {} private; emptied {}, replaced {}, new UIDs {}, shifted {}, cleaned {}\n",
-        report.removed,
-        report.private_removed,
-        report.emptied,
-        report.replaced,
-        report.uids,
-        report.shifted,
-        report.cleaned
-    )
 }

@@ -13,7 +13,7 @@ use pcim_dicom::view;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Outcome, Told};
+use super::told::{Outcome, Told};
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::ui::printable;
