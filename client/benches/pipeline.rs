@@ -1,4 +1,4 @@
-//! `cargo bench`: the figures of `pcim bench`. Arguments after `--`: `study`, `large`, and a number of runs.
+//! `cargo bench`: the figures of `pcim-dev bench`. Arguments after `--`: `study`, `large`, and a number of runs.
 
 use std::env;
 

@@ -1,4 +1,4 @@
-//! What the facade refuses, with everything else of the protocol in place: nothing reaches the chain or a file.
+//! Refusals of the client, with everything else of the protocol in place: nothing reaches the chain or a file.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A watcher over a chain that is reorganised again and again: what it has told, less what it has taken back, is what the
-//! chain says.
+//! A watcher over a chain that is reorganised again and again: its reports, less those that it took back, are the chain's
+//! events.
 //!
 //! `PCIM_WATCH_REORGS` is how many reorganisations (a dozen unless it is set), `PCIM_WATCH_SEED` another walk.
 

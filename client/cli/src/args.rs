@@ -4,10 +4,11 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    audit, bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient,
-    radiologist, relay, report, requestor, resume, search, trace, view, watch,
+    audit, card, consortium, deid, deploy, init, node, patient, radiologist, relay, report,
+    requestor, resume, search, trace, view, watch,
 };
 use crate::context::Context;
+use crate::failure::OtherProgram;
 use crate::global::Global;
 
 /// What each exit code means.
@@ -70,14 +71,23 @@ pub(crate) enum Command {
     Watch(watch::WatchArgs),
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
-    Devnet(devnet::DevnetArgs),
     Deploy(deploy::DeployArgs),
-    Gas(gas::GasArgs),
-    Demo(demo::DemoArgs),
-    Bench(bench::BenchArgs),
     /// What each exit code means
     #[command(name = "exit-codes", long_about = exit_codes())]
     ExitCodes,
+    /// The commands of `pcim-dev`
+    #[command(
+        name = "demo",
+        aliases = ["gas", "bench", "devnet"],
+        hide = true,
+        disable_help_flag = true,
+        disable_version_flag = true
+    )]
+    InPcimDev {
+        /// Whatever follows; not looked at
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<OsString>,
+    },
 }
 
 impl Command {
@@ -99,11 +109,11 @@ impl Command {
             Self::Watch(args) => args.run(context).await,
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
-            Self::Devnet(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
-            Self::Gas(args) => args.run(context).await,
-            Self::Demo(args) => args.run(context).await,
-            Self::Bench(args) => args.run(context).await,
+            Self::InPcimDev { .. } => {
+                let text = "`demo`, `gas`, `bench` and `devnet` are commands of `pcim-dev`";
+                Err(OtherProgram(text.to_owned()).into())
+            }
             Self::ExitCodes => {
                 let codes =
                     EXIT_CODES.map(|(code, meaning)| json!({ "code": code, "meaning": meaning }));
@@ -116,7 +126,7 @@ impl Command {
     pub(crate) fn ends_on_interrupt(&self) -> bool {
         match self {
             Self::Node(args) => args.serves(),
-            other => matches!(other, Self::Devnet(_) | Self::Watch(_)),
+            other => matches!(other, Self::Watch(_)),
         }
     }
 }

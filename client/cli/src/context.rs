@@ -9,6 +9,7 @@ use pcim_client::home::Home;
 use pcim_client::papers::card::{Card, MAX_CARD_BYTES};
 use pcim_client::{Actor, Limits, Overrides, Session};
 use pcim_core::{Address, Passphrase};
+pub(crate) use pcim_terminal::interrupted;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -26,7 +27,7 @@ const MAX_SMALL_FILE: u64 = 1024 * 1024;
 /// Most bytes of a passphrase.
 const MAX_PASSPHRASE: u64 = 4096;
 
-/// The means that every command is given.
+/// What every command is given.
 pub(crate) struct Context {
     pub(crate) ui: Ui,
     global: Global,
@@ -90,7 +91,7 @@ impl Context {
         limits
     }
 
-    /// Reads what the command line says of the network.
+    /// What the command line says of the network.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
         let network = match &self.global.network {
             Some(name) => Some(pcim_deploy::networks::by_name(name).ok_or_else(|| {
@@ -213,25 +214,6 @@ pub(crate) fn actor(text: &str) -> anyhow::Result<Address> {
     Ok(read_card(Path::new(text))?.address)
 }
 
-/// Returns when the user or the system asks the program to end.
-pub(crate) async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Without signals the program cannot be asked.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
 /// A request of the user or the system that the program end, for work that is not to be cut in the middle.
 pub(crate) struct Stop(watch::Receiver<bool>);
 
@@ -246,7 +228,7 @@ impl Stop {
         Self(told)
     }
 
-    /// Says whether it was asked.
+    /// Whether it was asked.
     pub(crate) fn is_asked(&self) -> bool {
         *self.0.borrow()
     }

@@ -1,26 +1,23 @@
 //! From the bytes of a file to a data set and back (PS3.10 §7).
 
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Write};
 
-use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
-use dicom_core::header::{DataElementHeader, HasLength, Header};
-use dicom_core::{Length, PrimitiveValue, Tag, VR};
-use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
+use dicom_core::header::DataElementHeader;
+use dicom_core::{Length, Tag, VR};
+use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::encode::EncodeTo;
-use dicom_encoding::text::SpecificCharacterSet;
 use dicom_encoding::transfer_syntax::DynEncoder;
 use dicom_encoding::{Codec, Endianness, TransferSyntax, TransferSyntaxIndex};
-use dicom_object::{FileMetaTable, FileMetaTableBuilder};
-use dicom_parser::StatefulDecoder;
-use dicom_parser::dataset::read::{DataSetReaderOptions, ValueReadStrategy};
-use dicom_parser::dataset::{DataSetReader, DataToken};
+use dicom_object::FileMetaTableBuilder;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::tree::{DataSet, Element, Value, is_text, text};
-use super::unknown::ExplicitLittleEndian;
-use super::{Error, Result, only_uid};
+use super::description;
+use super::error::{Error, Result, only_uid};
+use super::reader::{self, Encoding};
+use super::repair::Repairs;
+use super::tree::{DataSet, Value, text};
 
-/// Who wrote the file (PS3.10 §7.1): a UUID-derived UID of this program.
+/// The writer of a file (PS3.10 §7.1): a UUID-derived UID of this program.
 pub(crate) const IMPLEMENTATION_CLASS_UID: &str = "2.25.247352046126719243064113853245926349107";
 const IMPLEMENTATION_VERSION_NAME: &str = "PCIM";
 
@@ -28,22 +25,58 @@ const IMPLEMENTATION_VERSION_NAME: &str = "PCIM";
 const FILE_MAX: u64 = u32::MAX as u64;
 /// The most bytes that a deflated data set may have when it is inflated.
 const INFLATED_MAX: u64 = 1 << 30;
-/// How deep sequences may lie in each other; real files stay below ten.
-const DEPTH_MAX: usize = 32;
 
-/// The transfer syntaxes without VRs, in little endian (PS3.5 §A.1; Papyrus 3, retired).
-const IMPLICIT: [&str; 2] = [uids::IMPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.20"];
+/// Explicit VR Big Endian (retired).
+const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
 /// A file's content.
 pub(crate) struct File {
     pub(crate) data_set: DataSet,
     pub(crate) syntax: &'static TransferSyntax,
+    pub(crate) repairs: Repairs,
 }
 
 impl File {
+    /// A file that was made here.
+    pub(crate) fn new(data_set: DataSet, syntax: &'static TransferSyntax) -> Self {
+        Self {
+            data_set,
+            syntax,
+            repairs: Repairs::default(),
+        }
+    }
+
     /// The byte order of values.
     pub(crate) fn order(&self) -> Endianness {
         self.syntax.endianness()
+    }
+}
+
+/// Checks whether bytes are the start of a DICOM file: after a preamble, or without one as dcmtk reads it.
+#[must_use]
+pub fn is_dicom(start: &[u8]) -> bool {
+    beginning(start).is_some()
+}
+
+/// The place of the first element, and whether it is one of the file meta group.
+fn beginning(file: &[u8]) -> Option<(usize, bool)> {
+    if file.get(128..132) == Some(b"DICM") {
+        return Some((132, true));
+    }
+    if file.starts_with(b"DICM\x02\0") {
+        return Some((4, true));
+    }
+    let explicit = |vr: &[u8; 2]| VR::from_binary(*vr).is_some();
+    match file {
+        [0x02, 0, _, 0, a, b, ..] if explicit(&[*a, *b]) => Some((0, true)),
+        // The first attribute of most data sets is of group 0008, and short.
+        [0x08, 0, _, 0, a, b, _, _, ..] if explicit(&[*a, *b]) => Some((0, false)),
+        [0x08, 0, _, 0, length, 0, 0, 0, rest @ ..]
+            if length % 2 == 0 && rest.get(usize::from(*length)) == Some(&8) =>
+        {
+            Some((0, false))
+        }
+        _ => None,
     }
 }
 
@@ -55,22 +88,40 @@ pub(crate) fn read(file: &[u8]) -> Result<File> {
             max: FILE_MAX,
         });
     }
-    if file.get(128..132) != Some(b"DICM") {
-        return Err(Error::NotDicom);
+    let (start, has_meta) = beginning(file).ok_or(Error::NotDicom)?;
+    let mut repairs = Repairs::default();
+    if start != 132 {
+        repairs.add(tags::FILE_META_INFORMATION_VERSION, "there is no preamble");
     }
-    if !meta_fits(file) {
-        return Err(Error::Malformed);
-    }
-    let mut rest = Cursor::new(&file[128..]);
-    let meta = FileMetaTable::from_reader(&mut rest).map_err(|_| Error::Malformed)?;
-    let unknown = || Error::TransferSyntax {
-        uid: only_uid(meta.transfer_syntax()),
+    let (named, start) = match has_meta {
+        true => meta(file, start, &mut repairs)?,
+        false => (None, start),
     };
-    let syntax = TransferSyntaxRegistry
-        .get(meta.transfer_syntax())
-        .ok_or_else(unknown)?;
-    let start = usize::try_from(rest.position()).map_err(|_| Error::Malformed)?;
-    let body = file.get(128 + start..).ok_or(Error::Malformed)?;
+    let body = file.get(start..).ok_or(Error::Malformed)?;
+    let uid = named.unwrap_or_else(|| {
+        repairs.add(
+            tags::TRANSFER_SYNTAX_UID,
+            "it is missing: found by the first element",
+        );
+        let vr = body
+            .get(4..6)
+            .and_then(|vr| VR::from_binary([vr[0], vr[1]]));
+        match vr {
+            Some(_) => uids::EXPLICIT_VR_LITTLE_ENDIAN,
+            None => uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        }
+        .to_owned()
+    });
+    let unknown = || Error::TransferSyntax {
+        uid: only_uid(&uid),
+    };
+    let syntax = TransferSyntaxRegistry.get(&uid).ok_or_else(unknown)?;
+    let encoding = match (syntax.endianness(), is_implicit(syntax)) {
+        (Endianness::Little, false) => Encoding::Explicit,
+        (Endianness::Little, true) => Encoding::Implicit,
+        (Endianness::Big, _) if syntax.uid() == BIG_ENDIAN => Encoding::Big,
+        (Endianness::Big, _) => return Err(unknown()),
+    };
     let data_set = match syntax.codec() {
         Codec::Dataset(Some(adapter)) => {
             let mut inflated = Vec::new();
@@ -85,178 +136,69 @@ pub(crate) fn read(file: &[u8]) -> Result<File> {
                     max: INFLATED_MAX,
                 });
             }
-            build(&inflated, syntax)?
+            reader::data_set(&inflated, encoding, &mut repairs)?
         }
         Codec::Dataset(None) => return Err(unknown()),
-        _ => build(body, syntax)?,
+        _ => reader::data_set(body, encoding, &mut repairs)?,
     };
-    Ok(File { data_set, syntax })
+    let mut file = File {
+        data_set,
+        syntax,
+        repairs,
+    };
+    description::repair(&mut file);
+    Ok(file)
 }
 
-/// Whether the values of the file meta group end within the file, so that no memory is set aside for more.
-fn meta_fits(file: &[u8]) -> bool {
-    let mut at = 132;
-    while let Some([0x02, 0x00, _, _, a, b, short @ ..]) = file.get(at..at + 8) {
-        // An unknown VR counts as one of those with a long length.
-        let long = VR::from_binary([*a, *b]).is_none_or(|vr| {
-            let short_number = matches!(
-                vr,
-                VR::AT | VR::FD | VR::FL | VR::SL | VR::SS | VR::UI | VR::UL | VR::US
-            );
-            let long_text = matches!(vr, VR::UC | VR::UR | VR::UT);
-            long_text || !short_number && !is_text(vr)
-        });
-        let length = match (long, file.get(at + 8..at + 12), short) {
-            (true, Some(&[a, b, c, d]), _) => 12 + u64::from(u32::from_le_bytes([a, b, c, d])),
-            (false, _, &[a, b]) => 8 + u64::from(u16::from_le_bytes([a, b])),
-            _ => return false,
+/// Checks whether the transfer syntax is one without VRs (PS3.5 §A.1; Papyrus 3, retired).
+fn is_implicit(syntax: &TransferSyntax) -> bool {
+    [uids::IMPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.20"].contains(&syntax.uid())
+}
+
+/// Reads the file meta group, of which only the transfer syntax is needed; returns it and the place behind the group.
+///
+/// The group ends with its last element, whatever its length says.
+fn meta(file: &[u8], start: usize, repairs: &mut Repairs) -> Result<(Option<String>, usize)> {
+    let (mut at, mut found) = (start, None);
+    let mut length = None;
+    while let Some(&[0x02, 0x00, c, d, a, b, e, f]) = file.get(at..at + 8) {
+        let tag = Tag(0x0002, u16::from_le_bytes([c, d]));
+        let vr = VR::from_binary([a, b]);
+        let (size, value) = match vr {
+            Some(vr) if reader::is_long(vr) => match file.get(at + 8..at + 12) {
+                Some(&[a, b, c, d]) => (12, u32::from_le_bytes([a, b, c, d])),
+                _ => return Err(Error::Malformed),
+            },
+            Some(_) => (8, u16::from_le_bytes([e, f]).into()),
+            None => (8, u32::from_le_bytes([a, b, e, f])),
         };
-        match usize::try_from(length) {
-            Ok(length) if length <= file.len() - at => at += length,
-            _ => return false,
+        if vr.is_none() {
+            repairs.add(tag, "its VR is none: read by the dictionary's");
+        }
+        let begin = at + size;
+        let end = begin.checked_add(value as usize);
+        let value = end
+            .and_then(|end| file.get(begin..end))
+            .ok_or(Error::Malformed)?;
+        at = begin + value.len();
+        match tag {
+            tags::FILE_META_INFORMATION_GROUP_LENGTH => {
+                let value = value.first_chunk().map(|b| u32::from_le_bytes(*b));
+                length = value.map(|value| at + value as usize);
+            }
+            tags::TRANSFER_SYNTAX_UID => {
+                let value = String::from_utf8_lossy(value);
+                let uid = value.trim_matches([' ', '\0']);
+                found = (!uid.is_empty()).then(|| uid.to_owned());
+            }
+            _ => {}
         }
     }
-    true
-}
-
-/// What is being read: data sets, and between two of them the sequence that the inner one is an item of.
-struct Open {
-    data_set: DataSet,
-    sequence: Option<(Tag, Vec<DataSet>)>,
-}
-
-/// Builds the tree of a data set. No value is longer than the file, no nesting deeper than [`DEPTH_MAX`], and every
-/// sequence is closed. Of two elements with the same tag the last is taken.
-fn build(bytes: &[u8], syntax: &TransferSyntax) -> Result<DataSet> {
-    let little = syntax.endianness() == Endianness::Little;
-    let decoder = match little && !IMPLICIT.contains(&syntax.uid()) {
-        true => Box::<ExplicitLittleEndian>::default(),
-        false => syntax.decoder_for().ok_or(Error::Malformed)?,
-    };
-    let charset = SpecificCharacterSet::default();
-    let decoder =
-        StatefulDecoder::new_with_position(bytes, decoder, syntax.basic_decoder(), charset, 0);
-    let options = DataSetReaderOptions::default().value_read(ValueReadStrategy::Raw);
-    let tokens = DataSetReader::new(decoder, options);
-    let fits = |length: Length| match length.get() {
-        Some(length) if length as usize > bytes.len() => Err(Error::Malformed),
-        _ => Ok(()),
-    };
-    let mut open = vec![Open {
-        data_set: DataSet::new(),
-        sequence: None,
-    }];
-    let mut header: Option<DataElementHeader> = None;
-    let mut fragments: Option<Vec<Vec<u8>>> = None;
-    for token in tokens {
-        // The library's words may quote values.
-        let token = token.map_err(|_| Error::Malformed)?;
-        let depth = open.len();
-        let top = open.last_mut().ok_or(Error::Malformed)?;
-        match token {
-            // The length comes a step before memory is set aside for the value.
-            DataToken::ElementHeader(next) => {
-                fits(next.length())?;
-                header = Some(next);
-            }
-            DataToken::PrimitiveValue(value) => {
-                let header = header.take().ok_or(Error::Malformed)?;
-                let bytes = match value {
-                    PrimitiveValue::U8(bytes) => bytes.into_vec(),
-                    PrimitiveValue::Empty => Vec::new(),
-                    _ => return Err(Error::Malformed),
-                };
-                let element = match header.vr() {
-                    VR::UN => sequence_of_unknown(header.tag(), &bytes, syntax),
-                    _ => None,
-                };
-                let element = element.unwrap_or_else(|| Element::bytes(header.vr(), bytes));
-                top.data_set.insert(header.tag(), element);
-            }
-            DataToken::SequenceStart { tag, len } => {
-                fits(len)?;
-                if top.sequence.is_some() {
-                    return Err(Error::Malformed);
-                }
-                if depth > DEPTH_MAX {
-                    return Err(Error::TooDeep { max: DEPTH_MAX });
-                }
-                top.sequence = Some((tag, Vec::new()));
-            }
-            DataToken::ItemStart { len } => {
-                fits(len)?;
-                match &mut fragments {
-                    // Empty items have no value token.
-                    Some(fragments) => fragments.push(Vec::new()),
-                    None => open.push(Open {
-                        data_set: DataSet::new(),
-                        sequence: None,
-                    }),
-                }
-            }
-            DataToken::ItemEnd if fragments.is_some() => {}
-            DataToken::ItemEnd => {
-                let item = open.pop().ok_or(Error::Malformed)?;
-                let parent = open.last_mut().ok_or(Error::Malformed)?;
-                let (_, items) = parent.sequence.as_mut().ok_or(Error::Malformed)?;
-                if item.sequence.is_some() {
-                    return Err(Error::Malformed);
-                }
-                items.push(item.data_set);
-            }
-            DataToken::SequenceEnd => {
-                if let Some(fragments) = fragments.take() {
-                    let value = Value::Fragments(fragments);
-                    let element = Element { vr: VR::OB, value };
-                    top.data_set.insert(tags::PIXEL_DATA, element);
-                } else {
-                    let (tag, items) = top.sequence.take().ok_or(Error::Malformed)?;
-                    top.data_set.insert(tag, Element::items(items));
-                }
-            }
-            DataToken::PixelSequenceStart => fragments = Some(Vec::new()),
-            DataToken::ItemValue(value) => {
-                let slot = fragments.as_mut().and_then(|f| f.last_mut());
-                *slot.ok_or(Error::Malformed)? = value;
-            }
-            DataToken::OffsetTable(table) => {
-                let slot = fragments.as_mut().and_then(|f| f.last_mut());
-                *slot.ok_or(Error::Malformed)? =
-                    table.iter().flat_map(|n| n.to_le_bytes()).collect();
-            }
-        }
+    if length != Some(at) {
+        let what = "it is missing or not the group's length";
+        repairs.add(tags::FILE_META_INFORMATION_GROUP_LENGTH, what);
     }
-    // A file that ends inside a sequence or between fragments is not whole.
-    match (open.pop(), open.is_empty(), fragments, header) {
-        (
-            Some(Open {
-                data_set,
-                sequence: None,
-            }),
-            true,
-            None,
-            None,
-        ) => Ok(data_set),
-        _ => Err(Error::Malformed),
-    }
-}
-
-/// A sequence whose VR was lost on the way (UN): its items are encoded without VRs (PS3.5 §6.2.2). None if the dictionary
-/// knows no sequence by that tag, or the bytes are none.
-fn sequence_of_unknown(tag: Tag, bytes: &[u8], syntax: &TransferSyntax) -> Option<Element> {
-    let listed = StandardDataDictionary.by_tag(tag)?.vr().relaxed();
-    let little = syntax.endianness() == Endianness::Little;
-    if !little || listed != VR::SQ || bytes.is_empty() {
-        return None;
-    }
-    let implicit = TransferSyntaxRegistry.get(uids::IMPLICIT_VR_LITTLE_ENDIAN)?;
-    let mut whole = Vec::with_capacity(bytes.len() + 8);
-    whole.extend(tag.group().to_le_bytes());
-    whole.extend(tag.element().to_le_bytes());
-    whole.extend((bytes.len() as u32).to_le_bytes());
-    whole.extend_from_slice(bytes);
-    let element = build(&whole, implicit).ok()?.remove(&tag)?;
-    matches!(element.value, Value::Items(_)).then_some(element)
+    Ok((found, at))
 }
 
 /// Encodes a file: a zeroed preamble, a file meta group of our own, the data set.

@@ -1,107 +1,28 @@
 //! DICOM files as they are: data sets in memory, files read and written (PS3.10), frames of pixels decoded.
 //!
-//! [`deid`] and [`view`] both stand on them. Pure: no key, no network. Every length is checked before
+//! [`deid`], [`view`] and [`check`] stand on them. Pure: no key, no network. Every length is checked before
 //! memory is set aside for it.
 
+pub mod check;
 pub mod deid;
 pub mod sample;
 pub mod view;
 
 mod codec;
-pub(crate) mod file;
-pub(crate) mod frame;
+mod description;
+mod error;
+mod file;
+mod format;
+mod fragments;
+mod frame;
 mod hint;
-pub(crate) mod tree;
-mod unknown;
+mod lut;
+mod reader;
+mod repair;
+mod tree;
 
-/// Why a file or a frame cannot be read. Never holds values from the data set but syntax UIDs.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// No `DICM` after the preamble (PS3.10 §7.1).
-    #[error("not a DICOM file")]
-    NotDicom,
-    /// Cut short or malformed.
-    #[error("the DICOM file is cut short or malformed")]
-    Malformed,
-    /// Encoded in a way that cannot be read.
-    #[error("transfer syntax {uid} is not supported")]
-    TransferSyntax {
-        /// The transfer syntax.
-        uid: String,
-    },
-    /// Too long.
-    #[error("DICOM file of {found} bytes: at most {max} are read")]
-    TooLarge {
-        /// The length in bytes, of the file or of what it inflates to.
-        found: u64,
-        /// The most that is read, in bytes.
-        max: u64,
-    },
-    /// Sequences nested deeper than any image's.
-    #[error("sequences are nested more than {max} deep")]
-    TooDeep {
-        /// The deepest nesting that is read.
-        max: usize,
-    },
-    /// An attribute that every image has is missing.
-    #[error("{attribute} is missing")]
-    Missing {
-        /// The attribute's name.
-        attribute: &'static str,
-    },
-    /// A number or code that no image has, or that is not supported.
-    #[error("{attribute} says {found}, which is not supported")]
-    Unsupported {
-        /// The attribute's name.
-        attribute: &'static str,
-        /// Its number; of a code, its length.
-        found: u64,
-    },
-    /// Pixels that would not fit into memory.
-    #[error("pixels of {found} bytes: at most {max} are decoded")]
-    TooManyPixels {
-        /// What they would take, in bytes.
-        found: u64,
-        /// The most that is decoded, in bytes.
-        max: u64,
-    },
-    /// A frame that the image does not have.
-    #[error("frame {wanted} of {frames}")]
-    NoSuchFrame {
-        /// The frame, counted from 1.
-        wanted: u64,
-        /// How many there are.
-        frames: usize,
-    },
-    /// Pixels that are compressed in a way that is not decoded.
-    #[error("pixels compressed as {name} (transfer syntax {uid}) are not decoded")]
-    Compression {
-        /// The compression.
-        name: &'static str,
-        /// The transfer syntax.
-        uid: String,
-    },
-    /// Compressed pixels that cannot be decoded.
-    #[error("the {codec} data cannot be decoded: {why}")]
-    Codec {
-        /// The compression.
-        codec: &'static str,
-        /// What is wrong or not supported.
-        why: &'static str,
-    },
-    /// The file could not be encoded.
-    #[error("the file cannot be encoded")]
-    Encode,
-}
+pub use error::{Error, Result};
+pub use file::is_dicom;
 
-/// Result of reading a file or a frame.
-pub type Result<T> = std::result::Result<T, Error>;
-
-/// A UID if it is one, so that errors repeat nothing else.
-pub(crate) fn only_uid(text: &str) -> String {
-    let text = text.trim_matches([' ', '\0']);
-    let valid =
-        (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if valid { text } else { "(not a UID)" }.to_owned()
-}
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,7 @@ impl Element {
     }
 }
 
-/// Whether values of this VR are padded with spaces.
+/// Checks whether values of this VR are padded with spaces.
 pub(crate) fn is_text(vr: VR) -> bool {
     matches!(
         vr,

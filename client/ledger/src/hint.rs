@@ -12,7 +12,7 @@ impl Hint for Error {
                 "give a ws:// or wss:// address with --ws-url, or as `ws_url` in the home's config.toml"
             }
             Self::Rpc { .. } | Self::Timeout { .. } => {
-                "check --rpc-url and that the chain runs (`pcim devnet` starts one here)"
+                "check --rpc-url and that the chain runs (`pcim-dev devnet` starts one here)"
             }
             Self::Nonsense { .. } => "check that --rpc-url is an Ethereum JSON-RPC endpoint",
             Self::WrongChain { .. } => {

@@ -2,7 +2,7 @@
 //!
 //! The work measured is that of the facade, without a chain: files are read, de-identified, signed, encrypted and stored
 //! durably; images are fetched, decrypted, verified and written to a file that is synced; an approval is everything but
-//! its transaction. Every figure is the median of several runs. `pcim bench` and `cargo bench` print the same.
+//! its transaction. Every figure is the median of several runs. `pcim-dev bench` and `cargo bench` print the same.
 
 mod limits;
 mod scene;

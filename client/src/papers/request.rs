@@ -306,6 +306,38 @@ mod tests {
     }
 
     #[test]
+    fn mutated_documents_are_read_as_they_were_written_or_refused() {
+        let (patient, requestor) = (actor(), actor());
+        let subject = subject(requestor.0.address());
+        let note = Some("please".to_owned());
+        let document =
+            RequestDocument::new(subject, Purpose::Treat, None, note, Vec::new()).unwrap();
+        let signer = requestor.1.certificate();
+        let sealed = document.seal(&requestor.1, &patient.1.certificate());
+        let (sealed, plain) = (sealed.unwrap(), serde_json::to_vec(&document).unwrap());
+        let open = |sealed: &[u8]| RequestDocument::open(sealed, &patient.1, &signer, &subject);
+        let mut numbers = pcim_core::chance::Numbers(0x5eed_0008);
+        for round in 0..pcim_core::chance::mutations() {
+            if let Ok(opened) = open(&numbers.mutated(&sealed)) {
+                assert_eq!(opened, document);
+            }
+            // Signed by the requestor as it is: the form alone is in its way. A signature takes its time.
+            if round % 10 == 0 {
+                let readers = [&patient.1.certificate()];
+                let plain = numbers.mutated(&plain);
+                let sealed = pcim_seal::encrypt_document(&plain, &requestor.1, &readers).unwrap();
+                if let Ok(opened) = open(&sealed) {
+                    assert_eq!(opened.subject, subject);
+                }
+            }
+            let notes = numbers
+                .mutated(b"TREAT bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku");
+            let notes = String::from_utf8_lossy(&notes);
+            assert_eq!(Notes::parse(&notes).to_string(), notes);
+        }
+    }
+
+    #[test]
     fn a_document_is_valid_for_its_request_only() {
         let (patient, requestor, stranger) = (actor(), actor(), actor());
         let subject = subject(requestor.0.address());

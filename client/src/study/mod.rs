@@ -13,6 +13,8 @@
 
 pub(crate) mod copy;
 pub(crate) mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub(crate) mod identity;
 pub(crate) mod input;
 pub mod manifest;

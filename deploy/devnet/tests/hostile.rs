@@ -470,7 +470,7 @@ async fn endless_loops_end_when_gas_does() {
         println!("a trace without an end: {:?}", started.elapsed());
         assert_eq!(
             answer["error"]["message"],
-            "the trace is too long to be told"
+            "the trace is too long to be shown"
         );
     }
     let options = json!({"limit": 3, "enableMemory": true});

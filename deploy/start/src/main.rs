@@ -49,7 +49,7 @@ const TOOLS: [Tool; 5] = [
 ];
 
 const USAGE: &str =
-    "usage: cargo demo [OPTIONS of pcim demo] | cargo verify [OPTIONS of cargo test]";
+    "usage: cargo demo [OPTIONS of pcim-dev demo] | cargo verify [OPTIONS of cargo test]";
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
@@ -78,16 +78,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds `pcim`, then runs its demo; the two times are told apart on stderr.
+/// Builds `pcim-dev`, then runs its demo; the two times are told apart on stderr.
 fn demo(arguments: &[String]) -> ExitCode {
     let started = Instant::now();
-    let built = finish(&mut cargo(&["build", "--bin", "pcim"]));
+    let built = finish(&mut cargo(&["build", "--bin", "pcim-dev"]));
     let build = started.elapsed();
     if built != ExitCode::SUCCESS {
         return built;
     }
     let started = Instant::now();
-    let ran = finish(cargo(&["run", "--quiet", "--bin", "pcim", "--", "demo"]).args(arguments));
+    let ran = finish(cargo(&["run", "--quiet", "--bin", "pcim-dev", "--", "demo"]).args(arguments));
     eprintln!(
         "build {}, demo {}",
         seconds(build),

@@ -1,5 +1,7 @@
 //! `pcim deid`
 
+pub(crate) mod check;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use clap::Args;
 use pcim_client::Progress;
 use pcim_client::home::{self, Home};
 use pcim_client::study::{Inputs, ScanOptions, copy, scan};
+use pcim_dicom::check::Rules;
 use pcim_dicom::deid::{Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
 use serde::Serialize;
 use serde_json::json;
@@ -80,12 +83,16 @@ impl ProfileArgs {
 /// else the home's, else one that is forgotten afterwards.
 #[derive(Debug, Args)]
 pub(crate) struct DeidArgs {
-    /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives
+    /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives; with --check the files from before, then the result
     #[arg(required = true, value_name = "PATH")]
     files: Vec<PathBuf>,
     /// The directory of the results; made if it is not there
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "check")]
+    out: Option<PathBuf>,
+    /// Look at results again, by other code than made them: identifiers of the PATHs in the last of them or in --out, rows
+    /// of the table not obeyed, dates, UIDs, pixels; by the same options. Exit code 1 and a table if anything is found
+    #[arg(long, conflicts_with_all = ["force", "skip_refused", "key_file"])]
+    check: bool,
     /// Replace files that are there; folders are never replaced
     #[arg(long)]
     force: bool,
@@ -116,23 +123,28 @@ impl DeidArgs {
             let found = self.files.len();
             return Err(Usage(format!("{found} files: at most {MAX_FILES} at once")).into());
         }
+        let profile = self.profile.profile()?;
+        let Some(out) = self.out.as_deref().filter(|_| !self.check) else {
+            let found = false;
+            let rules = Rules { profile, found };
+            return check::run(context, &self.files, self.out.as_deref(), rules);
+        };
         let options = Options {
             key: *self.key(context)?,
-            profile: self.profile.profile()?,
+            profile,
         };
         let inputs = self.collection()?;
-        std::fs::create_dir_all(&self.out)
-            .with_context(|| format!("cannot make {}", self.out.display()))?;
+        std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
         if let Some(inputs) = inputs {
             say_skipped(context.ui, &inputs);
-            return self.studies(context, inputs, &options);
+            return self.studies(context, inputs, &options, out);
         }
-        self.singles(context, &options)
+        self.singles(context, &options, out)
     }
 
     /// Each file by itself.
-    fn singles(&self, context: &Context, options: &Options) -> anyhow::Result<()> {
-        let target = |number: usize| self.out.join(format!("{:04}.dcm", number + 1));
+    fn singles(&self, context: &Context, options: &Options, out: &Path) -> anyhow::Result<()> {
+        let target = |number: usize| out.join(format!("{:04}.dcm", number + 1));
         let mut told = Told::begin(context.ui)?;
         let progress = context.ui.progress();
         let (mut first, mut unknown) = (None, Unknown::default());
@@ -184,12 +196,18 @@ impl DeidArgs {
     }
 
     /// Whole studies, one after the other.
-    fn studies(&self, context: &Context, inputs: Inputs, options: &Options) -> anyhow::Result<()> {
+    fn studies(
+        &self,
+        context: &Context,
+        inputs: Inputs,
+        options: &Options,
+        dir: &Path,
+    ) -> anyhow::Result<()> {
         // In the directory of the results, so that files get their names there.
         let stage = tempfile::Builder::new()
             .prefix(".pcim-")
-            .tempdir_in(&self.out)
-            .with_context(|| format!("cannot write in {}", self.out.display()))?;
+            .tempdir_in(dir)
+            .with_context(|| format!("cannot write in {}", dir.display()))?;
         let reports = Reports::begin(tempfile::tempfile()?)?;
         let (tell, progress) = (
             sink(context.ui, Some(reports.clone())),
@@ -218,7 +236,7 @@ impl DeidArgs {
         let mut unknown = Unknown::default();
         for (number, study) in studies.iter().enumerate() {
             let ending = if study.len() == 1 { ".dcm" } else { "" };
-            let out = self.out.join(format!("{:04}{ending}", number + 1));
+            let out = dir.join(format!("{:04}{ending}", number + 1));
             let (contents, report) = study.write(&out, self.force)?;
             text.push_str(&format!("{}  {contents}\n", out.display()));
             unknown.add(&out, report);

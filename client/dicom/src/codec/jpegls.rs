@@ -3,14 +3,13 @@
 mod bits;
 mod scan;
 
-use super::super::frame::Format;
-use super::{Decoded, Why};
+use super::super::format::Format;
+use super::decoded::{Decoded, SHORT, Why};
+use super::marker::{EOI, SOI, SOS, Segments};
 use scan::{Parameters, Scan};
 
-const SHORT: Why = "it is cut short or malformed";
-
 /// The frame header (§C.2.2).
-struct Head {
+struct FrameHeader {
     precision: u32,
     rows: usize,
     columns: usize,
@@ -18,25 +17,29 @@ struct Head {
     components: Vec<u8>,
 }
 
+/// The bits of a sample, by the frame header.
+pub(super) fn precision(data: &[u8], format: &Format) -> Result<u32, Why> {
+    let mut segments = Segments::new(data, 0x80)?;
+    loop {
+        let segment = segments.next()?;
+        match segment.marker {
+            0xf7 => return Ok(FrameHeader::of(segment.body, format)?.precision),
+            SOI | EOI | SOS => return Err(SHORT),
+            _ => {}
+        }
+    }
+}
+
 pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
-    let mut rest = data.strip_prefix(&[0xff, 0xd8]).ok_or(SHORT)?;
-    let mut head: Option<Head> = None;
+    // Inside a scan a byte of ones is followed by a zero bit.
+    let mut segments = Segments::new(data, 0x80)?;
+    let mut head: Option<FrameHeader> = None;
     let mut preset: Option<[i32; 5]> = None;
     let mut planes: Vec<Option<Vec<u16>>> = vec![None; format.samples];
     while planes.iter().any(Option::is_none) {
-        let (marker, length) = match *rest {
-            // Fill bytes.
-            [0xff, 0xff, ..] => {
-                rest = &rest[1..];
-                continue;
-            }
-            [0xff, marker, a, b, ..] => (marker, usize::from(u16::from_be_bytes([a, b]))),
-            _ => return Err(SHORT),
-        };
-        let body = rest.get(4..2 + length).ok_or(SHORT)?;
-        rest = &rest[2 + length..];
-        match (marker, body) {
-            (0xf7, body) => head = Some(frame_header(body, format)?),
+        let segment = segments.next()?;
+        match (segment.marker, segment.body) {
+            (0xf7, body) => head = Some(FrameHeader::of(body, format)?),
             (0xf8, &[1, ref numbers @ ..]) if numbers.len() == 10 => {
                 let number = |n: usize| i32::from(u16::from_be_bytes([numbers[n], numbers[n + 1]]));
                 preset = Some([number(0), number(2), number(4), number(6), number(8)]);
@@ -49,15 +52,11 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
             (0xe8, body) if body.starts_with(b"mrfx") && body.get(4).is_some_and(|t| *t != 0) => {
                 return Err("it has a colour transform");
             }
-            (0xda, body) => {
+            (SOS, body) => {
                 let head = head.as_ref().ok_or(SHORT)?;
-                // Inside a scan a byte of ones is followed by a zero bit.
-                let end = rest.windows(2).position(|w| w[0] == 0xff && w[1] >= 0x80);
-                let (coded, after) = rest.split_at(end.unwrap_or(rest.len()));
-                rest = after;
-                one_scan(body, head, preset, coded, &mut planes)?;
+                one_scan(body, head, preset, segments.coded(), &mut planes)?;
             }
-            (0xc0..=0xcf | 0xd8 | 0xd9, _) => return Err(SHORT),
+            (0xc0..=0xcf | SOI | EOI, _) => return Err(SHORT),
             _ => {}
         }
     }
@@ -74,40 +73,41 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
         bytes,
         width,
         bits: head.precision,
-        signed: false,
         colour: None,
     })
 }
 
-fn frame_header(body: &[u8], format: &Format) -> Result<Head, Why> {
-    let &[precision, y, y2, x, x2, count, ref components @ ..] = body else {
-        return Err(SHORT);
-    };
-    let head = Head {
-        precision: precision.into(),
-        rows: usize::from(u16::from_be_bytes([y, y2])),
-        columns: usize::from(u16::from_be_bytes([x, x2])),
-        components: components.chunks_exact(3).map(|c| c[0]).collect(),
-    };
-    if !(2..=16).contains(&precision) {
-        return Err("its precision is none");
+impl FrameHeader {
+    fn of(body: &[u8], format: &Format) -> Result<Self, Why> {
+        let &[precision, y, y2, x, x2, count, ref components @ ..] = body else {
+            return Err(SHORT);
+        };
+        let head = Self {
+            precision: precision.into(),
+            rows: usize::from(u16::from_be_bytes([y, y2])),
+            columns: usize::from(u16::from_be_bytes([x, x2])),
+            components: components.chunks_exact(3).map(|c| c[0]).collect(),
+        };
+        if !(2..=16).contains(&precision) {
+            return Err("its precision is none");
+        }
+        if (head.columns, head.rows) != (format.columns, format.rows) {
+            return Err("its size is not that of the image");
+        }
+        if usize::from(count) != format.samples || head.components.len() != format.samples {
+            return Err("its components are not those of the image");
+        }
+        if components.chunks_exact(3).any(|c| c[1] != 0x11) {
+            return Err("its components are subsampled");
+        }
+        Ok(head)
     }
-    if (head.columns, head.rows) != (format.columns, format.rows) {
-        return Err("its size is not that of the image");
-    }
-    if usize::from(count) != format.samples || head.components.len() != format.samples {
-        return Err("its components are not those of the image");
-    }
-    if components.chunks_exact(3).any(|c| c[1] != 0x11) {
-        return Err("its components are subsampled");
-    }
-    Ok(head)
 }
 
 /// Decodes a scan of one component or of all (§C.2.3) into their planes.
 fn one_scan(
     body: &[u8],
-    head: &Head,
+    head: &FrameHeader,
     preset: Option<[i32; 5]>,
     coded: &[u8],
     planes: &mut [Option<Vec<u16>>],

@@ -1,18 +1,25 @@
-//! Compressed frames, one at a time: RLE, JPEG (baseline and lossless), JPEG-LS, JPEG 2000.
+//! Compressed frames, one at a time: RLE, JPEG (sequential and lossless), JPEG-LS, JPEG 2000.
 //!
 //! A frame is decoded only if it is as large as the image says; what a decoder sets aside is bounded by that.
 
+mod decoded;
 mod jpeg;
 mod jpeg2000;
 mod jpegls;
+mod marker;
 mod rle;
+mod strip;
 
 use std::panic::catch_unwind;
 
-use super::frame::{Colour, Format, Frame, normalize};
-use super::{Error, Result, only_uid};
+use dicom_encoding::Endianness;
 
-/// How frames are compressed.
+pub(super) use strip::Family;
+
+use super::error::{Error, Result, only_uid};
+use super::format::{Format, Frame, Stored, clamp, normalize};
+
+/// A compression of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
     Rle,
@@ -57,38 +64,38 @@ impl Codec {
             Self::Jpeg2000 => "JPEG 2000",
         }
     }
-
-    /// Whether a fragment begins a frame.
-    pub(super) fn begins(self, fragment: &[u8]) -> bool {
-        match self {
-            Self::Rle => true,
-            Self::Jpeg | Self::JpegLs => fragment.starts_with(&[0xff, 0xd8]),
-            Self::Jpeg2000 => {
-                fragment.starts_with(&[0xff, 0x4f]) || fragment.starts_with(b"\0\0\0\x0cjP")
-            }
-        }
-    }
 }
 
-/// What a decoder found.
-struct Decoded {
-    /// Pixel by pixel, little endian.
-    bytes: Vec<u8>,
-    /// Bytes of a sample: 1 or 2.
-    width: usize,
-    /// Bits of a sample that mean something.
-    bits: u32,
-    /// Whether the samples carry their sign already.
-    signed: bool,
-    /// What the compressed data say of the colours, if they do.
-    colour: Option<Colour>,
+/// Checks whether samples of a transfer syntax come back as they were before compression.
+fn is_lossless(syntax: &str) -> bool {
+    let lossless = ["5", "4.57", "4.70", "4.80", "4.90"];
+    let last = syntax.strip_prefix("1.2.840.10008.1.2.");
+    last.is_some_and(|last| lossless.contains(&last))
 }
 
-/// Why a decoder gave up.
-type Why = &'static str;
+/// The bits of a sample as they are coded; those of an image may be fewer.
+///
+/// # Errors
+/// [`Error::Codec`] if the frame does not say.
+pub(super) fn coded_bits(codec: Codec, data: &[u8], format: &Format) -> Result<u32> {
+    let bits = match codec {
+        Codec::Rle => Ok(format.allocated),
+        Codec::Jpeg => jpeg::precision(data, format),
+        Codec::JpegLs => jpegls::precision(data, format),
+        Codec::Jpeg2000 => jpeg2000::precision(data),
+    };
+    bits.map_err(|why| Error::Codec {
+        codec: codec.name(),
+        why,
+    })
+}
 
 /// Decodes a frame, which must be what the format says.
-pub(super) fn decode(codec: Codec, data: &[u8], format: &Format) -> Result<Frame> {
+///
+/// Samples that have more bits than are stored lose those beside the stored ones where the compression has no loss, and are
+/// brought into the range of the stored ones where it has.
+pub(super) fn decode(syntax: &str, data: &[u8], format: &Format) -> Result<Frame> {
+    let codec = Codec::of(syntax)?;
     let failed = |why| Error::Codec {
         codec: codec.name(),
         why,
@@ -103,7 +110,7 @@ pub(super) fn decode(codec: Codec, data: &[u8], format: &Format) -> Result<Frame
         Codec::JpegLs => jpegls::decode(data, format),
         Codec::Jpeg2000 => jpeg2000::decode(data, format),
     };
-    // Two of them are other people's, and assert things of the data.
+    // One of them is other people's, and asserts things of the data.
     let decoded = catch_unwind(decode).unwrap_or(Err("the decoder gave up"));
     let decoded = decoded.map_err(failed)?;
     let width = format.width();
@@ -115,22 +122,33 @@ pub(super) fn decode(codec: Codec, data: &[u8], format: &Format) -> Result<Frame
     if bytes.len() != format.frame_bytes() {
         return Err(failed("there are fewer samples than pixels"));
     }
-    // RLE keeps the bits where they were.
-    let (low, bits) = match codec {
-        Codec::Rle => (format.high + 1 - format.stored, format.stored),
-        _ => (0, decoded.bits),
-    };
-    if !(decoded.signed && decoded.width == width) {
-        normalize(&mut bytes, width, low, bits, format.signed);
-    }
-    let colour = match (format.samples, decoded.colour) {
-        (3, Some(colour)) => colour,
-        _ => format.colour,
-    };
-    Ok(Frame {
-        bytes,
+    let stored = Stored::of(format);
+    let mut frame = Frame {
         width,
         signed: format.signed,
-        colour,
-    })
+        colour: match (format.samples, decoded.colour) {
+            (3, Some(colour)) => colour,
+            _ => format.colour,
+        },
+        beyond: false,
+        clamped: false,
+        bytes: Vec::new(),
+    };
+    let more = decoded.bits > format.stored;
+    if more && is_lossless(syntax) && decoded.bits > format.high {
+        frame.beyond = stored.unused(&bytes, width, Endianness::Little);
+        normalize(&mut bytes, width, stored);
+    } else {
+        let coded = Stored {
+            low: 0,
+            bits: decoded.bits,
+            signed: format.signed,
+        };
+        normalize(&mut bytes, width, coded);
+        if more {
+            frame.clamped = clamp(&mut bytes, width, stored);
+        }
+    }
+    frame.bytes = bytes;
+    Ok(frame)
 }

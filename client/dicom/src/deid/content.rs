@@ -3,60 +3,67 @@
 
 use std::collections::BTreeSet;
 
-use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
 use super::options::ProfileOption;
+use super::table;
 use crate::tree::{DataSet, Element, text};
 
-/// Concepts (coding scheme DCM) that name or describe a person or an institution, by the option that lets them stay.
-const IDENTIFYING: &[(&str, Option<ProfileOption>)] = {
-    use ProfileOption::{
-        RetainDeviceIdentity as Device, RetainInstitutionIdentity as Institution,
-        RetainPatientCharacteristics as Patient,
-    };
-    &[
-        ("121008", None),              // Person Observer Name
-        ("121009", Some(Institution)), // Person Observer's Organization Name
-        ("121013", Some(Device)),      // Device Observer Name
-        ("121016", Some(Device)),      // Device Observer Serial Number
-        ("121017", Some(Institution)), // Device Observer Physical Location During Observation
-        ("121020", None),              // Placer Number
-        ("121021", None),              // Filler Number
-        ("121022", None),              // Accession Number
-        ("121029", None),              // Subject Name
-        ("121030", None),              // Subject ID
-        ("121031", None),              // Subject Birth Date
-        ("121032", Some(Patient)),     // Subject Sex
-        ("121033", Some(Patient)),     // Subject Age
-        ("121034", Some(Patient)),     // Subject Species
-        ("113870", None),              // Person Name
-        ("113871", None),              // Person ID
-        ("113872", None),              // Person ID Issuer
-        ("113873", Some(Institution)), // Organization Name
-    ]
-};
+/// Concepts that PS3.15 Table E.3.4-1 does not list, by coding scheme: who somebody is, and when the patient was born or died.
+const IDENTIFYING: [(&str, &str); 14] = [
+    ("DCM", "121008"), // Person Observer Name
+    ("DCM", "121009"), // Person Observer's Organization Name
+    ("DCM", "113870"), // Person Name
+    ("DCM", "113871"), // Person ID
+    ("DCM", "113872"), // Person ID Issuer
+    ("DCM", "113873"), // Organization Name
+    ("DCM", "121034"), // Subject Species
+    ("LN", "21112-8"),
+    ("LN", "18185-9"),
+    ("SCT", "184099003"),
+    ("SCT", "3950001"),
+    ("SCT", "399753006"),
+    ("SRT", "F-04F9D"),
+    ("LN", "81954-0"),
+];
 
-/// Whether a content item is about who somebody is, and no option lets it stay.
-pub(super) fn identifies(item: &DataSet, options: &BTreeSet<ProfileOption>) -> bool {
-    if text(item, tags::VALUE_TYPE).as_deref() == Some("PNAME") {
+/// Checks whether a content item goes: one that the table removes or that names a person, unless an option lets it stay.
+///
+/// Dates move, and texts are cleaned, attribute by attribute.
+pub(super) fn goes(item: &DataSet, options: &BTreeSet<ProfileOption>) -> bool {
+    let kind = text(item, tags::VALUE_TYPE).unwrap_or_default();
+    if kind == "PNAME" {
         return true;
     }
     let concept = item.get(&tags::CONCEPT_NAME_CODE_SEQUENCE);
     let Some(concept) = concept.and_then(|e| e.as_items()).and_then(<[_]>::first) else {
         return false;
     };
-    if text(concept, tags::CODING_SCHEME_DESIGNATOR).as_deref() != Some("DCM") {
-        return false;
-    }
+    let scheme = text(concept, tags::CODING_SCHEME_DESIGNATOR).unwrap_or_default();
     let code = text(concept, tags::CODE_VALUE).unwrap_or_default();
-    IDENTIFYING
-        .iter()
-        .find(|(listed, _)| *listed == code)
-        .is_some_and(|(_, option)| option.is_none_or(|option| !options.contains(&option)))
+    let birth = text(concept, tags::CODE_MEANING)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let birth = matches!(kind.as_str(), "DATE" | "DATETIME" | "TEXT")
+        && (birth.contains("birth") || birth.contains("death"));
+    match table::content_row(&scheme, &code, &kind) {
+        Some(row) => {
+            let mut by_option = row.options.iter().map(|(option, _)| option);
+            row.basic.starts_with('X') && !by_option.any(|option| options.contains(option))
+        }
+        None => {
+            let kept = match code.as_str() {
+                "121009" | "113873" => Some(ProfileOption::RetainInstitutionIdentity),
+                "121034" => Some(ProfileOption::RetainPatientCharacteristics),
+                _ => None,
+            };
+            let listed = IDENTIFYING.contains(&(scheme.as_str(), code.as_str()));
+            (listed || birth) && kept.is_none_or(|option| !options.contains(&option))
+        }
+    }
 }
 
-/// Takes out what could be handwriting, and meanings that were not coded by a public scheme.
+/// Takes out what could be handwriting.
 pub(super) fn strip(item: &mut DataSet) {
     if let Some(objects) = item.remove(&tags::GRAPHIC_OBJECT_SEQUENCE) {
         let items = objects.as_items().unwrap_or_default().iter();
@@ -68,21 +75,5 @@ pub(super) fn strip(item: &mut DataSet) {
         if !plain.is_empty() {
             item.insert(tags::GRAPHIC_OBJECT_SEQUENCE, Element::items(plain));
         }
-    }
-    for tag in [
-        tags::CONCEPT_NAME_CODE_SEQUENCE,
-        tags::CONCEPT_CODE_SEQUENCE,
-    ] {
-        let Some(codes) = item.get(&tag).and_then(|e| e.as_items()) else {
-            continue;
-        };
-        let mut codes = codes.to_vec();
-        for code in &mut codes {
-            let scheme = text(code, tags::CODING_SCHEME_DESIGNATOR).unwrap_or_default();
-            if scheme.is_empty() || scheme.starts_with("99") || scheme == "L" {
-                code.insert(tags::CODE_MEANING, Element::bytes(VR::LO, "ANONYMIZED"));
-            }
-        }
-        item.insert(tag, Element::items(codes));
     }
 }

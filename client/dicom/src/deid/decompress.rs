@@ -1,7 +1,7 @@
 //! Pixels that cannot be blanked as they are stored become pixels that can: decoded, uncompressed, in Explicit VR Little
 //! Endian.
 //!
-//! What has to change with them does (PS3.3 §C.7.6.3): Photometric Interpretation where chrominance was shared or a codec made
+//! Their description changes with them (PS3.3 §C.7.6.3): Photometric Interpretation where chrominance was shared or a codec made
 //! RGB, Planar Configuration, the bits beside the stored ones. Offset tables go. That the pixels were once compressed with a
 //! loss stays said, or is said now (Lossy Image Compression, its method and its ratio, §C.7.6.1.1.5).
 
@@ -10,10 +10,11 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::{Endianness, TransferSyntaxIndex};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::{Error, Result};
-use crate::Error as DicomError;
+use super::error::{Error, Result};
+use crate::error::Error as DicomError;
 use crate::file::File;
-use crate::frame::{self, Colour, Format};
+use crate::format::{Colour, Format};
+use crate::frame;
 use crate::tree::{DataSet, Element, Value, text};
 
 /// The most bytes that the frames of an image may take together when they are decoded.
@@ -34,18 +35,19 @@ const TABLES: [Tag; 3] = [
     Tag(0x7fe0, 0x0003),
 ];
 
-/// Decodes pixels that are compressed, or whose chrominance is shared; leaves others as they are.
+/// Decodes pixels that are compressed, or whose chrominance is shared; leaves others as they are. Returns whether samples
+/// were beyond the range of those stored, and were brought into it.
 ///
 /// # Errors
 /// [`Error::Pixels`] if they cannot be decoded or would take more than 1 GiB; [`Error::CannotBlank`] if the file is not in
 /// little endian, so that its numbers would have to be turned.
-pub(super) fn decompress(file: &mut File) -> Result<()> {
+pub(super) fn decompress(file: &mut File) -> Result<bool> {
     let pixels = file.data_set.get(&tags::PIXEL_DATA).map(|p| &p.value);
     let compressed = matches!(pixels, Some(Value::Fragments(_)));
     let photometric = text(&file.data_set, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
     let subsampled = photometric.ends_with("_422") || photometric.ends_with("_420");
     if !compressed && !subsampled {
-        return Ok(());
+        return Ok(false);
     }
     if file.order() == Endianness::Big {
         return Err(Error::CannotBlank {
@@ -71,6 +73,7 @@ pub(super) fn decompress(file: &mut File) -> Result<()> {
     // As many frames as the file says may not be there: the first that is missing ends it.
     let mut decoded = Vec::new();
     let mut colour = None;
+    let mut clamped = false;
     for number in 0..format.frames {
         let frame = frame::decode(file, &format, number).map_err(Error::Pixels)?;
         if *colour.get_or_insert(frame.colour) != frame.colour {
@@ -78,6 +81,7 @@ pub(super) fn decompress(file: &mut File) -> Result<()> {
                 why: "frames are of different colour spaces",
             });
         }
+        clamped |= frame.clamped;
         decoded.extend_from_slice(&frame.bytes);
     }
     let syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN);
@@ -88,7 +92,30 @@ pub(super) fn decompress(file: &mut File) -> Result<()> {
     let vr = if format.allocated > 8 { VR::OW } else { VR::OB };
     file.data_set
         .insert(tags::PIXEL_DATA, Element::bytes(vr, decoded));
-    Ok(())
+    Ok(clamped)
+}
+
+/// Checks whether compressed frames have bits beside those stored that say anything. Frames are decoded only if they are
+/// coded with more bits than are stored.
+///
+/// # Errors
+/// [`Error::Pixels`] if they do not tell.
+pub(super) fn has_unused_bits(file: &File) -> Result<bool> {
+    let pixels = file.data_set.get(&tags::PIXEL_DATA).map(|p| &p.value);
+    if !matches!(pixels, Some(Value::Fragments(_))) || !frame::is_decoded(file) {
+        return Ok(false);
+    }
+    let format = Format::of(&file.data_set, file.order()).map_err(Error::Pixels)?;
+    for number in 0..format.frames {
+        let coded = frame::coded_bits(file, &format, number).map_err(Error::Pixels)?;
+        if coded > format.stored {
+            let frame = frame::decode(file, &format, number).map_err(Error::Pixels)?;
+            if frame.beyond || frame.clamped {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Describes the pixels as they are now.

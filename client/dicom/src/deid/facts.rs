@@ -1,35 +1,20 @@
-//! What has to be known of a file to put it into its study: whose it is, where it belongs, and what a study's own documents
-//! repeat of it.
+//! Facts that are needed to put a file into its study: its patient, its place, and the attributes that a study's own
+//! documents repeat.
 
 use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
-use dicom_encoding::text::{SpecificCharacterSet, TextCodec};
 
-use super::{Error, Result, kos, read, value};
+use super::charset::CharacterSet;
+use super::error::{Error, Result};
+use super::repeated::Repeated;
+use super::screen::read;
+use super::{kos, value};
+use crate::error::only_uid;
+use crate::file;
 use crate::tree::{DataSet, Element, is_text, text};
-use crate::{file, only_uid};
 
-/// What a Key Object Selection repeats of its study's patient and study modules, and of what was done to them.
-pub(super) const REPEATED: [Tag; 15] = [
-    tags::SPECIFIC_CHARACTER_SET,
-    tags::STUDY_DATE,
-    tags::STUDY_TIME,
-    tags::ACCESSION_NUMBER,
-    tags::REFERRING_PHYSICIAN_NAME,
-    tags::PATIENT_NAME,
-    tags::PATIENT_ID,
-    tags::PATIENT_BIRTH_DATE,
-    tags::PATIENT_SEX,
-    tags::PATIENT_IDENTITY_REMOVED,
-    tags::DEIDENTIFICATION_METHOD,
-    tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
-    tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,
-    tags::STUDY_INSTANCE_UID,
-    tags::STUDY_ID,
-];
-
-/// What tells who the patient is and which visit it was.
+/// The attributes that identify the patient and the visit.
 const IDENTIFYING: [Tag; 19] = [
     tags::STUDY_DATE,
     tags::STUDY_TIME,
@@ -52,7 +37,7 @@ const IDENTIFYING: [Tag; 19] = [
     tags::STUDY_ID,
 ];
 
-/// What is known of a file. Told of a file as it was given it identifies the patient.
+/// The facts about a file. Of a file as it was given they identify the patient.
 #[derive(Clone)]
 pub struct Facts {
     /// SOP Class UID.
@@ -69,11 +54,11 @@ pub struct Facts {
     pub instance_number: Option<i64>,
     /// Whose the file is: equal for files of the same patient.
     pub patient: PatientKey,
-    /// What identifies, as text.
+    /// The identifying values, as text.
     pub identifying: Vec<Identifying>,
     /// Whether it is a [`KeyObjects`](super::KeyObjects) as it was written.
     pub lists_its_study: bool,
-    /// What a Key Object Selection of its study repeats.
+    /// The attributes that a Key Object Selection of its study repeats.
     pub repeated: Repeated,
 }
 
@@ -92,11 +77,7 @@ pub struct Identifying {
     pub value: String,
 }
 
-/// Attributes of a file's patient and study.
-#[derive(Clone, Default)]
-pub struct Repeated(pub(super) DataSet);
-
-/// Reads what is known of a file.
+/// Reads the facts about a file.
 ///
 /// # Errors
 /// [`Error::File`], as for a file without its UIDs.
@@ -127,9 +108,6 @@ pub(super) fn of(data_set: &DataSet) -> Result<Facts> {
         otherwise(tags::PATIENT_BIRTH_DATE),
     );
     let patient = PatientKey([id, plain(tags::ISSUER_OF_PATIENT_ID), name, birth]);
-    let repeated = REPEATED
-        .iter()
-        .filter_map(|tag| Some((*tag, data_set.get(tag)?.clone())));
     Ok(Facts {
         class: uid(tags::SOP_CLASS_UID, "SOP Class UID")?,
         instance: uid(tags::SOP_INSTANCE_UID, "SOP Instance UID")?,
@@ -140,23 +118,16 @@ pub(super) fn of(data_set: &DataSet) -> Result<Facts> {
         patient,
         identifying: identifying(data_set),
         lists_its_study: kos::is_own(data_set),
-        repeated: Repeated(repeated.collect()),
+        repeated: Repeated::of(data_set),
     })
 }
 
 fn identifying(data_set: &DataSet) -> Vec<Identifying> {
-    let charset = text(data_set, tags::SPECIFIC_CHARACTER_SET).unwrap_or_default();
-    // Of several character sets the last is the one that the escapes lead to.
-    let charset = charset.split('\\').rev().find_map(|code| {
-        let code = code.trim();
-        SpecificCharacterSet::from_code(code)
-    });
-    let charset = charset.unwrap_or_default();
+    let charset = CharacterSet::of(data_set);
     let found = IDENTIFYING.iter().filter_map(|tag| {
         let element = data_set.get(tag).filter(|element| is_text(element.vr))?;
         let bytes = value::trim(element.as_bytes()?);
-        let value = charset.decode(bytes);
-        let value = value.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned());
+        let value = charset.text(bytes);
         let name = StandardDataDictionary.by_tag(*tag)?.alias();
         (!value.is_empty()).then(|| Identifying {
             tag: tag.to_string(),
@@ -167,7 +138,7 @@ fn identifying(data_set: &DataSet) -> Vec<Identifying> {
     found.collect()
 }
 
-/// Whether the start of a file is that of a DICOMDIR, by its Media Storage SOP Class UID.
+/// Checks whether the start of a file is that of a DICOMDIR, by its Media Storage SOP Class UID.
 #[must_use]
 pub fn is_directory(start: &[u8]) -> bool {
     let class = uids::MEDIA_STORAGE_DIRECTORY_STORAGE.as_bytes();

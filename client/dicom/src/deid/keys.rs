@@ -1,4 +1,4 @@
-//! Pseudonyms: what stands for a UID, an identifier or a date under a secret key.
+//! Pseudonyms of UIDs, identifiers and dates under a secret key.
 //!
 //! Everything of a patient follows from the pseudonym of the Patient ID. UIDs and identifiers carry a tag of the key, by
 //! which they are known again: a file that went through once does not change when it goes through again.
@@ -56,12 +56,12 @@ impl Pseudonyms {
         }
     }
 
-    /// What stands for the Patient ID.
+    /// The pseudonym of the Patient ID.
     pub(super) fn patient(&self) -> Option<&str> {
         self.patient.as_deref()
     }
 
-    /// Whether the file was de-identified with this key before.
+    /// Checks whether the file was de-identified with this key before.
     pub(super) fn again(&self) -> bool {
         self.again
     }
@@ -77,7 +77,7 @@ impl Pseudonyms {
         Some(-((SHIFT_MIN + number % SHIFT_SPAN) as i64))
     }
 
-    /// What stands for an identifier: 16 capital letters and digits.
+    /// The pseudonym of an identifier: 16 capital letters and digits.
     pub(super) fn identifier(&self, kind: &str, value: &[u8]) -> String {
         if verifies::<SHORT_TAG>(&self.key, value, SHORT_BYTES) {
             return String::from_utf8_lossy(value).into_owned();
@@ -86,7 +86,7 @@ impl Pseudonyms {
         pseudonym::<SHORT_TAG>(&self.key, &input, SHORT_BYTES)
     }
 
-    /// What stands for a UID: `2.25.` and a UUID in decimal (PS3.5 Annex B.2, UUID version 8). Standard UIDs stay.
+    /// The pseudonym of a UID: `2.25.` and a UUID in decimal (PS3.5 Annex B.2, UUID version 8). Standard UIDs stay.
     pub(super) fn uid(&self, uid: &str) -> String {
         if uid.starts_with(STANDARD_ROOT) || self.knows(uid) {
             return uid.to_owned();
@@ -114,7 +114,7 @@ impl Pseudonyms {
     }
 }
 
-/// Whether a UID is one of the standard's own.
+/// Checks whether a UID is one of the standard's own.
 pub(super) fn is_standard(uid: &str) -> bool {
     uid.starts_with(STANDARD_ROOT)
 }

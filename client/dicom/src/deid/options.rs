@@ -1,4 +1,4 @@
-//! What is wanted: the options of the profile by name, and the purposes that choose among them.
+//! The request: the options of the profile by name, and the purposes that choose among them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -55,13 +55,13 @@ options! {
     RetainModifiedDates = 113_107 "retain-modified-dates" "Retain Longitudinal Temporal Information Modified Dates";
     /// Age, sex, weight and the like stay.
     RetainPatientCharacteristics = 113_108 "retain-patient-characteristics" "Retain Patient Characteristics";
-    /// What identifies the device stays.
+    /// The attributes that identify the device stay.
     RetainDeviceIdentity = 113_109 "retain-device-identity" "Retain Device Identity";
     /// UIDs stay.
     RetainUids = 113_110 "retain-uids" "Retain UIDs";
     /// Private attributes that the standard lists as safe stay.
     RetainSafePrivate = 113_111 "retain-safe-private" "Retain Safe Private";
-    /// What identifies the institution stays.
+    /// The attributes that identify the institution stay.
     RetainInstitutionIdentity = 113_112 "retain-institution-identity" "Retain Institution Identity";
 }
 
@@ -88,27 +88,27 @@ impl fmt::Display for ProfileOption {
 /// Not the name of what was wanted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}`: wanted {wanted}")]
-pub struct ParseError {
-    /// What was given.
+pub struct ParseOptionError {
+    /// The text that was given.
     pub found: String,
-    /// What is understood.
+    /// The texts that are understood.
     pub wanted: &'static str,
 }
 
 impl FromStr for ProfileOption {
-    type Err = ParseError;
+    type Err = ParseOptionError;
 
-    fn from_str(text: &str) -> Result<Self, ParseError> {
+    fn from_str(text: &str) -> Result<Self, ParseOptionError> {
         let by_code = text.parse().ok().and_then(Self::from_code);
         let by_name = || Self::ALL.into_iter().find(|option| option.name() == text);
-        by_code.or_else(by_name).ok_or_else(|| ParseError {
+        by_code.or_else(by_name).ok_or_else(|| ParseOptionError {
             found: text.to_owned(),
             wanted: "a code from 113101 to 113112 or a name such as clean-descriptors",
         })
     }
 }
 
-/// What the files are for.
+/// The use of the files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Purpose {
     /// For a treating doctor: shifted dates, patient characteristics and the device stay (113107, 113108, 113109).
@@ -134,13 +134,13 @@ impl Purpose {
 }
 
 impl FromStr for Purpose {
-    type Err = ParseError;
+    type Err = ParseOptionError;
 
-    fn from_str(text: &str) -> Result<Self, ParseError> {
+    fn from_str(text: &str) -> Result<Self, ParseOptionError> {
         match text {
             "care" => Ok(Self::Care),
             "research" => Ok(Self::Research),
-            _ => Err(ParseError {
+            _ => Err(ParseOptionError {
                 found: text.to_owned(),
                 wanted: "care or research",
             }),
@@ -148,7 +148,43 @@ impl FromStr for Purpose {
     }
 }
 
-/// What is blanked in every frame.
+/// An edition of the standard, whose tables say what is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edition {
+    /// January 2025.
+    E2025,
+    /// 2026d.
+    #[default]
+    E2026,
+}
+
+impl Edition {
+    /// The edition's name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::E2025 => "2025-01",
+            Self::E2026 => "2026d",
+        }
+    }
+}
+
+impl FromStr for Edition {
+    type Err = ParseOptionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseOptionError> {
+        match text {
+            "2025" => Ok(Self::E2025),
+            "2026" => Ok(Self::E2026),
+            _ => Err(ParseOptionError {
+                found: text.to_owned(),
+                wanted: "2025 or 2026",
+            }),
+        }
+    }
+}
+
+/// A region that is blanked in every frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Blank {
@@ -168,10 +204,10 @@ pub enum Blank {
 }
 
 impl FromStr for Blank {
-    type Err = ParseError;
+    type Err = ParseOptionError;
 
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let wanted = || ParseError {
+    fn from_str(text: &str) -> Result<Self, ParseOptionError> {
+        let wanted = || ParseOptionError {
             found: text.to_owned(),
             wanted: "x,y,w,h in pixels, or ultrasound",
         };
@@ -194,10 +230,12 @@ impl FromStr for Blank {
 pub struct Profile {
     /// The options. Structured reports and presentation states take 113103 and 113104 besides.
     pub options: BTreeSet<ProfileOption>,
-    /// What is blanked; makes a pixel pass.
+    /// The regions that are blanked; any makes a pixel pass.
     pub blank: Vec<Blank>,
-    /// Whether somebody has looked at the pixels and lets them pass, whatever the file says of burned in text.
+    /// The user has looked at the pixels and lets them pass, regardless of Burned In Annotation.
     pub accept_burned_in: bool,
+    /// The edition of the standard.
+    pub edition: Edition,
 }
 
 impl From<Purpose> for Profile {
@@ -206,6 +244,7 @@ impl From<Purpose> for Profile {
             options: purpose.options(),
             blank: Vec::new(),
             accept_burned_in: false,
+            edition: Edition::default(),
         }
     }
 }
@@ -216,12 +255,12 @@ impl Default for Profile {
     }
 }
 
-/// How to de-identify.
+/// The key and the profile of a de-identification.
 #[derive(Clone)]
 pub struct Options {
     /// Secret that keys UIDs, identifiers and date shifts: same patient, input and key, same output.
     pub key: [u8; 32],
-    /// What is done.
+    /// The options, and the treatment of the pixels.
     pub profile: Profile,
 }
 

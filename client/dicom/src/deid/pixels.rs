@@ -6,11 +6,12 @@ use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_encoding::Endianness;
 
+use super::decompress;
+use super::error::{Error, Result};
 use super::options::Blank;
-use super::{Error, Result};
-use crate::Error as DicomError;
+use crate::error::Error as DicomError;
 use crate::file::File;
-use crate::frame::frame_count;
+use crate::format::{Stored, clear, frame_count};
 use crate::tree::{DataSet, Value, long, short, text};
 
 /// Where the pixels of native (not encapsulated) pixel data lie.
@@ -27,6 +28,9 @@ struct Layout {
     black: [u8; 3],
 }
 
+/// Pixel Data that stand for pixels which pass by as they are: no image is of one black pixel and larger.
+const ONE_PIXEL: [u8; 2] = [0; 2];
+
 /// A rectangle that is cut to the frame: columns and rows.
 struct Area {
     x: Range<usize>,
@@ -36,7 +40,7 @@ struct Area {
 /// Blanks regions in every frame; returns the number of frames.
 ///
 /// # Errors
-/// [`Error::CannotBlank`] for compressed pixel data and for layouts whose pixels cannot be told apart.
+/// [`Error::CannotBlank`] for compressed pixel data and for layouts whose pixels cannot be separated.
 pub(super) fn blank(file: &mut File, regions: &[Blank]) -> Result<u32> {
     let order = file.order();
     let layout = Layout::of(&file.data_set, order)?;
@@ -56,7 +60,7 @@ pub(super) fn blank(file: &mut File, regions: &[Blank]) -> Result<u32> {
     Ok(layout.frames as u32)
 }
 
-/// Refuses pixel data whose number of frames cannot be read: its pixels cannot be told from what lies behind them.
+/// Refuses pixel data whose number of frames cannot be read: its pixels cannot be separated from the bytes behind them.
 pub(super) fn countable(data_set: &DataSet) -> Result<()> {
     let number = text(data_set, tags::NUMBER_OF_FRAMES);
     match number.is_none_or(|number| frame_count(&number).is_some()) {
@@ -68,7 +72,7 @@ pub(super) fn countable(data_set: &DataSet) -> Result<()> {
 /// Cuts native pixel data behind the last pixel; whether there was more than the padding to an even length.
 ///
 /// # Errors
-/// [`Error::File`] if nothing says where the last pixel is.
+/// [`Error::File`] if nothing says where the last pixel is, if there are fewer pixels, or if the surplus may be a frame.
 pub(super) fn cut_surplus(file: &mut File) -> Result<bool> {
     let order = file.order();
     let mut cut = false;
@@ -85,14 +89,24 @@ pub(super) fn cut_surplus(file: &mut File) -> Result<bool> {
             continue;
         }
         let length = length(&file.data_set, order, tag)?;
+        let frame = length / frames(&file.data_set)?.max(1);
         let swapped = swapped(&file.data_set, order);
         let Some(Value::Bytes(pixels)) =
             file.data_set.get_mut(&tag).map(|pixels| &mut pixels.value)
         else {
             continue;
         };
-        cut |= pixels.len() > length.next_multiple_of(2);
-        pixels.truncate(length.next_multiple_of(2));
+        let wanted = length.next_multiple_of(2);
+        let surplus = pixels.get(wanted.min(pixels.len())..).unwrap_or_default();
+        let whole = surplus.len() >= frame && surplus.iter().any(|byte| *byte != 0);
+        if pixels.len() < length && *pixels != ONE_PIXEL || whole {
+            return Err(Error::File(DicomError::PixelLength {
+                found: pixels.len() as u64,
+                wanted: length as u64,
+            }));
+        }
+        cut |= pixels.len() > wanted;
+        pixels.truncate(wanted);
         // In words of the other byte order the last pixel comes after the padding.
         let padding = length - usize::from(swapped);
         if let Some(padding) = pixels.get_mut(padding).filter(|_| length % 2 == 1) {
@@ -114,7 +128,7 @@ fn number(
     Ok(number.ok_or(DicomError::Missing { attribute })?)
 }
 
-/// How many frames there are; one unless it is said.
+/// The number of frames; one unless the file has another.
 fn frames(data_set: &DataSet) -> Result<usize> {
     match text(data_set, tags::NUMBER_OF_FRAMES) {
         Some(text) => Ok(frame_count(&text).ok_or(DicomError::Malformed)?),
@@ -150,64 +164,71 @@ fn length(data_set: &DataSet, order: Endianness, tag: Tag) -> Result<usize> {
     }
 }
 
-/// Whether so many bytes are the frames' pixels and nothing else.
+/// Checks whether this many bytes are the frames' pixels and nothing else.
 pub(super) fn fill(file: &File, bytes: u64) -> bool {
     let layout = Layout::of(&file.data_set, file.order());
+    let stored = stored(&file.data_set, file.order());
+    if stored.is_ok_and(|stored| stored.is_some()) {
+        return false;
+    }
     layout.is_ok_and(|layout| layout.bytes().is_some_and(|wanted| wanted as u64 == bytes))
 }
 
-/// Whether an overlay plane lies in unused bits of the pixel data (retired, PS3.5 §8.1.2): its group has no Overlay Data.
-pub(super) fn embedded_overlay(data_set: &DataSet, order: Endianness) -> bool {
-    (0x6000..=0x60ff_u16).step_by(2).any(|group| {
-        let rows = data_set.contains_key(&Tag(group, 0x0010));
-        let position = data_set.contains_key(&Tag(group, 0x0102))
-            && short(data_set, Tag(group, 0x0102), order) != Some(0);
-        let data = data_set
-            .get(&Tag(group, 0x3000))
-            .is_some_and(|data| data.as_bytes().is_none_or(|bytes| !bytes.is_empty()));
-        !data && (rows || position)
-    })
-}
-
-/// Clears the bits beside the stored ones, in which overlays lie: zero, or the sign of a signed pixel.
+/// Bytes of a sample, and the bits of it that are stored; none if those are all, or samples are not whole bytes.
 ///
 /// # Errors
-/// [`Error::EmbeddedOverlay`] if the pixel data are compressed or not of 16 bits.
-pub(super) fn clear_unused_bits(file: &mut File) -> Result<()> {
-    let order = file.order();
-    let number = |tag| short(&file.data_set, tag, order).ok_or(Error::EmbeddedOverlay);
-    let (allocated, stored, high) = (
-        number(tags::BITS_ALLOCATED)?,
-        number(tags::BITS_STORED)?,
-        number(tags::HIGH_BIT)?,
-    );
-    let signed = number(tags::PIXEL_REPRESENTATION)? == 1;
-    if allocated != 16 || !(1..=16).contains(&stored) || high > 15 || high + 1 < stored {
-        return Err(Error::EmbeddedOverlay);
-    }
-    let low = high + 1 - stored;
-    let mask = (u16::MAX >> (16 - stored)) << low;
-    let above = if high == 15 {
-        0
-    } else {
-        u16::MAX << (high + 1)
+/// [`Error::File`] if the description makes no sense.
+fn stored(data_set: &DataSet, order: Endianness) -> Result<Option<(usize, Stored)>> {
+    let number = |tag| short(data_set, tag, order).map(u32::from);
+    let Some(allocated) = number(tags::BITS_ALLOCATED).filter(|n| matches!(n, 8 | 16 | 32)) else {
+        return Ok(None);
     };
-    let pixels = native(&mut file.data_set).ok_or(Error::EmbeddedOverlay)?;
-    for pixel in pixels.chunks_exact_mut(2) {
-        let bytes = [pixel[0], pixel[1]];
-        let mut value = match order {
-            Endianness::Little => u16::from_le_bytes(bytes),
-            Endianness::Big => u16::from_be_bytes(bytes),
-        } & mask;
-        if signed && value >> high & 1 == 1 {
-            value |= above;
-        }
-        pixel.copy_from_slice(&match order {
-            Endianness::Little => value.to_le_bytes(),
-            Endianness::Big => value.to_be_bytes(),
-        });
+    let bits = number(tags::BITS_STORED).unwrap_or(allocated);
+    let high = number(tags::HIGH_BIT).unwrap_or(bits.saturating_sub(1));
+    let unsupported = |attribute, found: u32| {
+        let found = found.into();
+        Error::File(DicomError::Unsupported { attribute, found })
+    };
+    if bits == 0 || bits > allocated {
+        return Err(unsupported("Bits Stored", bits));
     }
-    Ok(())
+    if high + 1 < bits || high >= allocated {
+        return Err(unsupported("High Bit", high));
+    }
+    let stored = Stored {
+        low: high + 1 - bits,
+        bits,
+        signed: number(tags::PIXEL_REPRESENTATION) == Some(1),
+    };
+    Ok((bits < allocated).then_some((allocated as usize / 8, stored)))
+}
+
+/// Clears the bits beside the stored ones (PS3.5 §8.1.1), in which overlays and texts can lie; whether they said anything.
+/// Compressed pixels that have such bits are decoded, and stay so.
+///
+/// # Errors
+/// [`Error::File`] if the description makes no sense, or compressed pixels do not tell; [`Error::Pixels`] if they have such
+/// bits and cannot be decoded.
+pub(super) fn clear_unused_bits(file: &mut File) -> Result<bool> {
+    let order = file.order();
+    if !file.data_set.contains_key(&tags::PIXEL_DATA) {
+        return Ok(false);
+    }
+    let Some((width, stored)) = stored(&file.data_set, order)? else {
+        return Ok(false);
+    };
+    if decompress::has_unused_bits(file)? {
+        decompress::decompress(file)?;
+        return Ok(true);
+    }
+    let Some(pixels) = native(&mut file.data_set) else {
+        return Ok(false);
+    };
+    let unused = stored.unused(pixels, width, order);
+    if unused {
+        clear(pixels, width, stored, order);
+    }
+    Ok(unused)
 }
 
 fn native(data_set: &mut DataSet) -> Option<&mut Vec<u8>> {
@@ -217,7 +238,7 @@ fn native(data_set: &mut DataSet) -> Option<&mut Vec<u8>> {
     }
 }
 
-/// Whether bytes lie in pairs, the second first: they are in words of the other byte order.
+/// Checks whether bytes lie in pairs, the second first: they are in words of the other byte order.
 fn swapped(data_set: &DataSet, order: Endianness) -> bool {
     let words = data_set
         .get(&tags::PIXEL_DATA)

@@ -1,4 +1,4 @@
-//! What was done to a file, told without a value of it.
+//! A report of the changes to a file, without a value of it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::options::{BASIC_CODE, BASIC_MEANING, ProfileOption};
 
-/// What was done to one file, or to several together. Holds nothing personal.
+/// A report of the changes to one file, or to several together. Holds nothing personal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The profile that was applied; `none` for a file that was only inspected.
@@ -38,15 +38,15 @@ pub struct Report {
     pub frames_blanked: u32,
     /// Each attribute, what was done to it and why.
     pub attributes: Attributes,
-    /// Modality code of the standard's list, e.g. `CT`; anything else is not told.
+    /// Modality code of the standard's list, e.g. `CT`; anything else is left out.
     pub modality: Option<String>,
-    /// Body part code of the standard's list, e.g. `CHEST`; anything else is not told.
+    /// Body part code of the standard's list, e.g. `CHEST`; anything else is left out.
     pub body_part: Option<String>,
-    /// Whether the pixels are said to show text about the patient.
+    /// The file's statement about text in its pixels.
     pub burned_in: BurnedIn,
 }
 
-/// What Burned In Annotation (0028,0301) says.
+/// The value of Burned In Annotation (0028,0301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BurnedIn {
@@ -86,7 +86,7 @@ impl From<ProfileOption> for Method {
     }
 }
 
-/// What was done to an attribute.
+/// A change to an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Done {
@@ -104,9 +104,11 @@ pub enum Done {
     Cleaned,
     /// It stayed because of an option.
     Kept,
+    /// It was read otherwise than it was written.
+    Repaired,
 }
 
-/// Why it was done.
+/// The reason for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
     /// The code of its row, and the option that overruled it, if one did.
@@ -127,6 +129,18 @@ pub enum Why {
     Concept,
     /// Bytes after the last pixel, or bits beside the pixels.
     Surplus,
+    /// The code's scheme is not public.
+    Scheme,
+    /// Attributes that an earlier de-identification locked away.
+    Encrypted,
+    /// It holds a value that was taken out of the file.
+    Identifier,
+    /// Fragments, segments and bytes of compressed frames that no decoder needs.
+    Segments,
+    /// Decoded samples beyond the range of those stored.
+    Range,
+    /// The repair that reading it took.
+    Repair(&'static str),
 }
 
 impl Why {
@@ -141,6 +155,12 @@ impl Why {
             Self::Misplaced => "not of a data set",
             Self::Concept => "identifying content item",
             Self::Surplus => "beside the pixels",
+            Self::Scheme => "coding scheme not public",
+            Self::Encrypted => "encrypted by an earlier de-identification",
+            Self::Identifier => "holds an identifier of the file",
+            Self::Segments => "beside the compressed frames",
+            Self::Range => "beyond the stored bits",
+            Self::Repair(what) => what,
         }
     }
 
@@ -160,7 +180,7 @@ struct Finding {
     why: Why,
 }
 
-/// What was done to each attribute, in the order of tags.
+/// The changes to each attribute, in the order of tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attributes(BTreeMap<Finding, u32>);
 
@@ -187,6 +207,11 @@ impl Report {
     }
 
     pub(super) fn note(&mut self, path: &[Tag], done: Done, why: Why) {
+        self.note_times(path, done, why, 1);
+    }
+
+    /// Adds a finding that was made so often.
+    pub(super) fn note_times(&mut self, path: &[Tag], done: Done, why: Why, times: u32) {
         let counter = match (done, why) {
             (Done::Removed, Why::Private(_)) => Some(&mut self.private_removed),
             (Done::Removed, _) => Some(&mut self.removed),
@@ -195,17 +220,17 @@ impl Report {
             (Done::UidsMapped, _) => Some(&mut self.uids),
             (Done::Shifted, _) => Some(&mut self.shifted),
             (Done::Cleaned, _) => Some(&mut self.cleaned),
-            (Done::Kept, _) => None,
+            (Done::Kept | Done::Repaired, _) => None,
         };
         if let Some(counter) = counter {
-            *counter += 1;
+            *counter += times;
         }
         let path = path.to_vec();
         *self
             .attributes
             .0
             .entry(Finding { path, done, why })
-            .or_default() += 1;
+            .or_default() += times;
     }
 
     /// Adds another file's report: counts are summed, the codes are those of the first file that has them.
@@ -248,7 +273,7 @@ impl Finding {
 }
 
 /// The attribute's keyword, or its tag if the dictionary has none.
-fn label(tag: Tag) -> String {
+pub(crate) fn label(tag: Tag) -> String {
     match StandardDataDictionary.by_tag(tag) {
         Some(entry) if tag.group().is_multiple_of(2) => entry.alias().to_owned(),
         _ => tag.to_string(),
@@ -299,6 +324,7 @@ impl fmt::Display for Report {
                 Done::Shifted => "shifted",
                 Done::Cleaned => "cleaned",
                 Done::Kept => "kept",
+                Done::Repaired => "repaired",
             };
             let why = finding.why.text();
             let why = match finding.why.option() {

@@ -1,23 +1,39 @@
 //! Table E.1-1 of PS3.15 and the types of PS3.3 as data, by edition of the standard.
 //!
-//! The table grows with every edition. So that what a later edition lists does not slip through, unlisted attributes about
-//! the patient, the trial, the request and the visit go, and so do unlisted names, dates, times and addresses in the web.
+//! The table grows with every edition. So that what a later edition lists does not slip through, unlisted attributes that may
+//! be personal go ([`suspect`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 
-use super::options::ProfileOption;
+use super::options::{Edition, ProfileOption};
 
-/// The edition: the standard as it stood in this month. `data/generate.py` makes the tables of another one.
-pub(super) const EDITION: &str = "2025-01";
+const CONTENT: &str = include_str!("data/2026d/content.tsv");
+const TEXTS: &str = include_str!("data/texts.tsv");
+const CODES: &str = include_str!("data/codes.tsv");
+const SAFE_PRIVATE: &str = include_str!("data/safe-private.tsv");
 
-const PROFILE: &str = include_str!("data/2025-01/profile.tsv");
-const TYPES: &str = include_str!("data/2025-01/types.tsv");
-const CODES: &str = include_str!("data/2025-01/codes.tsv");
-const SAFE_PRIVATE: &str = include_str!("data/2025-01/safe-private.tsv");
+/// The tables of one edition. `data/docbook.py` and `data/generate.py` make those of another one.
+struct Source {
+    profile: &'static str,
+    types: &'static str,
+}
+
+fn source(edition: Edition) -> Source {
+    match edition {
+        Edition::E2025 => Source {
+            profile: include_str!("data/2025-01/profile.tsv"),
+            types: include_str!("data/2025-01/types.tsv"),
+        },
+        Edition::E2026 => Source {
+            profile: include_str!("data/2026d/profile.tsv"),
+            types: include_str!("data/2026d/types.tsv"),
+        },
+    }
+}
 
 /// Rows of our own: texts that stand in structured content and graphics only, which the table treats as a whole.
 const OWN_ROWS: [(Tag, &str, ProfileOption); 2] = [
@@ -46,7 +62,7 @@ impl Row {
     }
 }
 
-/// What the Basic Profile does to an attribute (PS3.15 Table E.1-1a).
+/// The Basic Profile's action on an attribute (PS3.15 Table E.1-1a).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Basic {
     /// X: the attribute goes.
@@ -73,26 +89,83 @@ pub(super) enum Type {
 }
 
 /// The row of an attribute; patterns for overlays, curves and private attributes are not asked for here.
-pub(super) fn row(tag: Tag) -> Option<&'static Row> {
-    static ROWS: LazyLock<HashMap<Tag, Row>> = LazyLock::new(|| {
+pub(super) fn row(edition: Edition, tag: Tag) -> Option<&'static Row> {
+    type Rows = HashMap<Tag, Row>;
+    fn rows(edition: Edition) -> Rows {
         let own = OWN_ROWS.map(|(tag, basic, option)| {
             let options = vec![(option, 'C')];
             (tag, Row { basic, options })
         });
-        let listed = PROFILE.lines().filter_map(|line| {
+        let listed = source(edition).profile.lines().filter_map(|line| {
             let (tag, row) = parse_row(line)?;
             Some((parse_tag(tag)?, row))
         });
-        listed.chain(own).collect()
-    });
-    ROWS.get(&tag)
+        own.into_iter().chain(listed).collect()
+    }
+    static ROWS: [LazyLock<Rows>; 2] = [
+        LazyLock::new(|| rows(Edition::E2025)),
+        LazyLock::new(|| rows(Edition::E2026)),
+    ];
+    ROWS[edition as usize].get(&tag)
 }
 
-/// Whether an attribute that the table does not list is too likely to be personal.
+/// The row of a content item (PS3.15 Table E.3.4-1), by coding scheme, code and value type.
+pub(super) fn content_row(scheme: &str, code: &str, kind: &str) -> Option<&'static Row> {
+    static ROWS: LazyLock<HashMap<String, Row>> = LazyLock::new(|| {
+        let lines = CONTENT.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .filter_map(|line| {
+                let mut fields = line.splitn(4, '\t');
+                let key = [fields.next()?, fields.next()?, fields.next()?].join("\t");
+                let rest = fields.next()?;
+                let (basic, options) = rest.split_once('\t').unwrap_or((rest, ""));
+                let row = fields_of(basic, options);
+                Some((key, row))
+            })
+            .collect()
+    });
+    ROWS.get([scheme, code, kind].join("\t").as_str())
+}
+
+/// Issuers of identifiers, and organisations behind them, which the table does not list.
+const ISSUERS: [Tag; 10] = [
+    tags::ISSUER_OF_ACCESSION_NUMBER_SEQUENCE,
+    tags::ISSUER_OF_ADMISSION_ID_SEQUENCE,
+    tags::ISSUER_OF_SERVICE_EPISODE_ID_SEQUENCE,
+    tags::ORDER_PLACER_IDENTIFIER_SEQUENCE,
+    tags::ORDER_FILLER_IDENTIFIER_SEQUENCE,
+    tags::ASSIGNING_FACILITY_SEQUENCE,
+    tags::ASSIGNING_JURISDICTION_CODE_SEQUENCE,
+    tags::ASSIGNING_AGENCY_OR_DEPARTMENT_CODE_SEQUENCE,
+    tags::ISSUER_OF_THE_CONTAINER_IDENTIFIER_SEQUENCE,
+    tags::ISSUER_OF_THE_SPECIMEN_IDENTIFIER_SEQUENCE,
+];
+
+/// Checks whether the value of a VR is free text.
+pub(super) fn is_words(vr: VR) -> bool {
+    matches!(
+        vr,
+        VR::AE | VR::LO | VR::LT | VR::PN | VR::SH | VR::ST | VR::UC | VR::UT
+    )
+}
+
+/// Checks whether an attribute that the table does not list may be personal: one about the patient, the trial, the request
+/// or the visit; a name, a date, an address in the web; an issuer; and every free text that is not known to be harmless, so
+/// that what a later edition lists does not slip through.
 pub(super) fn suspect(tag: Tag, vr: VR) -> bool {
-    matches!(tag.group(), 0x0010 | 0x0012 | 0x0032 | 0x0038)
+    static HARMLESS: LazyLock<HashSet<Tag>> = LazyLock::new(|| {
+        let lines = TEXTS.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .filter_map(|line| parse_tag(line.split('\t').next()?))
+            .collect()
+    });
+    // Whether the patient walks upright is an enumerated value that images of animals need.
+    let orientation = tag == tags::ANATOMICAL_ORIENTATION_TYPE;
+    matches!(tag.group(), 0x0010 | 0x0012 | 0x0032 | 0x0038) && !orientation
         || matches!(vr, VR::PN | VR::DA | VR::DT | VR::TM)
         || (vr == VR::UR && tag != tags::URN_CODE_VALUE)
+        || ISSUERS.contains(&tag)
+        || is_words(vr) && !HARMLESS.contains(&tag)
 }
 
 /// Resolves a code of the Basic Profile by the attribute's type (PS3.15 Table E.1-1a).
@@ -103,7 +176,8 @@ pub(super) fn resolve(code: &str, kind: Type) -> Basic {
         ("Z" | "D" | "Z/D" | "X/Z" | "X/D" | "X/Z/D", Type::One) => Basic::Dummy,
         ("Z/D" | "X/Z" | "X/D" | "X/Z/D", Type::Unknown) | ("D", _) => Basic::Dummy,
         ("Z" | "Z/D", _) => Basic::Empty,
-        ("X/Z" | "X/D" | "X/Z/D", Type::Two) => Basic::Empty,
+        // What must be there is emptied where the table removes it: the object stays what it is.
+        ("X" | "X/Z" | "X/D" | "X/Z/D", Type::Two) => Basic::Empty,
         _ => Basic::Remove,
     }
 }
@@ -125,13 +199,18 @@ struct Types {
     modules: HashMap<&'static str, Module>,
 }
 
-static TYPES_READ: LazyLock<Types> = LazyLock::new(|| {
+static TYPES: [LazyLock<Types>; 2] = [
+    LazyLock::new(|| read_types(source(Edition::E2025).types)),
+    LazyLock::new(|| read_types(source(Edition::E2026).types)),
+];
+
+fn read_types(text: &'static str) -> Types {
     let mut types = Types {
         classes: HashMap::new(),
         iods: HashMap::new(),
         modules: HashMap::new(),
     };
-    for line in TYPES.lines().filter(|line| !line.starts_with('#')) {
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
         let mut fields = line.split('\t');
         match (fields.next(), fields.next(), fields.next()) {
             (Some("class"), Some(uid), Some(iod)) => {
@@ -153,12 +232,12 @@ static TYPES_READ: LazyLock<Types> = LazyLock::new(|| {
         }
     }
     types
-});
+}
 
 impl Definition {
     /// The definition for a SOP class.
-    pub(super) fn of(class: &str) -> Self {
-        let types = &*TYPES_READ;
+    pub(super) fn of(edition: Edition, class: &str) -> Self {
+        let types = &*TYPES[edition as usize];
         let iod = types.classes.get(class).and_then(|iod| types.iods.get(iod));
         let of_a_patient = iod.is_some_and(|names| names.contains(&"patient"));
         let modules = iod.map(|names| {
@@ -171,7 +250,7 @@ impl Definition {
         }
     }
 
-    /// Whether the tables know the class, and its objects are of a patient.
+    /// Checks whether the tables know the class, and its objects are of a patient.
     pub(super) fn is_of_a_patient(&self) -> bool {
         self.of_a_patient
     }
@@ -201,7 +280,7 @@ impl Definition {
     }
 }
 
-/// Whether the standard lists a private attribute as safe: group, creator, element within the creator's block.
+/// Checks whether the standard lists a private attribute as safe: group, creator, element within the creator's block.
 pub(super) fn safe_private(group: u16, creator: &str, element: u8) -> bool {
     static SAFE: LazyLock<HashMap<(&str, u16), Vec<u8>>> = LazyLock::new(|| {
         let rows = SAFE_PRIVATE.lines().filter(|line| !line.starts_with('#'));
@@ -219,12 +298,12 @@ pub(super) fn safe_private(group: u16, creator: &str, element: u8) -> bool {
         .is_some_and(|elements| elements.contains(&element))
 }
 
-/// Whether a text is a modality of the standard's list.
+/// Checks whether a text is a modality of the standard's list.
 pub(super) fn is_modality(code: &str) -> bool {
     listed_code(0, code)
 }
 
-/// Whether a text is a body part of the standard's list.
+/// Checks whether a text is a body part of the standard's list.
 pub(super) fn is_body_part(code: &str) -> bool {
     listed_code(1, code)
 }
@@ -239,14 +318,20 @@ fn listed_code(line: usize, code: &str) -> bool {
 fn parse_row(line: &'static str) -> Option<(&'static str, Row)> {
     let mut fields = line.split('\t');
     let (tag, basic) = (fields.next()?, fields.next()?);
-    let options = fields.next().unwrap_or_default().split_whitespace();
+    Some((tag, fields_of(basic, fields.next().unwrap_or_default())))
+}
+
+fn fields_of(basic: &'static str, options: &str) -> Row {
+    let options = options.split_whitespace();
     let options = options.filter_map(|option| {
         let (code, action) = option.split_once('=')?;
         let option = ProfileOption::from_code(code.parse().ok()?)?;
         Some((option, action.chars().next()?))
     });
-    let options = options.collect();
-    Some((tag, Row { basic, options }))
+    Row {
+        basic,
+        options: options.collect(),
+    }
 }
 
 fn parse_tag(text: &str) -> Option<Tag> {
@@ -256,8 +341,12 @@ fn parse_tag(text: &str) -> Option<Tag> {
 
 /// Every row as it is listed, for tests that go through all of them.
 #[cfg(test)]
-pub(super) fn rows() -> Vec<(&'static str, Row)> {
-    PROFILE.lines().filter_map(parse_row).collect()
+pub(super) fn rows(edition: Edition) -> Vec<(&'static str, Row)> {
+    source(edition)
+        .profile
+        .lines()
+        .filter_map(parse_row)
+        .collect()
 }
 
 #[cfg(test)]
@@ -266,17 +355,19 @@ mod tests {
 
     #[test]
     fn every_row_is_read() {
-        assert_eq!(rows().len(), 621);
+        assert_eq!(rows(Edition::E2025).len(), 621);
+        let rows = || rows(Edition::E2026);
+        assert_eq!(rows().len(), 657);
         let plain = rows()
             .iter()
             .filter(|(tag, _)| parse_tag(tag).is_some())
             .count();
-        assert_eq!(plain, 617);
+        assert_eq!(plain, 653);
         let codes = rows()
             .iter()
             .flat_map(|(_, row)| row.options.clone())
             .count();
-        assert_eq!(codes, 602);
+        assert_eq!(codes, 636);
         for (tag, row) in rows() {
             assert!(
                 matches!(
@@ -296,21 +387,21 @@ mod tests {
 
     #[test]
     fn every_class_has_its_modules() {
-        assert_eq!(TYPES_READ.classes.len(), 180);
-        for (class, iod) in &TYPES_READ.classes {
-            let modules = &TYPES_READ.iods[iod];
+        assert_eq!(TYPES[1].classes.len(), 180);
+        for (class, iod) in &TYPES[1].classes {
+            let modules = &TYPES[1].iods[iod];
             assert!(
-                modules.iter().all(|m| TYPES_READ.modules.contains_key(m)),
+                modules.iter().all(|m| TYPES[1].modules.contains_key(m)),
                 "{class}"
             );
         }
-        let ct = Definition::of("1.2.840.10008.5.1.4.1.1.2");
+        let ct = Definition::of(Edition::E2026, "1.2.840.10008.5.1.4.1.1.2");
         assert_eq!(ct.kind(&[tags::PATIENT_NAME]), Type::Two);
         assert_eq!(ct.kind(&[tags::INSTITUTION_NAME]), Type::Three);
         let operators = tags::OPERATOR_IDENTIFICATION_SEQUENCE;
         assert_eq!(ct.kind(&[operators, tags::INSTITUTION_NAME]), Type::One);
         assert_eq!(
-            Definition::of("1.2.3").kind(&[tags::PATIENT_NAME]),
+            Definition::of(Edition::E2026, "1.2.3").kind(&[tags::PATIENT_NAME]),
             Type::Unknown
         );
     }
@@ -319,7 +410,7 @@ mod tests {
     fn compound_codes_follow_the_type() {
         use Basic::{Dummy, Empty, Remove, Uid};
         for (code, wanted) in [
-            ("X", [Remove, Remove, Remove, Remove]),
+            ("X", [Remove, Empty, Remove, Remove]),
             ("Z", [Dummy, Empty, Empty, Empty]),
             ("D", [Dummy, Dummy, Dummy, Dummy]),
             ("U", [Uid, Uid, Uid, Uid]),

@@ -7,14 +7,15 @@ use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 use dicom_encoding::Endianness;
 
-use super::content;
 use super::keys::{Pseudonyms, is_standard};
-use super::options::ProfileOption;
+use super::options::{Edition, ProfileOption};
 use super::report::{Done, Report, Why};
+use super::sweep::{Needles, Search};
 use super::table::{self, Basic, Definition, Type};
 use super::value::{agreed_vr, conforms, dummy, shifted, trim};
 use super::words::Names;
-use crate::tree::{DataSet, Element, Value};
+use super::{codes, content};
+use crate::tree::{DataSet, Element, Value, text};
 
 /// Identifiers for which a pseudonym stands where the profile asks for an empty or a dummy value.
 const IDENTIFIERS: [Tag; 8] = [
@@ -38,9 +39,27 @@ const VOCABULARIES: [Tag; 3] = [
 /// The elements of group 7FE0 in use (PS3.6): offset tables, the pixels themselves.
 const PIXELS: [u16; 6] = [0x0001, 0x0002, 0x0003, 0x0008, 0x0009, 0x0010];
 
-/// What one file is transformed with.
+/// Attributes that say how large pixels are, where they lie and what they measure: without one of them the image would be
+/// another one.
+const GEOMETRY: [Tag; 12] = [
+    tags::PIXEL_SPACING,
+    tags::IMAGER_PIXEL_SPACING,
+    tags::NOMINAL_SCANNED_PIXEL_SPACING,
+    tags::IMAGE_POSITION_PATIENT,
+    tags::IMAGE_ORIENTATION_PATIENT,
+    tags::RESCALE_SLOPE,
+    tags::RESCALE_INTERCEPT,
+    tags::GRID_FRAME_OFFSET_VECTOR,
+    tags::DOSE_GRID_SCALING,
+    tags::CONTOUR_DATA,
+    tags::SPACING_BETWEEN_SLICES,
+    tags::PIXEL_ASPECT_RATIO,
+];
+
+/// The transformation of one file.
 pub(super) struct Transform<'a> {
     pub(super) options: &'a BTreeSet<ProfileOption>,
+    pub(super) edition: Edition,
     pub(super) definition: Definition,
     pub(super) order: Endianness,
     pub(super) keys: &'a Pseudonyms,
@@ -48,11 +67,15 @@ pub(super) struct Transform<'a> {
     pub(super) shift: Option<i64>,
     pub(super) names: Names,
     pub(super) report: &'a mut Report,
+    /// The first attribute without which the image is another one, and whose value is none.
+    pub(super) lost: Option<Tag>,
+    /// The values that were taken out.
+    pub(super) gone: Needles,
     /// The sequences around, outermost first.
     pub(super) path: Vec<Tag>,
 }
 
-/// What happens to an attribute.
+/// The treatment of an attribute.
 enum Action {
     Basic(Basic),
     Keep,
@@ -69,6 +92,10 @@ impl Transform<'_> {
         let creators = Creators::of(&data_set);
         let mut clean = DataSet::new();
         let mut blocks = BTreeSet::new();
+        let mut data_set = data_set;
+        if !self.path.is_empty() && codes::replace(&mut data_set, self.keys) {
+            self.note(Done::Replaced, Why::Scheme);
+        }
         for (tag, element) in data_set {
             self.path.push(tag);
             if tag.group() % 2 == 1 {
@@ -114,6 +141,8 @@ impl Transform<'_> {
             Tag(0x5000..=0x50ff | 0x6000..=0x60ff, _) => return self.remove(Why::Plane),
             // Pixels of other forms (retired): a second image that no pixel pass looks at.
             Tag(0x7f00..=0x7fdf | 0x7fe1..=0x7fff, _) => return self.remove(Why::Plane),
+            // What an earlier de-identification locked away.
+            tags::ENCRYPTED_ATTRIBUTES_SEQUENCE => return self.remove(Why::Encrypted),
             Tag(0x7fe0, element) if !PIXELS.contains(&element) => return self.remove(Why::Plane),
             _ => {}
         }
@@ -136,8 +165,12 @@ impl Transform<'_> {
     /// the Basic Profile where no option speaks.
     fn action(&self, tag: Tag, listed: VirtualVr) -> (Action, Option<Why>) {
         let vr = listed.relaxed();
-        let Some(row) = table::row(tag) else {
+        let words = ProfileOption::CleanDescriptors;
+        let Some(row) = table::row(self.edition, tag) else {
             return match table::suspect(tag, vr) {
+                true if self.options.contains(&words) && is_described(vr) && !is_identity(tag) => {
+                    (Action::Words, Some(Why::Unlisted))
+                }
                 true => (self.basic_action("X/Z/D"), Some(Why::Unlisted)),
                 false => (Action::Keep, None),
             };
@@ -163,9 +196,8 @@ impl Transform<'_> {
                 return (Action::Content, by(option));
             }
         }
-        let words = ProfileOption::CleanDescriptors;
         let cleans = self.options.contains(&words) && row.option(words) == Some('C');
-        if cleans && matches!(vr, VR::LO | VR::LT | VR::SH | VR::ST | VR::UC | VR::UT) {
+        if cleans && is_described(vr) {
             return (Action::Words, by(words));
         }
         (
@@ -178,7 +210,7 @@ impl Transform<'_> {
         Action::Basic(table::resolve(code, self.definition.kind(&self.path)))
     }
 
-    /// What the Basic Profile does where an option's way is not open.
+    /// Applies the Basic Profile where an option's way is not open.
     fn fall_back(
         &mut self,
         tag: Tag,
@@ -186,7 +218,7 @@ impl Transform<'_> {
         listed: VirtualVr,
         why: Why,
     ) -> Option<Element> {
-        let code = table::row(tag).map_or("X/Z/D", |row| row.basic);
+        let code = table::row(self.edition, tag).map_or("X/Z/D", |row| row.basic);
         match self.basic_action(code) {
             Action::Basic(Basic::Uid) => self.basic(Basic::Dummy, tag, element, listed, Some(why)),
             Action::Basic(basic) => self.basic(basic, tag, element, listed, Some(why)),
@@ -205,9 +237,19 @@ impl Transform<'_> {
         let why = why.unwrap_or(Why::Unlisted);
         let vr = listed.relaxed();
         if basic == Basic::Remove {
+            self.gone.add(tag, element);
             return self.remove(why);
         }
-        if let Some(pseudonym) = self.pseudonym(tag, element, vr) {
+        let pseudonym = self.pseudonym(tag, element, vr);
+        let same = |it: &String| {
+            element
+                .as_bytes()
+                .is_some_and(|bytes| trim(bytes) == it.as_bytes())
+        };
+        if !pseudonym.as_ref().is_some_and(same) {
+            self.gone.add(tag, element);
+        }
+        if let Some(pseudonym) = pseudonym {
             self.note(Done::Replaced, why);
             return Some(Element::bytes(vr, pseudonym));
         }
@@ -219,7 +261,7 @@ impl Transform<'_> {
         Some(self.dummy(vr))
     }
 
-    /// What stands for an identifier that has a value.
+    /// The pseudonym of an identifier that has a value.
     fn pseudonym(&self, tag: Tag, element: &Element, vr: VR) -> Option<String> {
         let value = trim(element.as_bytes()?);
         if value.is_empty() || dummy(vr).is_some_and(|dummy| dummy == value) {
@@ -289,6 +331,10 @@ impl Transform<'_> {
         }
         let element = match self.conforming(element, listed) {
             Ok(element) => element,
+            Err(element) if GEOMETRY.contains(&tag) => {
+                self.lost.get_or_insert(tag);
+                return self.fall_back(tag, &element, listed, Why::Malformed);
+            }
             Err(element) => return self.fall_back(tag, &element, listed, Why::Malformed),
         };
         let retained = why.is_some()
@@ -297,16 +343,30 @@ impl Transform<'_> {
         if element.vr == VR::UI && !retained && !all_standard(&element) {
             return self.uid(tag, element, listed, why);
         }
+        let within = self.within(element);
+        let schemes = tag == tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE;
+        if schemes && within.as_items().is_none_or(<[_]>::is_empty) {
+            return self.remove(Why::Scheme);
+        }
         if let Some(why) = why {
             self.note(Done::Kept, why);
         }
-        Some(self.within(element))
+        Some(within)
     }
 
     /// Transforms the items of a sequence.
     fn within(&mut self, element: Element) -> Element {
         match element.value {
             Value::Items(items) => {
+                // A coding scheme that is not public names who made it.
+                let schemes =
+                    self.path.last() == Some(&tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE);
+                let stays = |item: &DataSet| {
+                    let scheme = text(item, tags::CODING_SCHEME_DESIGNATOR);
+                    !schemes || scheme.is_some_and(|scheme| codes::is_public(&scheme))
+                };
+                let items = items.into_iter().filter(stays);
+                let items: Vec<DataSet> = items.collect();
                 Element::items(items.into_iter().map(|item| self.data_set(item)).collect())
             }
             _ => element,
@@ -328,6 +388,9 @@ impl Transform<'_> {
         let Some(moved) = moved else {
             return self.fall_back(tag, &element, listed, Why::Malformed);
         };
+        if element.as_bytes().map(trim) != Some(trim(&moved)) {
+            self.gone.add(tag, &element);
+        }
         if !moved.is_empty() {
             self.note(Done::Shifted, why.unwrap_or(Why::Unlisted));
         }
@@ -348,7 +411,7 @@ impl Transform<'_> {
                 Some(Element::bytes(vr, clean))
             }
             None => {
-                let code = table::row(tag).map_or("X", |row| row.basic);
+                let code = table::row(self.edition, tag).map_or("X", |row| row.basic);
                 self.fall_back(tag, &element, listed, Why::Row(code, None))
             }
         }
@@ -367,8 +430,11 @@ impl Transform<'_> {
         };
         let mut clean = Vec::with_capacity(items.len());
         for mut item in items {
-            match content::identifies(&item, self.options) {
-                true => self.note(Done::Removed, Why::Concept),
+            match content::goes(&item, self.options) {
+                true => {
+                    self.gone.add_all(&item);
+                    self.note(Done::Removed, Why::Concept);
+                }
                 false => {
                     content::strip(&mut item);
                     clean.push(self.data_set(item));
@@ -412,9 +478,50 @@ impl Transform<'_> {
             .collect();
         let mapped = mapped.join("\\");
         if mapped != text {
+            self.gone.add(tag, &Element::bytes(VR::UI, text));
             self.note(Done::UidsMapped, why);
         }
         Some(Element::bytes(VR::UI, mapped))
+    }
+
+    /// Takes out what holds a value that was taken out elsewhere.
+    pub(super) fn swept(&mut self, data_set: DataSet, search: &mut Search) -> DataSet {
+        let mut clean = DataSet::new();
+        for (tag, element) in data_set {
+            self.path.push(tag);
+            let element = match element.value {
+                Value::Items(items) => {
+                    let items = items.into_iter().map(|item| self.swept(item, search));
+                    Some(Element::items(items.collect()))
+                }
+                _ if search.finds(tag, &element) => self.holder(tag, &element),
+                _ => Some(element),
+            };
+            self.path.pop();
+            clean.extend(element.map(|element| (tag, element)));
+        }
+        clean
+    }
+
+    /// What stands for an element that holds an identifier.
+    fn holder(&mut self, tag: Tag, element: &Element) -> Option<Element> {
+        let why = Why::Identifier;
+        // A dummy text is right wherever one must be, and where none must.
+        if tag.group().is_multiple_of(2) && table::is_words(element.vr) {
+            self.note(Done::Replaced, why);
+            return Some(self.dummy(element.vr));
+        }
+        match self.basic_action("X/Z/D") {
+            Action::Basic(Basic::Dummy) if tag.group().is_multiple_of(2) => {
+                self.note(Done::Replaced, why);
+                Some(self.dummy(element.vr))
+            }
+            Action::Basic(Basic::Empty) => {
+                self.note(Done::Emptied, why);
+                Some(Element::empty(element.vr))
+            }
+            _ => self.remove(why),
+        }
     }
 
     fn remove(&mut self, why: Why) -> Option<Element> {
@@ -425,6 +532,16 @@ impl Transform<'_> {
     fn note(&mut self, done: Done, why: Why) {
         self.report.note(&self.path, done, why);
     }
+}
+
+/// Checks whether texts of this VR describe: their words can be looked at.
+fn is_described(vr: VR) -> bool {
+    matches!(vr, VR::LO | VR::LT | VR::SH | VR::ST | VR::UC | VR::UT)
+}
+
+/// Checks whether an attribute is of a group about the patient, the trial, the request or the visit.
+fn is_identity(tag: Tag) -> bool {
+    matches!(tag.group(), 0x0010 | 0x0012 | 0x0032 | 0x0038)
 }
 
 fn all_standard(element: &Element) -> bool {

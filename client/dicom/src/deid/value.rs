@@ -78,7 +78,7 @@ pub(super) fn agreed_vr(found: VR, listed: VirtualVr, order: Endianness) -> Opti
     }
 }
 
-/// Whether bytes are a value of this VR (PS3.5 §6.2), so that nothing else hides in them. Lengths are not checked.
+/// Checks whether bytes are a value of this VR (PS3.5 §6.2), so that nothing else hides in them. Lengths are not checked.
 pub(super) fn conforms(vr: VR, bytes: &[u8]) -> bool {
     if let Some(width) = width(vr) {
         return bytes.len().is_multiple_of(width) || vr == VR::OW || width == 1;
@@ -105,7 +105,7 @@ pub(super) fn conforms(vr: VR, bytes: &[u8]) -> bool {
         }
         VR::DA => each(&|value: &[u8]| date(value).is_some()),
         VR::TM => each(&is_time),
-        VR::DT => each(&|value: &[u8]| shift(VR::DT, value, 0).is_some()),
+        VR::DT => each(&is_date_time),
         // Line ends in long texts, escapes to other character sets.
         VR::LT | VR::ST | VR::UT => trimmed
             .iter()
@@ -159,6 +159,23 @@ fn shift(vr: VR, value: &[u8], days: i64) -> Option<Vec<u8>> {
         }
         _ => None,
     }
+}
+
+/// A date and time of which any part from the right may be missing (PS3.5 §6.2), with a time zone.
+fn is_date_time(value: &[u8]) -> bool {
+    let zone = value.iter().skip(4).position(|b| matches!(b, b'+' | b'-'));
+    let (moment, zone) = value.split_at(zone.map_or(value.len(), |at| at + 4));
+    let zone_fits = match zone {
+        [] => true,
+        [_, digits @ ..] => digits.len() == 4 && digits.iter().all(u8::is_ascii_digit),
+    };
+    let (day, time) = moment.split_at(moment.len().min(8));
+    let whole: Vec<u8> = match day.len() {
+        4 => [day, b"0101"].concat(),
+        6 => [day, b"01"].concat(),
+        _ => day.to_vec(),
+    };
+    zone_fits && date(&whole).is_some() && (time.is_empty() || is_time(time))
 }
 
 /// `HH`, `HHMM`, `HHMMSS` or `HHMMSS.F` with up to six digits.
@@ -303,13 +320,21 @@ mod tests {
             (VR::CS, b"SMITH^JOHN"),
             (VR::UI, b"1.2.Smith"),
             (VR::DA, b"Smith"),
+            (VR::DT, b"20013"),
+            (VR::DT, b"200113"),
+            (VR::DT, b"2001Smith"),
+            (VR::DT, b"2001+1"),
             (VR::LO, b"CHEST\0Smith"),
             (VR::UL, b"Smith!"),
         ] {
             assert!(!conforms(vr, value), "{vr:?} {value:?}");
         }
         for (vr, value) in [
-            (VR::DS, b"1.5\\-2e3 ".as_slice()),
+            (VR::DT, b"2001".as_slice()),
+            (VR::DT, b"200103"),
+            (VR::DT, b"2001031412"),
+            (VR::DT, b"2001+0100"),
+            (VR::DS, b"1.5\\-2e3 "),
             (VR::CS, b"ISO 2022 IR 87\\"),
             (VR::UI, b"1.2.3\0"),
             (VR::AS, b"045Y"),

@@ -8,7 +8,7 @@ use dicom_dictionary_std::tags;
 
 use crate::tree::{DataSet, Value};
 
-const WORDS: &str = include_str!("data/2025-01/words.txt");
+const WORDS: &str = include_str!("data/words.txt");
 
 /// Words that stand in the file's own names and identifiers: they go, even where they are words of the list.
 pub(super) struct Names(HashSet<String>);
@@ -21,14 +21,8 @@ impl Names {
         Self(names)
     }
 
-    /// What may stay of a text; none if nothing may.
+    /// The words of a text that may stay; none if no word may.
     pub(super) fn clean(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
-            WORDS
-                .lines()
-                .filter(|line| !line.starts_with('#'))
-                .collect()
-        });
         // In ISO 2022 what looks like letters may be something else.
         if bytes.contains(&0x1b) {
             return None;
@@ -36,12 +30,21 @@ impl Names {
         let kept: Vec<&str> = words(bytes)
             .filter(|word| {
                 let word = word.to_ascii_lowercase();
-                let listed = KNOWN.contains(word.as_str()) || is_short_term(&word);
+                let listed = is_known(&word) || is_short_term(&word);
                 listed && !self.0.contains(&word)
             })
             .collect();
         (!kept.is_empty()).then(|| kept.join(" ").into_bytes())
     }
+}
+
+/// Checks whether a word, in small letters, is one of the standard's own.
+pub(super) fn is_known(word: &str) -> bool {
+    static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let lines = WORDS.lines();
+        lines.filter(|line| !line.starts_with('#')).collect()
+    });
+    KNOWN.contains(word)
 }
 
 /// Runs of ASCII letters and digits; a run that touches other letters is not a word.

@@ -1,16 +1,20 @@
 //! From stored values to grey levels: the modality's values, then what of them is seen.
 
+use std::ops::RangeInclusive;
+
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
+use super::error::{Error, Result};
+use super::scope::Scope;
 use super::window::{Function, Window};
-use super::{Error, Result, Scope};
-use crate::frame::{Colour, Format, Frame, Table};
-use crate::tree::{DataSet, text};
+use crate::format::{Colour, Format, Frame};
+use crate::lut::LookUp;
+use crate::tree::{DataSet, short, text};
 
 /// From stored values to the modality's (PS3.3 §C.11.1).
 enum Modality {
-    Table(Table),
+    Table(LookUp),
     Rescale { slope: f64, intercept: f64 },
 }
 
@@ -32,6 +36,23 @@ impl Modality {
         })
     }
 
+    /// Whether values can be negative, so that the first number of a table behind is one with a sign.
+    fn is_signed(&self, format: &Format) -> bool {
+        let least = match format.signed {
+            true => -(1_i64 << (format.stored - 1)),
+            false => 0,
+        };
+        match self {
+            Self::Table(_) => false,
+            Self::Rescale { slope, intercept } => {
+                let most = least + (1_i64 << format.stored) - 1;
+                [least, most]
+                    .iter()
+                    .any(|end| *end as f64 * slope + intercept < 0.0)
+            }
+        }
+    }
+
     fn value(&self, stored: i64) -> f64 {
         match self {
             Self::Table(table) => table.at(stored).into(),
@@ -40,16 +61,16 @@ impl Modality {
     }
 }
 
-/// What of the values is seen (PS3.3 §C.11.2).
+/// The values that are seen (PS3.3 §C.11.2).
 enum Voi {
-    Table(Table),
+    Table(LookUp),
     Window(Window, Function),
     /// From the least value to the greatest.
     Range(f64, f64),
 }
 
 impl Voi {
-    fn of(scope: &Scope<'_>, format: &Format, asked: Option<Window>) -> Result<Option<Self>> {
+    fn of(scope: &Scope<'_>, signed: bool, asked: Option<Window>) -> Result<Option<Self>> {
         let group = scope.group(tags::FRAME_VOILUT_SEQUENCE);
         let function = match text(group, tags::VOILUT_FUNCTION).as_deref() {
             Some("SIGMOID") => Function::Sigmoid,
@@ -64,7 +85,7 @@ impl Voi {
         }
         let item = group.get(&tags::VOILUT_SEQUENCE).and_then(|e| e.as_items());
         if let Some(item) = item.and_then(<[_]>::first)
-            && let Some(table) = table(scope, item, format.signed)?
+            && let Some(table) = table(scope, item, signed)?
         {
             return Ok(Some(Self::Table(table)));
         }
@@ -99,12 +120,20 @@ pub(super) fn pixels(
     asked: Option<Window>,
 ) -> Result<Vec<u8>> {
     let modality = Modality::of(scope, format)?;
-    let voi = match Voi::of(scope, format, asked)? {
+    let voi = match Voi::of(scope, modality.is_signed(format), asked)? {
         Some(voi) => voi,
         None => {
             let ends = |(least, most): (f64, f64), value: f64| (least.min(value), most.max(value));
-            let values = frame.samples().map(|stored| modality.value(stored));
-            let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), ends);
+            let range = |padding: Option<&RangeInclusive<i64>>| {
+                let counted = |stored: &i64| padding.is_none_or(|it| !it.contains(stored));
+                let values = frame.samples().filter(counted).map(|it| modality.value(it));
+                values.fold((f64::INFINITY, f64::NEG_INFINITY), ends)
+            };
+            let (least, most) = match range(padding(scope, format).as_ref()) {
+                // There is nothing but padding.
+                (least, most) if least > most => range(None),
+                ends => ends,
+            };
             Voi::Range(least, most)
         }
     };
@@ -127,14 +156,28 @@ pub(super) fn pixels(
         .collect())
 }
 
-fn table(scope: &Scope<'_>, item: &DataSet, signed: bool) -> Result<Option<Table>> {
+/// The stored values that are padding (PS3.3 §C.7.5.1.1.2), which do not count in the range of values.
+fn padding(scope: &Scope<'_>, format: &Format) -> Option<RangeInclusive<i64>> {
+    let number = |tag| {
+        let number = short(&scope.file.data_set, tag, scope.file.order())?;
+        Some(match format.signed {
+            true => i64::from(number as i16),
+            false => i64::from(number),
+        })
+    };
+    let one = number(tags::PIXEL_PADDING_VALUE)?;
+    let other = number(tags::PIXEL_PADDING_RANGE_LIMIT).unwrap_or(one);
+    Some(one.min(other)..=one.max(other))
+}
+
+fn table(scope: &Scope<'_>, item: &DataSet, signed: bool) -> Result<Option<LookUp>> {
     let signed = match item.get(&tags::LUT_DESCRIPTOR).map(|e| e.vr) {
         Some(VR::SS) => true,
-        Some(VR::US) => false,
+        // Without VRs, and often with them, the numbers are written as unsigned (PS3.3 §C.11.2.1.1).
         _ => signed,
     };
     let order = scope.file.order();
-    Ok(Table::of(
+    Ok(LookUp::of(
         item,
         tags::LUT_DESCRIPTOR,
         tags::LUT_DATA,

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::Picture;
+use super::picture::Picture;
 
 /// The longest edge of a preview, in pixels.
 const EDGE: usize = 640;
@@ -12,7 +12,7 @@ const PART: usize = 4096;
 const LEVELS: usize = 6;
 const GREYS: usize = 64;
 
-/// How a terminal is given a picture.
+/// A protocol by which a terminal takes a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// The kitty graphics protocol: kitty, Ghostty, Konsole.
@@ -36,7 +36,7 @@ impl FromStr for Protocol {
     }
 }
 
-/// What makes a terminal show the picture, made small enough for it, with a line's end behind it.
+/// Writes the sequences that make a terminal show the picture, made small enough for it, with a line's end behind them.
 #[must_use]
 pub fn inline(picture: &Picture, protocol: Protocol) -> Vec<u8> {
     let small = picture.fitted(EDGE);

@@ -6,58 +6,34 @@
 //! frame. MONOCHROME1 is inverted, palettes and YBR become RGB. Functional groups of enhanced images are looked at.
 //! Overlays, presentation states and colour profiles are not applied, pixels are square.
 
+mod colour;
+mod error;
 mod grey;
 mod inline;
 mod palette;
 mod picture;
 mod png;
+mod scope;
 mod window;
 
-use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use crate::file::{self, File};
-use crate::frame::{self, Colour, Format, Frame};
-use crate::tree::{DataSet, text};
+use crate::format::{Colour, Format, Frame};
+use crate::frame;
+use crate::tree::text;
+use colour::{converted, full, partial};
 use palette::Palette;
+use scope::Scope;
 
+pub use error::{Error, Result};
 pub use inline::base64;
 pub use inline::{Protocol, inline};
 pub use picture::{Picture, sheet};
-pub use window::{ParseError, Window};
+pub use window::{ParseWindowError, Window};
 
 /// The most instances of a study that are looked at.
 pub const INSTANCES_MAX: usize = 100_000;
-
-/// Why there is nothing to see. Never holds values from the data set but syntax UIDs.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The file or its pixels cannot be read.
-    #[error(transparent)]
-    Dicom(#[from] crate::Error),
-    /// Pixels that are floating-point numbers.
-    #[error("pixels of floating-point numbers cannot be shown")]
-    FloatingPoint,
-    /// A palette that maps nothing.
-    #[error("the colour palette is missing or malformed")]
-    Palette,
-    /// A window that divides by zero.
-    #[error("the window's width is not a number above zero")]
-    Window,
-    /// Neither a DICOM file nor a tar of such.
-    #[error("there is no DICOM image in it")]
-    NoImage,
-    /// Too many files in a tar.
-    #[error("more than {max} files")]
-    TooMany {
-        /// The most that are looked at.
-        max: usize,
-    },
-}
-
-/// Result of looking at an image.
-pub type Result<T> = std::result::Result<T, Error>;
 
 /// An image that has been read.
 pub struct Image {
@@ -95,7 +71,7 @@ impl Image {
         Ok(Self { file, format })
     }
 
-    /// How many frames there are.
+    /// The number of frames.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.format.frames
@@ -131,7 +107,7 @@ impl Image {
                 Picture::grey(width, height, pixels)
             }
             Colour::Palette => {
-                let palette = Palette::of(&self.file)?;
+                let palette = Palette::of(&self.file, self.format.signed)?;
                 let rgb = decoded.samples().flat_map(|value| palette.at(value));
                 Picture::rgb(width, height, rgb.collect())
             }
@@ -156,70 +132,12 @@ impl Image {
     }
 }
 
-/// The data sets that speak for a frame: its functional groups, the shared ones, the image itself.
-struct Scope<'a> {
-    file: &'a File,
-    groups: Vec<&'a DataSet>,
-}
-
-impl<'a> Scope<'a> {
-    fn of(file: &'a File, frame: usize) -> Self {
-        let item = |tag, at| file.data_set.get(&tag)?.as_items()?.get(at);
-        let groups = [
-            item(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frame),
-            item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, 0),
-        ];
-        Self {
-            file,
-            groups: groups.into_iter().flatten().collect(),
-        }
-    }
-
-    /// The first item of a functional group's sequence, or the image itself.
-    fn group(&self, sequence: Tag) -> &'a DataSet {
-        let first = |group: &&'a DataSet| group.get(&sequence)?.as_items()?.first();
-        let group = self.groups.iter().find_map(first);
-        group.unwrap_or(&self.file.data_set)
-    }
-}
-
-/// Pixels of another colour space in RGB.
-fn converted(mut pixels: Vec<u8>, convert: fn([f32; 3]) -> [f32; 3]) -> Vec<u8> {
-    for pixel in pixels.chunks_exact_mut(3) {
-        let rgb = convert([pixel[0], pixel[1], pixel[2]].map(f32::from));
-        let bytes = rgb.map(|value| value.round().clamp(0.0, 255.0) as u8);
-        pixel.copy_from_slice(&bytes);
-    }
-    pixels
-}
-
-/// YBR_FULL to RGB (PS3.3 §C.7.6.3.1.2).
-pub(crate) fn full([y, b, r]: [f32; 3]) -> [f32; 3] {
-    let (b, r) = (b - 128.0, r - 128.0);
-    [
-        y + 1.402 * r,
-        y - 0.344_136 * b - 0.714_136 * r,
-        y + 1.772 * b,
-    ]
-}
-
-/// YBR_PARTIAL_422 to RGB: luminance from 16 to 235, chrominance from 16 to 240.
-fn partial([y, b, r]: [f32; 3]) -> [f32; 3] {
-    let (y, b, r) = (1.164_383 * (y - 16.0), b - 128.0, r - 128.0);
-    [
-        y + 1.596_027 * r,
-        y - 0.391_762 * b - 0.812_968 * r,
-        y + 2.017_232 * b,
-    ]
-}
-
 /// The DICOM files in a payload: itself, or those of a tar, in its order.
 ///
 /// # Errors
 /// [`Error::NoImage`] if there is none, [`Error::TooMany`].
 pub fn instances(payload: &[u8]) -> Result<Vec<&[u8]>> {
-    let is_dicom = |bytes: &[u8]| bytes.get(128..132) == Some(b"DICM");
-    if is_dicom(payload) {
+    if file::is_dicom(payload) {
         return Ok(vec![payload]);
     }
     let mut archive = tar::Archive::new(payload);
@@ -233,7 +151,7 @@ pub fn instances(payload: &[u8]) -> Result<Vec<&[u8]>> {
         let start = entry.raw_file_position() as usize;
         let end = start.saturating_add(entry.size() as usize);
         let content = payload.get(start..end);
-        found.extend(content.filter(|content| is_dicom(content)));
+        found.extend(content.filter(|content| file::is_dicom(content)));
     }
     match found.is_empty() {
         true => Err(Error::NoImage),

@@ -46,7 +46,7 @@ impl Picture {
         self.height
     }
 
-    /// Whether a pixel has three samples, red, green and blue; else one.
+    /// Checks whether a pixel has three samples, red, green and blue; else one.
     #[must_use]
     pub fn is_colour(&self) -> bool {
         self.samples == 3
@@ -61,7 +61,7 @@ impl Picture {
     /// As a PNG file (ISO/IEC 15948), without any text in it.
     #[must_use]
     pub fn png(&self) -> Vec<u8> {
-        png::encode(self)
+        png::encode(self.width, self.height, self.samples, &self.pixels)
     }
 
     /// Made smaller, its proportions kept, to fit into a square of `edge` pixels; each pixel is the mean of those it

@@ -5,30 +5,32 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-use super::Picture;
-
 /// The filter of every row: each sample less the one to its left.
 const SUB: u8 = 1;
 
-pub(super) fn encode(picture: &Picture) -> Vec<u8> {
-    let samples = if picture.is_colour() { 3 } else { 1 };
+/// Encodes rows of pixels of `samples` bytes each, grey (1) or RGB (3).
+pub(super) fn encode(width: usize, height: usize, samples: usize, pixels: &[u8]) -> Vec<u8> {
     let mut out = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut header = Vec::with_capacity(13);
     // Edges of an image are of 16 bits, those of a sheet not much longer.
-    header.extend((picture.width() as u32).to_be_bytes());
-    header.extend((picture.height() as u32).to_be_bytes());
-    let colour = if picture.is_colour() { 2 } else { 0 };
+    header.extend((width as u32).to_be_bytes());
+    header.extend((height as u32).to_be_bytes());
+    let colour = if samples == 3 { 2 } else { 0 };
     header.extend([8, colour, 0, 0, 0]);
     chunk(&mut out, b"IHDR", &header);
-    chunk(&mut out, b"IDAT", &compressed(picture, samples));
+    chunk(
+        &mut out,
+        b"IDAT",
+        &compressed(width * samples, samples, pixels),
+    );
     chunk(&mut out, b"IEND", &[]);
     out
 }
 
-fn compressed(picture: &Picture, samples: usize) -> Vec<u8> {
+fn compressed(length: usize, samples: usize, pixels: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
-    let mut filtered = Vec::with_capacity(1 + picture.width() * samples);
-    for row in picture.pixels().chunks(picture.width() * samples) {
+    let mut filtered = Vec::with_capacity(1 + length);
+    for row in pixels.chunks(length) {
         filtered.clear();
         filtered.push(SUB);
         filtered.extend_from_slice(&row[..samples]);

@@ -3,6 +3,7 @@
 mod corpus;
 mod hostile;
 mod made;
+mod tables;
 mod terminal;
 
 use dicom_core::value::{DataSetSequence, PrimitiveValue};

@@ -7,34 +7,34 @@ use std::str::FromStr;
 pub struct Window {
     /// The value in the middle, after the Modality LUT.
     pub center: f64,
-    /// How many values lie between black and white; above 0.
+    /// The number of values between black and white; above 0.
     pub width: f64,
 }
 
 /// Not a window.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}`: wanted center,width, such as 40,400, with a width of at least 1")]
-pub struct ParseError {
-    /// What was given.
+pub struct ParseWindowError {
+    /// The text that was given.
     pub found: String,
 }
 
 impl FromStr for Window {
-    type Err = ParseError;
+    type Err = ParseWindowError;
 
-    fn from_str(text: &str) -> Result<Self, ParseError> {
+    fn from_str(text: &str) -> Result<Self, ParseWindowError> {
         let number = |text: &str| text.trim().parse().ok().filter(|n: &f64| n.is_finite());
         let window = text.split_once(',').and_then(|(center, width)| {
             let (center, width) = (number(center)?, number(width)?);
             (width >= 1.0).then_some(Self { center, width })
         });
-        window.ok_or_else(|| ParseError {
+        window.ok_or_else(|| ParseWindowError {
             found: text.to_owned(),
         })
     }
 }
 
-/// How values between the window's ends become grey levels.
+/// The mapping from values between the window's ends to grey levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Function {
     Linear,
@@ -43,7 +43,7 @@ pub(super) enum Function {
 }
 
 impl Window {
-    /// Whether the function is defined for this width.
+    /// Checks whether the function is defined for this width.
     pub(super) fn fits(self, function: Function) -> bool {
         match function {
             Function::Linear => self.width >= 1.0,

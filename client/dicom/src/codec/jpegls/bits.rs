@@ -1,6 +1,6 @@
 //! The bits of a scan: after a byte of ones comes a bit that is not coded (§A.1).
 
-use super::{SHORT, Why};
+use crate::codec::decoded::{SHORT, Why};
 
 pub(super) struct Bits<'a> {
     rest: &'a [u8],
@@ -50,7 +50,7 @@ impl<'a> Bits<'a> {
         Ok(value)
     }
 
-    /// How many zeros come before the next one, which is taken too; fewer than `limit`.
+    /// Counts the zeros before the next one, and takes both; fewer than `limit`.
     pub(super) fn zeros(&mut self, limit: u32) -> Result<u32, Why> {
         if self.count < 33 {
             self.fill();

@@ -1,7 +1,7 @@
 //! The decoding of a scan (Annexes A and F): prediction, contexts, runs.
 
 use super::bits::Bits;
-use super::{SHORT, Why};
+use crate::codec::decoded::{SHORT, Why};
 
 /// The order of the run lengths' codes (§A.2.1).
 const J: [u32; 32] = [
@@ -11,7 +11,7 @@ const J: [u32; 32] = [
 /// Contexts of regular mode; two more are for the ends of runs.
 const CONTEXTS: usize = 365;
 
-/// What a scan is coded with (§C.2.4.1.1).
+/// The coding parameters of a scan (§C.2.4.1.1).
 pub(super) struct Parameters {
     most: i32,
     thresholds: [i32; 3],
@@ -152,7 +152,7 @@ impl Lines {
         self.current[0] = self.previous[1];
     }
 
-    /// What lies around the sample at this place, counted from 1.
+    /// The samples around the sample at this place, counted from 1.
     fn around(&self, at: usize) -> Around {
         Around {
             a: self.current[at - 1].into(),
@@ -295,7 +295,8 @@ impl<'a> Scan<'a> {
         } else {
             a + b - c
         };
-        let sign = context.signum();
+        // The context of no gradient is not mirrored.
+        let sign = if context < 0 { -1 } else { 1 };
         let state = self.contexts[context.unsigned_abs() as usize];
         let predicted = (predicted + sign * state.correction).clamp(0, self.parameters.most);
         let k = golomb(state.count, state.sum);
@@ -339,7 +340,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// How many samples repeat the one to the left (§A.7.1).
+    /// Reads the number of samples that repeat the one to the left (§A.7.1).
     fn run_length(&mut self, run: &mut usize, left: usize) -> Result<usize, Why> {
         let mut length = 0;
         while self.bits.take(1)? == 1 {

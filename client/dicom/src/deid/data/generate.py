@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the tables of one edition: generate.py TABLE.json EDITION_DIR
+"""Makes the tables of one edition: generate.py TABLE.json CONTENT.json EDITION_DIR
 
 TABLE.json is PS3.15 Table E.1-1 as a list of objects (`id`, `basicProfile` and one key for each option column).
-Types come from the attribute tables of PS3.3 as PyPI's highdicom carries them (MIT); tags, VRs and the words of concept
+CONTENT.json is Table E.3.4-1: an object whose `content_items` are objects (`code`, `scheme`, `value_type`, `basic`, `options`).
+docbook.py makes both of the standard's source. Words and codes do not change with the editions of these tables. Types come from the attribute tables of PS3.3 as PyPI's highdicom carries them (MIT); tags, VRs and the words of concept
 names are from pydicom (MIT). What is taken are the standard's facts: tags, codes, types, single words.
 """
 
@@ -27,9 +28,29 @@ OPTIONS = {
     "rtnSafePrivOpt": 113111,
     "rtnInstIdOpt": 113112,
 }
+CONTENT_OPTIONS = {
+    "clean_graphics": 113103,
+    "clean_structured_content": 113104,
+    "clean_descriptors": 113105,
+    "retain_longitudinal_full_dates": 113106,
+    "retain_longitudinal_modified_dates": 113107,
+    "retain_patient_characteristics": 113108,
+    "retain_device_identity": 113109,
+    "retain_uids": 113110,
+    "retain_safe_private": 113111,
+    "retain_institution_identity": 113112,
+}
 # Attributes of these groups and VRs are suspect even if the table does not list them (see table.rs).
 SUSPECT_GROUPS = {0x0010, 0x0012, 0x0032, 0x0038}
-SUSPECT_VRS = {"PN", "DA", "DT", "TM"}
+SUSPECT_VRS = {"PN", "DA", "DT", "TM", "AE", "LO", "LT", "SH", "ST", "UC", "UT"}
+# Attributes with free text that stay.
+TEXTS = {
+    int(line.split("\t")[0], 16)
+    for line in (Path(__file__).parent / "texts.tsv").read_text().splitlines()
+    if not line.startswith("#")
+}
+# Issuers of identifiers, which the table does not list (see table.rs).
+ISSUERS = {0x00080051, 0x00380014, 0x00380064, 0x00400026, 0x00400027, 0x00400036, 0x00400039, 0x0040003A, 0x00400513, 0x00400562}
 
 MODALITIES = """
 AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL IVOCT IVUS KER KO LEN
@@ -53,6 +74,15 @@ def profile(rows):
         yield "\t".join([tag.replace("X", "x"), row["basicProfile"], " ".join(options)]).rstrip()
 
 
+def content(items):
+    """One line a content item: scheme, code, value type, code of the Basic Profile, option=code."""
+    yield "# PS3.15 Table E.3.4-1: coding scheme, code, value type, code of the Basic Profile, codes of the options."
+    for item in sorted(items, key=lambda item: (item["scheme"], item["code"], item["value_type"])):
+        options = sorted(f"{CONTENT_OPTIONS[name]}={code}" for name, code in item["options"].items())
+        fields = [item["scheme"], item["code"], item["value_type"], item["basic"], " ".join(options)]
+        yield "\t".join(fields).rstrip()
+
+
 def types(rows):
     """The types of the attributes whose action depends on them, by module; the modules of each class."""
     data = {
@@ -61,15 +91,18 @@ def types(rows):
     }
     codes = {int(row["id"], 16): row["basicProfile"] for row in rows if re.fullmatch("[0-9a-f]{8}", row["id"])}
 
-    def depends(tag):
+    def depends(tag, kind):
         if tag in codes:
-            return codes[tag] == "Z" or "/" in codes[tag]
-        return tag >> 16 in SUSPECT_GROUPS or dictionary_VR(tag) in SUSPECT_VRS
+            # What must be there at all is emptied where the table removes it.
+            return codes[tag] == "Z" or "/" in codes[tag] or (codes[tag] == "X" and kind[0] == "2")
+        if tag in TEXTS:
+            return False
+        return tag in ISSUERS or tag >> 16 in SUSPECT_GROUPS or dictionary_VR(tag) in SUSPECT_VRS
 
     def needed(path, kind):
         # What a dummy item of a sequence must have; structured content and graphics are never replaced by one.
         dummy = any("D" in codes.get(tag, "") and tag not in (0x0040A730, 0x00700001) for tag in path[:-1])
-        return depends(path[-1]) or (dummy and kind in ("1", "2"))
+        return depends(path[-1], kind) or (dummy and kind in ("1", "2"))
 
     modules = {}
     for module, attributes in data["module_attribute_map"].items():
@@ -107,18 +140,25 @@ def words():
 
 
 def codes():
-    """What may be told of an image in public: its modality and its body part."""
+    """The facts about an image that may be public: its modality and its body part."""
     yield "# Modalities (PS3.3 C.7.3.1.1.1), then body parts (PS3.16 Annex L)."
     yield "\t".join(MODALITIES.split())
     yield "\t".join(sorted(standard("anatomic_regions")))
 
 
 def main():
-    source, target = sys.argv[1:]
-    rows = json.loads(Path(source).read_text())
-    tables = {"profile.tsv": profile(rows), "types.tsv": types(rows), "words.txt": words(), "codes.tsv": codes()}
-    for name, lines in tables.items():
-        (Path(target) / name).write_text("".join(line + "\n" for line in lines))
+    source, items, target = map(Path, sys.argv[1:])
+    rows = json.loads(source.read_text())
+    items = json.loads(items.read_text())["content_items"]
+    tables = {
+        target / "profile.tsv": profile(rows),
+        target / "types.tsv": types(rows),
+        target / "content.tsv": content(items),
+        Path(__file__).parent / "words.txt": words(),
+        Path(__file__).parent / "codes.tsv": codes(),
+    }
+    for path, lines in tables.items():
+        path.write_text("".join(line + "\n" for line in lines))
 
 
 if __name__ == "__main__":

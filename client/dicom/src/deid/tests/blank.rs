@@ -16,7 +16,7 @@ fn blanking() -> Options {
 }
 
 /// A frame of 2 × 2 pixels of 16 bits in RLE: all of them of this value.
-fn frame(value: u16) -> Vec<u8> {
+pub(super) fn frame(value: u16) -> Vec<u8> {
     let mut frame = vec![0; 64];
     (frame[0], frame[4], frame[8]) = (2, 64, 66);
     let [high, low] = value.to_be_bytes();
@@ -24,7 +24,7 @@ fn frame(value: u16) -> Vec<u8> {
     frame
 }
 
-fn compressed(frames: Vec<Vec<u8>>) -> InMemDicomObject {
+pub(super) fn compressed(frames: Vec<Vec<u8>>) -> InMemDicomObject {
     let number = frames.len().to_string();
     image_with([
         element(tags::NUMBER_OF_FRAMES, VR::IS, &number),
@@ -71,13 +71,36 @@ fn what_cannot_be_decoded_is_not_blanked() {
         (vec![frame(1)], uids::JPEG_BASELINE8_BIT),
     ] {
         let refused = deidentify(&write(compressed(frames), syntax), &blanking()).unwrap_err();
-        assert!(matches!(refused, Error::Pixels(_)), "{refused}");
+        let undecoded = matches!(
+            refused,
+            Error::Pixels(_)
+                | Error::File(crate::Error::Codec { .. } | crate::Error::FrameCount { .. })
+        );
+        assert!(undecoded, "{refused}");
     }
+    // As many frames as there are said to be are not there, or would be too many.
     let mut bomb = compressed(vec![frame(1)]);
     bomb.put(number(tags::ROWS, 8000));
     bomb.put(number(tags::COLUMNS, 8000));
     bomb.put(element(tags::NUMBER_OF_FRAMES, VR::IS, "999999999"));
     let refused = deidentify(&write(bomb, uids::RLE_LOSSLESS), &blanking()).unwrap_err();
+    let wanted = crate::Error::FrameCount {
+        found: 1,
+        wanted: 999_999_999,
+    };
+    assert_eq!(refused, wanted.into());
+    let mut large = image_with([
+        number(tags::SAMPLES_PER_PIXEL, 3),
+        element(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_FULL_422"),
+        number(tags::BITS_ALLOCATED, 8),
+        number(tags::BITS_STORED, 8),
+        number(tags::HIGH_BIT, 7),
+        number(tags::ROWS, 8000),
+        number(tags::COLUMNS, 8000),
+        element(tags::NUMBER_OF_FRAMES, VR::IS, "99"),
+    ]);
+    large.put(number(tags::PLANAR_CONFIGURATION, 0));
+    let refused = deidentify(&explicit(large), &blanking()).unwrap_err();
     let too_many = |error: &_| matches!(error, crate::Error::TooManyPixels { .. });
     assert!(matches!(&refused, Error::Pixels(error) if too_many(error)));
 }

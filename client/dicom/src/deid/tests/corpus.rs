@@ -73,7 +73,10 @@ fn foreign_files_are_deidentified_or_refused_with_a_reason() {
             let mut note = "";
             let mut result = deidentify(&bytes, &options);
             // A person has looked at these.
-            if matches!(result, Err(Error::BurnedIn | Error::BurnedInUnknown)) {
+            if matches!(
+                result,
+                Err(Error::BurnedIn | Error::BurnedInUnknown | Error::SpecimenLabel)
+            ) {
                 options.profile.accept_burned_in = true;
                 note = " (after --accept-burned-in)";
                 result = deidentify(&bytes, &options);

@@ -3,9 +3,11 @@
 mod blank;
 mod corpus;
 mod engine;
+mod folder;
 mod hostile;
 mod planted;
 mod policy;
+mod repairs;
 mod rows;
 
 use std::io::Cursor;

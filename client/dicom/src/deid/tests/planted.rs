@@ -23,7 +23,7 @@ fn planted_image() -> InMemDicomObject {
     use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
     let plant = || {
         let mut elements = Vec::new();
-        for (text, _) in table::rows() {
+        for (text, _) in table::rows(Edition::E2026) {
             let Ok(number) = u32::from_str_radix(text, 16) else {
                 continue;
             };
@@ -60,7 +60,7 @@ fn planted_image() -> InMemDicomObject {
             element(tags::ECHO_TRAIN_LENGTH, VR::UN, NAME),
             element(tags::PATIENT_POSITION, VR::PN, NAME),
             InMemElement::new(
-                tags::RESCALE_SLOPE,
+                tags::DISTANCE_SOURCE_TO_DETECTOR,
                 VR::OB,
                 PrimitiveValue::U8(b"Quorl "[..].into()),
             ),
@@ -102,11 +102,11 @@ fn files() -> Vec<Vec<u8>> {
         .into_iter()
         .map(|syntax| {
             let mut image = planted_image();
-            // Behind the pixels, of which there are eight bytes.
+            // Behind the pixels, of which there are eight bytes; as many again may be a frame, and are refused.
             image.put(InMemElement::new(
                 tags::PIXEL_DATA,
                 VR::OB,
-                PrimitiveValue::U8(b"\x01\x02\x03\x04\x05\x06\x07\x08Quorl 87654321  "[..].into()),
+                PrimitiveValue::U8(b"\x01\x02\x03\x04\x05\x06\x07\x08Quorl "[..].into()),
             ));
             let meta = FileMetaTableBuilder::new()
                 .media_storage_sop_class_uid(CT)

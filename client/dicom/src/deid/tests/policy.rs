@@ -53,6 +53,129 @@ fn pixels_that_may_show_text_are_refused_until_somebody_has_looked() {
 }
 
 #[test]
+fn captures_and_labels_of_any_class_are_refused_until_looked_at() {
+    let mut looked = options("care");
+    looked.profile.accept_burned_in = true;
+    let slide = "1.2.840.10008.5.1.4.1.1.77.1.6";
+    let cr = "1.2.840.10008.5.1.4.1.1.1";
+    let with = |class: &str, burned_in: Option<&str>, marks: &[(Tag, VR, &str)]| {
+        let mut image = of_class(class);
+        image.remove_element(tags::BURNED_IN_ANNOTATION);
+        if let Some(burned_in) = burned_in {
+            image.put(element(tags::BURNED_IN_ANNOTATION, VR::CS, burned_in));
+        }
+        marks
+            .iter()
+            .for_each(|(tag, vr, value)| _ = image.put(element(*tag, *vr, value)));
+        explicit(image)
+    };
+    let unknown = Some(Error::BurnedInUnknown);
+    let label = Some(Error::SpecimenLabel);
+    let (kind, conversion, series) = (
+        tags::IMAGE_TYPE,
+        tags::CONVERSION_TYPE,
+        tags::SERIES_DESCRIPTION,
+    );
+    let specimen = tags::SPECIMEN_LABEL_IN_IMAGE;
+    for (class, burned_in, tag, vr, value, refused) in [
+        (
+            CT,
+            None,
+            kind,
+            VR::CS,
+            "DERIVED\\SECONDARY\\SCREEN SAVE",
+            &unknown,
+        ),
+        (
+            CT,
+            None,
+            kind,
+            VR::CS,
+            "DERIVED\\SECONDARY\\SCREEN_SAVE",
+            &unknown,
+        ),
+        (
+            CT,
+            Some("NO"),
+            kind,
+            VR::CS,
+            "DERIVED\\SECONDARY\\SCREEN SAVE",
+            &None,
+        ),
+        (
+            CT,
+            None,
+            kind,
+            VR::CS,
+            "DERIVED\\SECONDARY\\REFORMATTED",
+            &None,
+        ),
+        (CT, None, series, VR::LO, "Dose Report", &unknown),
+        (CT, None, series, VR::LO, "Patient Protocol", &unknown),
+        (CT, None, series, VR::LO, "Low Dose Chest", &None),
+        (CT, None, conversion, VR::CS, "WSD", &unknown),
+        (CT, None, conversion, VR::CS, "DI", &unknown),
+        (cr, None, conversion, VR::CS, "DF", &unknown),
+        (cr, None, conversion, VR::CS, "DI", &None),
+        (cr, None, tags::MODALITY, VR::CS, "DOC", &unknown),
+        (
+            CT,
+            None,
+            tags::SECONDARY_CAPTURE_DEVICE_ID,
+            VR::LO,
+            "1",
+            &unknown,
+        ),
+        (
+            slide,
+            Some("NO"),
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\LABEL\\NONE",
+            &label,
+        ),
+        (
+            slide,
+            None,
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\LABEL\\NONE",
+            &label,
+        ),
+        (slide, Some("NO"), specimen, VR::CS, "YES", &label),
+        (
+            slide,
+            None,
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\OVERVIEW\\NONE",
+            &unknown,
+        ),
+        (
+            slide,
+            Some("NO"),
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\OVERVIEW\\NONE",
+            &None,
+        ),
+        (
+            slide,
+            None,
+            kind,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\VOLUME\\NONE",
+            &None,
+        ),
+    ] {
+        let file = with(class, burned_in, &[(tag, vr, value)]);
+        let found = deidentify(&file, &options("care")).err();
+        assert_eq!(found, *refused, "{class} {value} {burned_in:?}");
+        assert!(deidentify(&file, &looked).is_ok(), "{class} {value}");
+    }
+}
+
+#[test]
 fn what_cannot_be_searched_is_refused() {
     for (class, what) in [
         ("1.2.840.10008.5.1.4.1.1.104.1", "an encapsulated document"),
@@ -123,6 +246,8 @@ fn frames() -> InMemDicomObject {
         number(tags::ROWS, 3),
         number(tags::COLUMNS, 4),
         number(tags::BITS_ALLOCATED, 8),
+        number(tags::BITS_STORED, 8),
+        number(tags::HIGH_BIT, 7),
         element(tags::NUMBER_OF_FRAMES, VR::IS, "3"),
         element(tags::BURNED_IN_ANNOTATION, VR::CS, "YES"),
         InMemElement::new(
@@ -208,6 +333,8 @@ fn colours_are_blanked_in_both_layouts() {
             number(tags::SAMPLES_PER_PIXEL, 3),
             number(tags::PLANAR_CONFIGURATION, planar),
             number(tags::BITS_ALLOCATED, 8),
+            number(tags::BITS_STORED, 8),
+            number(tags::HIGH_BIT, 7),
             element(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, photometric),
             InMemElement::new(
                 tags::PIXEL_DATA,
@@ -235,8 +362,10 @@ fn pixels_of_other_forms_go_and_shared_chrominance_is_counted_once() {
             number(tags::SAMPLES_PER_PIXEL, 3),
             number(tags::PLANAR_CONFIGURATION, 0),
             number(tags::BITS_ALLOCATED, 8),
+            number(tags::BITS_STORED, 8),
+            number(tags::HIGH_BIT, 7),
             element(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_FULL_422"),
-            bytes(tags::PIXEL_DATA, b"pixels..HIDDEN-1"),
+            bytes(tags::PIXEL_DATA, b"pixels..HIDDEN"),
             bytes(Tag(0x7f02, 0x0010), b"HIDDEN-2"),
             bytes(Tag(0x7fe0, 0x0020), b"HIDDEN-3"),
         ])
@@ -245,7 +374,18 @@ fn pixels_of_other_forms_go_and_shared_chrominance_is_counted_once() {
     let object = parse(&out);
     let pixels = object.get(tags::PIXEL_DATA).unwrap().to_bytes().unwrap();
     assert_eq!(*pixels, *b"pixels..");
-    assert!(!contains(&out, b"HIDDEN-"));
+    assert!(!contains(&out, b"HIDDEN"));
+    // As much as a frame may be one.
+    let mut more = subsampled();
+    more.put(bytes(tags::PIXEL_DATA, b"pixels..HIDDEN-1"));
+    assert_eq!(
+        deidentify(&explicit(more), &options("care")).unwrap_err(),
+        crate::Error::PixelLength {
+            found: 16,
+            wanted: 8
+        }
+        .into()
+    );
     // Where nothing says how many pixels there are, nothing says what lies behind them.
     let mut unsized_image = subsampled();
     unsized_image.remove_element(tags::ROWS);

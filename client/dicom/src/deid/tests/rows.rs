@@ -46,9 +46,9 @@ fn run(tag: Tag, element: &Element, options: &Options) -> Option<Element> {
 
 #[test]
 fn every_row_does_what_it_says_under_every_option() {
-    let definition = Definition::of(CT);
+    let definition = Definition::of(Edition::E2026, CT);
     let (mut exercised, mut kept, mut shifted) = (0, 0, 0);
-    for (text, row) in table::rows() {
+    for (text, row) in table::rows(Edition::E2026) {
         let tag = match text {
             "50xxxxxx" => Tag(0x5002, 0x3000),
             "60xx3000" => Tag(0x6002, 0x3000),
@@ -139,8 +139,8 @@ fn every_row_does_what_it_says_under_every_option() {
 
 #[test]
 fn unknown_objects_get_dummies() {
-    let definition = Definition::of("1.2.840.10008.5.1.4.1.1.999");
-    for (text, row) in table::rows() {
+    let definition = Definition::of(Edition::E2026, "1.2.840.10008.5.1.4.1.1.999");
+    for (text, row) in table::rows(Edition::E2026) {
         let Ok(number) = u32::from_str_radix(text, 16) else {
             continue;
         };
