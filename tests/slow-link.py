@@ -5,7 +5,7 @@ Six network namespaces on one switch: a chain, a radiologist, a patient, two fol
 20 Mbit/s each way and a round trip of 100 ms. The patient and the radiologist stop; in half of the runs one of the two
 followers is killed when a third of the time has passed. The link is a process in the requestor's namespace that all
 connections pass, to the chain's RPC too: it delays bytes, and does not lose any. Needs root, `ip netns` and
-target/debug/pcim (or $PCIM). Prints a Markdown table; --runs N and --sizes MB,MB change it.
+target/debug/pcim (or $PCIM), with pcim-dev beside it. Prints a Markdown table; --runs N and --sizes MB,MB change it.
 """
 import argparse, asyncio, json, os, shutil, signal, statistics, subprocess, sys, tempfile, time
 
@@ -124,10 +124,10 @@ class Stage:
             sys.exit(f"{host}: pcim {' '.join(args)}: {done.stderr.strip()}")
         return json.loads(done.stdout) if done.returncode == 0 and done.stdout else None
 
-    def begin(self, host, *args):
+    def begin(self, host, *args, argv=None):
         """A process that goes on; returns the JSON document that it says first."""
         log = open(self.path(host + ".log"), "w")
-        process = subprocess.Popen(self.argv(host, args), env=self.env, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(argv or self.argv(host, args), env=self.env, stdout=subprocess.PIPE, stderr=log, text=True)
         self.running[host] = process
         text = ""
         for line in process.stdout:
@@ -199,7 +199,8 @@ def main():
 
 
 def measure(stage, sizes, runs):
-    told = stage.begin("chain", "devnet", "--host", ip("chain"), "--port", "8547")
+    told = stage.begin("chain", argv=["ip", "netns", "exec", ns("chain"), PCIM + "-dev", "--json", "devnet", "--host", ip("chain"),
+                                         "--port", "8547"])
     accounts = told["accounts"]
     key = lambda n: accounts[n]["private_key"].removeprefix("0x")
     with open(stage.path("payer"), "w") as file:

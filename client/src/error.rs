@@ -1,4 +1,4 @@
-//! What can go wrong in an actor's work, above the adapters' own errors.
+//! Errors of an actor's work, above the adapters' own.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::operation::journal;
 use crate::papers::card;
 use crate::papers::handover;
 use crate::papers::request;
-use crate::study;
+use crate::study::error as study;
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
 
 /// Why something was not done.
@@ -91,24 +91,18 @@ pub enum Error {
     /// Notes of a later version.
     #[error("notes of version {found}; this program reads version 1")]
     NotesVersion {
-        /// What the file says.
+        /// The file's version.
         found: u32,
     },
     /// Nothing to seal.
     #[error("no file was given")]
     NoFile,
-    /// The keys of the home were not unlocked.
-    #[error("the keys of this home are locked")]
-    Locked,
     /// The home does not know its chain or contract.
     #[error("this home has no {missing} set")]
     NotConfigured {
         /// `rpc_url`, `chain_id` or `contract`.
         missing: &'static str,
     },
-    /// The call was signed for others to send, as [`super::Client::with_signing`] has it.
-    #[error("the call was signed for others to send, and not sent")]
-    Signed(Box<pcim_ledger::RelayCall>),
     /// A signed call is for another contract, or for another chain.
     #[error("signed for contract {} on chain {}, this is {} on chain {}", found.1, found.0, wanted.1, wanted.0)]
     OtherContract {
@@ -120,7 +114,7 @@ pub enum Error {
     /// A signed call that comes after another one of its signer, which was not done yet.
     #[error("call {nonce} of {signer} cannot be done before call {next}")]
     NonceAhead {
-        /// Who signed.
+        /// The signer.
         signer: Address,
         /// Its nonce.
         nonce: u64,
@@ -130,7 +124,7 @@ pub enum Error {
     /// More approvals, denials or removals than one transaction takes.
     #[error(
         "{found} pairs of image and requestor, at most {} in one transaction",
-        super::MAX_APPROVALS
+        crate::limits::MAX_APPROVALS
     )]
     TooManyApprovals {
         /// How many were asked for.
@@ -171,7 +165,7 @@ pub enum Error {
     ImageTaken {
         /// The image.
         image: ImageDigest,
-        /// Who registered it.
+        /// Its owner.
         owner: Address,
     },
     /// The radiologist is not accredited by this contract's consortium.
@@ -188,7 +182,7 @@ pub enum Error {
         /// The seal of what was opened.
         found: Seal,
     },
-    /// Someone else's signature in the image.
+    /// Another's signature in the image.
     #[error("the image is signed by {found}, and the radiologist's certificate is {wanted}")]
     SignerMismatch {
         /// Fingerprint of the radiologist's certificate.
@@ -201,9 +195,9 @@ pub enum Error {
     PredecessorMismatch {
         /// The image.
         image: ImageDigest,
-        /// What the handover says.
+        /// The handover's value.
         wanted: Option<ImageDigest>,
-        /// What the signature says.
+        /// The signature's value.
         found: Option<ImageDigest>,
     },
     /// The predecessor that an image names is another patient's.
@@ -211,9 +205,9 @@ pub enum Error {
     ForeignPredecessor {
         /// The image.
         image: ImageDigest,
-        /// What it names.
+        /// The named predecessor.
         predecessor: ImageDigest,
-        /// Whose that is.
+        /// Its owner.
         owner: Address,
     },
     /// Predecessors that lead back to where they began, or never end.
@@ -237,7 +231,7 @@ pub enum Error {
     NotAuthorized {
         /// The image.
         image: ImageDigest,
-        /// What became of the request.
+        /// The status of the request.
         status: GrantStatus,
         /// When an approval ended, unix seconds; 0 if it has no end.
         expires_at: u64,
@@ -245,7 +239,7 @@ pub enum Error {
     /// No request to decide on.
     #[error("{requester} has no open request for image {image}")]
     NoOpenRequest {
-        /// Who was named.
+        /// The named requestor.
         requester: Address,
         /// The image.
         image: ImageDigest,
@@ -253,15 +247,15 @@ pub enum Error {
     /// The requestor asked again with another certificate than the one that was reviewed.
     #[error("the request now names certificate {requested}, not the reviewed {reviewed}")]
     CertificateChanged {
-        /// What the patient looked at.
+        /// The certificate that the patient reviewed.
         reviewed: BlockDigest,
-        /// What the latest request names.
+        /// The certificate that the latest request names.
         requested: BlockDigest,
     },
     /// Approved, and still valid.
     #[error("{requester} is authorized to open image {image} already")]
     AlreadyAuthorized {
-        /// Who.
+        /// The requestor.
         requester: Address,
         /// The image.
         image: ImageDigest,
@@ -269,7 +263,7 @@ pub enum Error {
     /// Neither an open request nor an approval.
     #[error("{requester} has neither a request nor an approval for image {image}")]
     NothingToRevoke {
-        /// Who was named.
+        /// The named requestor.
         requester: Address,
         /// The image.
         image: ImageDigest,
@@ -303,7 +297,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether it is the chain's, which may answer another time, and not this home's.
+    /// Says whether it is the chain's, which may answer another time, and not this home's.
     pub fn is_of_chain(&self) -> bool {
         use audit::Error as A;
         match self {
@@ -328,7 +322,7 @@ impl From<study::Error> for Error {
     }
 }
 
-/// What the facade returns.
+/// Result of an actor's work.
 pub type Result<T> = std::result::Result<T, Error>;
 
 fn or_none(image: Option<ImageDigest>) -> String {

@@ -4,7 +4,6 @@
 //! each other; this crate is the only place that joins them.
 
 pub mod audit;
-pub mod bench;
 pub mod flow;
 pub mod home;
 pub mod papers;
@@ -12,30 +11,39 @@ pub mod study;
 
 mod actor;
 mod error;
+mod hint;
+mod limits;
 mod operation;
 mod session;
+mod unlocked;
 
 pub use actor::archive::{Exported, Imported};
-pub use actor::auditor::{ChainStory, Traced};
-pub use actor::batch::{Approval, Approvals, MAX_APPROVALS};
+pub use actor::auditor::{Auditor, ChainStory, OwnImage};
+pub use actor::batch::{Approval, Approvals};
+pub use actor::consortium::Consortium;
 pub use actor::endings::{Ending, Endings};
-pub use actor::follow::{FollowEvent, FollowSink, Kind};
+pub use actor::follow::event::{FollowEvent, FollowSink, Kind};
+pub use actor::follower::Follower;
 pub use actor::history::Version;
 pub use actor::notes::{Author, MAX_NOTE_BYTES, Note};
-pub use actor::patient::{Decision, OwnImage, PendingRequest};
-pub use actor::radiologist::{OutcomeSink, SealOptions, SealedIdentity, SealedImage};
+pub use actor::patient::{Decision, Patient, PendingRequest};
+pub use actor::radiologist::{OutcomeSink, Radiologist, SealOptions, SealedIdentity, SealedImage};
 pub use actor::receipt::Receipted;
 pub use actor::registration::Registered;
+pub use actor::relayer::{Relayed, Relayer};
 pub use actor::replicas::Replicas;
-pub use actor::requestor::{AccessRequest, Requested, Standing};
+pub use actor::requestor::{AccessRequest, AccessStatus, Requested, Requestor};
 pub use actor::reseal::{LeftOut, Resealed, Reshared};
+pub use actor::trace::Traced;
 pub use actor::watch::{Seen, Watching};
 pub use error::{Error, Result};
 pub use flow::landing::Target;
 pub use flow::opening::OpenedFile;
 pub use flow::pipeline::{Progress, ProgressSink};
+pub use limits::{Limits, MAX_APPROVALS};
+pub use operation::deed::{Deed, DeedKey, Once, UnknownDeed};
 pub use operation::journal;
-pub use operation::relay::{Relayed, Signing};
 pub use operation::resume::{Fate, Resumed};
-pub use operation::write::Written;
-pub use session::{Client, Limits, Overrides};
+pub use operation::write::{Outcome, Written};
+pub use session::{Overrides, Session};
+pub use unlocked::{Actor, Signing, Unlocked};

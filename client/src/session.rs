@@ -1,55 +1,27 @@
-//! The facade: an actor's work, and the only place that joins the adapters.
-//!
-//! A [`Client`] is an open [`Home`] with its keys, its IPFS node and its connection to the chain. Each is
-//! started when it is first needed; the node then runs, and serves others, as long as the client lives.
+//! A session: an open home at work, without its keys.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::OnceCell;
 
-use crate::home::{Home, Keys};
+use crate::home::Home;
+use crate::home::config::Config;
+use crate::limits::Limits;
 use crate::operation::journal::Journal;
-use crate::papers::card::{Card, CardDocument};
 use crate::papers::handover::Addressee;
-use pcim_core::{Address, ImageDigest, Passphrase};
+use pcim_core::{Address, ImageDigest};
 use pcim_ledger::{Deployment, ImageRecord, Ledger};
 use pcim_node::{Node, NodeConfig, Server, SwarmKey};
 
 use crate::flow::pipeline::{Meter, Progress, ProgressSink};
-use crate::operation::relay::Signing;
 
 use crate::error::{Error, Result};
 
 /// Most peers that a home remembers of itself: they come from other people's files.
 const MAX_PEERS: usize = 256;
 
-/// How long the facade waits for others, and how much it takes from them.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// For anything at all to come from a peer that was asked for a block.
-    pub fetch: Duration,
-    /// For a whole image from peers.
-    pub total: Duration,
-    /// For a transaction to be mined.
-    pub mine: Duration,
-    /// Most bytes of a sealed body that is opened: it is decrypted onto the disk before all of it is verified.
-    pub body_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            fetch: Duration::from_secs(60),
-            total: Duration::from_secs(24 * 3600),
-            mine: Duration::from_secs(120),
-            body_bytes: 64 << 30,
-        }
-    }
-}
-
-/// Settings that stand above the home's configuration for as long as a client lives.
+/// Settings that stand above the home's configuration for as long as a session lives.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// The chain's JSON-RPC endpoint.
@@ -64,47 +36,36 @@ pub struct Overrides {
     pub ipfs_api: Option<String>,
 }
 
-/// An actor at work.
-pub struct Client {
+/// An open home with its journal, its IPFS node and its connection to the chain; without its keys.
+///
+/// Node and connection are started when they are first needed; the node then runs, and serves others, as long as the
+/// session lives.
+pub struct Session {
     pub(crate) home: Home,
     pub(crate) limits: Limits,
     pub(crate) overrides: Overrides,
     pub(crate) journal: Journal,
-    pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) progress: Option<ProgressSink>,
-    pub(crate) signing: Option<Signing>,
-    pub(crate) node: OnceCell<Node>,
-    pub(crate) ledger: OnceCell<Ledger>,
+    node: OnceCell<Node>,
+    ledger: OnceCell<Ledger>,
 }
 
-impl Client {
-    /// Opens a client whose keys stay locked: enough to read the chain.
-    pub fn new(home: Home) -> Result<Self> {
+impl Session {
+    /// Opens a session: enough to read the chain and to serve images.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]
+    pub fn open(home: Home) -> Result<Self> {
         let journal = Journal::open(&home.journal_path())?;
         Ok(Self {
             home,
             limits: Limits::default(),
             overrides: Overrides::default(),
             journal,
-            keys: None,
             progress: None,
-            signing: None,
             node: OnceCell::new(),
             ledger: OnceCell::new(),
         })
-    }
-
-    /// Opens a client and unlocks its keys.
-    pub async fn open(home: Home, passphrase: Passphrase) -> Result<Self> {
-        let (home, keys) = tokio::task::spawn_blocking(move || {
-            let keys = home.unlock(&passphrase);
-            (home, keys)
-        })
-        .await?;
-        let keys = keys?;
-        let mut client = Self::new(home)?;
-        client.keys = Some(Arc::new(keys));
-        Ok(client)
     }
 
     /// Changes how long is waited for others.
@@ -114,7 +75,7 @@ impl Client {
         self
     }
 
-    /// Has the progress of sealing and fetching told.
+    /// Has the progress of sealing and fetching reported.
     #[must_use]
     pub fn with_progress(mut self, sink: ProgressSink) -> Self {
         self.progress = Some(sink);
@@ -148,14 +109,6 @@ impl Client {
     /// The actor's Ethereum address.
     pub fn address(&self) -> Address {
         self.home.address()
-    }
-
-    /// The keys.
-    ///
-    /// # Errors
-    /// [`Error::Locked`]
-    pub fn keys(&self) -> Result<&Arc<Keys>> {
-        self.keys.as_ref().ok_or(Error::Locked)
     }
 
     /// The chain and contract this home is set up for.
@@ -207,21 +160,21 @@ impl Client {
     }
 
     /// The node of another process, if there is one.
-    pub(crate) async fn other_node(&self) -> Result<Option<Node>> {
-        let (peers, chunk) = (&self.home.config().peers, self.chunk_size());
+    async fn other_node(&self) -> Result<Option<Node>> {
+        let (config, chunk) = (self.home.config(), self.chunk_size());
+        let peers = &config.peers;
         Ok(match self.ipfs_api() {
-            Some(api) => Some(Node::over(api, peers, chunk).await?),
+            Some(api) => Some(Node::over(&api, peers, chunk).await?),
             None => Node::beside(&self.home.socket_path(), peers, chunk).await?,
         })
     }
 
-    pub(crate) fn ipfs_api(&self) -> Option<&str> {
-        let config = self.home.config();
-        let api = self.overrides.ipfs_api.as_ref();
-        api.or(config.ipfs_api.as_ref()).map(String::as_str)
+    fn ipfs_api(&self) -> Option<String> {
+        let api = self.overrides.ipfs_api.clone();
+        api.or_else(|| self.home.config().ipfs_api.clone())
     }
 
-    pub(crate) fn chunk_size(&self) -> usize {
+    fn chunk_size(&self) -> usize {
         let config = self.home.config();
         self.overrides.chunk_bytes.unwrap_or(config.chunk_bytes) as usize
     }
@@ -246,7 +199,7 @@ impl Client {
         Ok(server)
     }
 
-    pub(crate) async fn own_node(&self) -> Result<Node> {
+    async fn own_node(&self) -> Result<Node> {
         let config = self.home.config();
         let network = config.node.clone();
         let key = SwarmKey::load(&self.home.swarm_key_path())?;
@@ -278,8 +231,8 @@ impl Client {
     }
 
     /// Remembers peers, so that the node dials them whenever it starts; no more once [`MAX_PEERS`] are known.
-    pub fn remember_peers(&mut self, peers: &[String]) -> Result<()> {
-        let mut config = self.home.config().clone();
+    pub fn remember_peers(&self, peers: &[String]) -> Result<()> {
+        let mut config = Config::clone(&self.home.config());
         let known = config.peers.len();
         for peer in peers {
             if config.peers.len() < MAX_PEERS && !config.peers.contains(peer) {
@@ -290,13 +243,6 @@ impl Client {
             self.home.set_config(config)?;
         }
         Ok(())
-    }
-
-    /// Issues the actor's contact card, with the addresses its node listens on.
-    pub async fn card(&self) -> Result<CardDocument> {
-        let peers = self.node().await?.addresses().await?;
-        let keys = self.keys()?;
-        Ok(Card::issue(&keys.account, &keys.openpgp, peers)?)
     }
 
     /// Deletes the blocks that nothing pins and that came longer ago than `grace`: what was fetched to be opened once, and
@@ -317,7 +263,7 @@ impl Client {
         }
     }
 
-    /// What a handover to this actor must name.
+    /// Gives the addressee that a handover to this actor must name.
     pub(crate) fn addressee(&self) -> Result<Addressee> {
         let deployment = self.deployment()?;
         Ok(Addressee {

@@ -1,4 +1,4 @@
-//! The views that anybody may read, but for the right to see an image.
+//! The views that anyone may read, but for the right to see an image.
 
 use alloc::vec::Vec;
 

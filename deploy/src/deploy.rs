@@ -3,27 +3,30 @@
 mod abi;
 mod chain;
 mod error;
+mod hint;
 mod lifecycle;
 mod program;
 mod record;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use alloy_primitives::{Address, B256, U256, address, keccak256};
 use alloy_sol_types::SolCall;
-use ethers::core::k256::ecdsa::SigningKey;
-use ethers::signers::{LocalWallet, Signer};
+use pcim_ledger::{Account, Chain, Error as L, Mined, SignedCall};
 use sha2::{Digest, Sha256};
 
 pub use self::error::Error;
 pub use self::lifecycle::{Activation, Deployed, Status, Upkeep, cache_bid, keepalive, status};
-pub use self::record::{Record, write_record};
+pub use self::record::{Record, record_path};
 
 use crate::artifact;
 
 use self::abi::{ARB_WASM, IArbWasm, IStylusDeployer, Pcac};
-use self::chain::{Chain, Mined};
+use self::chain::{Payment, activation_fee, event, view};
 use self::program::Program;
+use self::record::{Pending, Records};
 
 /// The factory that deploys, activates and constructs; at this address on every Arbitrum chain.
 pub const STYLUS_DEPLOYER: Address = address!("cEcba2F1DC234f70Dd89F2041029807F8D03A990");
@@ -31,6 +34,9 @@ pub const STYLUS_DEPLOYER: Address = address!("cEcba2F1DC234f70Dd89F2041029807F8
 /// A real deployment of a program of this size took 9.9 million gas, the L1 part included. Only for saying
 /// how much ether is missing when there is too little to have the chain estimate it.
 const TYPICAL_GAS: u64 = 12_000_000;
+
+/// The most wei that a transaction may cost beside its value, unless another limit is given: 0.005 ether.
+pub const MAX_FEE: U256 = U256::from_limbs([5_000_000_000_000_000, 0, 0, 0]);
 
 /// What to deploy and where.
 pub struct Request<'a> {
@@ -44,29 +50,45 @@ pub struct Request<'a> {
     pub consortium: Address,
     /// the module, uncompressed
     pub wasm: &'a [u8],
+    /// the most wei that the transaction may cost beside the activation; see [`MAX_FEE`]
+    pub max_fee: U256,
+    /// where the deployment is recorded, before it is sent and when it is done; nowhere if there is none
+    pub records: Option<&'a Path>,
 }
 
 /// Deploys and reads `consortium()` back.
 ///
 /// Nothing is sent before every check has passed, and one transaction at most: it deploys the code,
 /// activates it unless the same code is active already, and runs the constructor, or does none of it.
+/// It is recorded before it is sent: the same request again, after whatever ended the first, goes on with it.
 ///
 /// # Errors
-/// One variant of [`Error`] for each check. [`Error::NotMined`] names the transaction that may still come.
+/// One variant of [`Error`] for each check. [`Error::Recorded`] and [`Error::Unfinished`] if the records name another
+/// deployment on this chain. [`pcim_ledger::Error::NotMined`] names the transaction that may still come.
 pub async fn deploy(request: &Request<'_>) -> Result<Record, Error> {
     if request.consortium == Address::ZERO {
         return Err(Error::NoConsortium);
     }
-    let key = SigningKey::from_slice(request.deployer_key).map_err(|_| Error::Key)?;
-    let wallet = LocalWallet::from(key).with_chain_id(request.chain_id);
+    let payer = Account::from_private_key(request.deployer_key)?;
     let program = Program::new(request.wasm)?;
+    let records = match request.records {
+        Some(dir) => Some(Records::of(dir, request.chain_id)?),
+        None => None,
+    };
     let chain = Chain::connect(request.rpc_url, request.chain_id).await?;
-
-    let activation = check(&chain, &program).await?;
-    let mined = send(&chain, &wallet, &program, request.consortium, activation).await?;
+    let call = begun(&chain, request, &payer, &program, records.as_ref()).await?;
+    let mined = match chain::submit(&chain, &call).await {
+        Err(error) => {
+            if let (Some(records), true) = (&records, is_final(&error)) {
+                records.forget()?;
+            }
+            return Err(error);
+        }
+        Ok(mined) => mined,
+    };
     let contract = read_back(&chain, &program, request.consortium, &mined).await?;
     let wasm_sha256 = hex::encode(Sha256::digest(request.wasm));
-    Ok(Record {
+    let record = Record {
         chain_id: request.chain_id,
         contract,
         consortium: request.consortium,
@@ -76,14 +98,56 @@ pub async fn deploy(request: &Request<'_>) -> Result<Record, Error> {
         block: mined.block,
         tx: mined.tx,
         gas_used: mined.gas_used,
-        data_fee: mined.data_fee().to_string(),
-    })
+        data_fee: chain::data_fee(&chain, &mined).await?.to_string(),
+    };
+    if let Some(records) = &records {
+        records.finish(&record)?;
+    }
+    Ok(record)
+}
+
+/// Signs the transaction and records it; or takes the one that the same request has left.
+async fn begun(
+    chain: &Chain,
+    request: &Request<'_>,
+    payer: &Account,
+    program: &Program,
+    records: Option<&Records<'_>>,
+) -> Result<SignedCall, Error> {
+    let (consortium, code_hash) = (request.consortium, program.code_hash());
+    let payer_address = payer.address();
+    if let Some(records) = records
+        && let Some(call) = records.pending(|it| {
+            (it.payer, it.consortium, it.code_hash) == (payer_address, consortium, code_hash)
+        })?
+    {
+        return Ok(call);
+    }
+    let activation = check(chain, program).await?;
+    let call = sign(chain, payer, program, request, activation).await?;
+    if let Some(records) = records {
+        records.begin(&Pending {
+            payer: payer_address,
+            consortium,
+            code_hash,
+            call: call.clone(),
+        })?;
+    }
+    Ok(call)
+}
+
+/// Whether the transaction is known to have done nothing, now and later.
+fn is_final(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Chain(L::Reverted { .. } | L::Replaced { .. } | L::Rejected { .. })
+    )
 }
 
 /// Checks that the chain runs Stylus, has the factory, and would activate the program; tells the fee in wei,
 /// zero if the same code is active already.
 async fn check(chain: &Chain, program: &Program) -> Result<U256, Error> {
-    match chain.call(ARB_WASM, IArbWasm::stylusVersionCall {}).await? {
+    match view(chain, ARB_WASM, IArbWasm::stylusVersionCall {}).await? {
         Some(1..) => {}
         _ => return Err(Error::NoStylus),
     }
@@ -93,60 +157,37 @@ async fn check(chain: &Chain, program: &Program) -> Result<U256, Error> {
         });
     }
     let codehash = program.code_hash();
-    if let Some(1..) = chain
-        .call(ARB_WASM, IArbWasm::codehashVersionCall { codehash })
-        .await?
-    {
+    let version = IArbWasm::codehashVersionCall { codehash };
+    if let Some(1..) = view(chain, ARB_WASM, version).await? {
         return Ok(U256::ZERO);
     }
-    chain.activation_fee(program.code()).await
+    activation_fee(chain, program.code()).await
 }
 
-/// Sends the one transaction and waits for it.
-async fn send(
+/// Signs the one transaction.
+async fn sign(
     chain: &Chain,
-    wallet: &LocalWallet,
+    payer: &Account,
     program: &Program,
-    consortium: Address,
+    request: &Request<'_>,
     data_fee: U256,
-) -> Result<Mined, Error> {
-    let from = Address::from(wallet.address().0);
-    // The fee may rise before the transaction is mined; what is left over comes back.
-    let value = data_fee + data_fee / U256::from(5);
+) -> Result<SignedCall, Error> {
     let data = IStylusDeployer::deployCall {
         bytecode: program.init_code().into(),
-        initData: abi::constructor(consortium).into(),
+        initData: abi::constructor(request.consortium).into(),
         initValue: U256::ZERO,
         // No salt: an address that depends on the factory's nonce, not on the code.
         salt: B256::ZERO,
     }
     .abi_encode();
-    let price = chain.price().await?;
-    let have = chain.balance(from).await?;
-    let funds = |gas: u64| {
-        let need = value.saturating_add(U256::from(gas).saturating_mul(price.most));
-        (have < need).then_some(Error::Funds {
-            address: from,
-            have,
-            need,
-            data_fee: value,
-        })
+    let payment = Payment {
+        to: STYLUS_DEPLOYER,
+        // The fee may rise before the transaction is mined; what is left over comes back.
+        value: data_fee + data_fee / U256::from(5),
+        data,
+        typical_gas: TYPICAL_GAS,
     };
-    // A node does not estimate what the account cannot pay.
-    if have <= value
-        && let Some(error) = funds(TYPICAL_GAS)
-    {
-        return Err(error);
-    }
-    let estimate = chain.estimate(from, STYLUS_DEPLOYER, value, &data).await?;
-    // The L1 part moves with the price of Ethereum.
-    let gas = estimate + estimate / 5;
-    if let Some(error) = funds(gas) {
-        return Err(error);
-    }
-    chain
-        .send(wallet, STYLUS_DEPLOYER, value, data, gas, price)
-        .await
+    chain::sign(chain, payer, payment, request.max_fee).await
 }
 
 /// Checks what the transaction made: our code, active, with our consortium.
@@ -157,9 +198,9 @@ async fn read_back(
     mined: &Mined,
 ) -> Result<Address, Error> {
     let tx = mined.tx;
-    let contract = mined
-        .deployed(STYLUS_DEPLOYER)
-        .ok_or(Error::NotDeployed { tx })?;
+    let logs = chain.logs(&tx, STYLUS_DEPLOYER).await?;
+    let deployed = event::<IStylusDeployer::ContractDeployed>(&logs);
+    let contract = deployed.ok_or(Error::NotDeployed { tx })?.deployedContract;
     let code = chain.code(contract).await?;
     if *code != *program.code() {
         return Err(Error::WrongCode {
@@ -169,13 +210,12 @@ async fn read_back(
         });
     }
     let codehash = program.code_hash();
-    let version = chain
-        .call(ARB_WASM, IArbWasm::codehashVersionCall { codehash })
-        .await?;
+    let version = IArbWasm::codehashVersionCall { codehash };
+    let version = view(chain, ARB_WASM, version).await?;
     if !matches!(version, Some(1..)) {
         return Err(Error::NotActive { contract });
     }
-    let found = chain.call(contract, Pcac::consortiumCall {}).await?;
+    let found = view(chain, contract, Pcac::consortiumCall {}).await?;
     if found != Some(consortium) {
         return Err(Error::WrongConsortium {
             contract,

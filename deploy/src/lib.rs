@@ -3,5 +3,4 @@
 pub mod artifact;
 pub mod build;
 pub mod deploy;
-pub mod gas;
 pub mod networks;

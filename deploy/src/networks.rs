@@ -15,6 +15,8 @@ pub struct Network {
     pub rpc_url: String,
     /// The factory that deploys, activates and constructs in one transaction.
     pub stylus_deployer: Address,
+    /// The contract that sells places in the cache of programs.
+    pub cache_manager: Option<Address>,
     /// Where people look at transactions.
     pub explorer: Option<String>,
     /// Where the ether comes from, or what to mind.

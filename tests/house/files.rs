@@ -50,3 +50,8 @@ pub(crate) fn read(path: &Path) -> String {
 pub(crate) fn none(rule: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{rule}:\n{}", findings.join("\n"));
 }
+
+/// A finding with its files named from the repository's root.
+pub(crate) fn shortened(finding: &str) -> String {
+    finding.replace(&format!("{}/", root().display()), "")
+}

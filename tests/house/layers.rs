@@ -6,7 +6,7 @@ use crate::files::{below, none, read};
 use crate::packages::{Package, by_name, packages, packages_of};
 
 /// The packages of ours that each may be built from. One that is not listed may not be added without a place here.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("pcim-contract", &[]),
     ("pcim-core", &[]),
     ("pcim-dicom", &["pcim-core"]),
@@ -26,6 +26,18 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("stylus-devnet", &[]),
     ("pcim-deploy", &["pcim-core", "pcim-ledger"]),
     (
+        "pcim-terminal",
+        &[
+            "pcim-client",
+            "pcim-core",
+            "pcim-deploy",
+            "pcim-dicom",
+            "pcim-ledger",
+            "pcim-node",
+            "pcim-seal",
+        ],
+    ),
+    (
         "pcim",
         &[
             "pcim-client",
@@ -35,6 +47,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "pcim-ledger",
             "pcim-node",
             "pcim-seal",
+            "pcim-terminal",
         ],
     ),
     (
@@ -48,6 +61,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "pcim-ledger",
             "pcim-node",
             "pcim-seal",
+            "pcim-terminal",
             "stylus-devnet",
         ],
     ),
@@ -73,10 +87,11 @@ const ADAPTERS: [(&str, &str); 11] = [
 ];
 
 /// Packages whose tests judge what we make with the library itself.
-const JUDGES: [(&str, &str); 4] = [
+const JUDGES: [(&str, &str); 5] = [
     ("pcim-tests", "ethers"),
     ("pcim-tests", "sequoia-openpgp"),
     ("pcim", "sequoia-openpgp"),
+    ("pcim-client", "dicom-object"),
     ("stylus-devnet", "ethers"),
 ];
 

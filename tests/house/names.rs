@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::circles::roots;
-use crate::files::none;
+use crate::files::{none, shortened};
 use crate::packages::packages;
 use crate::source::tree;
 
@@ -33,7 +33,7 @@ fn a_public_type_name_means_one_thing() {
     let mut found = Vec::new();
     for package in packages() {
         for root in roots(&package.folder) {
-            found.extend(used_twice(&root));
+            found.extend(used_twice(&root).iter().map(|line| shortened(line)));
         }
     }
     none("public type names used twice in a crate", &found);

@@ -11,14 +11,14 @@ struct Token {
     line: usize,
 }
 
-/// A path that a file names.
+/// A path that a `use` names.
 pub(crate) struct Named {
     /// The module that it stands in: that of the file, or one inside it.
     pub(crate) within: Vec<String>,
     /// The names of the path, `crate`, `self` and `super` among them.
     pub(crate) path: Vec<String>,
-    /// The name that a `use` gives it; `None` in other code, `*` for all names of a module.
-    pub(crate) alias: Option<String>,
+    /// The name that it has from then on; `*` for all names of a module.
+    pub(crate) alias: String,
     /// True for a `pub use`.
     pub(crate) public: bool,
 }
@@ -133,12 +133,6 @@ impl Reader {
                 }
                 "struct" | "enum" | "trait" | "type" | "union" => self.declared(public),
                 "fn" | "const" | "static" => self.item(),
-                _ if self.text(self.at + 1) == "::"
-                    && self.text(self.at.wrapping_sub(1)) != "::" =>
-                {
-                    self.path();
-                    continue;
-                }
                 _ => {}
             }
             public = public && matches!(word.as_str(), "unsafe" | "async" | "const" | "auto");
@@ -247,20 +241,6 @@ impl Reader {
         self.module.items.insert(name);
     }
 
-    /// A path in code.
-    fn path(&mut self) {
-        let mut path = vec![self.text(self.at).to_owned()];
-        self.at += 1;
-        while self.text(self.at) == "::" && is_name(self.text(self.at + 1)) {
-            path.push(self.text(self.at + 1).to_owned());
-            self.at += 2;
-        }
-        if self.text(self.at) == "::" {
-            self.at += 1;
-        }
-        self.named(path, None, false);
-    }
-
     /// A `use`, up to its semicolon.
     fn import(&mut self, public: bool) {
         self.at += 1;
@@ -290,13 +270,13 @@ impl Reader {
                 }
                 "*" => {
                     self.at += 1;
-                    self.named(path, Some("*".to_owned()), public);
+                    self.named(path, "*".to_owned(), public);
                     return;
                 }
                 "as" => {
                     let alias = self.text(self.at + 1).to_owned();
                     self.at += 2;
-                    self.named(path, Some(alias), public);
+                    self.named(path, alias, public);
                     return;
                 }
                 // `{self}` is the path before it.
@@ -306,7 +286,7 @@ impl Reader {
                     self.at += 1;
                 }
                 _ => {
-                    let alias = path.last().cloned();
+                    let alias = path.last().cloned().unwrap_or_default();
                     self.named(path, alias, public);
                     return;
                 }
@@ -314,7 +294,7 @@ impl Reader {
         }
     }
 
-    fn named(&mut self, path: Vec<String>, alias: Option<String>, public: bool) {
+    fn named(&mut self, path: Vec<String>, alias: String, public: bool) {
         let within = self.within.clone();
         self.module.names.push(Named {
             within,
@@ -350,12 +330,12 @@ fn tokens(text: &str) -> Vec<Token> {
                 }
                 at += 2;
             }
-            '"' => at = end_of_text(&chars, at, 0),
+            '"' => at = end_of_text(&chars, at),
             'r' | 'b' if raw_marks(&chars, at).is_some() => {
                 let (quote, marks) = raw_marks(&chars, at).unwrap_or_default();
                 at = match marks {
                     Some(marks) => end_of_raw(&chars, quote, marks),
-                    None => end_of_text(&chars, quote, 0),
+                    None => end_of_text(&chars, quote),
                 };
             }
             // A lifetime has no quote behind its name.
@@ -398,7 +378,7 @@ fn tokens(text: &str) -> Vec<Token> {
 }
 
 /// The end of the text whose first quote is at `quote`.
-fn end_of_text(chars: &[char], quote: usize, _marks: usize) -> usize {
+fn end_of_text(chars: &[char], quote: usize) -> usize {
     let mut at = quote + 1;
     while at < chars.len() && chars[at] != '"' {
         at += 1 + usize::from(chars[at] == '\\');

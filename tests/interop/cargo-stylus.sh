@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Uses cargo-stylus, unchanged, against a development chain of its own: with the released contract as a file, and with
 # the example counter as a project. Prints a line a check and ends with `N passed, 0 failed`, or with exit code 1.
-# Wants a built pcim (`cargo build`; another one by PCIM=…), cargo-stylus 0.10.10 (by CARGO_STYLUS=…, in
+# Wants a built pcim with its pcim-dev beside it (`cargo build`; another one by PCIM=…), cargo-stylus 0.10.10 (by CARGO_STYLUS=…, in
 # target/ci-tools/bin or in the path), npm, jq, curl, and for the counter rustup's target wasm32-unknown-unknown.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,7 +13,7 @@ export LC_ALL=C.UTF-8 CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
 PATH="$work/cast/node_modules/@foundry-rs/cast-linux-amd64/bin:$PWD/target/ci-tools/bin:$PATH"
 [ -z "${CARGO_STYLUS:-}" ] || PATH="$(dirname "$(realpath "$CARGO_STYLUS")"):$PATH"
 
-for tool in "$pcim" cargo-stylus npm jq curl; do
+for tool in "$pcim" "$pcim-dev" cargo-stylus npm jq curl; do
     command -v "$tool" >/dev/null || { echo "missing: $tool" >&2; exit 2; }
 done
 cargo stylus --version | grep -q ' 0\.10\.10$' || { echo "cargo-stylus 0.10.10 is wanted, not $(cargo stylus --version)" >&2; exit 2; }
@@ -30,7 +30,7 @@ printf '[workspace]\n\n[workspace.networks]\n' >"$work/stylus/empty/Stylus.toml"
 cp -r deploy/devnet/examples/counter/. "$work/stylus/counter"
 
 run=$(mktemp -d)
-"$pcim" devnet --port 0 --json >"$run/devnet.json" &
+"$pcim-dev" devnet --port 0 --json >"$run/devnet.json" &
 devnet=$!
 trap 'kill $devnet 2>/dev/null; wait $devnet || true; rm -rf "$run"' EXIT
 for _ in $(seq 100); do

@@ -1,7 +1,7 @@
 """A development chain with the contract, homes on it, and the programs that make them: for the scripts beside this file.
 
-The programs are `pcim` (PCIM, or target/debug/pcim), and for the chain `pcim-dev` (PCIM_DEV, or target/debug/pcim-dev) or,
-where there is none, `pcim` again.
+The programs are `pcim` (PCIM, or target/debug/pcim), and for the chain `pcim-dev` (PCIM_DEV, or
+target/debug/pcim-dev).
 """
 
 import base64
@@ -14,8 +14,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PCIM = os.environ.get("PCIM", str(ROOT / "target/debug/pcim"))
-_DEV = pathlib.Path(os.environ.get("PCIM_DEV", ROOT / "target/debug/pcim-dev"))
-PCIM_DEV = str(_DEV) if _DEV.exists() else PCIM
+PCIM_DEV = os.environ.get("PCIM_DEV", str(ROOT / "target/debug/pcim-dev"))
 PASSPHRASE = "correct horse battery staple"
 
 

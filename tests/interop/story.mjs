@@ -24,7 +24,7 @@ if (process.argv.length !== 4) {
   console.error("usage: node pcac.mjs DEVNET.json DEPLOYMENT.json");
   process.exit(2);
 }
-/** What `pcim devnet --json` printed, and what `pcim deploy --json` printed. */
+/** What `pcim-dev devnet --json` printed, and what `pcim deploy --json` printed. */
 export const [devnet, deployment] = process.argv.slice(2).map(read);
 export const abi = read(new URL("../../contract/abi/Pcac.json", import.meta.url));
 const scenario = read(new URL("scenario.json", import.meta.url));

@@ -14,8 +14,8 @@ use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::papers::card::Card;
 use pcim_client::papers::request::Purpose;
 use pcim_client::{
-    AccessRequest, Client, Limits, OpenedFile, Registered, Requested, SealOptions, SealedImage,
-    Target,
+    AccessRequest, Actor, Limits, OpenedFile, Registered, Requested, SealOptions, SealedImage,
+    Session, Target,
 };
 use pcim_core::{ImageDigest, Passphrase};
 use pcim_ledger::Account;
@@ -48,8 +48,8 @@ pub(crate) const OTHER: usize = 6;
 /// A chain with the contract, an accredited radiologist and a patient.
 pub(crate) struct World {
     pub(crate) chain: Chain,
-    pub(crate) radiologist: Client,
-    pub(crate) patient: Client,
+    pub(crate) radiologist: Actor,
+    pub(crate) patient: Actor,
     pub(crate) dir: TempDir,
 }
 
@@ -84,12 +84,12 @@ impl World {
     }
 
     /// Another actor, with the `account`th prefunded account.
-    pub(crate) async fn actor(&self, name: &str, account: usize) -> Client {
+    pub(crate) async fn actor(&self, name: &str, account: usize) -> Actor {
         actor(&self.chain, self.dir.path(), name, account, None).await
     }
 
     /// Another actor, who brings a key of his own, armored and locked with [`PASSPHRASE`].
-    pub(crate) async fn actor_with(&self, name: &str, account: usize, key: &[u8]) -> Client {
+    pub(crate) async fn actor_with(&self, name: &str, account: usize, key: &[u8]) -> Actor {
         actor(&self.chain, self.dir.path(), name, account, Some(key)).await
     }
 
@@ -118,20 +118,31 @@ impl World {
             ..SealOptions::default()
         };
         let to = card(&self.patient).await;
-        let sealed = self.radiologist.seal(vec![file], &to, &options).await;
+        let sealed = self
+            .radiologist
+            .radiologist()
+            .seal(vec![file], &to, &options)
+            .await;
         sealed.unwrap()
     }
 
     /// The radiologist seals an image as it is, and the patient registers it.
     pub(crate) async fn registered(&mut self, content: &[u8]) -> (SealedImage, Registered) {
         let sealed = self.seal(content, false).await;
-        let registered = self.patient.register(&sealed.handover).await.unwrap();
+        let registered = self
+            .patient
+            .patient()
+            .register(&sealed.handover)
+            .await
+            .unwrap()
+            .mined()
+            .unwrap();
         assert_eq!(registered.image, sealed.image);
         (sealed, registered)
     }
 
     /// A requestor asks the patient for an image.
-    pub(crate) async fn ask(&self, requestor: &mut Client, image: ImageDigest) -> Requested {
+    pub(crate) async fn ask(&self, requestor: &mut Actor, image: ImageDigest) -> Requested {
         let request = AccessRequest {
             image,
             purpose: Purpose::Treat,
@@ -139,29 +150,33 @@ impl World {
             note: None,
         };
         let patient = card(&self.patient).await;
-        requestor.request(&patient, request).await.unwrap()
+        requestor
+            .requestor()
+            .request(&patient, request)
+            .await
+            .unwrap()
+            .mined()
+            .unwrap()
     }
 
     /// A requestor fetches an image; what was opened, and its bytes.
     pub(crate) async fn fetched(
         &self,
-        requestor: &Client,
+        requestor: &Actor,
         image: &ImageDigest,
         name: &str,
     ) -> (OpenedFile, Vec<u8>) {
-        let opened = requestor.fetch(image, &self.target(name)).await.unwrap();
+        let opened = requestor
+            .requestor()
+            .fetch(image, &self.target(name))
+            .await
+            .unwrap();
         let bytes = std::fs::read(&opened.path).unwrap();
         (opened, bytes)
     }
 }
 
-async fn actor(
-    chain: &Chain,
-    dir: &Path,
-    name: &str,
-    account: usize,
-    key: Option<&[u8]>,
-) -> Client {
+async fn actor(chain: &Chain, dir: &Path, name: &str, account: usize, key: Option<&[u8]>) -> Actor {
     let account = &chain.devnet.accounts()[account].private_key.0;
     let account = Account::from_private_key(account).unwrap();
     let config = Config {
@@ -187,7 +202,7 @@ async fn actor(
         }
         home
     });
-    let client = Client::open(home.await.unwrap(), passphrase()).await;
+    let client = Actor::open(home.await.unwrap(), passphrase()).await;
     client.unwrap().with_limits(limits(WAIT))
 }
 
@@ -203,13 +218,13 @@ pub(crate) fn limits(fetch: Duration) -> Limits {
 }
 
 /// An actor's contact card, through its JSON.
-pub(crate) async fn card(of: &Client) -> Card {
-    let json = serde_json::to_vec(&of.card().await.unwrap()).unwrap();
+pub(crate) async fn card(of: &Actor) -> Card {
+    let json = serde_json::to_vec(&of.unlocked().card().await.unwrap()).unwrap();
     Card::read(&json).unwrap()
 }
 
 /// The bytes of a sealed root through an actor's node.
-pub(crate) async fn cat(of: &Client, root: &ImageDigest) -> Vec<u8> {
+pub(crate) async fn cat(of: &Actor, root: &ImageDigest) -> Vec<u8> {
     let stream = of.node().await.unwrap().cat(root, WAIT).await.unwrap();
     let collected = stream.try_fold(Vec::new(), |mut all, bytes| async move {
         all.extend_from_slice(&bytes);
@@ -219,7 +234,7 @@ pub(crate) async fn cat(of: &Client, root: &ImageDigest) -> Vec<u8> {
 }
 
 /// The blocks in an actor's repository, by CID, as the disk has them.
-pub(crate) fn blocks(of: &Client) -> BTreeMap<String, BlockFile> {
+pub(crate) fn blocks(of: &Session) -> BTreeMap<String, BlockFile> {
     // A node that never ran has none.
     let shards = std::fs::read_dir(of.home().repo_dir().join("blockstore"));
     let shards = shards.into_iter().flatten();

@@ -88,6 +88,8 @@ impl Chain {
             deployer_key: &deployer.wallet.signer().to_bytes().into(),
             consortium: consortium.address,
             wasm: &wasm(),
+            max_fee: pcim_deploy::deploy::MAX_FEE,
+            records: None,
         })
         .await
         .unwrap();

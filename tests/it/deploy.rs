@@ -1,9 +1,11 @@
 //! Deploying to a network by its name, with a devnet in its place, and the record that is left.
 
+use std::path::Path;
+
 use alloy_primitives::{U256, keccak256};
 use ethers::providers::{Http, Middleware, Provider};
 use ethers::types::{H160, H256, U256 as EthersU256};
-use pcim_deploy::deploy::{Error, Record, Request, deploy, write_record};
+use pcim_deploy::deploy::{Error, MAX_FEE, Record, Request, deploy, record_path};
 use pcim_deploy::{artifact, networks};
 use pcim_ledger::{Deployment, Ledger};
 use sha2::{Digest, Sha256};
@@ -15,13 +17,15 @@ fn provider(devnet: &Handle) -> Provider<Http> {
     Provider::<Http>::try_from(devnet.url()).unwrap()
 }
 
-async fn deployed(devnet: &Handle, chain_id: u64) -> Result<Record, Error> {
+async fn deployed(devnet: &Handle, chain_id: u64, records: Option<&Path>) -> Result<Record, Error> {
     deploy(&Request {
         rpc_url: &devnet.url(),
         chain_id,
         deployer_key: &devnet.accounts()[0].private_key.0,
         consortium: devnet.accounts()[1].address,
         wasm: &wasm(),
+        max_fee: MAX_FEE,
+        records,
     })
     .await
 }
@@ -39,7 +43,9 @@ async fn arbitrum_sepolia_by_name_with_another_rpc() {
     let provider = provider(&devnet);
     let wasm = wasm();
 
-    let record = deployed(&devnet, network.chain_id).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let records = Some(folder.path());
+    let record = deployed(&devnet, network.chain_id, records).await.unwrap();
     let code = provider
         .get_code(H160(record.contract.into()), None)
         .await
@@ -76,8 +82,7 @@ async fn arbitrum_sepolia_by_name_with_another_rpc() {
     assert_eq!(nonce.as_u64(), 1);
 
     // The record, as a file, is all that a client needs.
-    let folder = tempfile::tempdir().unwrap();
-    let path = write_record(folder.path(), &record).unwrap();
+    let path = record_path(folder.path(), 421_614);
     assert_eq!(path, folder.path().join("421614.json"));
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let mut fields: Vec<_> = json
@@ -108,8 +113,13 @@ async fn arbitrum_sepolia_by_name_with_another_rpc() {
     let ledger = Ledger::connect(deployment).await.unwrap();
     assert_eq!(ledger.consortium().await.unwrap(), record.consortium);
 
-    // Again: another contract, no activation, and a record in place of the first.
-    let again = deployed(&devnet, network.chain_id).await.unwrap();
+    // Again: nothing, unless the record has another place; then another contract, and no activation.
+    let refused = deployed(&devnet, network.chain_id, records).await;
+    assert!(
+        matches!(&refused, Err(Error::Recorded { path: found }) if *found == path),
+        "{refused:?}"
+    );
+    let again = deployed(&devnet, network.chain_id, None).await.unwrap();
     assert_ne!(again.contract, record.contract);
     assert_eq!(
         (again.code_hash, again.data_fee.as_str()),
@@ -122,9 +132,9 @@ async fn arbitrum_sepolia_by_name_with_another_rpc() {
         record.gas_used
     );
     assert!(again.block > record.block);
-    assert_eq!(write_record(folder.path(), &again).unwrap(), path);
     let kept: Record = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    assert_eq!(kept, again);
+    assert_eq!(kept, record);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     devnet.shutdown().await;
 }
 
@@ -136,10 +146,10 @@ async fn another_chain_than_the_named_one_is_refused_before_anything_is_sent() {
     let payer = H160(devnet.accounts()[0].address.into());
     let balance = provider.get_balance(payer, None).await.unwrap();
 
-    let refused = deployed(&devnet, network.chain_id).await;
+    let refused = deployed(&devnet, network.chain_id, None).await;
     let found = devnet.chain_id();
     assert!(
-        matches!(refused, Err(Error::WrongChain { wanted: 421_614, found: f }) if f == found),
+        matches!(refused, Err(Error::Chain(pcim_ledger::Error::WrongChain { wanted: 421_614, found: f })) if f == found),
         "{refused:?}"
     );
     assert_eq!(provider.get_balance(payer, None).await.unwrap(), balance);
@@ -154,6 +164,8 @@ async fn another_chain_than_the_named_one_is_refused_before_anything_is_sent() {
         deployer_key: &devnet.accounts()[0].private_key.0,
         consortium: devnet.accounts()[1].address,
         wasm: module,
+        max_fee: MAX_FEE,
+        records: None,
     })
     .await;
     assert!(

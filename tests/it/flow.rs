@@ -32,7 +32,7 @@ fn events(written: &Written) -> Vec<&Event> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_papers_figures_event_by_event() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let mut a = world.actor("a", DOCTOR).await;
     let mut b = world.actor("b", STRANGER).await;
     let (patient, radiologist) = (world.patient.address(), world.radiologist.address());
@@ -45,7 +45,14 @@ async fn the_papers_figures_event_by_event() {
         sealed.deidentified.as_ref().unwrap().modality.as_deref(),
         Some("CT")
     );
-    let registered = world.patient.register(&sealed.handover).await.unwrap();
+    let registered = world
+        .patient
+        .patient()
+        .register(&sealed.handover)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert_eq!(registered.payload_sha256, sealed.payload_sha256);
     assert!(
         matches!(events(&registered.written)[..], [Event::ContractCreated {
@@ -68,7 +75,7 @@ async fn the_papers_figures_event_by_event() {
         );
         told.extend(asked.written.mined.events);
     }
-    let pending = world.patient.requests().await.unwrap();
+    let pending = world.patient.patient().requests().await.unwrap();
     let names: Vec<_> = pending
         .iter()
         .map(|request| {
@@ -85,7 +92,7 @@ async fn the_papers_figures_event_by_event() {
             (b.address(), Some("Dr. Ada"))
         ]
     );
-    let early = a.fetch(&image, &world.target("early")).await;
+    let early = a.requestor().fetch(&image, &world.target("early")).await;
     assert!(matches!(
         early,
         Err(Error::NotAuthorized {
@@ -95,7 +102,14 @@ async fn the_papers_figures_event_by_event() {
     ));
 
     // Figure 6: accepted.
-    let approved = world.patient.approve(&image, a.address(), 0).await.unwrap();
+    let approved = world
+        .patient
+        .patient()
+        .approve(&image, a.address(), 0)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert!(
         matches!(events(&approved.written)[..], [
             Event::Requestaccepted { patient: p, image: i, info },
@@ -109,8 +123,11 @@ async fn the_papers_figures_event_by_event() {
     // Figure 7: denied.
     let denied = world
         .patient
+        .patient()
         .deny(&image, b.address(), "not my doctor")
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     assert!(
         matches!(events(&denied)[..], [
@@ -123,7 +140,13 @@ async fn the_papers_figures_event_by_event() {
     told.extend(denied.mined.events);
 
     // Figure 8: authorization success, and what follows from it.
-    let traced = a.trace(&image, a.address()).await.unwrap();
+    let traced = a
+        .unlocked()
+        .trace(&image, a.address())
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert!(traced.authorized);
     assert!(
         matches!(events(&traced.written)[..], [Event::AuthorizationSuccess { requester, info, .. }]
@@ -144,14 +167,20 @@ async fn the_papers_figures_event_by_event() {
     assert!(contains(&bytes, demo_picture()), "the picture is unchanged");
 
     // Figure 9: authorization failed, for the denied and for the removed.
-    let traced = b.trace(&image, b.address()).await.unwrap();
+    let traced = b
+        .unlocked()
+        .trace(&image, b.address())
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert!(!traced.authorized);
     assert!(matches!(
         events(&traced.written)[..],
         [Event::AuthorizationFailed { .. }]
     ));
     told.extend(traced.written.mined.events);
-    let refused = b.fetch(&image, &world.target("by-b")).await;
+    let refused = b.requestor().fetch(&image, &world.target("by-b")).await;
     assert!(matches!(
         refused,
         Err(Error::NotAuthorized {
@@ -162,7 +191,14 @@ async fn the_papers_figures_event_by_event() {
     assert!(!world.path("by-b").exists());
 
     assert!(blocks(&world.patient).contains_key(&approved.shared_image.to_string()));
-    let removed = world.patient.revoke(&image, a.address()).await.unwrap();
+    let removed = world
+        .patient
+        .patient()
+        .revoke(&image, a.address())
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert!(
         matches!(events(&removed)[..], [
             Event::UserRemoved { requester, info, .. },
@@ -172,10 +208,19 @@ async fn the_papers_figures_event_by_event() {
     );
     told.extend(removed.mined.events);
     assert!(!blocks(&world.patient).contains_key(&approved.shared_image.to_string()));
-    let traced = a.trace(&image, a.address()).await.unwrap();
+    let traced = a
+        .unlocked()
+        .trace(&image, a.address())
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert!(!traced.authorized);
     told.extend(traced.written.mined.events);
-    let refused = a.fetch(&image, &world.target("again-by-a")).await;
+    let refused = a
+        .requestor()
+        .fetch(&image, &world.target("again-by-a"))
+        .await;
     assert!(matches!(
         refused,
         Err(Error::NotAuthorized {
@@ -186,7 +231,7 @@ async fn the_papers_figures_event_by_event() {
     assert!(!world.path("again-by-a").exists());
 
     // The patient's audit tells the same story, and no more.
-    let audit = world.patient.audit(Some(&image)).await.unwrap();
+    let audit = world.patient.auditor().audit(Some(&image)).await.unwrap();
     let story = |events: Vec<pcim_core::LoggedEvent>| {
         events
             .into_iter()
@@ -206,19 +251,29 @@ async fn an_approval_ends_at_its_time_and_can_be_asked_for_again() {
     let end = world.chain.now().await + 3_600;
     world
         .patient
+        .patient()
         .approve(&image, doctor.address(), end)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     world.fetched(&doctor, &image, "in-time.dcm").await;
 
     world.chain.later(3_600).await;
-    let refused = doctor.fetch(&image, &world.target("late")).await;
+    let refused = doctor
+        .requestor()
+        .fetch(&image, &world.target("late"))
+        .await;
     assert!(
         matches!(refused, Err(Error::NotAuthorized { status: GrantStatus::Approved, expires_at, .. }) if expires_at == end),
         "{refused:?}"
     );
     assert!(!world.path("late").exists());
-    let again = world.patient.approve(&image, doctor.address(), 0).await;
+    let again = world
+        .patient
+        .patient()
+        .approve(&image, doctor.address(), 0)
+        .await;
     assert!(
         matches!(again, Err(Error::NoOpenRequest { .. })),
         "{again:?}"
@@ -227,8 +282,11 @@ async fn an_approval_ends_at_its_time_and_can_be_asked_for_again() {
     world.ask(&mut doctor, image).await;
     world
         .patient
+        .patient()
         .approve(&image, doctor.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     let (_, bytes) = world.fetched(&doctor, &image, "again.dcm").await;
     assert!(bytes == DEMO);
@@ -242,8 +300,11 @@ async fn an_image_that_nobody_serves_is_not_reachable_and_nothing_is_left() {
     world.ask(&mut doctor, sealed.image).await;
     world
         .patient
+        .patient()
         .approve(&sealed.image, doctor.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     let World {
         chain,
@@ -259,7 +320,7 @@ async fn an_image_that_nobody_serves_is_not_reachable_and_nothing_is_left() {
         path: folder.path().join("opened.dcm"),
         overwrite: false,
     };
-    let result = doctor.fetch(&sealed.image, &target).await;
+    let result = doctor.requestor().fetch(&sealed.image, &target).await;
     assert!(
         matches!(result, Err(Error::Node(pcim_node::Error::Timeout { .. }))),
         "{result:?}"

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
 use pcim_client::home::{Config, FollowSettings, Home, NewHome};
-use pcim_client::{Client, FollowEvent, FollowSink, Kind};
+use pcim_client::{Actor, FollowEvent, FollowSink, Kind, Session};
 use pcim_core::{ImageDigest, Passphrase};
 use pcim_node::{Error as NodeError, Node, NodeConfig};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::chain::Chain;
 
 /// A node that follows, at work in the background.
 struct Follower {
-    client: Arc<Client>,
+    client: Arc<Session>,
     address: String,
     told: Arc<Mutex<Vec<FollowEvent>>>,
     stop: oneshot::Sender<()>,
@@ -28,7 +28,7 @@ struct Follower {
 
 impl Follower {
     /// Makes a home, whose keys stay locked for ever, and follows.
-    async fn start(world: &World, name: &str, peers: &[&Client], follow: FollowSettings) -> Self {
+    async fn start(world: &World, name: &str, peers: &[&Actor], follow: FollowSettings) -> Self {
         let mut addresses = Vec::new();
         for peer in peers {
             addresses.extend(card(peer).await.peers);
@@ -58,7 +58,7 @@ impl Follower {
 
     /// Follows with a home that is there.
     async fn resume(dir: PathBuf) -> Self {
-        let client = Client::new(Home::open(&dir).unwrap()).unwrap();
+        let client = Session::open(Home::open(&dir).unwrap()).unwrap();
         let client = Arc::new(client.with_limits(limits(WAIT)));
         let address = client.node().await.unwrap().addresses().await.unwrap();
         let told: Arc<Mutex<Vec<FollowEvent>>> = Arc::default();
@@ -69,8 +69,9 @@ impl Follower {
             Handle::current().block_on(async move {
                 let tell: FollowSink = Arc::new(move |event| heard.lock().unwrap().push(event));
                 let settings = following.home().config().follow.clone();
+                let follower = following.follower();
                 tokio::select! {
-                    ended = following.follow(&settings, &tell) => panic!("{ended:?}"),
+                    ended = follower.follow(&settings, &tell) => panic!("{ended:?}"),
                     _ = stopped => {}
                 }
             });
@@ -178,14 +179,28 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
     doctor.shutdown().await;
 
     // Approved: the header too. Removed: it goes, and the certificate; the image stays.
-    let approved = world.patient.approve(&image, reader, 0).await.unwrap();
+    let approved = world
+        .patient
+        .patient()
+        .approve(&image, reader, 0)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     let shared = approved.shared_image;
     world.patient.await_replicas(&shared, 2).await.unwrap();
     let plain_dir = tempfile::tempdir().unwrap();
     let removed = plain(&plain_dir, &first.address).await;
     removed.get_root(&shared, WAIT).await.unwrap();
     removed.forget_root(&shared).await.unwrap();
-    world.patient.revoke(&image, reader).await.unwrap();
+    world
+        .patient
+        .patient()
+        .revoke(&image, reader)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     for follower in both {
         until("the removed header to vanish", || {
             !follower.has(&shared.to_string())
@@ -216,7 +231,14 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
     world.ask(&mut stranger, image).await;
     let end = world.chain.now().await + 3_600;
     let reader = stranger.address();
-    let approved = world.patient.approve(&image, reader, end).await.unwrap();
+    let approved = world
+        .patient
+        .patient()
+        .approve(&image, reader, end)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     world
         .patient
         .await_replicas(&approved.shared_image, 2)
@@ -228,7 +250,14 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
         until("the expired header to vanish", || !follower.has(&gone)).await;
     }
     world.ask(&mut stranger, image).await;
-    let again = world.patient.approve(&image, reader, 0).await.unwrap();
+    let again = world
+        .patient
+        .patient()
+        .approve(&image, reader, 0)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     world
         .patient
         .await_replicas(&again.shared_image, 2)
@@ -251,7 +280,7 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
         dir: _kept,
     } = world;
     tokio::join!(patient.shutdown(), radiologist.shutdown());
-    let opened = stranger.fetch(&image, &target).await.unwrap();
+    let opened = stranger.requestor().fetch(&image, &target).await.unwrap();
     assert!(std::fs::read(&opened.path).unwrap() == content);
 
     // Back again, it goes on where it was: nothing is fetched anew, nothing dropped.

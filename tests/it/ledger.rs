@@ -37,6 +37,8 @@ impl World {
             deployer_key: &devnet.accounts()[0].private_key.0,
             consortium: consortium.address(),
             wasm: artifact::PCAC_WASM,
+            max_fee: deploy::MAX_FEE,
+            records: None,
         })
         .await
         .unwrap();
@@ -326,6 +328,8 @@ async fn deploying_again_costs_no_activation_and_needs_ether() {
         deployer_key: &key,
         consortium: w.consortium.address(),
         wasm: artifact::PCAC_WASM,
+        max_fee: deploy::MAX_FEE,
+        records: None,
     };
     let record = deploy::deploy(&request).await.unwrap();
     assert_ne!(record.contract, w.deployment.contract);

@@ -1,10 +1,10 @@
-//! What the facade refuses, with everything else of the protocol in place: nothing reaches the chain or a file.
+//! Refusals of the client, with everything else of the protocol in place: nothing reaches the chain or a file.
 
 use std::time::Duration;
 
-use pcim_client::papers::handover::{self, Addressee, Facts, Handover};
+use pcim_client::papers::handover::{self, Addressee, Handover, HandoverFacts};
 use pcim_client::papers::request::Purpose;
-use pcim_client::{AccessRequest, Client, Error};
+use pcim_client::{AccessRequest, Actor, Error};
 use pcim_core::{ImageDigest, Seal};
 
 use crate::actors::{DEMO, DOCTOR, OTHER, World, blocks, card, chain_of, image_of, limits, v4_key};
@@ -24,19 +24,30 @@ async fn a_version_4_requestor_is_told_that_the_body_is_not_for_his_certificate(
     let mut old = world.actor_with("old", DOCTOR, &v4_key()).await;
     let fingerprint = card(&old).await.certificate.fingerprint();
     world.ask(&mut old, image).await;
-    let pending = world.patient.requests().await.unwrap();
+    let pending = world.patient.patient().requests().await.unwrap();
     assert_eq!(pending[0].document_error, None);
 
     let before = blocks(&world.patient);
-    let refused = world.patient.approve(&image, old.address(), 0).await;
+    let refused = world
+        .patient
+        .patient()
+        .approve(&image, old.address(), 0)
+        .await;
     assert!(
         matches!(&refused, Err(Error::ReaderLacksV2 { fingerprint: found }) if *found == fingerprint),
         "{refused:?}"
     );
     assert_eq!(blocks(&world.patient), before, "nothing was written");
     // The request is still open: the patient may deny it, or he may ask with a newer key.
-    assert_eq!(world.patient.requests().await.unwrap().len(), 1);
-    world.patient.deny(&image, old.address(), "").await.unwrap();
+    assert_eq!(world.patient.patient().requests().await.unwrap().len(), 1);
+    world
+        .patient
+        .patient()
+        .deny(&image, old.address(), "")
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,8 +58,11 @@ async fn a_version_4_patient_and_a_version_4_requestor_share_a_body_of_version_1
     world.ask(&mut old, sealed.image).await;
     let decision = world
         .patient
+        .patient()
         .approve(&sealed.image, old.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     assert!(decision.new_bytes <= 1024, "{} bytes", decision.new_bytes);
     let (opened, bytes) = world.fetched(&old, &sealed.image, "opened.dcm").await;
@@ -64,7 +78,7 @@ async fn a_certificate_swapped_after_the_review_is_not_approved() {
     let image = sealed.image;
     let mut doctor = world.actor("doctor", DOCTOR).await;
     world.ask(&mut doctor, image).await;
-    let reviewed = world.patient.requests().await.unwrap()[0].public_key;
+    let reviewed = world.patient.patient().requests().await.unwrap()[0].public_key;
 
     let again = IPcac::requesting_accessCall {
         patient: world.patient.address(),
@@ -76,6 +90,7 @@ async fn a_certificate_swapped_after_the_review_is_not_approved() {
     let before = blocks(&world.patient);
     let refused = world
         .patient
+        .patient()
         .approve_certificate(&image, doctor.address(), Some(reviewed), 0)
         .await;
     assert!(
@@ -87,17 +102,20 @@ async fn a_certificate_swapped_after_the_review_is_not_approved() {
     world.ask(&mut doctor, image).await;
     world
         .patient
+        .patient()
         .approve_certificate(&image, doctor.address(), Some(reviewed), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handover_is_for_its_patient_only() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let sealed = world.seal(DEMO, true).await;
-    let mut doctor = world.actor("doctor", DOCTOR).await;
-    let stolen = doctor.register(&sealed.handover).await;
+    let doctor = world.actor("doctor", DOCTOR).await;
+    let stolen = doctor.patient().register(&sealed.handover).await;
     assert!(
         matches!(&stolen, Err(Error::Handover(error)) if matches!(**error, handover::Error::NotForThisKey(_))),
         "{stolen:?}"
@@ -105,13 +123,20 @@ async fn a_handover_is_for_its_patient_only() {
     assert!(unregistered(&world, &sealed.image).await);
     let cut = &sealed.handover[..sealed.handover.len() / 2];
     assert!(matches!(
-        world.patient.register(cut).await,
+        world.patient.patient().register(cut).await,
         Err(Error::Handover(_))
     ));
     assert!(unregistered(&world, &sealed.image).await);
 
-    world.patient.register(&sealed.handover).await.unwrap();
-    let again = world.patient.register(&sealed.handover).await;
+    world
+        .patient
+        .patient()
+        .register(&sealed.handover)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
+    let again = world.patient.patient().register(&sealed.handover).await;
     let patient = world.patient.address();
     assert!(
         matches!(again, Err(Error::ImageTaken { owner, .. }) if owner == patient),
@@ -120,9 +145,9 @@ async fn a_handover_is_for_its_patient_only() {
 }
 
 /// A handover for the patient by `issuer`, about an image that is not necessarily his.
-async fn handover_by(world: &World, issuer: &Client, image: ImageDigest, seal: Seal) -> Vec<u8> {
+async fn handover_by(world: &World, issuer: &Actor, image: ImageDigest, seal: Seal) -> Vec<u8> {
     let patient = card(&world.patient).await;
-    let facts = Facts {
+    let facts = HandoverFacts {
         to: Addressee {
             patient: patient.address,
             chain_id: world.chain.devnet.chain_id(),
@@ -136,19 +161,19 @@ async fn handover_by(world: &World, issuer: &Client, image: ImageDigest, seal: S
         identity: None,
         account: None,
     };
-    let keys = issuer.keys().unwrap();
-    let card = issuer.card().await.unwrap();
+    let keys = issuer.unlocked().keys();
+    let card = issuer.unlocked().card().await.unwrap();
     Handover::issue(facts, card, &keys.account, &keys.openpgp).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_signature_inside_must_be_the_attesting_radiologists() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let sealed = world.seal(DEMO, true).await;
     let mallory = world.actor("mallory", OTHER).await;
     let forged = handover_by(&world, &mallory, sealed.image, sealed.seal).await;
 
-    let result = world.patient.register(&forged).await;
+    let result = world.patient.patient().register(&forged).await;
     let address = mallory.address();
     assert!(
         matches!(result, Err(Error::NotAccredited { radiologist }) if radiologist == address),
@@ -166,7 +191,7 @@ async fn the_signature_inside_must_be_the_attesting_radiologists() {
         .unwrap();
     let radiologist = card(&world.radiologist).await;
     world.patient.dial(&radiologist.peers).await.unwrap();
-    let result = world.patient.register(&forged).await;
+    let result = world.patient.patient().register(&forged).await;
     let (his, signed_by) = (
         card(&mallory).await.certificate.fingerprint(),
         radiologist.certificate.fingerprint(),
@@ -178,13 +203,20 @@ async fn the_signature_inside_must_be_the_attesting_radiologists() {
     // Another seal than the image's is refused too.
     let other = Seal([7; 32]);
     let wrong = handover_by(&world, &world.radiologist, sealed.image, other).await;
-    let result = world.patient.register(&wrong).await;
+    let result = world.patient.patient().register(&wrong).await;
     assert!(
         matches!(result, Err(Error::SealMismatch { wanted, found }) if (wanted, found) == (other, sealed.seal)),
         "{result:?}"
     );
     assert!(unregistered(&world, &sealed.image).await);
-    world.patient.register(&sealed.handover).await.unwrap();
+    world
+        .patient
+        .patient()
+        .register(&sealed.handover)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,8 +228,11 @@ async fn an_approval_that_points_to_another_image_is_not_opened() {
     world.ask(&mut doctor, other.image).await;
     let decision = world
         .patient
+        .patient()
         .approve(&other.image, doctor.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     let asked = world.ask(&mut doctor, wanted.image).await;
 
@@ -218,6 +253,7 @@ async fn an_approval_that_points_to_another_image_is_not_opened() {
     assert!(done.returned);
     assert!(doctor.status(&wanted.image, None).await.unwrap().authorized);
     let result = doctor
+        .requestor()
         .fetch(&wanted.image, &world.target("opened.dcm"))
         .await;
     assert!(
@@ -238,8 +274,11 @@ async fn a_body_whose_block_was_swapped_on_the_serving_node_is_not_opened() {
     world.ask(&mut doctor, image).await;
     let decision = world
         .patient
+        .patient()
         .approve(&image, doctor.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     // The patient's node serves alone.
     let gone = world.actor("stand-in", OTHER).await;
@@ -261,6 +300,7 @@ async fn a_body_whose_block_was_swapped_on_the_serving_node_is_not_opened() {
 
     let result = world
         .patient
+        .patient()
         .open_own(&image, &world.target("own.dcm"))
         .await;
     let error = chain_of(&result.unwrap_err());
@@ -271,7 +311,10 @@ async fn a_body_whose_block_was_swapped_on_the_serving_node_is_not_opened() {
     assert!(!world.path("own.dcm").exists());
 
     let doctor = doctor.with_limits(limits(Duration::from_secs(2)));
-    let result = doctor.fetch(&image, &world.target("opened.dcm")).await;
+    let result = doctor
+        .requestor()
+        .fetch(&image, &world.target("opened.dcm"))
+        .await;
     let error = chain_of(&result.unwrap_err());
     assert!(error.contains(&root.body.cid), "{error}");
     assert!(!world.path("opened.dcm").exists());
@@ -304,23 +347,34 @@ async fn requests_that_cannot_be_are_refused_before_anything_is_sent() {
     };
     let patient = card(&world.patient).await;
     let nothing = ImageDigest([9; 32]);
-    let result = doctor.request(&patient, request(nothing)).await;
+    let result = doctor.requestor().request(&patient, request(nothing)).await;
     assert!(matches!(result, Err(Error::UnknownImage { image }) if image == nothing));
     // The card of somebody who does not own it.
     let other = card(&world.radiologist).await;
-    let result = doctor.request(&other, request(sealed.image)).await;
+    let result = doctor
+        .requestor()
+        .request(&other, request(sealed.image))
+        .await;
     assert!(matches!(result, Err(Error::NotMine { .. })), "{result:?}");
-    let result = doctor.approve(&sealed.image, doctor.address(), 0).await;
+    let result = doctor
+        .patient()
+        .approve(&sealed.image, doctor.address(), 0)
+        .await;
     assert!(matches!(result, Err(Error::NotMine { .. })), "{result:?}");
     let result = world
         .patient
+        .patient()
         .approve(&sealed.image, doctor.address(), 0)
         .await;
     assert!(
         matches!(result, Err(Error::NoOpenRequest { .. })),
         "{result:?}"
     );
-    let result = world.patient.revoke(&sealed.image, doctor.address()).await;
+    let result = world
+        .patient
+        .patient()
+        .revoke(&sealed.image, doctor.address())
+        .await;
     assert!(
         matches!(result, Err(Error::NothingToRevoke { .. })),
         "{result:?}"
@@ -341,16 +395,23 @@ async fn requests_that_cannot_be_are_refused_before_anything_is_sent() {
     world.ask(&mut doctor, sealed.image).await;
     world
         .patient
+        .patient()
         .approve(&sealed.image, doctor.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
-    let result = doctor.request(&patient, request(sealed.image)).await;
+    let result = doctor
+        .requestor()
+        .request(&patient, request(sealed.image))
+        .await;
     assert!(
         matches!(result, Err(Error::AlreadyAuthorized { .. })),
         "{result:?}"
     );
     let result = world
         .patient
+        .patient()
         .approve(&sealed.image, doctor.address(), 0)
         .await;
     assert!(

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pcim_client::home::{Config, Home, NewHome};
-use pcim_client::{Client, Error, Limits, Relayed};
+use pcim_client::{Actor, Error, Limits, Relayed};
 use pcim_core::{GrantStatus, Passphrase};
 use pcim_ledger::{Account, Call};
 use pcim_seal::KeyVersion;
@@ -21,13 +21,13 @@ const HASTY: Limits = Limits {
 };
 
 /// An actor with a home of his own, who is the owner of `account`.
-struct Actor<'w> {
+struct Member<'w> {
     world: &'w World,
     dir: tempfile::TempDir,
     passphrase: Passphrase,
 }
 
-impl<'w> Actor<'w> {
+impl<'w> Member<'w> {
     fn new(world: &'w World, account: &Account) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let passphrase = Passphrase::new("correct horse".to_owned());
@@ -52,9 +52,9 @@ impl<'w> Actor<'w> {
         }
     }
 
-    async fn client(&self, limits: Limits) -> Client {
+    async fn client(&self, limits: Limits) -> Actor {
         let home = Home::open(&home(&self.dir)).unwrap();
-        let client = Client::open(home, self.passphrase.clone()).await.unwrap();
+        let client = Actor::open(home, self.passphrase.clone()).await.unwrap();
         client.with_limits(limits)
     }
 
@@ -117,17 +117,30 @@ async fn status(world: &World) -> GrantStatus {
 async fn what_was_cut_off_is_seen_through_and_not_sent_again() {
     let world = asked().await;
     let doctor = world.doctor.address();
-    let patient = Actor::new(&world, &world.patient);
-    cut_off(patient.client(HASTY).await.deny(&IMAGE, doctor, "").await);
+    let patient = Member::new(&world, &world.patient);
+    cut_off(
+        patient
+            .client(HASTY)
+            .await
+            .patient()
+            .deny(&IMAGE, doctor, "")
+            .await,
+    );
     assert_eq!(status(&world).await, GrantStatus::Denied);
     let sent = patient.sent(&world.patient).await;
 
     let client = patient.client(Limits::default()).await;
-    let written = client.deny(&IMAGE, doctor, "").await.unwrap();
+    let written = client
+        .patient()
+        .deny(&IMAGE, doctor, "")
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert!(written.resumed);
     assert_eq!(patient.sent(&world.patient).await, sent);
     // What was seen through is over.
-    let again = client.deny(&IMAGE, doctor, "").await;
+    let again = client.patient().deny(&IMAGE, doctor, "").await;
     assert!(matches!(again, Err(Error::NoOpenRequest { .. })));
 }
 
@@ -135,14 +148,27 @@ async fn what_was_cut_off_is_seen_through_and_not_sent_again() {
 async fn an_old_revocation_does_not_stand_in_for_a_new_one() {
     let world = asked().await;
     let doctor = world.doctor.address();
-    let patient = Actor::new(&world, &world.patient);
-    cut_off(patient.client(HASTY).await.revoke(&IMAGE, doctor).await);
+    let patient = Member::new(&world, &world.patient);
+    cut_off(
+        patient
+            .client(HASTY)
+            .await
+            .patient()
+            .revoke(&IMAGE, doctor)
+            .await,
+    );
     assert_eq!(status(&world).await, GrantStatus::Removed);
     ask(&world).await;
     assert_eq!(status(&world).await, GrantStatus::Requested);
 
     let client = patient.client(Limits::default()).await;
-    let written = client.revoke(&IMAGE, doctor).await.unwrap();
+    let written = client
+        .patient()
+        .revoke(&IMAGE, doctor)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert!(!written.resumed);
     assert_eq!(status(&world).await, GrantStatus::Removed);
 }
@@ -151,28 +177,52 @@ async fn an_old_revocation_does_not_stand_in_for_a_new_one() {
 async fn an_accreditation_that_was_withdrawn_is_given_anew() {
     let world = World::start().await;
     let radiologist = world.radiologist.address();
-    let consortium = Actor::new(&world, &world.consortium);
+    let consortium = Member::new(&world, &world.consortium);
     cut_off(
         consortium
             .client(HASTY)
             .await
+            .consortium()
             .accredit(radiologist, true)
             .await,
     );
     let client = consortium.client(Limits::default()).await;
-    client.accredit(radiologist, false).await.unwrap();
+    client
+        .consortium()
+        .accredit(radiologist, false)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert!(!world.ledger.is_accredited(radiologist).await.unwrap());
 
-    assert!(!client.accredit(radiologist, true).await.unwrap().resumed);
+    assert!(
+        !client
+            .consortium()
+            .consortium()
+            .accredit(radiologist, true)
+            .await
+            .unwrap()
+            .mined()
+            .unwrap()
+            .resumed
+    );
     assert!(world.ledger.is_accredited(radiologist).await.unwrap());
 }
 
 #[tokio::test]
 async fn an_old_trace_is_not_an_answer_to_a_new_question() {
     let world = asked().await;
-    let doctor = Actor::new(&world, &world.doctor);
+    let doctor = Member::new(&world, &world.doctor);
     let me = world.doctor.address();
-    cut_off(doctor.client(HASTY).await.trace(&IMAGE, me).await);
+    cut_off(
+        doctor
+            .client(HASTY)
+            .await
+            .unlocked()
+            .trace(&IMAGE, me)
+            .await,
+    );
     let approve = Call::ApproveIrs {
         requester: me,
         image: IMAGE,
@@ -184,7 +234,13 @@ async fn an_old_trace_is_not_an_answer_to_a_new_question() {
     world.send(&world.patient, &approve).await;
 
     let client = doctor.client(Limits::default()).await;
-    let traced = client.trace(&IMAGE, me).await.unwrap();
+    let traced = client
+        .unlocked()
+        .trace(&IMAGE, me)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert!(traced.authorized && !traced.written.resumed);
 }
 
@@ -200,18 +256,18 @@ async fn a_relay_that_was_cut_off_is_seen_through_and_not_sent_again() {
         .patient
         .sign_call(&world.deployment, &denial, 0, u64::MAX)
         .unwrap();
-    let relayer = Actor::new(&world, &world.doctor);
-    cut_off(relayer.client(HASTY).await.relay(&signed).await);
+    let relayer = Member::new(&world, &world.doctor);
+    cut_off(relayer.client(HASTY).await.relayer().relay(&signed).await);
     assert_eq!(status(&world).await, GrantStatus::Denied);
     let sent = relayer.sent(&world.doctor).await;
 
     let client = relayer.client(Limits::default()).await;
-    let again = client.relay(&signed).await.unwrap();
+    let again = client.relayer().relay(&signed).await.unwrap();
     assert!(
         matches!(&again, Relayed::Sent(written) if written.resumed),
         "{again:?}"
     );
-    let again = client.relay(&signed).await.unwrap();
+    let again = client.relayer().relay(&signed).await.unwrap();
     assert!(matches!(again, Relayed::Used { next: 1 }), "{again:?}");
     assert_eq!(relayer.sent(&world.doctor).await, sent);
 }

@@ -1,6 +1,6 @@
 //! One body, one header per reader (protocol §4): what an approval writes, and what later readers can do.
 
-use pcim_client::Client;
+use pcim_client::Actor;
 use sha2::{Digest, Sha256};
 
 use crate::actors::{BlockFile, DEMO, DOCTOR, STRANGER, World, blocks, card, image_of};
@@ -9,7 +9,7 @@ use crate::actors::{BlockFile, DEMO, DOCTOR, STRANGER, World, blocks, card, imag
 /// disk: what is not there is neither read nor written. Returns what each approval wrote, in bytes.
 async fn approve_two_without_the_body(
     world: &mut World,
-    readers: &mut [Client; 2],
+    readers: &mut [Actor; 2],
     side: u16,
 ) -> [u64; 2] {
     let content = image_of(side);
@@ -38,7 +38,7 @@ async fn approve_two_without_the_body(
         world.ask(reader, image).await;
     }
     // Reviewing fetches certificates and documents, so that what comes after is the approvals' own.
-    let pending = world.patient.requests().await.unwrap();
+    let pending = world.patient.patient().requests().await.unwrap();
     assert_eq!(pending.len(), 2);
     assert!(pending.iter().all(|request| request.document.is_some()));
 
@@ -52,8 +52,11 @@ async fn approve_two_without_the_body(
         let before = blocks(&world.patient);
         let decision = world
             .patient
+            .patient()
             .approve(&image, reader.address(), 0)
             .await
+            .unwrap()
+            .mined()
             .unwrap();
         let mut after = blocks(&world.patient);
         assert!(
@@ -109,8 +112,11 @@ async fn a_later_reader_needs_neither_the_radiologist_nor_the_first_reader() {
     world.ask(&mut first, sealed.image).await;
     world
         .patient
+        .patient()
         .approve(&sealed.image, first.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     world.fetched(&first, &sealed.image, "first.dcm").await;
     first.shutdown().await;
@@ -123,8 +129,11 @@ async fn a_later_reader_needs_neither_the_radiologist_nor_the_first_reader() {
     world.ask(&mut later, sealed.image).await;
     let decision = world
         .patient
+        .patient()
         .approve(&sealed.image, later.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     let (opened, bytes) = world.fetched(&later, &sealed.image, "later.dcm").await;
     assert!(bytes == DEMO);

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use pcim_client::{Client, Error};
+use pcim_client::{Actor, Error};
 
 use crate::actors::{DEMO, DOCTOR, PASSPHRASE, World, card, cat};
 
@@ -28,7 +28,7 @@ struct Files {
     fingerprint: String,
 }
 
-fn key_of(client: &Client) -> PathBuf {
+fn key_of(client: &Actor) -> PathBuf {
     client.home().dir().join("openpgp.asc")
 }
 
@@ -39,8 +39,11 @@ async fn approved() -> Files {
     world.ask(&mut reader, sealed.image).await;
     let decision = world
         .patient
+        .patient()
         .approve(&sealed.image, reader.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     let root = cat(&reader, &decision.shared_image).await;
     let (radiologist, patient) = (card(&world.radiologist).await, card(&world.patient).await);
@@ -180,12 +183,14 @@ async fn a_patient_may_bring_a_gnupg_key() {
     let (sealed, _) = world.registered(DEMO).await;
     let opened = world
         .patient
+        .patient()
         .open_own(&sealed.image, &world.target("own.dcm"))
         .await
         .unwrap();
     assert_eq!(opened.sha256, sealed.payload_sha256);
     let refused = world
         .patient
+        .patient()
         .open_own(&sealed.image, &world.target("own.dcm"))
         .await;
     assert!(matches!(refused, Err(Error::FileExists { .. })));

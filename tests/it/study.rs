@@ -56,7 +56,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let mut researcher = world.actor("researcher", DOCTOR).await;
     let options = SealOptions {
         profile: Purpose::Research.into(),
@@ -67,6 +67,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     let folder = folder(&world);
     let sealed = world
         .radiologist
+        .radiologist()
         .seal(vec![folder], &to, &options)
         .await
         .unwrap();
@@ -74,18 +75,26 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     let identity = sealed.identity.as_ref().unwrap();
 
     // The chain is told of a CT, and of no second image.
-    let registered = world.patient.register(&sealed.handover).await.unwrap();
+    let registered = world
+        .patient
+        .patient()
+        .register(&sealed.handover)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert_eq!(registered.identity, Some(identity.image));
     assert_eq!(registered.payload_sha256, sealed.payload_sha256);
     assert!(matches!(
         &registered.written.mined.events[0].event,
         Event::ContractCreated { image, info, .. } if *image == sealed.image && info.split(' ').next() == Some("CT")
     ));
-    assert_eq!(world.patient.images().await.unwrap().len(), 1);
+    assert_eq!(world.patient.auditor().images().await.unwrap().len(), 1);
 
     // The patient opens both, the second without registering it.
     let study = world
         .patient
+        .patient()
         .open_own(&sealed.image, &world.target("own"))
         .await
         .unwrap();
@@ -98,6 +107,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     let target = world.target("who.json");
     let opened = world
         .patient
+        .patient()
         .open_handover(&identity.handover, &target)
         .await
         .unwrap();
@@ -120,10 +130,14 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     world.ask(&mut researcher, sealed.image).await;
     world
         .patient
+        .patient()
         .approve(&sealed.image, researcher.address(), 0)
         .await
+        .unwrap()
+        .mined()
         .unwrap();
     let opened = researcher
+        .requestor()
         .fetch(&sealed.image, &world.target("research"))
         .await
         .unwrap();
@@ -142,6 +156,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
         }
     }
     let refused = researcher
+        .requestor()
         .fetch(&identity.image, &world.target("stolen"))
         .await;
     assert!(
@@ -150,9 +165,17 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     );
 
     // Registered it is an image like any other: a grant of the study is none of it.
-    let second = world.patient.register(&identity.handover).await.unwrap();
+    let second = world
+        .patient
+        .patient()
+        .register(&identity.handover)
+        .await
+        .unwrap()
+        .mined()
+        .unwrap();
     assert_eq!((second.description.as_str(), second.identity), ("", None));
     let refused = researcher
+        .requestor()
         .fetch(&identity.image, &world.target("stolen"))
         .await;
     assert!(
@@ -163,6 +186,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     let target = world.target("again.json");
     let opened = world
         .patient
+        .patient()
         .open_own(&identity.image, &target)
         .await
         .unwrap();
@@ -171,7 +195,11 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     // A folder that is there is not replaced; a tar is kept where that is asked for.
     let mut target = world.target("own");
     target.overwrite = true;
-    let refused = world.patient.open_own(&sealed.image, &target).await;
+    let refused = world
+        .patient
+        .patient()
+        .open_own(&sealed.image, &target)
+        .await;
     assert!(
         matches!(refused, Err(Error::FileExists { .. })),
         "{refused:?}"
@@ -179,6 +207,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     let target = world.target("own.tar");
     let kept = world
         .patient
+        .patient()
         .open_own(&sealed.image, &target)
         .await
         .unwrap();

@@ -1,5 +1,5 @@
-//! A watcher over a chain that is reorganised again and again: what it has told, less what it has taken back, is what the
-//! chain says.
+//! A watcher over a chain that is reorganised again and again: its reports, less those that it took back, are the chain's
+//! events.
 //!
 //! `PCIM_WATCH_REORGS` is how many reorganisations (a dozen unless it is set), `PCIM_WATCH_SEED` another walk.
 
@@ -11,7 +11,7 @@ use pcim_client::audit::Query;
 use pcim_client::audit::watch::Rule;
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::journal::WatchStore;
-use pcim_client::{Client, Watching};
+use pcim_client::{Session, Watching};
 use pcim_core::Passphrase;
 
 use crate::actors::WAIT;
@@ -45,7 +45,7 @@ async fn turn(watching: &mut Watching<'_>, told: &mut Told, dice: &mut Dice) {
     watching.settle().unwrap();
 }
 
-async fn home(history: &Historian, dir: &tempfile::TempDir) -> Client {
+async fn home(history: &Historian, dir: &tempfile::TempDir) -> Session {
     let deployment = history.deployment();
     let config = Config {
         rpc_url: Some(deployment.rpc_url),
@@ -64,7 +64,7 @@ async fn home(history: &Historian, dir: &tempfile::TempDir) -> Client {
         };
         Home::init(&path, new).unwrap()
     });
-    Client::new(made.await.unwrap()).unwrap()
+    Session::open(made.await.unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +76,7 @@ async fn what_was_told_less_what_was_taken_back_is_what_the_chain_says() {
     let dir = tempfile::tempdir().unwrap();
     let client = home(&history, &dir).await;
     let rules = Rule::read_all(RULES).unwrap();
-    let mut watching = client.watch(rules.clone(), true).unwrap();
+    let mut watching = client.auditor().watch(rules.clone(), true).unwrap();
     let mut told = Told::new();
     // The numbers of the events on this chain, and how many there were at each moment.
     let mut events: Vec<u64> = Vec::new();
@@ -96,7 +96,7 @@ async fn what_was_told_less_what_was_taken_back_is_what_the_chain_says() {
         }
         if dice.below(3) == 0 {
             drop(watching);
-            watching = client.watch(rules.clone(), true).unwrap();
+            watching = client.auditor().watch(rules.clone(), true).unwrap();
             restarts += 1;
         }
         if dice.below(3) == 0 {
@@ -134,7 +134,11 @@ async fn what_was_told_less_what_was_taken_back_is_what_the_chain_says() {
         assert!(start.elapsed() < WAIT, "seed {seed}: {} open", open.len());
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    let entries = client.audit_index().unwrap().entries(&Query::default());
+    let entries = client
+        .auditor()
+        .audit_index()
+        .unwrap()
+        .entries(&Query::default());
     let wanted: BTreeSet<B256> = entries.unwrap().iter().map(|entry| entry.tx).collect();
     assert_eq!(wanted.len(), events.len() + 2, "seed {seed}");
     let standing = told.iter().filter(|(_, count)| **count == 1);
@@ -142,7 +146,7 @@ async fn what_was_told_less_what_was_taken_back_is_what_the_chain_says() {
     assert_eq!(standing, wanted, "seed {seed}");
     // A restart has nothing more to tell; on another chain, which began with another block, everything is new.
     drop(watching);
-    let mut watching = client.watch(rules.clone(), true).unwrap();
+    let mut watching = client.auditor().watch(rules.clone(), true).unwrap();
     assert_eq!(watching.look().await.unwrap().len(), 0);
     drop(watching);
     let deployment = client.deployment().unwrap();
@@ -151,7 +155,7 @@ async fn what_was_told_less_what_was_taken_back_is_what_the_chain_says() {
     let (block, _) = store.origin().unwrap().unwrap();
     store.set_origin(block, B256::repeat_byte(9)).unwrap();
     drop(store);
-    let mut watching = client.watch(rules.clone(), true).unwrap();
+    let mut watching = client.auditor().watch(rules.clone(), true).unwrap();
     assert_eq!(watching.look().await.unwrap().len(), wanted.len());
     let taken_back = told.len() - standing.len();
     eprintln!(
@@ -168,7 +172,7 @@ async fn a_first_start_tells_what_happens_from_then_on() {
     let rules = Rule::read_all(RULES).unwrap();
     history.event_of(1);
     history.mine(1).await;
-    let mut watching = client.watch(rules.clone(), false).unwrap();
+    let mut watching = client.auditor().watch(rules.clone(), false).unwrap();
     assert_eq!(watching.look().await.unwrap().len(), 0);
     assert!(!watching.is_waiting(), "nothing of the past is missing");
     // Longer than an event is waited for that may come back.
@@ -178,6 +182,6 @@ async fn a_first_start_tells_what_happens_from_then_on() {
     history.mine(1).await;
     assert_eq!(watching.look().await.unwrap().len(), 1);
     drop(watching);
-    let mut watching = client.watch(rules, false).unwrap();
+    let mut watching = client.auditor().watch(rules, false).unwrap();
     assert_eq!(watching.look().await.unwrap().len(), 1, "it was not done");
 }

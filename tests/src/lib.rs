@@ -1,1 +1,3 @@
-//! Tests live in `it/`.
+//! Shared by the tests of the programs. Tests of the whole house live in `it/`.
+
+pub mod program;

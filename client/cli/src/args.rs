@@ -1,16 +1,15 @@
 //! The command line: global options and the tree of commands.
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    audit, bench, card, consortium, deid, demo, deploy, devnet, gas, init, node, patient,
-    radiologist, relay, report, requestor, resume, search, trace, view, watch,
+    audit, card, consortium, deid, deploy, init, node, patient, radiologist, relay, report,
+    requestor, resume, search, trace, view, watch,
 };
 use crate::context::Context;
-use crate::parse;
+use crate::failure::OtherProgram;
+use crate::global::Global;
 
 /// What each exit code means.
 const EXIT_CODES: [(u8, &str); 4] = [
@@ -45,46 +44,6 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Options that every command takes.
-#[derive(Debug, Args)]
-pub(crate) struct Global {
-    /// The actor's home [default: $PCIM_HOME, or ~/.pcim]
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) home: Option<PathBuf>,
-    /// Print the result as one JSON document
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// A network by name: devnet, arbitrum-sepolia, arbitrum-one
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Network")]
-    pub(crate) network: Option<String>,
-    /// The chain's JSON-RPC endpoint
-    #[arg(long, global = true, value_name = "URL", help_heading = "Network")]
-    pub(crate) rpc_url: Option<String>,
-    /// The chain's id; any other chain is refused
-    #[arg(long, global = true, value_name = "ID", help_heading = "Network")]
-    pub(crate) chain_id: Option<u64>,
-    /// The contract: an address, or the JSON file that `pcim deploy` wrote
-    #[arg(
-        long,
-        global = true,
-        value_name = "ADDRESS|FILE",
-        help_heading = "Network"
-    )]
-    pub(crate) contract: Option<String>,
-    /// Store in a Kubo node through its RPC API: http://127.0.0.1:5001 or unix:/path
-    #[arg(long, global = true, value_name = "URL", help_heading = "Network")]
-    pub(crate) ipfs_api: Option<String>,
-    /// How long a peer that was asked for a block may keep silent, such as 90s [default: 60s]
-    #[arg(
-        long,
-        global = true,
-        value_name = "TIME",
-        help_heading = "Network",
-        value_parser = parse::seconds
-    )]
-    pub(crate) wait: Option<u32>,
-}
-
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -112,14 +71,23 @@ pub(crate) enum Command {
     Watch(watch::WatchArgs),
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
-    Devnet(devnet::DevnetArgs),
     Deploy(deploy::DeployArgs),
-    Gas(gas::GasArgs),
-    Demo(demo::DemoArgs),
-    Bench(bench::BenchArgs),
     /// What each exit code means
     #[command(name = "exit-codes", long_about = exit_codes())]
     ExitCodes,
+    /// The commands of `pcim-dev`
+    #[command(
+        name = "demo",
+        aliases = ["gas", "bench", "devnet"],
+        hide = true,
+        disable_help_flag = true,
+        disable_version_flag = true
+    )]
+    InPcimDev {
+        /// Whatever follows; not looked at
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<OsString>,
+    },
 }
 
 impl Command {
@@ -141,11 +109,11 @@ impl Command {
             Self::Watch(args) => args.run(context).await,
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
-            Self::Devnet(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
-            Self::Gas(args) => args.run(context).await,
-            Self::Demo(args) => args.run(context).await,
-            Self::Bench(args) => args.run(context).await,
+            Self::InPcimDev { .. } => {
+                let text = "`demo`, `gas`, `bench` and `devnet` are commands of `pcim-dev`";
+                Err(OtherProgram(text.to_owned()).into())
+            }
             Self::ExitCodes => {
                 let codes =
                     EXIT_CODES.map(|(code, meaning)| json!({ "code": code, "meaning": meaning }));
@@ -154,11 +122,11 @@ impl Command {
         }
     }
 
-    /// Whether an interrupt is the ordinary end of the command.
+    /// Says whether an interrupt is the ordinary end of the command.
     pub(crate) fn ends_on_interrupt(&self) -> bool {
         match self {
             Self::Node(args) => args.serves(),
-            other => matches!(other, Self::Devnet(_) | Self::Watch(_)),
+            other => matches!(other, Self::Watch(_)),
         }
     }
 }

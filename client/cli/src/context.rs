@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use pcim_client::home::Home;
 use pcim_client::papers::card::{Card, MAX_CARD_BYTES};
-use pcim_client::{Client, Limits, Overrides};
+use pcim_client::{Actor, Limits, Overrides, Session};
 use pcim_core::{Address, Passphrase};
+pub(crate) use pcim_terminal::interrupted;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use crate::args::Global;
 use crate::failure::Usage;
+use crate::global::Global;
 use crate::parse;
 use crate::ui::Ui;
 
@@ -55,26 +56,26 @@ impl Context {
     }
 
     /// Opens the home with its keys locked: enough to read the chain.
-    pub(crate) fn reader(&self) -> anyhow::Result<Client> {
+    pub(crate) fn reader(&self) -> anyhow::Result<Session> {
         let home = Home::open(&self.home_dir()?)?;
-        let client = Client::new(home)?.with_overrides(self.overrides()?);
+        let client = Session::open(home)?.with_overrides(self.overrides()?);
         Ok(client.with_limits(self.limits()))
     }
 
     /// Opens the home and unlocks its keys.
-    pub(crate) async fn client(&self) -> anyhow::Result<Client> {
+    pub(crate) async fn client(&self) -> anyhow::Result<Actor> {
         self.client_with(Overrides::default()).await
     }
 
     /// Opens the home and unlocks its keys, with a setting of the command's own.
-    pub(crate) async fn client_with(&self, own: Overrides) -> anyhow::Result<Client> {
+    pub(crate) async fn client_with(&self, own: Overrides) -> anyhow::Result<Actor> {
         let home = Home::open(&self.home_dir()?)?;
         let overrides = Overrides {
             chunk_bytes: own.chunk_bytes,
             ..self.overrides()?
         };
         let passphrase = self.passphrase("Passphrase: ")?;
-        let client = Client::open(home, passphrase).await?;
+        let client = Actor::open(home, passphrase).await?;
         Ok(client
             .with_overrides(overrides)
             .with_limits(self.limits())
@@ -213,26 +214,7 @@ pub(crate) fn actor(text: &str) -> anyhow::Result<Address> {
     Ok(read_card(Path::new(text))?.address)
 }
 
-/// Returns when the user or the system asks the program to end.
-pub(crate) async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Without signals the program cannot be asked.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Whether the user or the system has asked the program to end, for work that is not to be cut in the middle.
+/// A request of the user or the system that the program end, for work that is not to be cut in the middle.
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {

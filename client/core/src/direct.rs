@@ -39,7 +39,7 @@ impl Direct {
         }
     }
 
-    /// The whole file. Its bytes are written, and it is still to be synced.
+    /// Returns the whole file. Its bytes are written, and it is still to be synced.
     ///
     /// # Errors
     /// Errors of the disk.

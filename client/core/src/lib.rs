@@ -5,6 +5,7 @@
 pub mod buffers;
 pub mod chance;
 pub mod direct;
+pub mod hint;
 pub mod parallel;
 pub mod pipe;
 pub mod private;
@@ -19,5 +20,6 @@ pub use alloy_primitives::{Address, B256, U256};
 pub use body::BodyRef;
 pub use digest::{BlockDigest, ImageDigest, ParseError, Seal};
 pub use event::{About, Event, LoggedEvent};
+pub use hint::Hint;
 pub use passphrase::Passphrase;
 pub use status::GrantStatus;

@@ -14,7 +14,7 @@ impl Passphrase {
         Self(text)
     }
 
-    /// The text, for a key derivation function and nothing else.
+    /// Returns the text, for a key derivation function and nothing else.
     pub fn expose(&self) -> &str {
         &self.0
     }

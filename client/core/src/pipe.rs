@@ -45,7 +45,7 @@ enum State {
     Broken(io::ErrorKind, String),
 }
 
-/// A `Write` half and the stream that comes out of it.
+/// Makes a `Write` half and the stream that comes out of it.
 pub fn writer() -> (PipeWriter, BoxStream<'static, io::Result<Bytes>>) {
     let (sender, receiver) = mpsc::channel(DEPTH);
     let writer = PipeWriter {
@@ -66,7 +66,7 @@ pub fn writer() -> (PipeWriter, BoxStream<'static, io::Result<Bytes>>) {
     (writer, stream.boxed())
 }
 
-/// A `Read` half fed by a stream, which is pulled ahead of the reader. Needs a tokio runtime.
+/// Makes a `Read` half fed by a stream, which is pulled ahead of the reader. Needs a tokio runtime.
 pub fn reader(mut stream: BoxStream<'static, io::Result<Bytes>>) -> PipeReader {
     let (sender, receiver) = mpsc::channel(DEPTH);
     tokio::spawn(async move {

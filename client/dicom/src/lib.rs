@@ -5,6 +5,8 @@
 
 pub mod check;
 pub mod deid;
+#[cfg(feature = "lettering")]
+pub mod lettering;
 pub mod sample;
 pub mod view;
 
@@ -15,6 +17,7 @@ mod file;
 mod format;
 mod fragments;
 mod frame;
+mod hint;
 mod lut;
 mod reader;
 mod repair;

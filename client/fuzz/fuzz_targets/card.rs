@@ -1,4 +1,4 @@
-//! Contact cards: whatever is read was signed by both keys; no panic, no hang.
+//! Contact cards: a card that is read was signed by both keys; no panic, no hang.
 //!
 //! `cargo fuzz run card -s none --fuzz-dir client/fuzz`
 
@@ -7,49 +7,27 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use pcim_client::papers::card::Card;
+use pcim_fuzz::{account, edited, key};
+use pcim_ledger::Account;
+use pcim_seal::{Certificate, UnlockedKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-
-#[path = "common/actor.rs"]
-mod actor;
-#[allow(dead_code)]
-#[path = "../../src/buffers.rs"]
-mod buffers;
-#[allow(dead_code, missing_docs, unused_imports)]
-#[path = "../../src/card.rs"]
-mod card;
-#[allow(dead_code, missing_docs, unused_imports)]
-#[path = "../../src/domain/mod.rs"]
-mod domain;
-#[path = "common/edits.rs"]
-mod edits;
-#[allow(dead_code)]
-#[path = "common/ledger.rs"]
-mod ledger;
-#[allow(dead_code, missing_docs, unused_imports)]
-#[path = "../../src/seal/mod.rs"]
-mod seal;
-#[path = "common/seeds.rs"]
-mod seeds;
-
-use card::Card;
-use edits::edited;
-use seal::{Certificate, UnlockedKey};
 
 const PEER: &str = "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWtest";
 /// Fields in hex, which are changed below the hex.
 const HEX: [&str; 3] = ["certificate", "openpgp_signature", "ethereum_signature"];
-/// What may be done to a card, see [`made`].
+/// Ways to change a card, see [`made`].
 const WAYS: u8 = 7;
 
 struct Scene {
-    account: ledger::Account,
+    account: Account,
     key: UnlockedKey,
     json: Vec<u8>,
 }
 
 static SCENE: LazyLock<Scene> = LazyLock::new(|| {
-    let (account, key) = (ledger::Account::of(1), actor::key());
+    let (account, key) = (account(1), key());
     let card = Card::issue(&account, &key, vec![PEER.to_owned()]).expect("both keys sign");
     let json = serde_json::to_vec(&card).expect("a card is JSON");
     Scene { account, key, json }
@@ -79,7 +57,7 @@ fn made(scene: &Scene, way: u8, input: &[u8]) -> Vec<u8> {
                 }
             };
             let statement = statement(scene, &certificate, &peers);
-            let openpgp = seal::sign_detached(&statement, &scene.key).expect("it is signed");
+            let openpgp = pcim_seal::sign_detached(&statement, &scene.key).expect("it is signed");
             let ethereum = scene
                 .account
                 .sign_message(&statement)
@@ -93,7 +71,7 @@ fn made(scene: &Scene, way: u8, input: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&json).expect("it is JSON")
 }
 
-/// What both keys sign.
+/// The statement that both keys sign.
 fn statement(scene: &Scene, certificate: &[u8], peers: &[&str]) -> Vec<u8> {
     let mut text = format!(
         "pcim contact card 1\naddress {:#x}\ncertificate {} sha256 {}\n",
@@ -110,7 +88,7 @@ fn statement(scene: &Scene, certificate: &[u8], peers: &[&str]) -> Vec<u8> {
 fuzz_target!(
     init: {
         let peers = format!("{PEER}\n{PEER}");
-        seeds::write(WAYS, &[(0, &SCENE.json), (6, PEER.as_bytes()), (6, peers.as_bytes())]);
+        pcim_fuzz::write(WAYS, &[(0, &SCENE.json), (6, PEER.as_bytes()), (6, peers.as_bytes())]);
     },
     |input: &[u8]| {
         let Some((choice, input)) = input.split_first() else {

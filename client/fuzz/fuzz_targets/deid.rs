@@ -1,20 +1,14 @@
-//! read → de-identify → write: no panic, no hang; what comes out does not change when it goes through again.
+//! read → de-identify → write: no panic, no hang; the result does not change when it goes through again.
 //!
 //! `cargo fuzz run deid -s none --fuzz-dir client/fuzz` with the client's `demo.dcm` in the corpus.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-
-#[allow(dead_code, missing_docs)]
-#[path = "../../src/deid/mod.rs"]
-mod deid;
-#[allow(dead_code, missing_docs)]
-#[path = "../../src/dicom/mod.rs"]
-mod dicom;
+use pcim_dicom::deid;
 
 fuzz_target!(|input: &[u8]| {
-    // The first byte chooses what is done.
+    // The first byte chooses the options.
     let Some((choice, file)) = input.split_first() else {
         return;
     };
@@ -39,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let _ = deid::inspect(file);
     if let Ok((out, _)) = deid::deidentify(file, &options) {
-        // What was malformed and went may be missed by the pixel pass.
+        // A malformed element that went may be missed by the pixel pass.
         if let Ok((again, _)) = deid::deidentify(&out, &options) {
             assert!(again == out);
         }

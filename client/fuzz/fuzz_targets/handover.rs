@@ -1,4 +1,4 @@
-//! Handovers: whatever is read was attested for this patient, or is to be asked of a contract account; no panic, no hang.
+//! Handovers: one that is read was attested for this patient, or is to be asked of a contract account; no panic, no hang.
 //!
 //! `cargo fuzz run handover -s none --fuzz-dir client/fuzz`
 
@@ -7,41 +7,16 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use pcim_client::papers::card::Card;
+use pcim_client::papers::handover::{Addressee, Facts, Handover};
+use pcim_core::{Address, ImageDigest, Seal};
+use pcim_fuzz::{account, edited, key};
+use pcim_seal::UnlockedKey;
 use serde_json::Value;
-
-#[path = "common/actor.rs"]
-mod actor;
-#[allow(dead_code)]
-#[path = "../../src/buffers.rs"]
-mod buffers;
-#[allow(dead_code, missing_docs, unused_imports)]
-#[path = "../../src/card.rs"]
-mod card;
-#[allow(dead_code, missing_docs, unused_imports)]
-#[path = "../../src/domain/mod.rs"]
-mod domain;
-#[path = "common/edits.rs"]
-mod edits;
-#[allow(dead_code, missing_docs, unused_imports)]
-#[path = "../../src/handover.rs"]
-mod handover;
-#[allow(dead_code)]
-#[path = "common/ledger.rs"]
-mod ledger;
-#[allow(dead_code, missing_docs, unused_imports)]
-#[path = "../../src/seal/mod.rs"]
-mod seal;
-#[path = "common/seeds.rs"]
-mod seeds;
-
-use domain::{Address, ImageDigest, Seal};
-use edits::edited;
-use handover::{Addressee, Facts, Handover};
-use seal::UnlockedKey;
 
 const IMAGE: ImageDigest = ImageDigest([1; 32]);
 const SEAL: Seal = Seal([2; 32]);
-/// What may be done to a handover, see [`made`].
+/// Ways to change a handover, see [`made`].
 const WAYS: u8 = 6;
 
 struct Scene {
@@ -54,13 +29,13 @@ struct Scene {
 }
 
 static SCENE: LazyLock<Scene> = LazyLock::new(|| {
-    let (account, radiologist, patient) = (ledger::Account::of(1), actor::key(), actor::key());
+    let (account, radiologist, patient) = (account(1), key(), key());
     let to = Addressee {
         patient: Address::repeat_byte(4),
         chain_id: 412_346,
         contract: Address::repeat_byte(5),
     };
-    let card = card::Card::issue(&account, &radiologist, Vec::new()).expect("both keys sign");
+    let card = Card::issue(&account, &radiologist, Vec::new()).expect("both keys sign");
     let facts = Facts {
         to,
         reader: &patient.certificate(),
@@ -72,7 +47,7 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
         identity: None,
     };
     let sealed = Handover::issue(facts, card, &account, &radiologist).expect("it is issued");
-    let opened = seal::open_document(&sealed, &patient).expect("it is the patient's");
+    let opened = pcim_seal::open_document(&sealed, &patient).expect("it is the patient's");
     let json = opened.peek().to_vec();
     Scene {
         radiologist,
@@ -87,7 +62,7 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
 fn made(scene: &Scene, way: u8, input: &[u8]) -> Vec<u8> {
     let seal = |json: &[u8]| {
         let readers = [&scene.patient.certificate()];
-        seal::encrypt_document(json, &scene.radiologist, &readers).expect("it is encrypted")
+        pcim_seal::encrypt_document(json, &scene.radiologist, &readers).expect("it is encrypted")
     };
     let mut json: Value = serde_json::from_slice(&scene.json).expect("it is JSON");
     match way {
@@ -95,7 +70,7 @@ fn made(scene: &Scene, way: u8, input: &[u8]) -> Vec<u8> {
         1 => edited(&scene.sealed, input),
         2 => seal(input),
         3 => seal(&edited(&scene.json, input)),
-        // Some fields, written anew.
+        // Some fields, written again.
         4 => {
             if let Ok(Value::Object(fields)) = serde_json::from_slice(input) {
                 json.as_object_mut()
@@ -123,7 +98,7 @@ fuzz_target!(
     init: {
         let scene = &*SCENE;
         let named = br#"{"account":"0x0707070707070707070707070707070707070707","description":"","identity":null}"#;
-        seeds::write(WAYS, &[(0, &scene.sealed), (2, &scene.json), (4, named)]);
+        pcim_fuzz::write(WAYS, &[(0, &scene.sealed), (2, &scene.json), (4, named)]);
     },
     |input: &[u8]| {
         let Some((choice, input)) = input.split_first() else {

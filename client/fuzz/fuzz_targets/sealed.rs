@@ -1,4 +1,4 @@
-//! Headers and bodies: what opens is what was sealed, or what somebody else signed; no panic, no hang.
+//! Headers and bodies: a message that opens is what was sealed, or what another one signed; no panic, no hang.
 //!
 //! `cargo fuzz run sealed -s none --fuzz-dir client/fuzz`
 
@@ -21,31 +21,15 @@ use openpgp::serialize::stream::{Encryptor, LiteralWriter, Message, Signer};
 use openpgp::types::{AEADAlgorithm, SignatureType, SymmetricAlgorithm};
 use openpgp::{Cert, Packet};
 
-#[path = "common/actor.rs"]
-mod actor;
-#[allow(dead_code)]
-#[path = "../../src/buffers.rs"]
-mod buffers;
-#[allow(dead_code, missing_docs, unused_imports)]
-#[path = "../../src/domain/mod.rs"]
-mod domain;
-#[path = "common/edits.rs"]
-mod edits;
-#[allow(dead_code, missing_docs, unused_imports)]
-#[path = "../../src/seal/mod.rs"]
-mod seal;
-#[path = "common/seeds.rs"]
-mod seeds;
-
-use edits::edited;
-use seal::{BodyVersion, Certificate, UnlockedKey};
+use pcim_fuzz::{edited, key, signer};
+use pcim_seal::{BodyVersion, Certificate, UnlockedKey};
 
 /// Bytes of the payload: more than one of the chunks that the library writes.
 const PAYLOAD: [u8; 5000] = [7; 5000];
 const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;
 const SIGNER: &str = "signer-certificate@pcim.invalid";
 const PREDECESSOR: &str = "predecessor@pcim.invalid";
-/// What may be done to a message, see [`made`].
+/// Ways to change a message, see [`made`].
 const WAYS: u8 = 9;
 
 struct Scene {
@@ -63,12 +47,13 @@ struct Scene {
 }
 
 static SCENE: LazyLock<Scene> = LazyLock::new(|| {
-    let ((radiologist, pair), reader) = (actor::signer(), actor::key());
+    let ((radiologist, pair), reader) = (signer(), key());
     let sealed = [BodyVersion::V1, BodyVersion::V2].map(|version| {
         let mut body = Vec::new();
-        let sealed = seal::seal_body(&mut &PAYLOAD[..], &radiologist, None, version, &mut body);
+        let sealed =
+            pcim_seal::seal_body(&mut &PAYLOAD[..], &radiologist, None, version, &mut body);
         let key = sealed.expect("it is sealed").session_key;
-        let header = seal::header_for(&key, version, &reader.certificate());
+        let header = pcim_seal::header_for(&key, version, &reader.certificate());
         (header.expect("the reader has a key to encrypt to"), body)
     });
     let secret = SessionKey::new(32).expect("keys are made");
@@ -127,7 +112,7 @@ fn signed(pair: &KeyPair, certificate: &[u8], predecessor: &[u8]) -> openpgp::Re
     Ok(inside)
 }
 
-/// A body with this inside, as whoever has the session key may write it.
+/// A body with this inside, as a holder of the session key may write it.
 fn encrypted(inside: &[u8], secret: &SessionKey, version: usize) -> Vec<u8> {
     let mut body = Vec::new();
     let mut encryptor =
@@ -160,7 +145,7 @@ fn in_parts(body: &[u8], logs: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What a packet holds that is whole or in parts.
+/// The content of a packet that is whole or in parts.
 fn content(packet: &[u8]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::new(), &packet[1..]);
     loop {
@@ -220,7 +205,7 @@ fuzz_target!(
         for (version, (header, body)) in (0..).zip(&scene.sealed) {
             whole.extend([(version, &header[..]), (2 | version, body)]);
         }
-        seeds::write(2 * WAYS, &whole);
+        pcim_fuzz::write(2 * WAYS, &whole);
     },
     |input: &[u8]| {
         let Some((choice, input)) = input.split_first() else {
@@ -243,13 +228,13 @@ fn message(scene: &Scene, header: &[u8], body: &[u8], must: bool) {
         reader,
         ..
     } = scene;
-    let unwrapped = seal::unwrap_header(header, reader);
-    if seal::check_header(header).is_err() {
+    let unwrapped = pcim_seal::unwrap_header(header, reader);
+    if pcim_seal::check_header(header).is_err() {
         assert!(unwrapped.is_err());
     }
     let open = |header: &[u8], body: &[u8]| {
         let mut out = Vec::new();
-        let opened = seal::open_sealed(header, &mut &*body, reader, &mut out);
+        let opened = pcim_seal::open_sealed(header, &mut &*body, reader, &mut out);
         opened.map(|opened| (out, opened))
     };
     let (out, opened) = match open(header, body) {
@@ -262,24 +247,24 @@ fn message(scene: &Scene, header: &[u8], body: &[u8], must: bool) {
     if opened.signer == radiologist.certificate() {
         assert!(out == PAYLOAD);
     }
-    // What opens can be sealed anew, and is the same then.
+    // A message that opens can be sealed again, and is the same then.
     let (key, version) = unwrapped.expect("it was opened with this key");
     assert!(version == opened.version);
     let mut again = Vec::new();
-    let resealed = seal::reseal_body(&mut &*body, &key, BodyVersion::V2, &mut again);
+    let resealed = pcim_seal::reseal_body(&mut &*body, &key, BodyVersion::V2, &mut again);
     let resealed = resealed.expect("it opens");
     assert!(resealed.seal == opened.seal && resealed.payload_sha256 == opened.payload_sha256);
-    let header = seal::header_for(
+    let header = pcim_seal::header_for(
         &resealed.session_key,
         BodyVersion::V2,
         &reader.certificate(),
     );
     let header = header.expect("the reader has a key to encrypt to");
-    let (same, reopened) = open(&header, &again).expect("what was sealed anew opens");
+    let (same, reopened) = open(&header, &again).expect("it opens when it is sealed again");
     assert!(same == out && reopened.seal == opened.seal);
 }
 
-/// Somebody else's certificate, and what is done with one.
+/// Reads another one's certificate, and does with it what is done with one.
 fn certificate(bytes: &[u8]) {
     let Ok(certificate) = Certificate::from_bytes(bytes) else {
         return;

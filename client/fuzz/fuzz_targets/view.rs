@@ -5,13 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-
-#[allow(dead_code, missing_docs)]
-#[path = "../../src/dicom/mod.rs"]
-mod dicom;
-#[allow(dead_code, missing_docs)]
-#[path = "../../src/view/mod.rs"]
-mod view;
+use pcim_dicom::view;
 
 fuzz_target!(|input: &[u8]| {
     for file in view::instances(input).unwrap_or_default() {

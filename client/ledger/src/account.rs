@@ -61,12 +61,12 @@ impl Account {
         keystore::lock(&self.expose_key(), self.address(), passphrase)
     }
 
-    /// The private key, for a signer that is not this one (deploying) and nothing else.
+    /// Returns the private key, for a signer that is not this one (deploying) and nothing else.
     pub fn expose_key(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.wallet.signer().to_bytes().into())
     }
 
-    /// The account's address.
+    /// Returns the account's address.
     pub fn address(&self) -> Address {
         Address::from(self.wallet.address().0)
     }

@@ -6,7 +6,7 @@ use super::Call;
 use super::abi::IPcac as sol;
 
 impl Call {
-    /// The function's name in the ABI.
+    /// Returns the function's name in the ABI.
     pub fn name(&self) -> &'static str {
         let signature = match self {
             Self::CreateContract { .. } => sol::create_contractCall::SIGNATURE,

@@ -32,14 +32,7 @@ impl Ledger {
     }
 
     pub(super) async fn check(rpc: Rpc, deployment: Deployment) -> Result<Self> {
-        let found: U64 = rpc.ask("eth_chainId", json!([])).await?;
-        let found = found.to::<u64>();
-        if found != deployment.chain_id {
-            return Err(Error::WrongChain {
-                wanted: deployment.chain_id,
-                found,
-            });
-        }
+        check_chain(&rpc, deployment.chain_id).await?;
         let address = deployment.contract;
         let code: Bytes = rpc.ask("eth_getCode", json!([address, "latest"])).await?;
         if code.is_empty() {
@@ -52,9 +45,18 @@ impl Ledger {
         Ok(Self { rpc, deployment })
     }
 
-    /// Where this ledger reads and writes.
+    /// Returns the place where this ledger reads and writes.
     pub fn deployment(&self) -> &Deployment {
         &self.deployment
+    }
+}
+
+/// Refuses any chain but the one wanted.
+pub(super) async fn check_chain(rpc: &Rpc, wanted: u64) -> Result<()> {
+    let found: U64 = rpc.ask("eth_chainId", json!([])).await?;
+    match found.to::<u64>() {
+        found if found == wanted => Ok(()),
+        found => Err(Error::WrongChain { wanted, found }),
     }
 }
 

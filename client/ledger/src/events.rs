@@ -230,7 +230,10 @@ fn passes(filter: &EventFilter, event: &Event) -> bool {
 }
 
 /// Reads a log; `None` if it is another contract's, an unknown event, or not (or no longer) in a block.
-fn read(contract: Address, log: &RawLog) -> std::result::Result<Option<LoggedEvent>, String> {
+pub(super) fn read(
+    contract: Address,
+    log: &RawLog,
+) -> std::result::Result<Option<LoggedEvent>, String> {
     if log.address != contract || log.removed {
         return Ok(None);
     }

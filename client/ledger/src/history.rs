@@ -71,7 +71,7 @@ impl Trouble {
 }
 
 impl Ledger {
-    /// The header of a block, or of the latest one; `None` if there is no such block.
+    /// Reads the header of a block, or of the latest one; `None` if there is no such block.
     pub async fn block_head(
         &self,
         number: Option<u64>,
@@ -92,7 +92,7 @@ impl Ledger {
         }
     }
 
-    /// The headers of some blocks, some at a time, in any order; those that are not there are left out.
+    /// Reads the headers of some blocks, some at a time, in any order; those that are not there are left out.
     pub async fn block_heads(
         &self,
         numbers: impl IntoIterator<Item = u64>,
@@ -105,7 +105,7 @@ impl Ledger {
         Ok(heads.into_iter().flatten().collect())
     }
 
-    /// All logs of the contract in a range of blocks, in the order of the chain.
+    /// Reads all logs of the contract in a range of blocks, in the order of the chain.
     pub async fn contract_logs(
         &self,
         first: u64,

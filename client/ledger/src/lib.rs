@@ -9,9 +9,13 @@ mod abi;
 mod account;
 mod attestation;
 mod call;
+mod chain;
 mod connect;
 mod error;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+mod hint;
 mod history;
 mod keystore;
 mod live;
@@ -28,11 +32,11 @@ mod fake;
 
 pub use self::account::{Account, recover_message};
 pub use self::attestation::recover_attestation;
+pub use self::chain::Chain;
 pub use self::connect::Ledger;
 pub use self::error::{Error, Result};
 pub use self::history::{BlockHead, ChainLog, Trouble, decode_event};
 pub use self::live::{Live, Nudge};
-pub use self::relay::MAX_RELAY_BYTES;
 pub use self::revert::Revert;
 pub use self::types::{
     Call, Deployment, EventFilter, Grant, ImageRecord, Mined, RelayCall, SignedCall,

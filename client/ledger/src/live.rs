@@ -126,7 +126,7 @@ impl Live {
     }
 
     /// Returns true while a subscription stands.
-    pub fn is_subscribed(&self) -> bool {
+    fn is_subscribed(&self) -> bool {
         matches!(self.state, State::Subscribed { .. })
     }
 
@@ -211,10 +211,11 @@ impl Live {
                                 sleep_until(last + LEAST).await;
                             }
                             self.nudged = Some(Instant::now());
-                            self.block = block_of(&message);
+                            self.block = block_of(message.to_text().unwrap_or_default());
                             // Several at once are one reason.
                             while let Some(Some(Ok(more))) = socket.next().now_or_never() {
-                                self.block = self.block.max(block_of(&more));
+                                self.block =
+                                    self.block.max(block_of(more.to_text().unwrap_or_default()));
                             }
                             self.chases = CHASES;
                             return Nudge::Log;
@@ -261,7 +262,7 @@ async fn subscribe(url: Url, contract: Address) -> Option<Socket> {
 }
 
 /// The block that a subscription speaks of; 0 if it does not say.
-fn block_of(message: &Message) -> u64 {
+pub(super) fn block_of(text: &str) -> u64 {
     #[derive(Deserialize)]
     struct Notice {
         params: Params,
@@ -275,7 +276,6 @@ fn block_of(message: &Message) -> u64 {
         #[serde(rename = "blockNumber")]
         block: U64,
     }
-    let text = message.to_text().unwrap_or_default();
     let notice = serde_json::from_str::<Notice>(text);
     notice.map_or(0, |notice| notice.params.result.block.to())
 }

@@ -23,12 +23,11 @@ use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::{Eip712Domain, SolInterface, SolStruct};
 
 use super::abi::IPcac::{IPcacCalls as Function, noncesCall};
-use super::account::recover_digest;
 use super::{Account, Call, Deployment, Error, Ledger, RelayCall, Result};
 use pcim_core::{Address, B256};
 
 /// Most bytes of the document.
-pub const MAX_RELAY_BYTES: usize = 32 * 1024;
+const MAX_RELAY_BYTES: usize = 32 * 1024;
 /// Most bytes of calldata: a registration with the longest attestation and description has fewer.
 const MAX_CALL_BYTES: usize = 4_096;
 /// Most bytes of a signature that the contract looks at.
@@ -90,14 +89,6 @@ impl RelayCall {
     /// [`Error::BadSignedCall`] if the call is none that can be signed.
     pub fn digest(&self) -> Result<B256> {
         Ok(self.typed()?.1)
-    }
-
-    /// Recovers the account whose key made the signature, if it is a key's (a contract account's, ERC-1271, is not looked at).
-    ///
-    /// # Errors
-    /// [`Error::Signature`] if it is not a canonical signature of 65 bytes.
-    pub fn recover(&self) -> Result<Address> {
-        recover_digest(self.digest()?, &self.signature)
     }
 
     /// The function's name, and what is signed.
@@ -222,6 +213,12 @@ mod tests {
     use alloy_primitives::{address, b256};
 
     use super::*;
+    use crate::account::recover_digest;
+
+    /// Recovers the account whose key made the signature.
+    fn recovered(call: &RelayCall) -> Result<Address> {
+        recover_digest(call.digest()?, &call.signature)
+    }
     use pcim_core::{BlockDigest, ImageDigest, Seal};
 
     const OTHER: Address = address!("00000000000000000000000000000000000000b0");
@@ -322,7 +319,7 @@ mod tests {
                 .sign_call(&deployment(), call, 5, 1_790_000_000)
                 .unwrap();
             assert_eq!(signed.digest().unwrap(), digest, "{}", call.name());
-            assert_eq!(signed.recover().unwrap(), one().address());
+            assert_eq!(recovered(&signed).unwrap(), one().address());
             let again = RelayCall::parse(&signed.to_json().unwrap()).unwrap();
             assert_eq!(again, signed);
         }
@@ -360,7 +357,7 @@ mod tests {
             },
         ];
         for call in changed {
-            assert_ne!(call.recover().ok(), Some(one().address()), "{call:?}");
+            assert_ne!(recovered(&call).ok(), Some(one().address()), "{call:?}");
         }
     }
 

@@ -179,7 +179,7 @@ pub enum Revert {
 }
 
 impl Revert {
-    /// The error's name in the ABI, if it is one of the contract's own.
+    /// Returns the error's name in the ABI, if it is one of the contract's own.
     pub fn name(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotPatient { .. } => "PcacNotPatient",

@@ -20,6 +20,8 @@ pub(super) struct Rpc {
     /// The URL without credentials.
     shown: String,
     limit: Duration,
+    /// How often a busy node is asked again.
+    patience: u32,
     next_id: AtomicU64,
 }
 
@@ -58,6 +60,10 @@ pub(super) enum Outcome {
 /// An answer may hold ten thousand logs, not more.
 const MAX_RESPONSE_BYTES: usize = 16 << 20;
 const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// The first pause before a busy node is asked again; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause, whatever the node asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl fmt::Debug for Rpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,8 +95,14 @@ impl Rpc {
             url: parsed,
             shown: shown(url),
             limit,
+            patience: 0,
             next_id: AtomicU64::new(1),
         })
+    }
+
+    /// Has a busy node (HTTP status 429 or 503) asked again, so many times, with growing pauses.
+    pub(super) fn patient(self, patience: u32) -> Self {
+        Self { patience, ..self }
     }
 
     /// Asks, and makes an [`Error`] of whatever goes wrong.
@@ -110,31 +122,30 @@ impl Rpc {
         method: &'static str,
         params: Value,
     ) -> std::result::Result<R, Fault> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..self.patience {
+            match self.ask_once(method, params.clone()).await {
+                Err(Fault::Busy(after)) => {
+                    tokio::time::sleep(after.unwrap_or(pause).min(LONGEST_PAUSE)).await;
+                    pause *= 2;
+                }
+                other => return other,
+            }
+        }
+        self.ask_once(method, params).await
+    }
+
+    async fn ask_once<R: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> std::result::Result<R, Fault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let (status, bytes) = tokio::time::timeout(self.limit, self.exchange(body.to_string()))
             .await
             .map_err(|_| Fault::Timeout)??;
-        let answer: Value = match serde_json::from_slice(&bytes) {
-            Ok(answer) => answer,
-            Err(_) if !status.is_success() => {
-                return Err(Fault::Transport(format!("HTTP status {status}").into()));
-            }
-            Err(e) => return Err(Fault::Nonsense(format!("not JSON ({e})"))),
-        };
-        let Value::Object(mut answer) = answer else {
-            return Err(Fault::Nonsense("not a JSON-RPC response".into()));
-        };
-        if let Some(error) = answer.get("error").filter(|e| !e.is_null()) {
-            return Err(node_error(error));
-        }
-        if answer.get("id") != Some(&json!(id)) {
-            return Err(Fault::Nonsense("the response is to another request".into()));
-        }
-        let result = answer
-            .remove("result")
-            .ok_or_else(|| Fault::Nonsense("neither result nor error".into()))?;
-        serde_json::from_value(result).map_err(|e| Fault::Nonsense(printable(&e.to_string())))
+        read_answer(status, id, &bytes)
     }
 
     async fn exchange(
@@ -150,7 +161,10 @@ impl Rpc {
             .send()
             .await
             .map_err(transport)?;
-        if response.status() == reqwest::StatusCode::TOO_MANY_REQUESTS {
+        let status = response.status();
+        if status == reqwest::StatusCode::TOO_MANY_REQUESTS
+            || self.patience > 0 && status == reqwest::StatusCode::SERVICE_UNAVAILABLE
+        {
             let after = response.headers().get("retry-after");
             let seconds = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
             return Err(Fault::Busy(seconds.map(Duration::from_secs)));
@@ -188,7 +202,10 @@ impl Rpc {
             Fault::Transport(source) => Error::Rpc { url, source },
             Fault::Busy(_) => Error::Rpc {
                 url,
-                source: "too many requests (HTTP status 429)".into(),
+                source: match self.patience {
+                    0 => "too many requests (HTTP status 429)".into(),
+                    times => format!("busy {times} times over (HTTP status 429 or 503)").into(),
+                },
             },
             Fault::Timeout => Error::Timeout {
                 url,
@@ -223,6 +240,34 @@ impl Rpc {
             detail: detail.into(),
         }
     }
+}
+
+/// Reads what came back to request `id`.
+pub(super) fn read_answer<R: DeserializeOwned>(
+    status: reqwest::StatusCode,
+    id: u64,
+    bytes: &[u8],
+) -> std::result::Result<R, Fault> {
+    let answer: Value = match serde_json::from_slice(bytes) {
+        Ok(answer) => answer,
+        Err(_) if !status.is_success() => {
+            return Err(Fault::Transport(format!("HTTP status {status}").into()));
+        }
+        Err(e) => return Err(Fault::Nonsense(format!("not JSON ({e})"))),
+    };
+    let Value::Object(mut answer) = answer else {
+        return Err(Fault::Nonsense("not a JSON-RPC response".into()));
+    };
+    if let Some(error) = answer.get("error").filter(|e| !e.is_null()) {
+        return Err(node_error(error));
+    }
+    if answer.get("id") != Some(&json!(id)) {
+        return Err(Fault::Nonsense("the response is to another request".into()));
+    }
+    let result = answer
+        .remove("result")
+        .ok_or_else(|| Fault::Nonsense("neither result nor error".into()))?;
+    serde_json::from_value(result).map_err(|e| Fault::Nonsense(printable(&e.to_string())))
 }
 
 impl Fault {

@@ -198,7 +198,7 @@ impl Ledger {
         }
     }
 
-    async fn receipt(&self, tx: &B256) -> Result<Option<Receipt>> {
+    pub(super) async fn receipt(&self, tx: &B256) -> Result<Option<Receipt>> {
         const METHOD: &str = "eth_getTransactionReceipt";
         let receipt: Option<Receipt> = self.rpc.ask(METHOD, json!([tx])).await?;
         match receipt {
@@ -263,14 +263,41 @@ impl Ledger {
                 need,
             });
         }
-        let gas = self.estimate(address, to, value, &data).await?;
+        let gas = match self.estimate(address, to, value, &data).await? {
+            Ok(gas) => gas + gas / 10,
+            Err(revert) => return Err(Error::Refused(Revert::decode(&revert))),
+        };
+        let payment = Payment {
+            to,
+            value,
+            data,
+            gas,
+        };
+        self.sign_payment(from, have, payment, MOST_FEE).await
+    }
+
+    /// Signs a transaction whose fee is at most `max` wei, by an account that has `have` wei.
+    pub(super) async fn sign_payment(
+        &self,
+        from: &Account,
+        have: U256,
+        payment: Payment,
+        max: U256,
+    ) -> Result<SignedCall> {
+        let address = from.address();
+        let Payment {
+            to,
+            value,
+            data,
+            gas,
+        } = payment;
         let price = self.price().await?;
         let fee = U256::from(gas).saturating_mul(price.most());
-        if fee > MOST_FEE {
+        if fee > max {
             return Err(Error::Fee {
                 url: self.rpc.shown().to_owned(),
                 found: fee,
-                max: MOST_FEE,
+                max,
             });
         }
         let need = value.saturating_add(fee);
@@ -296,7 +323,14 @@ impl Ledger {
         })
     }
 
-    async fn estimate(&self, from: Address, to: Address, value: U256, data: &[u8]) -> Result<u64> {
+    /// The gas that a transaction would take now, or the data that it reverts with.
+    pub(super) async fn estimate(
+        &self,
+        from: Address,
+        to: Address,
+        value: U256,
+        data: &[u8],
+    ) -> Result<std::result::Result<u64, Vec<u8>>> {
         const METHOD: &str = "eth_estimateGas";
         let tx = json!({
             "from": from, "to": to, "value": value, "data": Bytes::copy_from_slice(data),
@@ -304,22 +338,20 @@ impl Ledger {
         let gas: U256 = match self.rpc.request(METHOD, json!([tx])).await {
             Ok(gas) => gas,
             Err(fault) => {
-                return Err(match fault.into_revert() {
-                    Ok(data) => Error::Refused(Revert::decode(&data)),
-                    Err(fault) => self.rpc.explain(METHOD, fault),
-                });
+                let revert = fault.into_revert();
+                let revert = revert.map_err(|fault| self.rpc.explain(METHOD, fault))?;
+                return Ok(Err(revert));
             }
         };
         // 2^50 is the block gas limit of Arbitrum chains.
         if gas.is_zero() || gas > U256::from(1u64 << 50) {
             return Err(self.rpc.nonsense(METHOD, format!("{gas} gas")));
         }
-        let gas = gas.to::<u64>();
-        Ok(gas + gas / 10)
+        Ok(Ok(gas.to()))
     }
 
     /// Twice the base fee, so that it may rise while the transaction waits; a tip never above the base fee.
-    async fn price(&self) -> Result<Price> {
+    pub(super) async fn price(&self) -> Result<Price> {
         let Some(base) = self.head(None).await?.base_fee_per_gas else {
             return Ok(Price::Legacy(
                 self.rpc.ask("eth_gasPrice", json!([])).await?,
@@ -375,13 +407,14 @@ impl Ledger {
 
 /// The price that the chain asks for gas, in wei.
 #[derive(Clone, Copy)]
-enum Price {
+pub(super) enum Price {
     Dynamic { most: U256, tip: U256 },
     Legacy(U256),
 }
 
 impl Price {
-    fn most(self) -> U256 {
+    /// The most for a unit of gas.
+    pub(super) fn most(self) -> U256 {
         match self {
             Self::Dynamic { most, .. } => most,
             Self::Legacy(price) => price,
@@ -389,16 +422,26 @@ impl Price {
     }
 }
 
+/// A transaction that is to be signed.
+pub(super) struct Payment {
+    pub(super) to: Address,
+    /// Wei.
+    pub(super) value: U256,
+    pub(super) data: Vec<u8>,
+    /// The most gas that it may use.
+    pub(super) gas: u64,
+}
+
 /// The part of a receipt that is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Receipt {
+pub(super) struct Receipt {
     transaction_hash: B256,
     block_number: Option<U64>,
     gas_used: U256,
     effective_gas_price: Option<U256>,
     status: Option<U64>,
-    logs: Vec<RawLog>,
+    pub(super) logs: Vec<RawLog>,
 }
 
 /// The contents of a signed transaction.

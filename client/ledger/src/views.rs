@@ -107,7 +107,7 @@ impl Ledger {
         self.view(sol::is_accreditedCall { radiologist }).await
     }
 
-    /// The latest block's number.
+    /// Reads the latest block's number.
     ///
     /// # Errors
     /// As every view.
@@ -116,7 +116,7 @@ impl Ledger {
         Ok(number.to())
     }
 
-    /// A balance, in wei.
+    /// Reads a balance, in wei.
     ///
     /// # Errors
     /// As every view.
@@ -126,7 +126,7 @@ impl Ledger {
             .await
     }
 
-    /// Unix seconds of the latest block.
+    /// Reads the time of the latest block, in Unix seconds.
     ///
     /// # Errors
     /// As every view.

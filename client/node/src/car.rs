@@ -119,7 +119,7 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next block, verified; `None` until more bytes are pushed.
+    /// Reads the next block, verified; `None` until more bytes are pushed.
     ///
     /// # Errors
     /// [`MalformedCar`]; the file is to be given up then.
@@ -146,7 +146,7 @@ impl Decoder {
         Ok(Some((cid, bytes)))
     }
 
-    /// The roots, at the end of the file.
+    /// Returns the roots, at the end of the file.
     ///
     /// # Errors
     /// [`MalformedCar::CutOff`]

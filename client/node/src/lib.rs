@@ -14,6 +14,9 @@ pub mod car;
 mod disk;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+mod hint;
 mod keep;
 mod network;
 mod node;

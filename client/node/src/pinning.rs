@@ -130,7 +130,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Service {
-    /// A service at a base URL, with the token that the first line of a file holds. Only its owner may read that file.
+    /// Names a service at a base URL, with the token that the first line of a file holds. Only its owner may read that file.
     pub fn new(url: &str, token_file: &Path) -> Result<Self> {
         let refused = || Error::Url {
             found: url.to_owned(),

@@ -109,7 +109,7 @@ pub fn seal_body(
     writer.finish(session_key, signature, digest)
 }
 
-/// Re-encrypts the inner packets of a body unchanged under a new session key (`--rekey`, or to change the version).
+/// Encrypts the inner packets of a body unchanged under a new session key (`--rekey`, or to change the version).
 ///
 /// The one-pass signature, the payload and the signature stay as they are, so the seal stays too; the body is verified
 /// on the way. The caller must discard what was written on error.

@@ -44,14 +44,14 @@ impl Certificate {
         Ok(Self(cert.strip_secret_key_material()))
     }
 
-    /// The certificate in binary, whole.
+    /// Returns the certificate in binary, whole.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0
             .to_vec()
             .expect("a parsed certificate serializes into memory")
     }
 
-    /// The certificate in binary, stripped to keys and their own self-signatures and revocations:
+    /// Returns the certificate in binary, stripped to keys and their own self-signatures and revocations:
     /// what a requestor publishes and what signatures carry. No name, no e-mail, nobody else's signatures.
     ///
     /// Only a certificate that [needs its User ID](Self::needs_user_id) keeps its primary one.
@@ -70,7 +70,7 @@ impl Certificate {
             && self.0.with_policy(&POLICY, None).is_ok()
     }
 
-    /// The fingerprint in upper-case hex.
+    /// Returns the fingerprint in upper-case hex.
     pub fn fingerprint(&self) -> String {
         self.0.fingerprint().to_hex()
     }

@@ -39,12 +39,12 @@ pub struct Unverified {
 }
 
 impl Unverified {
-    /// The text, vouched for by nobody: to look for the signer's certificate in it and for nothing else.
+    /// Returns the text, vouched for by nobody: to look for the signer's certificate in it and for nothing else.
     pub fn peek(&self) -> &[u8] {
         &self.plain
     }
 
-    /// The text, if `signer` signed it for this reader.
+    /// Returns the text if `signer` signed it for this reader.
     ///
     /// # Errors
     /// [`Error::Signature`].

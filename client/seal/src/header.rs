@@ -15,7 +15,7 @@ use super::cert::unusable;
 use super::{BodyVersion, Certificate, Error, Result, UnlockedKey, Unusable};
 
 /// The most bytes that a header may have.
-pub const HEADER_MAX: usize = 1024;
+pub(super) const HEADER_MAX: usize = 1024;
 
 /// The cipher of every body.
 pub(super) const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;

@@ -135,7 +135,7 @@ impl LockedKey {
         Ok(Self(cert))
     }
 
-    /// ASCII-armored, secrets locked.
+    /// Writes the key in ASCII armor, its secrets locked.
     pub fn to_armored(&self) -> Vec<u8> {
         self.0
             .as_tsk()
@@ -144,7 +144,7 @@ impl LockedKey {
             .expect("a parsed key serializes into memory")
     }
 
-    /// The public half, whole.
+    /// Returns the public half, whole.
     pub fn certificate(&self) -> Certificate {
         Certificate(self.0.clone().strip_secret_key_material())
     }
@@ -167,7 +167,7 @@ impl LockedKey {
 }
 
 impl UnlockedKey {
-    /// The public half, whole.
+    /// Returns the public half, whole.
     pub fn certificate(&self) -> Certificate {
         Certificate(self.0.clone().strip_secret_key_material())
     }

@@ -28,6 +28,7 @@ mod document;
 mod error;
 mod framing;
 mod header;
+mod hint;
 mod key;
 mod packing;
 mod speed;
@@ -43,7 +44,7 @@ pub use document::{
     verify_detached,
 };
 pub use error::{Cause, Error, Result, Unusable};
-pub use header::{HEADER_MAX, SessionKey, check_header, header_for, unwrap_header};
+pub use header::{SessionKey, check_header, header_for, unwrap_header};
 pub use key::{KeyVersion, LockedKey, UnlockedKey};
 pub use speed::cipher_time;
 pub use version::BodyVersion;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
-use crate::session::Client;
+use crate::session::Session;
 use pcim_core::ImageDigest;
 use pcim_node::pinning::{PinStatus, Service};
 
@@ -34,7 +34,7 @@ pub struct Imported {
     pub body_bytes: u64,
 }
 
-impl Client {
+impl Session {
     /// Writes a sealed image into a CAR file; what is not here is fetched. The file appears only when it is whole.
     pub async fn export_car(&self, image: &ImageDigest, target: &Target) -> Result<Exported> {
         let path = target.path.clone();

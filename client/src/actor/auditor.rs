@@ -1,4 +1,6 @@
-//! What the chain saw, and the consortium's part.
+//! The auditor: what the chain recorded, read through the home's index.
+
+use std::ops::Deref;
 
 use serde::Serialize;
 
@@ -8,21 +10,9 @@ use crate::audit::index::Index;
 use crate::audit::query::Query;
 use crate::audit::sync::Synced;
 use crate::error::{Error, Result};
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
-use crate::session::Client;
+use crate::session::Session;
 use pcim_core::{Address, Event, ImageDigest, LoggedEvent};
-use pcim_ledger::{Call, Deployment, EventFilter, Ledger};
-
-/// The answer that a trace wrote to the chain.
-#[derive(Clone, Debug, Serialize)]
-pub struct Traced {
-    /// Whether the requestor is authorized.
-    pub authorized: bool,
-    /// The transaction.
-    #[serde(flatten)]
-    pub written: Written,
-}
+use pcim_ledger::{Deployment, EventFilter, Ledger};
 
 /// All that a contract has to tell.
 #[derive(Clone, Debug)]
@@ -33,13 +23,81 @@ pub struct ChainStory {
     pub unknown: usize,
     /// The last block that was read.
     pub block: u64,
-    /// Why the index was read anew, if it was.
+    /// Why the index was read again from the start, if it was.
     pub rebuilt: Option<String>,
     /// Why the chain was not asked now, if it did not answer: then this is what was read last.
     pub stale: Option<String>,
 }
 
-impl Client {
+/// One of the patient's images, as the chain has it.
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnImage {
+    /// The image.
+    pub image: ImageDigest,
+    /// Unix seconds.
+    pub registered_at: u64,
+    /// The radiologist who attested it.
+    pub radiologist: Address,
+    /// Modality and body part codes.
+    pub description: String,
+    /// Approvals a window; 0 is no limit.
+    pub approval_limit: u32,
+    /// The window's length.
+    pub window_seconds: u32,
+}
+
+/// The auditor's work: what the chain recorded. No key is needed.
+#[derive(Clone, Copy)]
+pub struct Auditor<'s> {
+    pub(crate) session: &'s Session,
+}
+
+impl Session {
+    /// The auditor's work.
+    pub fn auditor(&self) -> Auditor<'_> {
+        Auditor { session: self }
+    }
+}
+
+impl Deref for Auditor<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        self.session
+    }
+}
+
+impl Auditor<'_> {
+    /// The images registered by this patient.
+    pub async fn images(&self) -> Result<Vec<OwnImage>> {
+        let ledger = self.ledger().await?;
+        let filter = EventFilter {
+            patient: Some(self.address()),
+            ..EventFilter::default()
+        };
+        let mut images = Vec::new();
+        for logged in ledger.events(&filter).await? {
+            if let Event::ContractCreated {
+                image,
+                radiologist,
+                info,
+                ..
+            } = logged.event
+            {
+                let record = self.record(&image).await?;
+                images.push(OwnImage {
+                    image,
+                    registered_at: record.registered_at,
+                    radiologist,
+                    description: info,
+                    approval_limit: record.approval_limit,
+                    window_seconds: record.window_seconds,
+                });
+            }
+        }
+        Ok(images)
+    }
+
     /// All events of the contract: brought level with the chain if that answers, else as they were read last.
     pub async fn chain_story(&self) -> Result<ChainStory> {
         let (index, stale) = match self.audit_synced().await {
@@ -112,60 +170,4 @@ impl Client {
         events.sort_by_key(|event| (event.block, event.log_index));
         Ok(events)
     }
-
-    /// Writes to the chain whether a requestor is authorized. Only the requestor and the patient may.
-    pub async fn trace(&self, image: &ImageDigest, requester: Address) -> Result<Traced> {
-        let patient = self.record(image).await?.patient;
-        let ledger = self.ledger().await?;
-        let key = format!("trace:{image}:{requester}");
-        let call = async || {
-            Ok(Call::TraceAuthorization {
-                patient,
-                requester,
-                image: *image,
-            })
-        };
-        let mut written = self.write(&key, Wanted::Any, call).await?;
-        if let Some(earlier) = &written
-            && earlier.resumed
-            && answer(earlier) != ledger.is_authorized(patient, requester, image).await?
-        {
-            written = self.start(&key, Wanted::Any, call).await?;
-        }
-        let written = written.ok_or(Error::UnknownImage { image: *image })?;
-        Ok(Traced {
-            authorized: answer(&written),
-            written,
-        })
-    }
-
-    /// Accredits a radiologist, or withdraws that. Only the consortium may.
-    pub async fn accredit(&self, radiologist: Address, accredited: bool) -> Result<Written> {
-        let key = format!("accredit:{radiologist}:{accredited}");
-        let call = async || {
-            Ok(Call::AccreditRadiologist {
-                radiologist,
-                accredited,
-            })
-        };
-        let written = self.write(&key, Wanted::Any, call).await?;
-        written.ok_or(Error::NotAccredited { radiologist })
-    }
-
-    /// Hands the consortium's role over, for good. Only the consortium may.
-    ///
-    /// # Errors
-    /// Those of the chain; the contract refuses anyone else.
-    pub async fn transfer_consortium(&self, to: Address) -> Result<Written> {
-        let call = async || Ok(Call::TransferConsortium { to });
-        let key = format!("transfer-consortium:{to}");
-        let written = self.write(&key, Wanted::Any, call).await?;
-        Ok(written.expect("a call that is sent whatever it returns is written"))
-    }
-}
-
-/// What a trace says.
-pub(crate) fn answer(written: &Written) -> bool {
-    let mut events = written.mined.events.iter();
-    events.any(|logged| matches!(logged.event, Event::AuthorizationSuccess { .. }))
 }

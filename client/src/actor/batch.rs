@@ -3,16 +3,15 @@
 use alloy_primitives::keccak256;
 use serde::Serialize;
 
+use crate::actor::patient::Patient;
 use crate::error::{Error, Result};
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
-use crate::session::Client;
+use crate::limits::MAX_APPROVALS;
+use crate::operation::deed::Deed;
+use crate::operation::journal::OperationId;
+use crate::operation::write::{Outcome, Wanted, Written};
 use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use pcim_ledger::Call;
 use pcim_node::Stored;
-
-/// Most approvals, denials or removals in one transaction: about six million gas.
-pub const MAX_APPROVALS: usize = 100;
 
 /// One of the approvals.
 #[derive(Clone, Debug, Serialize)]
@@ -46,7 +45,7 @@ struct Open {
     public_key: BlockDigest,
 }
 
-impl Client {
+impl Patient<'_> {
     /// The requests for this patient's images that are open, in the order in which they came.
     pub async fn open_requests(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let ledger = self.ledger().await?;
@@ -59,7 +58,7 @@ impl Client {
         Ok(open)
     }
 
-    /// Approves open requests by one transaction, all until the same moment: each as [`Client::approve`] does.
+    /// Approves open requests by one transaction, all until the same moment: each as [`Patient::approve`] does.
     ///
     /// `expires_at` is in unix seconds; 0 never expires. A pair that is named twice counts once.
     ///
@@ -72,8 +71,8 @@ impl Client {
         expires_at: u64,
     ) -> Result<Approvals> {
         let requests = self.latest_of(requests).await?;
-        let key = key(&requests);
-        if let Some(earlier) = self.resume(&key).await?
+        let deed = deed(&requests);
+        if let Some(earlier) = self.resume(deed).await?
             && self.are_authorized(&requests).await?
         {
             return Ok(approvals(&requests, earlier, 0));
@@ -101,7 +100,9 @@ impl Client {
             }
             Ok(Call::Batch(calls))
         };
-        let written = self.start_noting(&key, Wanted::True, call).await?;
+        let sending = self.sending();
+        let written = sending.start_noting(deed, Wanted::True, call).await?;
+        let written = written.and_then(Outcome::mined);
         let written = written.ok_or(Error::NothingToApprove)?;
         let new_bytes = shared.iter().map(|stored| stored.new_bytes).sum();
         Ok(approvals(&requests, written, new_bytes))
@@ -138,7 +139,7 @@ impl Client {
         Ok(true)
     }
 
-    async fn share_with(&self, operation: i64, request: &Open) -> Result<Stored> {
+    async fn share_with(&self, operation: OperationId, request: &Open) -> Result<Stored> {
         let (image, requester) = (&request.image, request.requester);
         let (public_key, notes) = self.latest_request(image, requester).await?;
         if public_key != request.public_key {
@@ -187,17 +188,19 @@ pub(crate) fn distinct(pairs: &[(ImageDigest, Address)]) -> Result<Vec<(ImageDig
     }
 }
 
-/// The journal's key: the same requests in any order are the same operation.
-fn key(requests: &[Open]) -> String {
+/// The deed: the same requests in any order are the same operation.
+fn deed(requests: &[Open]) -> Deed {
     let mut each: Vec<_> = requests
         .iter()
         .map(|it| [&it.image.0[..], it.requester.as_slice(), &it.public_key.0].concat())
         .collect();
     each.sort();
-    format!("approve-all:{}", keccak256(each.concat()))
+    Deed::ApproveAll {
+        requests: keccak256(each.concat()),
+    }
 }
 
-/// What the chain says of them.
+/// Reads from the chain's answer the approvals that were made.
 fn approvals(requests: &[Open], written: Written, new_bytes: u64) -> Approvals {
     let approved = |request: &Open| {
         written.mined.events.iter().find_map(|logged| {

@@ -4,11 +4,12 @@ use alloy_primitives::keccak256;
 use serde::Serialize;
 
 use crate::actor::batch::distinct;
+use crate::actor::patient::Patient;
 use crate::actor::patient::no_request;
 use crate::error::{Error, Result};
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
-use crate::session::Client;
+use crate::operation::deed::Deed;
+use crate::operation::journal::OperationId;
+use crate::operation::write::{Outcome, Wanted, Written};
 use pcim_core::{Address, Event, GrantStatus, ImageDigest};
 use pcim_ledger::Call;
 
@@ -31,8 +32,8 @@ pub struct Endings {
     pub written: Written,
 }
 
-impl Client {
-    /// Denies open requests by one transaction, all for the same reason: each as [`Client::deny`] does.
+impl Patient<'_> {
+    /// Denies open requests by one transaction, all for the same reason: each as [`Patient::deny`] does.
     ///
     /// A pair that is named twice counts once.
     ///
@@ -55,10 +56,10 @@ impl Client {
     }
 
     /// Removes approvals or open requests by one transaction, and drops the readers' headers from this node: each as
-    /// [`Client::revoke`] does. A pair that is named twice counts once.
+    /// [`Patient::revoke`] does. A pair that is named twice counts once.
     ///
     /// # Errors
-    /// As [`Client::deny_all`]'s; then none is removed.
+    /// As [`Patient::deny_all`]'s; then none is removed.
     pub async fn revoke_all(&self, pairs: &[(ImageDigest, Address)]) -> Result<Endings> {
         self.end_all(pairs, GrantStatus::Removed, |image, requester| {
             Call::RemoveIrs { requester, image }
@@ -74,8 +75,8 @@ impl Client {
         call: impl Fn(ImageDigest, Address) -> Call,
     ) -> Result<Endings> {
         let pairs = distinct(pairs)?;
-        let key = key(&pairs, into);
-        if let Some(earlier) = self.resume(&key).await?
+        let deed = deed(&pairs, into);
+        if let Some(earlier) = self.resume(deed).await?
             && self.are(&pairs, into).await?
         {
             return Ok(endings(&pairs, earlier));
@@ -93,14 +94,17 @@ impl Client {
             }
             Ok(Call::Batch(calls))
         };
-        let written = self.start_noting(&key, Wanted::True, calls).await?;
-        Ok(endings(&pairs, written.ok_or(Error::NothingToApprove)?))
+        let sending = self.sending();
+        let written = sending.start_noting(deed, Wanted::True, calls).await?;
+        let written = written.and_then(Outcome::mined);
+        let written = written.ok_or(Error::NothingToApprove)?;
+        Ok(endings(&pairs, written))
     }
 
     /// Checks that there is something to end, and notes the header that is dropped with it.
     async fn note_ending(
         &self,
-        operation: i64,
+        operation: OperationId,
         image: &ImageDigest,
         requester: Address,
         into: GrantStatus,
@@ -131,21 +135,21 @@ impl Client {
     }
 }
 
-/// The journal's key: the same pairs in any order are the same operation.
-fn key(pairs: &[(ImageDigest, Address)], into: GrantStatus) -> String {
-    let what = match into {
-        GrantStatus::Removed => "revoke-all",
-        _ => "deny-all",
-    };
+/// The deed: the same pairs in any order are the same operation.
+fn deed(pairs: &[(ImageDigest, Address)], into: GrantStatus) -> Deed {
     let mut each: Vec<_> = pairs
         .iter()
-        .map(|(image, requester)| [&image.0[..], requester.as_slice()].concat())
+        .map(|(image, requestor)| [&image.0[..], requestor.as_slice()].concat())
         .collect();
     each.sort();
-    format!("{what}:{}", keccak256(each.concat()))
+    let pairs = keccak256(each.concat());
+    match into {
+        GrantStatus::Removed => Deed::RevokeAll { pairs },
+        _ => Deed::DenyAll { pairs },
+    }
 }
 
-/// What the chain says of them: every denial and every removal ends with its reason.
+/// Reads from the chain's answer the endings that were made: every denial and every removal ends with its reason.
 fn endings(pairs: &[(ImageDigest, Address)], written: Written) -> Endings {
     let ended = |pair: &(ImageDigest, Address)| {
         written.mined.events.iter().any(|logged| {

@@ -4,9 +4,9 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::actor::patient::Patient;
 use crate::error::{Error, Result};
 use crate::flow::opening::check_seal;
-use crate::session::Client;
 use pcim_core::{Address, ImageDigest};
 
 /// Most versions that are walked.
@@ -19,7 +19,7 @@ pub struct Version {
     pub image: ImageDigest,
     /// When it was registered, unix seconds; `None` if nobody registered it with this contract.
     pub registered_at: Option<u64>,
-    /// Who attested it.
+    /// The radiologist who attested it.
     pub radiologist: Option<Address>,
     /// The fingerprint of the certificate whose signature was verified.
     pub signer: Option<String>,
@@ -32,7 +32,7 @@ pub struct Version {
     pub not_opened: Option<String>,
 }
 
-impl Client {
+impl Patient<'_> {
     /// The versions of an image of one's own, from this one back to the first: each is opened and its signature verified
     /// against what was attested. The walk ends at one that is not registered or cannot be had.
     ///
@@ -123,7 +123,7 @@ impl Client {
     }
 }
 
-/// Whether an image cannot be had, which says nothing about it.
+/// Says whether an image cannot be had, which says nothing about it.
 fn is_away(error: &Error) -> bool {
     match error {
         Error::Node(pcim_node::Error::Timeout { .. } | pcim_node::Error::Missing { .. }) => true,

@@ -1,18 +1,22 @@
-//! The work of each role.
+//! The work of each role, and the parts that roles share.
 
 pub(crate) mod archive;
 pub(crate) mod auditor;
 pub(crate) mod batch;
+pub(crate) mod consortium;
 pub(crate) mod endings;
 pub(crate) mod follow;
+pub(crate) mod follower;
 pub(crate) mod history;
 pub(crate) mod notes;
 pub(crate) mod patient;
 pub(crate) mod radiologist;
 pub(crate) mod receipt;
 pub(crate) mod registration;
+pub(crate) mod relayer;
 pub(crate) mod replicas;
 pub(crate) mod requestor;
 pub(crate) mod requests;
 pub(crate) mod reseal;
+pub(crate) mod trace;
 pub(crate) mod watch;

@@ -1,4 +1,4 @@
-//! What a home notes about its images, for itself: words to find them by that do not belong on the chain.
+//! Notes of a home about its images, for itself: words to find them by that do not belong on the chain.
 //!
 //! Notes lie in sixteen files of the home, by the image's first digit, each an OpenPGP message that the home's own key signed
 //! and only it opens; the passphrase is needed to read and to write them.
@@ -10,7 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::session::Client;
+use crate::session::Session;
+use crate::unlocked::Unlocked;
 use pcim_core::ImageDigest;
 
 /// Most bytes of one note.
@@ -24,15 +25,15 @@ const VERSION: u32 = 1;
 pub struct Note {
     /// The image.
     pub image: ImageDigest,
-    /// When it was noted, unix seconds.
+    /// When it was written, unix seconds.
     pub at: u64,
-    /// Who says so.
+    /// Its author.
     pub by: Author,
-    /// What is noted.
+    /// Its text.
     pub text: String,
 }
 
-/// Whose words a note has.
+/// The author of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Author {
@@ -49,11 +50,18 @@ struct File {
     notes: Vec<Note>,
 }
 
-impl Client {
+impl Session {
+    /// Says whether there is any note: without one no passphrase is needed to search.
+    pub fn has_notes(&self) -> bool {
+        (0..16).any(|digit| self.home.notes_path(digit).exists())
+    }
+}
+
+impl Unlocked<'_> {
     /// Notes something about an image.
     ///
     /// # Errors
-    /// [`Error::NoteTooLong`], [`Error::Locked`], [`Error::Seal`], [`Error::File`]
+    /// [`Error::NoteTooLong`], [`Error::Seal`], [`Error::File`]
     pub fn note(&self, image: &ImageDigest, by: Author, text: &str) -> Result<Note> {
         if text.len() > MAX_NOTE_BYTES {
             return Err(Error::NoteTooLong {
@@ -76,8 +84,7 @@ impl Client {
             return Ok(known.clone());
         }
         file.notes.push(note.clone());
-        let keys = self.keys()?;
-        let key = &keys.openpgp;
+        let key = &self.keys.openpgp;
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&file)?);
         let sealed = pcim_seal::encrypt_document(&plain, key, &[&key.certificate()])?;
         let at = |source| Error::File {
@@ -88,15 +95,10 @@ impl Client {
         Ok(note)
     }
 
-    /// Whether anything was ever noted: without that no passphrase is needed to search.
-    pub fn has_notes(&self) -> bool {
-        (0..16).any(|digit| self.notes_path(digit).exists())
-    }
-
     /// All notes, by image, oldest first.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::Seal`] for a file that is damaged or another's, [`Error::File`]
+    /// [`Error::Seal`] for a file that is damaged or another's, [`Error::File`]
     pub fn notes(&self) -> Result<BTreeMap<ImageDigest, Vec<Note>>> {
         let mut notes: BTreeMap<ImageDigest, Vec<Note>> = BTreeMap::new();
         for digit in 0..16 {
@@ -127,7 +129,7 @@ impl Client {
                 });
             }
         };
-        let key = &self.keys()?.openpgp;
+        let key = &self.keys.openpgp;
         let own = key.certificate();
         let plain = pcim_seal::decrypt_document(&sealed, key, |_| Ok(own))?;
         let plain = zeroize::Zeroizing::new(plain);

@@ -1,49 +1,33 @@
 //! The patient: review, decide, revoke, open one's own.
 
+use crate::unlocked::{Actor, Unlocked};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
+use std::ops::Deref;
 use zeroize::Zeroizing;
 
-use crate::actor::reseal::Resealed;
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
 use crate::flow::pipeline;
-use crate::operation::journal::piece::{Outcome, Piece};
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
+use crate::operation::deed::Deed;
+use crate::operation::journal::OperationId;
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::write::{Outcome, Wanted, Written};
 use crate::papers::request::RequestDocument;
-use crate::session::Client;
 use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
-use pcim_ledger::{Call, EventFilter};
-use pcim_seal::{BodyVersion, Certificate};
+use pcim_ledger::Call;
+use pcim_seal::Certificate;
 
 /// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
 const REQUESTS_AT_ONCE: usize = 16;
-
-/// One of the patient's images, as the chain has it.
-#[derive(Clone, Debug, Serialize)]
-pub struct OwnImage {
-    /// The image.
-    pub image: ImageDigest,
-    /// Unix seconds.
-    pub registered_at: u64,
-    /// Who attested it.
-    pub radiologist: Address,
-    /// Modality and body part codes.
-    pub description: String,
-    /// Approvals a window; 0 is no limit.
-    pub approval_limit: u32,
-    /// The window's length.
-    pub window_seconds: u32,
-}
 
 /// A request that waits for the patient's decision.
 #[derive(Clone, Debug, Serialize)]
 pub struct PendingRequest {
     /// The image asked for.
     pub image: ImageDigest,
-    /// Who asks.
+    /// The requestor.
     pub requester: Address,
     /// Unix seconds.
     pub requested_at: u64,
@@ -71,37 +55,33 @@ pub struct Decision {
     pub written: Written,
 }
 
-impl Client {
-    /// The images registered by this patient.
-    pub async fn images(&self) -> Result<Vec<OwnImage>> {
-        let ledger = self.ledger().await?;
-        let filter = EventFilter {
-            patient: Some(self.address()),
-            ..EventFilter::default()
-        };
-        let mut images = Vec::new();
-        for logged in ledger.events(&filter).await? {
-            if let Event::ContractCreated {
-                image,
-                radiologist,
-                info,
-                ..
-            } = logged.event
-            {
-                let record = self.record(&image).await?;
-                images.push(OwnImage {
-                    image,
-                    registered_at: record.registered_at,
-                    radiologist,
-                    description: info,
-                    approval_limit: record.approval_limit,
-                    window_seconds: record.window_seconds,
-                });
-            }
-        }
-        Ok(images)
-    }
+/// The patient's work.
+#[derive(Clone, Copy)]
+pub struct Patient<'s>(Unlocked<'s>);
 
+impl<'s> Unlocked<'s> {
+    /// The patient's work.
+    pub fn patient(self) -> Patient<'s> {
+        Patient(self)
+    }
+}
+
+impl Actor {
+    /// The patient's work.
+    pub fn patient(&self) -> Patient<'_> {
+        self.unlocked().patient()
+    }
+}
+
+impl<'s> Deref for Patient<'s> {
+    type Target = Unlocked<'s>;
+
+    fn deref(&self) -> &Unlocked<'s> {
+        &self.0
+    }
+}
+
+impl Patient<'_> {
     /// The requests that wait for this patient's decision, with their documents where they can be had.
     pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
         let asked = self.requested().await?;
@@ -152,7 +132,7 @@ impl Client {
         image: &ImageDigest,
         requester: Address,
         expires_at: u64,
-    ) -> Result<Decision> {
+    ) -> Result<Outcome<Decision>> {
         self.approve_certificate(image, requester, None, expires_at)
             .await
     }
@@ -168,7 +148,7 @@ impl Client {
         requester: Address,
         reviewed: Option<BlockDigest>,
         expires_at: u64,
-    ) -> Result<Decision> {
+    ) -> Result<Outcome<Decision>> {
         self.own_record(image).await?;
         let (public_key, notes) = self.latest_request(image, requester).await?;
         if let Some(reviewed) = reviewed
@@ -179,11 +159,16 @@ impl Client {
                 requested: public_key,
             });
         }
-        let key = format!("approve:{image}:{requester}:{public_key}");
-        if let Some(earlier) = self.resume(&key).await?
+        let deed = Deed::Approve {
+            image: *image,
+            requestor: requester,
+            public_key,
+        };
+        if let Some(earlier) = self.resume(deed).await?
             && self.status(image, Some(requester)).await?.authorized
         {
-            return decision(image, requester, earlier, 0);
+            let done = decision(image, requester, earlier, 0)?;
+            return Ok(Outcome::Mined(done));
         }
         self.check_open(image, requester).await?;
         let mut new_bytes = 0;
@@ -204,34 +189,12 @@ impl Client {
                 notes: String::new(),
             })
         };
-        let written = self.start_noting(&key, Wanted::True, call).await?;
+        let written = self.start_noting(deed, Wanted::True, call).await?;
         let written = written.ok_or(Error::AlreadyAuthorized {
             requester,
             image: *image,
         })?;
-        decision(image, requester, written, new_bytes)
-    }
-
-    /// [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2: the image is
-    /// then first sealed anew as SEIPDv1, for everybody.
-    pub async fn approve_resealing(
-        &self,
-        image: &ImageDigest,
-        requester: Address,
-        reviewed: Option<BlockDigest>,
-        expires_at: u64,
-    ) -> Result<(Option<Resealed>, Decision)> {
-        let approve = async || {
-            self.approve_certificate(image, requester, reviewed, expires_at)
-                .await
-        };
-        match approve().await {
-            Err(Error::ReaderLacksV2 { .. }) => {
-                let resealed = self.reseal(image, BodyVersion::V1).await?;
-                Ok((Some(resealed), approve().await?))
-            }
-            decided => Ok((None, decided?)),
-        }
+        written.try_map(|written| decision(image, requester, written, new_bytes))
     }
 
     /// A request must be open to be decided on.
@@ -253,9 +216,12 @@ impl Client {
         image: &ImageDigest,
         requester: Address,
         reason: &str,
-    ) -> Result<Written> {
+    ) -> Result<Outcome> {
         self.own_record(image).await?;
-        let key = format!("deny:{image}:{requester}");
+        let deed = Deed::Deny {
+            image: *image,
+            requestor: requester,
+        };
         let call = async || {
             Ok(Call::DenyIrs {
                 requester,
@@ -263,17 +229,20 @@ impl Client {
                 reason: reason.to_owned(),
             })
         };
-        let written = self.write(&key, Wanted::True, call).await?;
+        let written = self.write(deed, Wanted::True, call).await?;
         written.ok_or(no_request(image, requester))
     }
 
     /// Removes an approval or an open request, and drops the reader's header from this node.
     ///
-    /// Someone who has opened the image may have kept it.
-    pub async fn revoke(&self, image: &ImageDigest, requester: Address) -> Result<Written> {
+    /// A reader who has opened the image may have kept it.
+    pub async fn revoke(&self, image: &ImageDigest, requester: Address) -> Result<Outcome> {
         self.own_record(image).await?;
         let grant = self.ledger().await?.grant(image, requester).await?;
-        let key = format!("revoke:{image}:{requester}");
+        let deed = Deed::Revoke {
+            image: *image,
+            requestor: requester,
+        };
         let call = async |operation| {
             self.note_header(operation, grant.shared_image)?;
             Ok(Call::RemoveIrs {
@@ -281,27 +250,31 @@ impl Client {
                 image: *image,
             })
         };
-        let written = self.write_noting(&key, Wanted::True, call).await;
-        if let (Err(Error::Signed(call)), Some(_)) = (&written, grant.shared_image) {
+        let written = self.write_noting(deed, Wanted::True, call).await?;
+        if let (Some(Outcome::Signed(call)), Some(_)) = (&written, grant.shared_image) {
             let operation = self.begin_removal(image, requester, call.deadline)?;
             self.note_header(operation, grant.shared_image)?;
         }
         let image = *image;
-        written?.ok_or(Error::NothingToRevoke { requester, image })
+        written.ok_or(Error::NothingToRevoke { requester, image })
     }
 
     /// Notes the header of an approval that ends, to be dropped then.
-    pub(crate) fn note_header(&self, operation: i64, shared: Option<ImageDigest>) -> Result<()> {
+    pub(crate) fn note_header(
+        &self,
+        operation: OperationId,
+        shared: Option<ImageDigest>,
+    ) -> Result<()> {
         if let Some(shared) = shared
             && !self.is_own_root(&shared)?
         {
             let piece = Piece::Root(shared);
-            self.journal.note(operation, Outcome::Done, &piece)?;
+            self.journal.note(operation, Verdict::Done, &piece)?;
         }
         Ok(())
     }
 
-    /// Whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must
+    /// Says whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must
     /// not be dropped whatever a chain's node says was shared.
     fn is_own_root(&self, root: &ImageDigest) -> Result<bool> {
         let known = self.journal.images()?;
@@ -319,9 +292,13 @@ impl Client {
         image: &ImageDigest,
         approvals: u32,
         window_seconds: u32,
-    ) -> Result<Written> {
+    ) -> Result<Outcome> {
         self.own_record(image).await?;
-        let key = format!("limit:{image}:{approvals}:{window_seconds}");
+        let deed = Deed::Limit {
+            image: *image,
+            approvals,
+            window_seconds,
+        };
         let call = async || {
             Ok(Call::SetApprovalLimit {
                 image: *image,
@@ -329,7 +306,7 @@ impl Client {
                 window_seconds,
             })
         };
-        let written = self.write(&key, Wanted::Any, call).await?;
+        let written = self.write(deed, Wanted::Any, call).await?;
         written.ok_or(Error::UnknownImage { image: *image })
     }
 
@@ -342,7 +319,7 @@ impl Client {
         Ok(opened)
     }
 
-    /// Opens an image of one's own in memory, at most `max` bytes of it. What is given back was verified, and is what the
+    /// Opens an image of one's own in memory, at most `max` bytes of it. The result was verified, and is what the
     /// radiologist attested.
     pub async fn open_own_in_memory(
         &self,
@@ -357,7 +334,7 @@ impl Client {
     /// Adds a header for another reader to an image of one's own, and notes it. Costs the same whatever the image's size.
     pub(crate) async fn share(
         &self,
-        operation: i64,
+        operation: OperationId,
         image: &ImageDigest,
         reader: &Certificate,
     ) -> Result<pcim_node::Stored> {
@@ -368,22 +345,22 @@ impl Client {
     /// Adds a header for another reader to a root of one's own, and notes it.
     pub(crate) async fn share_root(
         &self,
-        operation: i64,
+        operation: OperationId,
         root: &ImageDigest,
         reader: &Certificate,
     ) -> Result<pcim_node::Stored> {
-        let owner = &self.keys()?.openpgp;
+        let owner = &self.keys.openpgp;
         let node = self.node().await?;
         let root = node.get_root(root, self.limits.fetch).await?;
         let header = pipeline::header_for(&root, owner, reader)?;
         let shared = pcim_node::root_digest(&header, &root.body)?;
         let piece = Piece::Root(shared);
-        self.journal.note(operation, Outcome::Failed, &piece)?;
+        self.journal.note(operation, Verdict::Failed, &piece)?;
         Ok(node.put_root(header, &root.body).await?)
     }
 }
 
-/// What the chain says of an approval.
+/// Reads an approval from the chain's answer.
 fn decision(
     image: &ImageDigest,
     requester: Address,

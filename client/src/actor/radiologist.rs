@@ -1,5 +1,7 @@
 //! The radiologist: de-identify, sign, seal to the patient, store, attest.
 
+use crate::unlocked::{Actor, Unlocked};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,16 +13,17 @@ use crate::flow::landing::Target;
 use crate::flow::payload::Payload;
 use crate::flow::pipeline::Meter;
 use crate::flow::pipeline::{self, Progress};
-use crate::operation::journal::piece::Piece;
-use crate::operation::journal::{self, KnownImage};
+use crate::operation::deed::{Deed, Once};
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::journal::{KnownImage, OperationId};
 use crate::operation::settle::note;
 use crate::papers::card::Card;
-use crate::papers::handover::{Addressee, Facts, Handover};
-use crate::session::Client;
+use crate::papers::handover::{Addressee, Handover, HandoverFacts};
+use crate::study;
 use crate::study::identity::IdentityDocument;
 use crate::study::input::Inputs;
-use crate::study::scan::{Outcome, ScanOptions};
-use crate::study::{self, Study};
+use crate::study::parts::Study;
+use crate::study::scan::{FileOutcome, ScanOptions};
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_dicom::deid::{self, Profile, Report};
 use pcim_node::BodyRef;
@@ -29,7 +32,7 @@ use pcim_seal::{BodyVersion, Certificate, Sealed};
 /// How to seal.
 #[derive(Clone, Debug)]
 pub struct SealOptions {
-    /// Whether the files are de-identified first (PS3.15 Annex E).
+    /// True if the files are de-identified first (PS3.15 Annex E).
     pub deidentify: bool,
     /// How they are de-identified.
     pub profile: Profile,
@@ -37,16 +40,16 @@ pub struct SealOptions {
     pub description: Option<String>,
     /// The image that this one replaces; stands in the signature, for readers only.
     pub replaces: Option<ImageDigest>,
-    /// Whether files that are refused are left out; otherwise the first stops everything.
+    /// True if files that are refused are left out; otherwise the first stops everything.
     pub leave_out: bool,
-    /// Whether a document of what the pseudonyms stand for is sealed beside the image, to the patient alone.
+    /// True if a document of what the pseudonyms stand for is sealed beside the image, to the patient alone.
     pub with_identity: bool,
     /// The contract account that attests (ERC-1271), if it is not this home's own address.
     pub attest_as: Option<Address>,
 }
 
-/// Is told what became of each file of an input.
-pub type OutcomeSink = Arc<dyn Fn(Outcome<'_>) + Send + Sync>;
+/// Callback: called with what became of each file of an input.
+pub type OutcomeSink = Arc<dyn Fn(FileOutcome<'_>) + Send + Sync>;
 
 impl Default for SealOptions {
     fn default() -> Self {
@@ -67,15 +70,15 @@ impl Default for SealOptions {
 pub struct SealedImage {
     /// The sealed root for the patient.
     pub image: ImageDigest,
-    /// What the radiologist attested.
+    /// The seal that the radiologist attested.
     #[serde(serialize_with = "as_text")]
     pub seal: Seal,
     /// The handover, encrypted to the patient.
     #[serde(skip)]
     pub handover: Vec<u8>,
-    /// What the chain will say of the image.
+    /// The description that the chain will have of the image.
     pub description: String,
-    /// What de-identification did, if it was wanted.
+    /// The report of de-identification, if that was wanted.
     pub deidentified: Option<Report>,
     /// Files of the patient's: 1, or the instances of a study, which are sealed as a tar.
     pub instances: usize,
@@ -96,7 +99,7 @@ pub struct SealedImage {
 pub struct SealedIdentity {
     /// The sealed root for the patient.
     pub image: ImageDigest,
-    /// What the radiologist attested.
+    /// The seal that the radiologist attested.
     #[serde(serialize_with = "as_text")]
     pub seal: Seal,
     /// The handover, encrypted to the patient.
@@ -104,10 +107,10 @@ pub struct SealedIdentity {
     pub handover: Vec<u8>,
 }
 
-/// What is dropped if sealing fails.
-const FAILED: journal::Outcome = journal::Outcome::Failed;
+/// The end under which pieces are dropped if sealing fails.
+const FAILED: Verdict = Verdict::Failed;
 
-/// What a handover says of an image.
+/// The parts of a handover that differ from image to image.
 #[derive(Default)]
 struct Told<'a> {
     description: &'a str,
@@ -131,7 +134,33 @@ fn as_text<S: serde::Serializer>(
     serializer.collect_str(seal)
 }
 
-impl Client {
+/// The radiologist's work.
+#[derive(Clone, Copy)]
+pub struct Radiologist<'s>(Unlocked<'s>);
+
+impl<'s> Unlocked<'s> {
+    /// The radiologist's work.
+    pub fn radiologist(self) -> Radiologist<'s> {
+        Radiologist(self)
+    }
+}
+
+impl Actor {
+    /// The radiologist's work.
+    pub fn radiologist(&self) -> Radiologist<'_> {
+        self.unlocked().radiologist()
+    }
+}
+
+impl<'s> Deref for Radiologist<'s> {
+    type Target = Unlocked<'s>;
+
+    fn deref(&self) -> &Unlocked<'s> {
+        &self.0
+    }
+}
+
+impl Radiologist<'_> {
     /// Seals files to a patient: one file as it is, the files of a study as one tar. Paths as [`Inputs::gather`] takes them.
     ///
     /// # Errors
@@ -201,7 +230,7 @@ impl Client {
         patient: &Card,
         options: &SealOptions,
     ) -> Result<SealedImage> {
-        let operation = self.begin_once("seal")?;
+        let operation = self.begin_once(Deed::Seal(Once::draw()))?;
         let sealed = self.seal_as(operation, study, patient, options).await;
         match &sealed {
             Ok(_) => self.journal.finish(operation)?,
@@ -212,7 +241,7 @@ impl Client {
     }
 
     /// [`seal_study`](Self::seal_study), and its handovers into files, that of the identity document, if it is wanted, into
-    /// `identity`: whoever is killed meanwhile finds all of it after [`resume_all`](Self::resume_all), or nothing.
+    /// `identity`: after a kill meanwhile, [`resume_all`](crate::unlocked::Unlocked::resume_all) makes all of it, or nothing.
     ///
     /// # Errors
     /// Those of [`seal_study`](Self::seal_study), and [`Error::FileExists`].
@@ -232,7 +261,7 @@ impl Client {
                 });
             }
         }
-        let operation = self.begin_once("seal")?;
+        let operation = self.begin_once(Deed::Seal(Once::draw()))?;
         let sealed = self.seal_as(operation, study, patient, options).await;
         let delivered = match &sealed {
             Ok(sealed) => {
@@ -253,7 +282,7 @@ impl Client {
     /// Seals under an operation, which notes what is stored.
     async fn seal_as(
         &self,
-        operation: i64,
+        operation: OperationId,
         study: Study,
         patient: &Card,
         options: &SealOptions,
@@ -311,7 +340,7 @@ impl Client {
 
     async fn seal_identity(
         &self,
-        operation: i64,
+        operation: OperationId,
         document: &IdentityDocument,
         patient: &Card,
         account: Option<Address>,
@@ -352,17 +381,17 @@ impl Client {
     /// Encrypts a payload to the patient, signed, into the node; notes what it stores.
     async fn store(
         &self,
-        operation: i64,
+        operation: OperationId,
         payload: Payload,
         predecessor: Option<ImageDigest>,
         patient: &Card,
         meter: Meter,
     ) -> Result<Stored> {
-        let keys = Arc::clone(self.keys()?);
+        let keys = self.keys;
         let version = version_for(&patient.certificate)?;
         let node = self.node().await?;
         let mut noted =
-            |body: &BodyRef| note(&self.journal, operation, FAILED, &Piece::Body(body.into()));
+            |body: &BodyRef| note(&self.journal, operation, FAILED, &Piece::Body(body.clone()));
         let (body, sealed, summary) = pipeline::seal_noted(
             node,
             payload,
@@ -394,7 +423,7 @@ impl Client {
         patient: &Card,
     ) -> Result<Vec<u8>> {
         let deployment = self.deployment()?;
-        let facts = Facts {
+        let facts = HandoverFacts {
             to: Addressee {
                 patient: patient.address,
                 chain_id: deployment.chain_id,
@@ -408,7 +437,7 @@ impl Client {
             predecessor: told.predecessor,
             identity: told.identity,
         };
-        let (card, keys) = (self.card().await?, self.keys()?);
+        let (card, keys) = (self.card().await?, self.keys);
         if let Some(account) = told.account {
             let (chain_id, contract) = (facts.to.chain_id, facts.to.contract);
             let attested =

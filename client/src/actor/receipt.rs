@@ -6,14 +6,15 @@
 
 use serde::Serialize;
 
-use crate::actor::auditor::answer;
+use crate::actor::requestor::Requestor;
+use crate::actor::trace::answer;
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
-use crate::operation::journal::piece::Outcome;
-use crate::operation::write::Written;
-use crate::operation::write::{Wanted, is_final};
-use crate::session::Client;
+use crate::operation::deed::Deed;
+use crate::operation::journal::OperationId;
+use crate::operation::journal::piece::Verdict;
+use crate::operation::write::{Prepared, Wanted, Written, is_final};
 use pcim_core::{Address, ImageDigest};
 use pcim_ledger::Call;
 
@@ -23,7 +24,7 @@ const GOOD_FOR_SECONDS: u64 = 24 * 3600;
 /// An image that was opened, and the transaction that says so.
 #[derive(Clone, Debug, Serialize)]
 pub struct Receipted {
-    /// What was opened.
+    /// The opened file.
     #[serde(flatten)]
     pub opened: OpenedFile,
     /// The receipt.
@@ -32,11 +33,11 @@ pub struct Receipted {
 
 /// A receipt on the chain whose file has no name yet.
 struct Receipt {
-    operation: i64,
+    operation: OperationId,
     written: Written,
 }
 
-impl Client {
+impl Requestor<'_> {
     /// Fetches and opens an image, if the chain authorizes it now, and writes on the chain that this was done.
     ///
     /// # Errors
@@ -51,7 +52,7 @@ impl Client {
         let first = async || self.receipt(image, patient).await;
         let opened = self.open_after(&root, patient, &attested, target, first);
         let (opened, receipt) = opened.await?;
-        self.settle(receipt.operation, Outcome::Done).await?;
+        self.settle(receipt.operation, Verdict::Done).await?;
         self.note_opened(image, &opened).await;
         Ok(Receipted {
             opened,
@@ -62,8 +63,11 @@ impl Client {
     /// The receipt of this fetch: the one that was cut off, or a new one.
     async fn receipt(&self, image: &ImageDigest, patient: Address) -> Result<Receipt> {
         let requester = self.address();
-        let key = format!("receipt:{image}:{requester}");
-        let receipt = match self.earlier(&key).await? {
+        let deed = Deed::Receipt {
+            image: *image,
+            requestor: requester,
+        };
+        let receipt = match self.earlier(deed).await? {
             Some(earlier) => Some(earlier),
             None => {
                 let call = async |_| {
@@ -73,14 +77,15 @@ impl Client {
                         image: *image,
                     })
                 };
-                match self.sign_noting(&key, Wanted::True, call).await? {
-                    Some((operation, signed)) => {
+                let sending = self.sending();
+                match sending.sign_noting(deed, Wanted::True, call).await? {
+                    Some((operation, Prepared::Send(signed))) => {
                         let mined = self.send(operation, &signed).await?;
                         let resumed = false;
                         let written = Written { mined, resumed };
                         Some(Receipt { operation, written })
                     }
-                    None => None,
+                    Some((_, Prepared::Relay(_))) | None => None,
                 }
             }
         };
@@ -88,7 +93,7 @@ impl Client {
             Some(receipt) if answer(&receipt.written) => Ok(receipt),
             refused => {
                 if let Some(refused) = refused {
-                    self.settle(refused.operation, Outcome::Done).await?;
+                    self.settle(refused.operation, Verdict::Done).await?;
                 }
                 let standing = self.status(image, None).await?;
                 Err(Error::NotAuthorized {
@@ -101,15 +106,15 @@ impl Client {
     }
 
     /// The receipt of a fetch that was cut off, seen through, if it is not too old.
-    async fn earlier(&self, key: &str) -> Result<Option<Receipt>> {
-        let key = self.scoped(key)?;
+    async fn earlier(&self, deed: Deed) -> Result<Option<Receipt>> {
+        let key = self.scoped(deed)?;
         let unfinished = self.journal.unfinished()?;
         let Some(earlier) = unfinished.iter().find(|it| it.key == key) else {
             return Ok(None);
         };
         let operation = earlier.id;
         if earlier.signed_call.is_none() {
-            self.settle(operation, Outcome::Failed).await?;
+            self.settle(operation, Verdict::Failed).await?;
             return Ok(None);
         }
         let signed = self.recorded(earlier).await?;
@@ -125,7 +130,7 @@ impl Client {
         if answer(&written) && at.is_some_and(|at| now.saturating_sub(at) <= GOOD_FOR_SECONDS) {
             return Ok(Some(Receipt { operation, written }));
         }
-        self.settle(operation, Outcome::Done).await?;
+        self.settle(operation, Verdict::Done).await?;
         Ok(None)
     }
 }

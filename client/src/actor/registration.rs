@@ -5,17 +5,17 @@ use std::io;
 use serde::Serialize;
 
 use crate::actor::notes::Author;
+use crate::actor::patient::Patient;
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
 use crate::flow::opening::{Attested, check_seal};
-use crate::operation::journal::KnownImage;
-use crate::operation::journal::piece::{Outcome, Piece};
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
-use crate::papers::handover::{self, Addressee, Handover};
-use crate::session::Client;
-use pcim_core::{Address, ImageDigest, Seal};
+use crate::operation::deed::{Deed, Once};
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::journal::{KnownImage, OperationId};
+use crate::operation::write::{Outcome, Wanted, Written};
+use crate::papers::handover::{Addressee, Handover};
+use pcim_core::{Address, ImageDigest};
 use pcim_ledger::Call;
 
 /// A registered image.
@@ -23,7 +23,7 @@ use pcim_ledger::Call;
 pub struct Registered {
     /// The image.
     pub image: ImageDigest,
-    /// Who attested it.
+    /// The radiologist who attested it.
     pub radiologist: Address,
     /// Modality and body part codes.
     pub description: String,
@@ -39,17 +39,17 @@ pub struct Registered {
     pub written: Written,
 }
 
-impl Client {
+impl Patient<'_> {
     /// Registers an image: verifies the handover, fetches the image, opens it, verifies the
     /// radiologist's signature, keeps a copy, and only then writes to the chain.
-    pub async fn register(&mut self, handover: &[u8]) -> Result<Registered> {
+    pub async fn register(&self, handover: &[u8]) -> Result<Outcome<Registered>> {
         let me = self.addressee()?;
         let handover = self.verified(handover, me).await?;
         let (image, radiologist) = (handover.image, handover.attester);
-        let key = format!("register:{image}");
+        let deed = Deed::Register { image };
         let ledger = self.ledger().await?;
         // An attempt that was cut off may have registered it already, and then has the image here.
-        let (payload_sha256, written) = match self.resume(&key).await? {
+        let (payload_sha256, written) = match self.resume(deed).await? {
             Some(earlier) => (self.take_in(&handover, None).await?, earlier),
             None => {
                 if let Some(record) = ledger.image_record(&image).await? {
@@ -77,9 +77,11 @@ impl Client {
                         description: handover.description.clone(),
                     })
                 };
-                let written = self.start_noting(&key, Wanted::Any, call).await?;
-                let written = written.ok_or(Error::UnknownImage { image })?;
-                (payload_sha256, written)
+                let written = self.start_noting(deed, Wanted::Any, call).await?;
+                match written.ok_or(Error::UnknownImage { image })? {
+                    Outcome::Mined(written) => (payload_sha256, written),
+                    Outcome::Signed(call) => return Ok(Outcome::Signed(call)),
+                }
             }
         };
         // To be found by what the radiologist says of it; the image is registered whether that is noted or not.
@@ -88,7 +90,7 @@ impl Client {
         {
             tracing::warn!(%error, "the description was not noted");
         }
-        Ok(Registered {
+        Ok(Outcome::Mined(Registered {
             image,
             radiologist,
             description: handover.description,
@@ -96,12 +98,12 @@ impl Client {
             predecessor: handover.predecessor,
             identity: handover.identity,
             written,
-        })
+        }))
     }
 
     /// Opens and verifies a handover. A contract account that attests is asked whether it does.
     async fn verified(&self, handover: &[u8], me: Addressee) -> Result<Handover> {
-        let handover = Handover::open(handover, &self.keys()?.openpgp, me)?;
+        let handover = Handover::open(handover, &self.keys.openpgp, me)?;
         if !handover.proven {
             let (image, seal) = (&handover.image, &handover.seal);
             self.attested_by(
@@ -116,26 +118,9 @@ impl Client {
         Ok(handover)
     }
 
-    /// Refuses a signature that a contract account does not take for its attestation.
-    pub(crate) async fn attested_by(
-        &self,
-        account: Address,
-        image: &ImageDigest,
-        patient: Address,
-        seal: &Seal,
-        signature: &[u8],
-    ) -> Result<()> {
-        let ledger = self.ledger().await?;
-        let accepts = ledger.accepts_attestation(account, image, patient, seal, signature);
-        match accepts.await? {
-            true => Ok(()),
-            false => Err(handover::Error::NotAccepted { account }.into()),
-        }
-    }
-
     /// Fetches and verifies the image of a handover, and pins it here; notes that, unless the image was here before.
     /// Returns the payload's SHA-256.
-    async fn take_in(&self, handover: &Handover, operation: Option<i64>) -> Result<String> {
+    async fn take_in(&self, handover: &Handover, operation: Option<OperationId>) -> Result<String> {
         let image = handover.image;
         let node = self.node().await?;
         let root = node.get_root(&image, self.limits.fetch).await?;
@@ -158,8 +143,8 @@ impl Client {
         if let Some(operation) = operation
             && !known.iter().any(|known| known.image == image)
         {
-            for piece in [Piece::Body((&body).into()), Piece::Root(image)] {
-                self.journal.note(operation, Outcome::Failed, &piece)?;
+            for piece in [Piece::Body(body.clone()), Piece::Root(image)] {
+                self.journal.note(operation, Verdict::Failed, &piece)?;
             }
         }
         node.pin_body(&body).await?;
@@ -177,18 +162,18 @@ impl Client {
     }
 
     /// Opens what a handover names, registered or not, after the same verification as at registering, and keeps the
-    /// sealed image here. The chain is not told.
-    pub async fn open_handover(&mut self, handover: &[u8], target: &Target) -> Result<OpenedFile> {
+    /// sealed image here. Nothing is written to the chain.
+    pub async fn open_handover(&self, handover: &[u8], target: &Target) -> Result<OpenedFile> {
         let me = self.addressee()?;
         let handover = self.verified(handover, me).await?;
         self.remember_peers(&handover.radiologist.peers)?;
         self.dial(&handover.radiologist.peers).await?;
-        let operation = self.begin_once("keep")?;
+        let operation = self.begin_once(Deed::Keep(Once::draw()))?;
         let taken = self.take_in(&handover, Some(operation)).await;
         match &taken {
-            Ok(_) => self.settle(operation, Outcome::Done).await?,
+            Ok(_) => self.settle(operation, Verdict::Done).await?,
             // Why it was not kept is the error to tell; what is left is dropped when it is resumed.
-            Err(_) => drop(self.settle(operation, Outcome::Failed).await),
+            Err(_) => drop(self.settle(operation, Verdict::Failed).await),
         }
         taken?;
         let attested = Attested {

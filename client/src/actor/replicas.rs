@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::session::Client;
+use crate::session::Session;
 use pcim_core::{Address, Event, ImageDigest};
 use pcim_ledger::EventFilter;
 use pcim_node::{Replica, Survey};
@@ -14,7 +14,7 @@ use pcim_node::{Replica, Survey};
 /// How often nodes are asked while they are waited for.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What the connected nodes say of a sealed root: that they have itself, its header and every block of its body.
+/// The answers of the connected nodes about a sealed root: that they have itself, its header and every block of its body.
 #[derive(Clone, Debug, Serialize)]
 pub struct Replicas {
     /// The sealed root that was asked for.
@@ -64,7 +64,7 @@ impl Replicas {
     }
 }
 
-impl Client {
+impl Session {
     /// The sealed root that is current for an image, or for one of its readers: what the chain says last.
     pub async fn current_root(
         &self,

@@ -1,28 +1,30 @@
 //! The requestor: ask, look, fetch.
 
+use crate::unlocked::{Actor, Unlocked};
 use serde::Serialize;
+use std::ops::Deref;
 
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
 use crate::flow::opening::OpenedFile;
-use crate::operation::journal::piece::{Outcome, Piece};
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
+use crate::operation::deed::Deed;
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::write::{Outcome, Wanted, Written};
 use crate::papers::card::Card;
 use crate::papers::request::{Notes, Purpose, RequestDocument, Subject};
-use crate::session::Client;
+use crate::session::Session;
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
 use pcim_ledger::Call;
 use pcim_node::block_digest;
 
-/// What to ask for.
+/// A request, before it is made.
 #[derive(Clone, Debug)]
 pub struct AccessRequest {
     /// The image.
     pub image: ImageDigest,
-    /// What it is wanted for; stands on the chain in clear.
+    /// The purpose; stands on the chain in clear.
     pub purpose: Purpose,
-    /// Who asks, for the patient only.
+    /// The requestor's name, for the patient only.
     pub name: Option<String>,
     /// A word to the patient only.
     pub note: Option<String>,
@@ -35,7 +37,7 @@ pub struct Requested {
     pub image: ImageDigest,
     /// The block of the published certificate.
     pub public_key: BlockDigest,
-    /// Whether publishing the certificate told its User ID.
+    /// True if publishing the certificate published its User ID.
     pub published_name: bool,
     /// The transaction.
     #[serde(flatten)]
@@ -44,16 +46,16 @@ pub struct Requested {
 
 /// How a requestor stands with an image.
 #[derive(Clone, Debug, Serialize)]
-pub struct Standing {
+pub struct AccessStatus {
     /// The image.
     pub image: ImageDigest,
     /// Its owner.
     pub patient: Address,
     /// The requestor.
     pub requester: Address,
-    /// What became of the request.
+    /// The status of the request.
     pub status: GrantStatus,
-    /// Whether the image may be opened now.
+    /// True if the image may be opened now.
     pub authorized: bool,
     /// Unix seconds, 0 if never.
     pub requested_at: u64,
@@ -65,12 +67,68 @@ pub struct Standing {
     pub shared_image: Option<ImageDigest>,
 }
 
-impl Client {
+impl Session {
+    /// How a requestor stands with an image; oneself if none is named.
+    pub async fn status(
+        &self,
+        image: &ImageDigest,
+        requester: Option<Address>,
+    ) -> Result<AccessStatus> {
+        let requester = requester.unwrap_or(self.address());
+        let patient = self.record(image).await?.patient;
+        let ledger = self.ledger().await?;
+        let grant = ledger.grant(image, requester).await?;
+        let authorized = ledger.is_authorized(patient, requester, image).await?;
+        Ok(AccessStatus {
+            image: *image,
+            patient,
+            requester,
+            status: grant.status,
+            authorized,
+            requested_at: grant.requested_at,
+            decided_at: grant.decided_at,
+            expires_at: grant.expires_at,
+            shared_image: grant.shared_image,
+        })
+    }
+}
+
+/// The requestor's work.
+#[derive(Clone, Copy)]
+pub struct Requestor<'s>(Unlocked<'s>);
+
+impl<'s> Unlocked<'s> {
+    /// The requestor's work.
+    pub fn requestor(self) -> Requestor<'s> {
+        Requestor(self)
+    }
+}
+
+impl Actor {
+    /// The requestor's work.
+    pub fn requestor(&self) -> Requestor<'_> {
+        self.unlocked().requestor()
+    }
+}
+
+impl<'s> Deref for Requestor<'s> {
+    type Target = Unlocked<'s>;
+
+    fn deref(&self) -> &Unlocked<'s> {
+        &self.0
+    }
+}
+
+impl Requestor<'_> {
     /// Asks for an image: publishes the certificate and the encrypted document, then tells the chain.
     ///
     /// # Errors
     /// [`Error::AlreadyAuthorized`]; nothing is sent then.
-    pub async fn request(&mut self, patient: &Card, request: AccessRequest) -> Result<Requested> {
+    pub async fn request(
+        &self,
+        patient: &Card,
+        request: AccessRequest,
+    ) -> Result<Outcome<Requested>> {
         let image = request.image;
         let record = self.record(&image).await?;
         if record.patient != patient.address {
@@ -80,12 +138,12 @@ impl Client {
                 me: patient.address,
             });
         }
-        let keys = self.keys()?;
+        let keys = self.keys;
         let certificate = keys.openpgp.certificate();
         let published_name = certificate.needs_user_id();
         let node = self.node().await?;
         let public_key = node.put_raw(certificate.to_published_bytes()).await?;
-        let key = format!("request:{image}:{public_key}");
+        let deed = Deed::Request { image, public_key };
         let call = async |operation| {
             let deployment = self.deployment()?;
             let subject = Subject {
@@ -99,7 +157,7 @@ impl Client {
             let document = RequestDocument::new(subject, request.purpose, name, note, peers)?;
             let sealed = document.seal(&keys.openpgp, &patient.certificate)?;
             let piece = Piece::Block(block_digest(&sealed));
-            self.journal.note(operation, Outcome::Failed, &piece)?;
+            self.journal.note(operation, Verdict::Failed, &piece)?;
             let notes = Notes {
                 purpose: request.purpose.to_string(),
                 document: Some(node.put_raw(sealed).await?),
@@ -112,52 +170,33 @@ impl Client {
             })
         };
         let requester = self.address();
-        let written = match self.resume(&key).await? {
-            Some(earlier) if self.is_open(&image, requester).await? => Some(earlier),
+        let written = match self.resume(deed).await? {
+            Some(earlier) if self.is_open(&image, requester).await? => {
+                Some(Outcome::Mined(earlier))
+            }
             earlier => {
-                let started = self.start_noting(&key, Wanted::False, call).await?;
-                started.or(earlier)
+                let started = self.start_noting(deed, Wanted::False, call).await?;
+                started.or(earlier.map(Outcome::Mined))
             }
         };
-        let written = written.ok_or(Error::AlreadyAuthorized { requester, image })?;
+        let written = match written.ok_or(Error::AlreadyAuthorized { requester, image })? {
+            Outcome::Mined(written) => written,
+            Outcome::Signed(call) => return Ok(Outcome::Signed(call)),
+        };
         // The patient fetches the two blocks from here, and the image will be fetched from there.
         self.dial(&patient.peers).await?;
         self.remember_peers(&patient.peers)?;
-        Ok(Requested {
+        Ok(Outcome::Mined(Requested {
             image,
             public_key,
             published_name,
             written,
-        })
+        }))
     }
 
     async fn is_open(&self, image: &ImageDigest, requester: Address) -> Result<bool> {
         let grant = self.ledger().await?.grant(image, requester).await?;
         Ok(grant.status == GrantStatus::Requested)
-    }
-
-    /// How a requestor stands with an image; oneself if none is named.
-    pub async fn status(
-        &self,
-        image: &ImageDigest,
-        requester: Option<Address>,
-    ) -> Result<Standing> {
-        let requester = requester.unwrap_or(self.address());
-        let patient = self.record(image).await?.patient;
-        let ledger = self.ledger().await?;
-        let grant = ledger.grant(image, requester).await?;
-        let authorized = ledger.is_authorized(patient, requester, image).await?;
-        Ok(Standing {
-            image: *image,
-            patient,
-            requester,
-            status: grant.status,
-            authorized,
-            requested_at: grant.requested_at,
-            decided_at: grant.decided_at,
-            expires_at: grant.expires_at,
-            shared_image: grant.shared_image,
-        })
     }
 
     /// Fetches and opens an image, if the chain authorizes it now.

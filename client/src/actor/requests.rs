@@ -1,17 +1,17 @@
-//! What requestors asked a patient for: on the chain, and in what their requests name.
+//! Requests to a patient: on the chain, and in what they name.
 
+use crate::actor::patient::Patient;
 use crate::actor::patient::no_request;
 use crate::error::Result;
 use crate::papers::request::{
     MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES, Notes, RequestDocument, Subject,
 };
-use crate::session::Client;
 use pcim_core::{Address, BlockDigest, Event, ImageDigest};
 use pcim_ledger::EventFilter;
 use pcim_seal::Certificate;
 
-impl Client {
-    /// Who ever asked for what, each pair once, in order of first request.
+impl Patient<'_> {
+    /// Lists every image and requestor that was ever asked for, each pair once, in order of first request.
     pub(crate) async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let filter = EventFilter {
             patient: Some(self.address()),
@@ -64,7 +64,7 @@ impl Client {
         Ok(Certificate::from_bytes(&bytes)?)
     }
 
-    /// Keeps a certificate that was read: the reader may be away when the image is sealed anew.
+    /// Keeps a certificate that was read: the reader may be away when the image is sealed again.
     pub(crate) async fn keep_certificate(&self, digest: &BlockDigest) -> Result<()> {
         if self.journal.certificate(digest)?.is_some() {
             return Ok(());
@@ -102,7 +102,7 @@ impl Client {
             image: *image,
             requester,
         };
-        let key = &self.keys()?.openpgp;
+        let key = &self.keys.openpgp;
         let document = RequestDocument::open(&sealed, key, certificate, &subject)?;
         document.check_purpose(notes)?;
         Ok(Some(document))

@@ -1,4 +1,4 @@
-//! Sealing an image of one's own anew: another session key and body around the same signed packets (protocol §4).
+//! Sealing an image of one's own again: another session key and body around the same signed packets (protocol §4).
 //!
 //! ```text
 //! remove a reader → new body, own header and root → reseal_image → reshare_IRs for each reader that remains
@@ -11,22 +11,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::patient::{Decision, Patient};
 use crate::error::{Error, Result};
 use crate::flow::opening::check_seal_of;
 use crate::flow::pipeline;
-use crate::operation::journal::Operation;
-use crate::operation::journal::piece::{Outcome, Piece, PieceBody};
-use crate::operation::resume::RESEAL;
+use crate::operation::deed::Deed;
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::journal::{Operation, OperationId};
 use crate::operation::settle::note;
-use crate::operation::write::Wanted;
-use crate::operation::write::Written;
-use crate::session::Client;
+use crate::operation::write::{Outcome, Wanted, Written};
 use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
 use pcim_ledger::{Call, EventFilter};
 use pcim_node::BodyRef;
 use pcim_seal::BodyVersion;
 
-/// An image that was sealed anew.
+/// An image that was sealed again.
 #[derive(Clone, Debug, Serialize)]
 pub struct Resealed {
     /// The image, as registered.
@@ -65,7 +64,7 @@ struct Plan {
     image: ImageDigest,
     /// 1 or 2 for that version of the container; the body's own otherwise.
     version: Option<u8>,
-    /// Who is to be removed, until that is done.
+    /// The requestor to be removed, until that is done.
     remove: Option<Address>,
     moved: Option<Move>,
 }
@@ -74,16 +73,16 @@ struct Plan {
 #[derive(Clone, Serialize, Deserialize)]
 struct Move {
     old_root: ImageDigest,
-    old_body: PieceBody,
+    old_body: BodyRef,
     root: ImageDigest,
-    body: PieceBody,
+    body: BodyRef,
 }
 
-impl Client {
-    /// [`revoke`](Self::revoke), and seals the image anew for the readers that remain, so that the removed one finds
+impl Patient<'_> {
+    /// [`revoke`](Self::revoke), and seals the image again for the readers that remain, so that the removed one finds
     /// nothing of it on this node any more. The removal's transaction is `None` if an earlier attempt sent it.
     ///
-    /// Someone who has opened the image may have kept it.
+    /// A reader who has opened the image may have kept it.
     pub async fn revoke_and_rekey(
         &self,
         image: &ImageDigest,
@@ -101,12 +100,34 @@ impl Client {
         self.begin_reseal(image, None, Some(requester)).await
     }
 
-    /// Seals an image of one's own anew, in a container of this version; for all its readers.
+    /// Seals an image of one's own again, in a container of this version; for all its readers.
     pub async fn reseal(&self, image: &ImageDigest, version: BodyVersion) -> Result<Resealed> {
         self.own_record(image).await?;
         self.finish_earlier_reseal(image, None).await?;
         let (_, resealed) = self.begin_reseal(image, Some(version), None).await?;
         Ok(resealed)
+    }
+
+    /// [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2: the image is
+    /// then first sealed again as SEIPDv1, for everybody.
+    pub async fn approve_resealing(
+        &self,
+        image: &ImageDigest,
+        requester: Address,
+        reviewed: Option<BlockDigest>,
+        expires_at: u64,
+    ) -> Result<(Option<Resealed>, Outcome<Decision>)> {
+        let approve = async || {
+            self.approve_certificate(image, requester, reviewed, expires_at)
+                .await
+        };
+        match approve().await {
+            Err(Error::ReaderLacksV2 { .. }) => {
+                let resealed = self.reseal(image, BodyVersion::V1).await?;
+                Ok((Some(resealed), approve().await?))
+            }
+            decided => Ok((None, decided?)),
+        }
     }
 
     /// The root through which the owner opens an image of his own now.
@@ -139,7 +160,7 @@ impl Client {
     }
 
     fn planned(&self, image: &ImageDigest) -> Result<Option<(Operation, Plan)>> {
-        let key = self.scoped(&format!("{RESEAL}:{image}"))?;
+        let key = self.scoped(Deed::Reseal { image: *image })?;
         let unfinished = self.journal.unfinished()?;
         let Some(operation) = unfinished.into_iter().find(|it| it.key == key) else {
             return Ok(None);
@@ -156,7 +177,7 @@ impl Client {
         version: Option<BodyVersion>,
         remove: Option<Address>,
     ) -> Result<(Option<Written>, Resealed)> {
-        let key = self.scoped(&format!("{RESEAL}:{image}"))?;
+        let key = self.scoped(Deed::Reseal { image: *image })?;
         let operation = self.journal.begin(&key)?;
         let plan = match operation.plan.as_deref() {
             Some(json) => serde_json::from_str(json)?,
@@ -171,21 +192,21 @@ impl Client {
         self.carry_out(operation.id, plan).await
     }
 
-    fn record_plan(&self, operation: i64, plan: &Plan) -> Result<()> {
+    fn record_plan(&self, operation: OperationId, plan: &Plan) -> Result<()> {
         let json = serde_json::to_string(plan)?;
         Ok(self.journal.record_plan(operation, &json)?)
     }
 
     async fn carry_out(
         &self,
-        operation: i64,
+        operation: OperationId,
         mut plan: Plan,
     ) -> Result<(Option<Written>, Resealed)> {
         let image = plan.image;
         let mut removed = None;
         if let Some(requester) = plan.remove.take() {
-            match self.revoke(&image, requester).await {
-                Ok(written) => removed = Some(written),
+            match self.sending().patient().revoke(&image, requester).await {
+                Ok(outcome) => removed = outcome.mined(),
                 // An earlier attempt did it, or somebody else: it is not authorized, which is what is wanted.
                 Err(Error::NothingToRevoke { .. }) => {}
                 Err(error) => return Err(error),
@@ -219,16 +240,16 @@ impl Client {
     /// Makes the new body, and the owner's header and root.
     async fn move_body(
         &self,
-        operation: i64,
+        operation: OperationId,
         image: &ImageDigest,
         version: Option<u8>,
     ) -> Result<Move> {
         // What an earlier attempt stored, whose session key is lost.
-        self.drop_noted(operation, Outcome::Failed).await?;
+        self.drop_noted(operation, Verdict::Failed).await?;
         let old_root = self.own_root(image).await?;
         let attested = self.attested(image).await?;
         let node = self.node().await?;
-        let owner = &self.keys()?.openpgp;
+        let owner = &self.keys.openpgp;
         let root = node.get_root(&old_root, self.limits.fetch).await?;
         let (key, found) = pcim_seal::unwrap_header(&root.header, owner)?;
         let version = match version {
@@ -236,9 +257,9 @@ impl Client {
             Some(_) => BodyVersion::V2,
             None => found,
         };
-        let failed = Outcome::Failed;
+        let failed = Verdict::Failed;
         let mut noted =
-            |body: &BodyRef| note(&self.journal, operation, failed, &Piece::Body(body.into()));
+            |body: &BodyRef| note(&self.journal, operation, failed, &Piece::Body(body.clone()));
         let (body, sealed) = pipeline::reseal(
             node,
             &root.body,
@@ -257,16 +278,19 @@ impl Client {
         node.put_root(header, &body).await?;
         Ok(Move {
             old_root,
-            old_body: (&root.body).into(),
+            old_body: root.body.clone(),
             root: new_root,
-            body: (&body).into(),
+            body,
         })
     }
 
     /// Tells the chain of the new root, once.
     async fn announce(&self, image: &ImageDigest, root: &ImageDigest) -> Result<()> {
-        let key = format!("announce:{image}:{root}");
-        let earlier = self.resume(&key).await?;
+        let deed = Deed::Announce {
+            image: *image,
+            root: *root,
+        };
+        let earlier = self.resume(deed).await?;
         if earlier.is_some() || self.announced(image).await? == Some(*root) {
             return Ok(());
         }
@@ -276,11 +300,11 @@ impl Client {
                 root: *root,
             })
         };
-        self.start(&key, Wanted::Any, call).await?;
+        self.sending().start(deed, Wanted::Any, call).await?;
         Ok(())
     }
 
-    /// The root that the chain was told last.
+    /// The root that the chain recorded last.
     async fn announced(&self, image: &ImageDigest) -> Result<Option<ImageDigest>> {
         let events = self.events_of(image).await?;
         Ok(events.into_iter().rev().find_map(|event| match event {
@@ -343,8 +367,12 @@ impl Client {
         requester: Address,
         public_key: &BlockDigest,
     ) -> Result<Option<ImageDigest>> {
-        let key = format!("reshare:{image}:{requester}:{}", moved.root);
-        self.resume(&key).await?;
+        let deed = Deed::Reshare {
+            image: *image,
+            requestor: requester,
+            root: moved.root,
+        };
+        self.resume(deed).await?;
         let standing = self.status(image, Some(requester)).await?;
         let Some(shared) = standing.shared_image.filter(|_| standing.authorized) else {
             return Ok(None);
@@ -366,15 +394,16 @@ impl Client {
                 expires_at: standing.expires_at,
             })
         };
-        let written = self.start_noting(&key, Wanted::True, call).await?;
+        let sending = self.sending();
+        let written = sending.start_noting(deed, Wanted::True, call).await?;
         Ok(written.and(fresh))
     }
 
     /// The body that a root on this node links to; `None` if the root is not here.
-    async fn body_here(&self, root: &ImageDigest) -> Result<Option<PieceBody>> {
+    async fn body_here(&self, root: &ImageDigest) -> Result<Option<BodyRef>> {
         let found = self.node().await?.get_root(root, std::time::Duration::ZERO);
         match found.await {
-            Ok(root) => Ok(Some((&root.body).into())),
+            Ok(root) => Ok(Some(root.body.clone())),
             Err(pcim_node::Error::Io { doing, source }) => {
                 Err(pcim_node::Error::Io { doing, source }.into())
             }
@@ -398,7 +427,7 @@ impl Client {
                 node.drop_header(&root).await?;
             }
         }
-        Ok(node.drop_body(&(&moved.old_body).into()).await?)
+        Ok(node.drop_body(&moved.old_body).await?)
     }
 }
 
@@ -409,7 +438,7 @@ fn number(version: BodyVersion) -> u8 {
     }
 }
 
-/// Whether one reader cannot be served, and the others can.
+/// Says whether one reader cannot be served, and the others can.
 fn concerns_reader(error: &Error) -> bool {
     use pcim_ledger::Error as L;
     matches!(

@@ -2,8 +2,8 @@
 //!
 //! The [index](Index) is brought level with the chain at every turn. The rules remember what came before, so they are shown
 //! the whole history first; and again when a reorganisation makes it another one. An event is the same one wherever its
-//! transaction is put, if it says the same there. One that was told and whose transaction does not come back is handed out
-//! once more, as taken back. What is done is noted by whoever does it ([`Watching::done`]), after it is done: who is killed
+//! transaction is put, if it says the same there. One that was reported and whose transaction does not come back is handed out
+//! once more, as taken back. The caller records what is done ([`Watching::done`]), after it is done: one who is killed
 //! in between does it again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy_primitives::keccak256;
 
+use crate::actor::auditor::Auditor;
 use crate::audit::entry::Entry;
 use crate::audit::index::Index;
 use crate::audit::tail::{News, Tail};
@@ -18,12 +19,12 @@ use crate::audit::watch::file::Rule;
 use crate::audit::watch::rules::{Alert, Mine, Watcher};
 use crate::error::{Error, Result};
 use crate::operation::journal;
-use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, Written};
-use crate::session::Client;
+use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, WrittenOutput};
+use crate::session::Session;
 use pcim_core::B256;
 use pcim_ledger::{Ledger, Live, Trouble};
 
-/// What lies further back than so many blocks needs no note any more: no reorganisation is that deep.
+/// Number of blocks further back than which nothing needs a record any more: no reorganisation is that deep.
 const SETTLED_BLOCKS: u64 = 4096;
 /// How many blocks are settled at once.
 const SETTLE_STEP: u64 = 256;
@@ -37,35 +38,35 @@ pub struct Seen {
     pub id: EventId,
     /// Its block, or the last one that it had.
     pub block: u64,
-    /// What the rules say to it, perhaps nothing; or what they said before it was taken back.
+    /// The rules' alerts, perhaps none; or those from before it was taken back.
     pub alerts: Vec<Alert>,
-    /// Whether it was done before, and a reorganisation took it back.
+    /// True if it was done before, and a reorganisation took it back.
     pub taken_back: bool,
 }
 
 /// A watcher at work.
-pub struct Watching<'c> {
-    client: &'c Client,
+pub struct Watching<'s> {
+    session: &'s Session,
     index: Index,
     store: WatchStore,
     rules: Vec<Rule>,
     watcher: Watcher,
-    /// Whether this is known to be the chain that was watched before.
+    /// True if this is known to be the chain that was watched before.
     recognised: bool,
     tail: Tail,
-    /// What is not done, in the order of the chain.
+    /// The events that are not done, in the order of the chain.
     open: Vec<Seen>,
-    /// What is done of the latest blocks, and what is missing of it.
+    /// The done events of the latest blocks, and those missing of them.
     done: BTreeMap<EventId, Noted>,
 }
 
-impl Client {
+impl<'s> Auditor<'s> {
     /// Begins to watch, where an earlier watcher of this home has stopped. The first one begins with what happens from now
     /// on, or with the contract's first event if that is wanted.
     ///
     /// # Errors
     /// [`Error::NotConfigured`], [`Error::Watched`] if another process watches in this home.
-    pub fn watch(&self, rules: Vec<Rule>, from_start: bool) -> Result<Watching<'_>> {
+    pub fn watch(&self, rules: Vec<Rule>, from_start: bool) -> Result<Watching<'s>> {
         let deployment = self.deployment()?;
         let name = format!("{}-{:#x}", deployment.chain_id, deployment.contract);
         let index = self.audit_index()?;
@@ -80,7 +81,7 @@ impl Client {
         }
         let done = store.done()?;
         Ok(Watching {
-            client: self,
+            session: self.session,
             index,
             store,
             watcher: Watcher::new(rules.clone(), Mine::default()),
@@ -92,7 +93,7 @@ impl Client {
         })
     }
 
-    /// What tells that the contract has something new, at least `every` so often: a subscription at `ws_url`, at the
+    /// Begins to wait for news of the contract, for at most `every` at a time: a subscription at `ws_url`, at the
     /// configuration's, or at the RPC's own address, if there is one.
     ///
     /// # Errors
@@ -100,15 +101,18 @@ impl Client {
     pub fn live(&self, every: Duration, ws_url: Option<&str>) -> Result<Live> {
         let live = Live::new(&self.deployment()?, every);
         // The configuration's belongs to the configuration's RPC.
-        let own = self.home.config().ws_url.as_deref();
+        let config = self.home.config();
+        let own = config.ws_url.as_deref();
         let own = own.filter(|_| self.overrides.rpc_url.is_none());
         Ok(match ws_url.or(own) {
             Some(url) => live.at(url)?,
             None => live,
         })
     }
+}
 
-    /// Whose eyes the rules of this home are.
+impl Session {
+    /// Gives the address and the images that are this home's own, for its rules.
     fn mine(&self) -> Result<Mine> {
         let mut images = BTreeMap::new();
         for known in self.journal.images()? {
@@ -122,13 +126,13 @@ impl Client {
 }
 
 impl Watching<'_> {
-    /// Reads what is new on the chain. What is handed out is to be noted as [done](Self::done), one after the other; what is
+    /// Reads what is new on the chain. Each thing handed out is to be recorded as [done](Self::done), one after the other; what is
     /// not comes again at the next look. It may be given up at any time.
     ///
     /// # Errors
     /// Those of the chain: ask again later, nothing is lost.
     pub async fn look(&mut self) -> Result<Vec<Seen>> {
-        let ledger = self.client.ledger().await?;
+        let ledger = self.session.ledger().await?;
         let synced = self.index.sync(ledger).await?;
         let head = synced.block;
         if !self.recognised || synced.taken_back > 0 {
@@ -178,7 +182,7 @@ impl Watching<'_> {
         Ok(())
     }
 
-    /// What is missing and will not come back, as far as can be told now.
+    /// Lists the events that are missing and will not come back, as far as is known now.
     async fn lost(&self, ledger: &Ledger, head: u64) -> Result<Vec<EventId>> {
         let mut lost = Vec::new();
         for (id, noted) in &self.done {
@@ -193,9 +197,9 @@ impl Watching<'_> {
         Ok(lost)
     }
 
-    /// Shows the rules what is new, or everything anew, and finds what nothing was done about yet.
+    /// Shows the rules what is new, or everything again, and finds what nothing was done about yet.
     fn take_in(&mut self, entries: Vec<Entry>, anew: bool) -> Result<()> {
-        let mine = self.client.mine()?;
+        let mine = self.session.mine()?;
         match anew {
             true => {
                 self.watcher = Watcher::new(self.rules.clone(), mine);
@@ -266,13 +270,13 @@ impl Watching<'_> {
         self.tail.head()
     }
 
-    /// Whether something is missing that may come back or not: the next look should be soon.
+    /// Says whether something is missing that may come back or not: the next look should be soon.
     pub fn is_waiting(&self) -> bool {
         self.done.values().any(|noted| noted.missing.is_some())
     }
 
-    /// What the rules say to the life that the contract's program has left, in seconds: each until it is noted as
-    /// [told](Self::told_of_program), and again only after the life was extended.
+    /// Asks the rules about the life that the contract's program has left, in seconds: each alert until it is recorded as
+    /// [reported](Self::told_of_program), and again only after the life was extended.
     ///
     /// # Errors
     /// [`Error::Journal`]
@@ -284,11 +288,11 @@ impl Watching<'_> {
         Ok(alerts)
     }
 
-    /// Notes that an alert about the program was told, and how much of the output is written.
+    /// Records that an alert about the program was reported, and how much of the output is written.
     ///
     /// # Errors
     /// [`Error::Journal`]
-    pub fn told_of_program(&self, alert: &Alert, written: Option<Written<'_>>) -> Result<()> {
+    pub fn told_of_program(&self, alert: &Alert, written: Option<WrittenOutput<'_>>) -> Result<()> {
         Ok(self.store.tell_of_program(&alert.rule, written)?)
     }
 
@@ -297,7 +301,7 @@ impl Watching<'_> {
     ///
     /// # Errors
     /// [`Error::Journal`]
-    pub fn done(&mut self, events: &[&Seen], written: Option<Written<'_>>) -> Result<()> {
+    pub fn done(&mut self, events: &[&Seen], written: Option<WrittenOutput<'_>>) -> Result<()> {
         let mut finished = Vec::with_capacity(events.len());
         for seen in events {
             let told = match seen.alerts.is_empty() || seen.taken_back {
@@ -353,7 +357,7 @@ impl Watching<'_> {
     ///
     /// # Errors
     /// [`Error::Journal`]
-    pub fn set_written(&self, written: Written<'_>) -> Result<()> {
+    pub fn set_written(&self, written: WrittenOutput<'_>) -> Result<()> {
         Ok(self.store.finish(&[], Some(written))?)
     }
 }

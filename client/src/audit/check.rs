@@ -15,22 +15,22 @@ use pcim_ledger::Ledger;
 
 /// Views that are asked at the same time.
 const PARALLEL: usize = 8;
-/// An approval that ends within so many seconds may have ended for one side only.
+/// Seconds within which an approval that ends may have ended for one side only.
 const EDGE: u64 = 60;
 
-/// What the index and the contract say differently.
+/// A difference between the index and the contract.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Difference {
     /// The image.
     pub image: ImageDigest,
-    /// Whose request, if it is about one.
+    /// The requestor, if it is about a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requester: Option<Address>,
-    /// What differs.
+    /// The value that differs.
     pub what: &'static str,
-    /// What follows from the logs.
+    /// The value that follows from the logs.
     pub index: String,
-    /// What the contract says.
+    /// The contract's value.
     pub contract: String,
 }
 

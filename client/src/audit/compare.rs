@@ -9,7 +9,7 @@ use crate::audit::index::last_known;
 use crate::audit::ranges::{Ranges, patiently};
 use pcim_ledger::{ChainLog, Ledger};
 
-/// What was compared with a second provider.
+/// The extent of a comparison with a second provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Compared {
     /// Up to which block.

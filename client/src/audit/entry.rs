@@ -27,12 +27,12 @@ pub struct Entry {
     /// from the log that comes right after it (whose request was accepted or denied).
     #[serde(default)]
     pub about: About,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub what: What,
 }
 
-/// What a log says.
+/// The meaning of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum What {
@@ -50,7 +50,7 @@ pub enum What {
 pub struct UnknownLog {
     /// At most four; the first usually says which event it is.
     pub topics: Vec<B256>,
-    /// What is not indexed.
+    /// The data that is not indexed.
     pub data: Bytes,
     /// Why a known event could not be read; `None` for an event of a later contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]

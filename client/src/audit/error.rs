@@ -1,4 +1,4 @@
-//! What can go wrong with the index.
+//! Errors of the index.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub enum Error {
     /// The file could not be opened for another reason.
     #[error(transparent)]
     Open(journal::Error),
-    /// What stands in the file was never written there.
+    /// The file holds a value that was never written there.
     #[error("the index is damaged: {0}")]
     Damaged(String),
     /// Not a number that a chain has.
@@ -54,7 +54,7 @@ pub enum Error {
     BadLogs {
         /// The blocks.
         range: RangeInclusive<u64>,
-        /// What is wrong.
+        /// The fault.
         detail: String,
     },
     /// Two providers tell different logs.
@@ -88,13 +88,13 @@ pub enum Error {
     /// No such event.
     #[error("`{found}` is no event of the contract; see its interface, or `Unknown`")]
     EventName {
-        /// What was given.
+        /// The text that was given.
         found: String,
     },
     /// No such standing.
     #[error("`{found}` is no status; wanted requested, approved, expired, denied or removed")]
     StandingName {
-        /// What was given.
+        /// The text that was given.
         found: String,
     },
     /// The ledger is connected to another contract than the index is of.

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use serde::Serialize;
 
 use crate::audit::error::{Error, Result};
-use crate::audit::store::{self, Known, signed, unsigned};
+use crate::audit::row::{signed, unsigned};
+use crate::audit::store::{self, Known};
 use pcim_core::{Address, B256};
 
 /// One contract's logs. Several processes may have it open.
@@ -140,7 +141,7 @@ pub(super) fn last_known(db: &Connection, not_above: i64) -> Result<Option<Known
     known(db, not_above, 0)
 }
 
-/// A known block, so many before the last one that is not above a number.
+/// Finds a known block, a number of known blocks before the last one that is not above a height.
 pub(super) fn known(db: &Connection, not_above: i64, back: u64) -> Result<Option<Known>> {
     let known = db.query_row(
         "SELECT number, hash, time FROM block WHERE number <= ?1

@@ -1,23 +1,25 @@
 //! The contract's history on this disk: every log, in SQLite, kept level with the chain and asked without it.
 //!
 //! - [`Index`] holds the logs of one contract as [`Entry`]s and answers a [`Query`]; [`Index::sync`] brings it up to the
-//!   chain's head, through reorganisations, in ranges that the provider takes. It may be deleted: it is read anew then.
+//!   chain's head, through reorganisations, in ranges that the provider takes. It may be deleted: it is read again then.
 //! - [`State`] is what entries come to: images, and who may open them. The index keeps it with them: [`Index::images`].
 //! - [`Index::check`] compares that with the contract's own views.
 //! - [`report`]: the history in forms that hospitals, patients and regulators know; [`watch`]: rules over what happens.
 //!
 //! A log that cannot be understood is kept as [`What::Unknown`], never left out. Text in entries is as its sender wrote
-//! it: whoever shows it passes it through [`escaped`].
+//! it: code that shows it passes it through [`escaped`].
 
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod entry;
 pub(crate) mod error;
+pub(crate) mod fold;
 pub(crate) mod images;
 pub(crate) mod index;
 pub(crate) mod query;
 pub(crate) mod ranges;
 pub mod report;
+pub(crate) mod row;
 pub(crate) mod select;
 pub(crate) mod state;
 pub(crate) mod store;

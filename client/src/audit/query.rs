@@ -1,4 +1,4 @@
-//! What is asked of the index.
+//! A question to the index.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,13 +26,13 @@ pub struct Query {
     pub kinds: Vec<EventKind>,
     /// About requests that stand so, at `now`.
     pub standing: Option<Standing>,
-    /// What is taken for now when `standing` is wanted, unix seconds; the last synced block's time if it is not given.
+    /// The moment taken for now when `standing` is wanted, unix seconds; the last synced block's time if it is not given.
     pub now: Option<u64>,
     /// Not before, unix seconds.
     pub from: Option<u64>,
     /// Before, unix seconds.
     pub to: Option<u64>,
-    /// At most so many: the latest ones.
+    /// The most entries: the latest ones.
     pub limit: Option<usize>,
 }
 

@@ -9,7 +9,7 @@ use pcim_ledger::{ChainLog, Ledger, Trouble};
 const FIRST: u64 = 4_096;
 /// As many logs in one answer are enough: fewer than any provider's limit, and little memory.
 const ENOUGH: usize = 4_000;
-/// After so many ranges that were answered, a larger one than the last refused is tried.
+/// Ranges that must be answered before a larger one than the last refused is tried.
 const TRUST: u32 = 64;
 /// How often a provider that does not answer is asked again, and one that is busy.
 const TRIES_AWAY: u32 = 3;
@@ -139,7 +139,7 @@ impl Patience {
     }
 }
 
-/// Whether a provider limits its callers.
+/// Says whether a provider limits its callers.
 fn is_busy(error: &pcim_ledger::Error) -> bool {
     matches!(error, pcim_ledger::Error::Rpc { source, .. } if source.to_string().contains("429"))
 }

@@ -9,7 +9,7 @@ use crate::audit::images;
 use crate::audit::index::Index;
 use crate::audit::index::last_known;
 use crate::audit::query::{Query, Standing};
-use crate::audit::store::{self, select, signed};
+use crate::audit::row::{self, select, signed};
 
 impl Index {
     /// The entries that fit, in the order of the chain.
@@ -20,7 +20,7 @@ impl Index {
         let db = self.db();
         let (condition, values) = condition(&db, query)?;
         let mut statement = db.prepare(&select(&format!("{condition} ORDER BY log.seq")))?;
-        let rows = statement.query_map(params_from_iter(values), store::entry)?;
+        let rows = statement.query_map(params_from_iter(values), row::entry)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -36,9 +36,7 @@ impl Index {
         };
         let (condition, values) = condition(&db, &all)?;
         let sql = format!("SELECT count(*) FROM log WHERE {condition}");
-        Ok(db.query_row(&sql, params_from_iter(values), |row| {
-            store::unsigned(row, 0)
-        })?)
+        Ok(db.query_row(&sql, params_from_iter(values), |row| row::unsigned(row, 0))?)
     }
 
     /// The entries of a range of blocks, both ends included, in the order of the chain.
@@ -50,7 +48,7 @@ impl Index {
         let sql = select("log.block BETWEEN ?1 AND ?2 ORDER BY log.block, log.log_index");
         let range = [signed("block", first)?, signed("block", last)?];
         let mut statement = db.prepare(&sql)?;
-        let rows = statement.query_map(range, store::entry)?;
+        let rows = statement.query_map(range, row::entry)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }

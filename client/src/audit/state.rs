@@ -1,4 +1,4 @@
-//! What the entries come to: images and who may open them, at the last entry that was applied. A fold, and nothing else.
+//! The sum of the entries: images and their readers, at the last entry that was applied. A fold, and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::audit::entry::Entry;
 use crate::audit::query::Standing;
 use pcim_core::{Address, B256, BlockDigest, Event, GrantStatus, ImageDigest, Seal};
 
-/// What the entries say is so.
+/// The state that the entries come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// Every registered image.
@@ -33,11 +33,11 @@ pub struct Mark {
 pub struct Image {
     /// As registered.
     pub image: ImageDigest,
-    /// Whose it is.
+    /// Its owner.
     pub patient: Address,
-    /// Who attested it.
+    /// The radiologist who attested it.
     pub radiologist: Address,
-    /// What was attested.
+    /// The attested seal.
     pub seal: Seal,
     /// The text given at registration, as it came.
     pub description: String,
@@ -51,14 +51,14 @@ pub struct Image {
     pub approval_limit: u32,
     /// The window's length in seconds.
     pub window_seconds: u32,
-    /// Who asked for it, and what became of that.
+    /// The requests for it, and their status.
     pub grants: BTreeMap<Address, Grant>,
 }
 
 /// A request, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Grant {
-    /// Who asked.
+    /// The requestor.
     pub requester: Address,
     /// As the contract keeps it: an approval that ended by itself is still `Approved`. See [`Grant::standing`].
     pub status: GrantStatus,
@@ -74,7 +74,7 @@ pub struct Grant {
     pub shared_image: Option<ImageDigest>,
     /// The request's notes, as they came: a purpose code, and perhaps a document's CID.
     pub notes: String,
-    /// What the patient wrote to the last decision, as it came.
+    /// The patient's words to the last decision, as they came.
     pub reason: Option<String>,
     /// Since which entry it stands so.
     pub since: Mark,
@@ -98,7 +98,7 @@ impl Grant {
         }
     }
 
-    /// Whether the requestor may open the image at a time, unix seconds.
+    /// Says whether the requestor may open the image at a time, unix seconds.
     pub fn is_authorized(&self, now: u64) -> bool {
         self.standing(now) == Standing::Approved
     }
@@ -209,7 +209,7 @@ impl State {
         known.grants.insert(requester, grant);
     }
 
-    /// What changes a request that is there.
+    /// A change of a request that is there.
     fn decide(&mut self, event: &Event, entry: &Entry, mark: Mark) {
         let (Some(image), Some(requester)) = (entry.about.image, entry.about.requester) else {
             return;

@@ -3,23 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use alloy_primitives::Bytes;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, params};
 
-use crate::audit::entry::{Entry, UnknownLog, What};
+use crate::audit::entry::{Entry, What};
 use crate::audit::error::{Error, Result};
-use crate::audit::images::{self, Rows};
+use crate::audit::fold::{self, Rows};
+use crate::audit::row::{MAX_DATA, read, signed};
 use crate::operation::journal;
-use pcim_core::{About, Address, B256, Event, ImageDigest};
-use pcim_ledger::{ChainLog, decode_event};
+use pcim_core::{About, B256, Event};
+use pcim_ledger::ChainLog;
 
 /// "PCIA".
 const APPLICATION_ID: i64 = 0x5043_4941;
-/// Most bytes of a log's data that are kept; the contract's own logs have less than 1 KiB.
-const MAX_DATA: usize = 128 * 1024;
-/// A file of another version is read anew, since nothing in it is lost for good.
+/// A file of another version is read again, since nothing in it is lost for good.
 const VERSION: i64 = 2;
-/// What is asked for is narrow, so that even a question that no index helps with is answered soon; what a log says lies
+/// The table that is searched is narrow, so that even a question that no index helps with is answered soon; what a log says lies
 /// beside it. Sequence numbers are in the order of the chain: rows are added in it, and a fork takes back the latest.
 const TABLES: &str = "
     CREATE TABLE source (
@@ -64,17 +62,7 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
-/// Entries that fit a condition on `log`, as [`entry`] reads them.
-pub(super) fn select(condition: &str) -> String {
-    format!(
-        "SELECT log.block, block.hash, log.time, raw.tx, log.log_index, raw.topics, raw.data, log.image,
-            log.patient, log.requester, log.radiologist
-         FROM log JOIN raw ON raw.seq = log.seq JOIN block ON block.number = log.block
-         WHERE {condition}"
-    )
-}
-
-/// Opens the file; `None` if it is damaged or of another version, and must be made anew.
+/// Opens the file; `None` if it is damaged or of another version, and must be made again.
 pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String>> {
     let other = |found| format!("it has version {found}, wanted is {VERSION}");
     if let Ok(found) = version(path)
@@ -83,7 +71,7 @@ pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String
         return Ok(Err(other(found)));
     }
     // Of all versions only the last one's tables are known.
-    let tables = format!("{TABLES}{}", images::TABLES);
+    let tables = format!("{TABLES}{}", fold::TABLES);
     let damaged = |e: &rusqlite::Error| is_damage(e).then(|| e.to_string());
     let db = match journal::open_as(path, APPLICATION_ID, &["", &tables]) {
         Ok(db) => db,
@@ -113,7 +101,7 @@ fn version(path: &Path) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Whether an error says that the file's content is broken.
+/// Says whether an error says that the file's content is broken.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     // A table that should be there and is not, or a value of another type.
@@ -192,7 +180,7 @@ pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[(Known, boo
     images.save()
 }
 
-/// What a log is about: what it names itself, whose image that is, and, of an answer, whose request the log after it names.
+/// Finds what a log is about: what it names itself, the owner of that image, and, of an answer, the request that the log after it names.
 fn about(
     what: &What,
     log: &ChainLog,
@@ -234,62 +222,6 @@ pub(super) fn retract(tx: &Transaction<'_>, above: i64) -> Result<u64> {
     )?;
     let taken = tx.execute("DELETE FROM log WHERE block > ?1", [above])?;
     tx.execute("DELETE FROM block WHERE number > ?1", [above])?;
-    images::rebuild(tx, &touched)?;
+    fold::rebuild(tx, &touched)?;
     Ok(taken as u64)
-}
-
-/// What a log says, as far as it is understood.
-fn read(topics: &[B256], data: &[u8]) -> What {
-    let reason = match decode_event(topics, data) {
-        Ok(Some(event)) => return What::Event(event),
-        Ok(None) => None,
-        Err(reason) => Some(reason),
-    };
-    What::Unknown {
-        unknown: UnknownLog {
-            topics: topics.to_vec(),
-            data: Bytes::copy_from_slice(&data[..data.len().min(MAX_DATA)]),
-            reason,
-        },
-    }
-}
-
-/// Reads a row of [`select`].
-pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    let topics: Vec<B256> = row
-        .get_ref(5)?
-        .as_blob()?
-        .chunks_exact(32)
-        .map(B256::from_slice)
-        .collect();
-    let data = row.get_ref(6)?.as_blob()?;
-    let image: Option<[u8; 32]> = row.get(7)?;
-    Ok(Entry {
-        block: unsigned(row, 0)?,
-        block_hash: B256::from(row.get::<_, [u8; 32]>(1)?),
-        timestamp: unsigned(row, 2)?,
-        tx: B256::from(row.get::<_, [u8; 32]>(3)?),
-        log_index: unsigned(row, 4)?,
-        about: About {
-            image: image.map(ImageDigest),
-            patient: address(row, 8)?,
-            requester: address(row, 9)?,
-            radiologist: address(row, 10)?,
-        },
-        what: read(&topics, data),
-    })
-}
-
-fn address(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Address>> {
-    Ok(row.get::<_, Option<[u8; 20]>>(column)?.map(Address::from))
-}
-
-pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    let value: i64 = row.get(column)?;
-    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
-}
-
-/// SQLite's integers are signed.
-pub(super) fn signed(what: &'static str, value: u64) -> Result<i64> {
-    i64::try_from(value).map_err(|_| Error::TooLarge { what, value })
 }

@@ -14,7 +14,8 @@ use crate::audit::error::{Error, Result};
 use crate::audit::index::Index;
 use crate::audit::index::{known, last_known};
 use crate::audit::ranges::{Ranges, patiently};
-use crate::audit::store::{self, Known, signed};
+use crate::audit::row::signed;
+use crate::audit::store::{self, Known};
 use pcim_ledger::{BlockHead, ChainLog, Ledger};
 
 /// How often a chain may change while it is read.
@@ -25,7 +26,7 @@ const UNSETTLED: u64 = 128;
 const DOUBTS: u32 = 3;
 const DOUBT: Duration = Duration::from_millis(300);
 
-/// What a synchronisation did.
+/// The result of a synchronisation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Synced {
     /// The last block that was read.
@@ -171,7 +172,7 @@ impl Index {
     }
 
     /// The highest known block that is on the chain: usually the last, otherwise searched for in steps that double, and
-    /// then halved. What is below a block of the chain is on the chain too.
+    /// then halved. Blocks below a block of the chain are on the chain too.
     async fn fork_point(&self, ledger: &Ledger, head: &BlockHead) -> Result<Option<Known>> {
         let top = signed("block", head.number)?;
         let at = |back: u64| known(&self.db(), top, back);

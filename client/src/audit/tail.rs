@@ -24,10 +24,10 @@ struct Place {
     log_index: u64,
 }
 
-/// What a reader has not seen, in the order of the chain.
+/// Entries that a reader has not seen, in the order of the chain.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// What came after what it has seen.
+    /// The entries after those that it has seen.
     More(Vec<Entry>),
     /// All there is: it has seen nothing, or a reorganisation took back what it has seen.
     Anew(Vec<Entry>),

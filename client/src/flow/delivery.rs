@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::error::file_error;
 use crate::flow::landing::Target;
-use crate::operation::journal::piece::{Outcome, Piece, name};
+use crate::operation::journal::OperationId;
+use crate::operation::journal::piece::{Piece, Verdict, name};
 use crate::operation::settle::note;
 use crate::papers::handover::MAX_HANDOVER_BYTES;
-use crate::session::Client;
+use crate::session::Session;
 use pcim_core::private;
 
-/// What is left to do.
+/// The rest of the work.
 #[derive(Serialize, Deserialize)]
 struct Plan {
     files: Vec<Planned>,
@@ -37,11 +38,11 @@ impl Planned {
     }
 }
 
-impl Client {
+impl Session {
     /// Records the plan and carries it out.
     pub(crate) async fn deliver(
         &self,
-        operation: i64,
+        operation: OperationId,
         handovers: &[(&[u8], &Target)],
     ) -> Result<()> {
         let mut files = Vec::new();
@@ -65,27 +66,31 @@ impl Client {
             }
         }
         written?;
-        self.settle(operation, Outcome::Done).await
+        self.settle(operation, Verdict::Done).await
     }
 
     /// Carries out a recorded plan. Tells the files.
-    pub(crate) async fn redeliver(&self, operation: i64, plan: &str) -> Result<Vec<PathBuf>> {
+    pub(crate) async fn redeliver(
+        &self,
+        operation: OperationId,
+        plan: &str,
+    ) -> Result<Vec<PathBuf>> {
         let mut plan: Plan = serde_json::from_str(plan)?;
         let paths = plan.files.iter().map(|file| file.path.clone()).collect();
         plan.files.retain(|file| !file.is_there());
         self.write_handovers(operation, &plan, &mut Vec::new())?;
-        self.settle(operation, Outcome::Done).await?;
+        self.settle(operation, Verdict::Done).await?;
         Ok(paths)
     }
 
     /// All are on the disk before the first has its name.
     fn write_handovers<'p>(
         &self,
-        operation: i64,
+        operation: OperationId,
         plan: &'p Plan,
         placed: &mut Vec<&'p Path>,
     ) -> Result<()> {
-        let done = Outcome::Done;
+        let done = Verdict::Done;
         let noted = |path: &Path| note(&self.journal, operation, done, &Piece::File(path.into()));
         let write = |file: &Planned| -> io::Result<_> {
             let handover = hex::decode(&file.handover).map_err(io::Error::other)?;

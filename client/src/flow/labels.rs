@@ -1,4 +1,4 @@
-//! What an opened image says of itself, noted to find it by: modality, body part, date, and who attested it.
+//! Labels of an opened image, kept to find it by: modality, body part, date, and its radiologist.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,9 +8,8 @@ use crate::actor::notes::Author;
 use crate::error::Result;
 use crate::flow::opening::OpenedFile;
 use crate::flow::split::Split;
-use crate::session::Client;
-use crate::study;
-use crate::study::unpack::Contents;
+use crate::study::unpack::{self, Contents};
+use crate::unlocked::Unlocked;
 use pcim_core::ImageDigest;
 use pcim_dicom::deid;
 
@@ -24,8 +23,8 @@ struct Labels {
     date: Option<String>,
 }
 
-impl Client {
-    /// Notes what an image that was opened says of itself. It is open whether that is noted or not.
+impl Unlocked<'_> {
+    /// Keeps what an image that was opened says of itself. It is open whether that is kept or not.
     pub(crate) async fn note_opened(&self, image: &ImageDigest, opened: &OpenedFile) {
         if let Err(error) = self.try_note_opened(image, opened).await {
             tracing::warn!(%error, "what the image says of itself was not noted");
@@ -52,9 +51,9 @@ impl Client {
     }
 }
 
-/// What a study's manifest says, and its first file.
+/// Reads a study's manifest, and its first file.
 fn of_study(folder: &Path) -> Option<Labels> {
-    let manifest = study::manifest_of(folder)?;
+    let manifest = unpack::manifest_of(folder)?;
     let first = manifest.files().next();
     let of_first = first.and_then(|file| of_file(&folder.join(&file.file)));
     Some(Labels {
@@ -63,7 +62,7 @@ fn of_study(folder: &Path) -> Option<Labels> {
     })
 }
 
-/// What a DICOM file says; its pixels are not read where they can be left out.
+/// Reads a DICOM file; its pixels are not read where they can be left out.
 fn of_file(path: &Path) -> Option<Labels> {
     let bytes = match Split::of(File::open(path).ok()?).ok()? {
         Ok(split) => split.with_one_pixel(),

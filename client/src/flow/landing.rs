@@ -8,12 +8,11 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::error::file_error;
 use crate::error::{Error, Result};
-use crate::study;
-use crate::study::unpack::{Contents, Unpacking};
+use crate::study::unpack::{self, Contents, Unpacking};
 use pcim_core::direct::Direct;
 use pcim_core::private;
 
-/// Bytes by which it is told what a payload is.
+/// Bytes by which a payload is recognised.
 const START: usize = 512;
 
 /// Where an opened payload goes.
@@ -21,7 +20,7 @@ const START: usize = 512;
 pub struct Target {
     /// The file, or the folder of a study. A study is kept as a tar if the name ends in `.tar`.
     pub path: PathBuf,
-    /// Whether a file that is there may be replaced. A folder never is.
+    /// True if a file that is there may be replaced. A folder never is.
     pub overwrite: bool,
 }
 
@@ -89,9 +88,9 @@ impl Landing {
     }
 }
 
-/// What begins so.
+/// The kind of what begins so.
 fn begun(start: &[u8], target: &Target, made: &TempDir) -> io::Result<Coming> {
-    let contents = study::contents_of(start);
+    let contents = unpack::contents_of(start);
     let mut coming = match contents {
         Contents::Tar if !target.keeps_tars() => Coming::Study(Unpacking::into(made.path())),
         contents => {
@@ -158,7 +157,7 @@ impl Landed {
                 let path = target.path;
                 return Err(Error::FileExists { path });
             }
-            None => study::appear(made, &target.path)?,
+            None => unpack::appear(made, &target.path)?,
         }
         Ok(contents)
     }

@@ -3,6 +3,7 @@
 pub(crate) mod delivery;
 pub(crate) mod labels;
 pub mod landing;
+pub(crate) mod look;
 pub(crate) mod opening;
 pub mod payload;
 pub mod pipeline;

@@ -10,10 +10,13 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result, file_error};
 use crate::flow::landing::{Landing, Target};
 use crate::flow::pipeline;
-use crate::operation::journal::piece::{Outcome, Piece};
+use crate::operation::deed::{Deed, Once};
+use crate::operation::journal::piece::{Piece, Verdict};
 use crate::operation::settle::{Passing, note};
-use crate::session::Client;
+use crate::papers::handover;
+use crate::session::Session;
 use crate::study::unpack::Contents;
+use crate::unlocked::Unlocked;
 use pcim_core::{Address, Event, ImageDigest, Seal};
 use pcim_ledger::EventFilter;
 use pcim_node::Root;
@@ -24,15 +27,15 @@ use pcim_seal::Opened;
 pub struct OpenedFile {
     /// Where it is.
     pub path: PathBuf,
-    /// What it is.
+    /// Its kind.
     pub contents: Contents,
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, hex.
     pub sha256: String,
-    /// Who registered the image.
+    /// The patient who registered the image.
     pub patient: Address,
-    /// Who attested it.
+    /// The radiologist who attested it.
     pub radiologist: Address,
     /// The fingerprint of the certificate that signed it.
     pub signer: String,
@@ -41,13 +44,13 @@ pub struct OpenedFile {
     pub predecessor: Option<ImageDigest>,
 }
 
-/// What the chain says of an image's origin.
+/// An image's origin, as the chain has it.
 pub(crate) struct Attested {
     pub(crate) radiologist: Address,
     pub(crate) seal: Seal,
 }
 
-impl Client {
+impl Session {
     /// The attestation an image was registered with, from the contract's own event.
     pub(crate) async fn attested(&self, image: &ImageDigest) -> Result<Attested> {
         let filter = EventFilter {
@@ -66,6 +69,25 @@ impl Client {
             .ok_or(Error::UnknownImage { image: *image })
     }
 
+    /// Refuses a signature that a contract account does not take for its attestation.
+    pub(crate) async fn attested_by(
+        &self,
+        account: Address,
+        image: &ImageDigest,
+        patient: Address,
+        seal: &Seal,
+        signature: &[u8],
+    ) -> Result<()> {
+        let ledger = self.ledger().await?;
+        let accepts = ledger.accepts_attestation(account, image, patient, seal, signature);
+        match accepts.await? {
+            true => Ok(()),
+            false => Err(handover::Error::NotAccepted { account }.into()),
+        }
+    }
+}
+
+impl Unlocked<'_> {
     /// Opens the sealed root `root` of the registered `image` into a file. The file appears only if what
     /// was opened is what the radiologist attested, and whole.
     pub(crate) async fn open_into(
@@ -109,10 +131,10 @@ impl Client {
             });
         }
         let root = self.node().await?.get_root(root, self.limits.fetch).await?;
-        let passing = Passing::begin(self, "open")?;
+        let passing = Passing::begin(self, Deed::Open(Once::draw()))?;
         let noted = |path: &Path| {
             let piece = Piece::File(path.to_owned());
-            note(&self.journal, passing.operation, Outcome::Failed, &piece)
+            note(&self.journal, passing.operation, Verdict::Failed, &piece)
         };
         let made = pcim_core::private::noted_dir_beside(&target.path, noted).map_err(at)?;
         let landing = Landing::new(made, target.clone());
@@ -138,7 +160,7 @@ impl Client {
         Ok((opened, done))
     }
 
-    /// Opens the sealed root `root` of the registered `image` in memory. What was opened is given back only if it is what
+    /// Opens the sealed root `root` of the registered `image` in memory. The payload is given back only if it is what
     /// the radiologist attested, and whole.
     pub(crate) async fn open_in_memory(
         &self,
@@ -159,7 +181,7 @@ impl Client {
         Ok(bytes)
     }
 
-    /// Decrypts a root's body into `sink` and verifies its signature. Whose signature it is, is for the
+    /// Decrypts a root's body into `sink` and verifies its signature. The signer is for the
     /// caller to judge; on an error `sink` is dropped with what was written.
     pub(crate) async fn open_root<W: Write + Send + 'static>(
         &self,
@@ -172,7 +194,7 @@ impl Client {
                 max: self.limits.body_bytes,
             });
         }
-        let (key, _) = pcim_seal::unwrap_header(&root.header, &self.keys()?.openpgp)?;
+        let (key, _) = pcim_seal::unwrap_header(&root.header, &self.keys.openpgp)?;
         let limits = (self.limits.fetch, self.limits.total);
         let meter = self.progress("fetched", Some(root.body.file_size));
         let node = self.node().await?;

@@ -1,9 +1,8 @@
-//! What gets sealed: one DICOM file as it is, or a study as a tar ([`study`](super::study)), de-identified on the way.
+//! Payloads to be sealed: one DICOM file as it is, or a study as a tar ([`study`](crate::study)), de-identified on the way.
 //!
 //! Files are read one at a time; of most only what stands before the pixels is held ([`split`](super::split)), others need
 //! the memory of the largest. The same files give the same bytes.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Take};
@@ -15,22 +14,21 @@ use std::vec;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::flow::split::Split;
+use crate::flow::look::{Looked, look};
+use crate::study;
 use crate::study::input::{Inputs, Source};
 use crate::study::manifest::Manifest;
+use crate::study::names::{KEY_OBJECTS, MANIFEST};
+use crate::study::parts::{Head, Study};
 use crate::study::scan::ScanOptions;
-use crate::study::{self, Head, KEY_OBJECTS, MANIFEST, Study};
-use pcim_core::private;
-use pcim_dicom::deid::{self, Facts, Report};
-
-/// Most bytes of a file that is read whole.
-const MAX_FILE_BYTES: usize = 2 << 30;
+use crate::study::tar;
+use pcim_dicom::deid::{self, Report};
 
 /// Reads the payload of a sealed image.
 pub struct Payload {
     sources: vec::IntoIter<(Source, Option<Arc<Head>>)>,
     options: Option<deid::Options>,
-    /// What a tar's own documents say; none for a single file.
+    /// A tar's own documents; none for a single file.
     archive: Option<Archive>,
     parts: VecDeque<Part>,
     /// Kept only where what is read is not the file as it was given.
@@ -63,7 +61,7 @@ enum Part {
     End,
 }
 
-/// What became of the files, known once the payload was read to its end.
+/// The sum over the files, known once the payload was read to its end.
 pub struct Summary {
     /// SHA-256 of the files as they were given, one after the other; none if the payload is just that.
     pub original_sha256: Option<[u8; 32]>,
@@ -172,7 +170,7 @@ impl Payload {
         self.parts.extend(pixels.map(Part::Pixels));
         self.parts.push_back(Part::End);
         if self.archive.is_some() {
-            self.add(Part::Frame, vec![0; study::padding(size)]);
+            self.add(Part::Frame, vec![0; tar::padding(size)]);
         }
         Ok(true)
     }
@@ -209,11 +207,11 @@ impl Payload {
         let manifest = serde_json::to_vec_pretty(&archive.manifest)?;
         for (name, document) in [(KEY_OBJECTS, key_objects), (MANIFEST, manifest)] {
             let size = document.len() as u64;
-            self.add(Part::Frame, study::header(name, size));
+            self.add(Part::Frame, tar::header(name, size));
             self.add(Part::Frame, document);
-            self.add(Part::Frame, vec![0; study::padding(size)]);
+            self.add(Part::Frame, vec![0; tar::padding(size)]);
         }
-        self.add(Part::Frame, study::END.to_vec());
+        self.add(Part::Frame, tar::END.to_vec());
         Ok(true)
     }
 
@@ -276,7 +274,7 @@ impl Archive {
         match self.current() {
             Some(file) => {
                 file.bytes = size;
-                study::header(&file.file, size)
+                tar::header(&file.file, size)
             }
             None => Vec::new(),
         }
@@ -330,104 +328,6 @@ impl Read for Payload {
                 }
             }
         }
-    }
-}
-
-/// A file that was looked at.
-pub(crate) enum Looked {
-    /// Its pixels pass through.
-    Split(Split),
-    /// It was read whole.
-    Whole(Vec<u8>),
-}
-
-/// Looks into a file that is at its start.
-pub(crate) fn look(path: &Path, file: File, options: Option<&deid::Options>) -> Result<Looked> {
-    let at = |source| Error::File {
-        path: path.to_owned(),
-        source,
-    };
-    let file = match Split::of(file).map_err(at)? {
-        Ok(split) if keeps_pixels(path, &split, options)? => return Ok(Looked::Split(split)),
-        Ok(split) => split.into_file().map_err(at)?,
-        Err(file) => file,
-    };
-    let whole = private::read_up_to(file, MAX_FILE_BYTES).map_err(at)?;
-    Ok(Looked::Whole(whole))
-}
-
-/// Whether a file's pixels stay as they are, so that they can pass through.
-fn keeps_pixels(path: &Path, split: &Split, options: Option<&deid::Options>) -> Result<bool> {
-    let Some(options) = options else {
-        return Ok(true);
-    };
-    deid::keeps_pixels(&split.with_one_pixel(), split.pixels.limit(), options).map_err(at(path))
-}
-
-impl Looked {
-    /// A whole file, with one pixel for all where they pass through.
-    pub(crate) fn small(&self) -> Cow<'_, [u8]> {
-        match self {
-            Self::Split(split) => Cow::Owned(split.with_one_pixel()),
-            Self::Whole(whole) => Cow::Borrowed(whole),
-        }
-    }
-
-    /// De-identifies that file, or only inspects it: then there is nothing to return.
-    pub(crate) fn clean(
-        &self,
-        path: &Path,
-        options: Option<&deid::Options>,
-    ) -> Result<(Option<Vec<u8>>, Report)> {
-        let file = self.small();
-        let result = match options {
-            Some(options) => deid::deidentify(&file, options).map(|(clean, r)| (Some(clean), r)),
-            None => deid::inspect(&file).map(|report| (None, report)),
-        };
-        result.map_err(at(path))
-    }
-
-    /// [`clean`](Self::clean), and what is known of the file before and after.
-    pub(crate) fn clean_with_facts(
-        &self,
-        path: &Path,
-        options: Option<&deid::Options>,
-    ) -> Result<(Option<Vec<u8>>, Report, [Facts; 2])> {
-        let file = self.small();
-        let result = match options {
-            Some(options) => deid::deidentify_with_facts(&file, options)
-                .map(|(clean, report, facts)| (Some(clean), report, facts)),
-            None => deid::inspect(&file).and_then(|report| {
-                let facts = deid::facts(&file)?;
-                Ok((None, report, [facts.clone(), facts]))
-            }),
-        };
-        result.map_err(at(path))
-    }
-
-    /// The file as [`clean`](Self::clean) gave it back: what stands before the pixels that pass through, or all of it.
-    pub(crate) fn into_clean(
-        self,
-        path: &Path,
-        clean: Option<Vec<u8>>,
-    ) -> Result<(Vec<u8>, Option<Take<File>>)> {
-        let split = match self {
-            Self::Whole(original) => return Ok((clean.unwrap_or(original), None)),
-            Self::Split(split) => split,
-        };
-        let before = match clean {
-            Some(small) => split.before_pixels_in(small).map_err(at(path))?,
-            None => split.before_pixels(),
-        };
-        Ok((before, Some(split.pixels)))
-    }
-}
-
-/// Says of which file an error is.
-fn at(path: &Path) -> impl Fn(deid::Error) -> Error {
-    |source| Error::Dicom {
-        path: path.to_owned(),
-        source,
     }
 }
 

@@ -17,7 +17,7 @@ use pcim_node::{BodyRef, Node, Root, Stored};
 use pcim_seal::{BodyVersion, Certificate, Opened, Sealed, SessionKey, UnlockedKey};
 
 /// Hears of a body before it is pinned.
-pub(crate) type Noted<'n> = &'n mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send);
+pub(crate) type NoteBody<'n> = &'n mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send);
 
 /// Tells how far a transfer is.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -25,7 +25,7 @@ pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 /// How far a transfer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is done to the bytes: `looked at`, `sealed` or `fetched`.
+    /// The work on the bytes: `looked at`, `sealed` or `fetched`.
     pub what: &'static str,
     /// Bytes so far: of the files that are looked at, of the sealed body.
     pub bytes: u64,
@@ -95,7 +95,7 @@ pub(crate) async fn seal_noted(
     predecessor: Option<ImageDigest>,
     version: BodyVersion,
     meter: Meter,
-    noted: Noted<'_>,
+    noted: NoteBody<'_>,
 ) -> Result<(BodyRef, Sealed, Summary)> {
     let (mut writer, stream) = pipe::writer();
     let signer = Arc::clone(signer);
@@ -187,7 +187,7 @@ pub(crate) async fn reseal(
     version: BodyVersion,
     (stall, total): (Duration, Duration),
     meter: Meter,
-    noted: Noted<'_>,
+    noted: NoteBody<'_>,
 ) -> Result<(BodyRef, Sealed)> {
     let stream = node.read_body(body, stall).await?;
     let mut source = pipe::reader(in_time(stream, total));

@@ -12,7 +12,7 @@ const DEFAULT_CHUNK_BYTES: u32 = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What the actor calls this home; stays here.
+    /// The actor's name for this home; stays here.
     pub name: Option<String>,
     /// The address of `ethereum.json`.
     pub address: Address,
@@ -36,11 +36,11 @@ pub struct Config {
     pub chunk_bytes: u32,
     /// How the node meets others.
     pub node: Network,
-    /// What `pcim node --follow-chain` may take.
+    /// Limits of `pcim node --follow-chain`.
     pub follow: FollowSettings,
 }
 
-/// What a node that follows may take.
+/// Limits of a node that follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FollowSettings {

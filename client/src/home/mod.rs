@@ -8,10 +8,10 @@
 //! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification (0600) |
 //! | `ipfs/` | the node's repository |
 //! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
-//! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read anew then |
+//! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read again then |
 //! | `watch-*.sqlite` | what `pcim watch` has done about which events |
 //! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
-//! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read anew then (0600) |
+//! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read again then (0600) |
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images |
@@ -22,7 +22,7 @@ pub(crate) mod config;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rand::RngCore;
 use zeroize::Zeroizing;
@@ -49,11 +49,11 @@ const MAX_FILE: usize = 256 * 1024;
 /// An open home; while it lives, or until [`Home::let_others_in`], no other process can open it.
 pub struct Home {
     dir: PathBuf,
-    config: Config,
+    config: RwLock<Arc<Config>>,
     lock: Option<File>,
 }
 
-/// What a new home is made of.
+/// The parts of a new home.
 pub struct NewHome<'a> {
     /// Network and addresses; its `address` is set from the key.
     pub config: Config,
@@ -104,7 +104,7 @@ pub enum Error {
     Config {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The fault, and its place.
         reason: String,
     },
     /// `deid.key` is not 32 bytes.
@@ -139,7 +139,7 @@ pub fn new_deid_key() -> Zeroizing<[u8; 32]> {
     key
 }
 
-/// What this module returns.
+/// Result of this module's functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Home {
@@ -215,7 +215,7 @@ impl Home {
         let config = Config::from_toml(&text).map_err(|reason| Error::Config { path, reason })?;
         Ok(Self {
             dir: dir.to_owned(),
-            config,
+            config: RwLock::new(Arc::new(config)),
             lock: Some(lock),
         })
     }
@@ -226,21 +226,26 @@ impl Home {
     }
 
     /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.config
+    pub fn config(&self) -> Arc<Config> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&config)
     }
 
     /// Replaces the configuration, on disk too.
-    pub fn set_config(&mut self, config: Config) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn set_config(&self, config: Config) -> Result<()> {
         let path = self.dir.join(CONFIG);
+        let mut held = self.config.write().unwrap_or_else(PoisonError::into_inner);
         private::replace(&path, config.to_toml().as_bytes()).map_err(io_at(&path))?;
-        self.config = config;
+        *held = Arc::new(config);
         Ok(())
     }
 
     /// The actor's Ethereum address.
     pub fn address(&self) -> Address {
-        self.config.address
+        self.config().address
     }
 
     /// Unlocks both keys, one beside the other. Takes a good part of a second of both processors.

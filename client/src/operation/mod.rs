@@ -1,5 +1,6 @@
 //! Operations that outlive a process: begun in the journal, carried out on node and chain, settled, resumed.
 
+pub(crate) mod deed;
 pub mod journal;
 pub(crate) mod relay;
 pub(crate) mod resume;

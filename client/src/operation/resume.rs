@@ -1,27 +1,23 @@
-//! What earlier commands left unfinished: seen through where the chain may know of it, undone where it cannot.
+//! Operations that earlier commands left unfinished: seen through where the chain may know of them, undone where it cannot.
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::operation::journal::Operation;
-use crate::operation::journal::piece::Outcome;
-use crate::operation::relay::REMOVAL;
+use crate::operation::deed::Deed;
+use crate::operation::journal::piece::Verdict;
+use crate::operation::journal::{Operation, OperationId};
 use crate::operation::write::is_final;
-use crate::session::Client;
+use crate::session::Session;
+use crate::unlocked::Unlocked;
 use pcim_core::B256;
 
-/// How the key of an operation that seals begins, after chain and contract.
-pub(crate) const SEAL: &str = "seal";
-/// The same for one that seals an image anew.
-pub(crate) const RESEAL: &str = "reseal";
-
-/// What became of an unfinished operation.
+/// The fate of an unfinished operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// It is done now.
     Finished,
-    /// What it stored is dropped; nothing of it was sent, or the chain refused it for good.
+    /// Its pieces are dropped; nothing of it was sent, or the chain refused it for good.
     RolledBack,
     /// It is as it was: to be tried again later.
     Waiting,
@@ -30,11 +26,11 @@ pub enum Fate {
 /// An operation that an earlier command did not finish.
 #[derive(Clone, Debug, Serialize)]
 pub struct Resumed {
-    /// What it does, such as `approve`.
+    /// The name of its deed, such as `approve`.
     pub operation: String,
     /// Whom or what it concerns, such as the image and the requestor.
     pub about: Vec<String>,
-    /// What became of it.
+    /// Its fate.
     pub fate: Fate,
     /// Its transaction.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +40,7 @@ pub struct Resumed {
     pub note: Option<String>,
 }
 
-impl Client {
+impl Session {
     /// How many operations earlier commands left unfinished, and whether the keys are needed to go on with them.
     pub fn unfinished(&self) -> Result<(usize, bool)> {
         let unfinished = self.journal.unfinished()?;
@@ -52,12 +48,22 @@ impl Client {
         Ok((unfinished.len(), keys))
     }
 
-    /// Finishes or rolls back everything that earlier commands left unfinished, and tells what became of it. Not to be
-    /// called while another operation of this client is under way.
+    /// Finishes or rolls back everything that earlier commands left unfinished and that needs no key, and reports what became
+    /// of it. Not to be called while another operation of this session is under way.
     ///
     /// # Errors
-    /// [`Error::Journal`]; what else goes wrong is told with its operation.
+    /// [`Error::Journal`]; what else goes wrong is reported with its operation.
     pub async fn resume_all(&self) -> Result<Vec<Resumed>> {
+        self.resume_each(async |operation| match operation.deed() {
+            Some(Deed::Reseal { .. }) if operation.plan.is_some() => {
+                Ended::waits("the keys of this home are locked")
+            }
+            _ => self.resume_one(operation).await,
+        })
+        .await
+    }
+
+    async fn resume_each(&self, resume: impl AsyncFn(&Operation) -> Ended) -> Result<Vec<Resumed>> {
         let mut all = Vec::new();
         for operation in self.journal.unfinished()? {
             // An earlier one may have finished it on its way.
@@ -65,60 +71,127 @@ impl Client {
             let Some(operation) = unfinished.into_iter().find(|it| it.id == operation.id) else {
                 continue;
             };
-            all.push(self.resume_one(&operation).await);
+            let ended = resume(&operation).await;
+            all.push(Resumed::of(&operation, ended));
         }
         Ok(all)
     }
 
-    async fn resume_one(&self, operation: &Operation) -> Resumed {
-        // Chain and contract come first.
-        let mut words = operation.key.split(':').skip(2).map(str::to_owned);
-        let mut resumed = Resumed {
-            operation: words.next().unwrap_or_default(),
-            about: words.collect(),
-            fate: Fate::Waiting,
+    /// Ends one operation that needs no key.
+    async fn resume_one(&self, operation: &Operation) -> Ended {
+        let ended = match (operation.deed(), &operation.plan, &operation.signed_call) {
+            (Some(Deed::Seal(_)), Some(plan), _) => self.finish_seal(operation.id, plan).await,
+            (_, Some(_), _) => Ok(Ended::waits("this program does not know its plan")),
+            (_, None, Some(_)) => self.finish_call(operation).await,
+            (
+                Some(Deed::Removal {
+                    image,
+                    requestor,
+                    deadline,
+                }),
+                None,
+                None,
+            ) => {
+                let fate = self.see_removal(operation.id, &image, requestor, deadline);
+                fate.await.map(Ended::of_removal)
+            }
+            (_, None, None) => {
+                let settled = self.settle(operation.id, Verdict::Failed).await;
+                settled.map(|()| Ended::new(Fate::RolledBack))
+            }
+        };
+        ended.unwrap_or_else(|error| Ended::waits(&error.to_string()))
+    }
+
+    async fn finish_seal(&self, operation: OperationId, plan: &str) -> Result<Ended> {
+        let paths = self.redeliver(operation, plan).await?;
+        let paths: Vec<_> = paths.iter().map(|it| it.display().to_string()).collect();
+        Ok(Ended {
+            note: Some(paths.join(", ")),
+            ..Ended::new(Fate::Finished)
+        })
+    }
+
+    async fn finish_call(&self, operation: &Operation) -> Result<Ended> {
+        match self.see_through(operation).await {
+            Ok(written) => Ok(Ended {
+                tx: Some(written.mined.tx),
+                ..Ended::new(Fate::Finished)
+            }),
+            Err(Error::Ledger(error)) if is_final(&error) => Ok(Ended {
+                note: Some(error.to_string()),
+                ..Ended::new(Fate::RolledBack)
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Unlocked<'_> {
+    /// [`Session::resume_all`], and what needs the keys.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]; what else goes wrong is reported with its operation.
+    pub async fn resume_all(&self) -> Result<Vec<Resumed>> {
+        self.resume_each(async |operation| match operation.deed() {
+            Some(Deed::Reseal { .. }) if operation.plan.is_some() => {
+                match self.patient().resume_reseal(operation).await {
+                    Ok(_) => Ended::new(Fate::Finished),
+                    Err(error) => Ended::waits(&error.to_string()),
+                }
+            }
+            _ => self.resume_one(operation).await,
+        })
+        .await
+    }
+}
+
+/// How an operation ended, or why not.
+struct Ended {
+    fate: Fate,
+    tx: Option<B256>,
+    note: Option<String>,
+}
+
+impl Ended {
+    fn new(fate: Fate) -> Self {
+        Self {
+            fate,
             tx: None,
             note: None,
-        };
-        let ended = match (&operation.plan, &operation.signed_call) {
-            (Some(plan), _) if resumed.operation == SEAL => {
-                self.redeliver(operation.id, plan).await.map(|paths| {
-                    let paths: Vec<_> = paths.iter().map(|it| it.display().to_string()).collect();
-                    resumed.note = Some(paths.join(", "));
-                    Fate::Finished
-                })
-            }
-            (Some(_), _) => self.resume_reseal(operation).await.map(|_| Fate::Finished),
-            (None, Some(_)) => match self.see_through(operation).await {
-                Ok(written) => {
-                    resumed.tx = Some(written.mined.tx);
-                    Ok(Fate::Finished)
-                }
-                Err(Error::Ledger(error)) if is_final(&error) => {
-                    resumed.note = Some(error.to_string());
-                    Ok(Fate::RolledBack)
-                }
-                Err(error) => Err(error),
-            },
-            (None, None) if resumed.operation == REMOVAL => {
-                let fate = self.see_removal(operation).await;
-                resumed.note = match &fate {
-                    Ok(Fate::Waiting) => Some("signed, and not on the chain yet"),
-                    Ok(Fate::RolledBack) => Some("not sent until its deadline"),
-                    _ => None,
-                }
-                .map(str::to_owned);
-                fate
-            }
-            (None, None) => {
-                let settled = self.settle(operation.id, Outcome::Failed).await;
-                settled.map(|()| Fate::RolledBack)
-            }
-        };
-        match ended {
-            Ok(fate) => resumed.fate = fate,
-            Err(error) => resumed.note = Some(error.to_string()),
         }
-        resumed
+    }
+
+    fn waits(why: &str) -> Self {
+        Self {
+            note: Some(why.to_owned()),
+            ..Self::new(Fate::Waiting)
+        }
+    }
+
+    fn of_removal(fate: Fate) -> Self {
+        let note = match fate {
+            Fate::Waiting => Some("signed, and not on the chain yet"),
+            Fate::RolledBack => Some("not sent until its deadline"),
+            Fate::Finished => None,
+        };
+        Self {
+            note: note.map(str::to_owned),
+            ..Self::new(fate)
+        }
+    }
+}
+
+impl Resumed {
+    fn of(operation: &Operation, ended: Ended) -> Self {
+        // Chain and contract come first.
+        let mut words = operation.key.split(':').skip(2).map(str::to_owned);
+        Self {
+            operation: words.next().unwrap_or_default(),
+            about: words.collect(),
+            fate: ended.fate,
+            tx: ended.tx,
+            note: ended.note,
+        }
     }
 }

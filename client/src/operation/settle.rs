@@ -1,4 +1,4 @@
-//! The end of an operation: what it noted under its outcome is dropped, and only then it is over.
+//! The end of an operation: its pieces under that end are dropped, and only then it is over.
 //!
 //! Dropping can be repeated, so an end that is cut off is taken up where it stopped.
 
@@ -6,24 +6,24 @@ use std::io;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::operation::journal::piece::{Outcome, Piece, PieceBody};
-use crate::operation::journal::{self, Journal};
-use crate::session::Client;
-use pcim_node::BodyRef;
+use crate::operation::deed::Deed;
+use crate::operation::journal::piece::{Piece, Verdict};
+use crate::operation::journal::{self, Journal, OperationId};
+use crate::session::Session;
 
-impl Client {
+impl Session {
     /// Ends an operation.
-    pub(crate) async fn settle(&self, operation: i64, outcome: Outcome) -> Result<()> {
+    pub(crate) async fn settle(&self, operation: OperationId, outcome: Verdict) -> Result<()> {
         self.drop_noted(operation, outcome).await?;
         match outcome {
-            Outcome::Done => self.journal.finish(operation)?,
-            Outcome::Failed => self.journal.abandon(operation)?,
+            Verdict::Done => self.journal.finish(operation)?,
+            Verdict::Failed => self.journal.abandon(operation)?,
         }
         Ok(())
     }
 
-    /// Drops what is noted under an outcome.
-    pub(crate) async fn drop_noted(&self, operation: i64, outcome: Outcome) -> Result<()> {
+    /// Drops the pieces of an end.
+    pub(crate) async fn drop_noted(&self, operation: OperationId, outcome: Verdict) -> Result<()> {
         for piece in self.journal.noted(operation, outcome)? {
             self.drop_piece(&piece).await?;
         }
@@ -36,7 +36,7 @@ impl Client {
                 self.node().await?.drop_header(root).await?;
                 self.journal.forget_image(root)?;
             }
-            Piece::Body(body) => self.node().await?.drop_body(&body.into()).await?,
+            Piece::Body(body) => self.node().await?.drop_body(body).await?,
             Piece::Block(block) => self.node().await?.drop_raw(block).await?,
             Piece::File(path) => match remove(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -53,10 +53,8 @@ impl Client {
     }
 
     /// An operation that nobody will begin under the same key again.
-    pub(crate) fn begin_once(&self, what: &str) -> Result<i64> {
-        let number: u64 = rand::random();
-        let key = self.scoped(&format!("{what}:{number:016x}"))?;
-        Ok(self.journal.begin(&key)?.id)
+    pub(crate) fn begin_once(&self, deed: Deed) -> Result<OperationId> {
+        Ok(self.journal.begin(&self.scoped(deed)?)?.id)
     }
 }
 
@@ -68,11 +66,11 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Notes a piece for where only an [`io::Error`] can be told.
+/// Records a piece where only an [`io::Error`] can be returned.
 pub(crate) fn note(
     journal: &Journal,
-    operation: i64,
-    outcome: Outcome,
+    operation: OperationId,
+    outcome: Verdict,
     piece: &Piece,
 ) -> io::Result<()> {
     let noted = journal.note(operation, outcome, piece);
@@ -80,15 +78,15 @@ pub(crate) fn note(
 }
 
 /// An operation that stores nothing which outlives it: it is over when this is dropped, however it went.
-pub(crate) struct Passing<'c> {
-    journal: &'c Journal,
-    pub(crate) operation: i64,
+pub(crate) struct Passing<'s> {
+    journal: &'s Journal,
+    pub(crate) operation: OperationId,
 }
 
-impl<'c> Passing<'c> {
-    pub(crate) fn begin(client: &'c Client, what: &str) -> Result<Self> {
-        let operation = client.begin_once(what)?;
-        let journal = &client.journal;
+impl<'s> Passing<'s> {
+    pub(crate) fn begin(session: &'s Session, deed: Deed) -> Result<Self> {
+        let operation = session.begin_once(deed)?;
+        let journal = &session.journal;
         Ok(Self { journal, operation })
     }
 }
@@ -97,26 +95,6 @@ impl Drop for Passing<'_> {
     fn drop(&mut self) {
         if let Err(error) = self.journal.abandon(self.operation) {
             tracing::warn!(%error, "an operation that has ended stays in the journal");
-        }
-    }
-}
-
-impl From<&BodyRef> for PieceBody {
-    fn from(body: &BodyRef) -> Self {
-        Self {
-            cid: body.cid.clone(),
-            file_size: body.file_size,
-            dag_size: body.dag_size,
-        }
-    }
-}
-
-impl From<&PieceBody> for BodyRef {
-    fn from(body: &PieceBody) -> Self {
-        Self {
-            cid: body.cid.clone(),
-            file_size: body.file_size,
-            dag_size: body.dag_size,
         }
     }
 }

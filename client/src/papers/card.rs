@@ -78,12 +78,12 @@ pub enum Error {
     /// The Ethereum signature does not read.
     #[error("the contact card's Ethereum signature is not good: {0}")]
     Ethereum(#[source] pcim_ledger::Error),
-    /// The Ethereum signature is someone else's.
+    /// The Ethereum signature is another's.
     #[error("the contact card names {wanted}, but {found} signed it")]
     WrongSigner {
         /// The card's address.
         wanted: Address,
-        /// Who signed.
+        /// The signer.
         found: Address,
     },
 }
@@ -156,7 +156,7 @@ impl Card {
     }
 }
 
-/// What both keys sign: lines that cannot run into each other, since no field holds a line break.
+/// Makes the text that both keys sign: lines that cannot run into each other, since no field holds a line break.
 fn statement(address: Address, fingerprint: &str, certificate: &[u8], peers: &[String]) -> Vec<u8> {
     let hash = hex::encode(Sha256::digest(certificate));
     let mut text = format!(

@@ -27,15 +27,15 @@ pub struct Handover {
     pub contract: Address,
     /// The sealed root for the patient.
     pub image: ImageDigest,
-    /// Whose image it is.
+    /// The image's patient.
     pub patient: Address,
     /// The SHA-256 of the radiologist's signature packet inside the image.
     pub seal: Seal,
     /// The radiologist's EIP-712 signature over image, patient and seal.
     pub attestation: Vec<u8>,
-    /// Whose attestation it is: the radiologist's address, or the contract account that the handover names.
+    /// The attester: the radiologist's address, or the contract account that the handover names.
     pub attester: Address,
-    /// Whether the signature is by the attester's own key. Otherwise the attester is a contract account, which must be
+    /// True if the signature is by the attester's own key. Otherwise the attester is a contract account, which must be
     /// asked (`Ledger::accepts_attestation`) before anything here is believed.
     pub proven: bool,
     /// Modality and body part codes; goes on the chain in clear.
@@ -44,7 +44,7 @@ pub struct Handover {
     pub predecessor: Option<ImageDigest>,
     /// The sealed document of what the image's pseudonyms stand for, if there is one. It has a handover of its own.
     pub identity: Option<ImageDigest>,
-    /// Who the radiologist is and where the radiologist's node is found.
+    /// The radiologist's card, with the addresses of the radiologist's node.
     pub radiologist: Card,
 }
 
@@ -140,12 +140,12 @@ pub enum Error {
         /// The contract it names.
         found: Address,
     },
-    /// Someone else's signature, or one over something else.
+    /// Another's signature, or one over something else.
     #[error("the attestation is forged: signed by {found}, and the radiologist is {wanted}")]
     ForgedAttestation {
         /// The radiologist's address.
         wanted: Address,
-        /// Whose signature it is.
+        /// The account that signed.
         found: Address,
     },
     /// The contract account that the handover names does not take the signature.
@@ -166,7 +166,7 @@ impl Handover {
     ///
     /// `card` is the radiologist's own, issued by the same two keys.
     pub fn issue(
-        facts: Facts<'_>,
+        facts: HandoverFacts<'_>,
         card: CardDocument,
         account: &Account,
         key: &UnlockedKey,
@@ -206,7 +206,7 @@ impl Handover {
     /// Opens a handover and verifies whom it is for, who signed it, and the attestation.
     ///
     /// # Errors
-    /// [`Error::NotForThisKey`] and [`Error::NotForYou`] for someone else's, [`Error::ForgedAttestation`].
+    /// [`Error::NotForThisKey`] and [`Error::NotForYou`] for another's, [`Error::ForgedAttestation`].
     pub fn open(bytes: &[u8], key: &UnlockedKey, me: Addressee) -> Result<Self, Error> {
         if bytes.len() > MAX_HANDOVER_BYTES {
             return Err(Error::TooLarge { found: bytes.len() });
@@ -262,9 +262,9 @@ impl Handover {
     }
 }
 
-/// What a new handover says.
+/// The contents of a new handover.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub struct HandoverFacts<'a> {
     /// Whom it is for.
     pub to: Addressee,
     /// The patient's certificate.
@@ -348,7 +348,7 @@ mod tests {
 
     fn issue(scene: &Scene, attester: &Account) -> Vec<u8> {
         let (account, key) = &scene.radiologist;
-        let facts = Facts {
+        let facts = HandoverFacts {
             to: scene.to,
             reader: &scene.patient.1.certificate(),
             account: None,
@@ -412,7 +412,7 @@ mod tests {
         let scene = scene();
         let (account, key) = &scene.radiologist;
         let stranger = actor();
-        let facts = Facts {
+        let facts = HandoverFacts {
             to: scene.to,
             reader: &scene.patient.1.certificate(),
             account: None,
@@ -438,7 +438,7 @@ mod tests {
         let (account, key) = &scene.radiologist;
         let named = Address::repeat_byte(7);
         let issue = |named, attester: &Account| {
-            let facts = Facts {
+            let facts = HandoverFacts {
                 to: scene.to,
                 reader: &scene.patient.1.certificate(),
                 account: named,

@@ -3,7 +3,7 @@
 //! The contract's `notes` of a request read `PURPOSE` or `PURPOSE CID`: a code of [`Purpose`], and the raw
 //! block that holds the request document. Neither names anyone. The document is JSON, signed by the
 //! certificate the request publishes and encrypted to the patient and to the requestor; it is bound to
-//! one chain, contract, image and requester, so that it cannot be passed off as another request's.
+//! one chain, contract, image and requestor, so that it cannot be passed off as another request's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +22,7 @@ const MAX_NAME_BYTES: usize = 256;
 /// Most bytes of the note to the patient.
 const MAX_NOTE_BYTES: usize = 8 * 1024;
 
-/// What an image is wanted for (HL7 v3 ActReason).
+/// The purpose of a request (HL7 v3 ActReason).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Purpose {
@@ -45,7 +45,7 @@ pub struct Notes {
     pub document: Option<BlockDigest>,
 }
 
-/// What a request is about; the document is valid for nothing else.
+/// The subject of a request; the document is valid for nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// The chain's id.
@@ -54,21 +54,21 @@ pub struct Subject {
     pub contract: Address,
     /// The image asked for.
     pub image: ImageDigest,
-    /// Who asks.
+    /// The requestor.
     pub requester: Address,
 }
 
-/// What only the patient is to read.
+/// The part of a request that only the patient is to read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestDocument {
     #[serde(rename = "pcim-request")]
     version: u32,
-    /// What the request is about.
+    /// The subject.
     #[serde(flatten)]
     pub subject: Subject,
-    /// What the image is wanted for.
+    /// The purpose.
     pub purpose: Purpose,
-    /// Who the requestor says they are.
+    /// The requestor's own word for the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// A word to the patient.
@@ -86,7 +86,7 @@ pub enum Error {
     /// Not a code of [`Purpose`].
     #[error("`{found}` is not a purpose; wanted TREAT, HRESCH, HPAYMT or ETREAT")]
     Purpose {
-        /// What was given.
+        /// The text that was given.
         found: String,
     },
     /// A field is too long.
@@ -114,9 +114,9 @@ pub enum Error {
     /// It says another purpose than the chain.
     #[error("the request document says {found}, and the request on the chain {wanted}")]
     OtherPurpose {
-        /// What stands on the chain.
+        /// The part of a request that stands on the chain.
         wanted: Purpose,
-        /// What the document says.
+        /// The document's value.
         found: Purpose,
     },
     /// It was written for another request.
@@ -124,9 +124,9 @@ pub enum Error {
         "the request document was written for another request: {found:?} instead of {wanted:?}"
     )]
     OtherRequest {
-        /// What was asked on the chain.
+        /// The chain's value.
         wanted: Box<Subject>,
-        /// What the document says.
+        /// The document's value.
         found: Box<Subject>,
     },
 }
@@ -302,6 +302,38 @@ mod tests {
         for text in ["TREAT", "", "hello world", "TREAT nonsense"] {
             let parsed = Notes::parse(text);
             assert_eq!((parsed.purpose.as_str(), parsed.document), (text, None));
+        }
+    }
+
+    #[test]
+    fn mutated_documents_are_read_as_they_were_written_or_refused() {
+        let (patient, requestor) = (actor(), actor());
+        let subject = subject(requestor.0.address());
+        let note = Some("please".to_owned());
+        let document =
+            RequestDocument::new(subject, Purpose::Treat, None, note, Vec::new()).unwrap();
+        let signer = requestor.1.certificate();
+        let sealed = document.seal(&requestor.1, &patient.1.certificate());
+        let (sealed, plain) = (sealed.unwrap(), serde_json::to_vec(&document).unwrap());
+        let open = |sealed: &[u8]| RequestDocument::open(sealed, &patient.1, &signer, &subject);
+        let mut numbers = pcim_core::chance::Numbers(0x5eed_0008);
+        for round in 0..pcim_core::chance::mutations() {
+            if let Ok(opened) = open(&numbers.mutated(&sealed)) {
+                assert_eq!(opened, document);
+            }
+            // Signed by the requestor as it is: the form alone is in its way. A signature takes its time.
+            if round % 10 == 0 {
+                let readers = [&patient.1.certificate()];
+                let plain = numbers.mutated(&plain);
+                let sealed = pcim_seal::encrypt_document(&plain, &requestor.1, &readers).unwrap();
+                if let Ok(opened) = open(&sealed) {
+                    assert_eq!(opened.subject, subject);
+                }
+            }
+            let notes = numbers
+                .mutated(b"TREAT bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku");
+            let notes = String::from_utf8_lossy(&notes);
+            assert_eq!(Notes::parse(&notes).to_string(), notes);
         }
     }
 

@@ -8,13 +8,13 @@ use tempfile::NamedTempFile;
 
 use crate::error::Result;
 use crate::error::file_error;
-use crate::flow::payload::look;
+use crate::flow::look::look;
 use pcim_dicom::deid::{self, Report};
 
 /// Files that are written before they are waited for together, and get their names.
 const BATCH: usize = 128;
 
-/// De-identifies files, as many at a time as there are processors. What became of each is told in their order: its place,
+/// De-identifies files, as many at a time as there are processors. The outcome of each is reported in their order: its place,
 /// counted from 0. A copy gets its name, which `target` tells, when it is on the disk to stay; without `overwrite` one that
 /// is there is an error.
 pub fn copy(

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::study::Study;
+use crate::study::parts::{Pair, Study};
 use pcim_core::ImageDigest;
 
 /// Its media type.
@@ -13,7 +13,7 @@ const VERSION: u32 = 1;
 /// How it begins.
 const START: &[u8] = br#"{"pcim-identity":"#;
 
-/// What the pseudonyms of an image stand for.
+/// The values that the pseudonyms of an image stand for.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityDocument {
@@ -34,27 +34,13 @@ pub struct IdentityDocument {
     pub instances: Vec<UidPair>,
 }
 
-/// An attribute as it was and as it is sealed.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pair {
-    /// The tag, as `(0010,0010)`.
-    pub tag: String,
-    /// Its keyword.
-    pub name: String,
-    /// What it was.
-    pub original: String,
-    /// What stands for it; nothing if it went.
-    pub sealed: Option<String>,
-}
-
 /// A UID as it was and as it is sealed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UidPair {
-    /// What it was.
+    /// Its kind.
     pub original: String,
-    /// What stands for it.
+    /// Its pseudonym.
     pub sealed: String,
 }
 
@@ -90,7 +76,7 @@ impl IdentityDocument {
     }
 }
 
-/// Whether a payload begins as an identity document.
+/// Says whether a payload begins as an identity document.
 pub(super) fn is_identity(start: &[u8]) -> bool {
     start.starts_with(START)
 }

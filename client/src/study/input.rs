@@ -1,27 +1,26 @@
 //! The files of an input, wherever they lie: by themselves, in a folder, named by a DICOMDIR, in a zip archive.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::study::walk::{self, Kind};
+use crate::study::error::Error;
+use crate::study::names::MAX_FILES;
+use crate::study::walk::{self, InputKind, START, kind};
 use crate::study::zip;
-use crate::study::{Error, MAX_FILES};
 
-/// Bytes by which a file's kind is told.
-pub(super) const START: usize = 1024;
 /// Most bytes of a DICOMDIR.
 const MAX_DIRECTORY_BYTES: usize = 64 << 20;
 
-/// What was found.
+/// The found files.
 pub struct Inputs {
     /// The files to be looked at, in a lasting order.
     pub(super) files: Vec<Source>,
-    /// What was passed over.
+    /// The files that were passed over.
     pub skipped: Vec<Skipped>,
-    /// Whether any of them comes from a folder, a DICOMDIR or an archive.
+    /// True if any of them comes from a folder, a DICOMDIR or an archive.
     pub collected: bool,
 }
 
@@ -72,7 +71,7 @@ impl Source {
         }
     }
 
-    /// Whether an open file is what it was when it was found.
+    /// Says whether an open file is as it was when it was found.
     pub(crate) fn is_unchanged(&self, file: &File) -> io::Result<bool> {
         let now = stamp_of(&file.metadata()?);
         Ok(self.stamp.is_none_or(|stamp| stamp == now))
@@ -127,18 +126,21 @@ impl Inputs {
         self.files.len()
     }
 
-    /// Whether there are none.
+    /// Says whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
-    fn path(&mut self, path: &Path, kind: Kind, leave_out: bool) -> crate::error::Result<()> {
-        self.collected |= matches!(kind, Kind::Folder | Kind::Zip | Kind::Directory);
+    fn path(&mut self, path: &Path, kind: InputKind, leave_out: bool) -> crate::error::Result<()> {
+        self.collected |= matches!(
+            kind,
+            InputKind::Folder | InputKind::Zip | InputKind::Directory
+        );
         match kind {
-            Kind::Folder => self.folder(path),
-            Kind::Zip => self.archive(path, leave_out),
-            Kind::Directory => self.directory(path, leave_out),
+            InputKind::Folder => self.folder(path),
+            InputKind::Zip => self.archive(path, leave_out),
+            InputKind::Directory => self.directory(path, leave_out),
             // Whatever else it is: it was named, so it is told why it cannot be used.
             _ => {
                 self.files.push(Source::file(path.to_owned()));
@@ -150,10 +152,10 @@ impl Inputs {
     fn folder(&mut self, root: &Path) -> crate::error::Result<()> {
         walk::walk(root, &mut |path, kind| {
             match kind {
-                Kind::Dicom if self.files.len() >= MAX_FILES => {
+                InputKind::Dicom if self.files.len() >= MAX_FILES => {
                     return Err(Error::TooManyFiles { max: MAX_FILES }.into());
                 }
-                Kind::Dicom => self.files.push(Source::file(path)),
+                InputKind::Dicom => self.files.push(Source::file(path)),
                 other => self.skip(path, other),
             }
             Ok(())
@@ -169,22 +171,22 @@ impl Inputs {
         for (number, name) in archive.files() {
             let path = path.join(name);
             if archive.is_link(number) {
-                self.skip(path, Kind::Link);
+                self.skip(path, InputKind::Link);
                 continue;
             }
             let start = archive.start(number, START).map_err(at)?;
             match kind(&start) {
-                Some(Kind::Dicom) => {
+                Some(InputKind::Dicom) => {
                     self.files.push(Source {
                         path,
                         place: Place::Zipped(Arc::clone(&archive), number),
                         stamp: None,
                     });
                 }
-                Some(Kind::Zip) if !leave_out => {
+                Some(InputKind::Zip) if !leave_out => {
                     return Err(at(zip::Error::Nested { entry: number + 1 }).into());
                 }
-                other => self.skip(path, other.unwrap_or(Kind::Other)),
+                other => self.skip(path, other.unwrap_or(InputKind::Other)),
             }
         }
         Ok(())
@@ -224,7 +226,7 @@ impl Inputs {
                     return Err(bad("outside of its folder").into());
                 }
                 Some((real, file)) if real.is_file() => self.files.push(Source::file(file)),
-                _ if leave_out => self.skip(folder.join(within), Kind::Missing),
+                _ if leave_out => self.skip(folder.join(within), InputKind::Missing),
                 _ => return Err(bad("that is not there").into()),
             }
             if self.files.len() > MAX_FILES {
@@ -234,7 +236,7 @@ impl Inputs {
         Ok(())
     }
 
-    fn skip(&mut self, path: PathBuf, kind: Kind) {
+    fn skip(&mut self, path: PathBuf, kind: InputKind) {
         let why = kind.why();
         self.skipped.push(Skipped { path, why });
     }
@@ -248,24 +250,4 @@ fn relative(parts: &[String]) -> Option<PathBuf> {
         one && components.next().is_none() && !part.contains(['/', '\0'])
     };
     parts.iter().all(plain).then(|| parts.iter().collect())
-}
-
-pub(super) fn start_of(path: &Path) -> io::Result<Vec<u8>> {
-    let mut start = Vec::new();
-    let file = File::open(path)?;
-    file.take(START as u64).read_to_end(&mut start)?;
-    Ok(start)
-}
-
-/// What a file is by its start; none if it is nothing of ours.
-pub(super) fn kind(start: &[u8]) -> Option<Kind> {
-    if pcim_dicom::deid::is_directory(start) {
-        Some(Kind::Directory)
-    } else if start.get(128..132) == Some(b"DICM") {
-        Some(Kind::Dicom)
-    } else if zip::is_zip(start) {
-        Some(Kind::Zip)
-    } else {
-        None
-    }
 }

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::study::Error;
+use crate::study::error::Error;
+use crate::study::names::VERSION;
 
-/// The version of the format.
-pub const VERSION: u32 = 1;
 /// Most bytes that are read.
 pub(super) const MAX_BYTES: u64 = 128 << 20;
 

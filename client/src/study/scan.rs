@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::flow::payload::look;
+use crate::flow::look::look;
+use crate::study::error::Error;
 use crate::study::input::Inputs;
 use crate::study::input::Source;
-use crate::study::stage::Staged;
-use crate::study::{Error, Head, Ids, Instance, Study, Uids, pairs};
+use crate::study::parts::{Head, Ids, Instance, Staged, Study, Uids, pairs};
 use pcim_core::parallel;
 use pcim_dicom::deid::{self, Facts, Report};
 
@@ -20,7 +20,7 @@ const BATCH: usize = 128;
 /// Most bytes of what stands before pixels that are kept until the files are sealed; files beyond are looked at once more.
 const KEPT: usize = 32 << 20;
 
-/// What is wanted of the files.
+/// Options of a scan.
 #[derive(Clone, Copy)]
 pub struct ScanOptions<'a> {
     /// How they will be de-identified, if they will.
@@ -29,15 +29,15 @@ pub struct ScanOptions<'a> {
     pub one_patient: bool,
     /// Files that are refused are left out; otherwise the first is the error.
     pub leave_out: bool,
-    /// What identifies is remembered, for an identity document.
+    /// True if the identifying values are remembered, for an identity document.
     pub identity: bool,
     /// An empty folder of the caller's own, into which the files are written as they are looked at, for [`Study::write`].
-    /// What is left out lies there too; all of it is the caller's to delete.
+    /// The files that are left out lie there too; all of it is the caller's to delete.
     pub stage: Option<&'a Path>,
 }
 
-/// What became of a file. Told in the order of the input.
-pub struct Outcome<'a> {
+/// The outcome of a file. Reported in the order of the input.
+pub struct FileOutcome<'a> {
     /// The file's number, counted from 1, and how many there are.
     pub number: (usize, usize),
     /// Its name as the caller can find it.
@@ -46,7 +46,7 @@ pub struct Outcome<'a> {
     pub bytes: u64,
     /// Its Study Instance UID and SOP Instance UID as they will be sealed; none if it is left out.
     pub uids: Option<(&'a str, &'a str)>,
-    /// What de-identification will do; none if it is left out.
+    /// The report of de-identification; none if the file is left out.
     pub report: Option<&'a Report>,
     /// Why it is left out.
     pub left_out: Option<String>,
@@ -70,7 +70,7 @@ struct Checked {
 pub fn scan(
     inputs: Inputs,
     options: ScanOptions<'_>,
-    tell: &mut dyn FnMut(Outcome<'_>),
+    tell: &mut dyn FnMut(FileOutcome<'_>),
 ) -> Result<Vec<Study>> {
     let mut files = inputs.files;
     if files.len() == 1 && !options.identity && !inputs.collected {
@@ -83,7 +83,7 @@ pub fn scan(
     for batch in files.chunks(BATCH) {
         for (source, checked) in batch.iter().zip(check_all(batch, number, options)) {
             number += 1;
-            let mut outcome = Outcome {
+            let mut outcome = FileOutcome {
                 number: (number, of),
                 path: &source.path,
                 bytes: 0,
@@ -119,7 +119,7 @@ pub fn scan(
     Ok(studies)
 }
 
-/// Whether the fault is the file's.
+/// Says whether the fault is the file's.
 fn is_refusal(error: &crate::error::Error) -> bool {
     let damaged = |source: &io::Error| source.kind() == io::ErrorKind::InvalidData;
     match error {
@@ -265,7 +265,7 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// Whether two files have the same bytes.
+/// Says whether two files have the same bytes.
 fn same(first: &Source, other: &Source) -> Result<bool> {
     let open = |source: &Source| {
         source.open().map_err(|error| crate::error::Error::File {

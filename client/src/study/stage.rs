@@ -7,19 +7,13 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
+use crate::study::error::Error;
 use crate::study::manifest;
+use crate::study::names::{KEY_OBJECTS, MANIFEST};
+use crate::study::parts::{Staged, Study};
 use crate::study::unpack::Contents;
 use crate::study::unpack::{appear, contents, make_folder, sync, write};
-use crate::study::{Error, MANIFEST, Study};
 use pcim_dicom::deid::{KeyObjects, Report};
-
-/// A file that was written.
-#[derive(Clone)]
-pub(super) struct Staged {
-    path: PathBuf,
-    bytes: u64,
-    sha256: [u8; 32],
-}
 
 impl Staged {
     /// Writes a new file, which is not synced.
@@ -107,7 +101,7 @@ impl Study {
         let references = self.references();
         let document = KeyObjects::of(&repeated, &references);
         let document = document.map_err(|source| crate::error::Error::Dicom {
-            path: super::KEY_OBJECTS.into(),
+            path: KEY_OBJECTS.into(),
             source,
         })?;
         Ok((self.manifest(&references, &document), document.bytes))

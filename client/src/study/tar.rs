@@ -3,11 +3,11 @@
 
 use std::io::{self, Read};
 
-use crate::study::Error;
+use crate::study::error::Error;
 
 /// Bytes of a block.
 const BLOCK: usize = 512;
-/// What stands at the end.
+/// The end of a tar.
 pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// The header before a file. Names are ours, and shorter than 100 bytes.
@@ -29,7 +29,7 @@ pub(crate) fn padding(size: u64) -> usize {
     (size.next_multiple_of(BLOCK as u64) - size) as usize
 }
 
-/// Whether the start of a payload is that of a tar.
+/// Says whether the start of a payload is that of a tar.
 pub(super) fn is_tar(start: &[u8]) -> bool {
     start.get(257..262) == Some(b"ustar")
 }

@@ -12,9 +12,11 @@ use super::*;
 use crate::error::Error as Failure;
 use crate::flow::landing::{Landing, Target};
 use crate::flow::payload::Payload;
+use crate::study::tar::{END, header};
+use crate::study::unpack::contents_of;
 use pcim_core::ImageDigest;
 use pcim_core::private;
-use pcim_dicom::deid::{self, Options, Profile};
+use pcim_dicom::deid::{self, KeyObjects, Options, Profile};
 use pcim_dicom::sample::write_instance;
 
 const DEMO: &[u8] = include_bytes!("../../cli/assets/demo.dcm");

@@ -14,22 +14,23 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::study::error::Error;
 use crate::study::identity::is_identity;
 use crate::study::manifest::{MAX_BYTES, Manifest};
+use crate::study::names::{MANIFEST, MAX_FILES};
 use crate::study::tar;
-use crate::study::{Error, MANIFEST, MAX_FILES};
 use pcim_core::buffers::Buffers;
 
 /// Most files of a tar: the instances and the two documents.
 const MAX_ENTRIES: usize = MAX_FILES + 2;
-/// So many bytes of files are written at a time, by several threads; a longer file is written by itself.
+/// Bytes of files that are written at a time, by several threads; a longer file is written by itself.
 const TOGETHER: u64 = 8 << 20;
 /// Most bytes that are handed to the thread that takes a tar apart at a time.
 const PIECE: usize = 256 << 10;
 /// Pieces on the way to it.
 const AHEAD: usize = 4;
 
-/// What was opened.
+/// The opened file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Contents {
@@ -46,7 +47,7 @@ pub enum Contents {
     },
     /// A study that was kept as a tar.
     Tar,
-    /// What tells whose images are.
+    /// The attributes that say which patient an image is of.
     Identity,
     /// Something else.
     Other,
@@ -74,7 +75,7 @@ impl fmt::Display for Contents {
     }
 }
 
-/// What a payload is, by its start.
+/// The kind of a payload, by its start.
 pub(crate) fn contents_of(start: &[u8]) -> Contents {
     if start.get(128..132) == Some(b"DICM") {
         Contents::Dicom

@@ -1,22 +1,25 @@
 //! Goes through a folder: every regular file below it, in the order of names, without following symbolic links.
 
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::study::input::{kind, start_of};
-use crate::study::{Error, MAX_FILES};
+use crate::study::error::Error;
+use crate::study::names::MAX_FILES;
+use crate::study::zip;
 
+/// Bytes by which a file's kind is recognised.
+pub(super) const START: usize = 1024;
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 64;
 /// Most names below a folder, of any kind.
 const MAX_NAMES: usize = 10 * MAX_FILES;
-/// So many files of a folder are opened before what they are is told.
+/// Files of a folder that are opened before their kinds are reported.
 const BATCH: usize = 1024;
 
-/// What a name stands for.
+/// The kind of what a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum InputKind {
     Folder,
     Dicom,
     Directory,
@@ -27,7 +30,7 @@ pub(super) enum Kind {
     Other,
 }
 
-impl Kind {
+impl InputKind {
     /// Why it is passed over.
     pub(super) fn why(self) -> &'static str {
         match self {
@@ -43,23 +46,44 @@ impl Kind {
     }
 }
 
-/// What a path is, with the metadata of itself or of what it leads to: a file by its start.
-pub(super) fn kind_of(path: &Path, metadata: &Metadata) -> io::Result<Kind> {
+/// Finds what a path is, with the metadata of itself or of what it leads to: a file by its start.
+pub(super) fn kind_of(path: &Path, metadata: &Metadata) -> io::Result<InputKind> {
     Ok(if metadata.is_dir() {
-        Kind::Folder
+        InputKind::Folder
     } else if metadata.is_symlink() {
-        Kind::Link
+        InputKind::Link
     } else if !metadata.is_file() {
-        Kind::Special
+        InputKind::Special
     } else {
-        kind(&start_of(path)?).unwrap_or(Kind::Other)
+        kind(&start_of(path)?).unwrap_or(InputKind::Other)
     })
+}
+
+/// Reads the first bytes of a file.
+pub(super) fn start_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    let file = File::open(path)?;
+    file.take(START as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Finds what a file is by its start; none if it is nothing of ours.
+pub(super) fn kind(start: &[u8]) -> Option<InputKind> {
+    if pcim_dicom::deid::is_directory(start) {
+        Some(InputKind::Directory)
+    } else if start.get(128..132) == Some(b"DICM") {
+        Some(InputKind::Dicom)
+    } else if zip::is_zip(start) {
+        Some(InputKind::Zip)
+    } else {
+        None
+    }
 }
 
 /// Tells each file below `root`.
 pub(super) fn walk(
     root: &Path,
-    tell: &mut dyn FnMut(PathBuf, Kind) -> crate::error::Result<()>,
+    tell: &mut dyn FnMut(PathBuf, InputKind) -> crate::error::Result<()>,
 ) -> crate::error::Result<()> {
     let mut left = MAX_NAMES;
     folder(root, 0, &mut left, tell)
@@ -69,7 +93,7 @@ fn folder(
     path: &Path,
     depth: usize,
     left: &mut usize,
-    tell: &mut dyn FnMut(PathBuf, Kind) -> crate::error::Result<()>,
+    tell: &mut dyn FnMut(PathBuf, InputKind) -> crate::error::Result<()>,
 ) -> crate::error::Result<()> {
     if depth > MAX_DEPTH {
         return Err(Error::TooDeep {
@@ -97,7 +121,7 @@ fn folder(
         let kinds = pcim_core::parallel::each(batch, pcim_core::parallel::processors(), look);
         for (path, kind) in batch.iter().zip(kinds) {
             match kind.map_err(|error| at(path, error))? {
-                Kind::Folder => folder(path, depth + 1, left, tell)?,
+                InputKind::Folder => folder(path, depth + 1, left, tell)?,
                 kind => tell(path.clone(), kind)?,
             }
         }

@@ -1,7 +1,7 @@
 //! Reads zip archives (PKWARE APPNOTE 6.3) that nobody vouches for: stored and deflated entries, zip64.
 //!
 //! Everything is checked before the first entry is read: names that lead elsewhere, names that come twice, entries that
-//! lie over each other, sizes beyond the limits. What an entry says of its size is only a limit to what it may inflate to,
+//! lie over each other, sizes beyond the limits. The size that an entry states is only a limit to what it may inflate to,
 //! and its checksum must be right. Names are never used to write.
 
 use std::collections::HashSet;
@@ -38,7 +38,7 @@ const DEFLATED: u16 = 8;
 /// Flags of an entry: encrypted, strongly encrypted, central directory encrypted.
 const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
 
-/// Why an archive is not read. Entries are told by their number, counted from 1.
+/// Why an archive is not read. Entries are named by their number, counted from 1.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -130,7 +130,7 @@ struct Entry {
     data: u64,
 }
 
-/// Whether the start of a file is that of a zip archive.
+/// Says whether the start of a file is that of a zip archive.
 pub(super) fn is_zip(start: &[u8]) -> bool {
     start.starts_with(&LOCAL) || start.starts_with(&END)
 }
@@ -387,7 +387,7 @@ fn widen(sizes: &mut [u64; 3], extra: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Whether a name is absolute, climbs, or would on some system.
+/// Says whether a name is absolute, climbs, or would on some system.
 fn leads_out(name: &str) -> bool {
     let drive = name.as_bytes().get(1) == Some(&b':');
     let mut parts = name.split(['/', '\\']);

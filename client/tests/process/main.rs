@@ -1,11 +1,10 @@
-//! What a whole process does: its memory, what it leaves when it is killed, and other programs that it talks to.
+//! What a whole process does: what it leaves when it is killed, and other programs that it talks to.
 
 #![allow(clippy::unwrap_used)]
 
 mod crash;
 mod helia;
 mod kubo;
-mod memory;
 mod peers;
 mod private;
 

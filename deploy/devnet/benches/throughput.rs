@@ -170,7 +170,7 @@ fn rounds(mut round: impl FnMut() -> f64) -> f64 {
     rates[ROUNDS / 2]
 }
 
-/// What bounds every node here, whatever it does.
+/// The bound of every node here, whatever it does.
 fn machine() {
     println!("the machine, one core");
     let data = vec![7; 1 << 20];

@@ -24,7 +24,7 @@ const LINE: usize = 64;
 const CACHE_SIZE: usize = 64;
 
 const ENTRYPOINT: &str = "user_entrypoint";
-/// What a trace calls the end of the entry point.
+/// The name that a trace gives the end of the entry point.
 const RETURNED: &str = "user_returned";
 const START: &str = "stylus_start";
 const MEMORY: &str = "memory";
@@ -138,7 +138,7 @@ impl Engine {
     }
 }
 
-/// Starts a program with so much ink and so many words of stack. Its requests must be served, or it waits.
+/// Starts a program with the given ink and words of stack. Its requests must be served, or it waits.
 pub(crate) fn start(
     program: InstancePre<Guest>,
     env: Env,
@@ -272,7 +272,7 @@ mod tests {
             (func (export "user_entrypoint") (param $len i32) (result i32) {body}))"#
         ))
         .unwrap();
-        let rules = programs::activation_params(&Params::DEFAULT, 0, false);
+        let rules = programs::activation_params(&Params::DEFAULT, 51, 0, false);
         let module = wasm::instrument_for_run(&wasm, rules).unwrap();
         engine.compile(&module).unwrap()
     }
@@ -282,7 +282,7 @@ mod tests {
         let env = Env {
             args: Default::default(),
             ink_price: INK_PRICE,
-            arbos: crate::arbos::ARBOS_VERSION,
+            arbos: 51,
             contract: Address::ZERO,
             sender: Address::ZERO,
             origin: Address::ZERO,

@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// A devnet without a network: requests go straight to the methods.
-pub struct Node {
+pub struct OfflineNode {
     runtime: Runtime,
     methods: Methods,
 }
 
-impl Node {
+impl OfflineNode {
     /// A fresh chain.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl Node {
     pub fn new() -> Result<Self, Error> {
         let accounts = dev_accounts().map_err(Error::setup)?;
         let chain = Chain::open(&Config::default(), &accounts).map_err(Error::setup)?;
-        let module = rpc::Node::module(Arc::new(chain)).map_err(Error::setup)?;
+        let module = rpc::module(Arc::new(chain)).map_err(Error::setup)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -58,7 +58,7 @@ impl Node {
     }
 }
 
-/// What becomes of a program.
+/// The fate of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It cannot be activated.
@@ -73,7 +73,7 @@ pub enum Fate {
 ///
 /// If a module that passes activation cannot be instrumented or compiled: that is a bug.
 pub fn activate(wasm: &[u8], debug: bool) -> Fate {
-    let rules = programs::activation_params(&Params::DEFAULT, 0, debug);
+    let rules = programs::activation_params(&Params::DEFAULT, 51, 0, debug);
     match wasm::activate(wasm, rules) {
         Err(error) => Fate::Refused(error.to_string()),
         Ok(activated) => {

@@ -7,13 +7,14 @@ use alloy_primitives::{Address, B256, Bytes, U256, address, b256, bytes, hex, ke
 use crate::{
     arbos,
     chain::state::{Account, Changes},
+    multicall3,
 };
 
 /// The account that Arbitrum-style development nodes fund, and its well-known key.
 const DEV_KEY: B256 = b256!("0xb6b15c8cb491557369f3c7d2c287b053eb229daa9c22138887752191c9520659");
 /// Further accounts; the key of the N-th is the Keccak-256 of `stylus-devnet account N`.
 const MORE_ACCOUNTS: usize = 10;
-/// What each account starts with: 1000 ether, in wei.
+/// The funds that each account starts with: 1000 ether, in wei.
 const FUNDS: u128 = 1_000_000_000_000_000_000_000;
 
 /// Deploys init code at an address that depends on it and a salt only (EIP-1014).
@@ -76,6 +77,14 @@ const STYLUS_DEPLOYER_CODE: &[u8] = &hex!(
     "ffa064736f6c63430008110033"
 );
 
+/// The contracts of the genesis state, by name.
+pub(crate) const PRELOADED: [(&str, Address); 4] = [
+    ("CREATE2 factory", CREATE2_FACTORY),
+    ("Multicall3", multicall3::ADDRESS),
+    ("StylusDeployer", STYLUS_DEPLOYER),
+    ("CacheManager", arbos::precompiles::CACHE_MANAGER),
+];
+
 /// A prefunded account. Its key is public.
 #[derive(Clone)]
 pub struct DevAccount {
@@ -100,8 +109,21 @@ pub(crate) fn dev_accounts() -> Result<Vec<DevAccount>, k256::ecdsa::Error> {
         .collect()
 }
 
-/// The writes that make the genesis state.
-pub(crate) fn changes(accounts: &[DevAccount]) -> Changes {
+/// The writes that fund accounts which another chain may know already.
+pub(crate) fn funds(accounts: &[DevAccount], known: impl Fn(Address) -> Account) -> Changes {
+    let mut changes = Changes::default();
+    for DevAccount { address, .. } in accounts {
+        let funded = Account {
+            balance: U256::from(FUNDS),
+            ..known(*address)
+        };
+        changes.accounts.insert(*address, Some(funded));
+    }
+    changes
+}
+
+/// The writes that make the genesis state under an ArbOS version.
+pub(crate) fn changes(accounts: &[DevAccount], arbos: u64) -> Changes {
     let mut changes = Changes::default();
     for account in accounts {
         let funded = Account {
@@ -111,10 +133,10 @@ pub(crate) fn changes(accounts: &[DevAccount]) -> Changes {
         changes.accounts.insert(account.address, Some(funded));
     }
     // One byte that no contract can begin with marks what the machine itself answers for.
-    for address in arbos::precompile_addresses() {
+    for address in arbos::precompile_addresses(arbos) {
         changes.put_code(address, 0, Bytes::from_static(&[0xfe]));
     }
-    for (address, slot, value) in arbos::genesis_storage() {
+    for (address, slot, value) in arbos::genesis_storage(arbos) {
         // A nonce keeps an account of nothing but storage from counting as empty.
         changes.accounts.entry(address).or_insert(Some(Account {
             nonce: 1,
@@ -126,10 +148,22 @@ pub(crate) fn changes(accounts: &[DevAccount]) -> Changes {
             .or_default()
             .push((slot, value));
     }
+    let kept = Account {
+        nonce: 1,
+        ..Account::default()
+    };
+    changes.accounts.insert(arbos::filtering::LIST, Some(kept));
     for slots in changes.storage.values_mut() {
         slots.sort_unstable();
     }
     changes.put_code(CREATE2_FACTORY, 1, CREATE2_FACTORY_CODE);
+    changes.put_code(multicall3::ADDRESS, 1, multicall3::code());
+    // Its deployer has sent the one transaction that it ever sends.
+    let sent = Account {
+        nonce: 1,
+        ..Account::default()
+    };
+    changes.accounts.insert(multicall3::DEPLOYER, Some(sent));
     changes.put_code(STYLUS_DEPLOYER, 1, Bytes::from_static(STYLUS_DEPLOYER_CODE));
     changes
 }
@@ -138,6 +172,7 @@ pub(crate) fn changes(accounts: &[DevAccount]) -> Changes {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::chain::tx::Transaction;
 
     #[test]
     fn the_first_account_is_the_well_known_one() {
@@ -152,12 +187,16 @@ mod tests {
 
     #[test]
     fn the_deployers_are_installed() {
-        let changes = changes(&dev_accounts().unwrap());
+        let changes = changes(&dev_accounts().unwrap(), 51);
         let code = |address| {
             let account = changes.accounts[&address].unwrap();
             changes.code[&account.code_hash].clone()
         };
         assert_eq!(code(STYLUS_DEPLOYER).len(), 2_269);
         assert_eq!(code(CREATE2_FACTORY).len(), 69);
+        assert_eq!(code(multicall3::ADDRESS).len(), 3_808);
+        let sent = Transaction::decode(multicall3::TRANSACTION.into(), 1).unwrap();
+        assert_eq!(sent.from, multicall3::DEPLOYER);
+        assert_eq!(sent.creates(), Some(multicall3::ADDRESS));
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 const FOLDER: &str = "STYLUS_DEVNET_VECTORS";
 
-/// What an item is about.
+/// The subject of an item.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
@@ -78,7 +78,7 @@ pub(crate) struct Setting {
     pub(crate) msg_value: Option<String>,
 }
 
-/// What an activation depends on.
+/// The circumstances of an activation.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Activate {
@@ -98,7 +98,7 @@ struct Rows {
     rows: Vec<(u16, u16, u16, u64)>,
 }
 
-/// Whether the vectors are those of the repository, of which there is a known number.
+/// Says whether the vectors are those of the repository, of which there is a known number.
 pub(crate) fn own() -> bool {
     std::env::var_os(FOLDER).is_none()
 }

@@ -1,4 +1,4 @@
-//! What Arbitrum has and Ethereum has not: messages to a parent chain, and what posting to it costs.
+//! Arbitrum's additions to Ethereum: messages to a parent chain, and the cost of posting to it.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -115,7 +115,7 @@ async fn messages_to_the_parent_chain_grow_a_tree_that_headers_commit_to() {
                 .starts_with(&format!("0x{:016x}", n + 1))
         );
     }
-    // What was sent has left the chain.
+    // The value that was sent has left the chain.
     let left = alice.get_balance(precompile(0x64), None).await.unwrap();
     assert_eq!(left, U256::zero());
     let four = pair(pair(leaves[0], leaves[1]), pair(leaves[2], leaves[3]));

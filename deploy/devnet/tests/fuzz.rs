@@ -6,9 +6,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stylus_devnet::fuzzing::{Fate, Node, activate};
+use stylus_devnet::fuzzing::{Fate, OfflineNode, activate};
 
-/// What to do at least, and for how long when asked.
+/// The least to do, and the time when asked.
 struct Budget {
     least: u64,
     until: Option<Instant>,
@@ -224,10 +224,10 @@ fn any_request_is_answered() {
     let requests = requests();
     let (mut done, mut results, mut errors, mut none) = (0_u64, 0_u64, 0_u64, 0_u64);
     let mut slowest = (Duration::ZERO, String::new());
-    let mut node = Node::new().unwrap();
+    let mut node = OfflineNode::new().unwrap();
     while budget.lasts(done) {
         if done % 1_000 == 999 {
-            node = Node::new().unwrap();
+            node = OfflineNode::new().unwrap();
         }
         let (method, mut params) = random.pick(&requests).clone();
         for _ in 0..random.below(4) {

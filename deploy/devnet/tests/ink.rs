@@ -1,4 +1,4 @@
-//! What each host function costs, to the ink, as a trace of one program shows it.
+//! The price of each host function, to the ink, as a trace of one program shows it.
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -16,7 +16,7 @@ use ethers::types::{TransactionRequest, U256};
 use serde_json::json;
 use stylus_devnet::{Config, Error, spawn};
 
-/// What a start may take, on a machine that is not busy with other things.
+/// The time that a start may take, on a machine that is not busy with other things.
 const START: Duration = Duration::from_millis(200);
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! What the process holds does not grow with the number of transactions, once the blocks to keep are there.
+//! Memory does not grow with the number of transactions, once the blocks to keep are there.
 //!
 //! `STYLUS_DEVNET_MEMORY_RUNS` sets how many transactions (5,000 else), `STYLUS_DEVNET_MEMORY_BLOCKS` how many blocks are
 //! kept (`all` for all of them). Every tenth of the run is printed.

@@ -119,7 +119,7 @@ async fn without_automine_transactions_wait_and_share_a_block() {
     let told = rpc(&devnet, "eth_getFilterChanges", json!([pending])).await;
     assert_eq!(told, json!([]));
 
-    // What waits is mined when blocks are made at once again.
+    // Held transactions are mined when blocks are made at once again.
     submit(&devnet, transfer(&devnet, 0, 2, PRICE)).await;
     assert_eq!(number(&devnet).await, 1);
     rpc(&devnet, "evm_setAutomine", json!([true])).await;

@@ -242,7 +242,7 @@ async fn owners_change_parameters_for_nothing_and_others_do_not() {
         words(&devnet, at(0x6b), "getAllChainOwners()", &[])
             .await
             .len(),
-        4
+        5
     );
     // The second owner removes the first; the set closes up.
     let first = [Token::Address(account(&devnet, 0))];
@@ -256,13 +256,9 @@ async fn owners_change_parameters_for_nothing_and_others_do_not() {
     )
     .await;
     let left = words(&devnet, at(0x6b), "getAllChainOwners()", &[]).await;
-    assert_eq!(
-        left[1..],
-        [
-            U256::one(),
-            U256::from_big_endian(account(&devnet, 1).as_bytes())
-        ]
-    );
+    // Beside it is nobody, as on the nodes of Arbitrum's own set-up scripts.
+    let second = U256::from_big_endian(account(&devnet, 1).as_bytes());
+    assert_eq!(left[1..], [2.into(), U256::zero(), second]);
     assert_eq!(
         words(&devnet, at(0x6b), is_owner, &first).await,
         [U256::zero()]
@@ -290,18 +286,38 @@ async fn owners_change_parameters_for_nothing_and_others_do_not() {
         words(&devnet, at(ARB_WASM_CACHE), is_manager, &managers).await,
         [U256::zero()]
     );
-    // What cannot be had here is refused, not ignored.
-    let upgrade = [Token::Uint(60.into()), Token::Uint(0.into())];
-    let refused = transact(
-        &devnet,
-        2,
-        at(ARB_OWNER),
-        0,
-        "scheduleArbOSUpgrade(uint64,uint64)",
-        &upgrade,
-    )
-    .await;
+    // An upgrade to a version that is not known is refused, not ignored.
+    let upgrade = |version: u64| [Token::Uint(version.into()), Token::Uint(0.into())];
+    let schedule = "scheduleArbOSUpgrade(uint64,uint64)";
+    let refused = transact(&devnet, 2, at(ARB_OWNER), 0, schedule, &upgrade(62)).await;
     assert_eq!(refused.status, Some(0.into()));
+    // An older one is taken and never becomes due.
+    let version = "arbOSVersion()";
+    transact(&devnet, 2, at(ARB_OWNER), 0, schedule, &upgrade(40)).await;
+    rpc(&devnet, "evm_mine", json!([])).await;
+    assert_eq!(words(&devnet, at(0x64), version, &[]).await, [106.into()]);
+    let scheduled = "getScheduledUpgrade()";
+    let none = [U256::zero(), U256::zero()];
+    assert_eq!(words(&devnet, at(0x6b), scheduled, &[]).await, none);
+    // A newer one comes with the next block, and the state that goes with it.
+    transact(&devnet, 2, at(ARB_OWNER), 0, schedule, &upgrade(60)).await;
+    assert_eq!(
+        words(&devnet, at(0x6b), scheduled, &[]).await,
+        [60.into(), U256::zero()]
+    );
+    assert_eq!(words(&devnet, at(0x64), version, &[]).await, [106.into()]);
+    rpc(&devnet, "evm_mine", json!([])).await;
+    assert_eq!(words(&devnet, at(0x64), version, &[]).await, [115.into()]);
+    let fragments = "getMaxStylusContractFragments()";
+    assert_eq!(words(&devnet, at(0x6b), fragments, &[]).await, [4.into()]);
+    let block = rpc(&devnet, "eth_getBlockByNumber", json!(["latest", false])).await;
+    assert_eq!(
+        block["mixHash"].as_str().unwrap()[34..50],
+        *"000000000000003c"
+    );
+    let code = rpc(&devnet, "eth_getCode", json!([at(0x74), "latest"])).await;
+    assert_eq!(code, "0xfe");
+    assert_eq!(words(&devnet, at(0x6b), scheduled, &[]).await, none);
 }
 
 #[tokio::test(flavor = "multi_thread")]

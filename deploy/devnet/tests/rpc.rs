@@ -191,7 +191,7 @@ async fn batches_unknown_methods_and_nonsense() {
     let call = |id, method| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": []});
     let batch = json!([
         call(1, "eth_chainId"),
-        call(2, "eth_fillTransaction"),
+        call(2, "eth_getWork"),
         call(3, "net_version")
     ]);
     let (_, body) = post(&devnet, batch.to_string().as_bytes()).await;

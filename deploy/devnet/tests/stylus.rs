@@ -51,7 +51,7 @@ async fn a_program_is_checked_deployed_activated_and_called() {
         json!(Bytes::from(id("ProgramNotActivated()").to_vec()))
     );
 
-    // What activation would cost, of code that is not on chain yet.
+    // The cost of activation, of code that is not on chain yet.
     let (who, whom) = (Address::repeat_byte(0x77), Address::repeat_byte(0x88));
     let activate = call("activateProgram(address)", &[Token::Address(whom)]);
     let request =

@@ -59,7 +59,7 @@ async fn a_trace_lists_every_host_call_inside_the_call_that_made_it() {
     let sent = TransactionRequest::new().to(caller).data(data);
     let receipt = send(&client(&devnet, 0), sent).await;
     assert_eq!(receipt.status, Some(1.into()));
-    // What was written since does not disturb what was.
+    // Later writes do not disturb the earlier state.
     let later = TransactionRequest::new().to(keeper).data([9; 32]);
     send(&client(&devnet, 0), later).await;
 
@@ -204,7 +204,7 @@ async fn calls_are_traced_without_being_made() {
     .await;
     assert_eq!(slot, json!(format!("0x{}", "00".repeat(32))));
 
-    for options in [json!({"tracer": "prestateTracer"}), json!({"tracer": "{}"})] {
+    for options in [json!({"tracer": "fourTracer"}), json!({"tracer": "{}"})] {
         let answer = raw(
             &devnet,
             "debug_traceCall",

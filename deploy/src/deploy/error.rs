@@ -1,7 +1,6 @@
 //! Why a deployment did not happen.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use alloy_primitives::{Address, B256, U256};
 
@@ -9,12 +8,12 @@ use alloy_primitives::{Address, B256, U256};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The chain was not read or written.
+    #[error(transparent)]
+    Chain(#[from] pcim_ledger::Error),
     /// The consortium must be named.
     #[error("the consortium is the zero address")]
     NoConsortium,
-    /// Not a private key of the curve.
-    #[error("not a secp256k1 private key")]
-    Key,
     /// Not a WASM module.
     #[error("not a WASM module")]
     NotWasm,
@@ -25,63 +24,6 @@ pub enum Error {
         size: usize,
         /// Bytes allowed.
         max: usize,
-    },
-    /// The RPC URL cannot be used.
-    #[error("`{url}` is not an RPC address: {reason}")]
-    BadUrl {
-        /// As shown, without credentials.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The RPC does not answer.
-    #[error("the RPC at {url} does not answer")]
-    Rpc {
-        /// As shown, without credentials.
-        url: String,
-        /// What the transport said.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The RPC took too long.
-    #[error("the RPC at {url} did not answer {method} within {limit:?}")]
-    Timeout {
-        /// As shown, without credentials.
-        url: String,
-        /// The JSON-RPC method.
-        method: &'static str,
-        /// How long was waited.
-        limit: Duration,
-    },
-    /// The RPC answers something that is no answer.
-    #[error("the RPC at {url} answers {method} with nonsense: {detail}")]
-    Nonsense {
-        /// As shown, without credentials.
-        url: String,
-        /// The JSON-RPC method.
-        method: &'static str,
-        /// What was wanted and what was found.
-        detail: String,
-    },
-    /// The RPC refused a request for a reason of its own.
-    #[error("the RPC at {url} refused {method}: {message} (code {code})")]
-    Node {
-        /// As shown, without credentials.
-        url: String,
-        /// The JSON-RPC method.
-        method: &'static str,
-        /// The JSON-RPC error code.
-        code: i64,
-        /// The node's words, shortened and made printable.
-        message: String,
-    },
-    /// Another chain than the one wanted.
-    #[error("this is chain {found}, wanted chain {wanted}")]
-    WrongChain {
-        /// What was asked for.
-        wanted: u64,
-        /// What the RPC says.
-        found: u64,
     },
     /// `ArbWasm` does not answer.
     #[error("this chain does not run Stylus programs")]
@@ -117,28 +59,6 @@ pub enum Error {
     Refused {
         /// Why.
         reason: String,
-    },
-    /// The node would not take the transaction.
-    #[error("the node rejected transaction {tx}: {message}")]
-    Rejected {
-        /// The transaction.
-        tx: B256,
-        /// The node's words, shortened and made printable.
-        message: String,
-    },
-    /// Sent, or perhaps sent, and not mined in time.
-    #[error("transaction {tx} was not mined within {waited:?}; it may still be")]
-    NotMined {
-        /// The transaction.
-        tx: B256,
-        /// How long was waited.
-        waited: Duration,
-    },
-    /// Mined, and failed.
-    #[error("transaction {tx} was mined and reverted")]
-    Reverted {
-        /// The transaction.
-        tx: B256,
     },
     /// Mined, and the factory tells of no contract.
     #[error("transaction {tx} was mined, but StylusDeployer tells of no contract")]
@@ -187,6 +107,30 @@ pub enum Error {
     /// Nobody sells places in the cache.
     #[error("this chain has no cache manager")]
     NoCacheManager,
+    /// The contract that sells places in the cache has no code.
+    #[error("the cache manager {manager} that this chain names has no code")]
+    EmptyCacheManager {
+        /// The address that the chain names.
+        manager: Address,
+    },
+    /// The chain names another cache manager than the one that is known of it.
+    #[error("this chain names {found} as its cache manager; the one known of it is {wanted}")]
+    OtherCacheManager {
+        /// The address that is known.
+        wanted: Address,
+        /// The address that the chain names.
+        found: Address,
+    },
+    /// A place in the cache costs more than is bid without being asked for.
+    #[error(
+        "the least bid that wins is {least} wei; at most {max} wei are bid unless an amount is given"
+    )]
+    HighBid {
+        /// The least that wins, in wei.
+        least: U256,
+        /// The most that is bid, in wei.
+        max: U256,
+    },
     /// A bid that wins no place.
     #[error("a bid of {bid} wei, the least that wins is {least} wei")]
     LowBid {
@@ -195,11 +139,28 @@ pub enum Error {
         /// As wanted.
         least: U256,
     },
-    /// Signing failed.
-    #[error("signing failed: {reason}")]
-    Signing {
-        /// What the signer said.
-        reason: String,
+    /// A contract on this chain is on record already.
+    #[error("{} already records a contract on this chain", path.display())]
+    Recorded {
+        /// The record.
+        path: PathBuf,
+    },
+    /// Another deployment was begun and its end is not known.
+    #[error("{} records another deployment that was sent, or perhaps sent: transaction {tx}", path.display())]
+    Unfinished {
+        /// Its record.
+        path: PathBuf,
+        /// Its transaction.
+        tx: B256,
+    },
+    /// A record cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// The record cannot be written.
     #[error("{} cannot be written", path.display())]

@@ -3,17 +3,19 @@
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::{SolCall, SolError};
-use ethers::core::k256::ecdsa::SigningKey;
-use ethers::signers::{LocalWallet, Signer};
+use pcim_ledger::{Account, Chain, Mined};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::abi::{self, ARB_WASM, ARB_WASM_CACHE, IArbWasm, IArbWasmCache, ICacheManager, Pcac};
-use super::chain::{Chain, Mined};
+use super::chain::{self, Payment, view};
 use super::program::{self, Program};
+use crate::networks;
 
 const DAY: u64 = 86_400;
+/// The most that is bid unless an amount is given, in wei: 0.001 ether.
+const MAX_BID: U256 = U256::from_limbs([1_000_000_000_000_000, 0, 0, 0]);
 
 /// A deployed contract, and the build that it is compared with.
 pub struct Deployed<'a> {
@@ -103,14 +105,14 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
     if code.is_empty() {
         return Err(Error::NoContract { contract });
     }
-    let chain_version = chain.call(ARB_WASM, IArbWasm::stylusVersionCall {}).await?;
+    let chain_version = view(&chain, ARB_WASM, IArbWasm::stylusVersionCall {}).await?;
     let chain_version = chain_version.ok_or(Error::NoStylus)?;
     let codehash = keccak256(&code);
     let (activation, time_left) = standing(&chain, contract).await?;
     let activated = IArbWasm::codehashVersionCall { codehash };
-    let activated = chain.call(ARB_WASM, activated).await?.unwrap_or_default();
-    let lifetime = chain.call(ARB_WASM, IArbWasm::expiryDaysCall {}).await?;
-    let young = chain.call(ARB_WASM, IArbWasm::keepaliveDaysCall {}).await?;
+    let activated = view(&chain, ARB_WASM, activated).await?.unwrap_or_default();
+    let lifetime = view(&chain, ARB_WASM, IArbWasm::expiryDaysCall {}).await?;
+    let young = view(&chain, ARB_WASM, IArbWasm::keepaliveDaysCall {}).await?;
     let age = (u64::from(lifetime.unwrap_or_default()) * DAY).saturating_sub(time_left);
     let keepalive_in = (u64::from(young.unwrap_or_default()) * DAY).saturating_sub(age);
     let now = chain.now().await?;
@@ -123,8 +125,8 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
     let (mut consortium, mut version) = (None, None);
     // A program that does not run answers nothing, not even with a revert.
     if activation == Activation::Active {
-        consortium = chain.call(contract, Pcac::consortiumCall {}).await?;
-        version = chain.call(contract, Pcac::versionCall {}).await?;
+        consortium = view(&chain, contract, Pcac::consortiumCall {}).await?;
+        version = view(&chain, contract, Pcac::versionCall {}).await?;
     }
     Ok(Status {
         contract,
@@ -151,8 +153,12 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
 /// # Errors
 /// [`Error::TooYoung`] if it was activated or kept alive less than about a month ago, [`Error::NoContract`],
 /// [`Error::Funds`], and those of the RPC.
-pub async fn keepalive(deployed: &Deployed<'_>, key: &[u8; 32]) -> Result<Upkeep, Error> {
-    let wallet = wallet(key, deployed.chain_id)?;
+pub async fn keepalive(
+    deployed: &Deployed<'_>,
+    key: &[u8; 32],
+    max_fee: U256,
+) -> Result<Upkeep, Error> {
+    let payer = Account::from_private_key(key)?;
     let chain = Chain::connect(deployed.rpc_url, deployed.chain_id).await?;
     let contract = deployed.contract;
     let code = chain.code(contract).await?;
@@ -171,28 +177,30 @@ pub async fn keepalive(deployed: &Deployed<'_>, key: &[u8; 32]) -> Result<Upkeep
             IArbWasm::activateProgramCall { program: contract }.abi_encode(),
         ),
     };
-    let fee = fee(&chain, Address::from(wallet.address().0), &data).await?;
-    let mined = pay(&chain, &wallet, ARB_WASM, fee + fee / U256::from(5), data).await?;
+    let fee = fee(&chain, payer.address(), &data).await?;
+    let value = fee + fee / U256::from(5);
+    let mined = pay(&chain, &payer, (ARB_WASM, value, data), max_fee).await?;
     Ok(Upkeep {
         contract,
         done,
         tx: Some(mined.tx),
         gas_used: mined.gas_used,
-        paid: mined.data_fee().to_string(),
+        paid: chain::data_fee(&chain, &mined).await?.to_string(),
     })
 }
 
-/// Bids for a place in the chain's cache: the least that wins, unless another amount of wei is given. A program that is
-/// in the cache stays as it is.
+/// Bids for a place in the chain's cache: the least that wins, at most 0.001 ether, unless another amount of wei is given.
+/// A program that is in the cache stays as it is.
 ///
 /// # Errors
-/// [`Error::NoCacheManager`], [`Error::LowBid`], [`Error::NotActive`], [`Error::Funds`], and those of the RPC.
+/// [`Error::NoCacheManager`], [`Error::EmptyCacheManager`], [`Error::OtherCacheManager`], [`Error::HighBid`], [`Error::LowBid`], [`Error::NotActive`], [`Error::Funds`], and those of the RPC.
 pub async fn cache_bid(
     deployed: &Deployed<'_>,
     key: &[u8; 32],
     bid: Option<U256>,
+    max_fee: U256,
 ) -> Result<Upkeep, Error> {
-    let wallet = wallet(key, deployed.chain_id)?;
+    let payer = Account::from_private_key(key)?;
     let chain = Chain::connect(deployed.rpc_url, deployed.chain_id).await?;
     let contract = deployed.contract;
     let code = chain.code(contract).await?;
@@ -209,14 +217,21 @@ pub async fn cache_bid(
         });
     }
     let manager = manager(&chain).await?.ok_or(Error::NoCacheManager)?;
+    check_manager(&chain, deployed.chain_id, manager).await?;
     let least = least_bid(&chain, manager, contract).await?;
     let least = least.ok_or(Error::NotActive { contract })?;
+    if bid.is_none() && least > MAX_BID {
+        return Err(Error::HighBid {
+            least,
+            max: MAX_BID,
+        });
+    }
     let bid = bid.unwrap_or(least);
     if bid < least {
         return Err(Error::LowBid { bid, least });
     }
     let call = ICacheManager::placeBidCall { program: contract };
-    let mined = pay(&chain, &wallet, manager, bid, call.abi_encode()).await?;
+    let mined = pay(&chain, &payer, (manager, bid, call.abi_encode()), max_fee).await?;
     Ok(Upkeep {
         contract,
         done: "cached",
@@ -226,16 +241,30 @@ pub async fn cache_bid(
     })
 }
 
-fn wallet(key: &[u8; 32], chain_id: u64) -> Result<LocalWallet, Error> {
-    let key = SigningKey::from_slice(key).map_err(|_| Error::Key)?;
-    Ok(LocalWallet::from(key).with_chain_id(chain_id))
+/// Refuses a cache manager without code, and for a known chain any but its own: what is bid goes to it.
+async fn check_manager(chain: &Chain, chain_id: u64, manager: Address) -> Result<(), Error> {
+    let known = networks::all()
+        .into_iter()
+        .find(|it| it.chain_id == chain_id);
+    if let Some(wanted) = known.and_then(|network| network.cache_manager)
+        && wanted != manager
+    {
+        return Err(Error::OtherCacheManager {
+            wanted,
+            found: manager,
+        });
+    }
+    match chain.code(manager).await?.is_empty() {
+        true => Err(Error::EmptyCacheManager { manager }),
+        false => Ok(()),
+    }
 }
 
 /// Whether a program runs, and for how many seconds.
 async fn standing(chain: &Chain, program: Address) -> Result<(Activation, u64), Error> {
     let left = IArbWasm::programTimeLeftCall { program };
     Ok(
-        match chain.try_call(None, ARB_WASM, &left.abi_encode()).await? {
+        match chain.call(None, ARB_WASM, &left.abi_encode()).await? {
             Ok(data) => {
                 let left = IArbWasm::programTimeLeftCall::abi_decode_returns_validate(&data);
                 let left =
@@ -252,7 +281,7 @@ async fn standing(chain: &Chain, program: Address) -> Result<(Activation, u64), 
 
 /// What `ArbWasm` takes for a call, in wei: it says so when it is offered nothing.
 async fn fee(chain: &Chain, from: Address, data: &[u8]) -> Result<U256, Error> {
-    let reason = match chain.try_call(Some(from), ARB_WASM, data).await? {
+    let reason = match chain.call(Some(from), ARB_WASM, data).await? {
         Ok(_) => return Ok(U256::ZERO),
         Err(reason) => reason,
     };
@@ -271,14 +300,17 @@ async fn fee(chain: &Chain, from: Address, data: &[u8]) -> Result<U256, Error> {
 
 async fn is_cached(chain: &Chain, codehash: B256) -> Result<bool, Error> {
     let call = IArbWasmCache::codehashIsCachedCall { codehash };
-    Ok(chain.call(ARB_WASM_CACHE, call).await?.unwrap_or_default())
+    Ok(view(chain, ARB_WASM_CACHE, call).await?.unwrap_or_default())
 }
 
 /// The contract that sells places in the cache; the one that was named last, where there are several.
 async fn manager(chain: &Chain) -> Result<Option<Address>, Error> {
-    let managers = chain
-        .call(ARB_WASM_CACHE, IArbWasmCache::allCacheManagersCall {})
-        .await?;
+    let managers = view(
+        chain,
+        ARB_WASM_CACHE,
+        IArbWasmCache::allCacheManagersCall {},
+    )
+    .await?;
     Ok(managers.and_then(|managers| managers.last().copied()))
 }
 
@@ -289,33 +321,22 @@ async fn least_bid(
     program: Address,
 ) -> Result<Option<U256>, Error> {
     let call = ICacheManager::getMinBidCall { program };
-    Ok(chain.call(manager, call).await?.map(U256::from))
+    Ok(view(chain, manager, call).await?.map(U256::from))
 }
 
-/// Sends a transaction with value, if the account can pay it.
+/// Sends data and wei to a contract, if the account can pay for it.
 async fn pay(
     chain: &Chain,
-    wallet: &LocalWallet,
-    to: Address,
-    value: U256,
-    data: Vec<u8>,
+    payer: &Account,
+    (to, value, data): (Address, U256, Vec<u8>),
+    max_fee: U256,
 ) -> Result<Mined, Error> {
-    let from = Address::from(wallet.address().0);
-    let (have, price) = (chain.balance(from).await?, chain.price().await?);
-    let short = |need: U256| Error::Funds {
-        address: from,
-        have,
-        need,
-        data_fee: value,
+    let payment = Payment {
+        to,
+        value,
+        data,
+        typical_gas: 0,
     };
-    if have <= value {
-        return Err(short(value));
-    }
-    let gas = chain.estimate(from, to, value, &data).await?;
-    let gas = gas + gas / 5;
-    let need = value.saturating_add(U256::from(gas).saturating_mul(price.most));
-    if have < need {
-        return Err(short(need));
-    }
-    chain.send(wallet, to, value, data, gas, price).await
+    let call = chain::sign(chain, payer, payment, max_fee).await?;
+    chain::submit(chain, &call).await
 }

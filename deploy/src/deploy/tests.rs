@@ -35,6 +35,12 @@ struct Fake {
     tells: bool,
     /// Hangs up after it took the transaction.
     hangs_up: bool,
+    /// Takes the transaction and does not mine it.
+    keeps_waiting: bool,
+    /// Wei for a unit of gas, without the doubling.
+    base_fee: u64,
+    /// Answers so many requests with these HTTP statuses, one after the other, before it answers.
+    busy: Vec<u16>,
 }
 
 impl Default for Fake {
@@ -52,6 +58,9 @@ impl Default for Fake {
             status: 1,
             tells: true,
             hangs_up: false,
+            keeps_waiting: false,
+            base_fee: 100,
+            busy: Vec::new(),
         }
     }
 }
@@ -63,13 +72,26 @@ struct Seen {
     estimated: Option<Value>,
     dry_run: Option<Value>,
     receipts: BTreeMap<B256, Value>,
+    asked: usize,
+}
+
+fn request<'a>(rpc_url: &'a str, records: Option<&'a Path>) -> Request<'a> {
+    Request {
+        rpc_url,
+        chain_id: CHAIN,
+        deployer_key: &[7; 32],
+        consortium: CONSORTIUM,
+        wasm: WASM,
+        max_fee: MAX_FEE,
+        records,
+    }
 }
 
 type Reply = Result<Value, (i64, String, Vec<u8>)>;
 
 impl Fake {
-    /// Deploys to this chain; tells the result and what the chain saw.
-    async fn deploy(self) -> (Result<Record, Error>, Arc<Mutex<Seen>>) {
+    /// Serves this chain from now on: its address, and what it sees.
+    fn start(self) -> (String, Arc<Mutex<Seen>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://user:secret@{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Seen::default()));
@@ -79,14 +101,13 @@ impl Fake {
                 self.serve(stream, &shared);
             }
         });
-        let request = Request {
-            rpc_url: &url,
-            chain_id: CHAIN,
-            deployer_key: &[7; 32],
-            consortium: CONSORTIUM,
-            wasm: WASM,
-        };
-        (deploy(&request).await, seen)
+        (url, seen)
+    }
+
+    /// Deploys to this chain: the result, and what the chain saw.
+    async fn deploy(self) -> (Result<Record, Error>, Arc<Mutex<Seen>>) {
+        let (url, seen) = self.start();
+        (deploy(&request(&url, None)).await, seen)
     }
 
     fn serve(&self, mut stream: TcpStream, seen: &Mutex<Seen>) {
@@ -103,6 +124,18 @@ impl Fake {
                 break request;
             }
         };
+        let asked = {
+            let mut seen = seen.lock().unwrap();
+            seen.asked += 1;
+            seen.asked - 1
+        };
+        if let Some(status) = self.busy.get(asked) {
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            return;
+        }
         let method = request["method"].as_str().unwrap();
         let mut answer = json!({"jsonrpc": "2.0", "id": request["id"]});
         match self.answer(method, &request["params"], &mut seen.lock().unwrap()) {
@@ -137,7 +170,7 @@ impl Fake {
             "eth_getBalance" => Ok(json!(U64::from(self.balance))),
             "eth_getTransactionCount" => Ok(json!("0x3")),
             "eth_getBlockByNumber" => {
-                Ok(json!({"baseFeePerGas": "0x64", "timestamp": "0x6553f100"}))
+                Ok(json!({"baseFeePerGas": U64::from(self.base_fee), "timestamp": "0x6553f100"}))
             }
             "eth_estimateGas" => {
                 seen.estimated = Some(params[0].clone());
@@ -185,7 +218,9 @@ impl Fake {
                 let raw: Bytes = serde_json::from_value(params[0].clone()).unwrap();
                 let tx = keccak256(&raw);
                 seen.raw.push(raw);
-                seen.receipts.insert(tx, self.receipt(tx));
+                if !self.keeps_waiting {
+                    seen.receipts.insert(tx, self.receipt(tx));
+                }
                 Ok(json!(tx))
             }
             "eth_getTransactionReceipt" => {
@@ -335,10 +370,10 @@ async fn nothing_is_sent_before_every_check_has_passed() {
             ..fake()
         })
         .await,
-        Error::WrongChain {
+        Error::Chain(L::WrongChain {
             wanted: CHAIN,
             found: 1
-        }
+        })
     ));
     assert!(matches!(
         refused(Fake {
@@ -377,7 +412,7 @@ async fn nothing_is_sent_before_every_check_has_passed() {
             ..fake()
         })
         .await,
-        Error::Node { code: -32602, .. }
+        Error::Chain(L::Node { code: -32602, .. })
     ));
     let failed = IStylusDeployer::ContractInitializationError {
         newContract: CONTRACT,
@@ -421,7 +456,7 @@ async fn what_was_made_is_looked_at() {
             ..fake()
         })
         .await,
-        Error::Reverted { .. }
+        Error::Chain(L::Reverted { .. })
     ));
     assert!(matches!(
         error(Fake {
@@ -468,6 +503,8 @@ async fn a_request_that_cannot_succeed_goes_nowhere() {
             deployer_key: key,
             consortium,
             wasm,
+            max_fee: MAX_FEE,
+            records: None,
         };
         async move { movable(deploy(&request)).await.unwrap_err() }
     };
@@ -478,7 +515,7 @@ async fn a_request_that_cannot_succeed_goes_nowhere() {
     ));
     assert!(matches!(
         request(CONSORTIUM, &[0; 32], nowhere, WASM).await,
-        Error::Key
+        Error::Chain(L::Key)
     ));
     assert!(matches!(
         request(CONSORTIUM, &[7; 32], nowhere, b"?").await,
@@ -486,12 +523,119 @@ async fn a_request_that_cannot_succeed_goes_nowhere() {
     ));
     assert!(matches!(
         request(CONSORTIUM, &[7; 32], "ws://host", WASM).await,
-        Error::BadUrl { .. }
+        Error::Chain(L::BadUrl { .. })
     ));
     let error = request(CONSORTIUM, &[7; 32], nowhere, WASM).await;
     assert!(
-        matches!(&error, Error::Rpc { url, .. } if url == "http://127.0.0.1:9/…"),
+        matches!(&error, Error::Chain(L::Rpc { url, .. }) if url == "http://127.0.0.1:9/…"),
         "{error}"
     );
     assert!(!format!("{error:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn a_fee_above_the_limit_is_not_signed() {
+    // Twice the base fee for 1.2 million gas: one wei of gas price more than 0.005 ether allows.
+    let most = 5_000_000_000_000_000 / 1_200_000 / 2;
+    let fake = |base_fee| Fake {
+        balance: u64::MAX,
+        base_fee,
+        ..Fake::default()
+    };
+    let error = refused(fake(most + 1)).await;
+    let Error::Chain(L::Fee { found, max, .. }) = error else {
+        panic!("{error:?}")
+    };
+    assert!(found > max);
+    assert_eq!(max, MAX_FEE);
+    assert!(fake(most).deploy().await.0.is_ok());
+    // Another limit.
+    let (url, seen) = fake(most + 1).start();
+    let more = Request {
+        max_fee: MAX_FEE * U256::from(2),
+        ..request(&url, None)
+    };
+    assert!(deploy(&more).await.is_ok());
+    assert_eq!(seen.lock().unwrap().raw.len(), 1);
+}
+
+#[tokio::test]
+async fn a_busy_node_is_asked_again() {
+    let (record, seen) = Fake {
+        busy: vec![429, 503],
+        ..Fake::default()
+    }
+    .deploy()
+    .await;
+    assert_eq!(record.unwrap().contract, CONTRACT);
+    assert_eq!(seen.lock().unwrap().raw.len(), 1);
+}
+
+#[tokio::test]
+async fn a_deployment_that_was_killed_is_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, seen) = Fake {
+        keeps_waiting: true,
+        ..Fake::default()
+    }
+    .start();
+    // Killed between send and receipt: the future is dropped as soon as the chain has the transaction.
+    let killed = request(&url, Some(folder.path()));
+    let sent = async {
+        while seen.lock().unwrap().raw.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        done = deploy(&killed) => panic!("{done:?}"),
+        () = sent => {}
+    }
+    let raw = seen.lock().unwrap().raw[0].clone();
+    let names = || {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(), ["412346.pending.json"]);
+
+    // Another request does not take its place.
+    let (url, seen) = Fake::default().start();
+    let other = Request {
+        consortium: CONTRACT,
+        ..request(&url, Some(folder.path()))
+    };
+    let error = deploy(&other).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Unfinished { tx, .. } if *tx == keccak256(&raw)),
+        "{error}"
+    );
+    assert!(seen.lock().unwrap().raw.is_empty());
+
+    // The same one sends the same bytes.
+    let same = request(&url, Some(folder.path()));
+    let record = deploy(&same).await.unwrap();
+    assert_eq!(record.tx, keccak256(&raw));
+    assert_eq!(seen.lock().unwrap().raw, [raw]);
+    assert_eq!(names(), ["412346.json"]);
+
+    // And no second contract takes the record's place.
+    let error = deploy(&same).await.unwrap_err();
+    assert!(matches!(&error, Error::Recorded { .. }), "{error}");
+    assert_eq!(seen.lock().unwrap().raw.len(), 1);
+}
+
+#[tokio::test]
+async fn a_deployment_that_failed_for_good_leaves_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, _) = Fake {
+        status: 0,
+        ..Fake::default()
+    }
+    .start();
+    let error = deploy(&request(&url, Some(folder.path())))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Chain(L::Reverted { .. })));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -1,6 +1,6 @@
 """The contract Pcac with web3.py: plays ../scenario.json and compares.
 
-usage: pcac.py DEVNET.json DEPLOYMENT.json   (what `pcim devnet --json` and `pcim deploy --json` printed)
+usage: pcac.py DEVNET.json DEPLOYMENT.json   (what `pcim-dev devnet --json` and `pcim deploy --json` printed)
 """
 
 import asyncio

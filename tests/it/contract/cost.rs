@@ -1,4 +1,4 @@
-//! What a call costs: the canonical calls, with the program cached and not, beside what no program can go below.
+//! The cost of a call: the canonical calls, with the program cached and not, beside the floor of any program.
 
 use alloy_sol_types::SolCall;
 use ethers::types::TransactionReceipt;

@@ -1,7 +1,7 @@
 //! Broken calldata: whatever it is, the contract answers, refuses by name, or reverts with nothing, within the worst
 //! case of what is called.
 //!
-//! `PCAC_FUZZ_CALLS` (2,000 unless told) and `PCAC_MODEL_SEED` say how many calls and which.
+//! `PCAC_FUZZ_CALLS` (2,000 unless set) and `PCAC_MODEL_SEED` say how many calls and which.
 
 use std::time::Instant;
 

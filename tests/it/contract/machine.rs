@@ -1,7 +1,7 @@
 //! The contract against the model: the same random calls to both, every answer, refusal, event and view compared, and
 //! the protocol's invariants checked after each call.
 //!
-//! `PCAC_MODEL_CALLS` (10,000 unless told) and `PCAC_MODEL_SEED` say how many calls and which. If `PCAC_TWIN` names the
+//! `PCAC_MODEL_CALLS` (10,000 unless set) and `PCAC_MODEL_SEED` say how many calls and which. If `PCAC_TWIN` names the
 //! init code of the Solidity twin (hex, from `tests/reference/build`), it runs along, and the gas of both is shown.
 
 mod maker;

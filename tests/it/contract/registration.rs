@@ -1,4 +1,4 @@
-//! Who may register an image, and whose attestation counts.
+//! Registration: by the patient alone, with the attestation of an accredited radiologist.
 
 use alloy_primitives::{Address, Bytes};
 use ethers::types::H160;

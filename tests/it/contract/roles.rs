@@ -1,4 +1,4 @@
-//! Who may call what: every state-changing function by every role, as a table.
+//! Every state-changing function by every role, as a table.
 
 use std::fmt::Write as _;
 

@@ -23,7 +23,7 @@ pub(crate) struct CardArgs {
 impl CardArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.client().await?;
-        let card = client.card().await;
+        let card = client.unlocked().card().await;
         client.shutdown().await;
         let card = card?;
         let text = serde_json::to_string_pretty(&card)? + "\n";

@@ -1,8 +1,11 @@
 //! `pcim deid`
 
-use std::collections::HashMap;
+pub(crate) mod check;
+pub(crate) mod found;
+mod told;
+
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -10,18 +13,19 @@ use clap::Args;
 use pcim_client::Progress;
 use pcim_client::home::{self, Home};
 use pcim_client::study::{Inputs, ScanOptions, copy, scan};
-use pcim_dicom::check::{self, Findings};
-use pcim_dicom::deid::{
-    Blank, BurnedIn, Edition, Options, Profile, ProfileOption, Purpose, Report,
-};
-use serde::Serialize;
+use pcim_dicom::check::Rules;
+use pcim_dicom::deid::{BurnedIn, Edition, Options, Profile, ProfileOption, Purpose, Report};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::commands::deid::found::BlankArg;
+use crate::commands::deid::told::{Outcome, Told};
 use crate::commands::reports::{Reports, sink};
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::ui::{Ui, printable};
+
+pub(crate) use told::counts;
 
 /// Most files of one run.
 const MAX_FILES: usize = 100_000;
@@ -39,9 +43,9 @@ pub(crate) struct ProfileArgs {
     #[arg(long = "option", value_name = "OPTION")]
     options: Vec<ProfileOption>,
     /// Blank a region in every frame: x,y,w,h in pixels, or `ultrasound` for all but the calibrated
-    /// regions
+    /// regions; `found` for what `pcim deid --text-model` finds
     #[arg(long, value_name = "REGION")]
-    blank: Vec<Blank>,
+    blank: Vec<BlankArg>,
     /// Let the pixels pass: you have looked, and they show no text about the patient
     #[arg(long)]
     accept_burned_in: bool,
@@ -51,7 +55,24 @@ pub(crate) struct ProfileArgs {
 }
 
 impl ProfileArgs {
+    /// Checks whether text that is found is to be blanked.
+    pub(crate) fn blanks_found(&self) -> bool {
+        self.blank
+            .iter()
+            .any(|region| matches!(region, BlankArg::Found))
+    }
+
+    /// Makes the profile where text is not looked for.
     pub(crate) fn profile(&self) -> anyhow::Result<Profile> {
+        if self.blanks_found() {
+            let text = "--blank found is for `pcim deid` alone: de-identify first, then seal";
+            return Err(Usage(text.to_owned()).into());
+        }
+        self.named()
+    }
+
+    /// Makes the profile with the regions that are named.
+    fn named(&self) -> anyhow::Result<Profile> {
         let mut options = self.purpose.options();
         options.extend(&self.options);
         let pixels = [
@@ -63,6 +84,10 @@ impl ProfileArgs {
         {
             return Err(Usage(format!("option {option} needs --blank")).into());
         }
+        let named = |region: &BlankArg| match region {
+            BlankArg::Named(region) => Some(*region),
+            BlankArg::Found => None,
+        };
         // Full dates were asked for; the purpose's shifted ones were not.
         if self.options.contains(&ProfileOption::RetainFullDates) {
             if self.options.contains(&ProfileOption::RetainModifiedDates) {
@@ -72,7 +97,7 @@ impl ProfileArgs {
         }
         Ok(Profile {
             options,
-            blank: self.blank.clone(),
+            blank: self.blank.iter().filter_map(named).collect(),
             accept_burned_in: self.accept_burned_in,
             edition: self.edition,
         })
@@ -86,21 +111,26 @@ impl ProfileArgs {
 /// folder 0001 and so on, with a manifest and a Key Object Selection Document that lists its instances, or as 0001.dcm if
 /// it has one; none of them appears before each file was found good. UIDs, identifiers and dates follow a key: the --key-file,
 /// else the home's, else one that is forgotten afterwards.
-///
-/// With --check nothing is written: results are compared with the files that they were made of, by other code than made
-/// them, and every problem is listed. Give the originals and then as many results, in the same order; or a folder of
-/// originals and a folder of results.
 #[derive(Debug, Args)]
 pub(crate) struct DeidArgs {
-    /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives
+    /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives; with --check the files from before, then the result
     #[arg(required = true, value_name = "PATH")]
     files: Vec<PathBuf>,
     /// The directory of the results; made if it is not there
-    #[arg(long, value_name = "DIR", required_unless_present = "check")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["check", "find_text"])]
     out: Option<PathBuf>,
-    /// Compare results with their originals; exit code 1 if there is a problem
-    #[arg(long, conflicts_with_all = ["out", "force", "key_file", "skip_refused"])]
+    /// Look at results again, by other code than made them: identifiers of the PATHs in the last of them or in --out, rows
+    /// of the table not obeyed, dates, UIDs, pixels; by the same options. Exit code 1 and a table if anything is found
+    #[arg(long, conflicts_with_all = ["force", "skip_refused", "key_file"])]
     check: bool,
+    /// Tell where text is found in the pixels, as regions for --blank; nothing is written. Needs --text-model. What is not
+    /// found may be there: small and faint letters are missed, most of all in ultrasound
+    #[arg(long, conflicts_with_all = ["check", "out", "force"])]
+    find_text: bool,
+    /// The model that finds text: ch_PP-OCRv4_det_infer.onnx, as `pip download --no-deps rapidocr-onnxruntime==1.4.4` and
+    /// `unzip -j rapidocr_onnxruntime-*.whl '*_det_infer.onnx'` lay it beside you
+    #[arg(long, value_name = "FILE")]
+    text_model: Option<PathBuf>,
     /// Replace files that are there; folders are never replaced
     #[arg(long)]
     force: bool,
@@ -114,119 +144,44 @@ pub(crate) struct DeidArgs {
     profile: ProfileArgs,
 }
 
-/// What became of a file.
-#[derive(Serialize)]
-struct Outcome<'a> {
-    file: &'a Path,
-    /// None if it was refused.
-    out: Option<PathBuf>,
-    report: Option<&'a Report>,
-    /// Why it was refused.
-    refused: Option<&'a str>,
-}
-
 impl DeidArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         if self.files.len() > MAX_FILES {
             let found = self.files.len();
             return Err(Usage(format!("{found} files: at most {MAX_FILES} at once")).into());
         }
-        if self.check {
-            return self.compare(context);
+        let model = self.text_model.as_deref();
+        if self.find_text {
+            return found::propose(context, &self.files, model);
         }
+        let profile = self.profile.named()?;
+        let blank_found = self.profile.blanks_found();
+        let Some(out) = self.out.as_deref().filter(|_| !self.check) else {
+            let rules = Rules {
+                profile,
+                found: blank_found,
+            };
+            return check::run(context, &self.files, self.out.as_deref(), rules);
+        };
         let options = Options {
             key: *self.key(context)?,
-            profile: self.profile.profile()?,
+            profile,
         };
+        if blank_found {
+            return found::blank(context, &self.files, &options, model, (out, self.force));
+        }
         let inputs = self.collection()?;
-        std::fs::create_dir_all(self.out())
-            .with_context(|| format!("cannot make {}", self.out().display()))?;
+        std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
         if let Some(inputs) = inputs {
             say_skipped(context.ui, &inputs);
-            return self.studies(context, inputs, &options);
+            return self.studies(context, inputs, &options, out);
         }
-        self.singles(context, &options)
-    }
-
-    /// The directory of the results; the arguments have one unless results are checked.
-    fn out(&self) -> &Path {
-        self.out.as_deref().unwrap_or(Path::new("."))
-    }
-
-    /// Compares results with their originals.
-    fn compare(&self, context: &Context) -> anyhow::Result<()> {
-        let (mut told, mut text, mut bad) = (Vec::new(), String::new(), 0);
-        let pairs = self.pairs()?;
-        let progress = context.ui.progress();
-        for (number, (original, result)) in pairs.iter().enumerate() {
-            progress(Progress {
-                what: "checked",
-                bytes: 0,
-                total: None,
-                files: Some((number as u64 + 1, pairs.len() as u64)),
-            });
-            let findings = match original {
-                Some(original) => Some(check::check(&read(original)?, &read(result)?)),
-                None => None,
-            };
-            let found = findings
-                .as_ref()
-                .is_none_or(|findings| !findings.is_empty());
-            bad += usize::from(found);
-            if found {
-                let name = result.display().to_string();
-                text.push_str(&format!("{}\n", printable(&name)));
-                match &findings {
-                    Some(findings) => text.push_str(&findings.to_string()),
-                    None => text.push_str("       no original was found for it\n"),
-                }
-            }
-            let listed = |findings: &Findings| {
-                let findings = findings.iter().map(|(problem, attribute, count)| {
-                    json!({ "problem": problem, "attribute": attribute, "count": count })
-                });
-                findings.collect::<Vec<_>>()
-            };
-            told.push(json!({
-                "original": original,
-                "result": result,
-                "problems": findings.as_ref().map(listed),
-            }));
-        }
-        text.push_str(&format!(
-            "{} results checked, problems in {bad}\n",
-            pairs.len()
-        ));
-        context.ui.result(&told, &text)?;
-        match bad {
-            0 => Ok(()),
-            _ => Err(anyhow::anyhow!(
-                "problems in {bad} of {} results",
-                pairs.len()
-            )),
-        }
-    }
-
-    /// Each result with its original, if there is one.
-    fn pairs(&self) -> anyhow::Result<Vec<(Option<PathBuf>, PathBuf)>> {
-        if let [originals, results] = &self.files[..]
-            && originals.is_dir()
-            && results.is_dir()
-        {
-            return in_folders(originals, results);
-        }
-        if self.files.len() % 2 == 1 || self.files.iter().any(|path| path.is_dir()) {
-            let wanted = "--check wants originals and as many results, or two folders";
-            return Err(Usage(wanted.to_owned()).into());
-        }
-        let (originals, results) = self.files.split_at(self.files.len() / 2);
-        let pairs = originals.iter().zip(results);
-        Ok(pairs.map(|(a, b)| (Some(a.clone()), b.clone())).collect())
+        self.singles(context, &options, out)
     }
 
     /// Each file by itself.
-    fn singles(&self, context: &Context, options: &Options) -> anyhow::Result<()> {
-        let target = |number: usize| self.out().join(format!("{:04}.dcm", number + 1));
+    fn singles(&self, context: &Context, options: &Options, out: &Path) -> anyhow::Result<()> {
+        let target = |number: usize| out.join(format!("{:04}.dcm", number + 1));
         let mut told = Told::begin(context.ui)?;
         let progress = context.ui.progress();
         let (mut first, mut unknown) = (None, Unknown::default());
@@ -278,12 +233,18 @@ impl DeidArgs {
     }
 
     /// Whole studies, one after the other.
-    fn studies(&self, context: &Context, inputs: Inputs, options: &Options) -> anyhow::Result<()> {
+    fn studies(
+        &self,
+        context: &Context,
+        inputs: Inputs,
+        options: &Options,
+        dir: &Path,
+    ) -> anyhow::Result<()> {
         // In the directory of the results, so that files get their names there.
         let stage = tempfile::Builder::new()
             .prefix(".pcim-")
-            .tempdir_in(self.out())
-            .with_context(|| format!("cannot write in {}", self.out().display()))?;
+            .tempdir_in(dir)
+            .with_context(|| format!("cannot write in {}", dir.display()))?;
         let reports = Reports::begin(tempfile::tempfile()?)?;
         let (tell, progress) = (
             sink(context.ui, Some(reports.clone())),
@@ -312,7 +273,7 @@ impl DeidArgs {
         let mut unknown = Unknown::default();
         for (number, study) in studies.iter().enumerate() {
             let ending = if study.len() == 1 { ".dcm" } else { "" };
-            let out = self.out().join(format!("{:04}{ending}", number + 1));
+            let out = dir.join(format!("{:04}{ending}", number + 1));
             let (contents, report) = study.write(&out, self.force)?;
             text.push_str(&format!("{}  {contents}\n", out.display()));
             unknown.add(&out, report);
@@ -356,128 +317,6 @@ impl DeidArgs {
     }
 }
 
-/// A whole file.
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// The DICOM files in a folder and below it.
-fn dicom_files(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let entries = std::fs::read_dir(folder);
-    let entries = entries.with_context(|| format!("cannot read {}", folder.display()))?;
-    for entry in entries {
-        let entry = entry?;
-        // Links could lead around in a circle.
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            dicom_files(&entry.path(), found)?;
-        } else if kind.is_file() {
-            let mut start = Vec::new();
-            let file = File::open(entry.path())?;
-            file.take(1024).read_to_end(&mut start)?;
-            if pcim_dicom::is_dicom(&start) {
-                found.push(entry.path());
-            }
-        }
-        if found.len() > MAX_FILES {
-            return Err(Usage(format!("more than {MAX_FILES} files")).into());
-        }
-    }
-    found.sort();
-    Ok(())
-}
-
-/// Results with the originals that they were made of: those at the same place of their study.
-fn in_folders(originals: &Path, results: &Path) -> anyhow::Result<Vec<(Option<PathBuf>, PathBuf)>> {
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    dicom_files(originals, &mut before)?;
-    dicom_files(results, &mut after)?;
-    let mut places: HashMap<check::Place, Vec<PathBuf>> = HashMap::new();
-    for path in before {
-        let place = check::place(&read(&path)?);
-        places.entry(place).or_default().push(path);
-    }
-    let mut pairs = Vec::new();
-    for result in after {
-        let bytes = read(&result)?;
-        // The document that lists a study's instances was made with the results.
-        if pcim_dicom::deid::facts(&bytes).is_ok_and(|facts| facts.lists_its_study) {
-            continue;
-        }
-        let candidates = places.get(&check::place(&bytes)).map(Vec::as_slice);
-        let mut best = None;
-        for original in candidates.unwrap_or_default() {
-            let problems = check::check(&read(original)?, &bytes).iter().count();
-            if best.as_ref().is_none_or(|(least, _)| problems < *least) {
-                best = Some((problems, original.clone()));
-            }
-            if problems == 0 {
-                break;
-            }
-        }
-        pairs.push((best.map(|(_, original)| original), result));
-    }
-    Ok(pairs)
-}
-
-/// What became of each file, written as it becomes known: the reports of many files are never held in memory.
-struct Told {
-    out: BufWriter<File>,
-    json: bool,
-    /// How many were added, and how many of them are good.
-    added: usize,
-    good: usize,
-    /// The first reason why it could not be written.
-    failed: Option<io::Error>,
-}
-
-impl Told {
-    fn begin(ui: Ui) -> anyhow::Result<Self> {
-        Ok(Self {
-            out: BufWriter::new(tempfile::tempfile()?),
-            json: ui.is_json(),
-            added: 0,
-            good: 0,
-            failed: None,
-        })
-    }
-
-    fn add(&mut self, outcome: &Outcome<'_>) {
-        let mut write = || match (self.json, outcome.report, &outcome.out) {
-            (true, ..) => {
-                let comma = if self.added == 0 { "[\n" } else { ",\n" };
-                self.out.write_all(comma.as_bytes())?;
-                Ok(serde_json::to_writer(&mut self.out, outcome)?)
-            }
-            (false, Some(report), Some(out)) => {
-                let (out, file) = (out.display(), outcome.file.display().to_string());
-                let (file, counts) = (printable(&file), counts(report));
-                write!(self.out, "{out}  {file}\n{counts}{report}")
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = write() {
-            self.failed.get_or_insert(error);
-        }
-        self.added += 1;
-        self.good += usize::from(outcome.report.is_some());
-    }
-
-    /// The document at its start; none if every file was refused.
-    fn finish(mut self) -> anyhow::Result<Option<File>> {
-        let end = if self.json { "\n]\n" } else { "" };
-        let written = match self.failed {
-            Some(error) => Err(error),
-            None => self.out.write_all(end.as_bytes()),
-        };
-        let mut file = written
-            .and_then(|()| self.out.into_inner().map_err(|it| it.into_error()))
-            .context("cannot write the report")?;
-        file.rewind()?;
-        Ok((self.good > 0).then_some(file))
-    }
-}
-
 /// Results that do not say whether their pixels show text about the patient: the first, and how many.
 #[derive(Default)]
 struct Unknown(Option<(PathBuf, usize)>);
@@ -510,18 +349,4 @@ pub(crate) fn say_skipped(ui: Ui, inputs: &Inputs) {
         let name = printable(&skipped.path.display().to_string());
         ui.note(&format!("skipped: {name}: {}", skipped.why));
     }
-}
-
-/// A line that sums up.
-pub(crate) fn counts(report: &Report) -> String {
-    format!(
-        "removed      {} elements, {} private; emptied {}, replaced {}, new UIDs {}, shifted {}, cleaned {}\n",
-        report.removed,
-        report.private_removed,
-        report.emptied,
-        report.replaced,
-        report.uids,
-        report.shifted,
-        report.cleaned
-    )
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pcim_client::home::Home;
-use pcim_core::Address;
+use pcim_core::{Address, U256};
 use pcim_deploy::artifact;
-use pcim_deploy::deploy::{Request, deploy, write_record};
+use pcim_deploy::deploy::{MAX_FEE, Request, deploy, record_path};
 use zeroize::Zeroizing;
 
 use self::upkeep::UpkeepCommand;
@@ -22,7 +22,7 @@ use crate::parse;
 ///
 /// One transaction through StylusDeployer deploys, activates and constructs; `consortium()` is read
 /// back. The account that pays is --key-file's, or that of the home. Name the chain with --network, or
-/// with --rpc-url and --chain-id. The code on the chain is compared with the build that was sent.
+/// with --rpc-url and --chain-id. The transaction is recorded before it is sent: the same command again goes on with it. The code on the chain is compared with the build that was sent.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct DeployArgs {
@@ -34,9 +34,19 @@ pub(crate) struct DeployArgs {
     /// File with the private key (64 hex digits) of the account that pays
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// Where <CHAIN-ID>.json is written
+    #[command(flatten)]
+    fee: FeeArgs,
+    /// Where <CHAIN-ID>.json is written; a record that is there stays, and nothing is deployed
     #[arg(long, value_name = "DIR", default_value = "deploy/deployments")]
     record_dir: PathBuf,
+}
+
+/// The limit of the fee.
+#[derive(Debug, Args)]
+pub(crate) struct FeeArgs {
+    /// The most wei to pay as the transaction's fee, 0.005 ether unless given
+    #[arg(long, value_name = "WEI", default_value_t = MAX_FEE)]
+    max_fee: U256,
 }
 
 impl DeployArgs {
@@ -54,10 +64,12 @@ impl DeployArgs {
             deployer_key: &key,
             consortium,
             wasm: artifact::PCAC_WASM,
+            max_fee: self.fee.max_fee,
+            records: Some(&self.record_dir),
         };
         context.ui.note("deploying and activating …");
         let record = deploy(&request).await?;
-        let path = write_record(&self.record_dir, &record)?;
+        let path = record_path(&self.record_dir, chain_id);
         let text = format!(
             "contract     {}\nconsortium   {}\ntransaction  {}\ngas          {} in block {}\ndata fee     {} wei\nrecord       {}\n",
             record.contract,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use pcim_client::home::FollowSettings;
-use pcim_client::{Client, FollowEvent, FollowSink};
+use pcim_client::{FollowEvent, FollowSink, Session};
 
 use crate::ui::Ui;
 
@@ -27,13 +27,13 @@ pub(crate) struct FollowArgs {
 }
 
 impl FollowArgs {
-    /// Whether to follow.
+    /// Says whether to follow.
     pub(crate) fn is_on(&self) -> bool {
         self.follow_chain
     }
 
     /// Follows the contract until the future is dropped; for ever without anything to follow.
-    pub(crate) async fn run(&self, client: &Client, ui: Ui) -> anyhow::Result<()> {
+    pub(crate) async fn run(&self, client: &Session, ui: Ui) -> anyhow::Result<()> {
         if !self.follow_chain {
             return std::future::pending().await;
         }
@@ -45,6 +45,6 @@ impl FollowArgs {
         };
         let tell: FollowSink =
             Arc::new(move |event: FollowEvent| ui.event(&event, &event.to_string()));
-        Ok(client.follow(&settings, &tell).await?)
+        Ok(client.follower().follow(&settings, &tell).await?)
     }
 }

@@ -14,7 +14,7 @@ use crate::context::{Context, interrupted};
 const REDIAL: Duration = Duration::from_secs(5);
 /// How often blocks that nothing pins are deleted.
 const SWEEP: Duration = Duration::from_secs(600);
-/// How old they must be: somebody who writes or fetches now is about to pin what he has.
+/// How old they must be: a process that writes or fetches now is about to pin what it has.
 const GRACE: Duration = Duration::from_secs(3600);
 
 /// Serve this home's images to others until interrupted
@@ -33,7 +33,7 @@ pub(crate) struct NodeArgs {
 }
 
 impl NodeArgs {
-    /// Whether it runs until it is interrupted.
+    /// Says whether it runs until it is interrupted.
     pub(crate) fn serves(&self) -> bool {
         self.task.is_none()
     }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pcim_client::{Client, Error, Relayed};
+use pcim_client::{Actor, Error, Relayed};
 use pcim_ledger::RelayCall;
 use serde::Serialize;
 
 use crate::context::{Context, read_small};
-use crate::failure::{Failure, Usage};
+use crate::failure::{Failure, NotRelayed, Usage};
 use crate::ui::printable;
 
 /// Most files that are read at a time.
@@ -28,7 +28,7 @@ pub(crate) struct RelayArgs {
     paths: Vec<PathBuf>,
 }
 
-/// What became of a file.
+/// The outcome of a file.
 #[derive(Serialize)]
 struct Report {
     file: PathBuf,
@@ -47,14 +47,6 @@ struct Named {
     function: String,
     signer: pcim_core::Address,
     nonce: u64,
-}
-
-/// Calls were refused, or could not be sent.
-#[derive(Debug, thiserror::Error)]
-#[error("{failed} of {all} calls were not relayed")]
-pub(crate) struct NotRelayed {
-    failed: usize,
-    all: usize,
 }
 
 impl RelayArgs {
@@ -129,8 +121,8 @@ fn read(path: &Path) -> anyhow::Result<RelayCall> {
     Ok(RelayCall::parse(&read_small(path)?)?)
 }
 
-async fn relay(client: &Client, file: PathBuf, call: RelayCall) -> Report {
-    let (done, error) = match client.relay(&call).await {
+async fn relay(client: &Actor, file: PathBuf, call: RelayCall) -> Report {
+    let (done, error) = match client.relayer().relay(&call).await {
         Ok(done) => (Some(done), None),
         Err(error) => (None, Some(Failure::of(&error.into()).message)),
     };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use pcim_client::Client;
+use pcim_client::Session;
 use pcim_client::audit::report::{self, Contacts, Facts, Right, Table, Told};
 use pcim_core::{Address, ImageDigest};
 use serde_json::Value;
@@ -73,7 +73,7 @@ impl ReportArgs {
         }
         let client = context.reader()?;
         let contacts = self.contacts(context, &client)?;
-        let chain = client.chain_story().await?;
+        let chain = client.auditor().chain_story().await?;
         say_rebuilt(context, chain.rebuilt.as_deref());
         if let Some(why) = &chain.stale {
             let why = printable(why);
@@ -146,8 +146,8 @@ impl ReportArgs {
         })
     }
 
-    /// The cards of the folder, each verified; one that is no good is told of and left out.
-    fn contacts(&self, context: &Context, client: &Client) -> anyhow::Result<Contacts> {
+    /// Reads the cards of the folder, each verified; one that is no good is reported and left out.
+    fn contacts(&self, context: &Context, client: &Session) -> anyhow::Result<Contacts> {
         let home = client.home().contacts_dir();
         let dir = self.contacts.as_ref().unwrap_or(&home);
         let mut contacts = Contacts::new();
@@ -184,7 +184,7 @@ impl ReportArgs {
     }
 }
 
-/// What the owner calls the holder of a card.
+/// The owner's name for the holder of a card.
 fn name(path: &Path) -> String {
     let stem = path
         .file_stem()

@@ -1,4 +1,4 @@
-//! What became of each file of an input, written as it becomes known: one JSON document that is never held in memory.
+//! The outcomes of an input's files, written as they become known: one JSON document that is never held in memory.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use pcim_client::OutcomeSink;
-use pcim_client::study::Outcome;
+use pcim_client::study::FileOutcome;
 use pcim_dicom::deid::Report;
 use serde::Serialize;
 
@@ -42,7 +42,7 @@ impl Reports {
         Ok(Self(Arc::new(Mutex::new(State { out, files, failed }))))
     }
 
-    pub(crate) fn add(&self, outcome: &Outcome<'_>) {
+    pub(crate) fn add(&self, outcome: &FileOutcome<'_>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.failed.is_some() {
             return;
@@ -72,7 +72,7 @@ impl Reports {
 }
 
 impl State {
-    fn line(&mut self, outcome: &Outcome<'_>) -> io::Result<()> {
+    fn line(&mut self, outcome: &FileOutcome<'_>) -> io::Result<()> {
         let line = Line {
             file: outcome.number.0,
             study_instance_uid: outcome.uids.map(|uids| uids.0),

@@ -19,15 +19,20 @@ impl ResumeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let reader = context.reader()?;
         let (unfinished, needs_keys) = reader.unfinished()?;
-        let client = match needs_keys {
+        let resumed = match needs_keys {
             true => {
                 reader.shutdown().await;
-                context.client().await?
+                let actor = context.client().await?;
+                let resumed = actor.unlocked().resume_all().await;
+                actor.shutdown().await;
+                resumed
             }
-            false => reader,
+            false => {
+                let resumed = reader.resume_all().await;
+                reader.shutdown().await;
+                resumed
+            }
         };
-        let resumed = client.resume_all().await;
-        client.shutdown().await;
         let resumed = resumed?;
         let mut text: String = resumed.iter().map(line).collect();
         if unfinished == 0 {

@@ -65,24 +65,25 @@ impl SearchArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let party = |text: &Option<String>| text.as_deref().map(actor).transpose();
         let (radiologist, requester) = (party(&self.radiologist)?, party(&self.requester)?);
-        let mut client = context.reader()?;
+        let mut session = context.reader()?;
         let mut notes = BTreeMap::new();
-        if client.has_notes() && !self.no_notes {
-            client.shutdown().await;
-            client = context.client().await?;
-            notes = client.notes()?;
+        if session.has_notes() && !self.no_notes {
+            session.shutdown().await;
+            let actor = context.client().await?;
+            notes = actor.unlocked().notes()?;
+            session = actor.into_session();
         }
         let index = match self.offline {
-            true => client.audit_index()?,
-            false => client.audit_synced().await?.0,
+            true => session.auditor().audit_index()?,
+            false => session.auditor().audit_synced().await?.0,
         };
         say_rebuilt(context, index.rebuilt());
         let freshness = read_before(&index)?;
         let images = index.images(&ImageQuery {
-            party: Some(client.address()),
+            party: Some(session.address()),
             ..ImageQuery::default()
         })?;
-        client.shutdown().await;
+        session.shutdown().await;
         let none = Vec::new();
         let mut found: Vec<Found> = images
             .values()
@@ -126,7 +127,7 @@ impl SearchArgs {
         context.ui.result(&found, &text)
     }
 
-    /// Whether the description and the notes have the wanted codes and words.
+    /// Says whether the description and the notes have the wanted codes and words.
     fn says(&self, image: &Image, notes: &[Note]) -> bool {
         let texts = || {
             let notes = notes.iter().map(|note| note.text.as_str());

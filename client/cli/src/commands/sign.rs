@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::{Client, Error, Signing};
+use pcim_client::{Actor, Error, Outcome, Signing};
 use pcim_ledger::RelayCall;
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ pub(crate) struct SignArgs {
     nonce: Option<u64>,
 }
 
-/// What was written instead.
+/// The document that was written instead.
 #[derive(Serialize)]
 struct Signed<'a> {
     file: &'a std::path::Path,
@@ -46,13 +46,13 @@ struct Signed<'a> {
 }
 
 impl SignArgs {
-    /// Whether the call is to be signed and not sent.
+    /// Says whether the call is to be signed and not sent.
     pub(crate) fn is_wanted(&self) -> bool {
         self.sign_only.is_some()
     }
 
     /// The client, which signs instead of sending if that is wanted.
-    pub(crate) async fn set(&self, client: Client) -> anyhow::Result<Client> {
+    pub(crate) async fn set(&self, client: Actor) -> anyhow::Result<Actor> {
         let Some(path) = &self.sign_only else {
             return Ok(client);
         };
@@ -69,15 +69,17 @@ impl SignArgs {
         }))
     }
 
-    /// What came of the command; `None` if it was signed: then the file is written and told of.
+    /// Takes the outcome of the command; `None` if the call was signed: then the file is written and reported.
     pub(crate) fn settle<T>(
         &self,
         context: &Context,
-        done: Result<T, Error>,
+        done: Result<Outcome<T>, Error>,
     ) -> anyhow::Result<Option<T>> {
-        let (call, file) = match (done, &self.sign_only) {
-            (Err(Error::Signed(call)), Some(file)) => (call, file),
-            (done, _) => return Ok(Some(done?)),
+        let (call, file) = match (done?, &self.sign_only) {
+            (Outcome::Mined(done), _) => return Ok(Some(done)),
+            (Outcome::Signed(call), Some(file)) => (call, file),
+            // Only --sign-only has calls signed.
+            (Outcome::Signed(_), None) => return Ok(None),
         };
         write_result(file, &call.to_json()?, false)?;
         let text = format!(

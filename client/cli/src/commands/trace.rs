@@ -28,7 +28,7 @@ impl TraceArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = self.sign.set(context.client().await?).await?;
         let requester = self.requester.unwrap_or(client.address());
-        let traced = client.trace(&self.image, requester).await;
+        let traced = client.unlocked().trace(&self.image, requester).await;
         let Some(traced) = self.sign.settle(context, traced)? else {
             return Ok(());
         };

@@ -2,14 +2,16 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::process::Command;
 
 use crate::help::commands;
+use crate::program::{pcim, pcim_dev};
 use crate::transcripts::workspace;
 
 /// Stands above the commands.
 const HEAD: &str = "# Commands\n
-Generated from the help texts of `pcim`; `PCIM_BLESS=1 cargo test --test cli documents::` writes it again. A command also takes the
-options of `pcim` itself.\n";
+Generated from the help texts; `PCIM_BLESS=1 cargo test --test cli documents::` writes it again. A command also takes the options of its
+program. `pcim` is the program of every role, `pcim-dev` has a development chain and the measurements.\n";
 
 /// The entries of a help text's lists of options: each begins with an option and goes on to the next or to the list's end.
 fn entries(help: &str) -> Vec<&str> {
@@ -63,25 +65,29 @@ fn own(help: &str, general: &[&str]) -> String {
     kept.trim_end().to_owned()
 }
 
-fn reference() -> String {
-    let mut commands = commands();
+/// A program's commands, each with its help.
+fn part(name: &str, program: fn() -> Command) -> String {
+    let mut commands = commands(program);
     commands.sort();
     let (_, root) = commands.first().unwrap();
     let general: Vec<_> = entries(root).into_iter().filter_map(flag).collect();
-    assert!(
-        general.contains(&"--json") && general.contains(&"--network"),
-        "{general:?}"
-    );
-    let mut text = HEAD.to_owned();
+    assert!(general.contains(&"--json"), "{name}: {general:?}");
+    let mut text = String::new();
     for (path, help) in &commands {
-        let name = [&["pcim".to_owned()][..], path].concat().join(" ");
+        let name = [&[name.to_owned()][..], path].concat().join(" ");
         let help = match path.is_empty() {
             true => help.trim_end().to_owned(),
             false => own(help, &general),
         };
+        let lines: Vec<_> = help.lines().map(str::trim_end).collect();
+        let help = lines.join("\n");
         write!(text, "\n## `{name}`\n\n```text\n{help}\n```\n").unwrap();
     }
     text
+}
+
+fn reference() -> String {
+    HEAD.to_owned() + &part("pcim", pcim) + &part("pcim-dev", pcim_dev)
 }
 
 #[test]

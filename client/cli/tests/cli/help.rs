@@ -1,13 +1,15 @@
 //! Help texts and exit codes.
 
+use std::process::Command;
+
 use crate::program::{Run, pcim};
 
-/// Every command with its subcommands, found through the help texts themselves.
-pub(crate) fn commands() -> Vec<(Vec<String>, String)> {
+/// Every command of a program with its subcommands, found through the help texts themselves.
+pub(crate) fn commands(program: fn() -> Command) -> Vec<(Vec<String>, String)> {
     let mut found = Vec::new();
     let mut open = vec![Vec::new()];
     while let Some(path) = open.pop() {
-        let run = Run::of(pcim().args(&path).arg("--help"));
+        let run = Run::of(program().args(&path).arg("--help"));
         assert_eq!(run.code, Some(0), "{path:?}: {run:?}");
         assert_eq!(run.stderr, "", "{path:?}");
         let mut names = false;
@@ -28,7 +30,7 @@ pub(crate) fn commands() -> Vec<(Vec<String>, String)> {
 
 #[test]
 fn every_command_explains_itself() {
-    let commands = commands();
+    let commands = commands(pcim);
     let names: Vec<_> = commands.iter().map(|(path, _)| path.join(" ")).collect();
     for name in [
         "init",
@@ -66,11 +68,7 @@ fn every_command_explains_itself() {
         "node pin",
         "node pins",
         "node unpin",
-        "devnet",
         "deploy",
-        "gas",
-        "demo",
-        "bench",
         "exit-codes",
     ] {
         assert!(
@@ -133,4 +131,20 @@ fn exit_codes_are_documented() {
         version.stdout.trim(),
         concat!("pcim ", env!("CARGO_PKG_VERSION"))
     );
+}
+
+#[test]
+fn the_commands_of_the_other_program_name_it() {
+    for arguments in [
+        ["demo"].as_slice(),
+        &["gas", "--json"],
+        &["--json", "bench", "--runs", "1"],
+        &["devnet", "--help"],
+        &["demo", "--version"],
+    ] {
+        let run = Run::of(pcim().args(arguments));
+        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
+        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+        assert!(run.stderr.contains("`pcim-dev`"), "{run:?}");
+    }
 }

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pcim_client::home::Home;
-use pcim_client::journal::{Journal, Outcome};
+use pcim_client::journal::{Journal, Verdict};
 use pcim_node::block_digest;
 use serde_json::Value;
 
@@ -210,7 +210,7 @@ impl Scene {
         let unfinished = journal.unfinished().unwrap();
         let said = unfinished.iter().map(|it| {
             let what = it.key.split(':').nth(2).unwrap_or_default();
-            let stored = journal.noted(it.id, Outcome::Failed).unwrap().len();
+            let stored = journal.noted(it.id, Verdict::Failed).unwrap().len();
             let state = match (&it.plan, &it.signed_call) {
                 (Some(_), _) => "planned",
                 (None, Some(_)) => "signed",

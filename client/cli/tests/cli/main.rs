@@ -4,17 +4,15 @@
 
 mod account;
 mod audit;
-mod bench;
 mod canary;
 mod chain;
+mod check;
 mod deid;
-mod demo;
-mod devnet;
+mod deploy;
 mod disk;
 mod documents;
 mod flow;
 mod follower;
-mod gas;
 mod help;
 mod homes;
 mod inputs;

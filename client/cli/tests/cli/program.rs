@@ -1,18 +1,10 @@
 //! Running `pcim` and judging what it says.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{OnceLock, mpsc};
-use std::thread;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
-use serde_json::Value;
-
-use crate::stage::{PASSPHRASE, PATIENT_NAME};
-
-/// Far more than anything here takes: a limit for what hangs, not for what is slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) use pcim_tests::program::{PATIENCE, Process, Run, first_document, names};
 
 /// The program, with nothing of the environment that it would heed: the one that was built with these tests, or a copy of it
 /// (`PCIM_TEST_PROGRAM`) which goes on in long runs while another one is built.
@@ -122,121 +114,9 @@ impl Actor {
     }
 }
 
-/// A process that is killed at the end.
-pub(crate) struct Process(pub(crate) Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// A node at work.
 pub(crate) struct Serving {
     /// Where it is found.
     pub(crate) address: String,
     _process: Process,
-}
-
-/// The JSON document that a process which goes on running writes at its start.
-pub(crate) fn first_document(child: &mut Child) -> Value {
-    let mut stdout = child.stdout.take().unwrap();
-    let (said, heard) = mpsc::channel();
-    thread::spawn(move || {
-        let document = serde_json::Deserializer::from_reader(&mut stdout)
-            .into_iter::<Value>()
-            .next();
-        let _ = said.send(document);
-        // What follows is read too, so that the process never waits for a reader.
-        let _ = stdout.read_to_end(&mut Vec::new());
-    });
-    let document = heard.recv_timeout(PATIENCE).expect("it says nothing");
-    document.expect("it ended").unwrap()
-}
-
-/// A run that has ended.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Run {
-    pub(crate) fn of(command: &mut Command) -> Self {
-        let child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let id = child.id();
-        let (ended, heard) = mpsc::channel();
-        thread::spawn(move || ended.send(child.wait_with_output()));
-        let Ok(output) = heard.recv_timeout(PATIENCE) else {
-            let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
-            panic!("hangs: {command:?}");
-        };
-        Self::from(output.unwrap())
-    }
-
-    /// Whatever is said, it is neither the passphrase nor who the patient is.
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let run = Self {
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        };
-        for secret in [PASSPHRASE, PATIENT_NAME] {
-            assert!(!run.stdout.contains(secret), "{secret}: {run:#?}");
-            assert!(!run.stderr.contains(secret), "{secret}: {run:#?}");
-        }
-        run
-    }
-
-    /// Done: the one JSON document that it wrote, and not a word of an error.
-    pub(crate) fn json(&self) -> Value {
-        assert_eq!(self.code, Some(0), "{self:#?}");
-        assert!(!self.stderr.contains("error:"), "{self:#?}");
-        self.document()
-    }
-
-    /// The one JSON document that it wrote, whatever the exit code.
-    pub(crate) fn document(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
-    }
-
-    /// Not done: this exit code, nothing on standard output, one line that says `why`, and a hint.
-    #[track_caller]
-    pub(crate) fn refused(&self, code: i32, why: &str) {
-        assert_eq!(self.stdout, "", "{self:#?}");
-        self.explained(code, why);
-    }
-
-    /// This exit code, one line that says `why`, and a hint.
-    #[track_caller]
-    pub(crate) fn explained(&self, code: i32, why: &str) {
-        assert_eq!(self.code, Some(code), "{self:#?}");
-        let lines: Vec<_> = self.stderr.lines().collect();
-        let [.., error, hint] = lines[..] else {
-            panic!("an error and a hint are wanted: {self:#?}")
-        };
-        assert!(error.starts_with("error: "), "{self:#?}");
-        assert!(error.contains(why), "`{why}` is not said: {self:#?}");
-        assert!(hint.starts_with("hint: "), "{self:#?}");
-        let errors = lines.iter().filter(|line| line.starts_with("error:"));
-        assert_eq!(errors.count(), 1, "{self:#?}");
-        assert!(!self.stderr.contains("panicked"), "{self:#?}");
-    }
-}
-
-/// The names in a directory.
-pub(crate) fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }

@@ -7,25 +7,24 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::OnceLock;
 use std::thread;
 
 use pcim_client::home::{Home, Keys};
 use pcim_client::papers::card::Card;
-use pcim_client::papers::handover::{Addressee, Facts, Handover};
+use pcim_client::papers::handover::{Addressee, Handover, HandoverFacts};
 use pcim_core::{Address, Passphrase};
 use pcim_ledger::Account;
 use serde_json::{Value, json};
+use stylus_devnet::{Config, DevAccount, Handle, spawn};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
-use crate::program::{Actor, Process, Run, first_document, pcim};
+pub(crate) use pcim_tests::program::{PASSPHRASE, PATIENT_NAME};
+
+use crate::program::{Actor, Run, pcim};
 use crate::rpc::{self, ask};
 
-/// Locks every home.
-pub(crate) const PASSPHRASE: &str = "seven quiet herons";
-/// Stands in the image.
-pub(crate) const PATIENT_NAME: &str = "CompressedSamples";
 /// The image, the program's own.
 pub(crate) const IMAGE: &[u8] = include_bytes!("../../assets/demo.dcm");
 /// The chain's id.
@@ -34,22 +33,38 @@ pub(crate) const CHAIN_ID: u64 = 412_346;
 /// Who has a home: the chain's second account, its third, and so on.
 const ACTORS: [&str; 5] = ["consortium", "radiologist", "patient", "doctor", "clinic"];
 
-/// `pcim devnet`, which is killed when it is dropped.
+/// A development chain in this process, which ends when it is dropped.
 pub(crate) struct Chain {
     said: Value,
-    _process: Process,
+    handle: Option<Handle>,
 }
 
 impl Chain {
-    pub(crate) fn start(state: &Path, args: &[&str]) -> Self {
-        let mut command = pcim();
-        command.args(["--json", "devnet", "--port", "0", "--state-dir"]);
-        command.arg(state).args(args);
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = Process(command.spawn().unwrap());
+    /// Starts a chain whose state is kept in `state`.
+    pub(crate) fn start(state: &Path) -> Self {
+        Self::numbered(state, CHAIN_ID)
+    }
+
+    /// Starts a chain of another id.
+    pub(crate) fn numbered(state: &Path, chain_id: u64) -> Self {
+        let config = Config {
+            port: 0,
+            chain_id,
+            state_dir: Some(state.to_owned()),
+            ..Config::default()
+        };
+        let handle = runtime().block_on(spawn(config)).unwrap();
+        let account =
+            |it: &DevAccount| json!({ "address": it.address, "private_key": it.private_key });
+        let accounts: Vec<_> = handle.accounts().iter().map(account).collect();
         Self {
-            said: first_document(&mut process.0),
-            _process: process,
+            said: json!({
+                "rpc_url": handle.url(),
+                "ws_url": handle.ws_url(),
+                "chain_id": handle.chain_id(),
+                "accounts": accounts,
+            }),
+            handle: Some(handle),
         }
     }
 
@@ -66,6 +81,20 @@ impl Chain {
     pub(crate) fn account(&self, number: usize, what: &str) -> &str {
         self.said["accounts"][number][what].as_str().unwrap()
     }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            runtime().block_on(handle.shutdown());
+        }
+    }
+}
+
+/// Runs every chain.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().unwrap())
 }
 
 /// What is the same in every copy.
@@ -94,7 +123,7 @@ impl Stage {
         copy(template, &dir);
         Self {
             known: known.clone(),
-            chain: Chain::start(&dir.join("chain"), &[]),
+            chain: Chain::start(&dir.join("chain")),
             dir,
             _own: own,
         }
@@ -209,7 +238,7 @@ fn template() -> (&'static Path, &'static Known) {
 fn make(dir: &Path) -> Known {
     fs::write(dir.join("passphrase"), format!("{PASSPHRASE}\n")).unwrap();
     fs::write(dir.join("image.dcm"), IMAGE).unwrap();
-    let chain = Chain::start(&dir.join("chain"), &[]);
+    let chain = Chain::start(&dir.join("chain"));
     let contract = deploy(dir, &chain);
     let actors = ACTORS.map(|name| actor(dir, &chain, name));
     thread::scope(|scope| {
@@ -324,7 +353,7 @@ fn forge(dir: &Path, radiologist: &Actor, doctor: &str, contract: &str, fresh: &
         .unwrap();
     let patient = Card::read(&fs::read(dir.join("patient.card")).unwrap()).unwrap();
     let handover = |to: Address, attester: &Account| {
-        let facts = Facts {
+        let facts = HandoverFacts {
             to: Addressee {
                 patient: to,
                 chain_id: CHAIN_ID,

@@ -50,50 +50,15 @@ impl KeyObjects {
     /// # Errors
     /// [`Error::File`] if the study has no UID.
     pub fn of(study: &Repeated, series: &[SeriesReference]) -> Result<Self> {
-        let attribute = "Study Instance UID";
-        let uid = text(&study.0, tags::STUDY_INSTANCE_UID);
-        let uid = uid.ok_or(crate::Error::Missing { attribute })?;
-        let all = || series.iter().flat_map(|series| &series.instances);
-        let own = |what| derived_uid(what, &uid, all().map(|(_, instance)| instance.as_str()));
-        let (own_instance, own_series) = (own("instance"), own("series"));
-
-        let mut data_set = study.0.clone();
-        let definition = Definition::of(Edition::default(), Self::CLASS);
-        for tag in REPEATED {
-            // The definition's attributes are of type 2: there, if empty.
-            if definition.kind(&[tag]) < super::table::Type::Three {
-                data_set.entry(tag).or_insert(Element::empty(vr_of(tag)));
-            }
-        }
-        let date = text(&study.0, tags::STUDY_DATE);
-        let date = date.filter(|date| date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()));
-        let mut put = |tag, vr, value: &str| {
-            data_set.insert(tag, Element::bytes(vr, value));
-        };
-        put(tags::SOP_CLASS_UID, VR::UI, Self::CLASS);
-        put(tags::SOP_INSTANCE_UID, VR::UI, &own_instance);
-        put(tags::SERIES_INSTANCE_UID, VR::UI, &own_series);
-        put(tags::MODALITY, VR::CS, "KO");
-        put(tags::SERIES_NUMBER, VR::IS, "0");
-        put(tags::INSTANCE_NUMBER, VR::IS, "1");
-        put(tags::MANUFACTURER, VR::LO, "");
-        put(tags::CONTENT_TIME, VR::TM, "000000");
-        put(
-            tags::CONTENT_DATE,
-            VR::DA,
-            date.as_deref().unwrap_or(NO_DATE),
-        );
-        put(tags::VALUE_TYPE, VR::CS, "CONTAINER");
-        put(tags::CONTINUITY_OF_CONTENT, VR::CS, "SEPARATE");
+        let (mut data_set, [uid, own_instance, own_series]) = head(study, series, "")?;
+        let all = series.iter().flat_map(|series| &series.instances);
         let mut put = |tag, items| _ = data_set.insert(tag, Element::items(items));
-        put(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE, vec![]);
         put(tags::CONCEPT_NAME_CODE_SEQUENCE, vec![title()]);
-        put(tags::CONTENT_TEMPLATE_SEQUENCE, vec![template()]);
         put(
             tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE,
             vec![evidence(&uid, series)],
         );
-        put(tags::CONTENT_SEQUENCE, all().map(content_item).collect());
+        put(tags::CONTENT_SEQUENCE, all.map(content_item).collect());
 
         let syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN);
         let syntax = syntax.ok_or(crate::Error::Encode)?;
@@ -104,6 +69,57 @@ impl KeyObjects {
             series: own_series,
         })
     }
+}
+
+/// All but the title and the content of a document about these instances; with it the UIDs of the study, of the document and
+/// of its series. `kind` tells documents about the same instances apart.
+pub(super) fn head(
+    study: &Repeated,
+    series: &[SeriesReference],
+    kind: &str,
+) -> Result<(DataSet, [String; 3])> {
+    let attribute = "Study Instance UID";
+    let uid = text(&study.0, tags::STUDY_INSTANCE_UID);
+    let uid = uid.ok_or(crate::Error::Missing { attribute })?;
+    let own = |what: &str| {
+        let all = series.iter().flat_map(|series| &series.instances);
+        let instances = all.map(|(_, instance)| instance.as_str());
+        derived_uid(&format!("{kind}{what}"), &uid, instances)
+    };
+    let (own_instance, own_series) = (own("instance"), own("series"));
+
+    let mut data_set = study.0.clone();
+    let definition = Definition::of(Edition::default(), KeyObjects::CLASS);
+    for tag in REPEATED {
+        // The definition's attributes are of type 2: there, if empty.
+        if definition.kind(&[tag]) < super::table::Type::Three {
+            data_set.entry(tag).or_insert(Element::empty(vr_of(tag)));
+        }
+    }
+    let date = text(&study.0, tags::STUDY_DATE);
+    let date = date.filter(|date| date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()));
+    let mut put = |tag, vr, value: &str| {
+        data_set.insert(tag, Element::bytes(vr, value));
+    };
+    put(tags::SOP_CLASS_UID, VR::UI, KeyObjects::CLASS);
+    put(tags::SOP_INSTANCE_UID, VR::UI, &own_instance);
+    put(tags::SERIES_INSTANCE_UID, VR::UI, &own_series);
+    put(tags::MODALITY, VR::CS, "KO");
+    put(tags::SERIES_NUMBER, VR::IS, "0");
+    put(tags::INSTANCE_NUMBER, VR::IS, "1");
+    put(tags::MANUFACTURER, VR::LO, "");
+    put(tags::CONTENT_TIME, VR::TM, "000000");
+    put(
+        tags::CONTENT_DATE,
+        VR::DA,
+        date.as_deref().unwrap_or(NO_DATE),
+    );
+    put(tags::VALUE_TYPE, VR::CS, "CONTAINER");
+    put(tags::CONTINUITY_OF_CONTENT, VR::CS, "SEPARATE");
+    let mut put = |tag, items| _ = data_set.insert(tag, Element::items(items));
+    put(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE, vec![]);
+    put(tags::CONTENT_TEMPLATE_SEQUENCE, vec![template()]);
+    Ok((data_set, [uid, own_instance, own_series]))
 }
 
 fn vr_of(tag: Tag) -> VR {
@@ -117,7 +133,7 @@ fn vr_of(tag: Tag) -> VR {
     }
 }
 
-fn strings<const N: usize>(values: [(Tag, VR, &str); N]) -> DataSet {
+pub(super) fn strings<const N: usize>(values: [(Tag, VR, &str); N]) -> DataSet {
     let element = |(tag, vr, value)| (tag, Element::bytes(vr, value));
     values.map(element).into_iter().collect()
 }
@@ -145,7 +161,7 @@ fn reference((class, instance): &(String, String)) -> DataSet {
 }
 
 /// The instances by study and series (PS3.3 Table C.17-3).
-fn evidence(study: &str, series: &[SeriesReference]) -> DataSet {
+pub(super) fn evidence(study: &str, series: &[SeriesReference]) -> DataSet {
     let series = series.iter().map(|series| {
         let instances = series.instances.iter().map(reference).collect();
         let mut item = strings([(tags::SERIES_INSTANCE_UID, VR::UI, &series.uid)]);
@@ -158,7 +174,7 @@ fn evidence(study: &str, series: &[SeriesReference]) -> DataSet {
     item
 }
 
-fn content_item(instance: &(String, String)) -> DataSet {
+pub(super) fn content_item(instance: &(String, String)) -> DataSet {
     let kind = match &instance.0 {
         class if screen::is_waveform(class) => "WAVEFORM",
         class if screen::is_image(class) => "IMAGE",
@@ -174,7 +190,7 @@ fn content_item(instance: &(String, String)) -> DataSet {
 }
 
 /// A UID that follows from those of a study and its instances (PS3.5 Annex B.2, UUID version 8).
-fn derived_uid<'a>(
+pub(super) fn derived_uid<'a>(
     what: &'a str,
     study: &'a str,
     instances: impl Iterator<Item = &'a str>,
@@ -210,6 +226,12 @@ pub(super) fn is_own(data_set: &DataSet) -> bool {
         .filter_map(|item| text(&item, tags::REFERENCED_SOP_INSTANCE_UID));
     let listed: Vec<String> = listed.collect();
     let study = text(study, tags::STUDY_INSTANCE_UID).unwrap_or_default();
-    let uid = derived_uid("instance", &study, listed.iter().map(String::as_str));
-    text(data_set, tags::SOP_INSTANCE_UID) == Some(uid)
+    let own = text(data_set, tags::SOP_INSTANCE_UID);
+    let derived = |kind| {
+        let instances = listed.iter().map(String::as_str);
+        derived_uid(&format!("{kind}instance"), &study, instances)
+    };
+    ["", super::mado::KIND]
+        .into_iter()
+        .any(|kind| own == Some(derived(kind)))
 }

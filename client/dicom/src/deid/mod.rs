@@ -26,6 +26,7 @@ mod error;
 mod facts;
 mod keys;
 mod kos;
+mod mado;
 mod options;
 mod pixels;
 mod plan;
@@ -51,9 +52,9 @@ use transform::Transform;
 pub use error::{Error, Result};
 pub use facts::{Facts, Identifying, PatientKey, directory, facts, is_directory};
 pub use kos::{KeyObjects, SeriesReference};
+pub use mado::Description;
 pub use options::{Blank, Edition, Options, ParseOptionError, Profile, ProfileOption, Purpose};
 pub use repeated::Repeated;
-pub(crate) use report::label;
 pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
 
 /// De-identifies one DICOM file (PS3.10), bytes to bytes; fails closed.

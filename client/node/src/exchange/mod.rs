@@ -5,6 +5,8 @@
 //! hashed; if a hunt waits for it, it is stored, and only then handed on. Peers are served from the disk, each
 //! block verified again ([`serve`]).
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod hunt;
 mod run;
 mod serve;

@@ -17,7 +17,7 @@ const MAX_BOUNDARY: usize = 70;
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Returns what stands before the file.
-pub(super) fn prefix(boundary: &str) -> Bytes {
+pub(crate) fn prefix(boundary: &str) -> Bytes {
     format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"blocks.car\"\r\n\
          Content-Type: application/octet-stream\r\n\r\n"
@@ -26,12 +26,12 @@ pub(super) fn prefix(boundary: &str) -> Bytes {
 }
 
 /// Returns what stands after it.
-pub(super) fn suffix(boundary: &str) -> Bytes {
+pub(crate) fn suffix(boundary: &str) -> Bytes {
     format!("\r\n--{boundary}--\r\n").into()
 }
 
 /// The one file of a request, as it comes in.
-pub(super) struct Form<B> {
+pub(crate) struct Form<B> {
     body: B,
     buffer: BytesMut,
     delimiter: Vec<u8>,
@@ -44,7 +44,7 @@ where
     B::Error: std::error::Error + Send + Sync + 'static,
 {
     /// Reads up to the file's first byte.
-    pub(super) async fn open(content_type: &str, body: B) -> io::Result<Self> {
+    pub(crate) async fn open(content_type: &str, body: B) -> io::Result<Self> {
         let boundary = boundary(content_type).ok_or_else(|| refused("no multipart form"))?;
         let mut form = Self {
             body,
@@ -70,7 +70,7 @@ where
     }
 
     /// The next bytes of the file; `None` at its end.
-    pub(super) async fn next(&mut self) -> io::Result<Option<Bytes>> {
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         while !self.ended {
             if let Some(end) = memmem::find(&self.buffer, &self.delimiter) {
                 while self.buffer.len() < end + self.delimiter.len() + 2 {

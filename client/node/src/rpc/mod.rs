@@ -10,7 +10,7 @@
 mod api;
 mod batch;
 mod common;
-mod form;
+pub(super) mod form;
 mod kubo;
 mod serve;
 

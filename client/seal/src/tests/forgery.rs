@@ -9,6 +9,7 @@ use openpgp::serialize::{Marshal, MarshalInto};
 use openpgp::types::{AEADAlgorithm, CompressionAlgorithm, DataFormat, SymmetricAlgorithm};
 
 use super::*;
+use crate::header::HEADER_MAX;
 use pcim_core::chance::{Numbers, mutations};
 
 const V: [BodyVersion; 2] = [BodyVersion::V1, BodyVersion::V2];

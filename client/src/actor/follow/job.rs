@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::follow::Kind;
+use crate::actor::follow::event::Kind;
 use crate::papers::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES};
 use pcim_core::{BlockDigest, ImageDigest};
 use pcim_node::{BodyRef, Node, Root};
 
 /// Most bytes of a block that is kept by itself.
-pub(super) const MAX_BLOCK_BYTES: usize = match MAX_CERTIFICATE_BYTES > MAX_REQUEST_BYTES {
+pub(crate) const MAX_BLOCK_BYTES: usize = match MAX_CERTIFICATE_BYTES > MAX_REQUEST_BYTES {
     true => MAX_CERTIFICATE_BYTES,
     false => MAX_REQUEST_BYTES,
 };
@@ -18,41 +18,41 @@ pub(super) const MAX_BLOCK_BYTES: usize = match MAX_CERTIFICATE_BYTES > MAX_REQU
 const SLOWEST: u64 = 16 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(600);
 
-/// What to fetch or to drop.
+/// A thing to fetch or to drop.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Item {
+pub(crate) enum Item {
     Root(ImageDigest),
     /// By the CID of its root.
     Body(String),
     Block(BlockDigest),
 }
 
-/// What is known of an item that is kept, or was begun.
+/// The known facts of an item that is kept, or was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Held {
-    pub(super) image: ImageDigest,
-    pub(super) bytes: u64,
+pub(crate) struct Held {
+    pub(crate) image: ImageDigest,
+    pub(crate) bytes: u64,
     /// Of a root: what it links to; of a body: itself.
-    pub(super) body: Option<Body>,
+    pub(crate) body: Option<Body>,
 }
 
 /// A [`BodyRef`] as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Body {
-    pub(super) cid: String,
-    pub(super) file_size: u64,
-    pub(super) dag_size: u64,
+pub(crate) struct Body {
+    pub(crate) cid: String,
+    pub(crate) file_size: u64,
+    pub(crate) dag_size: u64,
 }
 
-/// What a job brought.
-pub(super) enum Brought {
+/// The result of a job.
+pub(crate) enum Brought {
     Root(Root),
     Body,
     Block(u64),
 }
 
 impl Item {
-    pub(super) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Root(_) => Kind::Root,
             Self::Body(_) => Kind::Body,
@@ -60,7 +60,7 @@ impl Item {
         }
     }
 
-    pub(super) fn cid(&self) -> String {
+    pub(crate) fn cid(&self) -> String {
         match self {
             Self::Root(digest) => digest.to_string(),
             Self::Body(cid) => cid.clone(),
@@ -69,11 +69,11 @@ impl Item {
     }
 
     /// The name that it is written down under.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} {}", self.kind(), self.cid())
     }
 
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let (kind, cid) = name.split_once(' ')?;
         Some(match kind {
             "root" => Self::Root(cid.parse().ok()?),
@@ -105,7 +105,7 @@ impl From<&Body> for BodyRef {
 }
 
 /// Fetches a root and its header; what is known of it is written down before they are pinned.
-pub(super) async fn fetch_root(
+pub(crate) async fn fetch_root(
     node: &Node,
     digest: &ImageDigest,
     patience: Duration,
@@ -115,7 +115,7 @@ pub(super) async fn fetch_root(
 }
 
 /// Fetches and pins a whole body; nothing of it is decrypted.
-pub(super) async fn fetch_body(
+pub(crate) async fn fetch_body(
     node: &Node,
     body: &BodyRef,
     patience: Duration,
@@ -133,7 +133,7 @@ pub(super) async fn fetch_body(
 }
 
 /// Fetches and pins a raw block.
-pub(super) async fn fetch_block(
+pub(crate) async fn fetch_block(
     node: &Node,
     digest: &BlockDigest,
     patience: Duration,
@@ -144,8 +144,8 @@ pub(super) async fn fetch_block(
     Ok(Brought::Block(length))
 }
 
-/// Whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.
-pub(super) fn is_final(error: &pcim_node::Error) -> bool {
+/// Says whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.
+pub(crate) fn is_final(error: &pcim_node::Error) -> bool {
     matches!(
         error,
         pcim_node::Error::NotARoot { .. }

@@ -1,13 +1,13 @@
-//! What is kept here, what is missing, and what is too much: the hands of a node that follows.
+//! The hands of a node that follows: they know what is kept here, what is missing, and what is too much.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use futures::future::{AbortHandle, Aborted, BoxFuture, FutureExt, abortable};
 
+use crate::actor::follow::event::{FollowEvent, FollowSink, told};
 use crate::actor::follow::job::{self, Brought, Held, Item, MAX_BLOCK_BYTES};
 use crate::actor::follow::plan::Chain;
-use crate::actor::follow::{FollowEvent, FollowSink, told};
 use crate::error::Result;
 use crate::home::config::FollowSettings;
 use crate::operation::journal::KnownImage;
@@ -23,29 +23,29 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 /// When a failed job is tried again; doubled at each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(300);
-/// What a root takes, with its header, before it is known.
+/// The bytes that a root takes, with its header, before it is known.
 const ROOT_BYTES: u64 = (pcim_node::MAX_ROOT + pcim_node::MAX_HEADER) as u64;
 
 /// A job's end: what it was about, and what it brought unless it was called off.
-pub(super) type Done = (
+pub(crate) type Done = (
     Item,
     Held,
     std::result::Result<pcim_node::Result<Brought>, Aborted>,
 );
 
-pub(super) struct Keeper<'a> {
+pub(crate) struct Keeper<'a> {
     node: &'a Node,
     store: &'a FollowStore,
     settings: &'a FollowSettings,
     limit: Duration,
     tell: &'a FollowSink,
-    /// What is here, pinned.
+    /// The items that are here, pinned.
     held: BTreeMap<Item, Held>,
-    /// What was begun and is not whole.
+    /// The items that were begun and are not whole.
     begun: BTreeMap<Item, Held>,
-    /// What is wanted, in the order in which it is fetched.
+    /// The wanted items, in the order in which they are fetched.
     wanted: Vec<(Item, Held)>,
-    /// Who is at work.
+    /// The jobs at work.
     running: HashMap<Item, AbortHandle>,
     failures: HashMap<Item, Failures>,
     refused: HashSet<Item>,
@@ -61,7 +61,7 @@ struct Failures {
 }
 
 impl<'a> Keeper<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         node: &'a Node,
         store: &'a FollowStore,
         settings: &'a FollowSettings,
@@ -86,15 +86,15 @@ impl<'a> Keeper<'a> {
     }
 
     /// Leaves the home's own images alone.
-    pub(super) fn spare(&mut self, images: &[KnownImage]) {
+    pub(crate) fn spare(&mut self, images: &[KnownImage]) {
         for known in images {
             self.own.insert(Item::Root(known.image));
             self.own.insert(Item::Body(known.body.clone()));
         }
     }
 
-    /// Remembers what was kept and begun before. What is not there any more, though it was kept, counts as begun.
-    pub(super) async fn recall(&mut self) -> Result<()> {
+    /// Remembers what was kept and begun before. A thing that is not there any more, though it was kept, counts as begun.
+    pub(crate) async fn recall(&mut self) -> Result<()> {
         for row in self.store.held()? {
             // A row of a later version is left as it is.
             let (Some(item), Ok(held)) = (Item::named(&row.name), serde_json::from_str(&row.value))
@@ -129,7 +129,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Compares what is here with what the chain wants at its time `now`; drops what is too much.
-    pub(super) async fn settle(&mut self, chain: &Chain, now: u64) -> Result<()> {
+    pub(crate) async fn settle(&mut self, chain: &Chain, now: u64) -> Result<()> {
         let wanted = chain.wanted(now, |root| self.is_complete(root));
         let mut items = Vec::new();
         let mut bodies = Vec::new();
@@ -186,7 +186,7 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// Whether a root, its header and its body are here.
+    /// Says whether a root, its header and its body are here.
     fn is_complete(&self, root: &ImageDigest) -> bool {
         let item = Item::Root(*root);
         if self.own.contains(&item) {
@@ -200,7 +200,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// The next jobs, as far as there is room for them.
-    pub(super) async fn next_jobs(&mut self) -> Result<Vec<BoxFuture<'a, Done>>> {
+    pub(crate) async fn next_jobs(&mut self) -> Result<Vec<BoxFuture<'a, Done>>> {
         let peers = self.node.peers().await;
         if peers > self.peers {
             // Somebody new may have what was missing.
@@ -235,7 +235,7 @@ impl<'a> Keeper<'a> {
         Ok(jobs)
     }
 
-    /// Whether an item fits into the limits; says so if it does not.
+    /// Says whether an item fits into the limits; says so if it does not.
     fn has_room(&mut self, item: &Item, held: &Held) -> bool {
         let limits = self.settings;
         if let Item::Body(_) = item {
@@ -301,7 +301,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Takes in what a job brought.
-    pub(super) async fn done(&mut self, (item, mut held, outcome): Done) -> Result<()> {
+    pub(crate) async fn done(&mut self, (item, mut held, outcome): Done) -> Result<()> {
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(Aborted) => {

@@ -1,17 +1,17 @@
-//! What the chain wants kept: a fold over the contract's events, and nothing else. No clock but the chain's, no network.
+//! The items that the chain wants kept: a fold over the contract's events, and nothing else. No clock but the chain's, no network.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::papers::request::Notes;
 use pcim_core::{Address, BlockDigest, Event, ImageDigest};
 
-/// What the events say of every image.
+/// The state of every image, as the events say it.
 #[derive(Debug, Default)]
-pub(super) struct Chain {
+pub(crate) struct Chain {
     images: HashMap<ImageDigest, Image>,
     /// In the order of their registration.
     order: Vec<ImageDigest>,
-    /// The image that named a root first. Another image that names it later has no claim to it: otherwise whoever has an
+    /// The image that named a root first. Another image that names it later has no claim to it: otherwise anyone who has an
     /// image could have a header kept that its owner removed.
     claims: HashMap<ImageDigest, ImageDigest>,
 }
@@ -37,18 +37,18 @@ enum Grant {
     Closed,
 }
 
-/// What is to be kept now, each with the image it is for, oldest image first.
+/// The items to be kept now, each with the image it is for, oldest image first.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(crate) struct ToKeep {
     /// Sealed roots, with their headers and bodies.
-    pub(super) roots: Vec<(ImageDigest, ImageDigest)>,
+    pub(crate) roots: Vec<(ImageDigest, ImageDigest)>,
     /// Certificates and request documents.
-    pub(super) blocks: Vec<(BlockDigest, ImageDigest)>,
+    pub(crate) blocks: Vec<(BlockDigest, ImageDigest)>,
 }
 
 impl Chain {
     /// Takes in the next event.
-    pub(super) fn apply(&mut self, event: &Event) {
+    pub(crate) fn apply(&mut self, event: &Event) {
         match event {
             Event::ContractCreated { image, .. } if !self.images.contains_key(image) => {
                 self.order.push(*image);
@@ -131,10 +131,10 @@ impl Chain {
         }
     }
 
-    /// What is to be kept at the chain's time `now`. Until an image's latest root is `complete` here, the latest one
+    /// Lists what is to be kept at the chain's time `now`. Until an image's latest root is `complete` here, the latest one
     /// before it that is complete stays: a reseal must not take an image away before its new body has come.
-    pub(super) fn wanted(&self, now: u64, complete: impl Fn(&ImageDigest) -> bool) -> Wanted {
-        let mut wanted = Wanted::default();
+    pub(crate) fn wanted(&self, now: u64, complete: impl Fn(&ImageDigest) -> bool) -> ToKeep {
+        let mut wanted = ToKeep::default();
         let (mut roots, mut blocks) = (HashSet::new(), HashSet::new());
         for digest in &self.order {
             let image = &self.images[digest];

@@ -1,6 +1,6 @@
 //! FHIR R5 `Consent`, one for each image and requestor, after IHE's Privacy Consent on FHIR (PCF 1.1.0, Intermediate).
 //!
-//! PCF is written for R4. What it requires stands where R5 has it: `patient` → `subject`, `dateTime` → `date`,
+//! PCF is written for R4. Its requirements stand where R5 has them: `patient` → `subject`, `dateTime` → `date`,
 //! `performer` → `grantor`, `organization` → `controller`, `scope` → a second `category`, `policy.uri` → `policyBasis.url`,
 //! `provision.type` → `decision`, `provision.actor` as it is. `meta.profile` is not claimed, since the profiles exist for R4
 //! alone.

@@ -1,4 +1,4 @@
-//! Who accessed what, and when: the three things that Article 9(2) of Regulation (EU) 2025/327 (European Health Data Space)
+//! Accesses by reader, data and time: the three things that Article 9(2) of Regulation (EU) 2025/327 (European Health Data Space)
 //! names. It is the patient's own view, not the access service of a Member State.
 
 use crate::audit::report::disclosures::purpose_words;

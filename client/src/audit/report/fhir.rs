@@ -1,17 +1,17 @@
 //! FHIR R5 `AuditEvent`, one for each log, after the patterns of IHE's Basic Audit Log Patterns (BALP 1.1.3).
 //!
-//! BALP is written for R4. What it requires stands where R5 has it: `type` → `category`, `subtype` → `code`,
+//! BALP is written for R4. Its requirements stand where R5 has them: `type` → `category`, `subtype` → `code`,
 //! `outcomeDesc` → `outcome.detail`, `purposeOfUse` → `authorization`, `agent.network` → `agent.networkUri`, and the kind of
 //! an entity in its role and in `what.type`. `meta.profile` is not claimed, since the profiles exist for R4 alone.
 //!
 //! | events | pattern |
 //! |---|---|
 //! | registered, asked for | PatientCreate: the client creates, the contract takes |
-//! | sealed anew, limit set | PatientUpdate |
+//! | sealed again, limit set | PatientUpdate |
 //! | accredited, consortium handed over | Update: nobody's record |
-//! | accepted, approved, denied, reason, removed, shared anew, traced | AuthZconsent: outcome 0 permits, 8 refuses |
+//! | accepted, approved, denied, reason, removed, shared again, traced | AuthZconsent: outcome 0 permits, 8 refuses |
 //!
-//! What a pattern requires and the chain does not know (the application, the organization) says so by the extension
+//! A part that a pattern requires and the chain does not know (the application, the organization) says so by the extension
 //! `data-absent-reason`. An address is the identifier `did:pkh:eip155:<chain>:<address>`, an image `ipfs://<CID>`.
 
 use serde_json::{Value, json};

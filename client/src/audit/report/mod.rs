@@ -9,7 +9,7 @@
 //!
 //! All are pure functions of [`Facts`]. Each also has the form of a [`Table`], for CSV and HTML. Texts come from
 //! strangers: [`visible`] shows every character that could steer a reader instead of passing it on. Names come from
-//! contact cards that were verified ([`Contacts`]); whoever has none is an address.
+//! contact cards that were verified ([`Contacts`]); an actor without one is an address.
 
 pub(crate) mod consent;
 pub(crate) mod contacts;
@@ -37,7 +37,7 @@ pub use crate::audit::report::story::{Right, Told, rights, tell};
 pub use crate::audit::report::text::{instant, utc, visible, visible_json};
 pub use crate::audit::report::timeline::timeline;
 
-/// What reports are made of.
+/// The material of reports.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// The chain.
@@ -59,9 +59,9 @@ pub struct Facts<'a> {
 /// A report as rows of texts. Every text is for the eye: [`visible`] already, escaped for no format yet.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Table {
-    /// What it is.
+    /// Its kind.
     pub title: String,
-    /// What its reader has to know.
+    /// Remarks that its reader has to know.
     pub remarks: Vec<String>,
     /// The names of the columns.
     pub columns: Vec<&'static str>,
@@ -93,7 +93,7 @@ impl Facts<'_> {
         }
     }
 
-    /// What the report leaves out because it is not understood.
+    /// Says how much the report leaves out because it is not understood.
     fn missing(&self) -> Option<String> {
         (self.unknown > 0).then(|| {
             format!(

@@ -1,4 +1,4 @@
-//! What the events say together: whose image an event is about, who is meant, and what for.
+//! The events together: the owner of the image that each is about, the reader meant, and the purpose.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,9 @@ pub struct Told<'a> {
     pub patient: Option<Address>,
     /// The requestor that it is about.
     pub requester: Option<Address>,
-    /// What the image was registered as (modality and body part), not interpreted.
+    /// The registered description (modality and body part), not interpreted.
     pub about: Option<&'a str>,
-    /// What the requestor's latest request was for, if it was a purpose code.
+    /// The purpose of the requestor's latest request, if it was a purpose code.
     pub purpose: Option<Purpose>,
 }
 
@@ -31,11 +31,11 @@ pub struct Right<'a> {
     pub requester: Address,
     /// The image's owner, if her registration is among the events.
     pub patient: Option<Address>,
-    /// What the image was registered as, not interpreted.
+    /// The registered description, not interpreted.
     pub about: Option<&'a str>,
-    /// What the latest request was for, if it was a purpose code.
+    /// The purpose of the latest request, if it was a purpose code.
     pub purpose: Option<Purpose>,
-    /// What became of it.
+    /// Its fate.
     pub status: GrantStatus,
     /// The latest request.
     pub requested_at: Option<u64>,
@@ -52,7 +52,7 @@ pub struct Right<'a> {
 }
 
 impl Right<'_> {
-    /// Whether the requestor may open the image at a moment.
+    /// Says whether the requestor may open the image at a moment.
     pub fn is_open(&self, now: u64) -> bool {
         self.status == GrantStatus::Approved && (self.expires_at == 0 || now < self.expires_at)
     }

@@ -6,7 +6,7 @@ use crate::audit::report::text::visible;
 use crate::audit::report::{Facts, Table};
 use pcim_core::{Event, ImageDigest};
 
-/// What happened, event by event; about some images, or about all.
+/// Lists what happened, event by event; about some images, or about all.
 pub fn timeline(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Table {
     let rows = tell(facts.events).into_iter().filter(wanted).map(|told| {
         vec![
@@ -40,7 +40,7 @@ pub fn timeline(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Table 
     }
 }
 
-/// What happened, in words.
+/// Says in words what happened.
 pub(super) fn words(facts: &Facts<'_>, told: &Told<'_>) -> String {
     let until = |expires_at: u64| match expires_at {
         0 => "without end".to_owned(),
@@ -91,7 +91,7 @@ pub(super) fn words(facts: &Facts<'_>, told: &Told<'_>) -> String {
     }
 }
 
-/// What an image is, for a report: its kind as registered, and its name.
+/// Describes an image for a report: its kind as registered, and its name.
 pub(super) fn described(image: ImageDigest, about: Option<&str>) -> String {
     match about.map(visible).filter(|about| !about.trim().is_empty()) {
         Some(about) => format!("{about}, image {image}"),

@@ -1,4 +1,4 @@
-//! The rules file: TOML, read once, every mistake told with its rule.
+//! The rules file: TOML, read once, every mistake reported with its rule.
 
 use serde::Deserialize;
 
@@ -16,13 +16,13 @@ const MAX_COMMAND_SECONDS: u64 = 3600;
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// What the user calls it.
+    /// The user's name for it.
     pub name: String,
     /// When it speaks.
     pub when: When,
-    /// Whose images it is about.
+    /// The owner of the images that it is about.
     pub scope: Scope,
-    /// What is done then.
+    /// The action.
     pub action: Action,
 }
 
@@ -31,14 +31,14 @@ pub struct Rule {
 pub enum When {
     /// An event happened; one of these names, or any if there are none.
     Event(Vec<String>),
-    /// One address asked this often within so many seconds.
+    /// One address asked this often within a number of seconds.
     ManyRequests {
         /// How often.
         count: u32,
         /// Seconds of the chain's clock.
         within: u64,
     },
-    /// Somebody was found not authorized, or authorized although his access had been removed.
+    /// A requestor was found not authorized, or authorized although the access had been removed.
     UseAfterEnd,
     /// An image's approvals reached their limit.
     LimitReached,
@@ -46,14 +46,14 @@ pub enum When {
     RegisteredByAnother,
     /// The consortium handed its role over.
     ConsortiumChanged,
-    /// The contract's program expires within so many seconds.
+    /// The contract's program expires within a number of seconds.
     ProgramNearExpiry {
         /// Seconds.
         within: u64,
     },
 }
 
-/// Whose images a rule is about.
+/// The owner of the images that a rule is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
@@ -64,7 +64,7 @@ pub enum Scope {
     All,
 }
 
-/// What is done when a rule speaks.
+/// The action of a rule that speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// Tell it on standard output, or in the output file.
@@ -101,7 +101,7 @@ pub enum Error {
     Rule {
         /// Its name.
         rule: String,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
 }
@@ -238,7 +238,7 @@ impl Raw {
     }
 }
 
-/// What rules call a log that is none of the known events.
+/// The rules' name for a log that is none of the known events.
 pub(super) const UNKNOWN: &str = "Unknown";
 
 /// The names of the contract's events.

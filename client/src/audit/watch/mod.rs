@@ -1,7 +1,7 @@
 //! Watching: rules over live events, and what is done when one of them speaks.
 //!
 //! [`Watcher`] is pure: it is given every log in the order of the chain, and the program's life now and then, and answers
-//! with [`Alert`]s. What an alert sets off, and that nothing is set off twice, is the business of whoever feeds it.
+//! with [`Alert`]s. The caller decides what an alert sets off, and sees that nothing is set off twice.
 
 pub(crate) mod file;
 pub(crate) mod rules;

@@ -1,4 +1,4 @@
-//! What rules say to events. Every event is seen once, in the order of the chain.
+//! The rules at work. Every event is seen once, in the order of the chain.
 //!
 //! The clock is the chain's, and only goes forward: an event that claims to be earlier than one before it, or whose time is
 //! no date, happens at the latest time seen. So a clock that runs backwards can make a rule speak early, never keep silent.
@@ -12,7 +12,7 @@ use crate::audit::report::text::{instant, visible};
 use crate::audit::watch::file::{Rule, Scope, UNKNOWN, When};
 use pcim_core::{About, Address, Event, GrantStatus, ImageDigest};
 
-/// Whose eyes the rules are.
+/// The address and the images that are the home's own.
 #[derive(Clone, Debug, Default)]
 pub struct Mine {
     /// This home's address.
@@ -21,7 +21,7 @@ pub struct Mine {
     pub images: BTreeMap<ImageDigest, Address>,
 }
 
-/// What a rule has to say.
+/// A rule's word about an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// The rule's name.
@@ -86,12 +86,12 @@ impl Watcher {
         &self.rules
     }
 
-    /// Is told what else this home knows by now.
+    /// Takes in what else this home knows by now.
     pub fn know(&mut self, mine: Mine) {
         self.mine = mine;
     }
 
-    /// Sees the next log. What the rules say to it, in their order.
+    /// Sees the next log. Returns the rules' alerts, in their order.
     pub fn see(&mut self, entry: &Entry) -> Vec<Alert> {
         // Seconds that are no date would put off every window for good.
         if instant(entry.timestamp).is_some() {
@@ -130,7 +130,7 @@ impl Watcher {
         alerts
     }
 
-    /// What the rules say to the seconds that the contract's program has left.
+    /// Returns the rules' alerts about the seconds that the contract's program has left.
     pub fn program_left(&self, left: u64) -> Vec<Alert> {
         let rules = self.rules.iter().enumerate();
         let near = rules.filter(
@@ -150,7 +150,7 @@ impl Watcher {
         alerts.collect()
     }
 
-    /// Whether a rule is about logs that are none of the known events.
+    /// Says whether a rule is about logs that are none of the known events.
     fn wants_unknown(&self, number: usize) -> bool {
         let rule = &self.rules[number];
         match &rule.when {
@@ -233,7 +233,7 @@ impl Watcher {
         }
     }
 
-    /// Whether an event concerns this home.
+    /// Says whether an event concerns this home.
     fn is_mine(&self, about: &About) -> bool {
         let me = Some(self.mine.address);
         about.patient == me

@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use crate::flow::opening::{Attested, Target};
 use crate::home::config::Config;
 use crate::home::{Home, NewHome};
-use crate::session::{Client, Limits};
+use crate::limits::Limits;
+use crate::unlocked::Actor;
 use pcim_core::chance::{Numbers, rounds};
 use pcim_core::{Address, BlockDigest, ImageDigest, Passphrase};
 use pcim_node::BodyRef;
@@ -29,7 +30,7 @@ const CHUNK: [usize; 3] = [256 << 10, 16, 36];
 struct Scene {
     version: BodyVersion,
     dir: tempfile::TempDir,
-    client: Client,
+    actor: Actor,
     payload: Vec<u8>,
     attested: Attested,
     header: Vec<u8>,
@@ -69,22 +70,22 @@ impl Scene {
             fetch: Duration::from_millis(1),
             ..Limits::default()
         };
-        let client = Client::open(home, passphrase).await.unwrap();
-        let client = client.with_limits(limits);
+        let actor = Actor::open(home, passphrase).await.unwrap();
+        let actor = actor.with_limits(limits);
         let payload: Vec<u8> = (0..PAYLOAD).map(|i| (i * 31 + (i >> 8)) as u8).collect();
-        let key = &client.keys().unwrap().openpgp;
+        let key = &actor.unlocked().keys().openpgp;
         let mut body = Vec::new();
         let sealed =
             pcim_seal::seal_body(&mut &payload[..], key, None, version, &mut body).unwrap();
         let header =
             pcim_seal::header_for(&sealed.session_key, version, &key.certificate()).unwrap();
         let attested = Attested {
-            radiologist: client.address(),
+            radiologist: actor.address(),
             seal: sealed.seal,
         };
         fs::create_dir(dir.path().join("out")).unwrap();
-        let stored = add(&client, &body).await;
-        let root = client
+        let stored = add(&actor, &body).await;
+        let root = actor
             .node()
             .await
             .unwrap()
@@ -93,7 +94,7 @@ impl Scene {
         Self {
             version,
             dir,
-            client,
+            actor,
             payload,
             attested,
             header,
@@ -112,8 +113,8 @@ impl Scene {
             path: out.join("image"),
             overwrite: false,
         };
-        let (client, patient) = (&self.client, self.client.address());
-        let opened = client.open_attested(root, patient, &self.attested, &target);
+        let (actor, patient) = (self.actor.unlocked(), self.actor.address());
+        let opened = actor.open_attested(root, patient, &self.attested, &target);
         let opened = opened.await;
         let left: Vec<PathBuf> = fs::read_dir(&out)
             .unwrap()
@@ -137,7 +138,7 @@ impl Scene {
 
     /// What somebody gives out who changed the header: whole blocks under names of their own.
     async fn header(&mut self, header: Vec<u8>, what: &str) -> bool {
-        let node = self.client.node().await.unwrap();
+        let node = self.actor.node().await.unwrap();
         match node.put_root(header, &self.stored).await {
             Ok(stored) => self.open(&stored.image, what).await,
             Err(_) => {
@@ -149,8 +150,8 @@ impl Scene {
 
     /// The same of the body.
     async fn body(&mut self, body: &[u8], what: &str) -> bool {
-        let body = add(&self.client, body).await;
-        let node = self.client.node().await.unwrap();
+        let body = add(&self.actor, body).await;
+        let node = self.actor.node().await.unwrap();
         let opened = match node.put_root(self.header.clone(), &body).await {
             Ok(stored) => self.open(&stored.image, what).await,
             Err(_) => {
@@ -159,7 +160,7 @@ impl Scene {
             }
         };
         if body != self.stored {
-            let node = self.client.node().await.unwrap();
+            let node = self.actor.node().await.unwrap();
             node.drop_body(&body).await.unwrap();
         }
         opened
@@ -179,14 +180,14 @@ impl Scene {
     /// A block's file.
     fn path(&self, cid: &str) -> PathBuf {
         let shard = &cid[cid.len() - 3..cid.len() - 1];
-        let store = self.client.home().repo_dir().join("blockstore");
+        let store = self.actor.home().repo_dir().join("blockstore");
         store.join(shard).join(format!("{cid}.data"))
     }
 }
 
-async fn add(client: &Client, body: &[u8]) -> BodyRef {
+async fn add(actor: &Actor, body: &[u8]) -> BodyRef {
     let body = stream::iter([Ok(Bytes::copy_from_slice(body))]).boxed();
-    client.node().await.unwrap().add_body(body).await.unwrap()
+    actor.node().await.unwrap().add_body(body).await.unwrap()
 }
 
 /// Where the parts of an OpenPGP packet begin and end (RFC 9580 §4.2), and where its content's octets are.
@@ -275,7 +276,7 @@ async fn what_was_changed_opens_to_the_payload_or_to_nothing() {
             started.elapsed(),
         );
         assert_eq!(harmless, [0; 3], "no bit of them is without meaning");
-        scene.client.shutdown().await;
+        scene.actor.shutdown().await;
     }
 }
 

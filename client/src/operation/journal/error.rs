@@ -1,4 +1,4 @@
-//! What can go wrong with a journal.
+//! Errors of a journal.
 
 use std::path::PathBuf;
 
@@ -15,16 +15,16 @@ pub enum Error {
     /// Written by a later version of this program.
     #[error("the journal has version {found}, this program knows up to {known}")]
     Newer {
-        /// What the file says.
+        /// The file's version.
         found: i64,
-        /// What is known here.
+        /// The latest known version.
         known: i64,
     },
     /// No such operation is in flight.
     #[error("there is no operation {id} in flight")]
     NoOperation {
         /// Which.
-        id: i64,
+        id: crate::operation::journal::OperationId,
     },
     /// A number beyond what can be stored.
     #[error("{value} is too large, wanted less than 2^63")]
@@ -37,10 +37,10 @@ pub enum Error {
     Damaged {
         /// Where.
         column: &'static str,
-        /// What is there.
+        /// The stored value.
         value: i64,
     },
-    /// What an operation noted cannot be read or written.
+    /// A piece of an operation cannot be read or written.
     #[error("a note in the journal cannot be read")]
     Piece(#[source] serde_json::Error),
     /// The file cannot be made.

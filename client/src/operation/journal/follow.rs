@@ -1,4 +1,4 @@
-//! What a node that follows a contract keeps for it. A file of its own for each contract: nothing in it is lost for good if
+//! The store of a node that follows a contract. A file of its own for each contract: nothing in it is lost for good if
 //! it is deleted.
 
 use std::path::Path;
@@ -19,7 +19,7 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// What is kept for one contract.
+/// The store for one contract.
 #[derive(Debug)]
 pub struct FollowStore {
     db: Mutex<Connection>,
@@ -28,11 +28,11 @@ pub struct FollowStore {
 /// Something that is kept, or that was begun to be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldRow {
-    /// What it is; each is there once.
+    /// Its name; each is there once.
     pub name: String,
-    /// Whether all of it is fetched and pinned.
+    /// True if all of it is fetched and pinned.
     pub whole: bool,
-    /// What is known of it, JSON.
+    /// The known facts, JSON.
     pub value: String,
 }
 

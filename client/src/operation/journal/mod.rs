@@ -3,8 +3,8 @@
 //! stand in it until their operation has ended.
 //!
 //! An operation is begun under a key that says what it does, its signed call is recorded before it is sent,
-//! and it is finished once it is mined: whoever comes back after a crash finds the call and sends the same
-//! bytes. What it stores elsewhere is noted before it is stored ([`Piece`]), so that it can be dropped if the operation
+//! and it is finished once it is mined: the next attempt after a crash finds the call and sends the same
+//! bytes. Each piece that it stores elsewhere is recorded before it is stored ([`Piece`]), so that it can be dropped if the operation
 //! fails; what it makes useless, so that it is dropped when the operation is done. One that takes several calls has a
 //! plan of how to go on. Every write is on disk when its method returns.
 
@@ -16,18 +16,21 @@ pub(crate) mod schema;
 mod tests;
 pub(crate) mod watch;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 pub use crate::operation::journal::error::{Error, Result};
 pub use crate::operation::journal::follow::{FollowStore, HeldRow};
-pub use crate::operation::journal::piece::{Outcome, Piece, PieceBody};
+pub use crate::operation::journal::piece::{Piece, Verdict};
 pub(crate) use crate::operation::journal::schema::open_as;
-pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, Written};
+pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, WrittenOutput};
 
+use crate::operation::deed::{Deed, DeedKey};
 use pcim_core::ImageDigest;
 
 /// One actor's journal.
@@ -36,12 +39,28 @@ pub struct Journal {
     db: Mutex<Connection>,
 }
 
+/// The number of an operation in this journal; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OperationId(pub(crate) i64);
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ToSql for OperationId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
 /// An operation in flight. `key` says what it does (e.g. `approve:<image>:<requester>`), so that a retry finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Never used twice.
-    pub id: i64,
-    /// What it does.
+    /// Its number.
+    pub id: OperationId,
+    /// Its deed, at one contract on one chain, as text.
     pub key: String,
     /// The `SignedCall`, JSON, once it is signed.
     pub signed_call: Option<String>,
@@ -49,6 +68,13 @@ pub struct Operation {
     pub plan: Option<String>,
     /// Finished or abandoned.
     pub done: bool,
+}
+
+impl Operation {
+    /// Reads what it does; `None` if this program knows no such deed.
+    pub fn deed(&self) -> Option<Deed> {
+        self.key.parse::<DeedKey>().ok().map(|key| key.deed)
+    }
 }
 
 /// An image this home knows.
@@ -99,7 +125,7 @@ impl Journal {
             }
             tx.execute("INSERT INTO operation (key) VALUES (?1)", [key])?;
             Ok(Operation {
-                id: tx.last_insert_rowid(),
+                id: OperationId(tx.last_insert_rowid()),
                 key: key.into(),
                 signed_call: None,
                 plan: None,
@@ -112,7 +138,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
-    pub fn record_call(&self, id: i64, signed_call: &str) -> Result<()> {
+    pub fn record_call(&self, id: OperationId, signed_call: &str) -> Result<()> {
         self.on_open(
             id,
             "UPDATE operation SET signed_call = ?2 WHERE id = ?1 AND done = 0",
@@ -124,7 +150,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
-    pub fn record_plan(&self, id: i64, plan: &str) -> Result<()> {
+    pub fn record_plan(&self, id: OperationId, plan: &str) -> Result<()> {
         self.on_open(
             id,
             "UPDATE operation SET plan = ?2 WHERE id = ?1 AND done = 0",
@@ -136,7 +162,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
-    pub fn finish(&self, id: i64) -> Result<()> {
+    pub fn finish(&self, id: OperationId) -> Result<()> {
         self.end(id, 1)
     }
 
@@ -144,11 +170,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
-    pub fn abandon(&self, id: i64) -> Result<()> {
+    pub fn abandon(&self, id: OperationId) -> Result<()> {
         self.end(id, 2)
     }
 
-    /// What was begun and neither finished nor abandoned, oldest first.
+    /// Lists the operations that were begun and neither finished nor abandoned, oldest first.
     ///
     /// # Errors
     /// [`Error::Sqlite`]
@@ -161,7 +187,7 @@ impl Journal {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Whether the operation in flight under this key is followed by another one whose call was signed later: what it
+    /// Says whether the operation in flight under this key is followed by another one whose call was signed later: what it
     /// does may then be undone already.
     ///
     /// # Errors
@@ -248,12 +274,12 @@ impl Journal {
         Ok(done)
     }
 
-    /// Ends an operation; its plan and what it noted are forgotten.
-    fn end(&self, id: i64, how: i64) -> Result<()> {
+    /// Ends an operation; its plan and its pieces are forgotten.
+    fn end(&self, id: OperationId, how: i64) -> Result<()> {
         self.write(|tx| {
             let ended = tx.execute(
                 "UPDATE operation SET done = ?2, plan = NULL WHERE id = ?1 AND done = 0",
-                [id, how],
+                params![id, how],
             )?;
             tx.execute("DELETE FROM piece WHERE operation = ?1", [id])?;
             match ended {
@@ -263,7 +289,7 @@ impl Journal {
         })
     }
 
-    fn on_open(&self, id: i64, sql: &str, value: Option<&str>) -> Result<()> {
+    fn on_open(&self, id: OperationId, sql: &str, value: Option<&str>) -> Result<()> {
         let db = self.db();
         let changed = match value {
             Some(value) => db.execute(sql, params![id, value])?,
@@ -278,7 +304,7 @@ impl Journal {
 
 fn operation(row: &Row<'_>) -> rusqlite::Result<Operation> {
     Ok(Operation {
-        id: row.get(0)?,
+        id: OperationId(row.get(0)?),
         key: row.get(1)?,
         signed_call: row.get(2)?,
         plan: row.get(3)?,

@@ -1,4 +1,4 @@
-//! What operations store outside the journal, and what stands in it of images and certificates.
+//! Pieces that operations store outside the journal, and the journal's images and certificates.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,8 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::operation::journal::error::{Error, Result};
-use crate::operation::journal::{Journal, signed};
-use pcim_core::{BlockDigest, ImageDigest};
+use crate::operation::journal::{Journal, OperationId, signed};
+use pcim_core::{BlockDigest, BodyRef, ImageDigest};
 
 /// Something that can be dropped, wholly or in part, as often as it takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,34 +16,23 @@ pub enum Piece {
     /// A sealed root and its header; the image of that name is forgotten with it.
     Root(ImageDigest),
     /// A body.
-    Body(PieceBody),
+    Body(BodyRef),
     /// A raw block.
     Block(BlockDigest),
     /// A file under way, by its absolute name.
     File(#[serde(with = "name")] PathBuf),
 }
 
-/// A body, as a piece.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PieceBody {
-    /// Its CID.
-    pub cid: String,
-    /// Bytes of the file.
-    pub file_size: u64,
-    /// Bytes of all its blocks.
-    pub dag_size: u64,
-}
-
-/// What becomes of an operation.
+/// The end of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// What it was begun for is done.
+pub enum Verdict {
+    /// Its deed is done.
     Done,
     /// It will not happen.
     Failed,
 }
 
-impl Outcome {
+impl Verdict {
     fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -57,7 +46,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Piece`], [`Error::Sqlite`]
-    pub fn note(&self, id: i64, outcome: Outcome, piece: &Piece) -> Result<()> {
+    pub fn note(&self, id: OperationId, outcome: Verdict, piece: &Piece) -> Result<()> {
         self.db().execute(
             "INSERT INTO piece (operation, outcome, what) VALUES (?1, ?2, ?3)",
             params![
@@ -69,11 +58,11 @@ impl Journal {
         Ok(())
     }
 
-    /// What is to be dropped when the operation has this outcome, the latest first.
+    /// Lists what is to be dropped when the operation has this end, the latest first.
     ///
     /// # Errors
     /// [`Error::Piece`], [`Error::Sqlite`]
-    pub fn noted(&self, id: i64, outcome: Outcome) -> Result<Vec<Piece>> {
+    pub fn noted(&self, id: OperationId, outcome: Verdict) -> Result<Vec<Piece>> {
         let db = self.db();
         let mut query = db.prepare(
             "SELECT what FROM piece WHERE operation = ?1 AND outcome = ?2 ORDER BY rowid DESC",
@@ -93,7 +82,7 @@ impl Journal {
         Ok(())
     }
 
-    /// The root through which the owner opens a registered image now: the image itself until it is sealed anew. `None` if
+    /// Finds the root through which the owner opens a registered image now: the image itself until it is sealed again. `None` if
     /// this home has not registered it.
     ///
     /// # Errors
@@ -110,16 +99,11 @@ impl Journal {
         Ok(root.map(ImageDigest))
     }
 
-    /// Records that a registered image was sealed anew.
+    /// Records that a registered image was sealed again.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Sqlite`]
-    pub fn set_root(
-        &self,
-        image: &ImageDigest,
-        root: &ImageDigest,
-        body: &PieceBody,
-    ) -> Result<()> {
+    pub fn set_root(&self, image: &ImageDigest, root: &ImageDigest, body: &BodyRef) -> Result<()> {
         self.db().execute(
             "INSERT INTO image (image, role, body, body_size, dag_size, description, patient, root)
              VALUES (?1, 'registered', ?2, ?3, ?4, '', '', ?5)
@@ -136,7 +120,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Keeps a reader's certificate, which is needed again when the image is sealed anew.
+    /// Keeps a reader's certificate, which is needed when the image is sealed again.
     ///
     /// # Errors
     /// [`Error::Sqlite`]

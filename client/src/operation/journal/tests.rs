@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use pcim_core::BodyRef;
+
 use super::*;
 
 fn folder() -> tempfile::TempDir {
@@ -118,7 +120,7 @@ fn what_an_operation_noted_is_told_until_it_has_ended() {
     let journal = Journal::open(&path).unwrap();
     let id = journal.begin("approve").unwrap().id;
     let other = journal.begin("other").unwrap().id;
-    let body = PieceBody {
+    let body = BodyRef {
         cid: "bafy".into(),
         file_size: 7,
         dag_size: 9,
@@ -134,24 +136,24 @@ fn what_an_operation_noted_is_told_until_it_has_ended() {
         Piece::File(file.into()),
     ];
     for piece in &pieces {
-        journal.note(id, Outcome::Failed, piece).unwrap();
+        journal.note(id, Verdict::Failed, piece).unwrap();
     }
-    journal.note(id, Outcome::Done, &pieces[1]).unwrap();
-    journal.note(other, Outcome::Failed, &pieces[2]).unwrap();
+    journal.note(id, Verdict::Done, &pieces[1]).unwrap();
+    journal.note(other, Verdict::Failed, &pieces[2]).unwrap();
     journal.record_plan(id, "{}").unwrap();
     drop(journal);
     let journal = Journal::open(&path).unwrap();
     let found = journal.unfinished().unwrap();
     assert_eq!(found[0].plan.as_deref(), Some("{}"));
     let reversed: Vec<_> = pieces.iter().rev().cloned().collect();
-    assert_eq!(journal.noted(id, Outcome::Failed).unwrap(), reversed);
+    assert_eq!(journal.noted(id, Verdict::Failed).unwrap(), reversed);
     assert_eq!(
-        journal.noted(id, Outcome::Done).unwrap(),
+        journal.noted(id, Verdict::Done).unwrap(),
         [pieces[1].clone()]
     );
     journal.abandon(id).unwrap();
-    assert!(journal.noted(id, Outcome::Failed).unwrap().is_empty());
-    assert_eq!(journal.noted(other, Outcome::Failed).unwrap().len(), 1);
+    assert!(journal.noted(id, Verdict::Failed).unwrap().is_empty());
+    assert_eq!(journal.noted(other, Verdict::Failed).unwrap().len(), 1);
     // Nothing of a file's name is left.
     drop(journal);
     let bytes = fs::read(&path).unwrap();
@@ -163,7 +165,7 @@ fn an_image_has_a_root_of_its_own_once_it_is_sealed_anew() {
     let folder = folder();
     let journal = Journal::open(&folder.path().join("j")).unwrap();
     let (digest, root) = (image("registered").image, ImageDigest([5; 32]));
-    let body = PieceBody {
+    let body = BodyRef {
         cid: "bafynew".into(),
         file_size: 7,
         dag_size: 9,
@@ -295,7 +297,7 @@ fn two_connections_agree_on_one_operation() {
     let folder = folder();
     let path = folder.path().join("j");
     let (one, two) = (Journal::open(&path).unwrap(), Journal::open(&path).unwrap());
-    let ids: Vec<i64> = std::thread::scope(|scope| {
+    let ids: Vec<OperationId> = std::thread::scope(|scope| {
         [&one, &two]
             .map(|journal| scope.spawn(|| journal.begin("a").unwrap().id))
             .into_iter()

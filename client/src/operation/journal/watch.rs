@@ -1,4 +1,4 @@
-//! What a watcher has done: which events, and how much of its output is written. A file of its own for each contract, which
+//! The store of a watcher: the events that are done, and how much of its output is written. A file of its own for each contract, which
 //! one process has at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,14 +66,14 @@ pub struct EventId {
     pub what: B256,
 }
 
-/// What is noted of an event that is done.
+/// The record of an event that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Noted {
     /// Its block, or the last one that it had.
     pub block: u64,
     /// Since when it is in no block, unix seconds of this machine's clock.
     pub missing: Option<u64>,
-    /// Whether anything was told of it.
+    /// True if anything was reported of it.
     pub told: bool,
 }
 
@@ -84,13 +84,13 @@ pub struct Finished {
     pub id: EventId,
     /// Its block; `None` if what is done is that it was taken back, and it is to be forgotten.
     pub block: Option<u64>,
-    /// What was told of it, JSON.
+    /// The report of it, JSON.
     pub told: Option<String>,
 }
 
 /// How much of an output file is written, and which file that is.
 #[derive(Clone, Copy, Debug)]
-pub struct Written<'a> {
+pub struct WrittenOutput<'a> {
     /// The file's absolute name.
     pub name: &'a [u8],
     /// Its bytes.
@@ -153,7 +153,7 @@ impl WatchStore {
         })
     }
 
-    /// The block that the contract's history begins with, if it is noted: its number and its hash.
+    /// Finds the block that the contract's history begins with, if it is recorded: its number and its hash.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Sqlite`]
@@ -229,7 +229,7 @@ impl WatchStore {
         .collect()
     }
 
-    /// What was told of an event, JSON.
+    /// Finds the report of an event, JSON.
     ///
     /// # Errors
     /// [`Error::Sqlite`]
@@ -247,7 +247,7 @@ impl WatchStore {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Sqlite`]
-    pub fn finish(&self, events: &[Finished], written: Option<Written<'_>>) -> Result<()> {
+    pub fn finish(&self, events: &[Finished], written: Option<WrittenOutput<'_>>) -> Result<()> {
         self.write(|tx| {
             for event in events {
                 let (id, ordinal) = (&event.id, signed(event.id.ordinal)?);
@@ -293,7 +293,7 @@ impl WatchStore {
         })
     }
 
-    /// The rules that have told of the program's end; of them only those that are among the `near` ones are kept.
+    /// Lists the rules that have reported the program's end; of them only those that are among the `near` ones are kept.
     ///
     /// # Errors
     /// [`Error::Sqlite`]
@@ -310,11 +310,11 @@ impl WatchStore {
         })
     }
 
-    /// A rule has told of the program's end, and so much of an output file is written, both or neither.
+    /// Records that a rule has reported the program's end, and how much of an output file is written, both or neither.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Sqlite`]
-    pub fn tell_of_program(&self, rule: &str, written: Option<Written<'_>>) -> Result<()> {
+    pub fn tell_of_program(&self, rule: &str, written: Option<WrittenOutput<'_>>) -> Result<()> {
         self.write(|tx| {
             tx.execute("INSERT OR REPLACE INTO program (rule) VALUES (?1)", [rule])?;
             write_down(tx, written)
@@ -351,7 +351,7 @@ impl WatchStore {
     }
 }
 
-fn write_down(tx: &Transaction<'_>, written: Option<Written<'_>>) -> Result<()> {
+fn write_down(tx: &Transaction<'_>, written: Option<WrittenOutput<'_>>) -> Result<()> {
     if let Some(written) = written {
         tx.execute(
             "INSERT OR REPLACE INTO output (name, written) VALUES (?1, ?2)",
@@ -401,7 +401,7 @@ mod tests {
         );
         store.advance(7).unwrap();
         store.set_origin(2, B256::repeat_byte(3)).unwrap();
-        let written = Written {
+        let written = WrittenOutput {
             name: b"/out",
             bytes: 90,
         };

@@ -4,18 +4,18 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use stylus_devnet::fuzzing::Node;
+use stylus_devnet::fuzzing::OfflineNode;
 
 /// Requests that one chain answers; then a fresh one takes over.
 const REQUESTS: u32 = 1_000;
 
 thread_local! {
-    static NODE: RefCell<Option<(Node, u32)>> = const { RefCell::new(None) };
+    static NODE: RefCell<Option<(OfflineNode, u32)>> = const { RefCell::new(None) };
 }
 
 fuzz_target!(|body: &[u8]| {
     NODE.with_borrow_mut(|slot| {
-        let (node, left) = slot.get_or_insert_with(|| (Node::new().expect("a chain"), REQUESTS));
+        let (node, left) = slot.get_or_insert_with(|| (OfflineNode::new().expect("a chain"), REQUESTS));
         node.answer(body);
         *left -= 1;
         if *left == 0 {

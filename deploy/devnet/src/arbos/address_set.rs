@@ -14,16 +14,17 @@ const SIZE: u64 = 0;
 pub(crate) struct AddressSet(pub(crate) Space);
 
 impl AddressSet {
-    /// The slots of a set with one member.
-    pub(super) fn genesis(self, member: Address) -> [(U256, U256); 3] {
-        [
-            (self.0.field(SIZE), U256::ONE),
-            (self.0.field(1), word(member)),
-            (self.place(member), U256::ONE),
-        ]
+    /// The slots of a set with these members.
+    pub(super) fn genesis(self, members: &[Address]) -> Vec<(U256, U256)> {
+        let mut slots = vec![(self.0.field(SIZE), U256::from(members.len()))];
+        for (place, member) in (1..).zip(members) {
+            slots.push((self.0.field(place), word(*member)));
+            slots.push((self.place(*member), U256::from(place)));
+        }
+        slots
     }
 
-    /// Whether an address is a member. One read.
+    /// Says whether an address is a member. One read.
     pub(crate) fn contains(self, state: &mut State<'_>, address: Address) -> Answer<bool> {
         Ok(!storage::read(state, self.place(address))?.is_zero())
     }

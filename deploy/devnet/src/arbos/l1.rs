@@ -1,4 +1,4 @@
-//! What posting transactions to the parent chain costs: the price in ArbOS's state, and the gas that it makes.
+//! The price of posting transactions to the parent chain: the price in ArbOS's state, and the gas that it makes.
 //!
 //! A transaction pays for its bytes as the batch poster would carry them: packed by Brotli at level 1, window 22,
 //! without a dictionary, 16 units for each byte that is left.
@@ -9,7 +9,7 @@ use alloy_primitives::{Address, U256, address};
 
 use super::storage::ROOT;
 
-/// Who collects what is paid for posting.
+/// The account that collects the payments for posting.
 pub(crate) const FUNDS_POOL: Address = address!("A4B00000000000000000000000000000000000f6");
 /// Units that a byte counts for.
 pub(crate) const UNITS_PER_BYTE: u64 = 16;

@@ -21,18 +21,18 @@ pub(crate) struct Sends {
 
 /// A node of the tree that a new message made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Node {
+pub(crate) struct TreeNode {
     pub(crate) level: u64,
     pub(crate) hash: B256,
 }
 
-/// What appending a message did.
+/// The effect of appending a message.
 #[derive(Clone, Debug)]
 pub(crate) struct Appended {
     /// Its number, from 0.
     pub(crate) position: u64,
     /// The inner nodes that it completed, lowest first.
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<TreeNode>,
     /// Slots read and written.
     pub(crate) reads: u64,
     pub(crate) writes: u64,
@@ -121,7 +121,7 @@ pub(crate) fn append(state: &mut State<'_>, message: B256) -> Result<Appended, S
         storage::write(state, slot, U256::ZERO)?;
         hash = parent(sibling, hash);
         level += 1;
-        done.nodes.push(Node { level, hash });
+        done.nodes.push(TreeNode { level, hash });
     }
 }
 

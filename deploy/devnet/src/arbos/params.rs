@@ -49,14 +49,21 @@ pub(crate) struct Params {
     pub(crate) block_cache_size: u16,
     /** bytes, decompressed */
     pub(crate) max_wasm_size: u32,
+    pub(crate) max_fragments: u8,
 }
 
 impl Params {
     /// ArbOS 51 as Arbitrum One runs it.
     pub(crate) const DEFAULT: Self = Self {
+        max_stack_depth: 22_000,
+        ..Self::INITIAL
+    };
+
+    /// The parameters since Stylus 2 came, with ArbOS 31.
+    pub(crate) const INITIAL: Self = Self {
         version: 2,
         ink_price: 10_000,
-        max_stack_depth: 22_000,
+        max_stack_depth: 262_144,
         free_pages: 2,
         page_gas: 1000,
         page_limit: 128,
@@ -68,6 +75,7 @@ impl Params {
         keepalive_days: 31,
         block_cache_size: 32,
         max_wasm_size: 131_072,
+        max_fragments: 0,
     };
 
     /// The parameters in force.
@@ -112,6 +120,7 @@ impl Params {
         put(&self.keepalive_days.to_be_bytes());
         put(&self.block_cache_size.to_be_bytes());
         put(&self.max_wasm_size.to_be_bytes());
+        put(&[self.max_fragments]);
         U256::from_be_bytes(word)
     }
 
@@ -141,6 +150,7 @@ impl Params {
             keepalive_days: take(2) as u16,
             block_cache_size: take(2) as u16,
             max_wasm_size: take(4),
+            max_fragments: take(1) as u8,
         }
     }
 

@@ -4,8 +4,9 @@ use alloy_primitives::{Address, B256, U256};
 use revm::context_interface::JournalTr;
 
 use super::address_set::AddressSet;
+use super::code::{Code, NotWasm, Root, unpack_classic};
 use super::params::{Params, programs_space};
-use super::{ARBOS_VERSION, is_program, storage};
+use super::storage;
 use crate::evm::context::State;
 use crate::evm::db::StateError;
 use crate::wasm::{self, ActivationParams};
@@ -15,12 +16,8 @@ const EPOCH: u64 = 1_421_388_000;
 const HOUR: u64 = 3600;
 /// Seconds in a day.
 pub(crate) const DAY: u64 = 24 * HOUR;
-/// Follows the prefix of a program that needs no dictionary.
-const NO_DICTIONARY: u8 = 0;
-/// The decompressor's buffer, in bytes.
-const BROTLI_BUFFER: usize = 4096;
 
-/// What the chain records of an activated program.
+/// The chain's record of an activated program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
     /// The Stylus version it was activated for; 0 is never activated.
@@ -32,7 +29,7 @@ pub(crate) struct Record {
     /// Hours since the epoch of Arbitrum's clock.
     pub(crate) activated_at: u32,
     pub(crate) asm_kb: u32,
-    /// Whether a cache manager keeps it.
+    /// `true` if a cache manager keeps it.
     pub(crate) cached: bool,
 }
 
@@ -47,20 +44,14 @@ pub(crate) enum Inactive {
     Expired { age: u64 },
 }
 
-/// Why account code is no WASM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotWasm {
-    #[error("no program code")]
-    NoProgram,
-    #[error("programs with dictionary {0} are not supported")]
-    Dictionary(u8),
-    #[error("invalid brotli stream, or more than {0} bytes of WASM")]
-    Brotli(u32),
-}
-
-/// Who may put programs into the cache and out of it.
+/// Returns the accounts that may put programs into the cache and out of it.
 pub(crate) fn cache_managers() -> AddressSet {
     AddressSet(programs_space().child(4))
+}
+
+/// The slot of the gas that every activation pays besides, since ArbOS 59.
+pub(crate) fn activation_gas_slot() -> U256 {
+    programs_space().child(5).field(0)
 }
 
 fn record_slot(code_hash: B256) -> U256 {
@@ -78,7 +69,7 @@ impl Record {
         storage::write(state, record_slot(code_hash), self.pack())
     }
 
-    /// Whether the program may run at the time `now`.
+    /// Checks that the program may run at the time `now`.
     pub(crate) fn check(&self, params: &Params, now: u64) -> Result<(), Inactive> {
         if self.version == 0 {
             return Err(Inactive::NotActivated);
@@ -159,36 +150,48 @@ pub(crate) fn code_of(
     Ok((hash, code.original_byte_slice().to_vec()))
 }
 
-/// The most bytes that code is decompressed to, whatever the chain's parameters say.
-const MAX_WASM: u32 = 2 << 20;
+/// Why the WASM of a program cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WasmError {
+    #[error(transparent)]
+    NotWasm(#[from] NotWasm),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
 
-/// The WASM inside program code.
-pub(crate) fn decompress(code: &[u8], params: &Params) -> Result<Vec<u8>, NotWasm> {
-    use std::io::Read;
-
-    if !is_program(code) {
-        return Err(NotWasm::NoProgram);
+/// The WASM of a program that is active. Reading its fragments is free and leaves them as cold as they were.
+pub(crate) fn wasm_of(
+    state: &mut State<'_>,
+    code: &[u8],
+    params: &Params,
+    arbos: u64,
+) -> Result<Vec<u8>, WasmError> {
+    let root = match Code::of(code, arbos) {
+        Code::Classic(body) => return Ok(unpack_classic(body, params)?),
+        Code::Root(code) => Root::read(code, params)?,
+        _ => return Err(NotWasm::NoProgram.into()),
+    };
+    let mut packed = Vec::new();
+    for address in &root.fragments {
+        let (_, code) = code_of(state, *address)?;
+        let Code::Fragment(payload) = Code::of(&code, arbos) else {
+            return Err(NotWasm::NoFragment(*address).into());
+        };
+        packed.extend_from_slice(payload);
     }
-    if code[3] != NO_DICTIONARY {
-        return Err(NotWasm::Dictionary(code[3]));
-    }
-    let limit = params.max_wasm_size.min(MAX_WASM);
-    let mut wasm = Vec::new();
-    brotli::Decompressor::new(&code[4..], BROTLI_BUFFER)
-        .take(u64::from(limit) + 1)
-        .read_to_end(&mut wasm)
-        .map_err(|_| NotWasm::Brotli(limit))?;
-    if wasm.len() > limit as usize {
-        return Err(NotWasm::Brotli(limit));
-    }
-    Ok(wasm)
+    Ok(root.unpack(&packed)?)
 }
 
 /// The rules that programs are activated under and instrumented by.
-pub(crate) fn activation_params(params: &Params, pages_open: u16, debug: bool) -> ActivationParams {
+pub(crate) fn activation_params(
+    params: &Params,
+    arbos: u64,
+    pages_open: u16,
+    debug: bool,
+) -> ActivationParams {
     wasm::ActivationParams {
         version: params.version,
-        arbos: ARBOS_VERSION,
+        arbos,
         page_limit: params.page_limit.saturating_sub(pages_open),
         debug,
     }
@@ -247,20 +250,6 @@ mod tests {
         assert_eq!(
             old.check(&params, now),
             Err(Inactive::NeedsUpgrade { have: 1, want: 2 })
-        );
-    }
-
-    #[test]
-    fn garbage_is_not_wasm() {
-        let params = Params::DEFAULT;
-        assert_eq!(decompress(&[0x60], &params), Err(NotWasm::NoProgram));
-        assert_eq!(
-            decompress(&[0xef, 0xf0, 0, 1, 0], &params),
-            Err(NotWasm::Dictionary(1))
-        );
-        assert_eq!(
-            decompress(&[0xef, 0xf0, 0, 0, 0xff, 0xff], &params),
-            Err(NotWasm::Brotli(131_072))
         );
     }
 }

@@ -1,62 +1,42 @@
-//! Where ArbOS keeps what: a tree of key spaces hashed into the slots of one account.
+//! Reads and writes of ArbOS's state inside a transaction.
 
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{Address, U256};
 use revm::context_interface::JournalTr;
 
-use super::ARBOS;
+use super::slots::ARBOS;
+pub(crate) use super::slots::{ROOT, Space};
 use crate::evm::context::State;
 use crate::evm::db::StateError;
 
-/// A key space. The root's is empty, every child's is a hash.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Space(Option<B256>);
-
-/// The root of ArbOS's state.
-pub(crate) const ROOT: Space = Space(None);
-
-impl Space {
-    /// The sub-space `id`.
-    pub(crate) fn child(self, id: u8) -> Self {
-        self.keyed(&[id])
-    }
-
-    /// The sub-space of a key of any length.
-    pub(crate) fn keyed(self, key: &[u8]) -> Self {
-        Self(Some(keccak256([self.prefix(), key].concat())))
-    }
-
-    /// The sub-space without a name.
-    pub(crate) fn unnamed(self) -> Self {
-        Self(Some(keccak256(self.prefix())))
-    }
-
-    /// The slot of the small-numbered field `offset`.
-    pub(crate) fn field(self, offset: u64) -> U256 {
-        self.slot(B256::from(U256::from(offset)))
-    }
-
-    /// The slot of `key`: all but its last byte is hashed, so that neighbours stay neighbours.
-    pub(crate) fn slot(self, key: B256) -> U256 {
-        let mut slot = keccak256([self.prefix(), &key[..31]].concat());
-        slot[31] = key[31];
-        slot.into()
-    }
-
-    fn prefix(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], |key| key.as_slice())
-    }
-}
-
 /// Reads a slot of ArbOS's state.
 pub(crate) fn read(state: &mut State<'_>, slot: U256) -> Result<U256, StateError> {
-    state.load_account(ARBOS)?;
-    Ok(state.sload(ARBOS, slot)?.data)
+    read_of(state, ARBOS, slot)
 }
 
 /// Writes a slot of ArbOS's state; undone with the frame that wrote it.
 pub(crate) fn write(state: &mut State<'_>, slot: U256, value: U256) -> Result<(), StateError> {
-    state.load_account(ARBOS)?;
-    state.touch_account(ARBOS);
-    state.sstore(ARBOS, slot, value)?;
+    write_of(state, ARBOS, slot, value)
+}
+
+/// Reads a slot of another account that ArbOS keeps.
+pub(crate) fn read_of(
+    state: &mut State<'_>,
+    account: Address,
+    slot: U256,
+) -> Result<U256, StateError> {
+    state.load_account(account)?;
+    Ok(state.sload(account, slot)?.data)
+}
+
+/// Writes a slot of another account that ArbOS keeps; it must not count as empty.
+pub(crate) fn write_of(
+    state: &mut State<'_>,
+    account: Address,
+    slot: U256,
+    value: U256,
+) -> Result<(), StateError> {
+    state.load_account(account)?;
+    state.touch_account(account);
+    state.sstore(account, slot, value)?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Blocks: Arbitrum-style headers, and what a mined transaction leaves behind.
 
+use std::collections::HashMap;
+
 use alloy_consensus::{
     EMPTY_OMMER_ROOT_HASH, Header, Receipt as ConsensusReceipt, ReceiptEnvelope, proofs,
 };
@@ -8,18 +10,18 @@ use serde::{Deserialize, Serialize};
 
 use super::tx::Transaction;
 use crate::{
-    arbos::{ARBOS_VERSION, outbox::Sends},
+    arbos::{outbox::Sends, recent::RecentPrograms},
     evm::BlockParams,
 };
 
+pub(crate) use crate::arbos::l2::BASE_FEE;
+
 /// Where fees of the sequencer's blocks go.
 pub(crate) const COINBASE: Address = address!("0xA4b000000000000000000073657175656e636572");
-/// The base fee, wei per gas: the floor, as the chain is never congested.
-pub(crate) const BASE_FEE: u64 = 100_000_000;
 /// The gas limit that headers state.
 pub(crate) const GAS_LIMIT: u64 = 1 << 50;
 
-/// What a transaction did.
+/// The record of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Receipt {
     pub(crate) success: bool,
@@ -65,11 +67,24 @@ impl Block {
         self.header.base_fee_per_gas.unwrap_or(BASE_FEE)
     }
 
+    /// The ArbOS version it was made under.
+    pub(crate) fn arbos(&self) -> u64 {
+        unpack_mix(self.header.mix_hash, 2)
+    }
+
     /// The messages sent to the parent chain up to this block.
     pub(crate) fn sends(&self) -> Sends {
         Sends {
             count: unpack_mix(self.header.mix_hash, 0),
             root: B256::try_from(&self.header.extra_data[..]).unwrap_or_default(),
+        }
+    }
+
+    /// The price that a transaction pays for gas in this block, wei.
+    pub(crate) fn gas_price_of(&self, tx: &Transaction) -> u64 {
+        match self.tips() {
+            true => tx.effective_gas_price(self.base_fee()),
+            false => self.base_fee(),
         }
     }
 
@@ -85,10 +100,26 @@ impl Block {
         before.map(|mined| mined.receipt.logs.len()).sum()
     }
 
+    /// The part of a header that ArbOS's state makes, as in this block.
+    pub(crate) fn info(&self) -> HeaderInfo {
+        HeaderInfo {
+            sends: self.sends(),
+            arbos: self.arbos(),
+            tips: self.tips(),
+        }
+    }
+
+    /// Says whether senders pay the tips that they offer.
+    pub(crate) fn tips(&self) -> bool {
+        self.header.mix_hash[TIPS_BYTE] != 0
+    }
+
     /// The surroundings of a call executed as if in this block.
     pub(crate) fn params(&self) -> BlockParams {
         BlockParams {
             base_fee: self.base_fee(),
+            gas_limit: self.header.gas_limit,
+            coinbase: self.header.beneficiary,
             ..block_params(self.number(), self.timestamp(), self.l1_number())
         }
     }
@@ -102,7 +133,34 @@ pub(crate) fn block_params(number: u64, timestamp: u64, l1_number: u64) -> Block
         base_fee: BASE_FEE,
         gas_limit: GAS_LIMIT,
         coinbase: COINBASE,
+        recent: RecentPrograms::default(),
+        precompiles: HashMap::new(),
     }
+}
+
+/// The part of a header that ArbOS's state makes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HeaderInfo {
+    pub(crate) sends: Sends,
+    /// The version in force.
+    pub(crate) arbos: u64,
+    /// `true` if senders pay the tips that they offer.
+    pub(crate) tips: bool,
+}
+
+/// The receipts that a block commits to.
+pub(crate) fn consensus_receipts(mined: &[Mined]) -> Vec<ReceiptEnvelope> {
+    let mut gas_used = 0;
+    let receipts = mined.iter().map(|Mined { tx, receipt }| {
+        gas_used += receipt.gas_used;
+        let consensus = ConsensusReceipt {
+            status: receipt.success.into(),
+            cumulative_gas_used: gas_used,
+            logs: receipt.logs.clone(),
+        };
+        ReceiptEnvelope::from_typed(tx.envelope.tx_type(), consensus)
+    });
+    receipts.collect()
 }
 
 /// Builds the header of a block. `state` is the commitment to the state after it.
@@ -110,22 +168,11 @@ pub(crate) fn header(
     parent: B256,
     params: &BlockParams,
     state: B256,
-    sends: Sends,
+    info: HeaderInfo,
     mined: &[Mined],
 ) -> Header {
-    let mut gas_used = 0;
-    let receipts: Vec<_> = mined
-        .iter()
-        .map(|Mined { tx, receipt }| {
-            gas_used += receipt.gas_used;
-            let consensus = ConsensusReceipt {
-                status: receipt.success.into(),
-                cumulative_gas_used: gas_used,
-                logs: receipt.logs.clone(),
-            };
-            ReceiptEnvelope::from_typed(tx.envelope.tx_type(), consensus)
-        })
-        .collect();
+    let gas_used = mined.iter().map(|mined| mined.receipt.gas_used).sum();
+    let receipts = consensus_receipts(mined);
     let envelopes: Vec<_> = mined
         .iter()
         .map(|mined| mined.tx.envelope.clone())
@@ -143,20 +190,24 @@ pub(crate) fn header(
         gas_limit: params.gas_limit,
         gas_used,
         timestamp: params.timestamp,
-        extra_data: Bytes::copy_from_slice(sends.root.as_slice()),
-        mix_hash: pack_mix(sends.count, params.l1_number),
+        extra_data: Bytes::copy_from_slice(info.sends.root.as_slice()),
+        mix_hash: pack_mix(info, params.l1_number),
         nonce: B64::ZERO,
         base_fee_per_gas: Some(params.base_fee),
         ..Header::default()
     }
 }
 
-/// `mixHash`: messages sent to the parent chain, its block number, the ArbOS version.
-fn pack_mix(sends: u64, l1_number: u64) -> B256 {
+/// The byte of `mixHash` that says whether tips are paid.
+const TIPS_BYTE: usize = 25;
+
+/// `mixHash`: messages sent to the parent chain, its block number, the ArbOS version, whether tips are paid.
+fn pack_mix(info: HeaderInfo, l1_number: u64) -> B256 {
     let mut mix = B256::ZERO;
-    mix[..8].copy_from_slice(&sends.to_be_bytes());
+    mix[..8].copy_from_slice(&info.sends.count.to_be_bytes());
     mix[8..16].copy_from_slice(&l1_number.to_be_bytes());
-    mix[16..24].copy_from_slice(&ARBOS_VERSION.to_be_bytes());
+    mix[16..24].copy_from_slice(&info.arbos.to_be_bytes());
+    mix[TIPS_BYTE] = info.tips.into();
     mix
 }
 fn unpack_mix(mix: B256, index: usize) -> u64 {
@@ -175,15 +226,19 @@ mod tests {
     #[test]
     fn the_header_is_arbitrums() {
         let params = block_params(3, 1_000, 42);
-        let sends = Sends {
-            count: 7,
-            root: B256::repeat_byte(9),
+        let info = HeaderInfo {
+            sends: Sends {
+                count: 7,
+                root: B256::repeat_byte(9),
+            },
+            arbos: 51,
+            tips: false,
         };
         let header = header(
             B256::repeat_byte(1),
             &params,
             B256::repeat_byte(2),
-            sends,
+            info,
             &[],
         );
         assert_eq!(header.difficulty, U256::ONE);
@@ -210,8 +265,15 @@ mod tests {
                 logs: vec![Log::new_unchecked(COINBASE, vec![B256::ZERO], Bytes::new())],
             },
         };
-        let make =
-            |mined: &[Mined]| header(B256::ZERO, &params, B256::ZERO, Sends::default(), mined);
+        let make = |mined: &[Mined]| {
+            header(
+                B256::ZERO,
+                &params,
+                B256::ZERO,
+                HeaderInfo::default(),
+                mined,
+            )
+        };
         let one = make(&[mined(0, 21_000)]);
         let other = make(&[mined(0, 21_001)]);
         let two = make(&[mined(0, 21_000), mined(1, 21_000)]);

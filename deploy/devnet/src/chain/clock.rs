@@ -1,13 +1,26 @@
 //! The chain's clock: the machine's, moved by an offset, and never backward.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
 /// Seconds between two blocks of the simulated parent chain.
 const L1_BLOCK_SECONDS: u64 = 12;
 
-/// Where the next block's time comes from, and its price if that is not the usual one.
+/// When blocks are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mining {
+    /// With each transaction, which gets a block of its own.
+    #[default]
+    Auto,
+    /// On request.
+    Manual,
+    /// By the clock, with all transactions that wait.
+    Every(Duration),
+}
+
+/// The settings of blocks to come: their time, and what is not the usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Clock {
     /** seconds added to the machine's clock */
@@ -16,13 +29,24 @@ pub(crate) struct Clock {
     pub(crate) next: Option<u64>,
     /** wei per gas, for the next block only */
     pub(crate) next_base_fee: Option<u64>,
+    /** seconds between two blocks, instead of the machine's clock */
+    #[serde(default)]
+    pub(crate) interval: Option<u64>,
+    /// The gas limit that blocks state.
+    #[serde(default)]
+    pub(crate) gas_limit: Option<u64>,
+    /// The account that blocks are made by.
+    #[serde(default)]
+    pub(crate) coinbase: Option<Address>,
 }
 impl Clock {
     /// The time a block mined now gets, given the machine's time and the newest block's.
     pub(crate) fn next_time(&self, now: u64, newest: u64) -> u64 {
-        self.next
-            .unwrap_or_else(|| now.saturating_add_signed(self.offset))
-            .max(newest)
+        let usual = match self.interval {
+            Some(interval) => newest.saturating_add(interval),
+            None => now.saturating_add_signed(self.offset),
+        };
+        self.next.unwrap_or(usual).max(newest)
     }
 
     /// The clock after a block of time `mined`: a time that was set moves all that follow.
@@ -35,6 +59,7 @@ impl Clock {
             offset,
             next: None,
             next_base_fee: None,
+            ..self
         }
     }
 
@@ -72,6 +97,12 @@ mod tests {
         };
         assert_eq!(clock.next_time(1_000, 900), 900);
         assert_eq!(clock.next_time(2_000, 900), 1_500);
+        let regular = Clock {
+            interval: Some(7),
+            ..clock
+        };
+        assert_eq!(regular.next_time(2_000, 900), 907);
+        assert_eq!(regular.after(2_000, 907), regular);
     }
 
     #[test]

@@ -1,41 +1,32 @@
-//! What only a development chain lets its users do: time, edits, snapshots, other people's names.
+//! The powers that only a development chain gives its users: time, edits, snapshots, other people's names.
 
-use std::collections::HashSet;
-
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_consensus::{SignableTransaction as _, TxEip1559};
+use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 
 use super::{
-    Call, Chain, Error, Writer,
-    clock::{Clock, now},
-    latest_account,
-    ledger::Mark,
-    mine::Mining,
+    call::Call,
+    clock::{Clock, Mining, now},
+    core::{Chain, Snapshot, Writer, latest_account},
+    error::Error,
+    limits::{MAX_BLOCKS, MAX_IMPERSONATED, MAX_SNAPSHOTS},
     state::{Account, Changes},
-    store::{BlockLog, Record},
-    tx::{MAX_CODE, Transaction, TxError},
+    store::{BlockLog, LogRecord},
+    tx::{MAX_CODE, Transaction, TxError, eip1559},
 };
 
-/// The most snapshots kept.
-pub(super) const MAX_SNAPSHOTS: usize = 1_024;
-/// The most blocks that one request makes.
-pub(crate) const MAX_BLOCKS: u64 = 10_000;
-/// The most accounts that are impersonated by name.
-pub(super) const MAX_IMPERSONATED: usize = 1_024;
-
-/// A present to return to.
+/// A call with all its fields.
 #[derive(Debug)]
-pub(super) struct Snapshot {
-    id: u64,
-    mark: Mark,
-    /// Where the log ended.
-    end: u64,
+pub(crate) struct Filled {
+    pub(crate) call: Call,
+    pub(crate) nonce: u64,
+    pub(crate) gas: u64,
 }
 
-/// Whose transactions are taken without a signature.
-#[derive(Debug, Default)]
-pub(super) struct Impersonated {
-    everybody: bool,
-    accounts: HashSet<Address>,
+impl Filled {
+    /// The transaction that it makes.
+    pub(crate) fn unsigned(&self, chain_id: u64) -> TxEip1559 {
+        eip1559(chain_id, &self.call, self.nonce, self.gas)
+    }
 }
 
 impl Chain {
@@ -82,12 +73,82 @@ impl Chain {
     }
 
     fn set_clock(&self, writer: &mut Writer, clock: Clock) -> Result<(), Error> {
-        writer.record(&Record::Clock(clock))?;
+        writer.record(&LogRecord::Clock(clock))?;
         self.write(|ledger| ledger.clock = clock);
         Ok(())
     }
 
-    /// Makes so many blocks, each `interval` seconds after the one before it.
+    /// Sets what blocks to come state: their gas limit, the account they are made by, the seconds between them.
+    pub(crate) fn set_blocks(&self, change: impl FnOnce(&mut Clock)) -> Result<(), Error> {
+        let mut writer = self.lock();
+        let mut clock = self.read().clock;
+        change(&mut clock);
+        self.set_clock(&mut writer, clock)
+    }
+
+    /// Undoes the last `depth` blocks, and the snapshots made since. Transactions that wait stay.
+    pub(crate) fn roll_back(&self, depth: u64) -> Result<(), Error> {
+        let mut writer = self.lock();
+        let to = {
+            let ledger = self.read();
+            let newest = ledger.head().map_or(0, |head| head.number());
+            let to = newest.checked_sub(depth).ok_or(Error::NoBlock)?;
+            ledger.version_at(to).ok_or(Error::NoBlock)?;
+            to
+        };
+        writer.record(&LogRecord::RolledBack { to })?;
+        writer
+            .snapshots
+            .retain(|snapshot| snapshot.mark.next() <= to + 1);
+        self.write(|ledger| ledger.roll_back(to));
+        Ok(())
+    }
+
+    /// Replaces the last `depth` blocks by as many new ones; each transaction goes into the block of its number.
+    pub(crate) fn reorganize(&self, depth: u64, txs: Vec<(Bytes, u64)>) -> Result<(), Error> {
+        if depth > MAX_BLOCKS {
+            return Err(Error::Blocks(depth));
+        }
+        self.roll_back(depth)?;
+        let mode = self.mining.send_replace(Mining::Manual);
+        let made = (0..depth).try_for_each(|nth| {
+            for (raw, _) in txs.iter().filter(|(_, at)| *at == nth) {
+                self.submit(raw.clone())?;
+            }
+            self.mine(None)
+        });
+        self.mining.send_replace(mode);
+        made
+    }
+
+    /// The whole state, to be loaded again.
+    pub(crate) fn dump(&self) -> Result<Changes, Error> {
+        let ledger = self.read();
+        if ledger.state.source().is_some() {
+            return Err(Error::NotHere);
+        }
+        let version = ledger.state.version();
+        let accounts = ledger.state.accounts(version);
+        let codes = accounts.values().map(|account| account.code_hash);
+        let code = |hash| Some((hash, ledger.state.code(hash)?.original_bytes()));
+        Ok(Changes {
+            code: codes.filter_map(code).collect(),
+            accounts: accounts
+                .into_iter()
+                .map(|(a, account)| (a, Some(account)))
+                .collect(),
+            storage: (ledger.state.all_storage(version).into_iter())
+                .map(|(address, slots)| (address, slots.into_iter().collect()))
+                .collect(),
+        })
+    }
+
+    /// Writes a dumped state over the present one.
+    pub(crate) fn load(&self, changes: Changes) -> Result<(), Error> {
+        self.edit(&mut self.lock(), changes)
+    }
+
+    /// Makes `blocks` blocks, each `interval` seconds after the one before it.
     pub(crate) fn mine_many(&self, blocks: u64, interval: u64) -> Result<(), Error> {
         if blocks > MAX_BLOCKS {
             return Err(Error::Blocks(blocks));
@@ -103,7 +164,7 @@ impl Chain {
         Ok(())
     }
 
-    /// Chooses when blocks are made. What waits is mined when that turns to at once.
+    /// Chooses when blocks are made. Held transactions are mined when that turns to at once.
     pub(crate) fn set_mining(&self, mining: Mining) -> Result<(), Error> {
         let mut writer = self.lock();
         let was = self.mining.send_replace(mining);
@@ -173,7 +234,7 @@ impl Chain {
 
     pub(super) fn edit(&self, writer: &mut Writer, changes: Changes) -> Result<(), Error> {
         let root = self.read().root_after(&changes)?;
-        writer.record(&Record::Edit(changes.clone()))?;
+        writer.record(&LogRecord::Edit(changes.clone()))?;
         self.write(|ledger| ledger.edit(&changes, root));
         Ok(())
     }
@@ -226,16 +287,21 @@ impl Chain {
         self.lock().impersonated.everybody = wanted;
     }
 
-    /// Takes a transaction that nobody signed, from an impersonated account. The fields that `call` leaves open are
-    /// filled in: the next free nonce, an estimate of the gas, twice the base fee.
-    pub(crate) fn send_unsigned(&self, call: Call) -> Result<B256, Error> {
-        let from = call.from;
-        {
-            let impersonated = &self.lock().impersonated;
-            if !impersonated.everybody && !impersonated.accounts.contains(&from) {
-                return Err(Error::NoSigner(from));
-            }
-        }
+    /// The accounts that the node signs for.
+    pub(crate) fn signers(&self) -> Vec<Address> {
+        self.signers.iter().map(|(address, _)| *address).collect()
+    }
+
+    /// Signs a hash for an account.
+    pub(crate) fn sign_hash(&self, from: Address, hash: B256) -> Result<Signature, Error> {
+        let own = self.signers.iter().find(|(address, _)| *address == from);
+        let (_, key) = own.ok_or(Error::NoSigner(from))?;
+        let signed = key.sign_prehash_recoverable(hash.as_slice());
+        Ok(signed.map_err(|_| Error::NoSigner(from))?.into())
+    }
+
+    /// Fills in the fields that `call` leaves open: the next free nonce, an estimate of the gas, twice the base fee.
+    pub(crate) fn fill(&self, call: Call) -> Result<Filled, Error> {
         if !call.authorizations.is_empty() {
             return Err(TxError::Type.into());
         }
@@ -244,12 +310,42 @@ impl Chain {
             0 => 2 * u128::from(base_fee),
             price => price,
         };
-        let nonce = call.nonce.unwrap_or_else(|| self.pending_nonce(from));
+        let nonce = call.nonce.unwrap_or_else(|| self.pending_nonce(call.from));
         let call = Call { gas_price, ..call };
         let gas = match call.gas {
             Some(gas) => gas,
             None => self.gas_for(&call)?,
         };
+        Ok(Filled { call, nonce, gas })
+    }
+
+    /// Signs the transaction that a call of one of the node's own accounts makes.
+    pub(crate) fn sign_transaction(&self, call: Call) -> Result<Transaction, Error> {
+        let from = call.from;
+        if !self.signers().contains(&from) {
+            return Err(Error::NoSigner(from));
+        }
+        let filled = self.fill(call)?;
+        let hash = filled.unsigned(self.chain_id).signature_hash();
+        let signature = self.sign_hash(from, hash)?;
+        let Filled { call, nonce, gas } = &filled;
+        let chain_id = self.chain_id;
+        Ok(Transaction::with_signature(
+            chain_id, call, *nonce, *gas, signature,
+        ))
+    }
+
+    /// Takes a transaction of an impersonated account, which nobody signed, or of one that the node signs for.
+    pub(crate) fn send_unsigned(&self, call: Call) -> Result<B256, Error> {
+        let from = call.from;
+        let impersonated = {
+            let impersonated = &self.lock().impersonated;
+            impersonated.everybody || impersonated.accounts.contains(&from)
+        };
+        if !impersonated {
+            return self.accept(self.sign_transaction(call)?);
+        }
+        let Filled { call, nonce, gas } = self.fill(call)?;
         self.accept(Transaction::unsigned(self.chain_id, &call, nonce, gas))
     }
 

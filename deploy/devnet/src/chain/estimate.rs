@@ -3,12 +3,12 @@
 use alloy_primitives::U256;
 use revm::DatabaseRef;
 
-use super::{CALL_GAS_CAP, Call, tx::TxError};
+use super::{call::Call, limits::CALL_GAS_CAP, tx::TxError};
 use crate::evm::{InvalidTx, Outcome, Status};
 
 /// A plain transfer's gas: no transaction costs less.
 pub(super) const MIN_GAS: u64 = 21_000;
-/// What a callee gets on top of a call with value.
+/// The gas that a callee gets on top of a call with value.
 const STIPEND: u64 = 2_300;
 
 /// The most gas an estimate may try: the call's own, what its sender can pay for, the node's cap.

@@ -3,7 +3,7 @@
 //! How far back is set by [`Keep`]; a point to return to, a [`Mark`], keeps what it needs besides.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
@@ -11,12 +11,14 @@ use alloy_primitives::{B256, keccak256};
 use alloy_rlp::Decodable as _;
 
 use super::{
-    BlockId,
     block::{Block, Mined},
+    call::BlockId,
     clock::Clock,
+    fork::Source,
+    limits::Keep,
     pool::Pool,
-    state::{Changes, State},
-    store::{Record, StoredTx},
+    state::{Changes, Versions},
+    store::{LogRecord, StoredTx},
     tx::Transaction,
 };
 
@@ -26,14 +28,8 @@ const FORGET_AT_ONCE: usize = 64;
 /// The least that is kept of blocks and states, whatever is asked for: who looks up the latest needs time to [`Ledger::pin`] it.
 const LEAST_KEPT: u64 = 16;
 
-/// How much of the past stays in memory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Keep {
-    /// Blocks whose state stays, the newest counted.
-    pub(crate) states: u64,
-    /// Blocks that stay with their receipts, the newest counted; genesis always does. `None`: all.
-    pub(crate) blocks: Option<u64>,
-}
+/// The most undone blocks that are remembered for those who heard of them.
+const MAX_UNDONE: usize = 1_024;
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -54,24 +50,17 @@ pub(crate) struct Ledger {
     by_tx: HashMap<B256, (u64, usize)>,
     /// Hashes of accepted transactions, mined or held, with their serials.
     accepted: Vec<(u64, B256)>,
+    /// Blocks that were undone last, with the serials of that.
+    undone: VecDeque<(u64, Arc<Block>)>,
     serial: u64,
     /// Commits to all changes so far: each is hashed onto the one before.
     root: B256,
-    pub(crate) state: State,
+    pub(crate) state: Versions,
     pub(crate) pool: Pool,
     pub(crate) clock: Clock,
 }
 
-impl Default for Keep {
-    fn default() -> Self {
-        Self {
-            states: 4_096,
-            blocks: None,
-        }
-    }
-}
-
-/// What must not be forgotten as long as it lives.
+/// A block and a version that are kept as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Pin {
     /// The first block.
@@ -88,6 +77,13 @@ pub(crate) struct Mark {
     root: B256,
     pool: Pool,
     clock: Clock,
+}
+
+impl Mark {
+    /// The number of the block to come at that point.
+    pub(crate) fn next(&self) -> u64 {
+        self.blocks
+    }
 }
 
 impl Default for Ledger {
@@ -110,12 +106,28 @@ impl Ledger {
             by_hash: HashMap::new(),
             by_tx: HashMap::new(),
             accepted: Vec::new(),
+            undone: VecDeque::new(),
             serial: 0,
             root: B256::ZERO,
-            state: State::default(),
+            state: Versions::default(),
             pool: Pool::default(),
             clock: Clock::default(),
         }
+    }
+
+    /// An empty ledger whose first block is a block of another chain, on top of that one's state.
+    pub(crate) fn on(keep: Keep, source: Option<Arc<Source>>) -> Self {
+        let first = source.as_ref().map_or(0, |source| source.origin.number);
+        Self {
+            forgotten: first,
+            state: Versions::on(source),
+            ..Self::new(keep)
+        }
+    }
+
+    /// The first block.
+    pub(crate) fn genesis(&self) -> Option<&Arc<Block>> {
+        self.genesis.as_ref()
     }
 
     /// The number of the block to come.
@@ -136,14 +148,14 @@ impl Ledger {
     pub(crate) fn block(&self, number: u64) -> Option<&Arc<Block>> {
         match number.checked_sub(self.forgotten) {
             Some(index) => self.blocks.get(usize::try_from(index).ok()?),
-            None => self.genesis.as_ref().filter(|_| number == 0),
+            None => self.genesis().filter(|first| first.number() == number),
         }
     }
 
     pub(crate) fn find(&self, at: BlockId) -> Option<&Arc<Block>> {
         match at {
             BlockId::Latest | BlockId::Pending => self.head(),
-            BlockId::Earliest => self.block(0),
+            BlockId::Earliest => self.genesis(),
             BlockId::Number(number) => self.block(number),
             BlockId::Hash(hash) => self.block_by_hash(&hash),
         }
@@ -174,6 +186,13 @@ impl Ledger {
     /// The blocks made after `serial`.
     pub(crate) fn blocks_after(&self, serial: u64) -> &[Arc<Block>] {
         &self.blocks[self.blocks.partition_point(|block| block.serial <= serial)..]
+    }
+
+    /// The blocks that were there at `serial` and have been undone since, the oldest first.
+    pub(crate) fn undone_after(&self, serial: u64) -> impl Iterator<Item = &Arc<Block>> {
+        let later = self.undone.iter().filter(move |(at, _)| *at > serial);
+        let blocks = later.map(|(_, block)| block);
+        blocks.filter(move |block| block.serial <= serial)
     }
 
     /// The transactions accepted after `serial`.
@@ -215,7 +234,7 @@ impl Ledger {
             mined,
             serial: self.serial,
         });
-        if self.next_number() == 0 {
+        if self.genesis.is_none() {
             self.genesis = Some(block.clone());
         }
         self.blocks.push(block);
@@ -259,10 +278,10 @@ impl Ledger {
         }
         self.forgotten = first;
         if let Some(genesis) = &self.genesis {
-            self.by_hash.insert(genesis.hash, 0);
+            self.by_hash.insert(genesis.hash, genesis.number());
         }
-        let told = self.blocks.first().map_or(0, |block| block.serial);
-        let unread = self.accepted.partition_point(|(at, _)| *at < told);
+        let given = self.blocks.first().map_or(0, |block| block.serial);
+        let unread = self.accepted.partition_point(|(at, _)| *at < given);
         self.accepted.drain(..unread);
     }
 
@@ -287,9 +306,9 @@ impl Ledger {
     }
 
     /// Repeats a step that was recorded before.
-    pub(crate) fn replay(&mut self, record: Record) -> Result<(), String> {
+    pub(crate) fn replay(&mut self, record: LogRecord) -> Result<(), String> {
         match record {
-            Record::Block {
+            LogRecord::Block {
                 header,
                 txs,
                 changes,
@@ -311,22 +330,50 @@ impl Ledger {
                 self.push(header, mined, &changes);
                 self.clock = clock;
             }
-            Record::Edit(changes) => {
+            LogRecord::Edit(changes) => {
                 let root = self
                     .root_after(&changes)
                     .map_err(|error| error.to_string())?;
                 self.edit(&changes, root);
             }
-            Record::Queued { raw, from } => {
+            LogRecord::Queued { raw, from } => {
                 let tx = Transaction::restore(raw, from).map_err(|error| error.to_string())?;
                 self.queue(tx);
             }
-            Record::Dropped { from, nonce } => {
+            LogRecord::Dropped { from, nonce } => {
                 self.pool.take(from, nonce);
             }
-            Record::Clock(clock) => self.clock = clock,
+            LogRecord::Clock(clock) => self.clock = clock,
+            LogRecord::RolledBack { to } => {
+                let kept = self.roll_back(to);
+                kept.ok_or_else(|| format!("block {to} cannot be returned to"))?;
+            }
         }
         Ok(())
+    }
+
+    /// Forgets everything but how much to keep; serials go on.
+    pub(crate) fn restart(&mut self) {
+        let fresh = Self::on(self.keep, self.state.source().cloned());
+        let old = std::mem::replace(self, fresh);
+        self.serial = old.serial + 1;
+        self.state.begin_after(old.state.version());
+    }
+
+    /// Undoes the blocks after `number`; `None` if its state is no longer kept. Transactions that wait stay.
+    pub(crate) fn roll_back(&mut self, number: u64) -> Option<()> {
+        let block = self.block(number)?.clone();
+        let version = self.version_at(number)?;
+        let mark = Mark {
+            pin: self.pin(version),
+            blocks: number + 1,
+            serial: block.serial,
+            root: block.header.state_root,
+            pool: self.pool.clone(),
+            clock: self.clock,
+        };
+        self.rewind(mark);
+        Some(())
     }
 
     /// Keeps the state's `version` readable as long as the pin lives.
@@ -361,12 +408,16 @@ impl Ledger {
     /// Forgets all that happened since `mark`.
     pub(crate) fn rewind(&mut self, mark: Mark) {
         let kept = mark.blocks.saturating_sub(self.forgotten) as usize;
+        self.serial += 1;
         for block in self.blocks.drain(kept.min(self.blocks.len())..) {
             self.by_hash.remove(&block.hash);
             for mined in &block.mined {
                 self.by_tx.remove(&mined.tx.hash());
             }
+            self.undone.push_back((self.serial, block));
         }
+        let surplus = self.undone.len().saturating_sub(MAX_UNDONE);
+        self.undone.drain(..surplus);
         self.versions.truncate(kept);
         if let Some(newest) = self.versions.last_mut() {
             *newest = mark.pin.version;

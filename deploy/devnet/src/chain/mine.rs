@@ -1,4 +1,4 @@
-//! Transactions on their way into blocks: at once, when told to, or by the clock.
+//! Transactions on their way into blocks: at once, on request, or by the clock.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,23 +8,26 @@ use std::{
 
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, Bytes};
+use revm::DatabaseRef as _;
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
 use super::{
-    Chain, Error, Writer,
-    block::{self, GAS_LIMIT, Mined, Receipt},
-    clock::now,
-    latest_account,
+    block::{self, HeaderInfo, Mined, Receipt},
+    clock::{Mining, now},
+    core::{Chain, Writer, latest_account},
+    error::Error,
+    fork,
     overrides::Overlay,
-    state::{Changes, StateView},
-    store::{Record, StoredTx},
+    state::Changes,
+    store::{LogRecord, StoredTx},
     tx::{Transaction, TxError, intrinsic_gas},
+    view::StateView,
 };
 use crate::{
-    arbos::{self, l1, outbox},
+    arbos::{self, l1, outbox, version},
     evm::{BlockParams, Mode, Status, TxParams},
 };
 
@@ -32,18 +35,6 @@ use crate::{
 const BLOCK_GAS: u64 = 32_000_000;
 /// The shortest time between two blocks made by the clock.
 const MIN_PERIOD: Duration = Duration::from_millis(1);
-
-/// When blocks are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Mining {
-    /// With each transaction, which gets a block of its own.
-    #[default]
-    Auto,
-    /// When told to.
-    Manual,
-    /// By the clock, with all transactions that wait.
-    Every(Duration),
-}
 
 impl Chain {
     /// Takes a signed transaction (EIP-2718 bytes).
@@ -66,7 +57,8 @@ impl Chain {
                 return Err(TxError::Known.into());
             }
             let account = latest_account(&ledger, from);
-            tx.check(&account, params.base_fee, GAS_LIMIT)?;
+            self.unread()?;
+            tx.check(&account, params.base_fee, params.gas_limit)?;
             let at_once = auto && tx.nonce() == account.nonce;
             if !at_once {
                 ledger.pool.check(&tx)?;
@@ -80,7 +72,7 @@ impl Chain {
                 let have = run.gas_limit;
                 return Err(TxError::Intrinsic { have, want }.into());
             }
-            writer.record(&Record::Queued {
+            writer.record(&LogRecord::Queued {
                 raw: tx.raw.clone(),
                 from,
             })?;
@@ -124,7 +116,7 @@ impl Chain {
         from: Address,
         nonce: u64,
     ) -> Result<(), Error> {
-        writer.record(&Record::Dropped { from, nonce })?;
+        writer.record(&LogRecord::Dropped { from, nonce })?;
         self.write(|ledger| ledger.pool.take(from, nonce));
         Ok(())
     }
@@ -133,7 +125,10 @@ impl Chain {
     fn mine_alone(&self, writer: &mut Writer, tx: Transaction) -> Result<(), Error> {
         let now = now();
         let params = self.next_params(now);
-        let (mined, changes) = self.execute(&self.latest(), &params, tx)?;
+        let mut db = self.latest();
+        let mut changes = upgrade(&mut db, params.timestamp);
+        let (mined, wrote) = self.execute(&db, &params, tx)?;
+        changes.merge(wrote);
         self.seal(writer, &params, changes, vec![mined], now)
     }
 
@@ -147,12 +142,13 @@ impl Chain {
             let nonce = |who| latest_account(&ledger, who).nonce;
             ledger.pool.ready(nonce)
         };
-        let (mut changes, mut mined, mut gas) = (Changes::default(), Vec::new(), 0_u64);
+        let mut changes = upgrade(&mut db, params.timestamp);
+        let (mut mined, mut gas) = (Vec::new(), 0_u64);
         // Senders whose later nonces have to wait.
         let mut stuck = HashSet::new();
         for tx in ready {
             let (from, nonce) = (tx.from, tx.nonce());
-            if gas >= BLOCK_GAS {
+            if gas >= BLOCK_GAS.min(params.gas_limit) {
                 break;
             }
             let affordable = tx.envelope.max_fee_per_gas() >= u128::from(params.base_fee);
@@ -187,8 +183,13 @@ impl Chain {
     /// How a transaction runs in a block.
     fn params(&self, db: &Overlay<StateView>, block: &BlockParams, tx: &Transaction) -> TxParams {
         let price = arbos::l1_price(db);
+        let tips = db.storage_ref(arbos::ARBOS, arbos::tips_slot());
+        let gas_price = match tips.unwrap_or_default().is_zero() {
+            true => block.base_fee,
+            false => tx.effective_gas_price(block.base_fee),
+        };
         TxParams {
-            poster_gas: l1::poster_gas(price, &tx.raw, block.base_fee),
+            poster_gas: l1::poster_gas(price, &tx.raw, gas_price),
             ..tx.params()
         }
     }
@@ -200,7 +201,11 @@ impl Chain {
         tx: Transaction,
     ) -> Result<(Mined, Changes), TxError> {
         let run = self.params(db, block, &tx);
-        let outcome = self.vm.transact(db, block, &run, Mode::Transaction)?;
+        let outcome = self.vm.transact(db, block, &run, Mode::Transaction);
+        if let Some(failure) = fork::failure() {
+            return Err(TxError::Unread(failure));
+        }
+        let outcome = outcome?;
         let receipt = Receipt {
             success: outcome.status == Status::Success,
             gas_used: outcome.gas_used,
@@ -222,18 +227,23 @@ impl Chain {
     ) -> Result<(), Error> {
         let (header, clock) = {
             let ledger = self.read();
-            // Whoever is called comes with its code; what the state has need not be written again.
+            // Every callee comes with its code; code that the state has need not be written again.
             changes
                 .code
                 .retain(|hash, _| ledger.state.code(*hash).is_none());
             let parent = ledger.head().map_or(B256::ZERO, |head| head.hash);
             let root = ledger.root_after(&changes)?;
             let newest = ledger.state.version();
-            let sends = outbox::sends(|slot| {
+            let read = |slot| {
                 let old = || ledger.state.storage(arbos::ARBOS, slot, newest);
                 changes.slot(arbos::ARBOS, slot).unwrap_or_else(old)
-            });
-            let header = block::header(parent, params, root, sends, &mined);
+            };
+            let info = HeaderInfo {
+                sends: outbox::sends(read),
+                arbos: read(version::version_slot()).saturating_to(),
+                tips: !read(arbos::tips_slot()).is_zero(),
+            };
+            let header = block::header(parent, params, root, info, &mined);
             (header, ledger.clock.after(now, params.timestamp))
         };
         let txs = mined.iter().map(|mined| StoredTx {
@@ -241,14 +251,14 @@ impl Chain {
             from: mined.tx.from,
             receipt: mined.receipt.clone(),
         });
-        let record = Record::Block {
+        let record = LogRecord::Block {
             header: alloy_rlp::encode(&header).into(),
             txs: txs.collect(),
             changes,
             clock,
         };
         writer.record(&record)?;
-        let Record::Block { changes, .. } = record else {
+        let LogRecord::Block { changes, .. } = record else {
             return Ok(());
         };
         self.write(|ledger| {
@@ -257,6 +267,23 @@ impl Chain {
         });
         Ok(())
     }
+}
+
+/// Takes the steps to a newer ArbOS that are due at `time`, in `db` and as the changes that a block begins with.
+pub(super) fn upgrade(db: &mut Overlay<StateView>, time: u64) -> Changes {
+    let read = |slot| db.storage_ref(arbos::ARBOS, slot).unwrap_or_default();
+    let Some(upgrade) = version::due(read, time) else {
+        return Changes::default();
+    };
+    let mut changes = Changes::default();
+    let mut slots = upgrade.slots;
+    slots.sort_unstable();
+    changes.storage.insert(arbos::ARBOS, slots);
+    for address in upgrade.precompiles {
+        changes.put_code(address, 0, Bytes::from_static(&[0xfe]));
+    }
+    db.absorb(&changes);
+    changes
 }
 
 /// Makes blocks by the clock while [`Mining::Every`] is in force; ends when the chain is closed.

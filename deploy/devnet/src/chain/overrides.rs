@@ -5,9 +5,13 @@ use std::{collections::HashMap, convert::Infallible};
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
 use revm::{DatabaseRef, bytecode::Bytecode, state::AccountInfo};
 
-use super::state::{Changes, bytecode};
+use super::{
+    error::Error,
+    state::{Changes, bytecode},
+};
+use crate::evm::is_precompile;
 
-/// What to pretend of one account; `None` leaves it as it is.
+/// The values to pretend for one account; `None` leaves one as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AccountOverride {
     pub(crate) balance: Option<U256>,
@@ -17,9 +21,41 @@ pub(crate) struct AccountOverride {
     pub(crate) state: Option<HashMap<U256, U256>>,
     /// Replaces single slots.
     pub(crate) state_diff: HashMap<U256, U256>,
+    /// The address that its precompile answers at instead.
+    pub(crate) precompile_to: Option<Address>,
 }
 
-/// What to pretend of the block; `None` leaves it as it is.
+/// Where precompiles answer when these accounts are overridden: one that is overridden answers elsewhere or not at all.
+pub(super) fn moves(
+    accounts: &HashMap<Address, AccountOverride>,
+    arbos: u64,
+) -> Result<HashMap<Address, Option<Address>>, Error> {
+    let refuse = |code, reason| Err(Error::Simulation { code, reason });
+    let mut moves = HashMap::new();
+    for (address, account) in accounts {
+        let is_precompile = is_precompile(*address, arbos);
+        if let Some(to) = account.precompile_to {
+            if to == *address {
+                return refuse(-38_022, format!("precompile {to} is moved to itself"));
+            }
+            if !is_precompile {
+                return refuse(-32_000, format!("account {address} is not a precompile"));
+            }
+            if accounts.contains_key(&to) {
+                return refuse(-32_000, format!("account {to} is already overridden"));
+            }
+            if moves.insert(to, Some(*address)).is_some() {
+                return refuse(-38_023, format!("two precompiles are moved to {to}"));
+            }
+        }
+        if is_precompile {
+            moves.insert(*address, None);
+        }
+    }
+    Ok(moves)
+}
+
+/// The values to pretend for the block; `None` leaves one as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BlockOverride {
     pub(crate) number: Option<u64>,
@@ -179,7 +215,7 @@ mod tests {
         assert_eq!(db.storage_ref(who, U256::from(9)).unwrap(), U256::ZERO);
         assert_eq!(db.basic_ref(other).unwrap(), None);
 
-        // What is written later counts, the rest stays pretended.
+        // Later writes count, the rest stays pretended.
         let account = crate::chain::state::Account::default();
         db.absorb(&Changes {
             accounts: [(who, None), (other, Some(account))].into(),

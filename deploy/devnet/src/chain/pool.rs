@@ -82,7 +82,7 @@ impl Pool {
         }
     }
 
-    /// Whether [`Pool::insert`] would take `tx`.
+    /// Checks that [`Pool::insert`] would take `tx`.
     pub(crate) fn check(&self, tx: &Transaction) -> Result<(), TxError> {
         if self.by_hash.contains_key(&tx.hash()) {
             return Err(TxError::Known);

@@ -5,13 +5,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use alloy_primitives::{Address, B256, TxKind};
 
 use super::{
-    BlockId, CALL_GAS_CAP, Call, Chain, Error, estimate,
-    overrides::{AccountOverride, BlockOverride, Overlay},
-    state::{Changes, StateView},
+    block::Block,
+    call::{BlockId, Call},
+    core::Chain,
+    error::Error,
+    estimate,
+    limits::CALL_GAS_CAP,
+    mine::upgrade,
+    overrides::{AccountOverride, BlockOverride, Overlay, moves},
+    state::Changes,
+    touched::{Touched, touched},
     tx::{Transaction, TxError},
+    view::StateView,
 };
 use crate::{
-    arbos::{self, l1},
+    arbos::{self, l1, version},
     evm::{
         BlockParams, Mode, Outcome, Status, TxParams,
         trace::{Detail, Traced},
@@ -21,13 +29,13 @@ use crate::{
 /// The most runs that look for further accesses.
 const MAX_ROUNDS: usize = 8;
 
-/// Whether an account has no code.
+/// Says whether an account has no code.
 fn is_bare<D: revm::DatabaseRef>(db: &D, address: Address) -> bool {
     let account = db.basic_ref(address).ok().flatten();
     account.is_none_or(|account| account.is_empty_code_hash())
 }
 
-/// What a call touches.
+/// The accounts and slots that a call touches.
 #[derive(Clone, Debug)]
 pub(crate) struct Accesses {
     pub(crate) list: Vec<(Address, Vec<B256>)>,
@@ -35,6 +43,24 @@ pub(crate) struct Accesses {
     pub(crate) gas_used: u64,
     /// How it ends with that list.
     pub(crate) outcome: Outcome,
+}
+
+/// An execution and what happened on the way.
+#[derive(Debug)]
+pub(crate) struct Execution {
+    pub(crate) outcome: Outcome,
+    pub(crate) traced: Traced,
+    pub(crate) touched: Vec<Touched>,
+}
+
+impl Execution {
+    fn new<D: revm::DatabaseRef>(db: &D, outcome: Outcome, traced: Traced) -> Self {
+        Self {
+            touched: touched(db, &outcome.state),
+            outcome,
+            traced,
+        }
+    }
 }
 
 impl Chain {
@@ -46,7 +72,7 @@ impl Chain {
         accounts: HashMap<Address, AccountOverride>,
         block: &BlockOverride,
     ) -> Result<Outcome, Error> {
-        let (params, db) = self.pretend(at, accounts, block)?;
+        let (params, db) = self.pretend(call, at, accounts, block)?;
         let tx = call_params(&db, call, capped(call));
         let outcome = self.vm.transact(&db, &params, &tx, Mode::Call);
         Ok(outcome.map_err(TxError::from)?)
@@ -60,30 +86,24 @@ impl Chain {
         accounts: HashMap<Address, AccountOverride>,
         block: &BlockOverride,
         detail: Detail,
-    ) -> Result<(Outcome, Traced), Error> {
-        let (params, db) = self.pretend(at, accounts, block)?;
+    ) -> Result<Execution, Error> {
+        let (params, db) = self.pretend(call, at, accounts, block)?;
         let tx = call_params(&db, call, capped(call));
         let traced = self.vm.trace(&db, &params, &tx, Mode::Call, detail);
-        Ok(traced.map_err(TxError::from)?)
+        let (outcome, traced) = traced.map_err(TxError::from)?;
+        Ok(Execution::new(&db, outcome, traced))
     }
 
     /// Executes a mined transaction again, on the state before it; `None` if there is none.
-    pub(crate) fn retrace(
-        &self,
-        hash: &B256,
-        detail: Detail,
-    ) -> Result<Option<(Outcome, Traced)>, Error> {
-        let (block, index, version) = {
+    pub(crate) fn retrace(&self, hash: &B256, detail: Detail) -> Result<Option<Execution>, Error> {
+        let (block, index) = {
             let ledger = self.read();
             let Some((block, index)) = ledger.find_tx(hash) else {
                 return Ok(None);
             };
-            let before = block.number().saturating_sub(1);
-            let version = ledger.version_at(before).ok_or(Error::NoBlock)?;
-            (block.clone(), index, version)
+            (block.clone(), index)
         };
-        let params = block.params();
-        let mut db = Overlay::new(self.view(version), HashMap::new());
+        let (params, mut db) = self.before(&block)?;
         for mined in &block.mined[..index] {
             let tx = mined_params(mined);
             let outcome = self.vm.transact(&db, &params, &tx, Mode::Transaction);
@@ -91,7 +111,36 @@ impl Chain {
         }
         let tx = mined_params(&block.mined[index]);
         let traced = self.vm.trace(&db, &params, &tx, Mode::Transaction, detail);
-        Ok(Some(traced.map_err(TxError::from)?))
+        let (outcome, traced) = traced.map_err(TxError::from)?;
+        Ok(Some(Execution::new(&db, outcome, traced)))
+    }
+
+    /// Executes all transactions of a block again.
+    pub(crate) fn retrace_block(
+        &self,
+        block: &Block,
+        detail: Detail,
+    ) -> Result<Vec<Execution>, Error> {
+        let (params, mut db) = self.before(block)?;
+        let mut all = Vec::new();
+        for mined in &block.mined {
+            let tx = mined_params(mined);
+            let traced = self.vm.trace(&db, &params, &tx, Mode::Transaction, detail);
+            let (outcome, traced) = traced.map_err(TxError::from)?;
+            let state = outcome.state.clone();
+            all.push(Execution::new(&db, outcome, traced));
+            db.absorb(&Changes::from_evm(state));
+        }
+        Ok(all)
+    }
+
+    /// The surroundings of a block's transactions, and the state before them.
+    fn before(&self, block: &Block) -> Result<(BlockParams, Overlay<StateView>), Error> {
+        let before = block.number().saturating_sub(1);
+        let version = self.read().version_at(before).ok_or(Error::NoBlock)?;
+        let mut db = Overlay::new(self.view(version), HashMap::new());
+        upgrade(&mut db, block.timestamp());
+        Ok((block.params(), db))
     }
 
     /// The least gas, to within 1.5 %, with which a call succeeds. `Ok(Err(_))` is how it fails.
@@ -102,7 +151,7 @@ impl Chain {
         accounts: HashMap<Address, AccountOverride>,
         block: &BlockOverride,
     ) -> Result<Result<u64, (u64, Outcome)>, Error> {
-        let (params, db) = self.pretend(at, accounts, block)?;
+        let (params, db) = self.pretend(call, at, accounts, block)?;
         let cap = estimate::gas_cap(&db, call)?;
         let poster_gas = match arbos::l1_price(&db) {
             price if price.is_zero() => 0,
@@ -144,7 +193,7 @@ impl Chain {
         accounts: HashMap<Address, AccountOverride>,
         block: &BlockOverride,
     ) -> Result<Accesses, Error> {
-        let (params, db) = self.pretend(at, accounts, block)?;
+        let (params, db) = self.pretend(call, at, accounts, block)?;
         let mut tx = call_params(&db, call, capped(call));
         let own = match tx.to {
             TxKind::Call(to) => to,
@@ -183,17 +232,40 @@ impl Chain {
         }
     }
 
-    /// The surroundings and state of `at`, overridden.
+    /// The surroundings and state of `at`, overridden. A call that offers to pay must offer enough.
     pub(super) fn pretend(
         &self,
+        call: &Call,
         at: BlockId,
         accounts: HashMap<Address, AccountOverride>,
         block: &BlockOverride,
     ) -> Result<(BlockParams, Overlay<StateView>), Error> {
         let (mut params, view) = self.surroundings(at)?;
         block.apply(&mut params);
-        Ok((params, Overlay::new(view, accounts)))
+        let (fee, base_fee) = (call.gas_price, params.base_fee);
+        if fee != 0 && fee < u128::from(base_fee) {
+            let address = call.from;
+            return Err(TxError::FeeTooLow {
+                address,
+                fee,
+                base_fee,
+            }
+            .into());
+        }
+        let mut db = Overlay::new(view, HashMap::new());
+        if at == BlockId::Pending {
+            upgrade(&mut db, params.timestamp);
+        }
+        params.precompiles = moves(&accounts, arbos_of(&db))?;
+        db.pretend(accounts);
+        Ok((params, db))
     }
+}
+
+/// The ArbOS version in force.
+fn arbos_of<D: revm::DatabaseRef>(db: &D) -> u64 {
+    let version = db.storage_ref(arbos::ARBOS, version::version_slot());
+    version.unwrap_or_default().saturating_to()
 }
 
 fn capped(call: &Call) -> u64 {
@@ -221,6 +293,8 @@ pub(super) fn call_params<D: revm::DatabaseRef>(db: &D, call: &Call, gas: u64) -
         input: call.input.clone(),
         gas_limit: gas,
         gas_price: call.gas_price,
+        tip: 0,
+        hash: B256::ZERO,
         nonce,
         access_list: call.access_list.clone(),
         authorizations: call.authorizations.clone(),

@@ -7,38 +7,16 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry},
-    convert::Infallible,
     hash::Hash,
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
 };
 
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
-use revm::{
-    DatabaseRef,
-    bytecode::Bytecode,
-    state::{AccountInfo, EvmState},
-};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use revm::{bytecode::Bytecode, state::EvmState};
 use serde::{Deserialize, Serialize};
 
-use super::ledger::{Ledger, Pin};
-
-/// What an account holds besides its storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Account {
-    pub(crate) nonce: u64,
-    /** wei */
-    pub(crate) balance: U256,
-    pub(crate) code_hash: B256,
-}
-impl Default for Account {
-    fn default() -> Self {
-        Self {
-            nonce: 0,
-            balance: U256::ZERO,
-            code_hash: KECCAK256_EMPTY,
-        }
-    }
-}
+pub(crate) use super::account::{Account, bytecode};
+use super::fork::Source;
 
 /// A set of writes, in ascending key order, so that equal sets have equal encodings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +77,7 @@ impl Changes {
         }
     }
 
-    /// What is written to a slot, if anything.
+    /// Returns the value that is written to a slot, if any.
     pub(crate) fn slot(&self, address: Address, key: U256) -> Option<U256> {
         let slots = self.storage.get(&address)?;
         let at = slots.binary_search_by_key(&key, |(key, _)| *key).ok()?;
@@ -122,12 +100,14 @@ impl Changes {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct Versions {
     version: u64,
+    /// Where accounts and slots are that nobody has written here.
+    source: Option<Arc<Source>>,
     accounts: HashMap<Address, Vec<(u64, Option<Account>)>>,
     storage: HashMap<(Address, U256), Vec<(u64, U256)>>,
     code: HashMap<B256, Bytecode>,
-    /// What each version wrote, to undo or to forget it.
+    /// The writes of each version, to undo or to forget them.
     touched: VecDeque<Touched>,
 }
 #[derive(Debug)]
@@ -139,7 +119,20 @@ struct Touched {
     code: Vec<B256>,
 }
 
-impl State {
+impl Versions {
+    /// An empty state, on top of another chain's.
+    pub(super) fn on(source: Option<Arc<Source>>) -> Self {
+        Self {
+            source,
+            ..Self::default()
+        }
+    }
+
+    /// The chain that this one goes on from.
+    pub(crate) fn source(&self) -> Option<&Arc<Source>> {
+        self.source.as_ref()
+    }
+
     /// The version of the newest write.
     pub(crate) fn version(&self) -> u64 {
         self.version
@@ -163,7 +156,8 @@ impl State {
         }
         for (address, account) in &changes.accounts {
             let history = self.accounts.entry(*address).or_default();
-            if history.last().and_then(|(_, last)| *last) != *account {
+            let hides = self.source.is_some() && history.is_empty();
+            if hides || history.last().and_then(|(_, last)| *last) != *account {
                 history.push((version, *account));
                 touched.accounts.push(*address);
             }
@@ -204,29 +198,67 @@ impl State {
             .touched
             .pop_front_if(|oldest| oldest.version <= version)
         {
+            // On top of another chain, nothing is something: it hides what is there.
+            let alone = self.source.is_none();
             for address in touched.accounts {
-                forget(&mut self.accounts, address, version, Option::is_none);
+                let nothing = |account: &Option<Account>| alone && account.is_none();
+                forget(&mut self.accounts, address, version, nothing);
             }
             for slot in touched.slots {
-                forget(&mut self.storage, slot, version, U256::is_zero);
+                let nothing = |value: &U256| alone && value.is_zero();
+                forget(&mut self.storage, slot, version, nothing);
             }
         }
     }
 
+    /// Gives out only versions after `version`, of a state that is gone.
+    pub(crate) fn begin_after(&mut self, version: u64) {
+        self.version = self.version.max(version);
+    }
+
+    /// All accounts at a version.
+    pub(crate) fn accounts(&self, version: u64) -> BTreeMap<Address, Account> {
+        let all = self.accounts.iter();
+        all.filter_map(|(address, history)| Some((*address, (*newest(history, version)?)?)))
+            .collect()
+    }
+
+    /// All slots at a version that are not zero.
+    pub(crate) fn all_storage(&self, version: u64) -> BTreeMap<Address, BTreeMap<U256, U256>> {
+        let mut all = BTreeMap::<Address, BTreeMap<U256, U256>>::new();
+        for ((address, key), history) in &self.storage {
+            let value = newest(history, version).copied().unwrap_or_default();
+            if !value.is_zero() {
+                all.entry(*address).or_default().insert(*key, value);
+            }
+        }
+        all
+    }
+
     pub(crate) fn account(&self, address: Address, version: u64) -> Option<Account> {
-        *newest(self.accounts.get(&address)?, version)?
+        let own = self.accounts.get(&address);
+        match own.and_then(|history| newest(history, version)) {
+            Some(account) => *account,
+            None => self.source.as_ref()?.account(address),
+        }
     }
 
     pub(crate) fn storage(&self, address: Address, key: U256, version: u64) -> U256 {
-        self.storage
-            .get(&(address, key))
-            .and_then(|history| newest(history, version))
-            .copied()
-            .unwrap_or_default()
+        let own = self.storage.get(&(address, key));
+        match (
+            own.and_then(|history| newest(history, version)),
+            &self.source,
+        ) {
+            (Some(value), _) => *value,
+            (None, Some(source)) => source.storage(address, key),
+            (None, None) => U256::ZERO,
+        }
     }
 
-    pub(crate) fn code(&self, hash: B256) -> Option<&Bytecode> {
-        self.code.get(&hash)
+    /// The code of an account, which was read before.
+    pub(crate) fn code(&self, hash: B256) -> Option<Bytecode> {
+        let own = self.code.get(&hash).cloned();
+        own.or_else(|| self.source.as_ref()?.code(hash))
     }
 }
 
@@ -262,60 +294,6 @@ fn forget<K: Eq + Hash, T>(
     }
 }
 
-/// Code as the interpreter wants it; bytes that only look like a delegation are plain code.
-pub(crate) fn bytecode(code: &Bytes) -> Bytecode {
-    Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code.clone()))
-}
-
-/// The state at one version, for executing on. Takes the ledger's lock per read only.
-#[derive(Clone)]
-pub(crate) struct StateView {
-    pub(crate) ledger: Arc<RwLock<Ledger>>,
-    pub(crate) version: u64,
-    /// Keeps the version readable.
-    pub(crate) _pin: Arc<Pin>,
-}
-impl StateView {
-    fn read<R>(&self, read: impl FnOnce(&State) -> R) -> R {
-        read(
-            &self
-                .ledger
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .state,
-        )
-    }
-}
-impl DatabaseRef for StateView {
-    type Error = Infallible;
-
-    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
-        let account = self.read(|state| state.account(address, self.version));
-        Ok(account.map(|account| AccountInfo {
-            balance: account.balance,
-            nonce: account.nonce,
-            code_hash: account.code_hash,
-            code: None,
-            ..AccountInfo::default()
-        }))
-    }
-
-    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, Infallible> {
-        Ok(self
-            .read(|state| state.code(code_hash).cloned())
-            .unwrap_or_default())
-    }
-
-    fn storage_ref(&self, address: Address, index: U256) -> Result<U256, Infallible> {
-        Ok(self.read(|state| state.storage(address, index, self.version)))
-    }
-
-    /// Hashes of the simulated parent chain's blocks: the Keccak-256 of the number in decimal.
-    fn block_hash_ref(&self, number: u64) -> Result<B256, Infallible> {
-        Ok(keccak256(number.to_string()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -341,7 +319,7 @@ mod tests {
     #[test]
     fn every_version_stays_readable() {
         let who = Address::repeat_byte(1);
-        let mut state = State::default();
+        let mut state = Versions::default();
         let first = state.apply(&balance(who, 5));
         let second = state.apply(&slot(who, 9));
         let third = state.apply(&balance(who, 6));
@@ -355,7 +333,7 @@ mod tests {
     #[test]
     fn rewinding_undoes_and_never_reuses_a_version() {
         let who = Address::repeat_byte(1);
-        let mut state = State::default();
+        let mut state = Versions::default();
         let kept = state.apply(&balance(who, 5));
         let undone = state.apply(&balance(who, 6));
         state.apply(&slot(who, 7));
@@ -370,7 +348,7 @@ mod tests {
     #[test]
     fn what_is_forgotten_leaves_the_rest_as_it_was() {
         let (who, gone) = (Address::repeat_byte(1), Address::repeat_byte(2));
-        let mut state = State::default();
+        let mut state = Versions::default();
         let mut versions = Vec::new();
         for wei in 1..=9 {
             let mut changes = balance(who, wei);

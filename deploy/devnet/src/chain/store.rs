@@ -2,8 +2,8 @@
 //!
 //! The file is `chain.log`: 16 bytes of magic and chain id, then frames. A frame is a header of
 //! 16 bytes (payload length, a checksum of that length, a checksum of the payload) and the
-//! payload, one [`Record`] as JSON. Both checksums cover the frame's offset, so a frame counts
-//! only where it was written. What a crash can leave behind, an unfinished last frame or a tail
+//! payload, one [`LogRecord`] as JSON. Both checksums cover the frame's offset, so a frame counts
+//! only where it was written. The remains of a crash, an unfinished last frame or a tail
 //! of zeros, is cut off on opening; any other damage is refused, never repaired by guessing.
 //! The file is locked while it is open.
 
@@ -33,7 +33,7 @@ pub enum StoreError {
     /// The operating system refused.
     #[error("{path}: {source}")]
     Io {
-        /// What was touched.
+        /// The file that was touched.
         path: PathBuf,
         /// Why it failed.
         #[source]
@@ -62,7 +62,7 @@ pub enum StoreError {
         path: PathBuf,
         /// Where the record begins.
         offset: u64,
-        /// What is wrong with it.
+        /// The damage.
         what: String,
     },
     /// A record is beyond the format's limit.
@@ -75,7 +75,7 @@ pub enum StoreError {
 
 /// One step of the chain.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Record {
+pub(crate) enum LogRecord {
     /// A block, the first being genesis, with the state it wrote.
     Block {
         /** RLP */
@@ -93,6 +93,8 @@ pub(crate) enum Record {
     Dropped { from: Address, nonce: u64 },
     /// A direct setting of the clock.
     Clock(Clock),
+    /// The blocks after this one are undone.
+    RolledBack { to: u64 },
 }
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StoredTx {
@@ -114,7 +116,7 @@ impl BlockLog {
     pub(crate) fn open(
         dir: &Path,
         chain_id: u64,
-        mut replay: impl FnMut(Record) -> Result<(), String>,
+        mut replay: impl FnMut(LogRecord) -> Result<(), String>,
     ) -> Result<Self, StoreError> {
         fs::create_dir_all(dir).map_err(io_error(dir))?;
         let path = dir.join(FILE);
@@ -165,7 +167,7 @@ impl BlockLog {
     }
 
     /// Writes a record and waits until it is on disk. On an error the log is as before.
-    pub(crate) fn append(&mut self, record: &Record) -> Result<(), StoreError> {
+    pub(crate) fn append(&mut self, record: &LogRecord) -> Result<(), StoreError> {
         if self.broken {
             return Err(StoreError::Broken(self.path.clone()));
         }
@@ -197,6 +199,11 @@ impl BlockLog {
         cut.map_err(io_error(&self.path))?;
         self.end = end;
         Ok(())
+    }
+
+    /// Cuts off all records.
+    pub(crate) fn clear(&mut self) -> Result<(), StoreError> {
+        self.truncate(PREFIX)
     }
 
     fn create(&mut self, dir: &Path, chain_id: u64) -> Result<(), StoreError> {
@@ -316,8 +323,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn clock(offset: i64) -> Record {
-        Record::Clock(Clock {
+    fn clock(offset: i64) -> LogRecord {
+        LogRecord::Clock(Clock {
             offset,
             ..Clock::default()
         })
@@ -326,7 +333,7 @@ mod tests {
     fn open(dir: &Path) -> Result<(BlockLog, Vec<i64>), StoreError> {
         let mut seen = Vec::new();
         let log = BlockLog::open(dir, 7, |record| match record {
-            Record::Clock(clock) => {
+            LogRecord::Clock(clock) => {
                 seen.push(clock.offset);
                 Ok(())
             }

@@ -1,7 +1,12 @@
 //! The chain without a transaction executed: time, edits, snapshots, held nonces, restarts.
 #![allow(clippy::unwrap_used)]
 
-use super::{tx::tests::transfer, *};
+use std::sync::Arc;
+
+use alloy_primitives::{Address, U256};
+
+use super::{block::Block, tx::tests::transfer, *};
+use crate::genesis;
 
 const PRICE: u128 = 100_000_000;
 
@@ -148,7 +153,7 @@ fn what_is_not_kept_is_forgotten_and_nothing_else() {
     };
     check(&chain, 300);
 
-    // What a snapshot needs stays, however far the chain goes on.
+    // A snapshot keeps the blocks it needs, however far the chain goes on.
     let snapshot = chain.snapshot().unwrap();
     (301..=700).for_each(|wei| step(&chain, wei));
     assert!(chain.find(BlockId::Number(300)).is_some());

@@ -10,7 +10,7 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 
-use super::{Call, state::Account};
+use super::{call::Call, state::Account};
 use crate::evm::TxParams;
 
 /// The most bytes a transaction may have.
@@ -35,8 +35,6 @@ pub(crate) enum TxError {
     Type,
     #[error("invalid sender: {0}")]
     Signature(#[source] alloy_consensus::crypto::RecoveryError),
-    #[error("only replay-protected (EIP-155) transactions allowed over RPC")]
-    Unprotected,
     #[error("invalid chain id for signer: have {have} want {want}")]
     ChainId { have: u64, want: u64 },
     #[error("already known")]
@@ -85,6 +83,9 @@ pub(crate) enum TxError {
     Underpriced,
     #[error("account limit exceeded: {0} transactions queued")]
     AccountFull(usize),
+    /// State of a fork that it needs.
+    #[error("{0}")]
+    Unread(String),
     #[error("txpool is full")]
     PoolFull,
     #[error(transparent)]
@@ -109,15 +110,12 @@ impl Transaction {
         if envelope.is_eip4844() {
             return Err(TxError::Type);
         }
-        match envelope.chain_id() {
-            None => return Err(TxError::Unprotected),
-            Some(have) if have != chain_id => {
-                return Err(TxError::ChainId {
-                    have,
-                    want: chain_id,
-                });
-            }
-            Some(_) => {}
+        // One without a chain id is for every chain: contracts are deployed so at the same address everywhere.
+        if let Some(have) = envelope.chain_id().filter(|have| *have != chain_id) {
+            return Err(TxError::ChainId {
+                have,
+                want: chain_id,
+            });
         }
         let from = envelope.recover_signer().map_err(TxError::Signature)?;
         Ok(Self {
@@ -137,7 +135,7 @@ impl Transaction {
         })
     }
 
-    /// A transaction that nobody signed. What stands for the signature names the sender, so that no two senders'
+    /// A transaction that nobody signed. The bytes in the place of the signature name the sender, so that no two senders'
     /// transactions have the same hash.
     pub(crate) fn unsigned(chain_id: u64, call: &Call, nonce: u64, gas: u64) -> Self {
         Self::with_signature(chain_id, call, nonce, gas, unsigned(call.from))
@@ -162,31 +160,14 @@ impl Transaction {
         )
     }
 
-    fn with_signature(
+    pub(super) fn with_signature(
         chain_id: u64,
         call: &Call,
         nonce: u64,
         gas: u64,
         signature: Signature,
     ) -> Self {
-        let items = call
-            .access_list
-            .iter()
-            .map(|(address, keys)| AccessListItem {
-                address: *address,
-                storage_keys: keys.clone(),
-            });
-        let tx = TxEip1559 {
-            chain_id,
-            nonce,
-            gas_limit: gas,
-            max_fee_per_gas: call.gas_price,
-            max_priority_fee_per_gas: 0,
-            to: call.to.map_or(TxKind::Create, TxKind::Call),
-            value: call.value,
-            access_list: AccessList(items.collect()),
-            input: call.input.clone(),
-        };
+        let tx = eip1559(chain_id, call, nonce, gas);
         let envelope = Envelope::from(tx.into_signed(signature));
         Self {
             raw: envelope.encoded_2718().into(),
@@ -195,7 +176,7 @@ impl Transaction {
         }
     }
 
-    /// Whether [`Transaction::unsigned`] made it.
+    /// Says whether [`Transaction::unsigned`] made it.
     pub(crate) fn is_unsigned(&self) -> bool {
         *self.envelope.signature() == unsigned(self.from)
     }
@@ -213,6 +194,12 @@ impl Transaction {
         self.envelope
             .is_create()
             .then(|| self.from.create(self.nonce()))
+    }
+
+    /// The price of its gas where tips are paid, wei.
+    pub(crate) fn effective_gas_price(&self, base_fee: u64) -> u64 {
+        let price = self.envelope.effective_gas_price(Some(base_fee));
+        u64::try_from(price).unwrap_or(u64::MAX)
     }
 
     /// All checks against the sender's account and the block but the nonce's upper side.
@@ -284,6 +271,10 @@ impl Transaction {
             input: tx.input().clone(),
             gas_limit: tx.gas_limit(),
             gas_price: tx.max_fee_per_gas(),
+            tip: tx
+                .max_priority_fee_per_gas()
+                .unwrap_or(tx.max_fee_per_gas()),
+            hash: self.hash(),
             nonce: tx.nonce(),
             access_list: tx.access_list().map_or_else(Vec::new, |list| {
                 list.iter()
@@ -297,7 +288,29 @@ impl Transaction {
     }
 }
 
-/// What stands in the place of a signature by `sender`. It is none: nobody finds a message and key that make it.
+/// The transaction (EIP-1559) that a call makes.
+pub(crate) fn eip1559(chain_id: u64, call: &Call, nonce: u64, gas: u64) -> TxEip1559 {
+    let items = call
+        .access_list
+        .iter()
+        .map(|(address, keys)| AccessListItem {
+            address: *address,
+            storage_keys: keys.clone(),
+        });
+    TxEip1559 {
+        chain_id,
+        nonce,
+        gas_limit: gas,
+        max_fee_per_gas: call.gas_price,
+        max_priority_fee_per_gas: 0,
+        to: call.to.map_or(TxKind::Create, TxKind::Call),
+        value: call.value,
+        access_list: AccessList(items.collect()),
+        input: call.input.clone(),
+    }
+}
+
+/// Makes the bytes in the place of a signature by `sender`. They are none: nobody finds a message and key that make it.
 fn unsigned(sender: Address) -> Signature {
     Signature::new(U256::from_be_slice(sender.as_slice()), U256::ONE, false)
 }

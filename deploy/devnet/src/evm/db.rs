@@ -5,7 +5,7 @@ use revm::database_interface::DBErrorMarker;
 use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, DatabaseRef};
 
-use crate::arbos::{ARBOS, l1_hash_slot};
+use crate::arbos::slots::{ARBOS, l1_hash_slot};
 
 /// The caller's database failed; nothing was executed that counts.
 #[derive(Debug, thiserror::Error)]

@@ -1,25 +1,26 @@
 //! The life of a transaction around its frames: validation, buying gas, paying for it.
 
-use revm::context::result::{EVMError, HaltReason, InvalidTransaction};
+use revm::context::result::{HaltReason, InvalidTransaction};
 use revm::context_interface::journaled_state::account::JournaledAccountTr;
 use revm::context_interface::{Cfg, ContextTr, JournalTr, Transaction};
 use revm::handler::validation::validate_initial_tx_gas_with_gas_params;
-use revm::handler::{EvmTr, FrameResult, Handler, post_execution, pre_execution};
+use revm::handler::{
+    EvmTr, FrameResult, Handler, PreExecutionOutput, post_execution, pre_execution,
+};
 use revm::interpreter::{GasTracker, InitialAndFloorGas};
 use revm::primitives::U256;
 
-use super::Mode;
-use super::context::Ctx;
-use super::db::StateError;
+use super::context::{Ctx, RunError};
 use super::machine::Machine;
+use super::types::Mode;
 use crate::arbos::l1;
+use crate::arbos::l2::BASE_FEE;
+use crate::arbos::version::{FRAGMENTS, REFUNDS_CORRECTED};
 
 /// Gas that one transaction may use, intrinsic gas included; what it offers beyond is held and given back.
 const GAS_CAP: u64 = 32_000_000;
 /// The ArbOS version since which it may not use more.
 const CAPPED_SINCE: u64 = 50;
-
-pub(crate) type Error = EVMError<StateError>;
 
 /// [`Handler`] with Arbitrum's differences.
 pub(crate) struct ArbHandler<'a> {
@@ -28,12 +29,14 @@ pub(crate) struct ArbHandler<'a> {
     pub(crate) poster_gas: u64,
     /// The sender may have code.
     pub(crate) impersonated: bool,
+    /// It is mined without being executed.
+    pub(crate) filtered: bool,
     pub(crate) _state: std::marker::PhantomData<&'a ()>,
 }
 
 impl<'a> Handler for ArbHandler<'a> {
     type Evm = Machine<'a>;
-    type Error = Error;
+    type Error = RunError;
     type HaltReason = HaltReason;
 
     /// No calldata floor (EIP-7623).
@@ -77,6 +80,36 @@ impl<'a> Handler for ArbHandler<'a> {
         GasTracker::new(limit, compute, left - compute)
     }
 
+    /// A filtered transaction ends here: it uses all its gas and changes nothing else.
+    fn pre_execution(
+        &self,
+        evm: &mut Machine<'a>,
+        gas: &mut GasTracker,
+    ) -> Result<Option<PreExecutionOutput>, Self::Error> {
+        self.load_accounts(evm)?;
+        if self.filtered {
+            let ctx = evm.ctx();
+            if ctx.tx.kind().is_create() {
+                let caller = ctx.tx.caller();
+                ctx.journal_mut()
+                    .load_account_mut(caller)?
+                    .data
+                    .bump_nonce();
+            }
+            ctx.chain.halt_text = Some("transaction filtered".into());
+            return Ok(None);
+        }
+        let checkpoint = evm.ctx().journal_mut().checkpoint();
+        let Some(eip7702_refund) = self.apply_eip7702_auth_list(evm, gas)? else {
+            evm.ctx().journal_mut().checkpoint_revert(checkpoint);
+            return Ok(None);
+        };
+        Ok(Some(PreExecutionOutput {
+            eip7702_refund,
+            checkpoint,
+        }))
+    }
+
     /// A call may come from anybody and in the end pays nothing, but it cannot send value it does not have, and one that
     /// states a price has bought its gas while it runs.
     fn validate_against_state_and_deduct_caller(
@@ -114,7 +147,7 @@ impl<'a> Handler for ArbHandler<'a> {
         Ok(())
     }
 
-    /// What was paid for posting earns no refund.
+    /// Leaves the payment for posting out of the refund.
     fn refund(
         &self,
         evm: &mut Machine<'a>,
@@ -159,7 +192,8 @@ impl<'a> Handler for ArbHandler<'a> {
         }
         let ctx = evm.ctx();
         let used = result.gas().used().saturating_sub(result.gas().reservoir());
-        let price = U256::from(ctx.block.basefee);
+        let base_fee = ctx.block.basefee;
+        let price = U256::from(ctx.tx.effective_gas_price(base_fee.into()));
         let posting = used.min(self.poster_gas);
         let account = ctx.chain.network_fee_account;
         let journal = ctx.journal_mut();
@@ -173,12 +207,28 @@ impl<'a> Handler for ArbHandler<'a> {
                 .data
                 .incr_balance(price * U256::from(posting));
         }
+        let refunded = u64::try_from(result.gas().refunded()).unwrap_or_default();
+        let back = match ctx.chain.arbos {
+            FRAGMENTS..REFUNDS_CORRECTED => over_stored_fee(base_fee, used, refunded),
+            _ => U256::ZERO,
+        };
+        let caller = ctx.tx.caller();
+        if !back.is_zero() {
+            ctx.journal_mut().transfer(account, caller, back)?;
+        }
         Ok(())
     }
 }
 
+/// Computes the part of a fee that ArbOS 60 gives back when the base fee that its state holds, the next block's, is lower than the block's.
+fn over_stored_fee(base_fee: u64, used: u64, refunded: u64) -> U256 {
+    let paid = U256::from(base_fee) * U256::from(used);
+    let stored = U256::from(BASE_FEE) * U256::from(used.saturating_add(refunded));
+    paid.saturating_sub(stored)
+}
+
 /// Checks the sender's nonce and funds and takes the fee, whether or not the sender has code.
-fn deduct_impersonated(ctx: &mut Ctx<'_>) -> Result<(), Error> {
+fn deduct_impersonated(ctx: &mut Ctx<'_>) -> Result<(), RunError> {
     let (block, tx, cfg, journal, _, _) = ctx.all_mut();
     let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
     let info = &caller.account().info;

@@ -6,18 +6,20 @@ use revm::interpreter::instructions::host;
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::{Instruction, InstructionContext, InstructionResult};
 
-use super::{context::Ctx, trace};
-use crate::arbos::is_program;
+use super::{context::Ctx, watch};
+use crate::arbos::code::Code;
 
 /// The static part of SELFDESTRUCT's price.
 pub(crate) const SELFDESTRUCT_GAS: u16 = 5000;
 
-/// SELFDESTRUCT, which reverts while the acting address holds a Stylus program.
+/// SELFDESTRUCT, which reverts while the acting address holds a Stylus program or a part of one.
 pub(crate) fn selfdestruct<'a>() -> Instruction<EthInterpreter, Ctx<'a>> {
     Instruction::new(|context: InstructionContext<'_, Ctx<'a>, EthInterpreter>| {
         let acting = context.interpreter.input.target_address;
         match context.host.load_account_code(acting) {
-            Some(code) if is_program(&code.data) => Err(InstructionResult::Revert),
+            Some(code) if Code::of(&code.data, context.host.chain.arbos).is_component() => {
+                Err(InstructionResult::Revert)
+            }
             Some(_) => {
                 let heir = context.interpreter.stack.data().last().copied();
                 let accounts = &context.host.journaled_state.inner.state;
@@ -28,7 +30,7 @@ pub(crate) fn selfdestruct<'a>() -> Instruction<EthInterpreter, Ctx<'a>> {
                 });
                 if let (Err(InstructionResult::SelfDestruct), Some(heir)) = (ended, heir) {
                     let heir = Address::from_word(heir.into());
-                    trace::destroyed(context.host, acting, heir, value.unwrap_or_default());
+                    watch::destroyed(context.host, acting, heir, value.unwrap_or_default());
                 }
                 ended
             }

@@ -20,10 +20,9 @@ use revm::primitives::hardfork::SpecId;
 
 use super::context::{Ctx, Fatal};
 use super::instructions;
-use super::opcodes;
-use super::stylus::{self, Program};
-use super::trace;
-use crate::arbos::is_program;
+use super::stylus::{self, ProgramFrame};
+use super::watch;
+use crate::arbos::code::Code;
 use crate::arbos::precompiles::ArbPrecompiles;
 use crate::engine::Engine;
 
@@ -40,22 +39,28 @@ pub(crate) struct Machine<'a> {
     spans: HashMap<Address, u32>,
 }
 
-/// What a frame has beside revm's part of it.
+/// The part of a frame that revm does not have.
 struct Side {
     span: Option<Address>,
-    program: Option<Program>,
+    program: Option<ProgramFrame>,
 }
 
 impl<'a> Machine<'a> {
-    pub(crate) fn new(ctx: Ctx<'a>, engine: &'a Engine, spec: SpecId) -> Self {
+    pub(crate) fn new(
+        ctx: Ctx<'a>,
+        engine: &'a Engine,
+        spec: SpecId,
+        moved: HashMap<Address, Option<Address>>,
+    ) -> Self {
         let mut table = Instructions::new_mainnet_with_spec(spec);
         table.insert_instruction(
             opcode::SELFDESTRUCT,
             instructions::selfdestruct(),
             instructions::SELFDESTRUCT_GAS,
         );
+        let precompiles = ArbPrecompiles::new(spec, ctx.chain.arbos, moved);
         Self {
-            inner: Evm::new(ctx, table, ArbPrecompiles::new(spec)),
+            inner: Evm::new(ctx, table, precompiles),
             engine,
             sides: Vec::new(),
             spans: HashMap::new(),
@@ -72,7 +77,7 @@ impl<'a> Machine<'a> {
     pub(super) fn run_with(
         &mut self,
         input: FrameInit,
-        program: Program,
+        program: ProgramFrame,
     ) -> Result<FrameResult, Fatal> {
         assert!(matches!(self.frame_init(input)?, ItemOrResult::Item(_)));
         if let Some(side) = self.sides.last_mut() {
@@ -174,13 +179,13 @@ impl<'a> EvmTr for Machine<'a> {
         &mut self,
         input: FrameInit,
     ) -> Result<FrameInitResult<'_, Frame>, ContextDbError<Ctx<'a>>> {
-        trace::open(&mut self.inner.ctx, &input.frame_input);
+        watch::open(&mut self.inner.ctx, &input.frame_input);
         let ended = match self.inner.frame_init(input)? {
             ItemOrResult::Result(result) => Some(result),
             ItemOrResult::Item(_) => None,
         };
         if let Some(result) = ended {
-            trace::close(&mut self.inner.ctx, &result);
+            watch::close(&mut self.inner.ctx, &result);
             return Ok(ItemOrResult::Result(result));
         }
         let side = self.open();
@@ -189,9 +194,10 @@ impl<'a> EvmTr for Machine<'a> {
     }
 
     fn frame_run(&mut self) -> Result<FrameInitOrResult<Frame>, ContextDbError<Ctx<'a>>> {
+        let arbos = self.inner.ctx.chain.arbos;
         let frame = self.inner.frame_stack.get();
         let code = frame.interpreter.bytecode.original_byte_slice();
-        let action = if frame.data.is_call() && is_program(code) {
+        let action = if frame.data.is_call() && Code::of(code, arbos).is_program() {
             self.run_program()?
         } else {
             let (instructions, ctx) = (&self.inner.instruction, &mut self.inner.ctx);
@@ -201,7 +207,7 @@ impl<'a> EvmTr for Machine<'a> {
                 .as_ref()
                 .is_some_and(|trace| trace.opcodes().is_some());
             let mut action = match watched {
-                true => opcodes::run(frame, instructions, ctx),
+                true => watch::run(frame, instructions, ctx),
                 false => frame.interpreter.run_plain(
                     instructions.instruction_table(),
                     instructions.gas_table(),
@@ -209,7 +215,7 @@ impl<'a> EvmTr for Machine<'a> {
                 ),
             };
             if frame.data.is_create() {
-                reject_foreign_ef(&mut action);
+                reject_foreign_ef(&mut action, arbos);
             }
             action
         };
@@ -226,7 +232,7 @@ impl<'a> EvmTr for Machine<'a> {
         if self.inner.frame_stack.get().is_finished() {
             self.inner.frame_stack.pop();
             self.close();
-            trace::close(&mut self.inner.ctx, &result);
+            watch::close(&mut self.inner.ctx, &result);
         }
         if self.inner.frame_stack.index().is_none() {
             return Ok(Some(result));
@@ -243,12 +249,12 @@ impl<'a> EvmTr for Machine<'a> {
     }
 }
 
-/// EIP-3541 with the one exception: a program's prefix may be deployed, other 0xEF code not.
-fn reject_foreign_ef(action: &mut InterpreterAction) {
+/// EIP-3541 with the one exception: programs and their fragments may be deployed, other 0xEF code not.
+fn reject_foreign_ef(action: &mut InterpreterAction, arbos: u64) {
     if let InterpreterAction::Return(result) = action
         && result.result.is_ok()
         && result.output.first() == Some(&0xef)
-        && !is_program(&result.output)
+        && !Code::of(&result.output, arbos).is_component()
     {
         result.result = InstructionResult::CreateContractStartingWithEF;
     }

@@ -1,10 +1,11 @@
 //! The EVM half: revm with Arbitrum's instructions, precompiles and Stylus frames.
 //! `Vm::transact` is the one door; the chain above it applies the state it returns.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::context::result::ExecutionResult;
 use revm::context::transaction::{AccessList, AccessListItem};
 use revm::context::{BlockEnv, CfgEnv, Context, Journal, TxEnv};
@@ -20,7 +21,10 @@ use self::db::{ChainDb, Erased};
 use self::handler::ArbHandler;
 use self::machine::Machine;
 use self::trace::{Detail, Trace, Traced};
-use crate::arbos;
+use self::types::MAX_CODE_SIZE;
+pub(crate) use self::types::{BlockParams, InvalidTx, Mode, Outcome, Status, TxParams};
+use crate::arbos::precompiles::ArbPrecompiles;
+use crate::arbos::{self, recent::RecentPrograms, version::FRAGMENTS};
 use crate::engine::Engine;
 
 mod calls;
@@ -35,6 +39,8 @@ mod stylus;
 mod tests;
 mod texts;
 pub(crate) mod trace;
+mod types;
+mod watch;
 
 /// The Ethereum rules that an ArbOS version runs on.
 fn spec(arbos: u64) -> SpecId {
@@ -46,66 +52,10 @@ fn spec(arbos: u64) -> SpecId {
     }
 }
 
-/// EIP-170; holds for programs too.
-const MAX_CODE_SIZE: usize = 24_576;
-
-/// The block a transaction runs in.
-#[derive(Clone, Debug)]
-pub(crate) struct BlockParams {
-    pub(crate) number: u64,
-    pub(crate) l1_number: u64,
-    /** unix seconds */
-    pub(crate) timestamp: u64,
-    /** wei */
-    pub(crate) base_fee: u64,
-    pub(crate) gas_limit: u64,
-    pub(crate) coinbase: Address,
+/// Says whether a precompile answers at an address under an ArbOS version.
+pub(crate) fn is_precompile(address: Address, arbos: u64) -> bool {
+    ArbPrecompiles::new(spec(arbos), arbos, HashMap::new()).contains(&address)
 }
-/// A decoded transaction or call. Gas price is what the sender offers at most, in wei.
-#[derive(Clone, Debug)]
-pub(crate) struct TxParams {
-    pub(crate) from: Address,
-    pub(crate) to: TxKind,
-    pub(crate) value: U256,
-    pub(crate) input: Bytes,
-    pub(crate) gas_limit: u64,
-    pub(crate) gas_price: u128,
-    pub(crate) nonce: u64,
-    pub(crate) access_list: Vec<(Address, Vec<B256>)>,
-    pub(crate) authorizations: Vec<alloy_eips::eip7702::SignedAuthorization>,
-    /// Gas that pays for posting it to the parent chain.
-    pub(crate) poster_gas: u64,
-    /// Sent in another's name: its sender may be a contract.
-    pub(crate) impersonated: bool,
-}
-/// A mined transaction, or an eth_call / estimate: no balance, nonce or base fee checks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    Transaction,
-    Call,
-}
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Success,
-    /** output is the revert data */
-    Revert,
-    /** all gas burnt; text as a node reports it, e.g. `out of gas`, `program activation failed: …` */
-    Halt(String),
-}
-#[derive(Clone, Debug)]
-pub(crate) struct Outcome {
-    pub(crate) status: Status,
-    pub(crate) gas_used: u64,
-    /** before refunds */
-    pub(crate) max_gas_used: u64,
-    pub(crate) output: Bytes,
-    pub(crate) logs: Vec<Log>,
-    pub(crate) state: EvmState,
-}
-/// Why a transaction cannot be included at all (nonce, funds, gas limit below intrinsic…); text as geth words it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct InvalidTx(pub(crate) String);
 
 /// Executes transactions; holds the compiled programs. Cheap to clone and share.
 #[derive(Clone)]
@@ -179,12 +129,16 @@ impl Vm {
         let db = ChainDb(&erased);
         let network_fee_account = arbos::network_fee_account(&db).map_err(texts::broken)?;
         let arbos = arbos::version(&db).map_err(texts::broken)?;
+        let tips = arbos >= FRAGMENTS && arbos::tips(&db).map_err(texts::broken)?;
+        let filtered = arbos >= FRAGMENTS
+            && mode == Mode::Transaction
+            && arbos::is_filtered(&db, tx.hash).map_err(texts::broken)?;
         let spec = spec(arbos);
         let mut journal = Journal::new(db);
         journal.set_spec_id(spec);
         let ctx = Context {
             block: block_env(block, tx, mode),
-            tx: tx_env(self.chain_id, tx),
+            tx: tx_env(self.chain_id, tx, tips),
             cfg: cfg_env(self.chain_id, spec, mode),
             journaled_state: journal,
             chain: TxScratch {
@@ -192,6 +146,10 @@ impl Vm {
                 arbos,
                 network_fee_account,
                 poster_gas: tx.poster_gas,
+                recent: match mode {
+                    Mode::Transaction => block.recent.clone(),
+                    Mode::Call => RecentPrograms::default(),
+                },
                 trace,
                 debug: self.chain_id == arbos::LOCAL_CHAIN_ID,
                 ..TxScratch::default()
@@ -199,11 +157,12 @@ impl Vm {
             local: Default::default(),
             error: Ok(()),
         };
-        let mut machine = Machine::new(ctx, &self.engine, spec);
+        let mut machine = Machine::new(ctx, &self.engine, spec, block.precompiles.clone());
         let mut handler = ArbHandler {
             mode,
             poster_gas: tx.poster_gas,
             impersonated: tx.impersonated,
+            filtered,
             _state: PhantomData,
         };
         let result = handler
@@ -234,8 +193,8 @@ fn block_env(block: &BlockParams, tx: &TxParams, mode: Mode) -> BlockEnv {
     }
 }
 
-/// Every transaction pays the base fee and no tip, whatever its type says.
-fn tx_env(chain_id: u64, tx: &TxParams) -> TxEnv {
+/// Every transaction pays the base fee and no tip, whatever its type says, unless the chain collects `tips`.
+fn tx_env(chain_id: u64, tx: &TxParams, tips: bool) -> TxEnv {
     TxEnv {
         tx_type: if tx.authorizations.is_empty() { 2 } else { 4 },
         caller: tx.from,
@@ -255,7 +214,7 @@ fn tx_env(chain_id: u64, tx: &TxParams) -> TxEnv {
                 })
                 .collect(),
         ),
-        gas_priority_fee: Some(0),
+        gas_priority_fee: Some(if tips { tx.tip.min(tx.gas_price) } else { 0 }),
         blob_hashes: Vec::new(),
         max_fee_per_blob_gas: 0,
         authorization_list: tx

@@ -7,19 +7,16 @@ use std::collections::{BTreeMap, HashMap};
 use alloy_primitives::{Address, U256};
 use revm::bytecode::opcode;
 use revm::handler::EthFrame;
-use revm::handler::instructions::EthInstructions;
+use revm::interpreter::InstructionResult;
 use revm::interpreter::interpreter::EthInterpreter;
-use revm::interpreter::interpreter_types::{Jumps, LoopControl};
-use revm::interpreter::{InstructionResult, InterpreterAction};
+use revm::interpreter::interpreter_types::Jumps;
 
-use super::context::Ctx;
-
-/// Bytes that a step takes when it is told, without what is in it.
+/// Bytes that a step takes when it is shown, without its contents.
 const STEP: usize = 150;
 const STACK_WORD: usize = 69;
 const SLOT: usize = 140;
 
-/// What to note of each step.
+/// The parts of each step to record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     pub(crate) stack: bool,
@@ -48,7 +45,7 @@ pub(crate) struct OpStep {
     pub(crate) error: Option<String>,
 }
 
-/// The steps noted so far.
+/// The steps recorded so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Opcodes {
     wanted: Wanted,
@@ -65,7 +62,7 @@ impl Opcodes {
         }
     }
 
-    fn before(&self, frame: &EthFrame<EthInterpreter>) -> Option<OpStep> {
+    pub(super) fn before(&self, frame: &EthFrame<EthInterpreter>) -> Option<OpStep> {
         if self.steps.len() >= self.wanted.limit {
             return None;
         }
@@ -85,7 +82,7 @@ impl Opcodes {
     }
 
     /// The slot that the opcode now at hand touches, and what is written to it.
-    fn slot(&self, frame: &EthFrame<EthInterpreter>) -> Option<(U256, Option<U256>)> {
+    pub(super) fn slot(&self, frame: &EthFrame<EthInterpreter>) -> Option<(U256, Option<U256>)> {
         let stack = frame.interpreter.stack.data();
         let nth = |n: usize| stack.len().checked_sub(n).map(|at| stack[at]);
         match frame.interpreter.bytecode.opcode() {
@@ -95,7 +92,7 @@ impl Opcodes {
         }
     }
 
-    fn after(
+    pub(super) fn after(
         &mut self,
         mut step: OpStep,
         slot: Option<(U256, Option<U256>)>,
@@ -118,29 +115,4 @@ impl Opcodes {
             + SLOT * step.storage.as_ref().map_or(0, BTreeMap::len);
         (step, size)
     }
-}
-
-/// Runs a frame as [`run_plain`](revm::interpreter::Interpreter::run_plain) does, and notes each step.
-pub(super) fn run<'a>(
-    frame: &mut EthFrame<EthInterpreter>,
-    instructions: &EthInstructions<EthInterpreter, Ctx<'a>>,
-    ctx: &mut Ctx<'a>,
-) -> InterpreterAction {
-    let (table, gas_table) = (instructions.instruction_table(), instructions.gas_table());
-    let ended = loop {
-        let opcodes = ctx.chain.trace.as_ref().and_then(|trace| trace.opcodes());
-        let noted = opcodes.and_then(|opcodes| Some((opcodes.before(frame)?, opcodes.slot(frame))));
-        let done = frame.interpreter.step(table, gas_table, ctx);
-        if let (Some((step, slot)), Some(trace)) = (noted, &mut ctx.chain.trace) {
-            let failed = done.err().filter(|result| result.is_halt());
-            trace.note(|opcodes| opcodes.after(step, slot, frame, failed));
-        }
-        if let Err(result) = done {
-            break result;
-        }
-    };
-    if frame.interpreter.bytecode.action().is_none() {
-        frame.interpreter.halt(ended);
-    }
-    frame.interpreter.take_next_action()
 }

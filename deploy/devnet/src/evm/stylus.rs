@@ -1,7 +1,7 @@
 //! A call frame that runs a Stylus program: what entering costs, what the program asks for, what its end means.
 
 use alloy_primitives::{B256, Bytes, Log, U256};
-use revm::context::{ContextTr, JournalTr};
+use revm::context::{ContextTr, JournalTr, Transaction as _};
 use revm::handler::{EthFrame, FrameResult};
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::interpreter_types::RuntimeFlag;
@@ -11,6 +11,7 @@ use super::calls::{self, Pending};
 use super::context::{Ctx, Fatal};
 use crate::arbos::params::Params;
 use crate::arbos::programs::{self, Record};
+use crate::arbos::version::{FRAGMENTS, STYLUS_3};
 use crate::engine::{self, Engine, EngineError, Running};
 use crate::hostio::{Ending, Env, Finished, FlushError, Refused, Reply, Request};
 use crate::wasm;
@@ -34,10 +35,10 @@ const FLUSH_BURNS_SINCE: u64 = 50;
 const MAX_INK: u64 = 10 * 50_000_000 * 10_000;
 
 /// A program in its frame.
-pub(super) struct Program {
+pub(super) struct ProgramFrame {
     running: Running,
     memory: MemoryModel,
-    ink_price: u32,
+    params: Params,
     /// Pages that were open before it was entered.
     pages_open: u16,
     /// Gas of the frame before it was entered.
@@ -52,7 +53,7 @@ pub(super) fn enter(
     frame: &mut Frame,
     engine: &Engine,
     reentrant: bool,
-) -> Result<Result<Program, InterpreterResult>, Fatal> {
+) -> Result<Result<ProgramFrame, InterpreterResult>, Fatal> {
     let start_gas = frame.interpreter.gas.remaining();
     let code_hash = frame.interpreter.bytecode.get_or_calculate_hash();
     let now: u64 = ctx.block.timestamp.saturating_to();
@@ -66,12 +67,16 @@ pub(super) fn enter(
         free_pages: params.free_pages,
         page_gas: params.page_gas,
     };
+    let arbos = ctx.chain.arbos;
     let (pages_open, ever) = (ctx.chain.pages_open, ctx.chain.pages_ever);
     let mut cost = memory.gas_cost(record.footprint, pages_open, ever);
-    if record.cached || record.version > 1 {
+    cost = cost.saturating_add(over_limit(arbos, &params, pages_open, record.footprint));
+    let cached = record.cached
+        || (arbos >= FRAGMENTS && ctx.chain.recent.insert(code_hash, params.block_cache_size));
+    if cached || record.version > 1 {
         cost = cost.saturating_add(params.cached_gas(record.cached_cost));
     }
-    if !record.cached {
+    if !cached {
         cost = cost.saturating_add(params.init_gas(record.init_cost));
     }
     let Some(gas) = start_gas.checked_sub(cost) else {
@@ -88,8 +93,14 @@ pub(super) fn enter(
     let debug = ctx.chain.debug;
     let running = engine
         .program((code_hash, params.version), || {
-            let wasm = programs::decompress(code, &params).map_err(|e| e.to_string())?;
-            let rules = programs::activation_params(&params, 0, debug);
+            let wasm = programs::wasm_of(ctx.journal_mut(), code, &params, arbos);
+            let wasm = wasm.map_err(|error| error.to_string())?;
+            let rules = programs::activation_params(&params, arbos, 0, debug);
+            // The limit on pages may have been lowered since activation; entering it was paid for.
+            let rules = wasm::ActivationParams {
+                page_limit: u16::MAX,
+                ..rules
+            };
             wasm::instrument_for_run(&wasm, rules).map_err(|e| e.to_string())
         })
         .and_then(|program| {
@@ -97,17 +108,17 @@ pub(super) fn enter(
             engine::start(program, env, ink, params.max_stack_depth)
         })
         .map_err(|error: EngineError| Fatal::Custom(format!("{error}")))?;
-    Ok(Ok(Program {
+    Ok(Ok(ProgramFrame {
         running,
         memory,
-        ink_price: params.ink_price.max(1),
+        params,
         pages_open,
         start_gas,
         pending: None,
     }))
 }
 
-impl Program {
+impl ProgramFrame {
     /// A program that was started by itself, with `ink_price`·`start_gas` ink.
     #[cfg(test)]
     pub(super) fn started(running: Running, params: &Params, start_gas: u64) -> Self {
@@ -117,7 +128,7 @@ impl Program {
                 free_pages: params.free_pages,
                 page_gas: params.page_gas,
             },
-            ink_price: params.ink_price,
+            params: *params,
             pages_open: 0,
             start_gas,
             pending: None,
@@ -233,7 +244,8 @@ impl Program {
                 let (open, ever) = (ctx.chain.pages_open, ctx.chain.pages_ever);
                 let gas = self.memory.gas_cost(pages, open, ever);
                 add_pages(ctx, pages);
-                answer(reply, gas);
+                let over = over_limit(ctx.chain.arbos, &self.params, open, pages);
+                answer(reply, gas.saturating_add(over));
             }
             Request::Step(step) => {
                 if let Some(trace) = &mut ctx.chain.trace {
@@ -282,7 +294,7 @@ impl Program {
                 )));
             }
         };
-        let mut left = end.ink_left / u64::from(self.ink_price);
+        let mut left = end.ink_left / u64::from(self.params.ink_price.max(1));
         if !end.outs.is_empty() {
             let Some(rest) = self.start_gas.checked_sub(return_data_gas(end.outs.len())) else {
                 return Ok(halt(ctx, frame, Halt::OutOfGas));
@@ -327,10 +339,19 @@ fn note(ctx: &mut Ctx<'_>, frame: &Frame, text: String) {
     }
 }
 
-/// What the EVM would have paid to return that much from memory.
+/// Computes the gas that the EVM pays to return that much from memory.
 fn return_data_gas(len: usize) -> u64 {
     let words = len.div_ceil(32) as u64;
     3 * words + words * words / 512
+}
+
+/// The price of opening more pages than the chain's limit, all nested programs counted: nobody can pay it.
+fn over_limit(arbos: u64, params: &Params, open: u16, pages: u16) -> u64 {
+    let limited = arbos >= STYLUS_3 && params.page_limit > 0;
+    match limited && open.saturating_add(pages) > params.page_limit {
+        true => u64::MAX,
+        false => 0,
+    }
 }
 
 fn touch(cold: bool) -> u64 {
@@ -382,7 +403,7 @@ fn env(ctx: &Ctx<'_>, frame: &Frame, params: &Params, reentrant: bool) -> Env {
         sender: input.caller_address,
         origin: ctx.tx.caller,
         value: input.call_value,
-        gas_price: U256::from(ctx.tx.gas_price.min(price.into())),
+        gas_price: U256::from(ctx.tx.effective_gas_price(price.into())),
         base_fee: U256::from(price),
         coinbase: ctx.block.beneficiary,
         gas_limit: ctx.block.gas_limit,

@@ -2,8 +2,8 @@
 
 use revm::context::result::{EVMError, HaltReason, InvalidTransaction, OutOfGasError};
 
-use super::handler::Error;
-use super::{BlockParams, InvalidTx, MAX_CODE_SIZE, TxParams};
+use super::context::RunError;
+use super::types::{BlockParams, InvalidTx, MAX_CODE_SIZE, TxParams};
 
 /// The machine could not do its work.
 pub(crate) fn broken(error: impl std::fmt::Display) -> InvalidTx {
@@ -11,7 +11,7 @@ pub(crate) fn broken(error: impl std::fmt::Display) -> InvalidTx {
 }
 
 /// Why a transaction cannot be included.
-pub(crate) fn invalid(error: Error, block: &BlockParams, tx: &TxParams) -> InvalidTx {
+pub(crate) fn invalid(error: RunError, block: &BlockParams, tx: &TxParams) -> InvalidTx {
     let error = match error {
         EVMError::Transaction(error) => error,
         other => return broken(other),

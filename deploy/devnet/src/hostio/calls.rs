@@ -8,7 +8,7 @@ use super::{CallKind, CallRequest, CreateRequest, Escape, Refused, Request};
 
 type Done<T = ()> = Result<T, Escape>;
 
-/// What a call returns to the program.
+/// The results that a call returns to the program.
 const SUCCEEDED: u32 = 0;
 const FAILED: u32 = 2;
 

@@ -49,7 +49,7 @@ impl Host<'_> {
         self.write(dst, address.as_slice())
     }
 
-    /// What is left after paying for the question.
+    /// Returns the rest after paying for the question.
     pub(super) fn evm_ink_left(&mut self) -> Done<u64> {
         self.buy_ink(HOSTIO)?;
         let ink = self.ink_left()?;
@@ -57,7 +57,7 @@ impl Host<'_> {
         Ok(ink)
     }
 
-    /// What is left after paying for the question.
+    /// Returns the rest after paying for the question.
     pub(super) fn evm_gas_left(&mut self) -> Done<u64> {
         self.buy_ink(HOSTIO)?;
         let gas = self.gas_left()?;

@@ -3,8 +3,8 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use wasmtime::{Caller, Global, Memory, Val};
 
+use super::request::{Env, Escape, Finished, HostCall, Line, Reply, Request};
 use super::storage_cache::StorageCache;
-use super::{Env, Escape, HostCall, Line, Reply, Request};
 
 /// Ink status when ink ran out.
 const EXHAUSTED: i32 = 1;
@@ -18,7 +18,7 @@ pub(crate) struct Handles {
     pub(crate) memory: Option<Memory>,
 }
 
-/// What the store of a running program holds.
+/// The data in the store of a running program.
 #[derive(Debug)]
 pub(crate) struct Guest {
     pub(super) env: Env,
@@ -60,7 +60,7 @@ impl Guest {
     }
 
     /// Says that the program ended.
-    pub(crate) fn finish(&self, finished: super::Finished) {
+    pub(crate) fn finish(&self, finished: Finished) {
         // Nobody listens any more if the transaction was dropped; there is nobody to tell then.
         let _ = self.line.0.send(Request::Done(finished));
     }

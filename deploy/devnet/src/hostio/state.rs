@@ -16,6 +16,9 @@ type Done<T = ()> = Result<T, Escape>;
 /// The ArbOS version since which asking is priced in ink; before, the same number was taken for gas.
 const ASKED_IN_INK_SINCE: u64 = 32;
 
+/// The ArbOS version since which growing by more pages than a u16 holds cannot be paid; before, the rest counted.
+const UNPAYABLE_SINCE: u64 = 59;
+
 /// Gas of asking the EVM for a slot, beside the slot's own.
 fn evm_api_gas(host: &Host<'_>) -> u64 {
     if host.env().arbos < ASKED_IN_INK_SINCE {
@@ -102,6 +105,9 @@ impl Host<'_> {
     }
 
     pub(super) fn pay_for_memory_grow(&mut self, pages: u32) -> Done {
+        if pages > u32::from(u16::MAX) && self.env().arbos >= UNPAYABLE_SINCE {
+            return self.buy_gas(u64::MAX);
+        }
         let pages = pages as u16;
         self.given(&[&pages.to_be_bytes()]);
         if pages == 0 {

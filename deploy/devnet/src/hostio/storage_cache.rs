@@ -8,7 +8,7 @@ use alloy_primitives::B256;
 #[derive(Clone, Copy, Debug)]
 struct Word {
     value: B256,
-    /// What the chain holds, as far as known.
+    /// The chain's value, as far as known.
     known: Option<B256>,
 }
 

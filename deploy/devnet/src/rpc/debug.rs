@@ -1,24 +1,22 @@
-//! The `debug_` methods: what a transaction or a call did, by `callTracer`, by `stylusTracer`, or opcode by opcode.
+//! The `debug_` methods that trace a transaction, a block or a call: by frames, by host calls, by state, or opcode by opcode.
 
 use std::collections::HashMap;
 
-use alloy_primitives::{B256, Bytes, U64};
+use alloy_primitives::{B256, Bytes};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Node,
-    error::{RpcError, revert_reason},
+    error::RpcError,
+    node::Node,
     structlog::{self, StructLogOptions},
-    types::{Args, CallRequest, StateOverrides, WireBlockOverride},
+    tracers::{self, Place, TracerConfig},
+    types::{Args, StateOverrides, WireBlockOverride, WireCall},
 };
 use crate::{
-    chain::BlockId,
-    evm::{
-        Outcome,
-        trace::{Detail, FrameKind, Step, Traced, TracedFrame},
-    },
+    chain::{BlockId, simulate::Execution},
+    evm::trace::{Detail, FrameKind, Step, TracedFrame},
     hostio::HostCall,
 };
 
@@ -29,7 +27,7 @@ const CALLS: [&str; 3] = [
     "static_call_contract",
 ];
 
-/// What marks the script that cargo-stylus sends by default: to note every host call, and to put the frame that a call
+/// The marks of the script that cargo-stylus sends by default: to record every host call, and to put the frame that a call
 /// opened into it. `stylusTracer` answers the same.
 const STYLUS_SCRIPT: [&str; 3] = [
     "\"hostio\": function",
@@ -42,22 +40,21 @@ const STYLUS_SCRIPT: [&str; 3] = [
 #[serde(rename_all = "camelCase", default)]
 struct Options {
     tracer: Option<String>,
-    tracer_config: Option<TracerConfig>,
+    tracer_config: Option<Value>,
     state_overrides: Option<StateOverrides>,
     block_overrides: Option<WireBlockOverride>,
     #[serde(flatten)]
     struct_log: StructLogOptions,
 }
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct TracerConfig {
-    only_top_call: bool,
-    with_log: bool,
-}
-
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Tracer {
     Calls(TracerConfig),
+    Flat,
+    FourBytes,
+    Prestate(TracerConfig),
+    /// Several at a time, each under its name.
+    Mux(Vec<(String, Tracer)>),
+    Nothing,
     Stylus,
     Opcodes(StructLogOptions),
 }
@@ -65,35 +62,77 @@ impl Options {
     fn tracer(&self) -> Result<Tracer, RpcError> {
         match self.tracer.as_deref() {
             None | Some("") => Ok(Tracer::Opcodes(self.struct_log)),
-            Some("callTracer") => Ok(Tracer::Calls(self.tracer_config.unwrap_or_default())),
-            Some("stylusTracer") => Ok(Tracer::Stylus),
-            Some(script) if STYLUS_SCRIPT.iter().all(|part| script.contains(part)) => {
-                Ok(Tracer::Stylus)
-            }
-            _ => Err(RpcError::Refused(
-                "this node traces with callTracer, stylusTracer, or opcodes if no tracer is named; it runs no \
-                 JavaScript but knows cargo-stylus's script"
-                    .into(),
-            )),
+            Some(name) => Tracer::named(name, self.tracer_config.clone().unwrap_or_default()),
         }
     }
 }
 impl Tracer {
-    fn detail(self) -> Detail {
+    fn named(name: &str, config: Value) -> Result<Self, RpcError> {
+        let read = |config: Value| match config {
+            Value::Null => Ok(TracerConfig::default()),
+            config => serde_json::from_value(config)
+                .map_err(|error| RpcError::Invalid(format!("{name}: {error}"))),
+        };
+        Ok(match name {
+            "callTracer" => Self::Calls(read(config)?),
+            "flatCallTracer" => Self::Flat,
+            "4byteTracer" => Self::FourBytes,
+            "prestateTracer" => Self::Prestate(read(config)?),
+            "noopTracer" => Self::Nothing,
+            "stylusTracer" => Self::Stylus,
+            "muxTracer" => {
+                let Value::Object(tracers) = config else {
+                    let reason = "muxTracer wants an object of tracers as its tracerConfig";
+                    return Err(RpcError::Invalid(reason.into()));
+                };
+                let tracers = tracers
+                    .into_iter()
+                    .map(|(name, config)| match name.as_str() {
+                        "muxTracer" => Err(RpcError::Invalid("a muxTracer in a muxTracer".into())),
+                        _ => Ok((name.clone(), Self::named(&name, config)?)),
+                    });
+                Self::Mux(tracers.collect::<Result<_, _>>()?)
+            }
+            script if STYLUS_SCRIPT.iter().all(|part| script.contains(part)) => Self::Stylus,
+            _ => {
+                return Err(RpcError::Refused(
+                    "this node traces with callTracer, flatCallTracer, 4byteTracer, prestateTracer, muxTracer, \
+                     noopTracer, stylusTracer, or opcodes if no tracer is named; it runs no JavaScript but knows \
+                     cargo-stylus's script"
+                        .into(),
+                ));
+            }
+        })
+    }
+
+    fn detail(&self) -> Detail {
         match self {
-            Self::Calls(_) | Self::Stylus => Detail::Frames,
             Self::Opcodes(options) => Detail::Opcodes(options.wanted()),
+            _ => Detail::Frames,
         }
     }
 
-    fn show(self, outcome: &Outcome, traced: &Traced) -> Result<Value, RpcError> {
-        if traced.cut {
-            return Err(RpcError::Refused("the trace is too long to be told".into()));
+    fn show(&self, done: &Execution, place: Option<Place>) -> Result<Value, RpcError> {
+        if done.traced.cut {
+            return Err(RpcError::Refused(
+                "the trace is too long to be shown".into(),
+            ));
         }
+        let frame = &done.traced.frame;
         Ok(match self {
-            Self::Calls(config) => call(&traced.frame, config),
-            Self::Stylus => steps(&traced.frame),
-            Self::Opcodes(_) => structlog::show(outcome, &traced.opcodes),
+            Self::Calls(config) => tracers::call(frame, *config),
+            Self::Flat => Value::Array(tracers::flat(frame, place)),
+            Self::FourBytes => tracers::four_bytes(frame),
+            Self::Prestate(config) => tracers::prestate(&done.touched, *config),
+            Self::Nothing => json!({}),
+            Self::Stylus => steps(frame),
+            Self::Opcodes(_) => structlog::show(&done.outcome, &done.traced.opcodes),
+            Self::Mux(tracers) => {
+                let shown = tracers
+                    .iter()
+                    .map(|(name, tracer)| Ok((name.clone(), tracer.show(done, place)?)));
+                Value::Object(shown.collect::<Result<Map<_, _>, RpcError>>()?)
+            }
         })
     }
 }
@@ -104,16 +143,42 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
         let hash: B256 = args.need()?;
         let options: Options = args.opt()?.unwrap_or_default();
         let tracer = options.tracer()?;
+        let place = {
+            let ledger = node.chain.read();
+            let found = ledger.find_tx(&hash);
+            found.map(|(block, index)| Place::of(block, index, hash))
+        };
         match node.chain.retrace(&hash, tracer.detail())? {
-            Some((outcome, traced)) => tracer.show(&outcome, &traced),
+            Some(done) => tracer.show(&done, place),
             None => Err(RpcError::Refused("transaction not found".into())),
         }
     })?;
+    for name in ["debug_traceBlockByNumber", "debug_traceBlockByHash"] {
+        Node::blocking(module, name, trace_block)?;
+    }
     Node::blocking(module, "debug_traceCall", trace_call)
 }
 
+fn trace_block(node: &Node, args: &mut Args<'_>) -> Result<Vec<Value>, RpcError> {
+    let block = node.block(args.need()?)?;
+    let options: Options = args.opt()?.unwrap_or_default();
+    let tracer = options.tracer()?;
+    if block.number() == 0 {
+        return Err(RpcError::Refused("genesis is not traceable".into()));
+    }
+    let all = node.chain.retrace_block(&block, tracer.detail())?;
+    let shown = all.iter().enumerate().zip(&block.mined);
+    shown
+        .map(|((index, done), mined)| {
+            let hash = mined.tx.hash();
+            let result = tracer.show(done, Some(Place::of(&block, index, hash)))?;
+            Ok(json!({"txHash": hash, "result": result}))
+        })
+        .collect()
+}
+
 fn trace_call(node: &Node, args: &mut Args<'_>) -> Result<Value, RpcError> {
-    let request: CallRequest = args.need()?;
+    let request: WireCall = args.need()?;
     let at = args.opt()?.unwrap_or(BlockId::Latest);
     let options: Options = args.opt()?.unwrap_or_default();
     let tracer = options.tracer()?;
@@ -124,63 +189,8 @@ fn trace_call(node: &Node, args: &mut Args<'_>) -> Result<Value, RpcError> {
     let block = options.block_overrides.unwrap_or_default().into();
     let call = request.try_into()?;
     let detail = tracer.detail();
-    let (outcome, traced) = node.chain.trace(&call, at, accounts, &block, detail)?;
-    tracer.show(&outcome, &traced)
-}
-
-fn call(frame: &TracedFrame, config: TracerConfig) -> Value {
-    let mut shown = Map::new();
-    let mut put = |name: &str, value: Value| {
-        shown.insert(name.into(), value);
-    };
-    put("type", json!(kind(frame.kind)));
-    put("from", json!(frame.from));
-    if let Some(to) = frame.to {
-        put("to", json!(to));
-    }
-    if frame.kind != FrameKind::StaticCall {
-        put("value", json!(frame.value));
-    }
-    put("gas", json!(U64::from(frame.gas)));
-    put("gasUsed", json!(U64::from(frame.gas_used)));
-    put("input", json!(frame.input));
-    if !frame.output.is_empty() {
-        put("output", json!(frame.output));
-    }
-    if let Some(error) = &frame.error {
-        put("error", json!(error));
-        if let Some(reason) = revert_reason(&frame.output) {
-            put("revertReason", json!(reason));
-        }
-    }
-    if config.with_log && !frame.logs.is_empty() {
-        let logs = frame.logs.iter().map(|(log, position)| {
-            json!({
-                "address": log.address, "topics": log.topics(), "data": log.data.data,
-                "position": U64::from(*position),
-            })
-        });
-        put("logs", logs.collect());
-    }
-    if !config.only_top_call && frame.calls().next().is_some() {
-        put(
-            "calls",
-            frame.calls().map(|inner| call(inner, config)).collect(),
-        );
-    }
-    Value::Object(shown)
-}
-
-fn kind(kind: FrameKind) -> &'static str {
-    match kind {
-        FrameKind::Call => "CALL",
-        FrameKind::CallCode => "CALLCODE",
-        FrameKind::DelegateCall => "DELEGATECALL",
-        FrameKind::StaticCall => "STATICCALL",
-        FrameKind::Create => "CREATE",
-        FrameKind::Create2 => "CREATE2",
-        FrameKind::SelfDestruct => "SELFDESTRUCT",
-    }
+    let done = node.chain.trace(&call, at, accounts, &block, detail)?;
+    tracer.show(&done, None)
 }
 
 /// The host calls of a frame. A frame that it opened stands in the host call that opened it, or by itself with a name that

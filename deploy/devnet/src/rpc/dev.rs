@@ -1,38 +1,21 @@
-//! What only a development node offers, under the names that Ethereum's development nodes gave it, and the small
+//! Methods that only a development node offers, under the names that Ethereum's development nodes gave it, and the small
 //! `net_` and `web3_` families.
 
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Node, error::RpcError, types::Args};
-use crate::chain::{BlockId, mine::Mining};
+use super::{
+    error::RpcError,
+    node::Node,
+    types::{Args, Number},
+};
+use crate::chain::{BlockId, Mining};
 
-/// A small number, as number, decimal text or `0x` text.
-struct Number(u64);
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Wire {
-            Number(u64),
-            Text(String),
-        }
-        let number = match Wire::deserialize(deserializer)? {
-            Wire::Number(number) => Ok(number),
-            Wire::Text(text) => match text.strip_prefix("0x") {
-                Some(digits) => u64::from_str_radix(digits, 16),
-                None => text.parse(),
-            },
-        };
-        number.map(Self).map_err(D::Error::custom)
-    }
-}
-
-/// What `evm_mine` takes: a time, or an object.
+/// The parameter of `evm_mine`: a time, or an object.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum MineRequest {
@@ -47,6 +30,7 @@ enum MineRequest {
 pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
     snapshots(module)?;
     time(module)?;
+    blocks(module)?;
     mining(module)?;
     edits(module)?;
     pool(module)?;
@@ -101,6 +85,53 @@ fn time(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
         }
     })
 }
+
+/// The methods that set the fields of blocks to come.
+fn blocks(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    let names = [
+        "evm_setBlockGasLimit",
+        "anvil_setBlockGasLimit",
+        "hardhat_setBlockGasLimit",
+    ];
+    named(module, &names, |node, args| {
+        let limit: Number = args.need()?;
+        if limit.0 < LEAST_GAS_LIMIT {
+            let reason = format!("gas limit {} is below {LEAST_GAS_LIMIT}", limit.0);
+            return Err(RpcError::Invalid(reason));
+        }
+        node.chain
+            .set_blocks(|clock| clock.gas_limit = Some(limit.0))?;
+        Ok(true)
+    })?;
+    Node::blocking(module, "anvil_setCoinbase", set_coinbase)?;
+    Node::blocking(module, "hardhat_setCoinbase", |node, args| {
+        set_coinbase(node, args).map(|()| true)
+    })?;
+    let names = ["anvil_setBlockTimestampInterval"];
+    named(module, &names, |node, args| {
+        let interval: Number = args.need()?;
+        Ok(node
+            .chain
+            .set_blocks(|clock| clock.interval = Some(interval.0))?)
+    })?;
+    let names = ["anvil_removeBlockTimestampInterval"];
+    named(module, &names, |node, _| {
+        let mut was = false;
+        node.chain
+            .set_blocks(|clock| was = clock.interval.take().is_some())?;
+        Ok(was)
+    })
+}
+
+fn set_coinbase(node: &Node, args: &mut Args<'_>) -> Result<(), RpcError> {
+    let coinbase: Address = args.need()?;
+    Ok(node
+        .chain
+        .set_blocks(|clock| clock.coinbase = Some(coinbase))?)
+}
+
+/// The least gas limit that a block may state: that of a transfer.
+const LEAST_GAS_LIMIT: u64 = 21_000;
 
 fn mining(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
     Node::blocking(module, "evm_mine", |node, args| {
@@ -223,7 +254,8 @@ fn pool(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
 }
 
 fn about(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    const VERSION: &str = concat!("stylus-devnet/v", env!("CARGO_PKG_VERSION"));
+    // Helpers of development tools look for a name that they know in front.
+    const VERSION: &str = concat!("anvil/stylus-devnet/v", env!("CARGO_PKG_VERSION"));
     Node::method(module, "anvil_nodeInfo", |node, _| {
         let Some((head, _)) = node.chain.resolve(BlockId::Latest) else {
             return Err(RpcError::Internal);
@@ -264,26 +296,19 @@ fn about(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
     })?;
     Node::method(module, "net_listening", |_, _| Ok(true))?;
     Node::method(module, "net_peerCount", |_, _| Ok(U64::ZERO))?;
+    Node::method(module, "rpc_modules", |_, _| {
+        let families = [
+            "anvil", "debug", "eth", "evm", "hardhat", "net", "personal", "rpc", "trace", "txpool",
+            "web3",
+        ];
+        Ok(families
+            .into_iter()
+            .map(|family| (family, "1.0"))
+            .collect::<std::collections::BTreeMap<_, _>>())
+    })?;
     Node::method(module, "web3_clientVersion", |_, _| Ok(VERSION))?;
     Node::method(module, "web3_sha3", |_, args| {
         let data: Bytes = args.need()?;
         Ok::<B256, _>(keccak256(data))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn numbers_are_written_in_many_ways() {
-        for ten in [json!(10), json!("10"), json!("0xa")] {
-            assert_eq!(serde_json::from_value::<Number>(ten).unwrap().0, 10);
-        }
-        for bad in [json!(-1), json!("ten"), json!("0x"), json!(null)] {
-            assert!(serde_json::from_value::<Number>(bad).is_err());
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Errors as JSON-RPC shows them, with the codes and words that clients match on.
 
-use alloy_primitives::{Bytes, U256};
+use alloy_primitives::{B256, Bytes, U256};
 use alloy_sol_types::{Panic, Revert, SolError as _};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 
@@ -16,12 +16,18 @@ pub(crate) enum RpcError {
     /// The parameters do not fit the method.
     #[error("invalid argument {index}: {reason}")]
     Argument { index: usize, reason: String },
+    /// The parameters have the right shape but make no sense.
+    #[error("{0}")]
+    Invalid(String),
     /// The request is well-formed but not one this node answers.
     #[error("{0}")]
     Refused(String),
     /// A call reverted.
     #[error("{}", revert_message(.0))]
     Reverted(Bytes),
+    /// A transaction is not mined yet.
+    #[error("the transaction was added to the pool but was not mined in time")]
+    Waiting(B256),
     #[error(transparent)]
     Chain(#[from] chain::Error),
     /// A bug here.
@@ -51,9 +57,15 @@ impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
         let message = error.to_string();
         match error {
-            RpcError::Argument { .. } => ErrorObject::owned(-32602, message, None::<()>),
+            RpcError::Argument { .. } | RpcError::Invalid(_) => {
+                ErrorObject::owned(-32602, message, None::<()>)
+            }
             RpcError::Reverted(data) => ErrorObject::owned(3, message, Some(data)),
+            RpcError::Waiting(hash) => ErrorObject::owned(4, message, Some(hash)),
             RpcError::Internal => ErrorObject::owned(-32603, message, None::<()>),
+            RpcError::Chain(chain::Error::Simulation { code, .. }) => {
+                ErrorObject::owned(code, message, None::<()>)
+            }
             RpcError::Refused(_) | RpcError::Chain(_) => {
                 ErrorObject::owned(-32000, message, None::<()>)
             }
@@ -61,7 +73,7 @@ impl From<RpcError> for ErrorObjectOwned {
     }
 }
 
-/// What Solidity's `Error(string)` or `Panic` says.
+/// Reads the reason in Solidity's `Error(string)` or `Panic`.
 pub(super) fn revert_reason(data: &[u8]) -> Option<String> {
     match Revert::abi_decode(data) {
         Ok(revert) => Some(revert.reason),

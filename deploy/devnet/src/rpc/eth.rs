@@ -1,16 +1,17 @@
 //! The `eth_` methods that read the chain, call it and send to it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
-    Node,
     error::RpcError,
+    node::Node,
     results::{WireBlock, WireReceipt, WireTransaction},
-    types::{AccessListItem, Args, CallRequest, StateOverrides, WireBlockOverride},
+    types::{AccessListItem, Args, StateOverrides, WireBlockOverride, WireCall},
 };
 use crate::{
     chain::{
@@ -19,7 +20,7 @@ use crate::{
         overrides::{AccountOverride, BlockOverride},
         state::Account,
     },
-    evm::Status,
+    evm::{Status, is_precompile},
 };
 
 /// The most blocks one fee history covers.
@@ -50,15 +51,83 @@ fn chain_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
     Node::method(module, "eth_maxPriorityFeePerGas", |_, _| Ok(U64::ZERO))?;
     Node::method(module, "eth_feeHistory", fee_history)?;
     Node::method(module, "eth_syncing", |_, _| Ok(false))?;
-    // The node holds no keys; the prefunded accounts are the client's to sign for.
-    Node::method(module, "eth_accounts", |_, _| Ok(Vec::<Address>::new()))
+    // No block has room for blobs here, so their price stays at its least.
+    Node::method(module, "eth_blobBaseFee", |_, _| Ok(U64::from(1)))?;
+    Node::method(module, "eth_config", |node, _| Ok(config(node)))
 }
 
+/// The rules in force (EIP-7910). There are no blobs and no system contracts of Ethereum's.
+fn config(node: &Node) -> Value {
+    let arbos = node
+        .chain
+        .find(BlockId::Latest)
+        .map_or(0, |block| block.arbos());
+    let precompiles: serde_json::Map<_, _> = NAMES
+        .iter()
+        .filter(|(_, address)| is_precompile(at(*address), arbos))
+        .map(|(name, address)| ((*name).to_owned(), json!(at(*address))))
+        .collect();
+    json!({
+        "current": {
+            "activationTime": 0,
+            "blobSchedule": null,
+            "chainId": U64::from(node.chain.chain_id),
+            "forkId": "0x00000000",
+            "precompiles": precompiles,
+            "systemContracts": {},
+        },
+        "next": null,
+        "last": null,
+    })
+}
+
+fn at(number: u16) -> Address {
+    Address::left_padding_from(&number.to_be_bytes())
+}
+
+/// The names that EIP-7910 has for precompiles, and Arbitrum's own.
+const NAMES: [(&str, u16); 34] = [
+    ("ECREC", 0x01),
+    ("SHA256", 0x02),
+    ("RIPEMD160", 0x03),
+    ("ID", 0x04),
+    ("MODEXP", 0x05),
+    ("BN254_ADD", 0x06),
+    ("BN254_MUL", 0x07),
+    ("BN254_PAIRING", 0x08),
+    ("BLAKE2F", 0x09),
+    ("KZG_POINT_EVALUATION", 0x0a),
+    ("BLS12_G1ADD", 0x0b),
+    ("BLS12_G1MSM", 0x0c),
+    ("BLS12_G2ADD", 0x0d),
+    ("BLS12_G2MSM", 0x0e),
+    ("BLS12_PAIRING_CHECK", 0x0f),
+    ("BLS12_MAP_FP_TO_G1", 0x10),
+    ("BLS12_MAP_FP2_TO_G2", 0x11),
+    ("P256VERIFY", 0x100),
+    ("ARB_SYS", 0x64),
+    ("ARB_INFO", 0x65),
+    ("ARB_ADDRESS_TABLE", 0x66),
+    ("ARB_BLS", 0x67),
+    ("ARB_FUNCTION_TABLE", 0x68),
+    ("ARBOS_TEST", 0x69),
+    ("ARB_OWNER_PUBLIC", 0x6b),
+    ("ARB_GAS_INFO", 0x6c),
+    ("ARB_AGGREGATOR", 0x6d),
+    ("ARB_RETRYABLE_TX", 0x6e),
+    ("ARB_STATISTICS", 0x6f),
+    ("ARB_OWNER", 0x70),
+    ("ARB_WASM", 0x71),
+    ("ARB_WASM_CACHE", 0x72),
+    ("ARB_FILTERED_TRANSACTIONS_MANAGER", 0x74),
+    ("ARB_DEBUG", 0xff),
+];
+
 fn state_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    Node::method(module, "eth_getBalance", |node, args| {
+    Node::reading(module, "eth_getBalance", |node, args| {
         Ok(node.account(args)?.balance)
     })?;
-    Node::method(module, "eth_getTransactionCount", |node, args| {
+    Node::reading(module, "eth_getTransactionCount", |node, args| {
         let address: Address = args.need()?;
         let at = args.opt()?;
         if at == Some(BlockId::Pending) {
@@ -68,13 +137,13 @@ fn state_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
         let account = node.chain.read().state.account(address, version);
         Ok(U64::from(account.unwrap_or_default().nonce))
     })?;
-    Node::method(module, "eth_getCode", |node, args| {
+    Node::reading(module, "eth_getCode", |node, args| {
         let account = node.account(args)?;
         let ledger = node.chain.read();
         let code = ledger.state.code(account.code_hash);
         Ok(code.map_or_else(Bytes::new, |code| code.original_bytes()))
     })?;
-    Node::method(module, "eth_getStorageAt", |node, args| {
+    Node::reading(module, "eth_getStorageAt", |node, args| {
         let (address, slot): (Address, U256) = (args.need()?, args.need()?);
         let (_, version) = node.resolve(args.opt()?)?;
         let value = node.chain.read().state.storage(address, slot, version);
@@ -153,13 +222,41 @@ fn transaction_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     Node::blocking(module, "eth_sendRawTransaction", |node, args| {
         Ok(node.chain.submit(args.need()?)?)
     })?;
-    Node::blocking(module, "eth_sendTransaction", |node, args| {
-        let request: CallRequest = args.need()?;
-        match node.chain.send_unsigned(request.try_into()?) {
-            Err(chain::Error::Failing(outcome)) => Err(RpcError::failure(*outcome)),
-            sent => Ok(sent?),
+    module.register_async_method("eth_sendRawTransactionSync", |params, node, _| async move {
+        send_and_wait(&node, &mut Args::new(&params)).await
+    })?;
+    Ok(())
+}
+
+/// Seconds that a transaction is waited for, if nothing else is asked for, and at most.
+const WAIT: (u64, u64) = (2, 20);
+
+/// Sends a transaction and waits for its receipt (EIP-7966).
+async fn send_and_wait(node: &Arc<Node>, args: &mut Args<'_>) -> Result<WireReceipt, RpcError> {
+    let (raw, wait): (Bytes, Option<U64>) = (args.need()?, args.opt()?);
+    let most = Duration::from_secs(WAIT.1);
+    let wait = wait.map_or(Duration::from_secs(WAIT.0), |wait| {
+        Duration::from_millis(wait.to()).min(most)
+    });
+    let mut events = node.chain.events();
+    let chain = node.chain.clone();
+    let sent = tokio::task::spawn_blocking(move || chain.submit(raw)).await;
+    let hash = sent.map_err(|_| RpcError::Internal)??;
+    let receipt = || {
+        let ledger = node.chain.read();
+        let place = ledger.find_tx(&hash);
+        place.and_then(|(block, index)| WireReceipt::new(block, index))
+    };
+    let mined = async {
+        loop {
+            if let Some(receipt) = receipt() {
+                return Some(receipt);
+            }
+            events.changed().await.ok()?;
         }
-    })
+    };
+    let mined = tokio::time::timeout(wait, mined).await;
+    mined.ok().flatten().ok_or(RpcError::Waiting(hash))
 }
 
 fn execution_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
@@ -215,7 +312,7 @@ type Execution = (
 
 /// Call, block, state overrides, block overrides.
 fn execution(args: &mut Args<'_>, default: BlockId) -> Result<Execution, RpcError> {
-    let call: CallRequest = args.need()?;
+    let call: WireCall = args.need()?;
     let at: Option<BlockId> = args.opt()?;
     let accounts: Option<StateOverrides> = args.opt()?;
     let block: Option<WireBlockOverride> = args.opt()?;
@@ -231,8 +328,9 @@ fn execution(args: &mut Args<'_>, default: BlockId) -> Result<Execution, RpcErro
 #[serde(rename_all = "camelCase")]
 struct FeeHistory {
     oldest_block: U64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     base_fee_per_gas: Vec<U64>,
-    gas_used_ratio: Vec<f64>,
+    gas_used_ratio: Option<Vec<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reward: Option<Vec<Vec<U64>>>,
 }
@@ -242,13 +340,17 @@ fn fee_history(node: &Node, args: &mut Args<'_>) -> Result<FeeHistory, RpcError>
     let newest = node.block(args.need()?)?.number();
     let percentiles: Option<Vec<f64>> = args.opt()?;
     if let Some(percentiles) = &percentiles {
-        let ascending = percentiles.is_sorted();
-        let in_range = percentiles.iter().all(|p| (0.0..=100.0).contains(p));
-        if !ascending || !in_range || percentiles.len() > MAX_PERCENTILES {
-            return Err(RpcError::Refused("invalid reward percentile".into()));
-        }
+        check_percentiles(percentiles)?;
     }
     let count = count.to::<u64>().min(MAX_HISTORY).min(newest + 1);
+    if count == 0 {
+        return Ok(FeeHistory {
+            oldest_block: U64::ZERO,
+            base_fee_per_gas: Vec::new(),
+            gas_used_ratio: None,
+            reward: None,
+        });
+    }
     let oldest = newest + 1 - count;
     let ledger = node.chain.read();
     let ratio = |number| {
@@ -263,21 +365,45 @@ fn fee_history(node: &Node, args: &mut Args<'_>) -> Result<FeeHistory, RpcError>
     Ok(FeeHistory {
         oldest_block: U64::from(oldest),
         base_fee_per_gas: (oldest..=newest + 1).map(base_fee).collect(),
-        gas_used_ratio: (oldest..=newest).take(count as usize).map(ratio).collect(),
+        gas_used_ratio: Some((oldest..=newest).map(ratio).collect()),
         reward: percentiles.map(|p| vec![vec![U64::ZERO; p.len()]; count as usize]),
     })
 }
 
+/// Percentiles must lie between 0 and 100 and rise.
+fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
+    let refuse = |reason: String| Err(RpcError::Refused(reason));
+    if percentiles.len() > MAX_PERCENTILES {
+        return refuse(format!(
+            "invalid reward percentile: over the query limit {MAX_PERCENTILES}"
+        ));
+    }
+    if let Some(out) = percentiles.iter().find(|p| !(0.0..=100.0).contains(*p)) {
+        return refuse(format!("invalid reward percentile: {out}"));
+    }
+    for (at, pair) in percentiles.windows(2).enumerate() {
+        if pair[0] >= pair[1] {
+            return refuse(format!(
+                "invalid reward percentile: #{at}:{} >= #{}:{}",
+                pair[0],
+                at + 1,
+                pair[1]
+            ));
+        }
+    }
+    Ok(())
+}
+
 impl Node {
-    fn find(&self, at: BlockId) -> Option<Arc<Block>> {
+    pub(super) fn find(&self, at: BlockId) -> Option<Arc<Block>> {
         self.chain.find(at)
     }
 
-    fn block(&self, at: BlockId) -> Result<Arc<Block>, RpcError> {
+    pub(super) fn block(&self, at: BlockId) -> Result<Arc<Block>, RpcError> {
         Ok(self.resolve(Some(at))?.0)
     }
 
-    fn resolve(&self, at: Option<BlockId>) -> Result<(Arc<Block>, u64), RpcError> {
+    pub(super) fn resolve(&self, at: Option<BlockId>) -> Result<(Arc<Block>, u64), RpcError> {
         let at = at.unwrap_or(BlockId::Latest);
         Ok(self.chain.resolve(at).ok_or(chain::Error::NoBlock)?)
     }

@@ -2,14 +2,14 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Log, U256};
-use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::{Deserialize, Serialize};
 
-use super::{Node, error::RpcError, results::WireLog, types::Args};
+use super::{error::RpcError, results::WireLog};
 use crate::chain::{BlockId, block::Block, ledger::Ledger};
 
 /// The most logs one request returns.
@@ -88,14 +88,14 @@ impl LogFilter {
 
 /// The blocks a log request spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Span {
+pub(super) enum Span {
     Hash(B256),
     Range(BlockId, BlockId),
 }
 
 impl LogRequest {
     pub(crate) fn filter(self) -> Result<LogFilter, RpcError> {
-        let too_many = |what| Err(RpcError::Refused(format!("exceed max {what}")));
+        let too_many = |what| Err(RpcError::Invalid(format!("exceed max {what}")));
         let addresses = self.address.map_or_else(Vec::new, OneOrMany::into_vec);
         if addresses.len() > MAX_ALTERNATIVES {
             return too_many("addresses");
@@ -123,13 +123,15 @@ impl LogRequest {
         Ok(filter)
     }
 
-    fn span(&self) -> Result<Span, RpcError> {
+    pub(super) fn span(&self) -> Result<Span, RpcError> {
         match (self.block_hash, self.from_block, self.to_block) {
             (Some(hash), None, None) => Ok(Span::Hash(hash)),
-            (Some(_), _, _) => Err(RpcError::Refused(
-                "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other"
-                    .into(),
-            )),
+            (Some(_), _, _) => Err(RpcError::Argument {
+                index: 0,
+                reason:
+                    "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other"
+                        .into(),
+            }),
             (None, from, to) => Ok(Span::Range(
                 from.unwrap_or(BlockId::Latest),
                 to.unwrap_or(BlockId::Latest),
@@ -152,7 +154,7 @@ fn bounds(ledger: &Ledger, from: BlockId, to: BlockId) -> Result<(u64, u64), Rpc
     };
     let (from, to) = (number(from)?, number(to)?);
     if from > to {
-        return Err(RpcError::Refused("invalid block range params".into()));
+        return Err(RpcError::Invalid("invalid block range params".into()));
     }
     Ok((from, to.min(head)))
 }
@@ -161,7 +163,7 @@ fn unknown_block() -> RpcError {
 }
 
 /// All logs that a request asks for.
-fn get_logs(ledger: &Ledger, request: LogRequest) -> Result<Vec<WireLog>, RpcError> {
+pub(super) fn get_logs(ledger: &Ledger, request: LogRequest) -> Result<Vec<WireLog>, RpcError> {
     let span = request.span()?;
     let filter = request.filter()?;
     let (from, to) = match span {
@@ -196,16 +198,16 @@ fn get_logs(ledger: &Ledger, request: LogRequest) -> Result<Vec<WireLog>, RpcErr
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+pub(super) enum FilterKind {
     Blocks,
     Transactions,
     Logs(LogRequest),
 }
 #[derive(Debug)]
-struct Filter {
-    kind: Kind,
-    /// All up to this serial was told.
-    told: u64,
+pub(super) struct Filter {
+    pub(super) kind: FilterKind,
+    /// The news up to this serial was given.
+    given: u64,
     polled: Instant,
 }
 
@@ -213,10 +215,10 @@ struct Filter {
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     last: u64,
-    live: HashMap<U256, Filter>,
+    pub(super) live: HashMap<U256, Filter>,
 }
 impl Filters {
-    fn add(&mut self, kind: Kind, told: u64) -> Result<U256, RpcError> {
+    pub(super) fn add(&mut self, kind: FilterKind, given: u64) -> Result<U256, RpcError> {
         self.live.retain(|_, filter| filter.polled.elapsed() < IDLE);
         if self.live.len() >= MAX_FILTERS {
             return Err(RpcError::Refused(format!(
@@ -226,11 +228,18 @@ impl Filters {
         self.last += 1;
         let id = U256::from(self.last);
         let polled = Instant::now();
-        self.live.insert(id, Filter { kind, told, polled });
+        self.live.insert(
+            id,
+            Filter {
+                kind,
+                given,
+                polled,
+            },
+        );
         Ok(id)
     }
 
-    fn get(&mut self, id: &U256) -> Result<&mut Filter, RpcError> {
+    pub(super) fn get(&mut self, id: &U256) -> Result<&mut Filter, RpcError> {
         let filter = self
             .live
             .get_mut(id)
@@ -239,15 +248,15 @@ impl Filters {
         Ok(filter)
     }
 
-    /// What is new for a filter since it was last asked.
-    fn changes(&mut self, id: &U256, ledger: &Ledger) -> Result<Changes, RpcError> {
+    /// Returns the news for a filter since it was last asked.
+    pub(super) fn changes(&mut self, id: &U256, ledger: &Ledger) -> Result<News, RpcError> {
         let filter = self.get(id)?;
-        let told = std::mem::replace(&mut filter.told, ledger.serial());
-        let blocks = ledger.blocks_after(told);
+        let given = std::mem::replace(&mut filter.given, ledger.serial());
+        let blocks = ledger.blocks_after(given);
         Ok(match &filter.kind {
-            Kind::Blocks => Changes::Hashes(blocks.iter().map(|block| block.hash).collect()),
-            Kind::Transactions => Changes::Hashes(ledger.accepted_after(told).collect()),
-            Kind::Logs(request) => {
+            FilterKind::Blocks => News::Hashes(blocks.iter().map(|block| block.hash).collect()),
+            FilterKind::Transactions => News::Hashes(ledger.accepted_after(given).collect()),
+            FilterKind::Logs(request) => {
                 // New blocks count from where the request begins; an end still to come is open.
                 let first = match request.from_block {
                     Some(BlockId::Number(number)) => number,
@@ -258,11 +267,14 @@ impl Filters {
                     _ => u64::MAX,
                 };
                 let filter = request.clone().filter()?;
-                Changes::Logs(
-                    blocks
-                        .iter()
-                        .filter(|block| (first..=last).contains(&block.number()))
-                        .flat_map(|block| filter.select(block))
+                let within = |block: &&Arc<Block>| (first..=last).contains(&block.number());
+                let undone = ledger.undone_after(given).filter(within);
+                let undone = undone.flat_map(|block| filter.select(block));
+                let added = blocks.iter().filter(within);
+                News::Logs(
+                    undone
+                        .map(WireLog::removed)
+                        .chain(added.flat_map(|block| filter.select(block)))
                         .collect(),
                 )
             }
@@ -272,51 +284,9 @@ impl Filters {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-enum Changes {
+pub(super) enum News {
     Hashes(Vec<B256>),
     Logs(Vec<WireLog>),
-}
-
-/// Adds `eth_getLogs` and the filter methods.
-pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    Node::method(module, "eth_getLogs", |node, args| {
-        get_logs(&node.chain.read(), args.need()?)
-    })?;
-    Node::method(module, "eth_newFilter", |node, args: &mut Args<'_>| {
-        let request: LogRequest = args.need()?;
-        request.span()?;
-        request.clone().filter()?;
-        node.new_filter(Kind::Logs(request))
-    })?;
-    Node::method(module, "eth_newBlockFilter", |node, _| {
-        node.new_filter(Kind::Blocks)
-    })?;
-    Node::method(module, "eth_newPendingTransactionFilter", |node, _| {
-        node.new_filter(Kind::Transactions)
-    })?;
-    Node::method(module, "eth_getFilterChanges", |node, args| {
-        let id = args.need()?;
-        let ledger = node.chain.read();
-        node.filters().changes(&id, &ledger)
-    })?;
-    Node::method(module, "eth_getFilterLogs", |node, args| {
-        let id = args.need()?;
-        let kind = node.filters().get(&id)?.kind.clone();
-        match kind {
-            Kind::Logs(request) => get_logs(&node.chain.read(), request),
-            _ => Err(RpcError::Refused("filter not found".into())),
-        }
-    })?;
-    Node::method(module, "eth_uninstallFilter", |node, args| {
-        let id: U256 = args.need()?;
-        Ok(node.filters().live.remove(&id).is_some())
-    })
-}
-impl Node {
-    fn new_filter(&self, kind: Kind) -> Result<U256, RpcError> {
-        let told = self.chain.read().serial();
-        self.filters().add(kind, told)
-    }
 }
 
 #[cfg(test)]
@@ -410,28 +380,31 @@ mod tests {
         let mut ledger = Ledger::default();
         push(&mut ledger, vec![topic(1)]);
         let mut filters = Filters::default();
-        let told = ledger.serial();
-        let blocks = filters.add(Kind::Blocks, told).unwrap();
+        let given = ledger.serial();
+        let blocks = filters.add(FilterKind::Blocks, given).unwrap();
         let logs = filters
-            .add(Kind::Logs(request(json!({"topics": [topic(2)]}))), told)
+            .add(
+                FilterKind::Logs(request(json!({"topics": [topic(2)]}))),
+                given,
+            )
             .unwrap();
         let mark = ledger.mark();
         let undone = push(&mut ledger, vec![topic(2)]);
         assert_eq!(
             filters.changes(&blocks, &ledger).unwrap(),
-            Changes::Hashes(vec![undone])
+            News::Hashes(vec![undone])
         );
         ledger.rewind(mark);
         let kept = push(&mut ledger, vec![topic(2), topic(3)]);
         assert_eq!(
             filters.changes(&blocks, &ledger).unwrap(),
-            Changes::Hashes(vec![kept])
+            News::Hashes(vec![kept])
         );
         assert_eq!(
             filters.changes(&blocks, &ledger).unwrap(),
-            Changes::Hashes(vec![])
+            News::Hashes(vec![])
         );
-        let Changes::Logs(found) = filters.changes(&logs, &ledger).unwrap() else {
+        let News::Logs(found) = filters.changes(&logs, &ledger).unwrap() else {
             panic!("a log filter gives logs");
         };
         assert_eq!(found.len(), 1);
@@ -443,8 +416,8 @@ mod tests {
     fn filters_are_limited_in_number() {
         let mut filters = Filters::default();
         for _ in 0..MAX_FILTERS {
-            filters.add(Kind::Blocks, 0).unwrap();
+            filters.add(FilterKind::Blocks, 0).unwrap();
         }
-        assert!(filters.add(Kind::Blocks, 0).is_err());
+        assert!(filters.add(FilterKind::Blocks, 0).is_err());
     }
 }

@@ -109,6 +109,8 @@ pub(crate) struct WireTransaction {
     nonce: U64,
     block_hash: Option<B256>,
     block_number: Option<U64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block_timestamp: Option<U64>,
     transaction_index: Option<U64>,
     from: Address,
     to: Option<Address>,
@@ -121,6 +123,7 @@ pub(crate) struct WireTransaction {
     max_priority_fee_per_gas: Option<U256>,
     input: Bytes,
     r#type: U64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     chain_id: Option<U64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_list: Option<Vec<AccessListItem>>,
@@ -144,11 +147,12 @@ impl WireTransaction {
                 .saturating_mul(2)
                 .saturating_add(35)
                 .saturating_add(parity),
+            None if legacy => 27 + parity,
             _ => parity,
         };
         let block = place.map(|(block, _)| block);
         let price = match block {
-            Some(block) => u128::from(block.base_fee()),
+            Some(block) => u128::from(block.gas_price_of(tx)),
             None => envelope.max_fee_per_gas(),
         };
         let dynamic = envelope.is_dynamic_fee();
@@ -157,6 +161,7 @@ impl WireTransaction {
             nonce: U64::from(envelope.nonce()),
             block_hash: block.map(|block| block.hash),
             block_number: block.map(|block| U64::from(block.number())),
+            block_timestamp: block.map(|block| U64::from(block.timestamp())),
             transaction_index: place.map(|(_, index)| U64::from(index)),
             from: tx.from,
             to: envelope.to(),
@@ -228,7 +233,7 @@ impl WireReceipt {
             gas_used: U64::from(receipt.gas_used),
             gas_used_for_l1: U64::from(receipt.gas_used_for_l1),
             l1_block_number: U64::from(block.l1_number()),
-            effective_gas_price: U64::from(block.base_fee()),
+            effective_gas_price: U64::from(block.gas_price_of(tx)),
             status: U64::from(receipt.success),
             r#type: U64::from(tx.envelope.ty()),
             logs_bloom: logs_bloom(&receipt.logs),
@@ -268,6 +273,14 @@ impl WireLog {
             transaction_index: U64::from(index),
             log_index: U64::from(nth),
             removed: false,
+        }
+    }
+
+    /// The log, of a block that was undone.
+    pub(crate) fn removed(self) -> Self {
+        Self {
+            removed: true,
+            ..self
         }
     }
 

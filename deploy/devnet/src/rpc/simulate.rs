@@ -7,10 +7,10 @@ use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Node,
     error::RpcError,
+    node::Node,
     results::{WireBlock, WireLog},
-    types::{Args, CallRequest, StateOverrides, WireBlockOverride},
+    types::{Args, StateOverrides, WireBlockOverride, WireCall},
 };
 use crate::{
     chain::{BlockId, block::Block, simulation::Simulated},
@@ -37,7 +37,7 @@ struct Request {
 struct BlockRequest {
     block_overrides: Option<WireBlockOverride>,
     state_overrides: Option<StateOverrides>,
-    calls: Vec<CallRequest>,
+    calls: Vec<WireCall>,
 }
 impl TryFrom<BlockRequest> for Simulated {
     type Error = RpcError;

@@ -10,7 +10,7 @@ use crate::evm::{
     opcodes::{OpStep, Wanted},
 };
 
-/// What to show of each step, named as Ethereum's nodes name it.
+/// The parts of each step to show, named as Ethereum's nodes name them.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct StructLogOptions {

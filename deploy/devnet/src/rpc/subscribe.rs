@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Node,
     error::RpcError,
     filters::{LogFilter, LogRequest},
-    results::{WireHeader, WireTransaction},
+    node::Node,
+    results::{WireHeader, WireLog, WireTransaction},
     types::Args,
 };
 use crate::chain::ledger::Ledger;
@@ -55,11 +55,16 @@ enum Topic {
     NewHeads,
     Logs,
     NewPendingTransactions,
+    Syncing,
 }
 enum Feed {
     Heads,
     Logs(LogFilter),
-    Transactions { full: bool },
+    Transactions {
+        full: bool,
+    },
+    /// The node is never behind, so there is no news.
+    Syncing,
 }
 impl Feed {
     fn parse(params: &Params<'_>) -> Result<Self, RpcError> {
@@ -70,15 +75,22 @@ impl Feed {
             Topic::NewPendingTransactions => Self::Transactions {
                 full: args.opt()?.unwrap_or(false),
             },
+            Topic::Syncing => Self::Syncing,
         })
     }
 
-    /// What was added after `serial`, oldest first.
+    /// Returns the additions after `serial`, oldest first.
     fn news(&self, ledger: &Ledger, serial: u64) -> Vec<Box<RawValue>> {
         let blocks = ledger.blocks_after(serial);
         match self {
             Self::Heads => encode(blocks.iter().map(|block| WireHeader::from(&**block))),
-            Self::Logs(filter) => encode(blocks.iter().flat_map(|block| filter.select(block))),
+            Self::Syncing => Vec::new(),
+            Self::Logs(filter) => {
+                let undone = ledger.undone_after(serial);
+                let undone = undone.flat_map(|block| filter.select(block));
+                let added = blocks.iter().flat_map(|block| filter.select(block));
+                encode(undone.map(WireLog::removed).chain(added))
+            }
             Self::Transactions { full: false } => encode(ledger.accepted_after(serial)),
             Self::Transactions { full: true } => {
                 encode(ledger.accepted_after(serial).filter_map(|hash| {
@@ -114,9 +126,9 @@ async fn run(params: Params<'static>, pending: PendingSubscriptionSink, node: Ar
         Ok(feed) => feed,
         Err(error) => return pending.reject(error).await,
     };
-    // What comes after the client has its id is what it is told.
+    // News begins once the client has its id.
     let mut events = node.chain.events();
-    let mut told = *events.borrow_and_update();
+    let mut given = *events.borrow_and_update();
     let Ok(sink) = pending.accept().await else {
         return;
     };
@@ -127,9 +139,9 @@ async fn run(params: Params<'static>, pending: PendingSubscriptionSink, node: Ar
         }
         let (news, serial) = {
             let ledger = node.chain.read();
-            (feed.news(&ledger, told), ledger.serial())
+            (feed.news(&ledger, given), ledger.serial())
         };
-        told = serial;
+        given = serial;
         for item in news {
             if sink.send(item).await.is_err() {
                 return;

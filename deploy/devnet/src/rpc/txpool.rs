@@ -7,7 +7,7 @@ use alloy_primitives::{Address, U64};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Serialize;
 
-use super::{Node, results::WireTransaction};
+use super::{node::Node, results::WireTransaction};
 use crate::chain::tx::Transaction;
 
 /// Those that the next block can take, and those whose nonce is too far ahead.
@@ -41,6 +41,35 @@ impl Node {
 pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
     Node::method(module, "txpool_status", |node, _| {
         Ok(node.waiting(|txs| U64::from(txs.len())))
+    })?;
+    Node::method(module, "txpool_contentFrom", |node, args| {
+        let sender: Address = args.need()?;
+        Ok(node.waiting(|txs| {
+            let own = txs.into_iter().filter(|tx| tx.from == sender);
+            let shown = own.map(|tx| (tx.nonce().to_string(), WireTransaction::new(tx, None)));
+            shown.collect::<BTreeMap<_, _>>()
+        }))
+    })?;
+    Node::method(module, "txpool_inspect", |node, _| {
+        Ok(node.waiting(|txs| {
+            let mut shown = BTreeMap::<Address, BTreeMap<String, String>>::new();
+            for tx in txs {
+                let envelope = &tx.envelope;
+                let to = match envelope.to() {
+                    Some(to) => to.to_string(),
+                    None => "contract creation".into(),
+                };
+                let text = format!(
+                    "{to}: {} wei + {} gas × {} wei",
+                    envelope.value(),
+                    envelope.gas_limit(),
+                    envelope.max_fee_per_gas()
+                );
+                let nonces = shown.entry(tx.from).or_default();
+                nonces.insert(tx.nonce().to_string(), text);
+            }
+            shown
+        }))
     })?;
     Node::method(module, "txpool_content", |node, _| {
         Ok(node.waiting(|txs| {

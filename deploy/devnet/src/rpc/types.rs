@@ -88,10 +88,32 @@ impl<'de> Deserialize<'de> for BlockId {
     }
 }
 
+/// A small number, as number, decimal text or `0x` text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Number(pub(super) u64);
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Wire {
+            Number(u64),
+            Text(String),
+        }
+        let number = match Wire::deserialize(deserializer)? {
+            Wire::Number(number) => Ok(number),
+            Wire::Text(text) => match text.strip_prefix("0x") {
+                Some(digits) => u64::from_str_radix(digits, 16),
+                None => text.parse(),
+            },
+        };
+        number.map(Self).map_err(D::Error::custom)
+    }
+}
+
 /// The object that `eth_call` and `eth_estimateGas` take.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct CallRequest {
+pub(crate) struct WireCall {
     from: Option<Address>,
     to: Option<Address>,
     gas: Option<U64>,
@@ -105,10 +127,10 @@ pub(crate) struct CallRequest {
     access_list: Option<Vec<AccessListItem>>,
     authorization_list: Option<Vec<AuthorizationItem>>,
 }
-impl TryFrom<CallRequest> for Call {
+impl TryFrom<WireCall> for Call {
     type Error = RpcError;
 
-    fn try_from(request: CallRequest) -> Result<Self, RpcError> {
+    fn try_from(request: WireCall) -> Result<Self, RpcError> {
         let refuse = |reason: &str| Err(RpcError::Refused(reason.into()));
         let input = match (request.input, request.data) {
             (Some(input), Some(data)) if input != data => {
@@ -208,6 +230,7 @@ struct WireAccountOverride {
     code: Option<Bytes>,
     state: Option<HashMap<B256, B256>>,
     state_diff: Option<HashMap<B256, B256>>,
+    move_precompile_to_address: Option<Address>,
 }
 impl TryFrom<StateOverrides> for HashMap<Address, AccountOverride> {
     type Error = RpcError;
@@ -233,6 +256,7 @@ impl TryFrom<StateOverrides> for HashMap<Address, AccountOverride> {
                     code: account.code.as_ref().map(bytecode),
                     state: account.state.map(slots),
                     state_diff: account.state_diff.map(slots).unwrap_or_default(),
+                    precompile_to: account.move_precompile_to_address,
                 };
                 Ok((address, pretend))
             })
@@ -298,13 +322,13 @@ mod tests {
 
     #[test]
     fn data_and_input_mean_the_same() {
-        let call = |value| Call::try_from(from_value::<CallRequest>(value).unwrap());
+        let call = |value| Call::try_from(from_value::<WireCall>(value).unwrap());
         assert_eq!(call(json!({"data": "0x01"})).unwrap().input[..], [1]);
         assert_eq!(call(json!({"input": "0x02"})).unwrap().input[..], [2]);
         assert!(call(json!({"data": "0x01", "input": "0x01"})).is_ok());
         assert!(call(json!({"data": "0x01", "input": "0x02"})).is_err());
         assert!(call(json!({"gasPrice": "0x1", "maxFeePerGas": "0x1"})).is_err());
-        assert!(from_value::<CallRequest>(json!({"gas": "0x10000000000000000"})).is_err());
+        assert!(from_value::<WireCall>(json!({"gas": "0x10000000000000000"})).is_err());
     }
 
     #[test]
@@ -314,8 +338,18 @@ mod tests {
         let good = parse(json!({ (who.to_string()): {"balance": "0x5", "code": "0xeff00000"} }));
         let accounts: HashMap<_, AccountOverride> = good.unwrap().try_into().unwrap();
         assert_eq!(accounts[&who].balance, Some(U256::from(5)));
-        assert!(parse(json!({ (who.to_string()): {"movePrecompileToAddress": who} })).is_err());
+        assert!(parse(json!({ (who.to_string()): {"movePrecompile": who} })).is_err());
         let both = parse(json!({ (who.to_string()): {"state": {}, "stateDiff": {}} })).unwrap();
         assert!(HashMap::try_from(both).is_err());
+    }
+
+    #[test]
+    fn numbers_are_written_in_many_ways() {
+        for ten in [json!(10), json!("10"), json!("0xa")] {
+            assert_eq!(serde_json::from_value::<Number>(ten).unwrap().0, 10);
+        }
+        for bad in [json!(-1), json!("ten"), json!("0x"), json!(null)] {
+            assert!(serde_json::from_value::<Number>(bad).is_err());
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! What activation records of a program and charges for: linear estimates, every term rounded down.
+//! The numbers that activation records and charges for: linear estimates, every term rounded down.
 
 use super::{
     ActivationError, ActivationParams,
-    instrument::ADDED_GLOBALS,
+    ops::ADDED_GLOBALS,
     plan::FunctionPlan,
     validate::{Program, Segment},
 };

@@ -17,7 +17,7 @@ pub(crate) const CONSOLE_MODULE: &str = "console";
 /// The host function that pays for growing memory; instrumentation calls it.
 pub(crate) const PAY_FOR_MEMORY_GROW: &str = "pay_for_memory_grow";
 
-/// What `module` offers under `name`, if anything.
+/// Finds the function that `module` offers under `name`.
 pub(crate) fn find(module: &str, name: &str, debug: bool) -> Option<&'static HostFunction> {
     let functions = match module {
         VM_HOOKS_MODULE => VM_HOOKS,

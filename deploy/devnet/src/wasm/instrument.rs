@@ -13,8 +13,7 @@ use wasm_encoder::{
 use wasmparser::{ExternalKind, FunctionBody};
 
 use super::{
-    ActivationError,
-    imports::{PAY_FOR_MEMORY_GROW, VM_HOOKS_MODULE},
+    ops::{ADDED_GLOBALS, BULK_OPS, ENTRY_OPS, GROW_OPS, METER_OPS, RECLAIM_OPS},
     plan::{FunctionPlan, Insertion},
     price,
     validate::{ENTRYPOINT, MEMORY, Program},
@@ -31,39 +30,6 @@ pub(crate) const STACK_LEFT: &str = "stylus_stack_left";
 /// Export: the start function of a program on a debug chain.
 pub(crate) const START: &str = "stylus_start";
 
-/// The globals above.
-pub(super) const ADDED_GLOBALS: usize = 4;
-
-/// Instructions added for a block, a bulk operation, a function's entry, a return, a growth of memory.
-pub(super) const METER_OPS: u64 = 12;
-pub(super) const BULK_OPS: u64 = 17;
-pub(super) const ENTRY_OPS: u64 = 12;
-pub(super) const RECLAIM_OPS: u64 = 4;
-pub(super) const GROW_OPS: u64 = 4;
-
-/// The index of the imported function of type (i32) -> () that pays for memory.
-pub(super) fn pay_for_memory_grow(program: &Program<'_>) -> Result<u32, ActivationError> {
-    let missing = || {
-        ActivationError::parse(format!(
-            "missing import {PAY_FOR_MEMORY_GROW} of {VM_HOOKS_MODULE}"
-        ))
-    };
-    let index = program
-        .imports
-        .iter()
-        .position(|import| import.module == VM_HOOKS_MODULE && import.name == PAY_FOR_MEMORY_GROW)
-        .and_then(|index| u32::try_from(index).ok())
-        .ok_or_else(missing)?;
-    match program.function_type(index) {
-        Some(ty) if ty.params() == [wasmparser::ValType::I32] && ty.results().is_empty() => {
-            Ok(index)
-        }
-        ty => Err(ActivationError::parse(format!(
-            "wrong type for {PAY_FOR_MEMORY_GROW}: {ty:?}"
-        ))),
-    }
-}
-
 /// The index of the first added global.
 pub(super) fn first_added_global(program: &Program<'_>) -> u32 {
     program.globals.len() as u32
@@ -77,7 +43,7 @@ pub(super) fn write(program: &Program<'_>, plans: &[FunctionPlan]) -> Vec<u8> {
         ink_status: first + 1,
         scratch: first + 2,
         stack_left: first + 3,
-        pay: pay_for_memory_grow(program).unwrap_or_default(),
+        pay: program.pay_for_memory_grow().unwrap_or_default(),
     };
     let mut module = Module::new();
     let copy = |module: &mut Module, id: SectionId| {
@@ -209,7 +175,7 @@ impl Added {
         ]
     }
 
-    /// The length is on top of the stack and stays there. What underflows is greater than what was there.
+    /// The length is on top of the stack and stays there. An underflowed number is greater than the one that was there.
     fn bulk(&self) -> [Instruction<'static>; BULK_OPS as usize] {
         [
             GlobalSet(self.scratch),

@@ -1,4 +1,4 @@
-//! Whether an instrumented program can be built: its imports exist, its instructions run, its segments fit.
+//! The checks that an instrumented program can be built: its imports exist, its instructions run, its segments fit.
 
 use super::{
     ActivationError, imports,

@@ -1,4 +1,4 @@
-//! What WebAssembly memory costs: linear per page beyond the free ones, exponential in the most that was ever open.
+//! The price of WebAssembly memory: linear per page beyond the free ones, exponential in the most that was ever open.
 
 /// Prices the opening of pages of 64 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

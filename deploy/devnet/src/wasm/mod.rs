@@ -2,10 +2,11 @@
 //!
 //! [`validate`] parses foreign bytes into a program, [`plan`] decides with the prices of [`price`] and the stack
 //! bounds of [`depth`] what goes where, [`instrument`] writes the metered module, [`estimate`] computes what the chain records and charges,
-//! [`limits`] and [`link`] hold what a program may not exceed and may import. [`memory`] prices memory growth.
+//! [`limits`], [`counts`] and [`link`] hold what a program may not exceed and may import. [`memory`] prices memory growth.
 
 use alloy_primitives::{B256, Keccak256};
 
+mod counts;
 mod depth;
 mod estimate;
 pub(crate) mod imports;
@@ -13,6 +14,7 @@ pub(crate) mod instrument;
 mod limits;
 mod link;
 pub(crate) mod memory;
+mod ops;
 mod plan;
 mod price;
 mod validate;
@@ -89,7 +91,7 @@ pub(crate) fn activate_within(
     let plans = plan::plan(&program)?;
     program.entrypoint()?;
     let estimate = estimate::Estimate::of(&program, &plans, params)?;
-    limits::check(&program, &plans)?;
+    counts::check(&program, &plans)?;
     if estimate.variable_gas > gas_left {
         return Err(ActivationError::out_of_gas());
     }

@@ -1,12 +1,12 @@
-//! What to insert where in each function, and what that comes to: one look at every instruction.
+//! The insertions in each function and their sum, found by one look at every instruction.
 
 use wasmparser::{FunctionBody, Operator};
 
 use super::{
     ActivationError,
     depth::Depth,
-    instrument::{self, BULK_OPS, ENTRY_OPS, GROW_OPS, METER_OPS, RECLAIM_OPS},
     limits,
+    ops::{BULK_OPS, ENTRY_OPS, GROW_OPS, METER_OPS, RECLAIM_OPS},
     price::{self, Refusal},
     validate::Program,
 };
@@ -27,11 +27,11 @@ pub(super) struct FunctionPlan {
     pub(super) operators: u64,
     /// An instruction that makes the program unfit to run.
     pub(super) float: Option<String>,
-    /// What to insert where, in order.
+    /// Insertions and their places, in order.
     pub(super) insertions: Vec<(usize, Insertion)>,
 }
 
-/// What goes before an instruction.
+/// An insertion before an instruction.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Insertion {
     /// The charge for the basic block of this number.
@@ -57,7 +57,7 @@ pub(super) fn plan(program: &Program<'_>) -> Result<Vec<FunctionPlan>, Activatio
         .map(|body| plan_function(program, body))
         .collect::<Result<_, _>>()?;
     if program.growable() {
-        instrument::pay_for_memory_grow(program)?;
+        program.pay_for_memory_grow()?;
     }
     Ok(plans)
 }

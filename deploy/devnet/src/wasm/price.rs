@@ -2,9 +2,9 @@
 
 use wasmparser::{FuncType, Operator};
 
-/// What entering a basic block costs besides its instructions.
+/// Ink for entering a basic block, besides its instructions.
 pub(super) const BLOCK_HEADER: u64 = 2450;
-/// What `memory.fill` and `memory.copy` cost per byte besides their base.
+/// Ink per byte of `memory.fill` and `memory.copy`, besides their base.
 pub(super) const BULK_BYTE: i64 = 100;
 
 /// Instructions that are allowed in a program but never affordable.
@@ -28,7 +28,7 @@ pub(super) enum Refusal {
     Unsupported,
 }
 
-/// Whether a basic block ends behind this instruction.
+/// Says whether a basic block ends behind this instruction.
 pub(super) fn ends_block(op: &Operator<'_>) -> bool {
     use Operator::*;
     matches!(

@@ -49,7 +49,7 @@ fn observe(wasm: &[u8], params: ActivationParams, gas: u64) -> Result<Value, Act
     }))
 }
 
-/// Compares all recorded numbers of the items of a kind; the repository's own are so many.
+/// Compares all recorded numbers of the items of a kind; the repository's own are counted.
 fn matches(kind: Kind, own: usize) {
     let mut wrong = Vec::new();
     let items = vectors::items(&[kind]);
@@ -113,7 +113,7 @@ fn rejects_what_the_reference_rejects() {
     matches(Kind::Reject, 45);
 }
 
-/// What Arbitrum One recorded when it activated this program.
+/// The record that Arbitrum One made when it activated this program.
 #[test]
 fn activates_a_real_program_to_the_record_of_its_chain() {
     let code = include_bytes!("../../tests/vectors/arb1_485279792.code");

@@ -10,7 +10,11 @@ use wasmparser::{
     Payload, TypeRef, ValType, Validator, WasmFeatures,
 };
 
-use super::{ActivationError, ActivationParams, limits};
+use super::{
+    ActivationError, ActivationParams,
+    imports::{PAY_FOR_MEMORY_GROW, VM_HOOKS_MODULE},
+    limits,
+};
 
 /// The export that a call of the program enters, of type (length: i32) -> status: i32.
 pub(crate) const ENTRYPOINT: &str = "user_entrypoint";
@@ -70,10 +74,10 @@ impl<'a> Program<'a> {
     /// Validates `wasm` against the features and rules of the chain.
     ///
     /// # Errors
-    /// The first violation found. Limits on counts are [`limits::check`]'s.
+    /// The first violation found. Limits on counts are [`counts::check`](super::counts::check)'s.
     pub(super) fn parse(wasm: &'a [u8], params: ActivationParams) -> Result<Self, ActivationError> {
-        if !(1..=2).contains(&params.version) {
-            let reason = format!("unsupported Stylus version {}, want 1 or 2", params.version);
+        if !(1..=3).contains(&params.version) {
+            let reason = format!("unsupported Stylus version {}, want 1 to 3", params.version);
             return Err(ActivationError::parse(reason));
         }
         if wasm.len() > limits::MAX_WASM_BYTES {
@@ -84,7 +88,7 @@ impl<'a> Program<'a> {
             );
             return Err(ActivationError::parse(reason));
         }
-        let features = features(params.arbos);
+        let features = features(params);
         Validator::new_with_features(features).validate_all(wasm)?;
         let program = Self::read(wasm, features, params.debug)?;
         program.check_imports()?;
@@ -323,6 +327,32 @@ impl<'a> Program<'a> {
         }
     }
 
+    /// The index of the imported function of type (i32) -> () that pays for memory.
+    ///
+    /// # Errors
+    /// It is missing or of another type.
+    pub(super) fn pay_for_memory_grow(&self) -> Result<u32, ActivationError> {
+        let missing = || {
+            ActivationError::parse(format!(
+                "missing import {PAY_FOR_MEMORY_GROW} of {VM_HOOKS_MODULE}"
+            ))
+        };
+        let index = self
+            .imports
+            .iter()
+            .position(|import| {
+                import.module == VM_HOOKS_MODULE && import.name == PAY_FOR_MEMORY_GROW
+            })
+            .and_then(|index| u32::try_from(index).ok())
+            .ok_or_else(missing)?;
+        match self.function_type(index) {
+            Some(ty) if ty.params() == [ValType::I32] && ty.results().is_empty() => Ok(index),
+            ty => Err(ActivationError::parse(format!(
+                "wrong type for {PAY_FOR_MEMORY_GROW}: {ty:?}"
+            ))),
+        }
+    }
+
     /// The type of a function, imports first.
     pub(super) fn function_type(&self, index: u32) -> Option<&FuncType> {
         let index = index as usize;
@@ -338,7 +368,7 @@ impl<'a> Program<'a> {
         u16::try_from(self.memory.initial).unwrap_or(u16::MAX)
     }
 
-    /// Whether memory may be larger than it is initially.
+    /// Says whether memory may be larger than it is initially.
     pub(super) fn growable(&self) -> bool {
         self.memory.maximum != Some(self.memory.initial)
     }
@@ -357,14 +387,14 @@ impl<'a> Program<'a> {
     }
 }
 
-/// What WebAssembly beyond the first version programs may use.
-fn features(arbos: u64) -> WasmFeatures {
+/// The features beyond the first version of WebAssembly that programs may use.
+fn features(params: ActivationParams) -> WasmFeatures {
     let features = WasmFeatures::MVP
         | WasmFeatures::MUTABLE_GLOBAL
         | WasmFeatures::SATURATING_FLOAT_TO_INT
         | WasmFeatures::SIGN_EXTENSION
         | WasmFeatures::BULK_MEMORY;
-    if arbos < 60 {
+    if params.version < 3 && params.arbos < 60 {
         features | WasmFeatures::MULTI_VALUE
     } else {
         features

@@ -5,7 +5,7 @@
 //! In between, calls that no transaction makes. In the end, every account the run ever met.
 //!
 //! Anvil runs Osaka's rules with the devnet's chain id, base fee (set again before every block), block gas limit, coinbase
-//! and times, so CHAINID, BASEFEE, GASLIMIT, COINBASE and TIMESTAMP are compared too. What Arbitrum does otherwise is
+//! and times, so CHAINID, BASEFEE, GASLIMIT, COINBASE and TIMESTAMP are compared too. Arbitrum's differences are
 //! masked as follows, and `arbitrums_differences_are_these` shows each:
 //!
 //! | difference | how it is masked |
@@ -65,7 +65,7 @@ fn signers(devnet: &stylus_devnet::Handle) -> Vec<Signer> {
 struct Sender {
     random: Random,
     signers: Vec<Signer>,
-    /// What code may refer to: signers, precompiles, contracts.
+    /// Addresses that code may refer to: signers, precompiles, contracts.
     known: Vec<Address>,
     /// How much of it is not contracts.
     fixed: usize,

@@ -20,7 +20,7 @@ pub(crate) const BASE_FEE: u64 = 100_000_000;
 /// Where anvil sends tips; on the devnet, where the base fee goes.
 pub(crate) const COINBASE: &str = "0xa4b000000000000000000073657175656e636572";
 
-/// What anvil is started with to be as near as it can be.
+/// The options that bring anvil as near as it can be.
 pub(crate) const ANVIL: [&str; 13] = [
     "--chain-id=412346",
     "--hardfork=osaka",
@@ -37,7 +37,7 @@ pub(crate) const ANVIL: [&str; 13] = [
     "--prune-history=64",
 ];
 
-/// What came of a transaction.
+/// The result of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Fate {
     Success,
@@ -130,7 +130,7 @@ impl Pair {
                 ours
             }
             (Err(_), Err(_)) => return Ok(Fate::Refused),
-            // What can never be mined anvil may take all the same, and finds out then.
+            // Anvil may take a transaction that can never be mined, and finds out later.
             (Err(error), Ok(hash)) => {
                 self.anvil.must("evm_mine", json!([]));
                 let receipt = self.anvil.must("eth_getTransactionReceipt", json!([hash]));
@@ -307,7 +307,7 @@ impl Pair {
         Ok(())
     }
 
-    /// What anvil charged the sender beyond the devnet must be floor and tip, to the wei; then it is given back.
+    /// Checks that anvil charged the sender floor and tip beyond the devnet, to the wei, and gives it back.
     fn settle(
         &mut self,
         tx: &Unsigned,
@@ -396,7 +396,7 @@ impl Pair {
     }
 }
 
-/// What anvil makes a transaction pay for each gas, wei.
+/// Computes anvil's price of a transaction's gas, wei.
 fn offered(tx: &Unsigned) -> u128 {
     match tx.kind {
         Type::Legacy | Type::AccessList => tx.max_fee,
@@ -406,13 +406,13 @@ fn offered(tx: &Unsigned) -> u128 {
     }
 }
 
-/// What anvil takes from the sender beyond the devnet while the transaction runs, wei.
+/// Computes the wei that anvil takes from the sender beyond the devnet while the transaction runs.
 fn tip_bought(tx: &Unsigned) -> U256 {
     let tip = offered(tx).saturating_sub(BASE_FEE.into());
     U256::from(tip) * U256::from(tx.gas_limit)
 }
 
-/// What EIP-7623 has a transaction pay at least.
+/// Computes the least gas of a transaction under EIP-7623.
 pub(crate) fn floor(input: &[u8]) -> u64 {
     21_000 + 10 * tokens(input)
 }
@@ -424,7 +424,7 @@ fn tokens(input: &[u8]) -> u64 {
         .sum()
 }
 
-/// What a transaction pays before anything runs.
+/// Computes the gas of a transaction before anything runs.
 pub(crate) fn intrinsic(tx: &Unsigned) -> u64 {
     let creation = match tx.to {
         None => 32_000 + 2 * (tx.input.len() as u64).div_ceil(32),

@@ -1,4 +1,4 @@
-//! What the tests of the wire share: a bare JSON-RPC client, a signing one, a small contract.
+//! The tools that the tests of the wire share: a bare JSON-RPC client, a signing one, a small contract.
 #![allow(dead_code, clippy::unwrap_used)]
 
 pub(crate) mod node;

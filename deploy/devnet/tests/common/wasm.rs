@@ -48,7 +48,7 @@ pub(crate) fn packed(wasm: &[u8]) -> Vec<u8> {
     code
 }
 
-/// What activating this code would answer.
+/// Asks for the answer of activating this code.
 pub(crate) async fn activation(devnet: &Handle, code: &[u8], patience: Duration) -> Value {
     let at = Address::repeat_byte(0xb0);
     let rich = Address::repeat_byte(0xb1);

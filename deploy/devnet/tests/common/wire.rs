@@ -56,7 +56,7 @@ impl Wire {
         Ok(answer)
     }
 
-    /// Calls a method: its result, or its error object. What is no JSON, or nested too deeply to be read, is an error too.
+    /// Calls a method: its result, or its error object. Text that is no JSON, or nested too deeply to be read, is an error too.
     pub(crate) fn ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let answer = self.post(&request.to_string()).expect("the node answers");

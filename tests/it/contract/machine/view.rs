@@ -1,4 +1,4 @@
-//! What the contract's views say, what the model says, and what the events say.
+//! The contract's views, the model's, and those that follow from the events.
 
 use std::collections::{BTreeMap, BTreeSet};
 

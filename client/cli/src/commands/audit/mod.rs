@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::Client;
+use pcim_client::Session;
 use pcim_client::audit::report::{self, Table};
 use pcim_client::audit::{
     Compared, Difference, Entry, EventKind, Freshness, ImageQuery, Index, Query, Standing,
@@ -17,11 +17,11 @@ use serde::Serialize;
 
 use super::write_result;
 use crate::context::{Context, actor};
-use crate::failure::Usage;
+use crate::failure::{NotTheSame, Usage};
 use crate::parse;
 use crate::ui::printable;
 
-/// So many images are compared with the contract without a word.
+/// Images up to this number are compared with the contract without a word.
 const MANY: usize = 500;
 
 /// Show what the chain recorded about your images and requests
@@ -88,21 +88,13 @@ pub(crate) struct AuditArgs {
     force: bool,
 }
 
-/// The logs and the contract, or two providers, do not say the same.
-#[derive(Debug, thiserror::Error)]
-#[error("the logs and the contract differ in {count} places; first: {first}")]
-pub(crate) struct NotTheSame {
-    count: usize,
-    first: Difference,
-}
-
-/// What `--json` prints.
+/// The document that `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
     freshness: &'a Freshness,
     #[serde(skip_serializing_if = "Option::is_none")]
     compared: Option<Compared>,
-    /// Whether the contract was asked whether it says the same.
+    /// True if the contract was asked whether it says the same.
     checked: bool,
     differences: &'a [Difference],
     #[serde(flatten)]
@@ -145,17 +137,17 @@ impl AuditArgs {
     }
 
     /// Shows what is known; returns where the contract says something else.
-    async fn answer(&self, context: &Context, client: &Client) -> anyhow::Result<Vec<Difference>> {
+    async fn answer(&self, context: &Context, client: &Session) -> anyhow::Result<Vec<Difference>> {
         let query = self.query(client)?;
         let index = match self.offline {
-            true => client.audit_index()?,
-            false => client.audit_synced().await?.0,
+            true => client.auditor().audit_index()?,
+            false => client.auditor().audit_synced().await?.0,
         };
         say_rebuilt(context, index.rebuilt());
         let freshness = read_before(&index)?;
         let compared = match &self.compare_rpc_url {
             Some(url) => {
-                let second = client.second_ledger(url.clone()).await?;
+                let second = client.auditor().second_ledger(url.clone()).await?;
                 Some(index.compare(&second).await?)
             }
             None => None,
@@ -229,7 +221,7 @@ impl AuditArgs {
         }
     }
 
-    fn query(&self, client: &Client) -> anyhow::Result<Query> {
+    fn query(&self, client: &Session) -> anyhow::Result<Query> {
         let party = |text: &Option<String>| text.as_deref().map(actor).transpose();
         let (requester, patient) = (party(&self.requester)?, party(&self.patient)?);
         let named = self.image.is_some() || requester.is_some() || patient.is_some();
@@ -247,7 +239,7 @@ impl AuditArgs {
         })
     }
 
-    /// Who may open the patient's images, or what a requestor asked for.
+    /// Lists the readers of the patient's images, or what a requestor asked for.
     fn rights(&self, index: &Index, me: Address, now: u64) -> anyhow::Result<Answer> {
         let named = self.requester.as_deref().map(actor).transpose()?;
         let patient = self.patient.as_deref().map(actor).transpose()?;
@@ -272,7 +264,7 @@ impl AuditArgs {
     }
 }
 
-/// What was found, and the images that were looked at for it.
+/// Looks for the entries, and the images that they are about.
 struct Answer {
     kind: Kind,
     images: Vec<ImageDigest>,
@@ -335,7 +327,7 @@ pub(crate) fn read_before(index: &Index) -> anyhow::Result<Freshness> {
     }
 }
 
-/// Says that the index was read anew, if it was.
+/// Says that the index was read again from the start, if it was.
 pub(crate) fn say_rebuilt(context: &Context, reason: Option<&str>) {
     if let Some(reason) = reason {
         context.ui.note(&format!(

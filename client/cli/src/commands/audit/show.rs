@@ -12,7 +12,7 @@ use serde::Serialize;
 const WIDTH: usize = 100;
 const INDENT: &str = "    ";
 
-/// What is known of the images that entries are about.
+/// The known facts of the images that entries are about.
 pub(super) type Images = BTreeMap<ImageDigest, Image>;
 
 /// How a requestor stands with an image.
@@ -29,9 +29,9 @@ pub(super) struct Right {
     pub(super) decided_at: u64,
     /// Unix seconds; 0 for never.
     pub(super) expires_at: u64,
-    /// What the requestor wrote.
+    /// The requestor's words.
     pub(super) notes: String,
-    /// What the patient wrote.
+    /// The patient's words.
     pub(super) reason: Option<String>,
     pub(super) since: Mark,
 }
@@ -126,7 +126,7 @@ pub(super) fn who(entry: &Entry) -> Option<Address> {
     }
 }
 
-/// What an entry says besides its kind, its parties and its sender's words.
+/// Says what an entry holds besides its kind, its parties and its sender's words.
 pub(super) fn said(entry: &Entry) -> Option<String> {
     match &entry.what {
         What::Event(event) => details(event),
@@ -187,7 +187,7 @@ pub(super) fn until(expires_at: u64) -> String {
     }
 }
 
-/// Who may open what, or what a requestor asked for.
+/// Lists readers and their images, or what a requestor asked for.
 pub(super) fn rights(rights: &[Right], mine: bool) -> String {
     let mut text = String::new();
     let mut last = None;

@@ -23,7 +23,10 @@ impl AccreditArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let radiologist = actor(&self.radiologist)?;
         let client = self.sign.set(context.client().await?).await?;
-        let written = client.accredit(radiologist, !self.withdraw).await;
+        let written = client
+            .consortium()
+            .accredit(radiologist, !self.withdraw)
+            .await;
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };

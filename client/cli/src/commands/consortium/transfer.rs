@@ -23,7 +23,7 @@ impl TransferArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let to = actor(&self.to)?;
         let client = self.sign.set(context.client().await?).await?;
-        let written = client.transfer_consortium(to).await;
+        let written = client.consortium().transfer_consortium(to).await;
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };

@@ -7,9 +7,9 @@ use pcim_core::U256;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Activation, Deployed, Status, Upkeep, cache_bid, keepalive, status};
 
-use super::payer;
+use super::{FeeArgs, payer};
 use crate::context::Context;
-use crate::failure::Usage;
+use crate::failure::{NotSound, Usage};
 
 /// What to do with a deployed contract: name it with --contract, and its chain as for `pcim deploy`.
 #[derive(Debug, Subcommand)]
@@ -33,6 +33,8 @@ pub(crate) struct PayerArgs {
     /// File with the private key (64 hex digits) of the account that pays [default: the home's]
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    #[command(flatten)]
+    fee: FeeArgs,
 }
 
 /// What is bid, and who pays.
@@ -40,15 +42,10 @@ pub(crate) struct PayerArgs {
 pub(crate) struct BidArgs {
     #[command(flatten)]
     payer: PayerArgs,
-    /// Wei to bid [default: the least that wins, often 0]
+    /// Wei to bid [default: the least that wins, often 0, and at most 0.001 ether]
     #[arg(long, value_name = "WEI")]
     bid: Option<U256>,
 }
-
-/// The contract does not run, or is not what it should be.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct NotSound(String);
 
 impl UpkeepCommand {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
@@ -67,11 +64,11 @@ impl UpkeepCommand {
             Self::Status => return tell(context, &status(&deployed).await?),
             Self::Keepalive(args) => {
                 let key = payer(context, args.key_file.as_deref()).await?;
-                keepalive(&deployed, &key).await?
+                keepalive(&deployed, &key, args.fee.max_fee).await?
             }
             Self::CacheBid(args) => {
                 let key = payer(context, args.payer.key_file.as_deref()).await?;
-                cache_bid(&deployed, &key, args.bid).await?
+                cache_bid(&deployed, &key, args.bid, args.payer.fee.max_fee).await?
             }
         };
         context.ui.result(&upkeep, &upkeep_text(&upkeep))

@@ -1,7 +1,7 @@
 //! `pcim patient approve`
 
 use clap::Args;
-use pcim_client::{Approvals, Client, Decision, Resealed};
+use pcim_client::{Actor, Approvals, Decision, Outcome, Resealed};
 use pcim_core::{Address, BlockDigest, ImageDigest};
 use serde::Serialize;
 
@@ -85,20 +85,22 @@ impl ApproveArgs {
     async fn one(
         &self,
         context: &Context,
-        client: &Client,
+        client: &Actor,
         image: &ImageDigest,
         requester: Address,
     ) -> anyhow::Result<()> {
         let expires_at = self.expires_at(client).await?;
         let approved = match self.reseal_v1 {
             true => client
+                .patient()
                 .approve_resealing(image, requester, self.certificate, expires_at)
                 .await
-                .map(|(resealed, decision)| (decision, resealed)),
+                .map(|(resealed, decision)| with_reseal(decision, resealed)),
             false => client
+                .patient()
                 .approve_certificate(image, requester, self.certificate, expires_at)
                 .await
-                .map(|decision| (decision, None)),
+                .map(|decision| with_reseal(decision, None)),
         };
         let Some((decision, anew)) = self.sign.settle(context, approved)? else {
             return Ok(());
@@ -122,7 +124,7 @@ impl ApproveArgs {
     async fn many(
         &self,
         context: &Context,
-        client: &Client,
+        client: &Actor,
         pairs: &[(ImageDigest, Address)],
     ) -> anyhow::Result<()> {
         if self.certificate.is_some() {
@@ -137,14 +139,13 @@ impl ApproveArgs {
         let approvals = match self.all {
             true => {
                 client
-                    .approve_all(&client.open_requests().await?, expires_at)
+                    .patient()
+                    .approve_all(&client.patient().open_requests().await?, expires_at)
                     .await
             }
-            false => client.approve_all(pairs, expires_at).await,
+            false => client.patient().approve_all(pairs, expires_at).await,
         };
-        let Some(approvals) = self.sign.settle(context, approvals)? else {
-            return Ok(());
-        };
+        let approvals = approvals?;
         let mut text = approvals_text(&approvals);
         let roots = approvals.approvals.iter().map(|one| one.shared_image);
         let waited = self.replicas.wait_for_all(client, roots).await;
@@ -160,7 +161,7 @@ impl ApproveArgs {
         waited.map(drop)
     }
 
-    async fn expires_at(&self, client: &Client) -> anyhow::Result<u64> {
+    async fn expires_at(&self, client: &Actor) -> anyhow::Result<u64> {
         Ok(match self.expires {
             None => 0,
             Some(Expiry::At(moment)) => moment,
@@ -168,6 +169,17 @@ impl ApproveArgs {
                 client.ledger().await?.now().await? + u64::from(seconds)
             }
         })
+    }
+}
+
+/// A decision with what had to be sealed again for it.
+fn with_reseal(
+    decision: Outcome<Decision>,
+    resealed: Option<Resealed>,
+) -> Outcome<(Decision, Option<Resealed>)> {
+    match decision {
+        Outcome::Mined(decision) => Outcome::Mined((decision, resealed)),
+        Outcome::Signed(call) => Outcome::Signed(call),
     }
 }
 

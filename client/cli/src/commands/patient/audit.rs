@@ -8,12 +8,12 @@ use crate::context::Context;
 
 /// Show what happened to your images: `pcim audit` with fewer options
 #[derive(Debug, Args)]
-pub(crate) struct AuditArgs {
+pub(crate) struct PatientAuditArgs {
     /// Only this image
     image: Option<ImageDigest>,
 }
 
-impl AuditArgs {
+impl PatientAuditArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         audit::AuditArgs::of(self.image).run(context).await
     }

@@ -32,14 +32,14 @@ impl DenyArgs {
         };
         let client = self.sign.set(context.client().await?).await?;
         if self.all {
-            pairs = client.open_requests().await?;
+            pairs = client.patient().open_requests().await?;
         }
         let many = self.all || self.pairs.in_file();
         let ([(image, requester)], false) = (pairs.as_slice(), many) else {
-            let endings = client.deny_all(&pairs, &self.reason).await?;
+            let endings = client.patient().deny_all(&pairs, &self.reason).await?;
             return shown("denied", context, &endings);
         };
-        let written = client.deny(image, *requester, &self.reason).await;
+        let written = client.patient().deny(image, *requester, &self.reason).await;
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };

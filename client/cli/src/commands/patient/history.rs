@@ -21,7 +21,7 @@ pub(crate) struct HistoryArgs {
 impl HistoryArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.client().await?;
-        let versions = client.history(&self.image).await;
+        let versions = client.patient().history(&self.image).await;
         client.shutdown().await;
         let versions = versions?;
         let mut text = String::new();

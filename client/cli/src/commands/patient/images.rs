@@ -11,7 +11,7 @@ pub(crate) struct ImagesArgs {}
 
 impl ImagesArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let images = context.reader()?.images().await?;
+        let images = context.reader()?.auditor().images().await?;
         let mut text = String::new();
         for own in &images {
             text.push_str(&format!(

@@ -29,7 +29,10 @@ impl LimitArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = self.sign.set(context.client().await?).await?;
         let window = if self.approvals == 0 { 0 } else { self.per };
-        let written = client.limit(&self.image, self.approvals, window).await;
+        let written = client
+            .patient()
+            .limit(&self.image, self.approvals, window)
+            .await;
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };

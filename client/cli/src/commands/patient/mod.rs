@@ -28,7 +28,7 @@ pub(crate) enum PatientCommand {
     Deny(deny::DenyArgs),
     Revoke(revoke::RevokeArgs),
     Limit(limit::LimitArgs),
-    Audit(audit::AuditArgs),
+    Audit(audit::PatientAuditArgs),
     Note(note::NoteArgs),
     Open(open::OpenArgs),
     History(history::HistoryArgs),

@@ -23,9 +23,13 @@ impl NoteArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.client().await?;
         if let Some(text) = &self.text {
-            client.note(&self.image, Author::Owner, text)?;
+            client.unlocked().note(&self.image, Author::Owner, text)?;
         }
-        let mut notes = client.notes()?.remove(&self.image).unwrap_or_default();
+        let mut notes = client
+            .unlocked()
+            .notes()?
+            .remove(&self.image)
+            .unwrap_or_default();
         client.shutdown().await;
         if self.text.is_some() {
             notes.drain(..notes.len().saturating_sub(1));

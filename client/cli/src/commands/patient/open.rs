@@ -41,10 +41,10 @@ impl OpenArgs {
             Some(path) => Some(read_small(path)?),
             None => None,
         };
-        let mut client = context.client().await?;
+        let client = context.client().await?;
         let opened = match (&handover, &self.image) {
-            (Some(handover), _) => client.open_handover(handover, &target).await,
-            (None, Some(image)) => client.open_own(image, &target).await,
+            (Some(handover), _) => client.patient().open_handover(handover, &target).await,
+            (None, Some(image)) => client.patient().open_own(image, &target).await,
             (None, None) => return Err(Usage("neither an image nor a handover".to_owned()).into()),
         };
         client.shutdown().await;

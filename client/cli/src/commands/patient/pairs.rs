@@ -12,7 +12,7 @@ use crate::context::{Context, read_small};
 use crate::failure::Usage;
 use crate::parse;
 
-/// What a decision is about.
+/// The images and requestors of a decision.
 #[derive(Debug, Args)]
 pub(crate) struct Pairs {
     /// The image and the requestor; more such pairs may follow
@@ -24,7 +24,7 @@ pub(crate) struct Pairs {
 }
 
 impl Pairs {
-    /// Whether they are in a file.
+    /// Says whether they are in a file.
     pub(crate) fn in_file(&self) -> bool {
         self.file.is_some()
     }

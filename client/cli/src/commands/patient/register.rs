@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::Registered;
+use pcim_client::{Outcome, Registered};
 use serde::Serialize;
 
 use super::replicas::{self, AwaitReplicas};
@@ -39,11 +39,11 @@ struct Done {
 impl RegisterArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let handover = read_small(&self.handover)?;
-        let mut client = self.sign.set(context.client().await?).await?;
-        let registered = client.register(&handover).await;
+        let client = self.sign.set(context.client().await?).await?;
+        let registered = client.patient().register(&handover).await;
         let replicas = match &registered {
-            Ok(done) => self.replicas.wait(&client, &done.image).await,
-            Err(_) => Ok(None),
+            Ok(Outcome::Mined(done)) => self.replicas.wait(&client, &done.image).await,
+            Ok(Outcome::Signed(_)) | Err(_) => Ok(None),
         };
         client.shutdown().await;
         let Some(registered) = self.sign.settle(context, registered)? else {

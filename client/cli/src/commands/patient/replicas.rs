@@ -1,7 +1,7 @@
 //! `pcim patient replicas`
 
 use clap::Args;
-use pcim_client::{Client, Replicas};
+use pcim_client::{Replicas, Session};
 use pcim_core::{Address, ImageDigest};
 
 use crate::context::Context;
@@ -32,7 +32,7 @@ impl ReplicasArgs {
         context.ui.result(&replicas, &text(&replicas))
     }
 
-    async fn ask(&self, client: &Client) -> anyhow::Result<Replicas> {
+    async fn ask(&self, client: &Session) -> anyhow::Result<Replicas> {
         let root = client.current_root(&self.image, self.reader).await?;
         Ok(client.replicas(&root).await?.at_least(self.want)?)
     }
@@ -73,7 +73,7 @@ impl AwaitReplicas {
     /// Waits; how many nodes there are in the end, if it was asked for.
     pub(crate) async fn wait(
         &self,
-        client: &Client,
+        client: &Session,
         root: &ImageDigest,
     ) -> anyhow::Result<Option<usize>> {
         let Some(wanted) = self.replicas else {
@@ -85,7 +85,7 @@ impl AwaitReplicas {
     /// The same for each of several roots.
     pub(crate) async fn wait_for_all(
         &self,
-        client: &Client,
+        client: &Session,
         roots: impl Iterator<Item = ImageDigest>,
     ) -> anyhow::Result<Option<Vec<usize>>> {
         let mut all = Vec::new();

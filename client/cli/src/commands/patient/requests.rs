@@ -15,7 +15,7 @@ pub(crate) struct RequestsArgs {}
 impl RequestsArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.client().await?;
-        let requests = client.requests().await;
+        let requests = client.patient().requests().await;
         client.shutdown().await;
         let requests = requests?;
         let mut text = String::new();

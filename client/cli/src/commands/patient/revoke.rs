@@ -1,7 +1,7 @@
 //! `pcim patient revoke`
 
 use clap::Args;
-use pcim_client::{Client, Error, Resealed, Written};
+use pcim_client::{Actor, Error, Outcome, Resealed, Written};
 use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 
@@ -51,7 +51,7 @@ impl RevokeArgs {
                 return Err(Usage("--rekey is for one removal at a time".to_owned()).into());
             }
             let client = context.client().await?;
-            let endings = client.revoke_all(&pairs).await;
+            let endings = client.patient().revoke_all(&pairs).await;
             client.shutdown().await;
             return shown("revoked", context, &endings?);
         };
@@ -73,26 +73,28 @@ impl RevokeArgs {
 
     async fn revoke(
         &self,
-        client: &Client,
+        client: &Actor,
         image: &ImageDigest,
         requester: Address,
-    ) -> Result<Revoked, Error> {
+    ) -> Result<Outcome<Revoked>, Error> {
         if !self.rekey {
-            let written = client.revoke(image, requester).await?;
-            return Ok(Revoked {
-                written: Some(written),
-                rekeyed: None,
+            return Ok(match client.patient().revoke(image, requester).await? {
+                Outcome::Mined(written) => Outcome::Mined(Revoked {
+                    written: Some(written),
+                    rekeyed: None,
+                }),
+                Outcome::Signed(call) => Outcome::Signed(call),
             });
         }
-        let (written, rekeyed) = client.revoke_and_rekey(image, requester).await?;
-        Ok(Revoked {
+        let (written, rekeyed) = client.patient().revoke_and_rekey(image, requester).await?;
+        Ok(Outcome::Mined(Revoked {
             written,
             rekeyed: Some(rekeyed),
-        })
+        }))
     }
 }
 
-/// The lines that tell of an image that was sealed anew.
+/// Makes the lines about an image that was sealed again.
 pub(crate) fn resealed(context: &Context, resealed: &Resealed) -> String {
     let mut text = format!(
         "sealed anew  {} ({} bytes)\n",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use pcim_client::papers::card::Card;
 use pcim_client::study::{Inputs, Study};
-use pcim_client::{Client, Error, Overrides, SealOptions, SealedImage, Target};
+use pcim_client::{Actor, Error, Overrides, SealOptions, SealedImage, Target};
 use pcim_core::{Address, ImageDigest};
 use pcim_dicom::deid::{BurnedIn, Report};
 use serde::Serialize;
@@ -118,7 +118,7 @@ impl SealArgs {
     async fn seal(
         &self,
         context: &Context,
-        client: &Client,
+        client: &Actor,
         inputs: Inputs,
         patient: &Card,
         options: &SealOptions,
@@ -132,7 +132,7 @@ impl SealArgs {
             None => None,
         };
         let tell = reports::sink(context.ui, reports.clone());
-        let studies = client.studies(inputs, options, tell).await?;
+        let studies = client.radiologist().studies(inputs, options, tell).await?;
         if self.replaces.is_some() && studies.len() > 1 {
             let text = format!(
                 "--replaces is for one image, and these files are {} studies",
@@ -157,6 +157,7 @@ impl SealArgs {
                 overwrite: self.force,
             });
             let sealed = client
+                .radiologist()
                 .seal_into(study, patient, options, &handover, &its_identity)
                 .await?;
             text.push_str(&told(&sealed, out));

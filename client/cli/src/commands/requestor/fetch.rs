@@ -47,14 +47,17 @@ impl FetchArgs {
         };
         let client = context.client().await?;
         if self.receipt {
-            let fetched = client.fetch_with_receipt(&self.image, &target).await;
+            let fetched = client
+                .requestor()
+                .fetch_with_receipt(&self.image, &target)
+                .await;
             client.shutdown().await;
             let fetched = fetched?;
             let opened = opened_text(&fetched.opened);
             let text = format!("{opened}receipt:\n{}", transaction(&fetched.receipt));
             return context.ui.result(&fetched, &text);
         }
-        let opened = client.fetch(&self.image, &target).await;
+        let opened = client.requestor().fetch(&self.image, &target).await;
         client.shutdown().await;
         let opened = opened?;
         context.ui.result(&opened, &opened_text(&opened))

@@ -46,8 +46,8 @@ impl RequestArgs {
             name: self.name.clone(),
             note: self.note.clone(),
         };
-        let mut client = self.sign.set(context.client().await?).await?;
-        let requested = client.request(&patient, request).await;
+        let client = self.sign.set(context.client().await?).await?;
+        let requested = client.requestor().request(&patient, request).await;
         client.shutdown().await;
         let Some(requested) = self.sign.settle(context, requested)? else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What an alert sets off.
+//! Actions that an alert sets off.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pcim_client::audit::watch::{Action, Alert, Rule};
 use pcim_client::home::{self, Home};
-use pcim_client::{Client, Error, Overrides};
+use pcim_client::{Actor, Error, Outcome, Overrides};
 use pcim_core::Passphrase;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -18,23 +18,23 @@ use crate::ui::{Ui, printable};
 const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What carries out the rules' actions.
-pub(crate) struct Actor {
+/// Carries out the rules' actions.
+pub(crate) struct Responder {
     pub(crate) ui: Ui,
     pub(crate) rules: Vec<Rule>,
     pub(crate) revoker: Option<Revoker>,
     pub(crate) output: Output,
 }
 
-/// What it takes to revoke.
+/// The means to revoke.
 pub(crate) struct Revoker {
     pub(crate) dir: PathBuf,
     pub(crate) overrides: Overrides,
     pub(crate) passphrase: Passphrase,
 }
 
-impl Actor {
-    /// The rules whose program is not there, each with that program: better told now than when it is needed.
+impl Responder {
+    /// Lists the rules whose program is not there, each with that program: better reported now than when it is needed.
     pub(crate) fn missing_programs(&self) -> Vec<(&str, &str)> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let is_there = |program: &str| match program.contains('/') {
@@ -49,7 +49,7 @@ impl Actor {
     }
 
     /// Does what the alert's rule wants: writes, runs, revokes. A program that fails and a revocation that is refused are
-    /// told, and hold nothing up; a chain that does not answer a revocation is an error, and the event comes again.
+    /// reported, and hold nothing up; a chain that does not answer a revocation is an error, and the event comes again.
     pub(crate) async fn tell(&mut self, alert: &Alert) -> anyhow::Result<()> {
         let action = self.rules[alert.number].action.clone();
         if action.print {
@@ -82,13 +82,15 @@ impl Actor {
             return Ok(());
         };
         let client = revoker.client().await?;
-        let revoked = client.revoke(&image, requester).await;
+        let revoked = client.patient().revoke(&image, requester).await;
         client.shutdown().await;
         match revoked {
-            Ok(written) => self.ui.note(&format!(
+            Ok(Outcome::Mined(written)) => self.ui.note(&format!(
                 "note: revoked: {what}, transaction {}",
                 written.mined.tx
             )),
+            // Only --sign-only has calls signed.
+            Ok(Outcome::Signed(_)) => {}
             // Done already, or never there.
             Err(Error::NothingToRevoke { .. }) => {
                 self.ui.note(&format!("note: nothing to revoke: {what}"))
@@ -107,11 +109,11 @@ impl Actor {
 
 impl Revoker {
     /// A client of its own, so that the home is open no longer than it takes.
-    async fn client(&self) -> anyhow::Result<Client> {
+    async fn client(&self) -> anyhow::Result<Actor> {
         for tried in 1.. {
             match Home::open(&self.dir) {
                 Ok(home) => {
-                    let client = Client::open(home, self.passphrase.clone()).await?;
+                    let client = Actor::open(home, self.passphrase.clone()).await?;
                     return Ok(client.with_overrides(self.overrides.clone()));
                 }
                 Err(home::Error::Busy { .. }) if tried < TRIES => tokio::time::sleep(PAUSE).await,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use pcim_client::audit::watch::{Rule, When};
 use pcim_client::home::Home;
-use pcim_client::{Client, Error, Watching};
+use pcim_client::{Error, Session, Watching};
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Deployed, status};
 
@@ -17,7 +17,7 @@ use crate::context::{Context, Stop, read_small};
 use crate::failure::Usage;
 use crate::parse;
 use crate::ui::printable;
-use act::{Actor, Revoker};
+use act::{Responder, Revoker};
 use output::Output;
 
 /// How soon the chain is asked again after it did not answer; twice as long each time, up to the longest.
@@ -104,7 +104,7 @@ impl WatchArgs {
     async fn follow(
         &self,
         context: &Context,
-        client: &Client,
+        client: &Session,
         rules: Vec<Rule>,
         revoker: Option<Revoker>,
         mut stop: Stop,
@@ -113,16 +113,16 @@ impl WatchArgs {
             .iter()
             .any(|rule| matches!(rule.when, When::ProgramNearExpiry { .. }));
         let every = Duration::from_secs(self.every.into());
-        let mut live = client.live(every, self.ws_url.as_deref())?;
-        let mut watching = client.watch(rules.clone(), self.from_start)?;
+        let mut live = client.auditor().live(every, self.ws_url.as_deref())?;
+        let mut watching = client.auditor().watch(rules.clone(), self.from_start)?;
         let output = Output::open(context.ui, self.out.as_deref(), &watching)?;
-        let mut actor = Actor {
+        let mut responder = Responder {
             ui: context.ui,
             rules,
             revoker,
             output,
         };
-        for (rule, program) in actor.missing_programs() {
+        for (rule, program) in responder.missing_programs() {
             let (rule, program) = (printable(rule), printable(program));
             context.ui.note(&format!(
                 "note: rule `{rule}`: there is no program {program}"
@@ -132,7 +132,7 @@ impl WatchArgs {
         let mut retry = FIRST_RETRY;
         let mut checked: Option<Instant> = None;
         loop {
-            let done = turn(&mut watching, &mut actor, &mut stop).await;
+            let done = turn(&mut watching, &mut responder, &mut stop).await;
             if watches_program
                 && done.as_ref().map_or_else(has_ended, |()| true)
                 && checked.is_none_or(|at| at.elapsed() >= PROGRAM_CHECK)
@@ -142,7 +142,7 @@ impl WatchArgs {
                     () = stop.asked() => {}
                     left = program_left(context, client) => {
                         if let Some(left) = left? {
-                            tell_of_program(left, &mut watching, &mut actor).await?;
+                            tell_of_program(left, &mut watching, &mut responder).await?;
                         }
                     }
                 }
@@ -193,7 +193,7 @@ impl WatchArgs {
 /// Does what is to be done about everything that is new, or, when it is asked to stop, about the event that is under way.
 async fn turn(
     watching: &mut Watching<'_>,
-    actor: &mut Actor,
+    responder: &mut Responder,
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
     let new = tokio::select! {
@@ -209,14 +209,14 @@ async fn turn(
             quiet.push(seen);
             continue;
         }
-        actor.output.follow(watching)?;
+        responder.output.follow(watching)?;
         for alert in &seen.alerts {
             match seen.taken_back {
-                true => actor.output.take_back(alert)?,
-                false => actor.tell(alert).await?,
+                true => responder.output.take_back(alert)?,
+                false => responder.tell(alert).await?,
             }
         }
-        watching.done(&[seen], actor.output.written())?;
+        watching.done(&[seen], responder.output.written())?;
     }
     if !quiet.is_empty() {
         watching.done(&quiet, None)?;
@@ -225,7 +225,7 @@ async fn turn(
     Ok(())
 }
 
-/// Whether an error is the chain's, which may answer another time: not this home's, and none of the configuration.
+/// Says whether an error is the chain's, which may answer another time: not this home's, and none of the configuration.
 fn may_pass(error: &anyhow::Error) -> bool {
     use pcim_ledger::Error as L;
     match error.downcast_ref() {
@@ -237,7 +237,7 @@ fn may_pass(error: &anyhow::Error) -> bool {
     }
 }
 
-/// Whether an error says that the contract's program does not run, which is what a rule may be about.
+/// Says whether an error says that the contract's program does not run, which is what a rule may be about.
 fn has_ended(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref();
     matches!(
@@ -247,7 +247,7 @@ fn has_ended(error: &anyhow::Error) -> bool {
 }
 
 /// How many seconds the contract's program lives; a chain that does not tell is asked the next time.
-async fn program_left(context: &Context, client: &Client) -> anyhow::Result<Option<u64>> {
+async fn program_left(context: &Context, client: &Session) -> anyhow::Result<Option<u64>> {
     let deployment = client.deployment()?;
     let deployed = Deployed {
         rpc_url: &deployment.rpc_url,
@@ -267,16 +267,16 @@ async fn program_left(context: &Context, client: &Client) -> anyhow::Result<Opti
     }
 }
 
-/// Tells what the rules say to the life of the contract's program, and has not been told.
+/// Reports the rules' alerts about the life of the contract's program that were not reported yet.
 async fn tell_of_program(
     left: u64,
     watching: &mut Watching<'_>,
-    actor: &mut Actor,
+    responder: &mut Responder,
 ) -> anyhow::Result<()> {
     for alert in watching.program_left(left)? {
-        actor.output.follow(watching)?;
-        actor.tell(&alert).await?;
-        watching.told_of_program(&alert, actor.output.written())?;
+        responder.output.follow(watching)?;
+        responder.tell(&alert).await?;
+        watching.told_of_program(&alert, responder.output.written())?;
     }
     Ok(())
 }

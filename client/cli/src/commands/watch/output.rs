@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use pcim_client::Watching;
 use pcim_client::audit::report::{utc, visible_json};
 use pcim_client::audit::watch::Alert;
-use pcim_client::journal::Written;
+use pcim_client::journal::WrittenOutput;
 use serde_json::json;
 
 use crate::ui::Ui;
@@ -108,7 +108,7 @@ impl Output {
     }
 
     /// How much of the file is written.
-    pub(crate) fn written(&self) -> Option<Written<'_>> {
+    pub(crate) fn written(&self) -> Option<WrittenOutput<'_>> {
         self.file.as_ref().map(Appended::written)
     }
 }
@@ -130,13 +130,13 @@ impl Appended {
         })
     }
 
-    /// Goes to the end of what is written, and has that noted.
+    /// Goes to the end of what is written, and has that recorded.
     fn begin(&mut self, watching: &Watching<'_>) -> anyhow::Result<()> {
         self.file.seek(SeekFrom::Start(self.bytes))?;
         Ok(watching.set_written(self.written())?)
     }
 
-    /// Whether the file is still the one of its name.
+    /// Says whether the file is still the one of its name.
     #[cfg(unix)]
     fn is_in_place(&self) -> io::Result<bool> {
         use std::os::unix::fs::MetadataExt;
@@ -153,8 +153,8 @@ impl Appended {
         self.path.try_exists()
     }
 
-    fn written(&self) -> Written<'_> {
-        Written {
+    fn written(&self) -> WrittenOutput<'_> {
+        WrittenOutput {
             name: &self.name,
             bytes: self.bytes,
         }

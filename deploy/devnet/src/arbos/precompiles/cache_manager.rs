@@ -10,7 +10,7 @@ use alloy_sol_types::{SolCall, SolError, SolValue, sol};
 use revm::context::JournalTr;
 
 use super::wasm_cache::set_cached;
-use super::{CACHE_MANAGER, CODE_HASH, Call, Failure, Purity, READ, WRITE};
+use super::{CACHE_MANAGER, CODE_HASH, Failure, Invocation, Purity, READ, WRITE};
 use crate::arbos::programs::{self, Record};
 
 sol! {
@@ -47,11 +47,11 @@ type Done<T = Vec<u8>> = Result<T, Failure>;
 struct Entry {
     code_hash: B256,
     size: u64,
-    /// What was paid, raised by what earlier bids have lost.
+    /// The payment, raised by the loss of earlier bids.
     bid: U192,
 }
 
-pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
+pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Done {
     match selector {
         isPausedCall::SELECTOR => constant(call, U256::ZERO),
         cacheSizeCall::SELECTOR => constant(call, U256::from(CACHE_SIZE)),
@@ -78,12 +78,12 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
     }
 }
 
-fn constant(call: &mut Call<'_, '_>, answer: U256) -> Done {
+fn constant(call: &mut Invocation<'_, '_>, answer: U256) -> Done {
     call.open::<()>(Purity::View)?;
     Ok(answer.abi_encode())
 }
 
-fn place(call: &mut Call<'_, '_>, program: Address) -> Done<()> {
+fn place(call: &mut Invocation<'_, '_>, program: Address) -> Done<()> {
     let (code_hash, record) = record(call, program)?;
     if record.cached {
         let cached = AlreadyCached {
@@ -117,8 +117,8 @@ fn place(call: &mut Call<'_, '_>, program: Address) -> Done<()> {
     })
 }
 
-/// What must be paid now for so many bytes.
-fn price(call: &mut Call<'_, '_>, size: u64) -> Done<U192> {
+/// Computes the payment due now for a program of `size` bytes.
+fn price(call: &mut Invocation<'_, '_>, size: u64) -> Done<U192> {
     let lost = lost(call);
     Ok(evicted(call, size)?.last().map_or(U192::ZERO, |entry| {
         (entry.bid.saturating_add(U192::ONE)).saturating_sub(lost)
@@ -126,7 +126,7 @@ fn price(call: &mut Call<'_, '_>, size: u64) -> Done<U192> {
 }
 
 /// The entries that must go to make room, the lowest bid first.
-fn evicted(call: &mut Call<'_, '_>, size: u64) -> Done<Vec<Entry>> {
+fn evicted(call: &mut Invocation<'_, '_>, size: u64) -> Done<Vec<Entry>> {
     let used = read(call, USED)?.saturating_to::<u64>();
     if size > CACHE_SIZE {
         let large = AsmTooLarge {
@@ -150,8 +150,8 @@ fn evicted(call: &mut Call<'_, '_>, size: u64) -> Done<Vec<Entry>> {
     Ok(entries)
 }
 
-/// What a bid of the chain's first second has lost.
-fn lost(call: &Call<'_, '_>) -> U192 {
+/// Computes the loss of a bid of the chain's first second.
+fn lost(call: &Invocation<'_, '_>) -> U192 {
     U192::from(DECAY).saturating_mul(U192::from(call.now()))
 }
 
@@ -159,7 +159,7 @@ fn bytes(record: &Record) -> u64 {
     u64::from(record.asm_kb) * 1024
 }
 
-fn record(call: &mut Call<'_, '_>, program: Address) -> Done<(B256, Record)> {
+fn record(call: &mut Invocation<'_, '_>, program: Address) -> Done<(B256, Record)> {
     call.burn(CODE_HASH + READ)?;
     let (code_hash, _) = programs::code_of(call.state(), program)?;
     let params = call.params()?;
@@ -170,12 +170,12 @@ fn record(call: &mut Call<'_, '_>, program: Address) -> Done<(B256, Record)> {
     }
 }
 
-fn entries(call: &mut Call<'_, '_>) -> Done<Vec<Entry>> {
+fn entries(call: &mut Invocation<'_, '_>) -> Done<Vec<Entry>> {
     let count = read(call, COUNT)?.saturating_to::<u64>();
     (0..count).map(|at| entry(call, at)).collect()
 }
 
-fn entry(call: &mut Call<'_, '_>, at: u64) -> Done<Entry> {
+fn entry(call: &mut Invocation<'_, '_>, at: u64) -> Done<Entry> {
     let code_hash = read(call, ENTRIES + 2 * at)?.into();
     let packed = read(call, ENTRIES + 2 * at + 1)?;
     Ok(Entry {
@@ -185,13 +185,13 @@ fn entry(call: &mut Call<'_, '_>, at: u64) -> Done<Entry> {
     })
 }
 
-fn put(call: &mut Call<'_, '_>, at: u64, entry: Entry) -> Done<()> {
+fn put(call: &mut Invocation<'_, '_>, at: u64, entry: Entry) -> Done<()> {
     let packed = U256::from(entry.size) << 192 | U256::from(entry.bid);
     write(call, ENTRIES + 2 * at, entry.code_hash.into())?;
     write(call, ENTRIES + 2 * at + 1, packed)
 }
 
-fn insert(call: &mut Call<'_, '_>, entry: Entry) -> Done<()> {
+fn insert(call: &mut Invocation<'_, '_>, entry: Entry) -> Done<()> {
     let count = read(call, COUNT)?.saturating_to::<u64>();
     let used = read(call, USED)?;
     put(call, count, entry)?;
@@ -200,7 +200,7 @@ fn insert(call: &mut Call<'_, '_>, entry: Entry) -> Done<()> {
 }
 
 /// Takes an entry out; the last one takes its place.
-fn remove(call: &mut Call<'_, '_>, gone: Entry) -> Done<()> {
+fn remove(call: &mut Invocation<'_, '_>, gone: Entry) -> Done<()> {
     let all = entries(call)?;
     let at = all.iter().position(|one| one.code_hash == gone.code_hash);
     let (Some(at), Some((last, rest))) = (at, all.split_last()) else {
@@ -218,13 +218,13 @@ fn remove(call: &mut Call<'_, '_>, gone: Entry) -> Done<()> {
     })
 }
 
-fn read(call: &mut Call<'_, '_>, field: u64) -> Done<U256> {
+fn read(call: &mut Invocation<'_, '_>, field: u64) -> Done<U256> {
     call.burn(READ)?;
     call.state().load_account(CACHE_MANAGER)?;
     Ok(call.state().sload(CACHE_MANAGER, U256::from(field))?.data)
 }
 
-fn write(call: &mut Call<'_, '_>, field: u64, value: U256) -> Done<()> {
+fn write(call: &mut Invocation<'_, '_>, field: u64, value: U256) -> Done<()> {
     call.burn(WRITE)?;
     call.state().load_account(CACHE_MANAGER)?;
     call.state().touch_account(CACHE_MANAGER);

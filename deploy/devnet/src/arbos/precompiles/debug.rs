@@ -2,14 +2,14 @@
 
 use alloy_sol_types::{SolCall, sol};
 
-use super::{Call, Failure, Purity};
+use super::{Failure, Invocation, Purity};
 use crate::arbos;
 
 sol! {
     function becomeChainOwner() external;
 }
 
-pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
+pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
     match selector {
         becomeChainOwnerCall::SELECTOR => {
             call.open::<()>(Purity::Write)?;

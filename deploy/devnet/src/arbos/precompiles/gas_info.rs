@@ -3,9 +3,10 @@
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::{SolCall, SolValue, sol};
 
-use super::{Call, Failure, Purity, READ};
+use super::{Failure, Invocation, Purity, READ};
+use crate::arbos::l2::{self, BASE_FEE, BLOCK_GAS_LIMIT, Constraint, SPEED_LIMIT};
+use crate::arbos::version::FRAGMENTS;
 use crate::arbos::{l1, storage};
-use crate::chain::block::BASE_FEE;
 
 sol! {
     function getPricesInWei() external view returns (uint256, uint256, uint256, uint256, uint256, uint256);
@@ -20,11 +21,22 @@ sol! {
     function getGasBacklog() external view returns (uint64);
     function getPricingInertia() external view returns (uint64);
     function getGasBacklogTolerance() external view returns (uint64);
+    function getMaxTxGasLimit() external view returns (uint256);
+    function getMaxBlockGasLimit() external view returns (uint64);
+    function getMultiGasBaseFee() external view returns (uint256[]);
+    function getMultiGasPricingConstraints() external view returns (MultiGasConstraint[]);
+    struct Weighted {
+        uint8 resource;
+        uint64 weight;
+    }
+    struct MultiGasConstraint {
+        Weighted[] resources;
+        uint32 window;
+        uint64 target;
+        uint64 backlog;
+    }
 }
 
-/// Gas per second that the chain is meant to take, and at most in one block.
-const SPEED_LIMIT: u64 = 7_000_000;
-const BLOCK_GAS_LIMIT: u64 = 32_000_000;
 /// How slowly a backlog raises the price, and how many seconds of it do not.
 const INERTIA: u64 = 102;
 const TOLERANCE: u64 = 10;
@@ -34,7 +46,28 @@ const STORAGE: u64 = 20_000;
 /// Bytes that a small transaction is packed to, and those of a byte of calldata.
 const SMALL_TX: u64 = 140;
 
-pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
+/// The ArbOS version since which the limits of a transaction and of a block can be asked for.
+const LIMITS_SINCE: u64 = 50;
+
+pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
+    match selector {
+        getMultiGasBaseFeeCall::SELECTOR => {
+            call.since(FRAGMENTS)?;
+            call.open::<()>(Purity::View)?;
+            // Every kind's fee is the base fee: there is no congestion that could tell them apart.
+            call.burn(READ * (1 + l2::KINDS))?;
+            return Ok(vec![U256::from(BASE_FEE); l2::KINDS as usize].abi_encode());
+        }
+        getMultiGasPricingConstraintsCall::SELECTOR => {
+            call.since(FRAGMENTS)?;
+            call.open::<()>(Purity::View)?;
+            return Ok(constraints(call)?.abi_encode());
+        }
+        getMaxTxGasLimitCall::SELECTOR | getMaxBlockGasLimitCall::SELECTOR => {
+            call.since(LIMITS_SINCE)?;
+        }
+        _ => {}
+    }
     let price = storage::read(call.state(), l1::price_slot())?;
     let byte = price.saturating_mul(U256::from(l1::UNITS_PER_BYTE));
     let small = byte.saturating_mul(U256::from(SMALL_TX));
@@ -55,6 +88,9 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>,
         }
         getGasAccountingParamsCall::SELECTOR => {
             (2, words(&[SPEED_LIMIT, BLOCK_GAS_LIMIT, BLOCK_GAS_LIMIT]))
+        }
+        getMaxTxGasLimitCall::SELECTOR | getMaxBlockGasLimitCall::SELECTOR => {
+            (1, words(&[BLOCK_GAS_LIMIT]))
         }
         getMinimumGasPriceCall::SELECTOR => (1, words(&[BASE_FEE])),
         getL1BaseFeeEstimateCall::SELECTOR | getL1GasPriceEstimateCall::SELECTOR => {
@@ -78,4 +114,29 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>,
     }
     call.burn(reads * READ)?;
     Ok(answer.iter().flat_map(SolValue::abi_encode).collect())
+}
+
+/// The constraints of multi-gas pricing that an owner has set.
+fn constraints(call: &mut Invocation<'_, '_>) -> Result<Vec<MultiGasConstraint>, Failure> {
+    let length: u64 = call.read(l2::length_slot())?.saturating_to();
+    let mut all = Vec::new();
+    for place in 0..length {
+        let mut values = Vec::new();
+        for slot in Constraint::slots(place) {
+            values.push(call.read(slot)?.saturating_to());
+        }
+        let constraint = Constraint::of(&values);
+        let weighted = (0..)
+            .zip(constraint.weights)
+            .filter(|(_, weight)| *weight > 0);
+        all.push(MultiGasConstraint {
+            resources: weighted
+                .map(|(resource, weight)| Weighted { resource, weight })
+                .collect(),
+            window: u32::try_from(constraint.window).unwrap_or(u32::MAX),
+            target: constraint.target,
+            backlog: constraint.backlog,
+        });
+    }
+    Ok(all)
 }

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Bytes};
 use alloy_sol_types::{SolCall, SolValue, sol};
 use revm::context::JournalTr;
 
-use super::{COPY_WORD, Call, Failure, Purity};
+use super::{COPY_WORD, Failure, Invocation, Purity};
 use crate::arbos::programs;
 
 sol! {
@@ -16,7 +16,7 @@ sol! {
 const BALANCE: u64 = 700;
 const CODE: u64 = 2100;
 
-pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
+pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
     match selector {
         getBalanceCall::SELECTOR => {
             let (account,): (Address,) = call.open(Purity::View)?;

@@ -4,22 +4,29 @@
 //! error). An unknown function, bad arguments, value sent to a function that takes none, a write in a static call
 //! and acting for another address burn all gas.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use alloy_primitives::{Address, Bytes, Log, LogData, U256, address};
 use alloy_sol_types::abi::token::TokenSeq;
 use alloy_sol_types::{SolEvent, SolType, SolValue};
 use revm::context::{ContextTr, JournalTr};
 use revm::handler::{EthPrecompiles, PrecompileProvider};
 use revm::interpreter::{CallInputs, CallScheme, Gas, InstructionResult, InterpreterResult};
+use revm::precompile::Precompiles;
+use revm::precompile::secp256r1::P256VERIFY;
 use revm::primitives::AddressSet as Warm;
 use revm::primitives::hardfork::SpecId;
 
 use crate::arbos::address_set::AddressSet;
 use crate::arbos::params::Params;
+use crate::arbos::{storage, version};
 use crate::evm::context::{Ctx, State};
 use crate::evm::db::StateError;
 
 mod cache_manager;
 mod debug;
+mod filtering;
 mod gas_info;
 mod info;
 mod owner;
@@ -29,10 +36,16 @@ mod table;
 mod wasm;
 mod wasm_cache;
 
-/// The last bytes of the addresses that Arbitrum reserves for precompiles.
-pub(crate) const RESERVED: [u8; 16] = [
+/// The last bytes of the addresses that Arbitrum reserves for precompiles, whatever the version.
+const RESERVED: [u8; 16] = [
     0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0xff,
 ];
+/// The addresses that hold precompiles under an ArbOS version.
+pub(crate) fn reserved(arbos: u64) -> impl Iterator<Item = Address> {
+    let added = (0..=arbos).flat_map(version::added_precompiles).copied();
+    RESERVED.into_iter().chain(added).map(at)
+}
+
 /// Where development nodes have the contract that sells places in the cache of programs.
 pub(crate) const CACHE_MANAGER: Address = address!("2F8Bd4EaB69764c105aDd7dE7CB0402557a44E6f");
 
@@ -67,7 +80,7 @@ pub(super) enum Failure {
     /// Reverts without data; gas is kept.
     #[error("refused")]
     Refused,
-    /// Burns all gas; the sender of the transaction is told why.
+    /// Burns all gas; the sender of the transaction learns why.
     #[error("{0}")]
     Halt(String),
     /// The machine itself failed.
@@ -75,7 +88,7 @@ pub(super) enum Failure {
     State(#[from] StateError),
 }
 
-/// What a function may do and takes.
+/// The powers of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purity {
     /// Does not open ArbOS's state.
@@ -86,7 +99,7 @@ pub(super) enum Purity {
 }
 
 /// A call to a precompile.
-pub(super) struct Call<'c, 'a> {
+pub(super) struct Invocation<'c, 'a> {
     pub(super) ctx: &'c mut Ctx<'a>,
     pub(super) caller: Address,
     /// The precompile itself.
@@ -97,13 +110,13 @@ pub(super) struct Call<'c, 'a> {
     is_static: bool,
     delegated: bool,
     gas_left: u64,
-    /// Whether it costs nothing.
+    /// `true` if it costs nothing.
     free: bool,
 }
 
 type Done<T = ()> = Result<T, Failure>;
 
-impl<'a> Call<'_, 'a> {
+impl<'a> Invocation<'_, 'a> {
     pub(super) fn state(&mut self) -> &mut State<'a> {
         self.ctx.journal_mut()
     }
@@ -147,6 +160,32 @@ impl<'a> Call<'_, 'a> {
         Ok(Params::load(self.state())?)
     }
 
+    pub(super) fn gas_left(&self) -> u64 {
+        match self.free {
+            true => u64::MAX,
+            false => self.gas_left,
+        }
+    }
+
+    /// The ArbOS version in force.
+    pub(super) fn arbos(&self) -> u64 {
+        self.ctx.chain.arbos
+    }
+
+    /// Burns all gas unless ArbOS is at least `version`: older ones do not have the function.
+    pub(super) fn since(&self, version: u64) -> Done {
+        match self.arbos() >= version {
+            true => Ok(()),
+            false => Err(Failure::Burn),
+        }
+    }
+
+    /// Reads a slot of ArbOS's state.
+    pub(super) fn read(&mut self, slot: U256) -> Done<U256> {
+        self.burn(READ)?;
+        Ok(storage::read(self.state(), slot)?)
+    }
+
     pub(super) fn now(&self) -> u64 {
         self.ctx.block.timestamp.saturating_to()
     }
@@ -182,10 +221,10 @@ impl<'a> Call<'_, 'a> {
     }
 }
 
-type Function = fn(&mut Call<'_, '_>, [u8; 4]) -> Done<Vec<u8>>;
+type Function = fn(&mut Invocation<'_, '_>, [u8; 4]) -> Done<Vec<u8>>;
 
-/// What answers at an address.
-fn function(address: Address, debug: bool) -> Option<Function> {
+/// Finds the function that answers at an address.
+fn function(address: Address, arbos: u64, debug: bool) -> Option<Function> {
     if address == CACHE_MANAGER {
         return Some(cache_manager::run);
     }
@@ -203,25 +242,54 @@ fn function(address: Address, debug: bool) -> Option<Function> {
         0x70 => owner::run,
         0x71 => wasm::run,
         0x72 => wasm_cache::run,
+        0x74 if arbos >= version::FRAGMENTS => filtering::run,
         0xff if debug => debug::run,
         _ => return None,
     })
 }
+
+/// The ArbOS versions since which P256VERIFY is there, and Ethereum's Osaka, which has it at another price.
+const P256_SINCE: u64 = 30;
+const OSAKA_SINCE: u64 = 50;
+
+/// The precompiles of Prague and P256VERIFY at its first price: those of ArbOS 40 to 49.
+static PRAGUE_WITH_P256: OnceLock<Precompiles> = OnceLock::new();
 
 /// Ethereum's precompiles and Arbitrum's.
 #[derive(Debug)]
 pub(crate) struct ArbPrecompiles {
     ethereum: EthPrecompiles,
     warm: Warm,
+    /// Addresses where another address's precompile answers, or none.
+    moved: HashMap<Address, Option<Address>>,
 }
 
 impl ArbPrecompiles {
-    pub(crate) fn new(spec: SpecId) -> Self {
-        let ethereum = EthPrecompiles::new(spec);
+    pub(crate) fn new(spec: SpecId, arbos: u64, moved: HashMap<Address, Option<Address>>) -> Self {
+        let mut ethereum = EthPrecompiles::new(spec);
+        if (P256_SINCE..OSAKA_SINCE).contains(&arbos) && spec == SpecId::PRAGUE {
+            ethereum.precompiles = PRAGUE_WITH_P256.get_or_init(|| {
+                let mut precompiles = ethereum.precompiles.clone();
+                precompiles.extend([P256VERIFY]);
+                precompiles
+            });
+        }
         let mut warm = Warm::default();
         warm.clone_from(ethereum.warm_addresses());
-        warm.extend(RESERVED.into_iter().map(at));
-        Self { ethereum, warm }
+        warm.extend(reserved(arbos));
+        warm.extend(moved.keys().copied());
+        Self {
+            ethereum,
+            warm,
+            moved,
+        }
+    }
+}
+
+impl ArbPrecompiles {
+    /// Says whether a precompile answers at an address.
+    pub(crate) fn contains(&self, address: &Address) -> bool {
+        self.warm.contains(address)
     }
 }
 
@@ -242,15 +310,24 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
         ctx: &mut Ctx<'a>,
         inputs: &CallInputs,
     ) -> Result<Option<InterpreterResult>, String> {
-        let Some(run) = function(inputs.bytecode_address, ctx.chain.debug) else {
-            return self.ethereum.run(ctx, inputs);
+        let address = match self.moved.get(&inputs.bytecode_address) {
+            None => inputs.bytecode_address,
+            Some(Some(original)) => *original,
+            Some(None) => return Ok(None),
+        };
+        let Some(run) = function(address, ctx.chain.arbos, ctx.chain.debug) else {
+            let inputs = CallInputs {
+                bytecode_address: address,
+                ..inputs.clone()
+            };
+            return self.ethereum.run(ctx, &inputs);
         };
         let input = inputs.input.bytes_local(&ctx.local);
         let (selector, args) = match input.split_first_chunk::<4>() {
             Some((selector, args)) => (Some(*selector), args),
             None => (None, &[][..]),
         };
-        let mut call = Call {
+        let mut call = Invocation {
             caller: inputs.caller,
             own: inputs.bytecode_address,
             value: inputs.value.get(),

@@ -3,13 +3,13 @@
 use alloy_primitives::U256;
 use alloy_sol_types::{SolCall, SolValue, sol};
 
-use super::{Call, Failure, Purity};
+use super::{Failure, Invocation, Purity};
 
 sol! {
     function getStats() external view returns (uint256, uint256, uint256, uint256, uint256, uint256);
 }
 
-pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
+pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
     match selector {
         getStatsCall::SELECTOR => {
             call.open::<()>(Purity::View)?;

@@ -5,8 +5,8 @@ use alloy_sol_types::{SolCall, SolError, SolValue, sol};
 use revm::context::{ContextTr, JournalTr};
 use revm::context_interface::journaled_state::account::JournaledAccountTr;
 
-use super::{Call, Failure, Purity, READ, WRITE};
-use crate::arbos::{ARBOS_VERSION, outbox, storage};
+use super::{Failure, Invocation, Purity, READ, WRITE};
+use crate::arbos::{outbox, storage};
 
 sol! {
     function arbBlockNumber() external view returns (uint256);
@@ -41,7 +41,7 @@ const LEVEL_BITS: usize = 192;
 /// Added to the addresses of the parent chain's contracts.
 const ALIAS: Address = address!("1111000000000000000000000000000000001111");
 
-pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
+pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
     match selector {
         arbBlockNumberCall::SELECTOR => {
             call.open::<()>(Purity::View)?;
@@ -57,7 +57,7 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>,
         }
         arbOSVersionCall::SELECTOR => {
             call.open::<()>(Purity::View)?;
-            Ok(U256::from(VERSION_BASE + ARBOS_VERSION).abi_encode())
+            Ok(U256::from(VERSION_BASE + call.arbos()).abi_encode())
         }
         getStorageGasAvailableCall::SELECTOR => {
             call.open::<()>(Purity::View)?;
@@ -94,7 +94,11 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>,
 }
 
 /// Notes a message for the parent chain; what it carries leaves this one.
-fn send(call: &mut Call<'_, '_>, destination: Address, data: Bytes) -> Result<Vec<u8>, Failure> {
+fn send(
+    call: &mut Invocation<'_, '_>,
+    destination: Address,
+    data: Bytes,
+) -> Result<Vec<u8>, Failure> {
     let (caller, value) = (call.caller, call.value);
     let block = U256::from(call.ctx.chain.l2_block);
     let (l1_block, time) = (call.ctx.block.number, call.ctx.block.timestamp);
@@ -137,8 +141,8 @@ fn send(call: &mut Call<'_, '_>, destination: Address, data: Bytes) -> Result<Ve
     Ok(position.abi_encode())
 }
 
-/// The accumulator as it stands. Only a call that nobody can sign is told.
-fn merkle_state(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
+/// The accumulator as it stands. Only a call that nobody can sign learns it.
+fn merkle_state(call: &mut Invocation<'_, '_>) -> Result<Vec<u8>, Failure> {
     if call.caller != Address::ZERO {
         return Err(Failure::Refused);
     }
@@ -167,7 +171,7 @@ fn alias(sender: Address) -> Address {
     Address::from_word(sum.into())
 }
 
-fn block_hash(call: &mut Call<'_, '_>, number: U256) -> Result<B256, Failure> {
+fn block_hash(call: &mut Invocation<'_, '_>, number: U256) -> Result<B256, Failure> {
     let current = call.ctx.chain.l2_block;
     match u64::try_from(number) {
         Ok(number) if number < current && number + HASHES >= current => {

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_rlp::{Decodable, Encodable};
 use alloy_sol_types::{SolCall, SolValue, sol};
 
-use super::{Call, Failure, Purity, READ, WRITE};
+use super::{Failure, Invocation, Purity, READ, WRITE};
 use crate::arbos::{address_table, storage};
 
 sol! {
@@ -25,7 +25,7 @@ const ADDRESS: usize = 20;
 
 type Done<T = Vec<u8>> = Result<T, Failure>;
 
-pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
+pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Done {
     match selector {
         addressExistsCall::SELECTOR => {
             let (address,): (Address,) = call.open(Purity::View)?;
@@ -74,26 +74,26 @@ fn place(address: Address) -> U256 {
     address_table().unnamed().slot(address.into_word())
 }
 
-fn read(call: &mut Call<'_, '_>, slot: U256) -> Done<U256> {
+fn read(call: &mut Invocation<'_, '_>, slot: U256) -> Done<U256> {
     call.burn(READ)?;
     Ok(storage::read(call.state(), slot)?)
 }
 
-fn write(call: &mut Call<'_, '_>, slot: U256, value: U256) -> Done<()> {
+fn write(call: &mut Invocation<'_, '_>, slot: U256, value: U256) -> Done<()> {
     call.burn(WRITE)?;
     Ok(storage::write(call.state(), slot, value)?)
 }
 
-fn size(call: &mut Call<'_, '_>) -> Done<u64> {
+fn size(call: &mut Invocation<'_, '_>) -> Done<u64> {
     Ok(read(call, address_table().field(SIZE))?.saturating_to())
 }
 
-fn find(call: &mut Call<'_, '_>, address: Address) -> Done<Option<u64>> {
+fn find(call: &mut Invocation<'_, '_>, address: Address) -> Done<Option<u64>> {
     let place: u64 = read(call, place(address))?.saturating_to();
     Ok(place.checked_sub(1))
 }
 
-fn entry(call: &mut Call<'_, '_>, index: u64) -> Done<Address> {
+fn entry(call: &mut Invocation<'_, '_>, index: u64) -> Done<Address> {
     if index >= size(call)? {
         return Err(Failure::Refused);
     }
@@ -101,7 +101,7 @@ fn entry(call: &mut Call<'_, '_>, index: u64) -> Done<Address> {
     Ok(Address::from_word(word.into()))
 }
 
-fn register(call: &mut Call<'_, '_>, address: Address) -> Done<u64> {
+fn register(call: &mut Invocation<'_, '_>, address: Address) -> Done<u64> {
     if let Some(index) = find(call, address)? {
         return Ok(index);
     }
@@ -118,7 +118,7 @@ fn register(call: &mut Call<'_, '_>, address: Address) -> Done<u64> {
 }
 
 /// An address, or the index of one, in RLP; and how many bytes that took.
-fn decompress(call: &mut Call<'_, '_>, bytes: &[u8]) -> Done<(Address, usize)> {
+fn decompress(call: &mut Invocation<'_, '_>, bytes: &[u8]) -> Done<(Address, usize)> {
     let mut rest = bytes;
     let item = Bytes::decode(&mut rest).map_err(|_| Failure::Refused)?;
     let read = bytes.len() - rest.len();

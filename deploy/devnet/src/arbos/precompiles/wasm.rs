@@ -4,10 +4,12 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolError, SolValue, sol};
 use revm::context::JournalTr;
 
-use super::{CODE_HASH, Call, Failure, Purity, READ, WRITE};
+use super::{CODE_HASH, COPY_WORD, Failure, Invocation, Purity, READ, WRITE};
+use crate::arbos::code::{Code, NotWasm, Root, unpack_classic};
 use crate::arbos::params::{self, Params};
 use crate::arbos::pricer;
-use crate::arbos::programs::{self, DAY, Inactive, NotWasm, Record};
+use crate::arbos::programs::{self, DAY, Inactive, Record};
+use crate::arbos::version::{FRAGMENTS, STYLUS_3};
 use crate::wasm;
 
 sol! {
@@ -31,6 +33,7 @@ sol! {
     function expiryDays() external view returns (uint16);
     function keepaliveDays() external view returns (uint16);
     function blockCacheSize() external view returns (uint16);
+    function activationGas() external view returns (uint64);
 
     event ProgramActivated(bytes32 indexed codehash, bytes32 moduleHash, address program, uint256 dataFee, uint16 version);
     event ProgramLifetimeExtended(bytes32 indexed codehash, uint256 dataFee);
@@ -46,13 +49,18 @@ sol! {
 
 /// Gas of any activation, before the program is looked at.
 const ACTIVATION: u64 = 1_659_168;
+/// Gas of an account touched before, and of one not.
+const WARM_ACCOUNT: u64 = 100;
+const COLD_ACCOUNT: u64 = 2_600;
+/// Words of the longest code of an account (EIP-170).
+const WORDS_OF_CODE: u64 = 24_576 / 32;
 /// Slots that the data pricer reads and writes.
 const PRICER_READS: u64 = 5;
 const PRICER_WRITES: u64 = 2;
 
 type Done<T = Vec<u8>> = Result<T, Failure>;
 
-pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
+pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Done {
     match selector {
         activateProgramCall::SELECTOR => activate(call),
         codehashKeepaliveCall::SELECTOR => keepalive(call),
@@ -82,11 +90,17 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
             let lifetime = u64::from(params.expiry_days) * DAY;
             lifetime.saturating_sub(record.age(now)).abi_encode()
         }),
+        activationGasCall::SELECTOR => {
+            call.since(STYLUS_3)?;
+            call.open::<()>(Purity::View)?;
+            let gas = call.read(programs::activation_gas_slot())?;
+            Ok(gas.abi_encode())
+        }
         _ => parameter(call, selector),
     }
 }
 
-fn parameter(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
+fn parameter(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Done {
     let get: fn(Params) -> Vec<u8> = match selector {
         stylusVersionCall::SELECTOR => |p| p.version.abi_encode(),
         inkPriceCall::SELECTOR => |p| p.ink_price.abi_encode(),
@@ -110,25 +124,25 @@ fn parameter(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
 
 type View = fn(&Params, &Record, u64) -> Vec<u8>;
 
-fn of_hash(call: &mut Call<'_, '_>, view: View) -> Done {
+fn of_hash(call: &mut Invocation<'_, '_>, view: View) -> Done {
     let (code_hash,): (B256,) = call.open(Purity::View)?;
     of_active(call, code_hash, view)
 }
 
-fn of_program(call: &mut Call<'_, '_>, view: View) -> Done {
+fn of_program(call: &mut Invocation<'_, '_>, view: View) -> Done {
     let (program,): (Address,) = call.open(Purity::View)?;
     call.burn(CODE_HASH)?;
     let (code_hash, _) = programs::code_of(call.state(), program)?;
     of_active(call, code_hash, view)
 }
 
-fn of_active(call: &mut Call<'_, '_>, code_hash: B256, view: View) -> Done {
+fn of_active(call: &mut Invocation<'_, '_>, code_hash: B256, view: View) -> Done {
     let params = call.params()?;
     let record = active(call, &params, code_hash)?;
     Ok(view(&params, &record, call.now()))
 }
 
-fn active(call: &mut Call<'_, '_>, params: &Params, code_hash: B256) -> Done<Record> {
+fn active(call: &mut Invocation<'_, '_>, params: &Params, code_hash: B256) -> Done<Record> {
     call.burn(READ)?;
     let record = Record::load(call.state(), code_hash)?;
     record.check(params, call.now())?;
@@ -149,12 +163,14 @@ impl From<Inactive> for Failure {
     }
 }
 
-impl From<NotWasm> for Failure {
-    fn from(error: NotWasm) -> Self {
-        match error {
-            NotWasm::NoProgram => Self::Solidity(ProgramNotWasm {}.abi_encode()),
-            other => failed(other),
+/// Code that is no program's is refused without a word, unless there is none, or ArbOS knows no kind of it.
+fn not_wasm(error: NotWasm, arbos: u64) -> Failure {
+    match error {
+        NotWasm::NoCode => Failure::Solidity(ProgramNotWasm {}.abi_encode()),
+        NotWasm::NoProgram if arbos >= FRAGMENTS => {
+            Failure::Solidity(ProgramNotWasm {}.abi_encode())
         }
+        _ => Failure::Refused,
     }
 }
 
@@ -162,12 +178,16 @@ fn failed(reason: impl std::fmt::Display) -> Failure {
     Failure::Halt(format!("program activation failed: {reason}"))
 }
 
-fn activate(call: &mut Call<'_, '_>) -> Done {
+fn activate(call: &mut Invocation<'_, '_>) -> Done {
     let (program,): (Address,) = call.open(Purity::Payable)?;
+    if call.arbos() >= STYLUS_3 {
+        let gas = call.read(programs::activation_gas_slot())?;
+        call.burn(gas.saturating_to())?;
+    }
     call.burn(ACTIVATION)?;
     let (code_hash, code) = programs::code_of(call.state(), program)?;
     if destructed(call, program) {
-        return Err(failed("self destructed"));
+        return Err(Failure::Refused);
     }
     let params = call.params()?;
     let now = call.now();
@@ -176,12 +196,17 @@ fn activate(call: &mut Call<'_, '_>) -> Done {
     if old.check(&params, now).is_ok() {
         return Err(Failure::Solidity(ProgramUpToDate {}.abi_encode()));
     }
-    let wasm = programs::decompress(&code, &params)?;
+    let wasm = wasm_of(call, &code, &params)?;
     let scratch = &call.ctx.chain;
-    let rules = programs::activation_params(&params, scratch.pages_open, scratch.debug);
+    let (arbos, pages_open) = (scratch.arbos, scratch.pages_open);
+    let rules = programs::activation_params(&params, arbos, pages_open, scratch.debug);
     let activated = wasm::activate(&wasm, rules).map_err(failed)?;
     call.burn(activated.variable_gas)?;
 
+    if old.cached {
+        // The module's old hash is looked up too.
+        call.burn(READ)?;
+    }
     call.burn(WRITE)?;
     programs::store_module_hash(call.state(), code_hash, activated.module_hash)?;
     let fee = data_fee(call, activated.asm_estimate)?;
@@ -207,7 +232,37 @@ fn activate(call: &mut Call<'_, '_>) -> Done {
     Ok((params.version, fee).abi_encode_params())
 }
 
-fn keepalive(call: &mut Call<'_, '_>) -> Done {
+/// The WASM of a program's code. Reading the fragments of a root is paid for, and makes them warm.
+fn wasm_of(call: &mut Invocation<'_, '_>, code: &[u8], params: &Params) -> Done {
+    let arbos = call.arbos();
+    let refuse = |error| not_wasm(error, arbos);
+    let root = match Code::of(code, arbos) {
+        Code::Classic(body) => return unpack_classic(body, params).map_err(refuse),
+        Code::Root(code) => Root::read(code, params).map_err(refuse)?,
+        Code::Fragment(_) => return Err(refuse(NotWasm::Fragment)),
+        Code::None => return Err(refuse(NotWasm::NoCode)),
+        Code::Other => return Err(refuse(NotWasm::NoProgram)),
+    };
+    let mut packed = Vec::new();
+    for address in &root.fragments {
+        let loaded = call.state().load_account_with_code(*address)?;
+        let (cold, code) = (loaded.is_cold, loaded.info.code.clone().unwrap_or_default());
+        let touch = if cold { COLD_ACCOUNT } else { WARM_ACCOUNT };
+        // Enough for the longest code is needed, whatever is there.
+        if call.gas_left() < touch + COPY_WORD * WORDS_OF_CODE {
+            call.burn(u64::MAX)?;
+        }
+        let code = code.original_byte_slice();
+        call.burn(touch + COPY_WORD * code.len().div_ceil(32) as u64)?;
+        let Code::Fragment(payload) = Code::of(code, arbos) else {
+            return Err(refuse(NotWasm::NoFragment(*address)));
+        };
+        packed.extend_from_slice(payload);
+    }
+    root.unpack(&packed).map_err(refuse)
+}
+
+fn keepalive(call: &mut Invocation<'_, '_>) -> Done {
     let (code_hash,): (B256,) = call.open(Purity::Payable)?;
     let params = call.params()?;
     let mut record = active(call, &params, code_hash)?;
@@ -229,19 +284,19 @@ fn keepalive(call: &mut Call<'_, '_>) -> Done {
     Ok(Vec::new())
 }
 
-fn destructed(call: &mut Call<'_, '_>, program: Address) -> bool {
+fn destructed(call: &mut Invocation<'_, '_>, program: Address) -> bool {
     let account = call.state().inner.state.get(&program);
     account.is_some_and(|account| account.is_selfdestructed())
 }
 
-fn data_fee(call: &mut Call<'_, '_>, bytes: u32) -> Done<U256> {
+fn data_fee(call: &mut Invocation<'_, '_>, bytes: u32) -> Done<U256> {
     call.burn(PRICER_READS * READ + PRICER_WRITES * WRITE)?;
     let now = call.now();
     Ok(pricer::charge(call.state(), bytes, now)?)
 }
 
 /// Takes the fee out of the value sent and gives the rest back.
-fn pay(call: &mut Call<'_, '_>, fee: U256) -> Done<()> {
+fn pay(call: &mut Invocation<'_, '_>, fee: U256) -> Done<()> {
     call.burn(READ)?;
     let (have, own, caller) = (call.value, call.own, call.caller);
     let Some(rest) = have.checked_sub(fee) else {

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::{SolCall, SolEvent, SolValue, sol};
 
-use super::{CODE_HASH, Call, Failure, Purity, READ, WRITE};
+use super::{CODE_HASH, Failure, Invocation, Purity, READ, WRITE};
 use crate::arbos;
 use crate::arbos::programs::{self, Inactive, Record};
 
@@ -19,7 +19,7 @@ sol! {
 
 type Done<T = Vec<u8>> = Result<T, Failure>;
 
-pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
+pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Done {
     match selector {
         isCacheManagerCall::SELECTOR => {
             let (manager,): (Address,) = call.open(Purity::View)?;
@@ -54,7 +54,7 @@ pub(super) fn run(call: &mut Call<'_, '_>, selector: [u8; 4]) -> Done {
 }
 
 /// Only cache managers and the chain's owners go on.
-fn authorize(call: &mut Call<'_, '_>) -> Done<()> {
+fn authorize(call: &mut Invocation<'_, '_>) -> Done<()> {
     let caller = call.caller;
     if call.contains(programs::cache_managers(), caller)?
         || call.contains(arbos::chain_owners(), caller)?
@@ -66,7 +66,7 @@ fn authorize(call: &mut Call<'_, '_>) -> Done<()> {
 
 /// Puts a program into the cache or out of it. Only one that may run can be put in.
 pub(super) fn set_cached(
-    call: &mut Call<'_, '_>,
+    call: &mut Invocation<'_, '_>,
     manager: Address,
     code_hash: B256,
     cached: bool,
@@ -77,7 +77,7 @@ pub(super) fn set_cached(
     if cached {
         match record.check(&params, call.now()) {
             Err(Inactive::NotActivated) => {
-                // What was never activated has version 0 and so is the oldest of all.
+                // A program that was never activated has version 0 and so is the oldest of all.
                 let (have, want) = (record.version, params.version);
                 return Err(Inactive::NeedsUpgrade { have, want }.into());
             }

@@ -71,12 +71,44 @@ fn a_precompile_burns_all_for_what_it_does_not_understand() {
     }
 }
 
+/// Only an account without code is said not to be WASM; since ArbOS 60 other code is too.
 #[test]
-fn what_is_no_program_is_not_activated() {
+fn code_that_is_no_program_is_refused_and_keeps_the_gas() {
+    const SPARE: u64 = 15_000_000;
+    for arbos in [51, 60] {
+        let mut chain = Chain::at(arbos);
+        let bare = chain.activate(Address::repeat_byte(0x77));
+        assert_eq!(bare.output[..], ProgramNotWasm::SELECTOR, "{arbos}");
+        let plain = chain.deploy(&[0x60, 0x00]);
+        let plain = chain.activate(plain);
+        let want: &[u8] = if arbos < 60 {
+            &[]
+        } else {
+            &ProgramNotWasm::SELECTOR
+        };
+        assert_eq!(plain.output[..], *want, "{arbos}");
+
+        let dictionary = chain.deploy(&[0xef, 0xf0, 0, 1, 9]);
+        let no_brotli = chain.deploy(&[0xef, 0xf0, 0, 0, 0xff, 0xff]);
+        let long = wat::parse_str("(module (memory 1) (data (i32.const 0) \"\"))").unwrap();
+        let mut long = [long, vec![0; 300_000]].concat();
+        long[0] = 0;
+        let mut packed = vec![0xef, 0xf0, 0, 0];
+        let quick = brotli::enc::BrotliEncoderParams::default();
+        brotli::BrotliCompress(&mut long.as_slice(), &mut packed, &quick).unwrap();
+        let too_long = chain.deploy(&packed);
+        for program in [dictionary, no_brotli, too_long] {
+            let outcome = chain.activate(program);
+            assert_eq!(outcome.status, Status::Revert, "{arbos}");
+            assert!(outcome.output.is_empty(), "{arbos}");
+            assert!(outcome.gas_used < SPARE, "{arbos}: {}", outcome.gas_used);
+        }
+        for outcome in [bare, plain] {
+            assert_eq!(outcome.status, Status::Revert, "{arbos}");
+            assert!(outcome.gas_used < SPARE, "{arbos}: {}", outcome.gas_used);
+        }
+    }
     let mut chain = Chain::new();
-    let plain = chain.deploy(&[0x60, 0x00]);
-    let outcome = chain.activate(plain);
-    assert_eq!(outcome.output[..], ProgramNotWasm::SELECTOR);
     let no_entry = chain.deploy(&program_code("(module (memory (export \"memory\") 1 1))"));
     let outcome = chain.activate(no_entry);
     assert!(

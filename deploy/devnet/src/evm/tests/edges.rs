@@ -37,7 +37,7 @@ fn execute_among(body: &str, env: Setting, others: &[(Address, Vec<u8>)]) -> See
         "\\67".repeat(20)
     );
     let wasm = wat::parse_str(text).unwrap();
-    let rules = crate::arbos::programs::activation_params(&Params::DEFAULT, 0, false);
+    let rules = crate::arbos::programs::activation_params(&Params::DEFAULT, 51, 0, false);
     let module = crate::wasm::instrument_for_run(&wasm, rules).unwrap();
     let engine = Engine::new(false);
     let program = engine.compile(&module).unwrap();
@@ -268,17 +268,17 @@ fn pages_are_given_back_but_remembered() {
         .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
         .collect();
     let (first, second) = (ink[0] - ink[1], ink[1] - ink[2]);
-    // The second finds the account warm and 21 pages known: 17 for so many, 1 for the caller's own.
+    // The second finds the account warm and 21 pages known: 17 for the callee's, 1 for the caller's own.
     assert_eq!(first - second, (2500 + 17 - 1) * GAS);
 }
 
 #[test]
 fn activation_costs_what_it_is_made_of() {
     let mut chain = Chain::new();
-    // Whoever activates first finds the pricer's slots as they are ever after.
+    // The first activation finds the pricer's slots as they are ever after.
     let text = wat("(i32.const 0)");
     let program = chain.deploy(&program_code(&text));
-    let rules = crate::arbos::programs::activation_params(&Params::DEFAULT, 0, true);
+    let rules = crate::arbos::programs::activation_params(&Params::DEFAULT, 51, 0, true);
     let activated = crate::wasm::activate(&wat::parse_str(&text).unwrap(), rules).unwrap();
     let input = activateProgramCall { program }.abi_encode();
     let data: u64 = input.iter().map(|b| if *b == 0 { 4 } else { 16 }).sum();

@@ -5,9 +5,11 @@ mod activation;
 mod differential;
 mod edges;
 mod ethereum;
+mod fragments;
 mod programs;
 mod replay;
 mod vectors;
+mod versions;
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, keccak256};
 use alloy_sol_types::{SolCall, SolError, SolEvent, SolValue, sol};
@@ -16,7 +18,7 @@ use revm::database::{CacheDB, EmptyDB};
 use revm::state::{AccountInfo, Bytecode};
 
 use super::{BlockParams, InvalidTx, Mode, Outcome, Status, TxParams, Vm};
-use crate::arbos;
+use crate::arbos::{self, recent::RecentPrograms};
 
 sol! {
     function activateProgram(address program) external payable returns (uint16 version, uint256 dataFee);
@@ -51,17 +53,26 @@ struct Chain {
     db: CacheDB<EmptyDB>,
     /** unix seconds */
     now: u64,
+    /** wei per gas */
+    base_fee: u64,
+    /// The programs that ran last in the block.
+    recent: RecentPrograms,
 }
 
 impl Chain {
     fn new() -> Self {
+        Self::at(51)
+    }
+
+    /// A chain of an ArbOS version.
+    fn at(arbos: u64) -> Self {
         let mut db = CacheDB::new(EmptyDB::default());
-        for (account, slot, value) in arbos::genesis_storage() {
+        for (account, slot, value) in arbos::genesis_storage(arbos) {
             let nonce = AccountInfo::default().with_nonce(1);
             db.insert_account_info(account, nonce);
             db.insert_account_storage(account, slot, value).unwrap();
         }
-        for address in arbos::precompile_addresses() {
+        for address in arbos::precompile_addresses(arbos) {
             let code = Bytecode::new_raw(Bytes::from_static(&[0xfe]));
             db.insert_account_info(address, AccountInfo::from_bytecode(code));
         }
@@ -71,6 +82,8 @@ impl Chain {
             vm,
             db,
             now: 1_790_000_000,
+            base_fee: BASE_FEE,
+            recent: RecentPrograms::default(),
         }
     }
 
@@ -79,9 +92,11 @@ impl Chain {
             number: 7,
             l1_number: 1234,
             timestamp: self.now,
-            base_fee: BASE_FEE,
+            base_fee: self.base_fee,
             gas_limit: 1 << 50,
             coinbase: COINBASE,
+            recent: self.recent.clone(),
+            precompiles: Default::default(),
         };
         let outcome = self.vm.transact(&self.db, &block, &tx, mode)?;
         if mode == Mode::Transaction {
@@ -98,6 +113,8 @@ impl Chain {
             input: input.into(),
             gas_limit: 20_000_000,
             gas_price: 2 * u128::from(BASE_FEE),
+            tip: 0,
+            hash: B256::ZERO,
             nonce: self.nonce(ALICE),
             access_list: Vec::new(),
             authorizations: Vec::new(),

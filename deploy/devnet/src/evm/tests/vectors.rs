@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use alloy_primitives::{Address, B256, Bytes, U256, address};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address};
 use revm::context::{ContextTr, JournalTr, LocalContextTr};
 use revm::database::{CacheDB, EmptyDB};
 use revm::handler::EvmTr;
@@ -141,6 +141,8 @@ pub(super) fn run_among(
         base_fee: GAS_PRICE,
         gas_limit: 1 << 50,
         coinbase: address!("a4b000000000000000000073657175656e636572"),
+        recent: Default::default(),
+        precompiles: Default::default(),
     };
     let args: Bytes = hex::decode(&item.args).unwrap().into();
     let gas = item.ink_limit / u64::from(params.ink_price);
@@ -151,6 +153,8 @@ pub(super) fn run_among(
         input: args.clone(),
         gas_limit: gas,
         gas_price: GAS_PRICE.into(),
+        tip: 0,
+        hash: B256::ZERO,
         nonce: 0,
         access_list: Vec::new(),
         authorizations: Vec::new(),
@@ -158,25 +162,21 @@ pub(super) fn run_among(
         impersonated: false,
     };
     let mut journal = Journal::new(ChainDb(&erased));
-    journal.set_spec_id(spec(crate::arbos::ARBOS_VERSION));
+    journal.set_spec_id(spec(51));
     let ctx = Context {
         block: block_env(&block, &tx, Mode::Transaction),
-        tx: tx_env(412_346, &tx),
-        cfg: cfg_env(
-            412_346,
-            spec(crate::arbos::ARBOS_VERSION),
-            Mode::Transaction,
-        ),
+        tx: tx_env(412_346, &tx, false),
+        cfg: cfg_env(412_346, spec(51), Mode::Transaction),
         journaled_state: journal,
         chain: TxScratch {
-            arbos: crate::arbos::ARBOS_VERSION,
+            arbos: 51,
             trace: Some(Box::default()),
             ..TxScratch::default()
         },
         local: Default::default(),
         error: Ok(()),
     };
-    let mut machine = Machine::new(ctx, engine, spec(crate::arbos::ARBOS_VERSION));
+    let mut machine = Machine::new(ctx, engine, spec(51), HashMap::new());
     let (ctx, precompiles) = machine.ctx_precompiles();
     ctx.journal_mut().warm_precompiles(
         revm::handler::PrecompileProvider::<context::Ctx<'_>>::warm_addresses(precompiles),
@@ -191,7 +191,7 @@ pub(super) fn run_among(
     let env = Env {
         args: args.clone(),
         ink_price: params.ink_price,
-        arbos: crate::arbos::ARBOS_VERSION,
+        arbos: 51,
         contract: CONTRACT,
         sender: SENDER,
         origin: ORIGIN,
@@ -229,7 +229,7 @@ pub(super) fn run_among(
         memory,
         frame_input: FrameInput::Call(Box::new(call)),
     };
-    let program = crate::evm::stylus::Program::started(running, &params, u64::MAX);
+    let program = crate::evm::stylus::ProgramFrame::started(running, &params, u64::MAX);
     let result = machine.run_with(input, program).unwrap();
     let mut ctx = machine.into_context();
     let end = ctx.chain.ended.take().unwrap();
@@ -362,7 +362,7 @@ fn recorded_executions_come_out_the_same() {
     for item in &items {
         let program = programs.entry(item.file.clone()).or_insert_with(|| {
             let wasm = vectors::bytes(&item.file);
-            let rules = crate::arbos::programs::activation_params(&Params::DEFAULT, 0, false);
+            let rules = crate::arbos::programs::activation_params(&Params::DEFAULT, 51, 0, false);
             let module = wasm::instrument_for_run(&wasm, rules).unwrap();
             engine.compile(&module).unwrap()
         });

@@ -1,0 +1,65 @@
+//! What can be done about an error of the chain, or a refusal of the contract.
+
+use crate::{Error, Revert};
+use pcim_core::hint::{Hint, Hints};
+
+impl Hint for Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::Refused(revert) => return revert.hints(),
+            Self::BadUrl { .. } => "give an http:// or https:// address with --rpc-url",
+            Self::BadSocketUrl { .. } => {
+                "give a ws:// or wss:// address with --ws-url, or as `ws_url` in the home's config.toml"
+            }
+            Self::Rpc { .. } | Self::Timeout { .. } => {
+                "check --rpc-url and that the chain runs (`pcim-dev devnet` starts one here)"
+            }
+            Self::Nonsense { .. } => "check that --rpc-url is an Ethereum JSON-RPC endpoint",
+            Self::WrongChain { .. } => {
+                "give the --rpc-url of the chain the home is set up for, or another --chain-id"
+            }
+            Self::NoContract { .. } | Self::NotPcac { .. } => {
+                "check --contract; `pcim deploy` deploys the contract and records where"
+            }
+            Self::NotActivated { .. } => {
+                "activate the contract again: `pcim deploy` deploys and activates"
+            }
+            Self::Funds { .. } => "send ether to this address on this chain",
+            Self::Fee { .. } => "check that --rpc-url is the endpoint you mean",
+            Self::NotMined { .. } => {
+                "run the same command again: it goes on with the same transaction"
+            }
+            Self::Replaced { .. } | Self::Rejected { .. } => {
+                "run the same command again: it makes a new transaction"
+            }
+            Self::Node { .. } => "look up the RPC's own words; another --rpc-url may do",
+            Self::Passphrase => "type it again, or check the file that PCIM_PASSPHRASE_FILE names",
+            _ => return Vec::new(),
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for Revert {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::NoRequest { .. } => "see `pcim patient requests`",
+            Self::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
+            Self::NotAccredited { .. } => {
+                "the consortium accredits radiologists: `pcim consortium accredit`"
+            }
+            Self::ApprovalLimitReached { .. } => "wait, or change the limit: `pcim patient limit`",
+            Self::KeyChanged { .. } => {
+                "the requestor changed the key; look again: `pcim patient requests`"
+            }
+            Self::NotConsortium { .. } => "use the consortium's home (--home)",
+            Self::NotRequesterOrPatient { .. } => "only the requestor and the patient may trace",
+            Self::OwnImage => "open your own image with `pcim patient open`",
+            Self::BadExpiry { .. } => {
+                "give --expires as a length of time (12h, 30d) or later unix seconds"
+            }
+            _ => return Vec::new(),
+        };
+        vec![hint.into()]
+    }
+}

@@ -1,0 +1,180 @@
+//! Hints for this crate's errors.
+
+use crate::error::Error;
+use crate::operation::journal;
+use crate::papers::{card, handover};
+use crate::{audit, home, study};
+use pcim_core::hint::{CHECK_THE_DISK, Hint, Hints};
+
+impl Hint for Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::Home(error) => return error.hints(),
+            Self::Card(error) => return error.hints(),
+            Self::Handover(error) => return error.hints(),
+            Self::Seal(error) => return error.hints(),
+            Self::Node(error) => return error.hints(),
+            Self::Ledger(error) => return error.hints(),
+            Self::Request(_) => "ask the requestor to make the request again",
+            Self::Dicom { source, .. } => return source.hints(),
+            Self::Study(error) => return error.hints(),
+            Self::Journal(error) => return error.hints(),
+            Self::Audit(error) => return error.hints(),
+            Self::Watched { .. } => {
+                "a home has one watcher: stop the other one, or put these rules into its file and start it again"
+            }
+            Self::File { .. } => CHECK_THE_DISK,
+            Self::Description => "give codes such as `CT CHEST`, or leave --description out",
+            Self::FileExists { .. } => "give another --out, or --force to replace the file",
+            Self::NotConfigured { .. } => {
+                "give --network, --rpc-url, --chain-id and --contract, or write them into the home's config.toml"
+            }
+            Self::UnknownImage { .. } => {
+                "check the digest and the contract; the patient registers an image with `pcim patient register`"
+            }
+            Self::NotMine { .. } => "only the patient who registered an image decides about it",
+            Self::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
+            Self::NotAccredited { .. } => {
+                "the consortium accredits radiologists: `pcim consortium accredit`"
+            }
+            Self::SealMismatch { .. }
+            | Self::SignerMismatch { .. }
+            | Self::PredecessorMismatch { .. }
+            | Self::ForeignPredecessor { .. }
+            | Self::EndlessHistory { .. } => {
+                "do not use this image; ask the radiologist for a new handover"
+            }
+            Self::NotAuthorized { .. } => {
+                "ask the patient: `pcim requestor request`; look with `pcim requestor status`"
+            }
+            Self::NoOpenRequest { .. } => "see `pcim patient requests`",
+            Self::AlreadyAuthorized { .. } => {
+                "nothing to do; the image can be fetched with `pcim requestor fetch`"
+            }
+            Self::CertificateChanged { .. } => {
+                "look at it again with `pcim patient requests`, and ask the requestor why"
+            }
+            Self::NothingToRevoke { .. } => "see `pcim patient audit`",
+            Self::OtherContract { .. } => {
+                "give the --network and --contract that it was signed for"
+            }
+            Self::NonceAhead { .. } => "relay the signer's earlier call first",
+            Self::TooManyApprovals { .. } => "name the pairs, in several commands",
+            Self::NothingToApprove => "see `pcim patient requests`",
+            Self::InBatch { source, .. } => return source.hints(),
+            Self::TooFewReplicas { .. } => {
+                "nodes that follow the contract (`pcim node --follow-chain`) keep it once they can reach this one: `pcim node`"
+            }
+            Self::ReaderLacksV2 { .. } => {
+                "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one), or `approve --reseal-v1`"
+            }
+            _ => return Vec::new(),
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for study::Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::SeveralPatients { .. } => "give each patient's files by themselves",
+            Self::SeveralStudies { .. } => "give the files of one study",
+            Self::SameInstance { .. } => "find out which of the two is right, and give that one",
+            Self::Zip { .. } => {
+                "find out where the archive comes from; unpack what you trust, and give the folder"
+            }
+            Self::Directory { .. } => {
+                "copy the whole medium again, or leave out what is missing with --skip-refused"
+            }
+            Self::NothingFound { .. } => "give DICOM files with their preamble and `DICM` (PS3.10)",
+            Self::TooManyFiles { .. } | Self::TooDeep { .. } => "give fewer files at once",
+            Self::Changed { .. } => "run it again when nothing writes there",
+            Self::Damaged { .. } => {
+                "open it with --out NAME.tar, and ask the radiologist how the study came about"
+            }
+            Self::Version { .. } => "update pcim",
+            Self::Write(_) => CHECK_THE_DISK,
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for home::Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::Exists { .. } => "give another --home; a home is never overwritten",
+            Self::NotAHome { .. } => "make one with `pcim init`, or name another with --home",
+            Self::Busy { .. } => "wait until that process ends, or stop it",
+            Self::Config { .. } => "correct the file by hand",
+            Self::OpenPgp(error) => return error.hints(),
+            Self::Ethereum(error) => return error.hints(),
+            Self::Io { .. } => CHECK_THE_DISK,
+            Self::DeidKey { .. } => "restore the file from a backup of the home",
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for audit::Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::Ledger(error) => return error.hints(),
+            Self::ProvidersDiffer { .. } | Self::ForkedProviders { .. } => {
+                "one of the two leaves something out, or is behind: ask a third one"
+            }
+            Self::BadLogs { .. } | Self::Restless { .. } => {
+                "look again later, or with another --rpc-url"
+            }
+            Self::OtherContract { .. } | Self::Damaged(_) => {
+                "delete the home's audit-*.sqlite: it is read anew"
+            }
+            Self::Io { .. } | Self::Sqlite(_) | Self::Open(_) => CHECK_THE_DISK,
+            _ => return Vec::new(),
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for journal::Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::NotAJournal { .. } | Self::Damaged { .. } => {
+                "restore the file from a backup of the home"
+            }
+            Self::Newer { .. } => "update pcim",
+            Self::Io { .. } | Self::Sqlite(_) => CHECK_THE_DISK,
+            _ => return Vec::new(),
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for card::Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::Version { .. } => "update pcim",
+            _ => "ask the owner for a new contact card: `pcim card`",
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for handover::Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::NotForThisKey(_) | Self::NotForYou { .. } => {
+                "open it with the home whose card the radiologist was given (--home)"
+            }
+            Self::ForgedAttestation { .. } | Self::BadAttestation(_) | Self::NotAccepted { .. } => {
+                "do not register this image; ask the radiologist how the handover came about"
+            }
+            Self::WrongChain { .. } | Self::WrongContract { .. } => {
+                "give the --network and --contract that the radiologist uses"
+            }
+            Self::Version { .. } => "update pcim",
+            Self::Card(error) => return error.hints(),
+            _ => "ask the radiologist for a new handover",
+        };
+        vec![hint.into()]
+    }
+}

@@ -1,0 +1,322 @@
+//! What the contract costs: the protocol run once on a fresh development chain, and each operation's gas taken
+//! apart to the last unit.
+//!
+//! The inputs are always the same: the description `CT CHEST`, the notes `TREAT`, a reason of 13 bytes, digests
+//! without a zero byte, an accredited radiologist whose account is a key, no expiry, no limit unless the
+//! operation's name says so, slots that are written for the first time. A run is therefore repeatable digit by
+//! digit on a chain that starts from the same genesis.
+
+mod abi;
+mod chain;
+mod floor;
+mod protocol;
+mod size;
+mod split;
+mod storage;
+mod timing;
+
+use alloy_primitives::{Address, B256};
+use serde::Serialize;
+
+pub(crate) use self::size::Size;
+pub(crate) use self::split::Split;
+pub(crate) use self::timing::{Figures, Recorded, Timed};
+
+use pcim_deploy::deploy::{self, Record, deploy};
+
+use self::abi::IArbWasmCache;
+use self::chain::{Chain, Mined};
+use self::floor::Floor;
+use self::protocol::Stage;
+
+/// Accounts that a run needs: a chain owner who deploys, the consortium, the radiologist, two requestors, five patients.
+pub(crate) const ACCOUNTS: usize = 10;
+
+/// How many patients [`time`] has.
+pub(crate) const PATIENTS: usize = 5;
+
+/// The calls of the paper's Table 1, in the order in which they are made; together they are the row [`CYCLE`].
+pub(crate) const FIVE_CALLS: [&str; 5] = [
+    "create_contract",
+    "requesting_access",
+    "approve_IRs",
+    "trace_authorization",
+    "remove_IRs",
+];
+
+/// The row of the five calls together.
+pub(crate) const CYCLE: &str = "five-call cycle";
+
+/// The row of the deployment.
+pub(crate) const DEPLOYMENT: &str = "deployment";
+
+/// Gas in the paper's Table 1, in the order of [`FIVE_CALLS`].
+const PAPER: [u64; 5] = [67_394, 246_908, 170_412, 34_266, 59_358];
+
+/// Gas of the published contract, measured again under the rules of Ethereum's Cancun, in the order of [`FIVE_CALLS`].
+const PUBLISHED: [u64; 5] = [25_903, 28_158, 147_921, 31_156, 44_278];
+
+/// Gas of the published contract's deployment, under the same rules. It is deployed once for each image.
+const PUBLISHED_DEPLOYMENT: u64 = 1_611_871;
+
+/// A development chain that nothing has been done on yet, and what to measure there.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    /// `http://` or `https://`
+    pub(crate) rpc_url: &'a str,
+    /// refuse any other chain
+    pub(crate) chain_id: u64,
+    /// secp256k1 private keys of [`ACCOUNTS`] funded accounts; the first is a chain owner's
+    pub(crate) keys: &'a [[u8; 32]],
+    /// the module, uncompressed
+    pub(crate) wasm: &'a [u8],
+}
+
+/// The table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Report {
+    /// one for each operation, then the cycle and the deployment
+    pub(crate) rows: Vec<Row>,
+}
+
+/// What an operation costs, in L2 gas, refunds taken off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Row {
+    /// as the interface names it; see also [`CYCLE`] and [`DEPLOYMENT`]
+    pub(crate) operation: &'static str,
+    /// with the program in the chain's cache; a deployment finds nothing there
+    pub(crate) cached: u64,
+    /// with the program not in the cache
+    pub(crate) uncached: u64,
+    /// what no program can do it for less
+    pub(crate) floor: u64,
+    /// the paper's Table 1
+    pub(crate) paper: Option<u64>,
+    /// the published contract, measured again
+    pub(crate) published: Option<u64>,
+    /// what `cached` is made of
+    pub(crate) split: Split,
+    /// bytes that are posted to the parent chain: the signed transaction, Brotli level 1, window 22, no dictionary
+    #[serde(skip)]
+    pub(crate) l1_bytes: usize,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// The contract could not be deployed.
+    #[error(transparent)]
+    Deploy(#[from] deploy::Error),
+    /// The keys are not enough, or one is none.
+    #[error("wanted {ACCOUNTS} private keys, found {found} that can be used")]
+    Keys {
+        /// how many could be used
+        found: usize,
+    },
+    /// An account's key does not sign.
+    #[error("account {account} cannot sign")]
+    Signature {
+        /// which of the accounts, counted from 0
+        account: usize,
+    },
+    /// The module cannot be read.
+    #[error("the module cannot be read")]
+    Module(#[from] wasmparser::BinaryReaderError),
+    /// The chain did not answer, or with something else.
+    #[error("{method} failed: {reason}")]
+    Rpc {
+        /// the JSON-RPC method
+        method: &'static str,
+        /// what came back
+        reason: String,
+    },
+    /// An operation's transaction was reverted.
+    #[error("{operation} was refused in transaction {tx}")]
+    Refused {
+        /// which
+        operation: &'static str,
+        /// its transaction
+        tx: B256,
+    },
+    /// An operation did not log what the interface promises.
+    #[error("{operation} logged {found:?}, wanted {wanted:?}")]
+    Logs {
+        /// which
+        operation: &'static str,
+        /// the promise, topics and data of each log
+        wanted: Vec<String>,
+        /// what was logged
+        found: Vec<String>,
+    },
+    /// Gas that the known prices do not explain.
+    #[error("{operation}: {what} took {found} gas, its price is {wanted}")]
+    Unexplained {
+        /// which
+        operation: &'static str,
+        /// for what
+        what: String,
+        /// by the known prices
+        wanted: u64,
+        /// as measured
+        found: u64,
+    },
+    /// A trace without what every trace has.
+    #[error("{operation}: the trace has no {what}")]
+    Trace {
+        /// which
+        operation: &'static str,
+        /// what is missing
+        what: &'static str,
+    },
+}
+
+/// Runs the protocol twice on the same state, with the program not cached and cached, and tells what it cost.
+///
+/// # Errors
+/// If something does not come out as the interface says, or costs what the known prices do not explain.
+pub(crate) async fn measure(ground: Ground<'_>) -> Result<(Report, Size), Error> {
+    let chain = Chain::new(&ground)?;
+    let record = publish(&ground).await?;
+    let (deployment, size) = measure_deployment(&chain, &ground, &record).await?;
+    let snapshot = chain.snapshot().await?;
+    let uncached = run(&chain, record.contract).await?;
+    chain.revert(snapshot).await?;
+    cache(&chain, record.contract).await?;
+    let cached = run(&chain, record.contract).await?;
+
+    let mut rows: Vec<_> = cached.into_iter().zip(&uncached).map(join).collect();
+    rows.push(cycle(&rows));
+    rows.push(deployment);
+    Ok((Report { rows }, size))
+}
+
+/// Times the protocol for five patients, five times over, and tells gas and block size of each transaction.
+///
+/// # Errors
+/// If something does not come out as the interface says.
+pub(crate) async fn time(ground: Ground<'_>) -> Result<Figures, Error> {
+    let chain = Chain::new(&ground)?;
+    timing::run(&chain, &ground).await
+}
+
+async fn publish(ground: &Ground<'_>) -> Result<Record, Error> {
+    let keys = ground.keys;
+    let (Some(owner), Some(consortium)) = (keys.first(), keys.get(1)) else {
+        return Err(Error::Keys { found: keys.len() });
+    };
+    Ok(deploy(&deploy::Request {
+        rpc_url: ground.rpc_url,
+        chain_id: ground.chain_id,
+        deployer_key: owner,
+        consortium: chain::address_of(consortium)?,
+        wasm: ground.wasm,
+        max_fee: deploy::MAX_FEE,
+        records: None,
+    })
+    .await?)
+}
+
+/// Puts the program into the chain's cache.
+async fn cache(chain: &Chain, program: Address) -> Result<(), Error> {
+    let call = IArbWasmCache::cacheProgramCall { program };
+    let mined = chain.send(Stage::OWNER, abi::ARB_WASM_CACHE, &call).await?;
+    mined.succeeded("cacheProgram")
+}
+
+/// An operation, measured.
+struct Measured {
+    operation: &'static str,
+    gas_used: u64,
+    floor: u64,
+    split: Split,
+    l1_bytes: usize,
+}
+
+/// Runs the whole protocol, each operation once.
+async fn run(chain: &Chain, contract: Address) -> Result<Vec<Measured>, Error> {
+    let mut measured = Vec::new();
+    for operation in protocol::operations(chain, contract)? {
+        let mined = chain
+            .send_data(operation.from, contract, operation.data.clone())
+            .await?;
+        mined.succeeded(operation.name)?;
+        operation.check_logs(&mined)?;
+        if !operation.listed {
+            continue;
+        }
+        let split = split::of_call(chain, contract, operation.name, &mined).await?;
+        measured.push(Measured {
+            operation: operation.name,
+            gas_used: mined.gas_used,
+            floor: operation.floor().gas(),
+            split,
+            l1_bytes: mined.l1_bytes(),
+        });
+    }
+    Ok(measured)
+}
+
+fn join((cached, uncached): (Measured, &Measured)) -> Row {
+    let of = |figures: &[u64; 5]| {
+        let at = FIVE_CALLS.iter().position(|it| *it == cached.operation)?;
+        figures.get(at).copied()
+    };
+    Row {
+        operation: cached.operation,
+        cached: cached.gas_used,
+        uncached: uncached.gas_used,
+        floor: cached.floor,
+        paper: of(&PAPER),
+        published: of(&PUBLISHED),
+        split: cached.split,
+        l1_bytes: cached.l1_bytes,
+    }
+}
+
+/// The sum of the five calls.
+fn cycle(rows: &[Row]) -> Row {
+    let five = || {
+        rows.iter()
+            .filter(|row| FIVE_CALLS.contains(&row.operation))
+    };
+    Row {
+        operation: CYCLE,
+        cached: five().map(|row| row.cached).sum(),
+        uncached: five().map(|row| row.uncached).sum(),
+        floor: five().map(|row| row.floor).sum(),
+        paper: Some(PAPER.iter().sum()),
+        published: Some(PUBLISHED.iter().sum()),
+        split: five().map(|row| row.split).sum(),
+        l1_bytes: five().map(|row| row.l1_bytes).sum(),
+    }
+}
+
+async fn measure_deployment(
+    chain: &Chain,
+    ground: &Ground<'_>,
+    record: &Record,
+) -> Result<(Row, Size), Error> {
+    let mined: Mined = chain.mined(record.tx).await?;
+    let (split, activation) = split::of_deployment(chain, record.contract, &mined).await?;
+    let size = Size::of(chain, ground.wasm, record.contract, activation).await?;
+    let floor = Floor {
+        calldata: mined.data.clone(),
+        slots: protocol::CONSTRUCTED,
+        logs: protocol::constructed(chain.address(Stage::CONSORTIUM)),
+        created_bytes: Some(size.code_bytes),
+        activation,
+        ..Floor::default()
+    };
+    let row = Row {
+        operation: DEPLOYMENT,
+        cached: mined.gas_used,
+        uncached: mined.gas_used,
+        floor: floor.gas(),
+        paper: None,
+        published: Some(PUBLISHED_DEPLOYMENT),
+        split,
+        l1_bytes: mined.l1_bytes(),
+    };
+    Ok((row, size))
+}

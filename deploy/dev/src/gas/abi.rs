@@ -1,0 +1,30 @@
+//! The contract's interface, and the precompiles that are asked about programs.
+
+#![allow(missing_docs, unreachable_pub)]
+
+use alloy_primitives::{Address, address};
+use alloy_sol_types::sol;
+
+sol!("../../contract/abi/IPcac.sol");
+
+/// Arbitrum's precompile that manages Stylus programs.
+pub(super) const ARB_WASM: Address = address!("0000000000000000000000000000000000000071");
+/// Arbitrum's precompile that manages the cache of programs.
+pub(super) const ARB_WASM_CACHE: Address = address!("0000000000000000000000000000000000000072");
+
+sol! {
+    interface IArbWasm {
+        function programInitGas(address program) external view returns (uint64 gas, uint64 gasWhenCached);
+    }
+
+    interface IArbWasmCache {
+        function cacheProgram(address program) external;
+    }
+
+    /// What a radiologist signs (EIP-712).
+    struct ImageAttestation { bytes32 image; address patient; bytes32 seal; }
+
+    /// What a patient signs for others to send (EIP-712).
+    #[allow(non_camel_case_types)]
+    struct approve_IRs { address requester; bytes32 image; bytes32 publicKey; bytes32 sharedImage; uint64 expiresAt; string notes; address signer; uint64 nonce; uint64 deadline; }
+}
