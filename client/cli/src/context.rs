@@ -27,7 +27,7 @@ const MAX_SMALL_FILE: u64 = 1024 * 1024;
 /// Most bytes of a passphrase.
 const MAX_PASSPHRASE: u64 = 4096;
 
-/// The means that every command is given.
+/// What every command is given.
 pub(crate) struct Context {
     pub(crate) ui: Ui,
     global: Global,
@@ -91,7 +91,7 @@ impl Context {
         limits
     }
 
-    /// Reads what the command line says of the network.
+    /// What the command line says of the network.
     pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
         let network = match &self.global.network {
             Some(name) => Some(pcim_deploy::networks::by_name(name).ok_or_else(|| {
@@ -228,7 +228,7 @@ impl Stop {
         Self(told)
     }
 
-    /// Says whether it was asked.
+    /// Whether it was asked.
     pub(crate) fn is_asked(&self) -> bool {
         *self.0.borrow()
     }

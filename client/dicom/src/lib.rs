@@ -5,6 +5,8 @@
 
 pub mod check;
 pub mod deid;
+#[cfg(feature = "lettering")]
+pub mod lettering;
 pub mod sample;
 pub mod view;
 

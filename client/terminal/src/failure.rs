@@ -8,11 +8,7 @@ use pcim_client::{Error as E, audit, home};
 use pcim_core::hint::{Hint, Hints};
 use pcim_deploy::deploy;
 
-<<<<<<< HEAD:client/terminal/src/failure.rs
-use crate::ui::printable;
-=======
 use crate::ui::{Ui, printable};
->>>>>>> refs/heads/actors:client/cli/src/failure.rs
 
 /// Refused or failed.
 const FAILED: u8 = 1;
@@ -75,21 +71,20 @@ impl Failure {
         }
     }
 
-<<<<<<< HEAD:client/terminal/src/failure.rs
     /// Takes the hint of a program that knows the error better, if it has one.
     #[must_use]
     pub fn with_hint(self, hint: Option<&'static str>) -> Self {
         let hints = hint.map_or(self.hints, |hint| vec![hint.into()]);
         Self { hints, ..self }
-=======
+    }
+
     /// Writes the error and what can be done; returns the exit code.
-    pub(crate) fn tell(&self, ui: Ui) -> ExitCode {
+    pub fn tell(&self, ui: Ui) -> ExitCode {
         ui.note(&format!("error: {}", self.message));
         for hint in &self.hints {
             ui.note(&format!("hint: {hint}"));
         }
         ExitCode::from(self.code)
->>>>>>> refs/heads/actors:client/cli/src/failure.rs
     }
 }
 

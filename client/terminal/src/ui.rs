@@ -35,13 +35,8 @@ impl Ui {
         Self { json }
     }
 
-<<<<<<< HEAD:client/terminal/src/ui.rs
-    /// Whether the result is wanted as JSON.
-    pub fn is_json(&self) -> bool {
-=======
     /// Says whether the result is wanted as JSON.
-    pub(crate) fn is_json(&self) -> bool {
->>>>>>> refs/heads/actors:client/cli/src/ui.rs
+    pub fn is_json(&self) -> bool {
         self.json
     }
 
@@ -83,13 +78,8 @@ impl Ui {
         }
     }
 
-<<<<<<< HEAD:client/terminal/src/ui.rs
-    /// Whether a terminal reads standard output, and text is wanted.
-    pub fn shows_pictures(&self) -> bool {
-=======
     /// Says whether a terminal reads standard output, and text is wanted.
-    pub(crate) fn shows_pictures(&self) -> bool {
->>>>>>> refs/heads/actors:client/cli/src/ui.rs
+    pub fn shows_pictures(&self) -> bool {
         !self.json && io::stdout().is_terminal()
     }
 
@@ -116,13 +106,8 @@ impl Ui {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-<<<<<<< HEAD:client/terminal/src/ui.rs
-    /// Tells how far a long work is in the terminal's last line, if somebody looks.
-    pub fn progress(&self) -> ProgressSink {
-=======
     /// Shows how far a long work is in the terminal's last line, if there is a terminal.
-    pub(crate) fn progress(&self) -> ProgressSink {
->>>>>>> refs/heads/actors:client/cli/src/ui.rs
+    pub fn progress(&self) -> ProgressSink {
         let seen = io::stderr().is_terminal();
         let told = Mutex::new(Instant::now());
         Arc::new(move |progress: Progress| {
@@ -138,18 +123,6 @@ impl Ui {
         })
     }
 
-<<<<<<< HEAD:client/terminal/src/ui.rs
-    /// Writes an error and its hint; returns its exit code.
-    pub fn failure(&self, failure: &Failure) -> ExitCode {
-        self.note(&format!("error: {}", failure.message));
-        for hint in &failure.hints {
-            self.note(&format!("hint: {hint}"));
-        }
-        ExitCode::from(failure.code)
-    }
-
-=======
->>>>>>> refs/heads/actors:client/cli/src/ui.rs
     /// Asks for a secret on the terminal; `None` if there is none.
     pub fn ask_secret(&self, prompt: &str) -> anyhow::Result<Option<Zeroizing<String>>> {
         if !io::stdin().is_terminal() {

@@ -59,7 +59,7 @@
 //! | 61 | not given back without multi-gas constraints | its tests, an audit, other implementations | `versions::only_60_gives_back_…` |
 //! | 60 | events of owners' changes; constraints of multi-gas pricing kept | the same | `versions::the_owners_changes_…`, `multi_gas_…` |
 //!
-//! What could not be learnt: the gas of `activationGas()` (here 1,603: arguments, state, one slot, result); where filterers, the
+//! Some things could not be learnt: the gas of `activationGas()` (here 1,603: arguments, state, one slot, result); where filterers, the
 //! time of filtering and the recipient of its funds are kept (here beside their neighbours); whether 61 changes more than its
 //! notices say; how multi-gas is attributed, so constraints are kept but raise no price on a chain that is never congested; the
 //! exact texts of a validator's refusals.

@@ -75,7 +75,7 @@ pub struct Deployed {
     caller: Address,
 }
 
-/// What came of a transaction.
+/// The result of a transaction.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Sent<R> {
@@ -128,7 +128,7 @@ impl Handle {
             ..deployed.clone()
         };
         let asked = arb_wasm.ask(&activate, U256::from(ETHER))?;
-        // What is too much comes back.
+        // A surplus comes back.
         let fee = asked.dataFee + asked.dataFee / U256::from(5);
         arb_wasm.transact(activate.abi_encode().into(), fee)?;
         Ok(deployed)

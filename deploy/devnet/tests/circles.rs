@@ -173,8 +173,8 @@ fn paths(text: &str) -> Vec<String> {
 fn without_tests(text: &str) -> &str {
     const MARK: &str = "#[cfg(test)]\n";
     let opens_module = |at: &usize| {
-        let behind = text[at + MARK.len()..].lines();
-        let item = behind.skip_while(|line| line.starts_with("#[")).next();
+        let mut behind = text[at + MARK.len()..].lines();
+        let item = behind.find(|line| !line.starts_with("#["));
         item.is_some_and(|line| line.contains("mod ") && line.ends_with('{'))
     };
     let marks = text.match_indices(MARK).map(|(at, _)| at);
@@ -186,7 +186,8 @@ fn without_tests(text: &str) -> &str {
 fn begin(statement: &str) -> Option<&str> {
     let mut line = statement.lines().skip_while(|line| {
         let line = line.trim_start();
-        !line.starts_with("use ") && !(line.starts_with("pub") && line.contains(" use "))
+        let begins = line.starts_with("use ");
+        !(begins || line.starts_with("pub") && line.contains(" use "))
     });
     let first = line.next()?;
     let at = statement.find(first)? + first.find("use ")? + "use ".len();

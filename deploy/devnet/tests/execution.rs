@@ -180,7 +180,8 @@ async fn simulated_blocks_stand_on_each_other() {
     // The second payment is more than is left: such a call makes the whole request fail.
     let answer = raw(&devnet, "eth_simulateV1", json!([request, "latest"])).await;
     let message = answer["error"]["message"].as_str().unwrap();
-    assert!(message.starts_with("insufficient funds"), "{message}");
+    assert!(message.starts_with("err: insufficient funds"), "{message}");
+    assert_eq!(answer["error"]["code"], -38014);
     let mut request = request;
     request["blockStateCalls"][1]["calls"]
         .as_array_mut()

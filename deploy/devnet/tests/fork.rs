@@ -152,7 +152,7 @@ async fn it_goes_on_from_another_chains_block() {
     );
     assert_eq!(count(&here, counter).await, word(3));
     assert_eq!(count(&there, counter).await, word(2));
-    // What happens there later is not seen here.
+    // Later blocks there are not seen here.
     transact(
         &there,
         json!({"from": own(&there), "to": counter, "value": "0x0"}),

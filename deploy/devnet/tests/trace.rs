@@ -204,7 +204,7 @@ async fn calls_are_traced_without_being_made() {
     .await;
     assert_eq!(slot, json!(format!("0x{}", "00".repeat(32))));
 
-    for options in [json!({"tracer": "prestateTracer"}), json!({"tracer": "{}"})] {
+    for options in [json!({"tracer": "fourTracer"}), json!({"tracer": "{}"})] {
         let answer = raw(
             &devnet,
             "debug_traceCall",

@@ -1,9 +1,11 @@
 //! `pcim deid`
 
 pub(crate) mod check;
+pub(crate) mod found;
+mod told;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -12,15 +14,18 @@ use pcim_client::Progress;
 use pcim_client::home::{self, Home};
 use pcim_client::study::{Inputs, ScanOptions, copy, scan};
 use pcim_dicom::check::Rules;
-use pcim_dicom::deid::{Blank, BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
-use serde::Serialize;
+use pcim_dicom::deid::{BurnedIn, Options, Profile, ProfileOption, Purpose, Report};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::commands::deid::found::BlankArg;
+use crate::commands::deid::told::{Outcome, Told};
 use crate::commands::reports::{Reports, sink};
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::ui::{Ui, printable};
+
+pub(crate) use told::counts;
 
 /// Most files of one run.
 const MAX_FILES: usize = 100_000;
@@ -38,16 +43,33 @@ pub(crate) struct ProfileArgs {
     #[arg(long = "option", value_name = "OPTION")]
     options: Vec<ProfileOption>,
     /// Blank a region in every frame: x,y,w,h in pixels, or `ultrasound` for all but the calibrated
-    /// regions
+    /// regions; `found` for what `pcim deid --text-model` finds
     #[arg(long, value_name = "REGION")]
-    blank: Vec<Blank>,
+    blank: Vec<BlankArg>,
     /// Let the pixels pass: you have looked, and they show no text about the patient
     #[arg(long)]
     accept_burned_in: bool,
 }
 
 impl ProfileArgs {
+    /// Checks whether text that is found is to be blanked.
+    pub(crate) fn blanks_found(&self) -> bool {
+        self.blank
+            .iter()
+            .any(|region| matches!(region, BlankArg::Found))
+    }
+
+    /// Makes the profile where text is not looked for.
     pub(crate) fn profile(&self) -> anyhow::Result<Profile> {
+        if self.blanks_found() {
+            let text = "--blank found is for `pcim deid` alone: de-identify first, then seal";
+            return Err(Usage(text.to_owned()).into());
+        }
+        self.named()
+    }
+
+    /// Makes the profile with the regions that are named.
+    fn named(&self) -> anyhow::Result<Profile> {
         let mut options = self.purpose.options();
         options.extend(&self.options);
         let pixels = [
@@ -59,6 +81,10 @@ impl ProfileArgs {
         {
             return Err(Usage(format!("option {option} needs --blank")).into());
         }
+        let named = |region: &BlankArg| match region {
+            BlankArg::Named(region) => Some(*region),
+            BlankArg::Found => None,
+        };
         // Full dates were asked for; the purpose's shifted ones were not.
         if self.options.contains(&ProfileOption::RetainFullDates) {
             if self.options.contains(&ProfileOption::RetainModifiedDates) {
@@ -68,7 +94,7 @@ impl ProfileArgs {
         }
         Ok(Profile {
             options,
-            blank: self.blank.clone(),
+            blank: self.blank.iter().filter_map(named).collect(),
             accept_burned_in: self.accept_burned_in,
         })
     }
@@ -87,12 +113,20 @@ pub(crate) struct DeidArgs {
     #[arg(required = true, value_name = "PATH")]
     files: Vec<PathBuf>,
     /// The directory of the results; made if it is not there
-    #[arg(long, value_name = "DIR", required_unless_present = "check")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["check", "find_text"])]
     out: Option<PathBuf>,
     /// Look at results again, by other code than made them: identifiers of the PATHs in the last of them or in --out, rows
     /// of the table not obeyed, dates, UIDs, pixels; by the same options. Exit code 1 and a table if anything is found
     #[arg(long, conflicts_with_all = ["force", "skip_refused", "key_file"])]
     check: bool,
+    /// Tell where text is found in the pixels, as regions for --blank; nothing is written. Needs --text-model. What is not
+    /// found may be there: small and faint letters are missed, most of all in ultrasound
+    #[arg(long, conflicts_with_all = ["check", "out", "force"])]
+    find_text: bool,
+    /// The model that finds text: ch_PP-OCRv4_det_infer.onnx, as `pip download --no-deps rapidocr-onnxruntime==1.4.4` and
+    /// `unzip -j rapidocr_onnxruntime-*.whl '*_det_infer.onnx'` lay it beside you
+    #[arg(long, value_name = "FILE")]
+    text_model: Option<PathBuf>,
     /// Replace files that are there; folders are never replaced
     #[arg(long)]
     force: bool,
@@ -106,33 +140,32 @@ pub(crate) struct DeidArgs {
     profile: ProfileArgs,
 }
 
-/// The outcome of a file.
-#[derive(Serialize)]
-struct Outcome<'a> {
-    file: &'a Path,
-    /// None if it was refused.
-    out: Option<PathBuf>,
-    report: Option<&'a Report>,
-    /// Why it was refused.
-    refused: Option<&'a str>,
-}
-
 impl DeidArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         if self.files.len() > MAX_FILES {
             let found = self.files.len();
             return Err(Usage(format!("{found} files: at most {MAX_FILES} at once")).into());
         }
-        let profile = self.profile.profile()?;
+        let model = self.text_model.as_deref();
+        if self.find_text {
+            return found::propose(context, &self.files, model);
+        }
+        let profile = self.profile.named()?;
+        let blank_found = self.profile.blanks_found();
         let Some(out) = self.out.as_deref().filter(|_| !self.check) else {
-            let found = false;
-            let rules = Rules { profile, found };
+            let rules = Rules {
+                profile,
+                found: blank_found,
+            };
             return check::run(context, &self.files, self.out.as_deref(), rules);
         };
         let options = Options {
             key: *self.key(context)?,
             profile,
         };
+        if blank_found {
+            return found::blank(context, &self.files, &options, model, (out, self.force));
+        }
         let inputs = self.collection()?;
         std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
         if let Some(inputs) = inputs {
@@ -280,64 +313,6 @@ impl DeidArgs {
     }
 }
 
-/// The outcomes of files, written as they become known: the reports of many files are never held in memory.
-struct Told {
-    out: BufWriter<File>,
-    json: bool,
-    /// How many were added, and how many of them are good.
-    added: usize,
-    good: usize,
-    /// The first reason why it could not be written.
-    failed: Option<io::Error>,
-}
-
-impl Told {
-    fn begin(ui: Ui) -> anyhow::Result<Self> {
-        Ok(Self {
-            out: BufWriter::new(tempfile::tempfile()?),
-            json: ui.is_json(),
-            added: 0,
-            good: 0,
-            failed: None,
-        })
-    }
-
-    fn add(&mut self, outcome: &Outcome<'_>) {
-        let mut write = || match (self.json, outcome.report, &outcome.out) {
-            (true, ..) => {
-                let comma = if self.added == 0 { "[\n" } else { ",\n" };
-                self.out.write_all(comma.as_bytes())?;
-                Ok(serde_json::to_writer(&mut self.out, outcome)?)
-            }
-            (false, Some(report), Some(out)) => {
-                let (out, file) = (out.display(), outcome.file.display().to_string());
-                let (file, counts) = (printable(&file), counts(report));
-                write!(self.out, "{out}  {file}\n{counts}{report}")
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = write() {
-            self.failed.get_or_insert(error);
-        }
-        self.added += 1;
-        self.good += usize::from(outcome.report.is_some());
-    }
-
-    /// The document at its start; none if every file was refused.
-    fn finish(mut self) -> anyhow::Result<Option<File>> {
-        let end = if self.json { "\n]\n" } else { "" };
-        let written = match self.failed {
-            Some(error) => Err(error),
-            None => self.out.write_all(end.as_bytes()),
-        };
-        let mut file = written
-            .and_then(|()| self.out.into_inner().map_err(|it| it.into_error()))
-            .context("cannot write the report")?;
-        file.rewind()?;
-        Ok((self.good > 0).then_some(file))
-    }
-}
-
 /// Results that do not say whether their pixels show text about the patient: the first, and how many.
 #[derive(Default)]
 struct Unknown(Option<(PathBuf, usize)>);
@@ -370,18 +345,4 @@ pub(crate) fn say_skipped(ui: Ui, inputs: &Inputs) {
         let name = printable(&skipped.path.display().to_string());
         ui.note(&format!("skipped: {name}: {}", skipped.why));
     }
-}
-
-/// A line that sums up.
-pub(crate) fn counts(report: &Report) -> String {
-    format!(
-        "removed      {} elements, {} private; emptied {}, replaced {}, new UIDs {}, shifted {}, cleaned {}\n",
-        report.removed,
-        report.private_removed,
-        report.emptied,
-        report.replaced,
-        report.uids,
-        report.shifted,
-        report.cleaned
-    )
 }

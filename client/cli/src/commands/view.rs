@@ -7,10 +7,12 @@ use anyhow::Context as _;
 use clap::Args;
 use pcim_client::Error as ClientError;
 use pcim_core::ImageDigest;
+use pcim_dicom::lettering::framed;
 use pcim_dicom::view::{self, Image, Picture, Protocol, Window, sheet};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::commands::deid::found;
 use crate::commands::write_result;
 use crate::context::Context;
 use crate::failure::Usage;
@@ -53,6 +55,12 @@ pub(crate) struct ViewArgs {
     /// A contact sheet: every frame and file, by series and instance number
     #[arg(long, conflicts_with_all = ["frame", "instance"])]
     sheet: bool,
+    /// Draw boxes around text that is found; needs --text-model
+    #[arg(long, requires = "text_model", conflicts_with = "sheet")]
+    text_boxes: bool,
+    /// The model that finds text, as for `pcim deid`
+    #[arg(long, value_name = "FILE")]
+    text_model: Option<PathBuf>,
     /// Show it in the terminal by kitty, iterm2 or sixel [default: what the terminal is known for, without --out]
     #[arg(long, value_name = "PROTOCOL")]
     inline: Option<Protocol>,
@@ -165,7 +173,17 @@ impl ViewArgs {
             Usage(format!("--instance {}: there are {found}", self.instance))
         })?;
         let image = Image::read(file)?;
-        let picture = image.render(self.frame as usize - 1, self.window)?;
+        let mut picture = image.render(self.frame as usize - 1, self.window)?;
+        if self.text_boxes {
+            let detector = found::detector(self.text_model.as_deref())?;
+            let boxes = found::boxes(&detector, file)?;
+            if boxes.is_empty() {
+                refused.push(
+                    "text boxes: none found, which does not mean that there is no text".to_owned(),
+                );
+            }
+            picture = framed(&picture, &boxes);
+        }
         Ok((picture, image.frames()))
     }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// A way of compressing, by what its markers look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
+pub(super) enum Markers {
     /// JPEG, JPEG-LS: SOI, segments, scans, EOI.
     Jpeg,
     /// JPEG 2000 and HTJ2K: SOC, main header, tiles, EOC, perhaps in boxes.
@@ -16,7 +16,7 @@ pub(super) enum Family {
     Other,
 }
 
-impl Family {
+impl Markers {
     /// The family of a transfer syntax (PS3.5 §A.4).
     pub(super) fn of(syntax: &str) -> Self {
         let Some(rest) = syntax.strip_prefix("1.2.840.10008.1.2.4.") else {
@@ -31,11 +31,11 @@ impl Family {
 }
 
 /// The parts of compressed data that are picture, in their order.
-pub(super) fn picture(family: Family, data: &[u8]) -> Vec<Range<usize>> {
+pub(super) fn picture(family: Markers, data: &[u8]) -> Vec<Range<usize>> {
     match family {
-        Family::Jpeg => jpeg(data),
-        Family::Jpeg2000 => jpeg2000(data),
-        Family::Other => std::iter::once(0..data.len()).collect(),
+        Markers::Jpeg => jpeg(data),
+        Markers::Jpeg2000 => jpeg2000(data),
+        Markers::Other => std::iter::once(0..data.len()).collect(),
     }
 }
 
@@ -225,7 +225,7 @@ pub(super) fn equal(
 mod tests {
     use super::*;
 
-    fn kept(family: Family, data: &[u8]) -> Vec<u8> {
+    fn kept(family: Markers, data: &[u8]) -> Vec<u8> {
         let parts = picture(family, data);
         parts.into_iter().flat_map(|p| data[p].to_vec()).collect()
     }
@@ -242,26 +242,26 @@ mod tests {
             b"tail\xff",
         ]
         .concat();
-        assert_eq!(kept(Family::Jpeg, &full), plain);
+        assert_eq!(kept(Markers::Jpeg, &full), plain);
         let two = [plain.as_slice(), b"\0", plain].concat();
-        assert_eq!(kept(Family::Jpeg, &two), plain.repeat(2));
+        assert_eq!(kept(Markers::Jpeg, &two), plain.repeat(2));
         assert!(equal(
             &full,
-            &picture(Family::Jpeg, &full),
+            &picture(Markers::Jpeg, &full),
             plain,
-            &picture(Family::Jpeg, plain)
+            &picture(Markers::Jpeg, plain)
         ));
         let mut other = plain.to_vec();
         other[13] ^= 1;
         assert!(!equal(
             &other,
-            &picture(Family::Jpeg, &other),
+            &picture(Markers::Jpeg, &other),
             plain,
-            &picture(Family::Jpeg, plain)
+            &picture(Markers::Jpeg, plain)
         ));
         // Cut anywhere it is read to its end, and nothing is lost.
         for end in 0..full.len() {
-            picture(Family::Jpeg, &full[..end]);
+            picture(Markers::Jpeg, &full[..end]);
         }
     }
 
@@ -277,9 +277,9 @@ mod tests {
             b"behind",
         ]
         .concat();
-        assert_eq!(kept(Family::Jpeg2000, &full), plain);
+        assert_eq!(kept(Markers::Jpeg2000, &full), plain);
         for end in 0..full.len() {
-            picture(Family::Jpeg2000, &full[..end]);
+            picture(Markers::Jpeg2000, &full[..end]);
         }
     }
 }

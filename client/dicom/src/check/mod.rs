@@ -37,7 +37,7 @@ use std::collections::BTreeSet;
 
 use crate::deid::{Profile, ProfileOption};
 
-use codestream::Family;
+use codestream::Markers;
 use findings::{Collected, attribute, place};
 use history::History;
 use identifiers::{Class, Identifier, Identifiers};
@@ -426,7 +426,7 @@ fn is_text_around(hit: &Hit, walked: &Walked<'_>, span: &Span) -> bool {
 
 fn is_picture(hit: &Hit, walked: &Walked<'_>, span: &Span, beside: &mut Beside) -> bool {
     if (beside.start, beside.end) != (span.start, span.end) {
-        let family = Family::of(&walked.syntax);
+        let family = Markers::of(&walked.syntax);
         *beside = Beside {
             start: span.start,
             end: span.end,

@@ -6,7 +6,7 @@ use crate::format::Format;
 use crate::frame;
 
 use super::asked::Rules;
-use super::codestream::{self, Family};
+use super::codestream::{self, Markers};
 use super::findings::attribute;
 use super::walk::{Kind, Span, Walked};
 
@@ -130,7 +130,7 @@ fn encapsulated(
     if left == right {
         return Ok(());
     }
-    let family = Family::of(&before.syntax);
+    let family = Markers::of(&before.syntax);
     let picture = |walked: &Walked<'_>, span: &Span| -> (Vec<u8>, u32) {
         let inside = walked.spans.iter().filter(|fragment| {
             fragment.kind == Kind::Fragment
@@ -150,7 +150,7 @@ fn encapsulated(
         return Ok(());
     }
     // Run lengths have no end of their own: what is behind the last frame's is cut.
-    let cut = family == Family::Other && fragments >= others && !right.is_empty();
+    let cut = family == Markers::Other && fragments >= others && !right.is_empty();
     let run = before.syntax == "1.2.840.10008.1.2.5";
     match cut && run && run_lengths(before, a) == run_lengths(after, b) {
         true => Ok(()),

@@ -34,6 +34,16 @@ impl Picture {
         }
     }
 
+    /// Makes a grey picture of samples row by row.
+    pub(crate) fn of_grey(width: usize, height: usize, pixels: Vec<u8>) -> Self {
+        Self::grey(width, height, pixels)
+    }
+
+    /// Makes a picture in red, green and blue.
+    pub(crate) fn of_rgb(width: usize, height: usize, pixels: Vec<u8>) -> Self {
+        Self::rgb(width, height, pixels)
+    }
+
     /// In pixels.
     #[must_use]
     pub fn width(&self) -> usize {

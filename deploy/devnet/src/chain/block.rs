@@ -144,7 +144,7 @@ pub(crate) struct HeaderInfo {
     pub(crate) sends: Sends,
     /// The version in force.
     pub(crate) arbos: u64,
-    /// Whether senders pay the tips that they offer.
+    /// `true` if senders pay the tips that they offer.
     pub(crate) tips: bool,
 }
 

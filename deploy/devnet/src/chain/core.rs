@@ -143,6 +143,11 @@ impl Chain {
         Ok(())
     }
 
+    /// Says whether the chain goes on from another one, whose state may have to be fetched.
+    pub(crate) fn is_fork(&self) -> bool {
+        self.config.fork.is_some()
+    }
+
     /// Fails if this thread could not read state of a fork since it was asked last.
     pub(super) fn unread(&self) -> Result<(), Error> {
         match fork::failure() {

@@ -31,7 +31,7 @@ pub enum ForkError {
     Nonsense {
         /// The method asked.
         method: &'static str,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
     /// Its chain is none that this devnet can go on from.

@@ -42,7 +42,7 @@ impl Transport {
         let to = url.to_owned();
         let serve = move || {
             for (body, reply) in asked {
-                // Who no longer waits needs no answer.
+                // A thread that no longer waits needs no answer.
                 let _ = reply.send(runtime.block_on(tries(&client, &to, body)));
             }
         };

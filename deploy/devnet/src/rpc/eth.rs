@@ -124,10 +124,10 @@ const NAMES: [(&str, u16); 34] = [
 ];
 
 fn state_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    Node::blocking(module, "eth_getBalance", |node, args| {
+    Node::reading(module, "eth_getBalance", |node, args| {
         Ok(node.account(args)?.balance)
     })?;
-    Node::blocking(module, "eth_getTransactionCount", |node, args| {
+    Node::reading(module, "eth_getTransactionCount", |node, args| {
         let address: Address = args.need()?;
         let at = args.opt()?;
         if at == Some(BlockId::Pending) {
@@ -137,13 +137,13 @@ fn state_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
         let account = node.chain.read().state.account(address, version);
         Ok(U64::from(account.unwrap_or_default().nonce))
     })?;
-    Node::blocking(module, "eth_getCode", |node, args| {
+    Node::reading(module, "eth_getCode", |node, args| {
         let account = node.account(args)?;
         let ledger = node.chain.read();
         let code = ledger.state.code(account.code_hash);
         Ok(code.map_or_else(Bytes::new, |code| code.original_bytes()))
     })?;
-    Node::blocking(module, "eth_getStorageAt", |node, args| {
+    Node::reading(module, "eth_getStorageAt", |node, args| {
         let (address, slot): (Address, U256) = (args.need()?, args.need()?);
         let (_, version) = node.resolve(args.opt()?)?;
         let value = node.chain.read().state.storage(address, slot, version);

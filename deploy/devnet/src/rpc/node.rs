@@ -58,21 +58,44 @@ impl Node {
         module.register_async_method(name, move |params, node, _| async move {
             let _permit = node.executions.acquire().await;
             let worker = node.clone();
-            let work = move || {
-                fork::failure();
-                let answer = answer(&worker, &mut Args::new(&params));
-                match fork::failure() {
-                    Some(failure) => Err(RpcError::Refused(failure)),
-                    None => answer,
-                }
-            };
-            tokio::task::spawn_blocking(work)
-                .await
-                .unwrap_or_else(|error| {
-                    tracing::error!(%error, method = name, "a method failed to finish");
-                    Err(RpcError::Internal)
-                })
+            finish(name, move || answer(&worker, &mut Args::new(&params))).await
         })?;
         Ok(())
     }
+
+    /// Adds a method that reads state: at once, unless it is another chain's and may have to be fetched first.
+    pub(super) fn reading<R: Serialize + Clone + Send + 'static>(
+        module: &mut RpcModule<Self>,
+        name: &'static str,
+        answer: fn(&Self, &mut Args<'_>) -> Result<R, RpcError>,
+    ) -> Result<(), RegisterMethodError> {
+        module.register_async_method(name, move |params, node, _| async move {
+            if !node.chain.is_fork() {
+                return answer(&node, &mut Args::new(&params));
+            }
+            finish(name, move || answer(&node, &mut Args::new(&params))).await
+        })?;
+        Ok(())
+    }
+}
+
+/// Does work on a thread that may wait, and fails if it could not read state of a fork.
+async fn finish<R: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> Result<R, RpcError> + Send + 'static,
+) -> Result<R, RpcError> {
+    let work = move || {
+        fork::failure();
+        let answer = work();
+        match fork::failure() {
+            Some(failure) => Err(RpcError::Refused(failure)),
+            None => answer,
+        }
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, method = name, "a method failed to finish");
+            Err(RpcError::Internal)
+        })
 }

@@ -15,7 +15,7 @@ sol! {
     event FilteredTransactionDeleted(bytes32 indexed hash);
 }
 
-/// Filterers pay nothing. Others pay for being told apart from them, whatever comes of the call.
+/// Filterers pay nothing. Others pay for the look at the list of them, whatever comes of the call.
 pub(super) fn run(call: &mut Invocation<'_, '_>, selector: [u8; 4]) -> Result<Vec<u8>, Failure> {
     let caller = call.caller;
     call.burn(READ)?;

@@ -5,6 +5,7 @@ mod activation;
 mod differential;
 mod edges;
 mod ethereum;
+mod fragments;
 mod programs;
 mod replay;
 mod vectors;

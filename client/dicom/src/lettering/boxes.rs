@@ -1,0 +1,144 @@
+//! From the network's map to boxes: regions of likely text, each grown by what binarization took away from its sides.
+
+use crate::view::Picture;
+
+/// A pixel of the map counts as text from here on.
+const LIKELY: f32 = 0.3;
+/// A region counts if its pixels are text on average by this much.
+const SURE: f32 = 0.5;
+/// The least pixels of a region.
+const PIXELS_MIN: usize = 9;
+/// By how many times area over perimeter a region's sides grow (the ratio that the network was trained to be read with).
+const GROWTH: f32 = 1.6;
+
+/// A box around text, in pixels of the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct TextBox {
+    /// Left column.
+    pub x: u32,
+    /// Upper row.
+    pub y: u32,
+    /// Width.
+    pub w: u32,
+    /// Height.
+    pub h: u32,
+}
+
+impl TextBox {
+    fn right(self) -> u32 {
+        self.x + self.w
+    }
+
+    fn lower(self) -> u32 {
+        self.y + self.h
+    }
+
+    /// Checks whether two boxes share a pixel.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        self.x < other.right()
+            && other.x < self.right()
+            && self.y < other.lower()
+            && other.y < self.lower()
+    }
+
+    fn with(self, other: Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        Self {
+            x,
+            y,
+            w: self.right().max(other.right()) - x,
+            h: self.lower().max(other.lower()) - y,
+        }
+    }
+}
+
+/// Finds the boxes in a map of this width, in pixels of the map.
+pub(super) fn of_map(map: &[f32], width: usize) -> Vec<[f32; 4]> {
+    let height = map.len() / width.max(1);
+    let mut seen = vec![false; map.len()];
+    let (mut found, mut open) = (Vec::new(), Vec::new());
+    for start in 0..width * height {
+        if seen[start] || map[start] < LIKELY {
+            continue;
+        }
+        seen[start] = true;
+        open.push(start);
+        let (mut left, mut right, mut upper, mut lower) = (width, 0, height, 0);
+        let (mut sum, mut count) = (0.0_f32, 0_usize);
+        while let Some(at) = open.pop() {
+            let (x, y) = (at % width, at / width);
+            (left, right) = (left.min(x), right.max(x));
+            (upper, lower) = (upper.min(y), lower.max(y));
+            sum += map[at];
+            count += 1;
+            let beside = [
+                (x > 0).then(|| at - 1),
+                (x + 1 < width).then(|| at + 1),
+                (y > 0).then(|| at - width),
+                (y + 1 < height).then(|| at + width),
+            ];
+            for next in beside.into_iter().flatten() {
+                if !seen[next] && map[next] >= LIKELY {
+                    seen[next] = true;
+                    open.push(next);
+                }
+            }
+        }
+        if count < PIXELS_MIN || sum / (count as f32) < SURE {
+            continue;
+        }
+        let (w, h) = ((right - left + 1) as f32, (lower - upper + 1) as f32);
+        let by = (w * h * GROWTH / (2.0 * (w + h))).max(1.0);
+        let (x, y) = (left as f32 - by, upper as f32 - by);
+        found.push([x, y, right as f32 + 1.0 + by, lower as f32 + 1.0 + by]);
+    }
+    found
+}
+
+/// Makes one box of those that share pixels.
+pub(super) fn merged(mut boxes: Vec<TextBox>) -> Vec<TextBox> {
+    boxes.sort_unstable();
+    boxes.dedup();
+    let mut whole: Vec<TextBox> = Vec::new();
+    for mut one in boxes {
+        // A grown box may meet others that it did not meet before.
+        while let Some(at) = whole.iter().position(|other| other.meets(one)) {
+            one = one.with(whole.swap_remove(at));
+        }
+        whole.push(one);
+    }
+    whole.sort_unstable_by_key(|one| (one.y, one.x));
+    whole
+}
+
+/// Draws boxes over a picture: a line of two pixels around each, red or white.
+#[must_use]
+pub fn framed(picture: &Picture, boxes: &[TextBox]) -> Picture {
+    let (width, height) = (picture.width(), picture.height());
+    let samples = if picture.is_colour() { 3 } else { 1 };
+    let spread = |pixel: &[u8]| match *pixel {
+        [red, green, blue] => [red, green, blue],
+        _ => [pixel[0]; 3],
+    };
+    let mut pixels: Vec<u8> = picture
+        .pixels()
+        .chunks_exact(samples)
+        .flat_map(spread)
+        .collect();
+    for one in boxes {
+        let [left, upper] = [one.x, one.y].map(|n| n as usize);
+        let right = (one.right() as usize).min(width);
+        let lower = (one.lower() as usize).min(height);
+        for y in upper..lower {
+            for x in left..right {
+                let edge = x < left + 2 || x + 2 >= right || y < upper + 2 || y + 2 >= lower;
+                if edge {
+                    let at = 3 * (y * width + x);
+                    pixels[at..at + 3].copy_from_slice(&[255, 0, 0]);
+                }
+            }
+        }
+    }
+    Picture::of_rgb(width, height, pixels)
+}
