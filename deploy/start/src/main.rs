@@ -181,15 +181,83 @@ fn has_libclang() -> bool {
     folders.iter().any(|folder| holds_libclang(folder))
 }
 
+/// Whether a folder holds what bindgen loads. The library of the C++ interface, whose name begins alike, is another one.
 fn holds_libclang(folder: &Path) -> bool {
     std::fs::read_dir(folder)
         .into_iter()
         .flatten()
         .flatten()
-        .any(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            (name.starts_with("libclang.") || name.starts_with("libclang-"))
-                && (name.contains(".so") || name.ends_with(".dylib"))
-        })
+        .any(|entry| is_libclang(&entry.file_name().to_string_lossy()) && entry.path().is_file())
+}
+
+/// Whether this is a name of libclang: `libclang.so`, `libclang.so.1`, `libclang-14.so.1`, `libclang.dylib`.
+fn is_libclang(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("libclang") else {
+        return false;
+    };
+    let rest = match rest.strip_prefix('-') {
+        Some(versioned) => {
+            let end = versioned.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+            // The dot before `so` is of the version's kind, too.
+            let end = versioned.len() - end.len();
+            let Some(version) = versioned[..end].strip_suffix('.') else {
+                return false;
+            };
+            if version.is_empty() {
+                return false;
+            }
+            &versioned[end - 1..]
+        }
+        None => rest,
+    };
+    rest == ".so" || rest.starts_with(".so.") || rest == ".dylib"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{holds_libclang, is_libclang};
+
+    #[test]
+    fn only_what_bindgen_loads_is_libclang() {
+        for name in [
+            "libclang.so",
+            "libclang.so.1",
+            "libclang.so.18.1",
+            "libclang-14.so",
+            "libclang-14.so.1",
+            "libclang-14.0.6.so",
+            "libclang-18.so.18",
+            "libclang.dylib",
+        ] {
+            assert!(is_libclang(name), "{name}");
+        }
+        for name in [
+            "libclang-cpp.so",
+            "libclang-cpp.so.14",
+            "libclang-cpp.dylib",
+            "libclang-.so",
+            "libclang-14",
+            "libclang_rt.asan.so",
+            "libclang.a",
+            "libclangBasic.so",
+            "libclang",
+            "clang.so",
+        ] {
+            assert!(!is_libclang(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_with_the_other_library_alone_does_not_do() {
+        let folder = std::env::temp_dir().join(format!("pcim-start-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        assert!(!holds_libclang(&folder));
+        std::fs::write(folder.join("libclang-cpp.so.14"), "").expect("a file");
+        std::fs::create_dir_all(folder.join("libclang.so")).expect("a folder");
+        assert!(!holds_libclang(&folder));
+        std::fs::write(folder.join("libclang-14.so.1"), "").expect("a file");
+        assert!(holds_libclang(&folder));
+        std::fs::remove_dir_all(&folder).expect("a folder that was made here");
+        assert!(!holds_libclang(&folder));
+    }
 }
