@@ -3,6 +3,7 @@
 mod abi;
 mod chain;
 mod error;
+mod hint;
 mod lifecycle;
 mod program;
 mod record;

@@ -1,6 +1,7 @@
 //! Errors that this program alone has, and what can be done about them.
 
 use pcim_client::audit::Difference;
+use pcim_core::hint::Hints;
 pub(crate) use pcim_terminal::failure::*;
 
 /// The logs and the contract, or two providers, do not say the same.
@@ -33,24 +34,23 @@ pub(crate) struct Faulty {
 }
 
 /// Returns what can be done about an error of this program's own.
-pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
+pub(crate) fn hint(error: &anyhow::Error) -> Option<Hints> {
     if error.is::<NotRelayed>() {
-        return Some(
-            "the report says why; run it again with what can be put right: nothing is done twice",
-        );
+        return Some(vec![
+            "the report says why; run it again with what can be put right: nothing is done twice"
+                .into(),
+        ]);
     }
     if error.is::<NotTheSame>() {
-        return Some(
-            "do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url",
-        );
+        return Some(vec!["do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url".into()]);
     }
     if error.is::<Faulty>() {
-        return Some("the table names attributes and files: do not give these results away");
+        return Some(vec![
+            "the table names attributes and files: do not give these results away".into(),
+        ]);
     }
     if error.is::<NotSound>() {
-        return Some(
-            "check --contract; `pcim deploy keepalive` activates a contract of ours that does not run",
-        );
+        return Some(vec!["check --contract; `pcim deploy keepalive` activates a contract of ours that does not run".into()]);
     }
     None
 }

@@ -71,10 +71,10 @@ impl Failure {
         }
     }
 
-    /// Takes the hint of a program that knows the error better, if it has one.
+    /// Takes the hints of a program that knows the error better, if it has any.
     #[must_use]
-    pub fn with_hint(self, hint: Option<&'static str>) -> Self {
-        let hints = hint.map_or(self.hints, |hint| vec![hint.into()]);
+    pub fn with_hints(self, better: Option<Hints>) -> Self {
+        let hints = better.unwrap_or(self.hints);
         Self { hints, ..self }
     }
 
@@ -132,12 +132,13 @@ fn explain(error: &anyhow::Error) -> (u8, Hints) {
 type AsHint = fn(&anyhow::Error) -> Option<&dyn Hint>;
 
 /// The types of errors that come up to the commands and say themselves what can be done.
-const HINTING: [AsHint; 7] = [
+const HINTING: [AsHint; 8] = [
     as_hint::<E>,
     as_hint::<audit::Error>,
     as_hint::<home::Error>,
     as_hint::<card::Error>,
     as_hint::<pcim_ledger::Error>,
+    as_hint::<deploy::Error>,
     as_hint::<pcim_dicom::view::Error>,
     as_hint::<io::Error>,
 ];
@@ -150,47 +151,8 @@ fn as_hint<T: Hint + std::error::Error + Send + Sync + 'static>(
 
 /// What the error says that can be done.
 fn hints(error: &anyhow::Error) -> Hints {
-    if let Some(hint) = HINTING.iter().find_map(|as_hint| as_hint(error)) {
-        return hint.hints();
-    }
-    // The deployer knows no hints.
-    let hint = error.downcast_ref::<deploy::Error>().and_then(of_deploy);
-    hint.into_iter().map(Into::into).collect()
-}
-
-/// Returns what to do about an error of deploying.
-pub fn of_deploy(error: &deploy::Error) -> Option<&'static str> {
-    use deploy::Error as D;
-    use pcim_ledger::Error as L;
-    Some(match error {
-        D::NoConsortium => "give the --consortium's own address",
-        D::NoContract { .. } => "check --contract and the chain",
-        D::TooYoung { .. } => "`pcim deploy status` tells from when on it can be kept alive",
-        D::NotActive { .. } => "activate it: `pcim deploy keepalive`",
-        D::LowBid { .. } => "give a higher --bid, or none",
-        D::Chain(L::Key) => "check the file that --key-file names",
-        D::Chain(L::WrongChain { .. }) => {
-            "give the --rpc-url of that chain, or another --network or --chain-id"
-        }
-        D::Chain(L::Fee { .. }) => {
-            "check that --rpc-url is the endpoint you mean; --max-fee allows more"
-        }
-        D::Chain(error) => return of_ledger(error),
-        D::Recorded { .. } => "nothing was sent; for another contract give another --record-dir",
-        D::Unfinished { .. } => {
-            "run that deployment's command again; delete the file if its transaction is known never to come"
-        }
-        D::EmptyCacheManager { .. } | D::OtherCacheManager { .. } => {
-            "do not rely on this provider: look again with another --rpc-url"
-        }
-        D::HighBid { .. } => "give the --bid that you want to pay",
-        D::NoStylus | D::NoDeployer { .. } => {
-            "deploy on an Arbitrum chain with Stylus, or on `pcim-dev devnet`"
-        }
-        D::Funds { .. } => "send ether to this address on this chain",
-        D::Read { .. } | D::Write { .. } => CHECK_THE_DISK,
-        _ => return None,
-    })
+    let hint = HINTING.iter().find_map(|as_hint| as_hint(error));
+    hint.map_or_else(Hints::new, Hint::hints)
 }
 
 #[cfg(test)]

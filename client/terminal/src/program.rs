@@ -2,19 +2,21 @@
 
 use std::process::ExitCode;
 
+use pcim_core::hint::Hints;
+
 use crate::failure::{Failure, Interrupted};
 use crate::ui::Ui;
 
 /// Runs a command to its end, or until an interrupt if it `is_cut`, and writes its error.
 ///
-/// `hint` knows the errors that the program alone has.
+/// `hint` gives the hints for the errors that the program alone has.
 pub fn run(
     ui: Ui,
-    hint: fn(&anyhow::Error) -> Option<&'static str>,
+    hint: fn(&anyhow::Error) -> Option<Hints>,
     is_cut: bool,
     command: impl Future<Output = anyhow::Result<()>>,
 ) -> ExitCode {
-    let fail = |error: &anyhow::Error| Failure::of(error).with_hint(hint(error)).tell(ui);
+    let fail = |error: &anyhow::Error| Failure::of(error).with_hints(hint(error)).tell(ui);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -1,37 +1,39 @@
 //! The hints for errors that this program alone has.
 
-use pcim_core::hint::CHECK_THE_DISK;
+use pcim_core::hint::{CHECK_THE_DISK, Hint, Hints};
 use pcim_deploy::deploy;
-use pcim_terminal::failure::{Usage, of_deploy};
+use pcim_terminal::failure::Usage;
 
 use crate::gas;
 
 /// Returns what to do about an error, if it is one of this program's own.
-pub(crate) fn of(error: &anyhow::Error) -> Option<&'static str> {
+pub(crate) fn of(error: &anyhow::Error) -> Option<Hints> {
     if error.is::<Usage>() {
-        return Some("see `pcim-dev help`, or the command's --help");
+        return Some(vec!["see `pcim-dev help`, or the command's --help".into()]);
     }
     if let Some(error) = error.downcast_ref::<gas::Error>() {
-        return of_gas(error);
+        return Some(of_gas(error));
     }
-    of_devnet(error.downcast_ref::<stylus_devnet::Error>()?)
+    let hint = of_devnet(error.downcast_ref::<stylus_devnet::Error>()?);
+    hint.map(|hint| vec![hint.into()])
 }
 
-fn of_gas(error: &gas::Error) -> Option<&'static str> {
+fn of_gas(error: &gas::Error) -> Hints {
     use gas::Error as G;
-    Some(match error {
+    let hint = match error {
         G::Module(_)
         | G::Deploy(
             deploy::Error::NotWasm
             | deploy::Error::TooLarge { .. }
             | deploy::Error::Activation { .. },
         ) => "check the file that --wasm names",
-        G::Deploy(error) => return of_deploy(error),
+        G::Deploy(error) => return error.hints(),
         G::Refused { .. } | G::Logs { .. } => {
             "check that the module --wasm names is this contract, of this version"
         }
-        _ => return None,
-    })
+        _ => return Hints::new(),
+    };
+    vec![hint.into()]
 }
 
 fn of_devnet(error: &stylus_devnet::Error) -> Option<&'static str> {

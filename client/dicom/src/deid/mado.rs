@@ -307,7 +307,7 @@ impl KeyObjects {
         let syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN);
         let syntax = syntax.ok_or(crate::Error::Encode)?;
         Ok(Self {
-            bytes: file::write(&File { data_set, syntax }, 0)?,
+            bytes: file::write(&File::new(data_set, syntax), 0)?,
             instance: own_instance,
             series: own_series,
         })

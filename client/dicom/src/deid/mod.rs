@@ -55,7 +55,6 @@ pub use kos::{KeyObjects, SeriesReference};
 pub use mado::Description;
 pub use options::{Blank, Edition, Options, ParseOptionError, Profile, ProfileOption, Purpose};
 pub use repeated::Repeated;
-pub(crate) use report::label;
 pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
 
 /// De-identifies one DICOM file (PS3.10), bytes to bytes; fails closed.
