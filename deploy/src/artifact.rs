@@ -9,8 +9,6 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::build::RECIPE;
-
 /// The released contract: a WASM module that a Stylus chain activates.
 pub const PCAC_WASM: &[u8] = include_bytes!("../../contract/artifacts/pcac.wasm");
 
@@ -21,6 +19,17 @@ pub const CODE_PREFIX: [u8; 4] = [0xef, 0xf0, 0x00, 0x00];
 
 /// Bytes that an account's code may have (EIP-170).
 pub const MAX_CODE_BYTES: usize = 24_576;
+
+/// The steps from the sources to the module, in words that both the source hash and the manifest carry.
+pub const RECIPE: &[&str] = &[
+    "--profile contract",
+    "-Ctarget-cpu=mvp",
+    "-Ctarget-feature=+bulk-memory,+mutable-globals,+nontrapping-fptoint,+sign-ext",
+    "-Clink-arg=-zstack-size=8192",
+    "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none, with std",
+    "wasm-opt -Oz",
+    "re-encode: keep exports user_entrypoint and memory; drop DataCount and custom sections",
+];
 
 /// Of the contract's sources, what is compiled for tests only.
 const TESTS: &str = "src/tests";

@@ -4,6 +4,7 @@
 //! encodes it anew without what a Stylus chain refuses, and checks the result against the chain's rules.
 //! The result is kept with its manifest and made again only when [`source_hash`] moves.
 
+mod error;
 pub mod module;
 mod toolchain;
 
@@ -15,19 +16,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::artifact::{self, Manifest, Package, is_current, locked_packages, source_hash};
-use toolchain::Toolchain;
-
-/// What is done to the sources, in words that both the source hash and the manifest carry.
-pub const RECIPE: &[&str] = &[
-    "--profile contract",
-    "-Ctarget-cpu=mvp",
-    "-Ctarget-feature=+bulk-memory,+mutable-globals,+nontrapping-fptoint,+sign-ext",
-    "-Clink-arg=-zstack-size=8192",
-    "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none, with std",
-    "wasm-opt -Oz",
-    "re-encode: keep exports user_entrypoint and memory; drop DataCount and custom sections",
-];
+use crate::artifact::{Manifest, Package, is_current, locked_packages, source_hash};
+pub use error::BuildError;
+use error::finished;
+use toolchain::{TARGET, Toolchain};
 
 /// For every compiler. Chains refuse reference types, which newer compilers turn on; 8 KiB of stack leave the
 /// program in its first memory page.
@@ -53,8 +45,6 @@ const WASM_OPT_FLAGS: [&str; 5] = [
     "--enable-sign-ext",
 ];
 
-const TARGET: &str = "wasm32-unknown-unknown";
-
 /// A built contract.
 #[derive(Clone, Debug)]
 pub struct BuiltArtifact {
@@ -64,58 +54,6 @@ pub struct BuiltArtifact {
     pub manifest: Manifest,
     /// whether it was compiled now, rather than found from an earlier build
     pub compiled: bool,
-}
-
-/// Why the contract could not be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// No compiler for WASM, and none could be added.
-    #[error(
-        "no Rust toolchain that can build the contract: tried {tried}; install one of \
-         `rustup target add wasm32-unknown-unknown && rustup component add rust-src`, or, on Debian 12 and later, \
-         `apt-get install rustc-web cargo-web rust-web-src lld`"
-    )]
-    NoToolchain {
-        /// what was tried and what came of it
-        tried: String,
-    },
-    /// A tool could not be started.
-    #[error("cannot run {tool}")]
-    Start {
-        /// its name
-        tool: String,
-        /// why
-        source: io::Error,
-    },
-    /// A tool failed.
-    #[error("{tool} failed: {output}")]
-    Tool {
-        /// its name
-        tool: String,
-        /// the end of what it said
-        output: String,
-    },
-    /// A file could not be read or written.
-    #[error("cannot read or write {path}")]
-    File {
-        /// which
-        path: PathBuf,
-        /// why
-        source: io::Error,
-    },
-    /// The compiler's module breaks a rule of Stylus chains.
-    #[error("the module is not fit for a Stylus chain")]
-    Module(#[from] module::Error),
-    /// The module is fit but for its size, because the standard library brought its panic messages along.
-    #[error(
-        "the module is too large with the standard library as shipped; install its sources \
-         (`rustup component add rust-src`) so that it can be rebuilt without panic messages"
-    )]
-    NeedsStdSources(#[source] module::Error),
-    /// The sources or an earlier artifact could not be read.
-    #[error(transparent)]
-    Sources(#[from] artifact::Error),
 }
 
 /// Builds the contract of a workspace into `out` as `pcac.wasm` and `manifest.json`, or takes them from there if
@@ -294,24 +232,6 @@ fn packages(workspace: &Path, toolchain: &Toolchain) -> Result<Vec<Package>, Bui
                 .any(|found| found == line || found.starts_with(&format!("{line} ")))
     });
     Ok(packages)
-}
-
-/// What a tool printed, if it succeeded.
-fn finished(tool: &str, output: std::process::Output) -> Result<String, BuildError> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if output.status.success() {
-        return Ok(text(&output.stdout));
-    }
-    let said = text(&output.stderr);
-    let tail: Vec<&str> = said.lines().rev().take(10).collect();
-    Err(BuildError::Tool {
-        tool: tool.to_owned(),
-        output: format!(
-            "{}: {}",
-            output.status,
-            tail.into_iter().rev().collect::<Vec<_>>().join("\n")
-        ),
-    })
 }
 
 /// Writes a file so that no half of it is ever there.

@@ -56,8 +56,7 @@ fn imports(tree: &Tree) -> Imports<'_> {
                 continue;
             };
             let facade = named.public && path.starts_with(module);
-            let target = owner(tree, path);
-            if !facade && target != module {
+            if let Some(target) = owner(tree, path).filter(|target| !facade && *target != module) {
                 targets.insert(target);
             }
         }
@@ -88,19 +87,20 @@ fn absolute(tree: &Tree, named: &Named) -> Option<Vec<String>> {
     Some(base)
 }
 
-/// The module in whose file the thing stands that a path names, imports and re-exports followed.
-fn owner(tree: &Tree, mut path: Vec<String>) -> &Vec<String> {
+/// The module in whose file the thing stands that a path names, imports and re-exports followed; `None` for a thing of
+/// another crate.
+fn owner(tree: &Tree, mut path: Vec<String>) -> Option<&Vec<String>> {
     // A chain of names that are imported from one another is not longer.
     for _ in 0..16 {
         let (module, content) = longest(tree, &path);
         let Some(name) = path.get(module.len()) else {
-            return module;
+            return Some(module);
         };
         let rest = path[module.len() + 1..].to_vec();
         let own = content.names.iter().filter(|named| named.within == *module);
         let given = own.clone().find(|named| named.alias == *name);
         let next = match given {
-            Some(given) => absolute(tree, given),
+            Some(given) => Some(absolute(tree, given)?),
             None if content.items.contains(name) => None,
             None => own
                 .filter(|named| named.alias == "*")
@@ -116,10 +116,10 @@ fn owner(tree: &Tree, mut path: Vec<String>) -> &Vec<String> {
                 next.extend(rest);
                 path = next;
             }
-            _ => return module,
+            _ => return Some(module),
         }
     }
-    longest(tree, &path).0
+    Some(longest(tree, &path).0)
 }
 
 /// The file's module that a path leads into.
@@ -197,6 +197,14 @@ fn a_circle_is_found_and_named() {
     write(
         "b.rs",
         "use crate::One;\npub struct Two;\n#[cfg(test)]\nmod tests {\n    use crate::a::X;\n}\n",
+    );
+    assert_eq!(found(&[]), [""; 0]);
+
+    // A name of another crate, by way of the root.
+    write("b.rs", "use crate::{Map, One};\npub struct Two;\n");
+    write(
+        "lib.rs",
+        "mod a;\nmod b;\npub use a::c::One;\nuse std::collections::BTreeMap as Map;\nuse b::Two;\n",
     );
     assert_eq!(found(&[]), [""; 0]);
 

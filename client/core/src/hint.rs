@@ -1,4 +1,4 @@
-//! What a user can do about an error: said by the errors themselves, each for its own kind.
+//! Advice about an error, said by the errors themselves, each for its own kind.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What can be done about an error of the chain, or a refusal of the contract.
+//! Advice about an error of the chain, or a refusal of the contract.
 
 use crate::{Error, Revert};
 use pcim_core::hint::{Hint, Hints};

@@ -1,4 +1,4 @@
-//! What can be done about an IPFS error.
+//! Advice about an IPFS error.
 
 use crate::Error;
 use pcim_core::hint::{CHECK_THE_DISK, Hint, Hints};

@@ -9,6 +9,7 @@
 mod abi;
 mod chain;
 mod floor;
+mod ground;
 mod protocol;
 mod size;
 mod split;
@@ -18,37 +19,17 @@ mod timing;
 use alloy_primitives::{Address, B256};
 use serde::Serialize;
 
+pub(crate) use self::ground::{ACCOUNTS, CYCLE, DEPLOYMENT, Error, FIVE_CALLS, Ground, PATIENTS};
 pub(crate) use self::size::Size;
 pub(crate) use self::split::Split;
 pub(crate) use self::timing::{Figures, Recorded, Timed};
 
-use pcim_deploy::deploy::{self, Record, deploy};
+use pcim_deploy::deploy::{Record, deploy};
 
 use self::abi::IArbWasmCache;
 use self::chain::{Chain, Mined};
 use self::floor::Floor;
 use self::protocol::Stage;
-
-/// Accounts that a run needs: a chain owner who deploys, the consortium, the radiologist, two requestors, five patients.
-pub(crate) const ACCOUNTS: usize = 10;
-
-/// How many patients [`time`] has.
-pub(crate) const PATIENTS: usize = 5;
-
-/// The calls of the paper's Table 1, in the order in which they are made; together they are the row [`CYCLE`].
-pub(crate) const FIVE_CALLS: [&str; 5] = [
-    "create_contract",
-    "requesting_access",
-    "approve_IRs",
-    "trace_authorization",
-    "remove_IRs",
-];
-
-/// The row of the five calls together.
-pub(crate) const CYCLE: &str = "five-call cycle";
-
-/// The row of the deployment.
-pub(crate) const DEPLOYMENT: &str = "deployment";
 
 /// Gas in the paper's Table 1, in the order of [`FIVE_CALLS`].
 const PAPER: [u64; 5] = [67_394, 246_908, 170_412, 34_266, 59_358];
@@ -59,22 +40,9 @@ const PUBLISHED: [u64; 5] = [25_903, 28_158, 147_921, 31_156, 44_278];
 /// Gas of the published contract's deployment, under the same rules. It is deployed once for each image.
 const PUBLISHED_DEPLOYMENT: u64 = 1_611_871;
 
-/// A development chain that nothing has been done on yet, and what to measure there.
-#[derive(Clone, Copy)]
-pub(crate) struct Ground<'a> {
-    /// `http://` or `https://`
-    pub(crate) rpc_url: &'a str,
-    /// refuse any other chain
-    pub(crate) chain_id: u64,
-    /// secp256k1 private keys of [`ACCOUNTS`] funded accounts; the first is a chain owner's
-    pub(crate) keys: &'a [[u8; 32]],
-    /// the module, uncompressed
-    pub(crate) wasm: &'a [u8],
-}
-
 /// The table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct Costs {
     /// one for each operation, then the cycle and the deployment
     pub(crate) rows: Vec<Row>,
 }
@@ -101,81 +69,11 @@ pub(crate) struct Row {
     pub(crate) l1_bytes: usize,
 }
 
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum Error {
-    /// The contract could not be deployed.
-    #[error(transparent)]
-    Deploy(#[from] deploy::Error),
-    /// The keys are not enough, or one is none.
-    #[error("wanted {ACCOUNTS} private keys, found {found} that can be used")]
-    Keys {
-        /// how many could be used
-        found: usize,
-    },
-    /// An account's key does not sign.
-    #[error("account {account} cannot sign")]
-    Signature {
-        /// which of the accounts, counted from 0
-        account: usize,
-    },
-    /// The module cannot be read.
-    #[error("the module cannot be read")]
-    Module(#[from] wasmparser::BinaryReaderError),
-    /// The chain did not answer, or with something else.
-    #[error("{method} failed: {reason}")]
-    Rpc {
-        /// the JSON-RPC method
-        method: &'static str,
-        /// what came back
-        reason: String,
-    },
-    /// An operation's transaction was reverted.
-    #[error("{operation} was refused in transaction {tx}")]
-    Refused {
-        /// which
-        operation: &'static str,
-        /// its transaction
-        tx: B256,
-    },
-    /// An operation did not log what the interface promises.
-    #[error("{operation} logged {found:?}, wanted {wanted:?}")]
-    Logs {
-        /// which
-        operation: &'static str,
-        /// the promise, topics and data of each log
-        wanted: Vec<String>,
-        /// what was logged
-        found: Vec<String>,
-    },
-    /// Gas that the known prices do not explain.
-    #[error("{operation}: {what} took {found} gas, its price is {wanted}")]
-    Unexplained {
-        /// which
-        operation: &'static str,
-        /// for what
-        what: String,
-        /// by the known prices
-        wanted: u64,
-        /// as measured
-        found: u64,
-    },
-    /// A trace without what every trace has.
-    #[error("{operation}: the trace has no {what}")]
-    Trace {
-        /// which
-        operation: &'static str,
-        /// what is missing
-        what: &'static str,
-    },
-}
-
 /// Runs the protocol twice on the same state, with the program not cached and cached, and tells what it cost.
 ///
 /// # Errors
 /// If something does not come out as the interface says, or costs what the known prices do not explain.
-pub(crate) async fn measure(ground: Ground<'_>) -> Result<(Report, Size), Error> {
+pub(crate) async fn measure(ground: Ground<'_>) -> Result<(Costs, Size), Error> {
     let chain = Chain::new(&ground)?;
     let record = publish(&ground).await?;
     let (deployment, size) = measure_deployment(&chain, &ground, &record).await?;
@@ -188,7 +86,7 @@ pub(crate) async fn measure(ground: Ground<'_>) -> Result<(Report, Size), Error>
     let mut rows: Vec<_> = cached.into_iter().zip(&uncached).map(join).collect();
     rows.push(cycle(&rows));
     rows.push(deployment);
-    Ok((Report { rows }, size))
+    Ok((Costs { rows }, size))
 }
 
 /// Times the protocol for five patients, five times over, and tells gas and block size of each transaction.

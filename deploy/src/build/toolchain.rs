@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BuildError, TARGET, finished};
+use super::error::{BuildError, finished};
+
+/// The target that the contract is compiled for.
+pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// How long rustup may take to add something.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(90);

@@ -1,19 +1,18 @@
 //! `pcim deploy`
 
+mod payment;
 pub(crate) mod upkeep;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::home::Home;
-use pcim_core::{Address, U256};
+use pcim_core::Address;
 use pcim_deploy::artifact;
-use pcim_deploy::deploy::{MAX_FEE, Request, deploy, record_path};
-use zeroize::Zeroizing;
+use pcim_deploy::deploy::{Request, deploy, record_path};
 
+use self::payment::{FeeArgs, network, payer};
 use self::upkeep::UpkeepCommand;
 
-use super::init::private_key;
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::parse;
@@ -39,14 +38,6 @@ pub(crate) struct DeployArgs {
     /// Where <CHAIN-ID>.json is written; a record that is there stays, and nothing is deployed
     #[arg(long, value_name = "DIR", default_value = "deploy/deployments")]
     record_dir: PathBuf,
-}
-
-/// The limit of the fee.
-#[derive(Debug, Args)]
-pub(crate) struct FeeArgs {
-    /// The most wei to pay as the transaction's fee, 0.005 ether unless given
-    #[arg(long, value_name = "WEI", default_value_t = MAX_FEE)]
-    max_fee: U256,
 }
 
 impl DeployArgs {
@@ -82,24 +73,4 @@ impl DeployArgs {
         );
         context.ui.result(&record, &text)
     }
-}
-
-/// The RPC's URL and the chain's id.
-fn network(context: &Context) -> anyhow::Result<(String, u64)> {
-    let network = context.overrides()?;
-    let missing = |what: &str| Usage(format!("which chain? give --network, or {what}"));
-    let rpc_url = network.rpc_url.ok_or_else(|| missing("--rpc-url"))?;
-    let chain_id = network.chain_id.ok_or_else(|| missing("--chain-id"))?;
-    Ok((rpc_url, chain_id))
-}
-
-/// The key of the account that pays.
-async fn payer(context: &Context, key_file: Option<&Path>) -> anyhow::Result<Zeroizing<[u8; 32]>> {
-    if let Some(path) = key_file {
-        return private_key(path);
-    }
-    let home = Home::open(&context.home_dir()?)?;
-    let passphrase = context.passphrase("Passphrase: ")?;
-    let keys = tokio::task::spawn_blocking(move || home.unlock(&passphrase)).await??;
-    Ok(keys.account.expose_key())
 }

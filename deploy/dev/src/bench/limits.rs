@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::bench::median;
 use pcim_client::{Error, Result};
 
 /// Bytes that are worked on for each figure.
@@ -107,4 +106,16 @@ pub(super) fn peak_memory() -> Option<f64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib / 1024.0)
+}
+
+/// The middle of the runs; of an even number, the mean of the two in the middle.
+pub(super) fn median(runs: &[f64]) -> f64 {
+    let mut sorted = runs.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let half = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        even if even % 2 == 0 => (sorted[half - 1] + sorted[half]) / 2.0,
+        _ => sorted[half],
+    }
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::bench::limits::processor_time;
-use crate::bench::scene::Scene;
+use crate::bench::limits::{median, processor_time};
+use crate::bench::scene::Setting;
 use pcim_client::Result;
 
 pub(crate) use crate::bench::limits::Limits;
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
 
 /// The figures of one run of the benchmark.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct BenchReport {
     /// What the machine can do.
     pub(crate) limits: Limits,
     /// What this program does with it.
@@ -81,11 +81,11 @@ impl Measurement {
 ///
 /// # Errors
 /// Whatever the facade's operations return.
-pub(crate) async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Report> {
+pub(crate) async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<BenchReport> {
     let runs = plan.runs.max(1);
     tell("the machine");
     let limits = limits::measure(&plan.dir, runs)?;
-    let scene = Scene::set(&plan.dir).await?;
+    let scene = Setting::set(&plan.dir).await?;
     let mut results = Vec::new();
     // The process's memory is measured before anything else has used any.
     if plan.large {
@@ -108,12 +108,12 @@ pub(crate) async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Report> {
         results.extend(apart(&scene, &files).await?);
     }
     scene.leave().await;
-    Ok(Report { limits, results })
+    Ok(BenchReport { limits, results })
 }
 
 /// One image of 100 MB: sealed, opened from here, fetched and opened from a peer. A study of as many bytes, if there is one,
 /// takes turns with it: the two are compared, and a machine is not always as fast.
-async fn hundred(scene: &Scene, study: &[PathBuf], runs: usize) -> Result<Vec<Measurement>> {
+async fn hundred(scene: &Setting, study: &[PathBuf], runs: usize) -> Result<Vec<Measurement>> {
     let bytes = 100 * MEGABYTE;
     let file = scene.instance(0, bytes)?;
     let speed = |time: Duration| bytes as f64 / 1e6 / time.as_secs_f64();
@@ -160,7 +160,7 @@ fn milliseconds(from: Option<Duration>, to: Option<Duration>) -> Option<f64> {
 
 /// Approvals of one image by several readers.
 async fn approve(
-    scene: &Scene,
+    scene: &Setting,
     name: &'static str,
     image: &scene::Image,
     runs: usize,
@@ -182,7 +182,7 @@ async fn approve(
 }
 
 /// The files of a study.
-fn study(scene: &Scene) -> Result<Vec<PathBuf>> {
+fn study(scene: &Setting) -> Result<Vec<PathBuf>> {
     let each = 100 * MEGABYTE / INSTANCES;
     (0..INSTANCES)
         .map(|number| scene.instance(1000 + number, each))
@@ -190,7 +190,7 @@ fn study(scene: &Scene) -> Result<Vec<PathBuf>> {
 }
 
 /// Files as an image each, one after the other.
-async fn apart(scene: &Scene, files: &[PathBuf]) -> Result<[Measurement; 2]> {
+async fn apart(scene: &Setting, files: &[PathBuf]) -> Result<[Measurement; 2]> {
     let mut time = Duration::ZERO;
     let mut images = Vec::new();
     for file in files {
@@ -207,7 +207,7 @@ async fn apart(scene: &Scene, files: &[PathBuf]) -> Result<[Measurement; 2]> {
 }
 
 /// An image of 4 GiB: the most memory that sealing and opening it take, and an approval of it.
-async fn large(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
+async fn large(scene: &Setting, runs: usize) -> Result<Vec<Measurement>> {
     let files = instances(scene, LARGE)?;
     limits::forget_peak_memory();
     let image = scene.seal(&files).await?;
@@ -225,25 +225,13 @@ async fn large(scene: &Scene, runs: usize) -> Result<Vec<Measurement>> {
 }
 
 /// As many instances as make so many bytes.
-fn instances(scene: &Scene, bytes: u64) -> Result<Vec<PathBuf>> {
+fn instances(scene: &Setting, bytes: u64) -> Result<Vec<PathBuf>> {
     (0..bytes.div_ceil(LARGE_INSTANCE))
         .map(|number| scene.instance(number, LARGE_INSTANCE))
         .collect()
 }
 
-/// The middle of the runs; of an even number, the mean of the two in the middle.
-fn median(runs: &[f64]) -> f64 {
-    let mut sorted = runs.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let half = sorted.len() / 2;
-    match sorted.len() {
-        0 => f64::NAN,
-        even if even % 2 == 0 => (sorted[half - 1] + sorted[half]) / 2.0,
-        _ => sorted[half],
-    }
-}
-
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<26} {:>10}  unit", "this machine", "median")?;
         for (name, speed) in self.limits.rows() {

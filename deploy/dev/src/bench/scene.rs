@@ -27,7 +27,7 @@ const STALL: Duration = Duration::from_secs(60);
 const TOTAL: Duration = Duration::from_secs(3600);
 
 /// Everything that is needed, made and deleted with it.
-pub(super) struct Scene {
+pub(super) struct Setting {
     dir: TempDir,
     keeper: Node,
     radiologist: Arc<UnlockedKey>,
@@ -53,7 +53,7 @@ impl Image {
     }
 }
 
-impl Scene {
+impl Setting {
     pub(super) async fn set(dir: &Path) -> Result<Self> {
         let made = tempfile::Builder::new()
             .prefix("pcim-bench-")

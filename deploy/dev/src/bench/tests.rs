@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::bench::limits;
-use crate::bench::{Measurement, Report, median};
+use crate::bench::limits::median;
+use crate::bench::{BenchReport, Measurement};
 use pcim_dicom::deid;
 use pcim_dicom::sample::write_instance;
 
@@ -43,7 +44,7 @@ fn the_report_is_the_documented_json_and_a_table() {
         memcpy: 9000.0,
     };
     let results = vec![Measurement::new("approve_1mb", "ms", vec![9.0, 8.0, 12.5])];
-    let report = Report { limits, results };
+    let report = BenchReport { limits, results };
     let json = serde_json::to_value(&report).unwrap();
     let expected = serde_json::json!({
         "limits": { "sha256": 1500.0, "aes_256_ocb": 4100.0, "write_fsync": 600.0, "memcpy": 9000.0 },

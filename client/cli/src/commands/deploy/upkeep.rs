@@ -7,7 +7,7 @@ use pcim_core::U256;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Activation, Deployed, Status, Upkeep, cache_bid, keepalive, status};
 
-use super::{FeeArgs, payer};
+use super::payment::{FeeArgs, network, payer};
 use crate::context::Context;
 use crate::failure::{NotSound, Usage};
 
@@ -49,7 +49,7 @@ pub(crate) struct BidArgs {
 
 impl UpkeepCommand {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let (rpc_url, chain_id) = super::network(context)?;
+        let (rpc_url, chain_id) = network(context)?;
         let contract = context.overrides()?.contract;
         let contract = contract.ok_or_else(|| {
             Usage("which contract? give --contract, or the record of its deployment".to_owned())

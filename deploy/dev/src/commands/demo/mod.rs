@@ -12,7 +12,7 @@ use clap::Args;
 
 use pcim_terminal::failure::Usage;
 use pcim_terminal::ui::Ui;
-use report::Report;
+use report::Timeline;
 use scene::Scene;
 
 /// A small real image for those who bring none.
@@ -44,7 +44,7 @@ impl DemoArgs {
         let started = Instant::now();
         let stage = Stage::new(self.keep.as_deref())?;
         let (name, files) = self.files(stage.dir())?;
-        let mut report = Report::new(ui, name, started);
+        let mut report = Timeline::new(ui, name, started);
         let mut scene = Scene::set(stage.dir(), self.keep.is_some(), &mut report).await?;
         let told = story::tell(&mut scene, files, !self.no_deid, stage.dir(), &mut report).await;
         scene.clear().await;

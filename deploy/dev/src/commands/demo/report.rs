@@ -7,11 +7,10 @@ use pcim_client::Written;
 use pcim_core::{Address, B256, LoggedEvent};
 use serde::Serialize;
 
-use super::story::Told;
 use pcim_terminal::ui::Ui;
 
 /// Gathers steps and times.
-pub(super) struct Report {
+pub(super) struct Timeline {
     ui: Ui,
     image: String,
     started: Instant,
@@ -50,6 +49,16 @@ struct Document {
     steps: Vec<Step>,
 }
 
+/// The end of the story.
+pub(super) struct Ending {
+    pub(super) chain_id: u64,
+    pub(super) contract: Address,
+    /// `0x` and 64 hex digits, as the chain has it.
+    pub(super) image_digest: String,
+    pub(super) original_sha256: String,
+    pub(super) opened_sha256: String,
+}
+
 /// What went to the chain in a step, if anything.
 #[derive(Default)]
 pub(super) struct OnChain {
@@ -68,7 +77,7 @@ impl From<&Written> for OnChain {
     }
 }
 
-impl Report {
+impl Timeline {
     pub(super) fn new(ui: Ui, image: String, started: Instant) -> Self {
         Self {
             ui,
@@ -134,7 +143,7 @@ impl Report {
     }
 
     /// Ends the demo.
-    pub(super) fn finish(mut self, told: Told, kept: Option<&Path>) -> anyhow::Result<()> {
+    pub(super) fn finish(mut self, told: Ending, kept: Option<&Path>) -> anyhow::Result<()> {
         let steps = self.steps.iter().map(|step| step.millis).sum();
         self.times.push(Time {
             what: "the steps above",

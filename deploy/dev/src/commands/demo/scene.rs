@@ -13,7 +13,7 @@ use pcim_deploy::deploy::{MAX_FEE, Record, Request, deploy};
 use pcim_ledger::{Account, Deployment, Ledger};
 use pcim_seal::KeyVersion;
 
-use super::report::{OnChain, Report};
+use super::report::{OnChain, Timeline};
 use pcim_terminal::files::write_secret;
 
 /// What each actor is given to pay for transactions: a tenth of an ether, in wei.
@@ -41,7 +41,7 @@ pub(super) struct Scene {
 
 impl Scene {
     /// Sets the scene under `dir`. With `keep` the chain's state and the passphrase of the homes stay there.
-    pub(super) async fn set(dir: &Path, keep: bool, report: &mut Report) -> anyhow::Result<Self> {
+    pub(super) async fn set(dir: &Path, keep: bool, report: &mut Timeline) -> anyhow::Result<Self> {
         let clock = Instant::now();
         let devnet = stylus_devnet::spawn(stylus_devnet::Config {
             state_dir: keep.then(|| dir.join("chain")),
@@ -179,7 +179,7 @@ async fn open(
     Ok(Actor::open(home, passphrase).await?.with_limits(limits))
 }
 
-fn tell_deployment(record: &Record, spent: Duration, report: &mut Report) -> anyhow::Result<()> {
+fn tell_deployment(record: &Record, spent: Duration, report: &mut Timeline) -> anyhow::Result<()> {
     let on_chain = OnChain {
         tx: Some(record.tx),
         gas_used: Some(record.gas_used),

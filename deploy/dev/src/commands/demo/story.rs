@@ -9,19 +9,9 @@ use pcim_client::{AccessRequest, Actor, Error, SealOptions, Target};
 use pcim_core::{Address, ImageDigest};
 use pcim_dicom::deid::Profile;
 
-use super::report::{OnChain, Report};
+use super::report::{Ending, OnChain, Timeline};
 use super::scene::Scene;
 use pcim_terminal::files::write_result;
-
-/// What the story came to.
-pub(super) struct Told {
-    pub(super) chain_id: u64,
-    pub(super) contract: Address,
-    /// `0x` and 64 hex digits, as the chain has it.
-    pub(super) image_digest: String,
-    pub(super) original_sha256: String,
-    pub(super) opened_sha256: String,
-}
 
 /// Tells the story; a part that does not come out as the protocol says is an error.
 pub(super) async fn tell(
@@ -29,8 +19,8 @@ pub(super) async fn tell(
     files: Vec<PathBuf>,
     deidentify: bool,
     dir: &Path,
-    report: &mut Report,
-) -> anyhow::Result<Told> {
+    report: &mut Timeline,
+) -> anyhow::Result<Ending> {
     let Scene {
         consortium,
         radiologist,
@@ -183,7 +173,7 @@ pub(super) async fn tell(
     trace(requestor_a, "requestor-a", &image, false, report).await?;
     refused(requestor_a, "requestor-a", &image, dir, report).await?;
 
-    Ok(Told {
+    Ok(Ending {
         chain_id: deployment.chain_id,
         contract: deployment.contract,
         image_digest: format!("{:#x}", pcim_core::B256::from(image.0)),
@@ -206,7 +196,7 @@ async fn ask(
     card: &Card,
     image: ImageDigest,
     purpose: Purpose,
-    report: &mut Report,
+    report: &mut Timeline,
 ) -> anyhow::Result<()> {
     let request = AccessRequest {
         image,
@@ -229,7 +219,7 @@ async fn trace(
     name: &'static str,
     image: &ImageDigest,
     wanted: bool,
-    report: &mut Report,
+    report: &mut Timeline,
 ) -> anyhow::Result<()> {
     let traced = requestor
         .unlocked()
@@ -256,7 +246,7 @@ async fn refused(
     name: &'static str,
     image: &ImageDigest,
     dir: &Path,
-    report: &mut Report,
+    report: &mut Timeline,
 ) -> anyhow::Result<()> {
     let path = dir.join(format!("refused-{name}"));
     let target = Target {

@@ -7,18 +7,8 @@ use pcim_client::Error;
 use crate::gas::{DEPLOYMENT, FIVE_CALLS, Figures, PATIENTS, Recorded, Timed};
 
 use super::chart::{Bar, Chart, Group, Line};
-use super::table::number;
+use super::table::{machine, number};
 use pcim_terminal::files::write_result;
-
-/// Where it was measured. Without commas: it is a cell of the data, too.
-pub(super) fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let build = match cfg!(debug_assertions) {
-        true => "development build",
-        false => "release build",
-    };
-    format!("a devnet in the same process that mines at once; {cores} cores; {build}")
-}
 
 /// Writes the four files, each whole or not at all, over earlier ones.
 pub(super) fn write(dir: &Path, figures: &Figures) -> anyhow::Result<Vec<PathBuf>> {

@@ -4,7 +4,7 @@
 //! `L1 gas = ⌊L1 price · 16 · compressed bytes / L2 gas price⌋`, and what is paid is
 //! `(L2 gas + L1 gas) · L2 gas price`. All in whole wei.
 
-use crate::gas::{CYCLE, DEPLOYMENT, FIVE_CALLS, Report, Row};
+use crate::gas::{CYCLE, Costs, DEPLOYMENT, FIVE_CALLS, Row};
 use serde::Serialize;
 
 use pcim_terminal::failure::Usage;
@@ -126,7 +126,7 @@ pub(crate) struct Item {
 
 impl Prices {
     /// The rows of the paper's table, and the deployment.
-    pub(crate) fn bill(&self, report: &Report) -> Result<Bill, Usage> {
+    pub(crate) fn bill(&self, report: &Costs) -> Result<Bill, Usage> {
         let listed = |name: &str| FIVE_CALLS.contains(&name) || name == CYCLE || name == DEPLOYMENT;
         let listed = report.rows.iter().filter(|row| listed(row.operation));
         Ok(Bill {
@@ -141,7 +141,7 @@ impl Prices {
     }
 
     /// `None` if it is more than can be counted.
-    fn item(&self, row: &Row, report: &Report) -> Option<Item> {
+    fn item(&self, row: &Row, report: &Costs) -> Option<Item> {
         // Each transaction is posted by itself.
         let l1_gas = match row.operation {
             CYCLE => {
@@ -241,7 +241,7 @@ mod tests {
                 split: crate::gas::Split::default(),
                 l1_bytes: 100,
             };
-            let item = prices.item(&row, &Report { rows: Vec::new() }).unwrap();
+            let item = prices.item(&row, &Costs { rows: Vec::new() }).unwrap();
             assert_eq!(Some(item.ether.as_str()), item.paper_ether);
             // The paper rounds its dollars up.
             let (found, told) = (item.usd.parse::<f64>().unwrap(), item.paper_usd.unwrap());

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::gas::{DEPLOYMENT, Figures, Report, Size};
+use crate::gas::{Costs, DEPLOYMENT, Figures, Size};
 
-use super::figures::machine;
 use super::price::Bill;
 
 /// Lines of cells in columns as wide as they need to be; all but the first column to the right.
@@ -52,8 +51,18 @@ pub(super) fn number(number: impl TryInto<i128>) -> String {
     }
 }
 
+/// Names where it was measured. Without commas: it is a cell of the data, too.
+pub(super) fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let build = match cfg!(debug_assertions) {
+        true => "development build",
+        false => "release build",
+    };
+    format!("a devnet in the same process that mines at once; {cores} cores; {build}")
+}
+
 /// The table, each row taken apart, and the program's size.
-pub(super) fn report(report: &Report, size: &Size) -> String {
+pub(super) fn report(report: &Costs, size: &Size) -> String {
     let known = |figure: Option<u64>| figure.map_or_else(|| "-".to_owned(), number);
     let mut lines = vec![head(&[
         "L2 gas",
