@@ -16,7 +16,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::artifact::{Manifest, Package, is_current, locked_packages, source_hash};
+use crate::artifact::{self, Manifest, Package, is_current, locked_packages, source_hash};
 pub use error::BuildError;
 use error::finished;
 use toolchain::{TARGET, Toolchain};

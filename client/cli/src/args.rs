@@ -1,5 +1,7 @@
 //! The command line: global options and the tree of commands.
 
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand};
 use serde_json::json;
 

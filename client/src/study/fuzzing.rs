@@ -6,7 +6,8 @@ use std::path::{Component, Path};
 
 use sha2::{Digest, Sha256};
 
-use crate::study::manifest::{File, Manifest, Series, VERSION};
+use crate::study::manifest::{File, Manifest, Series};
+use crate::study::names::VERSION;
 use crate::study::unpack::{Contents, Unpacking};
 use crate::study::{KEY_OBJECTS, MANIFEST, tar, zip};
 

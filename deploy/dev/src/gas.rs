@@ -16,7 +16,7 @@ mod split;
 mod storage;
 mod timing;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::Address;
 use serde::Serialize;
 
 pub(crate) use self::ground::{ACCOUNTS, CYCLE, DEPLOYMENT, Error, FIVE_CALLS, Ground, PATIENTS};
@@ -24,7 +24,7 @@ pub(crate) use self::size::Size;
 pub(crate) use self::split::Split;
 pub(crate) use self::timing::{Figures, Recorded, Timed};
 
-use pcim_deploy::deploy::{Record, deploy};
+use pcim_deploy::deploy::{self, Record};
 
 use self::abi::IArbWasmCache;
 use self::chain::{Chain, Mined};
@@ -103,7 +103,7 @@ async fn publish(ground: &Ground<'_>) -> Result<Record, Error> {
     let (Some(owner), Some(consortium)) = (keys.first(), keys.get(1)) else {
         return Err(Error::Keys { found: keys.len() });
     };
-    Ok(deploy(&deploy::Request {
+    Ok(deploy::deploy(&deploy::Request {
         rpc_url: ground.rpc_url,
         chain_id: ground.chain_id,
         deployer_key: owner,

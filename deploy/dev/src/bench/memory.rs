@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::instances;
-use super::scene::Scene;
+use super::scene::Setting;
 
 /// Set in the process whose memory is looked at.
 const CHILD: &str = "PCIM_MEMORY_TEST";
@@ -56,7 +56,7 @@ async fn the_process_that_is_looked_at() {
 /// Seals an image of many instances, `bytes` in all or a little more, opens it, and has it fetched and opened by a peer:
 /// the bytes of its body.
 async fn one_large(dir: &Path, bytes: u64) -> u64 {
-    let scene = Scene::set(dir).await.unwrap();
+    let scene = Setting::set(dir).await.unwrap();
     let files = instances(&scene, bytes).unwrap();
     let image = scene.seal(&files).await.unwrap();
     scene.open(&image).await.unwrap();

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use pcim_client::papers::card::Card;
 use pcim_client::papers::request::Purpose;
 use pcim_client::{AccessRequest, Actor, Error, SealOptions, Target};
-use pcim_core::{Address, ImageDigest};
+use pcim_core::ImageDigest;
 use pcim_dicom::deid::Profile;
 
 use super::report::{Ending, OnChain, Timeline};
