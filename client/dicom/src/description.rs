@@ -3,17 +3,17 @@
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
+use dicom_encoding::transfer_syntax::Endianness;
 
-use super::file::File;
 use super::reader::listed;
 use super::repair::Repairs;
 use super::tree::{DataSet, Element, Value, short, text};
 
-/// Repairs the values of a file that was read.
-pub(crate) fn repair(file: &mut File) {
-    numbers(&mut file.data_set, &mut file.repairs);
-    frames(&mut file.data_set, &mut file.repairs);
-    chrominance(file);
+/// Repairs the values of a file that was read, whose bytes stand in `order`.
+pub(crate) fn repair(data_set: &mut DataSet, order: Endianness, repairs: &mut Repairs) {
+    numbers(data_set, repairs);
+    frames(data_set, repairs);
+    chrominance(data_set, order, repairs);
 }
 
 /// Writes decimals as the standard has them (PS3.5 §6.2): with a point, and nothing but spaces around.
@@ -85,9 +85,7 @@ fn frames(data_set: &mut DataSet, repairs: &mut Repairs) {
 }
 
 /// Pixels of three bytes each, whatever Photometric Interpretation says of shared chrominance, are YBR_FULL.
-fn chrominance(file: &mut File) {
-    let order = file.order();
-    let data_set = &mut file.data_set;
+fn chrominance(data_set: &mut DataSet, order: Endianness, repairs: &mut Repairs) {
     let number = |tag: Tag| short(data_set, tag, order).map(usize::from);
     let whole = || {
         let pixels = number(tags::ROWS)?.checked_mul(number(tags::COLUMNS)?)?;
@@ -110,7 +108,7 @@ fn chrominance(file: &mut File) {
     if whole().is_some_and(|whole| whole.next_multiple_of(2) == length) {
         let tag = tags::PHOTOMETRIC_INTERPRETATION;
         data_set.insert(tag, Element::bytes(VR::CS, "YBR_FULL"));
-        file.repairs.add(tag, "each pixel has its own chrominance");
+        repairs.add(tag, "each pixel has its own chrominance");
     }
 }
 

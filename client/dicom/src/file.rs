@@ -146,7 +146,8 @@ pub(crate) fn read(file: &[u8]) -> Result<File> {
         syntax,
         repairs,
     };
-    description::repair(&mut file);
+    let order = file.order();
+    description::repair(&mut file.data_set, order, &mut file.repairs);
     Ok(file)
 }
 

@@ -237,7 +237,7 @@ async fn simulated_blocks_stand_on_each_other() {
         answer["error"]["message"]
             .as_str()
             .unwrap()
-            .starts_with("nonce too high"),
+            .starts_with("err: nonce too high"),
         "{answer}"
     );
     let broke = json!({"from": poor, "to": counter, "gasPrice": "0x5f5e100"});
@@ -246,7 +246,7 @@ async fn simulated_blocks_stand_on_each_other() {
         answer["error"]["message"]
             .as_str()
             .unwrap()
-            .starts_with("insufficient funds"),
+            .starts_with("err: insufficient funds"),
         "{answer}"
     );
     for bad in [

@@ -15,7 +15,7 @@ pub(in crate::codec) struct Decoded {
 }
 
 /// The reason why a decoder gave up.
-pub(in crate::codec) type Why = &'static str;
+pub(in crate::codec) type Undecodable = &'static str;
 
 /// The reason for data that end too early or make no sense.
-pub(in crate::codec) const SHORT: Why = "it is cut short or malformed";
+pub(in crate::codec) const SHORT: Undecodable = "it is cut short or malformed";

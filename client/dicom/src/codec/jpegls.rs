@@ -4,7 +4,7 @@ mod bits;
 mod scan;
 
 use super::super::format::Format;
-use super::decoded::{Decoded, SHORT, Why};
+use super::decoded::{Decoded, SHORT, Undecodable};
 use super::marker::{EOI, SOI, SOS, Segments};
 use scan::{Parameters, Scan};
 
@@ -18,7 +18,7 @@ struct FrameHeader {
 }
 
 /// The bits of a sample, by the frame header.
-pub(super) fn precision(data: &[u8], format: &Format) -> Result<u32, Why> {
+pub(super) fn precision(data: &[u8], format: &Format) -> Result<u32, Undecodable> {
     let mut segments = Segments::new(data, 0x80)?;
     loop {
         let segment = segments.next()?;
@@ -30,7 +30,7 @@ pub(super) fn precision(data: &[u8], format: &Format) -> Result<u32, Why> {
     }
 }
 
-pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
+pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Undecodable> {
     // Inside a scan a byte of ones is followed by a zero bit.
     let mut segments = Segments::new(data, 0x80)?;
     let mut head: Option<FrameHeader> = None;
@@ -78,7 +78,7 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
 }
 
 impl FrameHeader {
-    fn of(body: &[u8], format: &Format) -> Result<Self, Why> {
+    fn of(body: &[u8], format: &Format) -> Result<Self, Undecodable> {
         let &[precision, y, y2, x, x2, count, ref components @ ..] = body else {
             return Err(SHORT);
         };
@@ -111,7 +111,7 @@ fn one_scan(
     preset: Option<[i32; 5]>,
     coded: &[u8],
     planes: &mut [Option<Vec<u16>>],
-) -> Result<(), Why> {
+) -> Result<(), Undecodable> {
     let (&count, rest) = body.split_first().ok_or(SHORT)?;
     let count = usize::from(count);
     let (named, rest) = rest.split_at_checked(2 * count).ok_or(SHORT)?;

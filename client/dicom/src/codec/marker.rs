@@ -1,6 +1,6 @@
 //! Marker segments, as JPEG (T.81 §B.1.1) and JPEG-LS (T.87 §C.1) have them.
 
-use super::decoded::{SHORT, Why};
+use super::decoded::{SHORT, Undecodable};
 
 /// Start of image.
 pub(super) const SOI: u8 = 0xd8;
@@ -31,7 +31,7 @@ pub(super) struct Segments<'a> {
 
 impl<'a> Segments<'a> {
     /// Begins behind the start of an image; `stuffed` is the least byte that makes a marker of a byte of ones before it.
-    pub(super) fn new(data: &'a [u8], stuffed: u8) -> Result<Self, Why> {
+    pub(super) fn new(data: &'a [u8], stuffed: u8) -> Result<Self, Undecodable> {
         match data {
             [0xff, SOI, ..] => Ok(Self {
                 data,
@@ -43,7 +43,7 @@ impl<'a> Segments<'a> {
     }
 
     /// Reads the next segment.
-    pub(super) fn next(&mut self) -> Result<Segment<'a>, Why> {
+    pub(super) fn next(&mut self) -> Result<Segment<'a>, Undecodable> {
         while let Some([0xff, 0xff]) = self.data.get(self.at..self.at + 2) {
             self.at += 1;
         }

@@ -1,12 +1,12 @@
 //! RLE Lossless (PS3.5 Annex G): each byte of each sample has a segment of its own, the most significant first.
 
 use super::super::format::Format;
-use super::decoded::{Decoded, Why};
+use super::decoded::{Decoded, Undecodable};
 
 /// Bytes before the first segment: how many segments, and where each begins.
 const HEADER: usize = 64;
 
-pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
+pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Undecodable> {
     let word = |n: usize| {
         let bytes = data.get(4 * n..4 * n + 4).and_then(<[u8]>::first_chunk);
         let word = bytes.map(|bytes| u32::from_le_bytes(*bytes));
@@ -64,7 +64,7 @@ pub(super) fn begins(fragment: &[u8]) -> bool {
 }
 
 /// The frame without what lies behind the pixels of a segment, and in the unused part of its header; none if nothing does.
-pub(super) fn stripped(data: &[u8], format: &Format) -> Result<Option<Vec<u8>>, Why> {
+pub(super) fn stripped(data: &[u8], format: &Format) -> Result<Option<Vec<u8>>, Undecodable> {
     let offsets = offsets(data).ok_or("the header is cut short or malformed")?;
     if offsets.len() != format.samples * format.width() {
         return Err("the number of segments is not that of the image");
@@ -88,7 +88,7 @@ pub(super) fn stripped(data: &[u8], format: &Format) -> Result<Option<Vec<u8>>, 
 }
 
 /// The part of a segment that makes so many bytes; a last run that makes more is shortened.
-fn packed(packed: &[u8], length: usize) -> Result<Vec<u8>, Why> {
+fn packed(packed: &[u8], length: usize) -> Result<Vec<u8>, Undecodable> {
     let short = "a segment has fewer bytes than the image has pixels";
     let (mut at, mut made) = (0, 0);
     while made < length {
@@ -115,7 +115,7 @@ fn packed(packed: &[u8], length: usize) -> Result<Vec<u8>, Why> {
 }
 
 /// Unpacks a segment (PS3.5 §G.3.2) to `length` bytes; what follows them is padding.
-fn unpack(packed: &[u8], length: usize, out: &mut Vec<u8>) -> Result<(), Why> {
+fn unpack(packed: &[u8], length: usize, out: &mut Vec<u8>) -> Result<(), Undecodable> {
     let short = "a segment has fewer bytes than the image has pixels";
     out.clear();
     let mut rest = packed;

@@ -1,6 +1,6 @@
 //! Frames without what no decoder needs: application segments, comments, bytes behind the end.
 
-use super::decoded::{SHORT, Why};
+use super::decoded::{SHORT, Undecodable};
 use super::jpeg2000::Stream;
 use super::marker::{EOI, SOI, SOS, Segments};
 use super::rle;
@@ -56,7 +56,11 @@ impl Family {
     ///
     /// # Errors
     /// The frame is cut short or malformed.
-    pub(crate) fn stripped(self, frame: &[u8], format: &Format) -> Result<Option<Vec<u8>>, Why> {
+    pub(crate) fn stripped(
+        self,
+        frame: &[u8],
+        format: &Format,
+    ) -> Result<Option<Vec<u8>>, Undecodable> {
         match self {
             Self::Rle => rle::stripped(frame, format),
             Self::Jpeg => segments(frame, 1, jpeg),
@@ -109,7 +113,7 @@ fn segments(
     frame: &[u8],
     stuffed: u8,
     kept: fn(u8, &[u8]) -> Kept<'_>,
-) -> Result<Option<Vec<u8>>, Why> {
+) -> Result<Option<Vec<u8>>, Undecodable> {
     let mut segments = Segments::new(frame, stuffed)?;
     let mut out = vec![0xff, SOI];
     let (mut changed, mut scans) = (false, 0);

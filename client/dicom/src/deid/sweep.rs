@@ -86,7 +86,7 @@ impl Needles {
         let whole = |text: &str, least: usize| {
             let text = text.trim_matches([' ', '\0', '\\']);
             let known = words(text).all(is_known);
-            (text.chars().count() >= least && !known && text != "anonymized")
+            (text.chars().count() >= least && !known && !DUMMIES.contains(&text))
                 .then(|| text.to_owned())
         };
         let mut found: Vec<String> = Vec::new();

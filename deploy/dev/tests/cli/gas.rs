@@ -306,9 +306,12 @@ fn the_table_has_the_snapshots_figures() {
     }
     let path = workspace().join("docs/measurements/gas.md");
     let table = std::fs::read_to_string(&path).unwrap();
+    // The first table of the page; the twin's has rows of the same names.
+    let rows_of_table = FIVE.len() + 2;
     let mut told = 0;
     let line = |line: &str| {
         let row = rows().iter().find(|row| line.starts_with(&label(row)));
+        let row = row.filter(|_| told < rows_of_table);
         let Some(row) = row else {
             return line.to_owned();
         };
@@ -318,7 +321,7 @@ fn the_table_has_the_snapshots_figures() {
         format!("{}{} |{theirs}", label(row), ours.join(" | "))
     };
     let wanted = table.lines().map(line).collect::<Vec<_>>().join("\n") + "\n";
-    assert_eq!(told, FIVE.len() + 2);
+    assert_eq!(told, rows_of_table);
     if std::env::var_os("PCAC_UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&path, &wanted).unwrap();
     } else {

@@ -1,6 +1,6 @@
 //! The segments before the first scan: the frame header, and the colours that an application's segment names.
 
-use crate::codec::decoded::{SHORT, Why};
+use crate::codec::decoded::{SHORT, Undecodable};
 use crate::format::{Colour, Format};
 
 /// A component of a frame (T.81 §B.2.2).
@@ -26,7 +26,7 @@ pub(super) struct FrameHeader {
 
 impl FrameHeader {
     /// Reads the body of a start of frame; it must be what the image says.
-    pub(super) fn of(marker: u8, body: &[u8], format: &Format) -> Result<Self, Why> {
+    pub(super) fn of(marker: u8, body: &[u8], format: &Format) -> Result<Self, Undecodable> {
         let lossless = match marker {
             0xc0 | 0xc1 => false,
             0xc3 => true,
@@ -100,7 +100,7 @@ pub(super) struct ScanHeader {
 }
 
 impl ScanHeader {
-    pub(super) fn of(body: &[u8], frame: &FrameHeader) -> Result<Self, Why> {
+    pub(super) fn of(body: &[u8], frame: &FrameHeader) -> Result<Self, Undecodable> {
         let (&count, rest) = body.split_first().ok_or(SHORT)?;
         let (named, rest) = rest.split_at_checked(2 * usize::from(count)).ok_or(SHORT)?;
         let &[first, _, transform] = rest else {

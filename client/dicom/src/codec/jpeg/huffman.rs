@@ -1,6 +1,6 @@
 //! Huffman codes and the bits of entropy-coded data (T.81 §C, §F.2.2).
 
-use crate::codec::decoded::{SHORT, Why};
+use crate::codec::decoded::{SHORT, Undecodable};
 
 /// A table: by the next 16 bits the length of the code and its value; a length of 0 where there is no code.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub(super) struct Tables {
 
 impl Tables {
     /// Reads the tables of a DHT segment.
-    pub(super) fn define(&mut self, mut body: &[u8]) -> Result<(), Why> {
+    pub(super) fn define(&mut self, mut body: &[u8]) -> Result<(), Undecodable> {
         while let Some((&class, rest)) = body.split_first() {
             let (counts, rest) = rest.split_at_checked(16).ok_or(SHORT)?;
             let length = counts.iter().map(|n| usize::from(*n)).sum();
@@ -37,7 +37,7 @@ impl Tables {
 }
 
 impl Table {
-    fn new(counts: &[u8], values: &[u8]) -> Result<Self, Why> {
+    fn new(counts: &[u8], values: &[u8]) -> Result<Self, Undecodable> {
         let mut table = vec![(0, 0); 1 << 16];
         let (mut at, mut values) = (0, values.iter());
         for (length, &count) in (1..).zip(counts) {
@@ -54,8 +54,8 @@ impl Table {
     }
 }
 
-/// Bits, up to the next marker.
-pub(super) struct Bits<'a> {
+/// Bits of entropy-coded data, up to the next marker.
+pub(super) struct EntropyBits<'a> {
     data: &'a [u8],
     at: usize,
     /// Bits not yet taken, the next one highest; zeros behind them.
@@ -63,7 +63,7 @@ pub(super) struct Bits<'a> {
     count: u32,
 }
 
-impl<'a> Bits<'a> {
+impl<'a> EntropyBits<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
         Self {
             data,
@@ -91,14 +91,14 @@ impl<'a> Bits<'a> {
         }
     }
 
-    fn drop(&mut self, bits: u32) -> Result<(), Why> {
+    fn drop(&mut self, bits: u32) -> Result<(), Undecodable> {
         self.count = self.count.checked_sub(bits).ok_or(SHORT)?;
         self.held <<= bits;
         Ok(())
     }
 
     /// Reads a code; there are then 16 more bits at hand, if the data have them.
-    pub(super) fn code(&mut self, table: &Table) -> Result<u8, Why> {
+    pub(super) fn code(&mut self, table: &Table) -> Result<u8, Undecodable> {
         if self.count < 32 {
             self.fill();
         }
@@ -111,7 +111,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Reads a number of so many bits, at most 15, and extends it by its sign (§F.2.2.1).
-    pub(super) fn signed(&mut self, bits: u8) -> Result<i32, Why> {
+    pub(super) fn signed(&mut self, bits: u8) -> Result<i32, Undecodable> {
         if bits == 0 {
             return Ok(0);
         }
@@ -125,7 +125,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Passes over a restart marker, which must be the next in turn (§E.2.4).
-    pub(super) fn restart(&mut self, number: usize) -> Result<(), Why> {
+    pub(super) fn restart(&mut self, number: usize) -> Result<(), Undecodable> {
         (self.held, self.count) = (0, 0);
         while let Some([0xff, 0xff]) = self.data.get(self.at..self.at + 2) {
             self.at += 1;
@@ -157,7 +157,7 @@ mod tests {
         let table = tables.differences[1].as_ref().unwrap();
         // 0 101, 10 00001, 0 011, 0…: a zero is put behind a byte of ones.
         let data = [0b0101_1000, 0b0010_0110];
-        let mut bits = Bits::new(&data);
+        let mut bits = EntropyBits::new(&data);
         assert_eq!(bits.code(table), Ok(3));
         assert_eq!(bits.signed(3), Ok(5));
         assert_eq!(bits.code(table), Ok(5));
@@ -166,10 +166,10 @@ mod tests {
         assert_eq!(bits.signed(3), Ok(-4));
         assert_eq!(bits.signed(1), Ok(-1));
         assert_eq!(bits.signed(1), Err(SHORT));
-        let mut bits = Bits::new(&[0xff, 0x00, 0xff, 0xd3, 0x00]);
+        let mut bits = EntropyBits::new(&[0xff, 0x00, 0xff, 0xd3, 0x00]);
         assert!(bits.code(table).is_err());
         assert!(bits.restart(2).is_err());
-        let mut bits = Bits::new(&[0xff, 0xff, 0xd3, 0x00]);
+        let mut bits = EntropyBits::new(&[0xff, 0xff, 0xd3, 0x00]);
         assert_eq!(bits.restart(3), Ok(()));
         assert_eq!(bits.code(table), Ok(3));
     }

@@ -1,8 +1,8 @@
 //! The lossless process (T.81 Annex H): each sample is predicted from those around it, and the difference is coded.
 
 use super::header::{FrameHeader, ScanHeader};
-use super::huffman::{Bits, Table, Tables};
-use crate::codec::decoded::Why;
+use super::huffman::{EntropyBits, Table, Tables};
+use crate::codec::decoded::Undecodable;
 
 /// Decodes a scan into `samples`, which lie pixel by pixel.
 ///
@@ -15,7 +15,7 @@ pub(super) fn scan(
     tables: &Tables,
     interval: usize,
     samples: &mut [u16],
-) -> Result<(), Why> {
+) -> Result<(), Undecodable> {
     let transform = u32::from(header.transform & 15);
     if !(1..=7).contains(&header.first) {
         return Err("its predictor is none");
@@ -44,7 +44,7 @@ pub(super) fn scan(
     let line = columns * step;
     let start = 1_i32 << (frame.precision - transform - 1);
     let lines = interval / columns;
-    let mut bits = Bits::new(coded);
+    let mut bits = EntropyBits::new(coded);
     for row in 0..frame.rows {
         let restart = lines > 0 && row > 0 && row % lines == 0;
         if restart {

@@ -7,7 +7,7 @@ mod huffman;
 mod lossless;
 mod sequential;
 
-use super::decoded::{Decoded, SHORT, Why};
+use super::decoded::{Decoded, SHORT, Undecodable};
 use super::marker::{EOI, SOI, SOS, Segments};
 use crate::format::Format;
 use header::{Application, FrameHeader, ScanHeader};
@@ -23,7 +23,7 @@ enum Samples {
 }
 
 /// The bits of a sample, by the frame header.
-pub(super) fn precision(data: &[u8], format: &Format) -> Result<u32, Why> {
+pub(super) fn precision(data: &[u8], format: &Format) -> Result<u32, Undecodable> {
     let mut segments = Segments::new(data, 1)?;
     loop {
         let segment = segments.next()?;
@@ -38,7 +38,7 @@ pub(super) fn precision(data: &[u8], format: &Format) -> Result<u32, Why> {
     }
 }
 
-pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
+pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Undecodable> {
     let mut segments = Segments::new(data, 1)?;
     let mut application = Application::default();
     let mut tables = Tables::default();

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::header::{FrameHeader, ScanHeader};
-use super::huffman::{Bits, Table, Tables};
-use crate::codec::decoded::{SHORT, Why};
+use super::huffman::{EntropyBits, Table, Tables};
+use crate::codec::decoded::{SHORT, Undecodable};
 
 /// The place of each coefficient in its block, in the order of their codes (§A.3.6).
 const ZIGZAG: [u8; 64] = [
@@ -19,7 +19,7 @@ pub(super) struct Quantization([Option<[f32; 64]>; 4]);
 
 impl Quantization {
     /// Reads the tables of a DQT segment.
-    pub(super) fn define(&mut self, mut body: &[u8]) -> Result<(), Why> {
+    pub(super) fn define(&mut self, mut body: &[u8]) -> Result<(), Undecodable> {
         while let Some((&class, rest)) = body.split_first() {
             let wide = match class >> 4 {
                 0 => 1,
@@ -81,7 +81,7 @@ pub(super) fn scan(
     quantization: &Quantization,
     interval: usize,
     planes: &mut [Plane],
-) -> Result<(), Why> {
+) -> Result<(), Undecodable> {
     // The last coefficient is 63; some write another, and code them all.
     if (header.first, header.transform) != (0, 0) {
         return Err("a scan leaves out coefficients, which is not supported");
@@ -122,7 +122,7 @@ pub(super) fn scan(
     let high = units(frame.rows, component.down, most_down);
     let middle = 1 << (frame.precision - 1);
     let top = (1 << frame.precision) - 1;
-    let mut bits = Bits::new(coded);
+    let mut bits = EntropyBits::new(coded);
     planes.iter_mut().for_each(|plane| plane.prediction = 0);
     for unit in 0..wide * high {
         if interval > 0 && unit > 0 && unit % interval == 0 {
@@ -157,12 +157,12 @@ pub(super) fn scan(
 
 /// Reads the coefficients of a block (§F.2.2).
 fn coefficients(
-    bits: &mut Bits<'_>,
+    bits: &mut EntropyBits<'_>,
     differences: &Table,
     others: &Table,
     quantization: &[f32; 64],
     prediction: &mut i32,
-) -> Result<[f32; 64], Why> {
+) -> Result<[f32; 64], Undecodable> {
     let mut block = [0.0; 64];
     let size = bits.code(differences)?;
     if size > 15 {
@@ -225,7 +225,7 @@ fn inverse(block: &[f32; 64]) -> [f32; 64] {
 }
 
 /// The samples of all components, pixel by pixel; those of fewer are spread as libjpeg does.
-pub(super) fn pixels(frame: &FrameHeader, planes: &[Plane]) -> Result<Vec<u16>, Why> {
+pub(super) fn pixels(frame: &FrameHeader, planes: &[Plane]) -> Result<Vec<u16>, Undecodable> {
     let (most_across, most_down) = most(frame);
     let step = frame.components.len();
     let mut pixels = vec![0; frame.rows * frame.columns * step];

@@ -4,7 +4,7 @@ mod stream;
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::decoded::{Decoded, SHORT, Why};
+use super::decoded::{Decoded, SHORT, Undecodable};
 use crate::format::Format;
 pub(super) use stream::Stream;
 
@@ -14,11 +14,11 @@ const SAMPLES_MAX: usize = 48 << 20;
 const PARTS_MAX: u64 = 1 << 16;
 
 /// The bits of a sample, by the main header.
-pub(super) fn precision(data: &[u8]) -> Result<u32, Why> {
+pub(super) fn precision(data: &[u8]) -> Result<u32, Undecodable> {
     Ok(Codestream::of(&Stream::of(data)?.bytes)?.bits)
 }
 
-pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Why> {
+pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Undecodable> {
     if format.rows * format.columns * format.samples > SAMPLES_MAX {
         return Err("the frame is larger than this program decodes");
     }
@@ -77,7 +77,7 @@ struct Codestream {
 }
 
 impl Codestream {
-    fn of(data: &[u8]) -> Result<Self, Why> {
+    fn of(data: &[u8]) -> Result<Self, Undecodable> {
         let short = "its header is cut short or malformed";
         let size = data.get(6..).ok_or(short)?;
         let long = |at: usize| {
@@ -121,7 +121,7 @@ impl Codestream {
     }
 
     /// Refuses precincts so small that there would be millions (§A.6.1).
-    fn precincts(&self, data: &[u8], tiles: u64) -> Result<(), Why> {
+    fn precincts(&self, data: &[u8], tiles: u64) -> Result<(), Undecodable> {
         let short = "its header is cut short or malformed";
         let mut rest = &data[2..];
         while let [0xff, marker, a, b, ..] = *rest {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::codec::decoded::{SHORT, Why};
+use crate::codec::decoded::{SHORT, Undecodable};
 
 const SOC_SIZ: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
 const SOT: u8 = 0x90;
@@ -39,7 +39,7 @@ impl Stream {
     ///
     /// # Errors
     /// The frame is cut short, or a JP2 file with a palette or channels of its own.
-    pub(in crate::codec) fn of(frame: &[u8]) -> Result<Self, Why> {
+    pub(in crate::codec) fn of(frame: &[u8]) -> Result<Self, Undecodable> {
         let start = start(frame)?;
         let data = &frame[start..];
         let mut at = 2;
@@ -83,7 +83,7 @@ impl Stream {
 }
 
 /// The start of the codestream: of the frame itself, or of the box that holds it (Annex I).
-fn start(frame: &[u8]) -> Result<usize, Why> {
+fn start(frame: &[u8]) -> Result<usize, Undecodable> {
     if frame.starts_with(&SOC_SIZ) {
         return Ok(0);
     }
@@ -112,7 +112,11 @@ fn start(frame: &[u8]) -> Result<usize, Why> {
 }
 
 /// The marker segments up to a marker; those that are kept, and whether others are left out.
-fn segments(data: &[u8], at: &mut usize, end: u8) -> Result<(Vec<Range<usize>>, bool), Why> {
+fn segments(
+    data: &[u8],
+    at: &mut usize,
+    end: u8,
+) -> Result<(Vec<Range<usize>>, bool), Undecodable> {
     let (mut kept, mut changed) = (Vec::new(), false);
     loop {
         let Some(&[0xff, marker]) = data.get(*at..*at + 2) else {
@@ -134,7 +138,7 @@ fn segments(data: &[u8], at: &mut usize, end: u8) -> Result<(Vec<Range<usize>>, 
     }
 }
 
-fn part(data: &[u8], at: &mut usize) -> Result<Part, Why> {
+fn part(data: &[u8], at: &mut usize) -> Result<Part, Undecodable> {
     let begin = *at;
     let sot = data.get(begin..begin + 12).ok_or(SHORT)?;
     if sot[2..4] != [0, 10] {

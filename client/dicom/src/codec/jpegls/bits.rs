@@ -1,6 +1,6 @@
 //! The bits of a scan: after a byte of ones comes a bit that is not coded (§A.1).
 
-use crate::codec::decoded::{SHORT, Why};
+use crate::codec::decoded::{SHORT, Undecodable};
 
 pub(super) struct Bits<'a> {
     rest: &'a [u8],
@@ -34,7 +34,7 @@ impl<'a> Bits<'a> {
     }
 
     /// The next bits, at most 32, as a number.
-    pub(super) fn take(&mut self, bits: u32) -> Result<u32, Why> {
+    pub(super) fn take(&mut self, bits: u32) -> Result<u32, Undecodable> {
         if bits == 0 {
             return Ok(0);
         }
@@ -51,7 +51,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Counts the zeros before the next one, and takes both; fewer than `limit`.
-    pub(super) fn zeros(&mut self, limit: u32) -> Result<u32, Why> {
+    pub(super) fn zeros(&mut self, limit: u32) -> Result<u32, Undecodable> {
         if self.count < 33 {
             self.fill();
         }

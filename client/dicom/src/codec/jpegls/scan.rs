@@ -1,7 +1,7 @@
 //! The decoding of a scan (Annexes A and F): prediction, contexts, runs.
 
 use super::bits::Bits;
-use crate::codec::decoded::{SHORT, Why};
+use crate::codec::decoded::{SHORT, Undecodable};
 
 /// The order of the run lengths' codes (§A.2.1).
 const J: [u32; 32] = [
@@ -25,7 +25,11 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    pub(super) fn new(precision: u32, near: i32, preset: Option<[i32; 5]>) -> Result<Self, Why> {
+    pub(super) fn new(
+        precision: u32,
+        near: i32,
+        preset: Option<[i32; 5]>,
+    ) -> Result<Self, Undecodable> {
         let given = preset.unwrap_or_default();
         let or = |given: i32, usual: i32| if given == 0 { usual } else { given };
         let most = or(given[0], (1 << precision) - 1);
@@ -192,7 +196,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Planes of a scan whose components take turns by lines, or of one component.
-    pub(super) fn lines(&mut self) -> Result<Vec<Vec<u16>>, Why> {
+    pub(super) fn lines(&mut self) -> Result<Vec<Vec<u16>>, Undecodable> {
         let mut lines: Vec<Lines> = (0..self.components)
             .map(|_| Lines::new(self.columns))
             .collect();
@@ -207,7 +211,7 @@ impl<'a> Scan<'a> {
         Ok(planes)
     }
 
-    fn line(&mut self, lines: &mut Lines) -> Result<(), Why> {
+    fn line(&mut self, lines: &mut Lines) -> Result<(), Undecodable> {
         let mut at = 1;
         while at <= self.columns {
             let around = lines.around(at);
@@ -238,7 +242,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Planes of a scan whose components take turns by samples.
-    pub(super) fn samples(&mut self) -> Result<Vec<Vec<u16>>, Why> {
+    pub(super) fn samples(&mut self) -> Result<Vec<Vec<u16>>, Undecodable> {
         let mut lines: Vec<Lines> = (0..self.components)
             .map(|_| Lines::new(self.columns))
             .collect();
@@ -286,7 +290,7 @@ impl<'a> Scan<'a> {
         81 * gradients[0] + 9 * gradients[1] + gradients[2]
     }
 
-    fn regular(&mut self, around: Around, context: i32) -> Result<u16, Why> {
+    fn regular(&mut self, around: Around, context: i32) -> Result<u16, Undecodable> {
         let Around { a, b, c, .. } = around;
         let predicted = if c >= a.max(b) {
             a.min(b)
@@ -341,7 +345,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Reads the number of samples that repeat the one to the left (§A.7.1).
-    fn run_length(&mut self, run: &mut usize, left: usize) -> Result<usize, Why> {
+    fn run_length(&mut self, run: &mut usize, left: usize) -> Result<usize, Undecodable> {
         let mut length = 0;
         while self.bits.take(1)? == 1 {
             let block = 1 << J[*run];
@@ -367,7 +371,7 @@ impl<'a> Scan<'a> {
         sign: i32,
         kind: i32,
         run: usize,
-    ) -> Result<u16, Why> {
+    ) -> Result<u16, Undecodable> {
         let state = self.contexts[CONTEXTS + kind as usize];
         let k = golomb(
             state.count,
@@ -396,7 +400,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A Golomb code of limited length (§A.5.3).
-    fn code(&mut self, k: u32, limit: u32) -> Result<u32, Why> {
+    fn code(&mut self, k: u32, limit: u32) -> Result<u32, Undecodable> {
         let escape = limit.checked_sub(self.parameters.bits + 1).ok_or(SHORT)?;
         let zeros = self.bits.zeros(escape + 1)?;
         match zeros < escape {
