@@ -249,16 +249,16 @@ async fn simulated_blocks_stand_on_each_other() {
             .starts_with("err: insufficient funds"),
         "{answer}"
     );
-    for bad in [
-        json!([{"blockStateCalls": [{"blockOverrides": {"number": "0x1"}}]}]),
-        json!([{"blockStateCalls": [{"blockOverrides": {"time": "0x1"}}]}]),
-        json!([{"blockStateCalls": [{}], "traceTransfers": true}]),
+    // Codes of geth's eth_simulateV1.
+    for (bad, code) in [
+        (json!({"blockOverrides": {"number": "0x1"}}), -38020),
+        (json!({"blockOverrides": {"time": "0x1"}}), -38021),
     ] {
+        let bad = json!([{"blockStateCalls": [bad]}]);
         let answer = raw(&devnet, "eth_simulateV1", bad.clone()).await;
-        assert_eq!(answer["error"]["code"], -32000, "{bad}");
+        assert_eq!(answer["error"]["code"], code, "{bad}");
     }
-    for unknown in ["eth_fillTransaction", "eth_getProof", "eth_signTransaction"] {
-        let answer = raw(&devnet, unknown, json!([])).await;
-        assert_eq!(answer["error"]["code"], -32601, "{unknown}");
-    }
+    let unsupported = json!([{"blockStateCalls": [{}], "traceTransfers": true}]);
+    let answer = raw(&devnet, "eth_simulateV1", unsupported).await;
+    assert_eq!(answer["error"]["code"], -32000);
 }
