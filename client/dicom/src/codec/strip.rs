@@ -104,7 +104,7 @@ fn jpegls(marker: u8, body: &[u8]) -> Kept<'_> {
     match (marker, body) {
         (0xf7 | 0xf8, _) => Kept::All,
         (0xe8, body) if body.starts_with(b"mrfx") && body.len() == 5 => Kept::All,
-        (0xe0..=0xef | 0xf0..=0xfe, _) => Kept::Nothing,
+        (0xe0..=0xfe, _) => Kept::Nothing,
         _ => Kept::All,
     }
 }

@@ -423,7 +423,7 @@ fn entry(one: &Description, charset: Option<&Element>) -> DataSet {
     item
 }
 
-fn coded<'a>([value, scheme, meaning]: [&'a str; 3]) -> Element {
+fn coded([value, scheme, meaning]: [&str; 3]) -> Element {
     Element::items(vec![strings([
         (tags::CODE_VALUE, VR::SH, value),
         (tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme),

@@ -61,8 +61,8 @@ pub(crate) fn detector(model: Option<&Path>) -> anyhow::Result<Detector> {
 pub(crate) fn boxes(detector: &Detector, file: &[u8]) -> anyhow::Result<Vec<TextBox>> {
     match detector.image(file) {
         Err(lettering::Error::View(view::Error::Dicom(pcim_dicom::Error::Missing {
-            attribute,
-        }))) if attribute == "Pixel Data" => Ok(Vec::new()),
+            attribute: "Pixel Data",
+        }))) => Ok(Vec::new()),
         found => Ok(found?),
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn scan(
     {
         return Err("its lossless components are subsampled, which is not supported");
     }
-    if interval % frame.columns != 0 {
+    if !interval.is_multiple_of(frame.columns) {
         return Err("its restart intervals do not end with lines");
     }
     let components = header.components.iter().map(|(number, table, _)| {
