@@ -86,13 +86,6 @@ const ADAPTERS: [(&str, &str); 11] = [
     ("revm", "stylus-devnet"),
 ];
 
-/// Packages that name a library beside its adapter, each with the reason.
-const EXCEPTIONS: [(&str, &str, &str); 1] = [(
-    "pcim-dev",
-    "ethers",
-    "`pcim-dev gas` times and traces single requests to a chain of its own, below pcim-ledger's calls",
-)];
-
 /// Packages whose tests judge what we make with the library itself.
 const JUDGES: [(&str, &str); 5] = [
     ("pcim-tests", "ethers"),
@@ -130,18 +123,7 @@ fn leaked(packages: &[Package]) -> Vec<String> {
         let named = packages
             .iter()
             .filter(|it| it.dependencies.iter().any(|name| name == library));
-        let excepted = |name: &&str| {
-            let reason = EXCEPTIONS
-                .iter()
-                .find(|it| (it.0, it.1) == (*name, library));
-            reason
-                .inspect(|it| println!("exception: {} uses {}: {}", it.0, it.1, it.2))
-                .is_some()
-        };
-        let named: Vec<_> = named
-            .map(|it| it.name.as_str())
-            .filter(|name| !excepted(name))
-            .collect();
+        let named: Vec<_> = named.map(|it| it.name.as_str()).collect();
         if named != [adapter] {
             found.push(format!(
                 "{library} is named by {named:?}, wanted {adapter} alone"

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use alloy_primitives::{Bytes, LogData};
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::connect::check_chain;
 use super::rpc::{Fault, Outcome, Rpc};
@@ -178,6 +179,18 @@ impl Chain {
         Ok(own
             .map(|log| LogData::new_unchecked(log.topics, log.data))
             .collect())
+    }
+
+    /// Asks by a method that not every chain has: the traces and snapshots of a development chain.
+    ///
+    /// # Errors
+    /// Those of the RPC.
+    pub async fn request<R: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<R> {
+        self.ledger.rpc.ask(method, params).await
     }
 
     /// Makes the error for an answer of the RPC that has not the form it must have.

@@ -25,6 +25,7 @@ pub(crate) use self::split::Split;
 pub(crate) use self::timing::{Figures, Recorded, Timed};
 
 use pcim_deploy::deploy::{self, Record};
+use pcim_ledger::Account;
 
 use self::abi::IArbWasmCache;
 use self::chain::{Chain, Mined};
@@ -74,7 +75,7 @@ pub(crate) struct Row {
 /// # Errors
 /// If something does not come out as the interface says, or costs what the known prices do not explain.
 pub(crate) async fn measure(ground: Ground<'_>) -> Result<(Costs, Size), Error> {
-    let chain = Chain::new(&ground)?;
+    let chain = Chain::connect(&ground).await?;
     let record = publish(&ground).await?;
     let (deployment, size) = measure_deployment(&chain, &ground, &record).await?;
     let snapshot = chain.snapshot().await?;
@@ -94,7 +95,7 @@ pub(crate) async fn measure(ground: Ground<'_>) -> Result<(Costs, Size), Error> 
 /// # Errors
 /// If something does not come out as the interface says.
 pub(crate) async fn time(ground: Ground<'_>) -> Result<Figures, Error> {
-    let chain = Chain::new(&ground)?;
+    let chain = Chain::connect(&ground).await?;
     timing::run(&chain, &ground).await
 }
 
@@ -107,7 +108,9 @@ async fn publish(ground: &Ground<'_>) -> Result<Record, Error> {
         rpc_url: ground.rpc_url,
         chain_id: ground.chain_id,
         deployer_key: owner,
-        consortium: chain::address_of(consortium)?,
+        consortium: Account::from_private_key(consortium)
+            .map_err(|_| Error::Keys { found: 1 })?
+            .address(),
         wasm: ground.wasm,
         max_fee: deploy::MAX_FEE,
         records: None,

@@ -28,6 +28,7 @@ fn of_gas(error: &gas::Error) -> Hints {
             | deploy::Error::Activation { .. },
         ) => "check the file that --wasm names",
         G::Deploy(error) => return error.hints(),
+        G::Ledger(error) => return error.hints(),
         G::Refused { .. } | G::Logs { .. } => {
             "check that the module --wasm names is this contract, of this version"
         }

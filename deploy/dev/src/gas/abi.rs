@@ -20,11 +20,4 @@ sol! {
     interface IArbWasmCache {
         function cacheProgram(address program) external;
     }
-
-    /// What a radiologist signs (EIP-712).
-    struct ImageAttestation { bytes32 image; address patient; bytes32 seal; }
-
-    /// What a patient signs for others to send (EIP-712).
-    #[allow(non_camel_case_types)]
-    struct approve_IRs { address requester; bytes32 image; bytes32 publicKey; bytes32 sharedImage; uint64 expiresAt; string notes; address signer; uint64 nonce; uint64 deadline; }
 }

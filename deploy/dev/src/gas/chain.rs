@@ -1,33 +1,29 @@
 //! What measuring asks of a development chain, over JSON-RPC.
 
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256, Bytes, LogData, U64, U256, keccak256};
 use alloy_sol_types::SolCall;
-use ethers::core::k256::ecdsa::SigningKey;
-use ethers::providers::{Http, JsonRpcClient};
-use ethers::signers::{LocalWallet, Signer};
-use ethers::types::transaction::eip2718::TypedTransaction;
-use ethers::types::{Eip1559TransactionRequest, H160, H256, Transaction};
+use pcim_ledger::{Account, Error as LedgerError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{ACCOUNTS, Error, Ground};
 
-/// What each transaction may use and offers for it, in gas and wei.
+/// The most gas that a transaction may use.
 const GAS_LIMIT: u64 = 3_000_000;
-const MAX_FEE: u64 = 200_000_000;
+/// The most that its gas may cost, in wei.
+const MAX_FEE: u64 = GAS_LIMIT * 200_000_000;
 /// A development chain mines at once; one that does not within this is none.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// The chain, and the accounts that act on it.
 pub(super) struct Chain {
-    http: Http,
+    node: pcim_ledger::Chain,
     chain_id: u64,
-    wallets: Vec<LocalWallet>,
+    accounts: Vec<Account>,
 }
 
 /// A transaction in its block.
@@ -126,26 +122,21 @@ struct WireLog {
 }
 
 impl Chain {
-    /// Nothing is asked of the chain yet.
-    pub(super) fn new(ground: &Ground<'_>) -> Result<Self, Error> {
-        let http = Http::from_str(ground.rpc_url).map_err(|error| Error::Rpc {
-            method: "connecting",
-            reason: error.to_string(),
-        })?;
+    /// Connects, and refuses any other chain than the ground's.
+    pub(super) async fn connect(ground: &Ground<'_>) -> Result<Self, Error> {
         let keys = ground.keys.iter().take(ACCOUNTS);
-        let wallets: Vec<_> = keys
-            .map_while(|key| wallet(key).ok())
-            .map(|wallet| wallet.with_chain_id(ground.chain_id))
+        let accounts: Vec<_> = keys
+            .map_while(|key| Account::from_private_key(key).ok())
             .collect();
-        if wallets.len() < ACCOUNTS {
+        if accounts.len() < ACCOUNTS {
             return Err(Error::Keys {
-                found: wallets.len(),
+                found: accounts.len(),
             });
         }
         Ok(Self {
-            http,
+            node: pcim_ledger::Chain::connect(ground.rpc_url, ground.chain_id).await?,
             chain_id: ground.chain_id,
-            wallets,
+            accounts,
         })
     }
 
@@ -153,14 +144,12 @@ impl Chain {
         self.chain_id
     }
 
-    pub(super) fn address(&self, account: usize) -> Address {
-        Address::from(self.wallets[account].address().0)
+    pub(super) fn account(&self, account: usize) -> &Account {
+        &self.accounts[account]
     }
 
-    /// An account's signature over a digest: r, s, v with v 27 or 28.
-    pub(super) fn sign(&self, account: usize, digest: B256) -> Result<Vec<u8>, Error> {
-        let signed = self.wallets[account].sign_hash(H256(digest.0));
-        Ok(signed.map_err(|_| Error::Signature { account })?.to_vec())
+    pub(super) fn address(&self, account: usize) -> Address {
+        self.account(account).address()
     }
 
     /// Sends a call and waits for its receipt.
@@ -181,24 +170,12 @@ impl Chain {
         to: Address,
         data: Vec<u8>,
     ) -> Result<Mined, Error> {
-        let wallet = &self.wallets[from];
-        let counted = json!([self.address(from), "latest"]);
-        let nonce: U64 = self.ask("eth_getTransactionCount", counted).await?;
-        let tx: TypedTransaction = Eip1559TransactionRequest::new()
-            .from(wallet.address())
-            .to(H160(to.into_array()))
-            .data(data.clone())
-            .nonce(nonce.to::<u64>())
-            .gas(GAS_LIMIT)
-            .max_fee_per_gas(MAX_FEE)
-            .max_priority_fee_per_gas(0)
-            .chain_id(self.chain_id)
-            .into();
-        let signature = wallet
-            .sign_transaction_sync(&tx)
-            .map_err(|_| Error::Signature { account: from })?;
-        let raw = Bytes::from(tx.rlp_signed(&signature).0);
-        self.hand_over(raw, data, GAS_LIMIT).await
+        let (from, max_fee) = (self.account(from), U256::from(MAX_FEE));
+        let signed = self
+            .node
+            .sign(from, to, U256::ZERO, data.clone(), GAS_LIMIT, max_fee)
+            .await?;
+        self.hand_over(signed.raw.into(), data, GAS_LIMIT).await
     }
 
     /// Sends a transaction that is signed already, as it is, and waits for its receipt.
@@ -236,32 +213,34 @@ impl Chain {
                 return Ok(receipt);
             }
             if started.elapsed() > PATIENCE {
-                return Err(Error::Rpc {
-                    method: "eth_getTransactionReceipt",
-                    reason: format!("{tx} is not mined"),
-                });
+                let waited = PATIENCE;
+                return Err(LedgerError::NotMined { tx, waited }.into());
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// A transaction that was sent by somebody else, whose logs are not asked for here.
+    /// Reads a transaction that another program sent; its logs are left out.
     pub(super) async fn mined(&self, tx: B256) -> Result<Mined, Error> {
-        let method = "eth_getTransactionByHash";
-        let sent: Transaction = self.ask(method, json!([tx])).await?;
-        let raw = Bytes::from(sent.rlp().0);
-        if keccak256(&raw) != tx {
-            return Err(Error::Rpc {
-                method,
-                reason: format!("what it tells of {tx} has another hash"),
-            });
+        #[derive(Deserialize)]
+        struct Sent {
+            input: Bytes,
+            gas: U64,
+        }
+        const RAW: &str = "debug_getRawTransaction";
+        let sent: Sent = self.ask("eth_getTransactionByHash", json!([tx])).await?;
+        let raw: Bytes = self.ask(RAW, json!([tx])).await?;
+        let hash = keccak256(&raw);
+        if hash != tx {
+            let detail = format!("a transaction with the hash {hash}, wanted {tx}");
+            return Err(self.node.nonsense(RAW, detail).into());
         }
         let receipt = self.receipt(tx).await?;
         Ok(Mined {
             tx,
             raw,
-            data: sent.input.to_vec(),
-            gas_limit: sent.gas.as_u64(),
+            data: sent.input.into(),
+            gas_limit: sent.gas.to(),
             gas_used: receipt.gas_used.to(),
             block: receipt.block_number.to(),
             logs: Vec::new(),
@@ -272,14 +251,13 @@ impl Chain {
 
     /// Calls a function, for free.
     pub(super) async fn call<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return, Error> {
-        let method = "eth_call";
-        let data = Bytes::from(call.abi_encode());
-        let params = json!([{"to": to, "data": data}, "latest"]);
-        let output: Bytes = self.ask(method, params).await?;
-        C::abi_decode_returns_validate(&output).map_err(|error| Error::Rpc {
-            method,
-            reason: error.to_string(),
-        })
+        let nonsense = |detail| self.node.nonsense("eth_call", detail).into();
+        match self.node.call(None, to, &call.abi_encode()).await? {
+            Ok(output) => {
+                C::abi_decode_returns_validate(&output).map_err(|error| nonsense(error.to_string()))
+            }
+            Err(data) => Err(nonsense(format!("a revert with {}", Bytes::from(data)))),
+        }
     }
 
     /// The frames of a transaction, the outermost one.
@@ -321,32 +299,18 @@ impl Chain {
         let method = "evm_revert";
         match self.ask(method, json!([snapshot])).await? {
             true => Ok(()),
-            false => Err(Error::Rpc {
-                method,
-                reason: "the snapshot is gone".into(),
-            }),
+            false => Err(self
+                .node
+                .nonsense(method, "the snapshot is gone".into())
+                .into()),
         }
     }
 
-    async fn ask<T: DeserializeOwned + Send>(
+    async fn ask<T: DeserializeOwned>(
         &self,
         method: &'static str,
         params: Value,
     ) -> Result<T, Error> {
-        let answer: Result<T, _> = self.http.request(method, params).await;
-        answer.map_err(|error| Error::Rpc {
-            method,
-            reason: error.to_string(),
-        })
+        Ok(self.node.request(method, params).await?)
     }
-}
-
-/// The address of a private key.
-pub(super) fn address_of(key: &[u8; 32]) -> Result<Address, Error> {
-    Ok(Address::from(wallet(key)?.address().0))
-}
-
-fn wallet(key: &[u8; 32]) -> Result<LocalWallet, Error> {
-    let key = SigningKey::from_slice(key).map_err(|_| Error::Keys { found: 0 })?;
-    Ok(LocalWallet::from(key))
 }

@@ -50,23 +50,12 @@ pub(crate) enum Error {
         /// how many could be used
         found: usize,
     },
-    /// An account's key does not sign.
-    #[error("account {account} cannot sign")]
-    Signature {
-        /// which of the accounts, counted from 0
-        account: usize,
-    },
     /// The module cannot be read.
     #[error("the module cannot be read")]
     Module(#[from] wasmparser::BinaryReaderError),
-    /// The chain did not answer, or with something else.
-    #[error("{method} failed: {reason}")]
-    Rpc {
-        /// the JSON-RPC method
-        method: &'static str,
-        /// what came back
-        reason: String,
-    },
+    /// The chain was not read or written.
+    #[error(transparent)]
+    Ledger(#[from] pcim_ledger::Error),
     /// An operation's transaction was reverted.
     #[error("{operation} was refused in transaction {tx}")]
     Refused {

@@ -1,9 +1,10 @@
 //! The protocol's operations with their canonical inputs: what is sent, what must be logged, which slots it takes.
 
 use alloy_primitives::{Address, B256, LogData};
-use alloy_sol_types::{Eip712Domain, SolCall, SolEvent, SolStruct, eip712_domain};
+use alloy_sol_types::{SolCall, SolEvent};
+use pcim_ledger::{Call, Deployment};
 
-use super::abi::{IPcac, ImageAttestation, approve_IRs};
+use super::abi::IPcac;
 use super::chain::{Chain, Mined};
 use super::floor::{Floor, Slots};
 use super::{Error, PATIENTS};
@@ -198,31 +199,23 @@ impl<'a> Cast<'a> {
             .logs(vec![event.encode_log_data()])
     }
 
-    fn domain(&self) -> Eip712Domain {
-        eip712_domain! {
-            name: "Pcac",
-            version: "1",
-            chain_id: self.chain.chain_id(),
-            verifying_contract: self.contract,
-        }
-    }
-
     /// Reads the radiologist's flag, sets the record, recovers the radiologist.
     fn create(&self, image: B256) -> Result<Operation, Error> {
         let patient = self.address(self.patient);
         let radiologist = self.address(Stage::RADIOLOGIST);
-        let digest = ImageAttestation {
-            image,
+        let attestation = self.chain.account(Stage::RADIOLOGIST).attest(
+            self.chain.chain_id(),
+            self.contract,
+            &image.into(),
             patient,
-            seal: SEAL,
-        }
-        .eip712_signing_hash(&self.domain());
+            &SEAL.into(),
+        )?;
         let call = IPcac::create_contractCall {
             image,
             patient,
             seal: SEAL,
             radiologist,
-            attestation: self.chain.sign(Stage::RADIOLOGIST, digest)?.into(),
+            attestation: attestation.to_vec().into(),
             description: DESCRIPTION.into(),
         };
         let event = IPcac::ContractCreated {
@@ -291,25 +284,27 @@ impl<'a> Cast<'a> {
     /// An approval that the patient signs and another sends: recovers her, sets her nonce, which is her first.
     fn relayed(&self, requester: usize, image: B256) -> Result<Operation, Error> {
         let approval = self.approve(requester, image);
-        let signer = self.address(self.patient);
-        let digest = approve_IRs {
+        let here = Deployment {
+            rpc_url: String::new(),
+            chain_id: self.chain.chain_id(),
+            contract: self.contract,
+        };
+        let signed = Call::ApproveIrs {
             requester: self.address(requester),
-            image,
-            publicKey: KEY,
-            sharedImage: SHARED,
-            expiresAt: 0,
+            image: image.into(),
+            public_key: KEY.into(),
+            shared_image: SHARED.into(),
+            expires_at: 0,
             notes: NOTES.into(),
-            signer,
-            nonce: 0,
-            deadline: DEADLINE,
-        }
-        .eip712_signing_hash(&self.domain());
+        };
+        let patient = self.chain.account(self.patient);
+        let signed = patient.sign_call(&here, &signed, 0, DEADLINE)?;
         let call = IPcac::relayCall {
-            signer,
-            nonce: 0,
-            deadline: DEADLINE,
-            call: approval.data.clone().into(),
-            signature: self.chain.sign(self.patient, digest)?.into(),
+            signer: signed.signer,
+            nonce: signed.nonce,
+            deadline: signed.deadline,
+            call: signed.call,
+            signature: signed.signature,
         };
         Ok(Operation {
             name: "relay (approve_IRs)",
