@@ -9,7 +9,7 @@ use std::io::Write;
 use ethers::core::rand::thread_rng;
 use ethers::signers::{LocalWallet, WalletError};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::{Error, Result};
@@ -29,10 +29,11 @@ pub(super) fn open(
     json: &[u8],
     passphrase: &Passphrase,
 ) -> Result<(Zeroizing<[u8; 32]>, Option<Address>)> {
-    let named = check(json)?;
+    let document = parse(json)?;
+    let named = check(&document)?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join(NAME);
-    create_private(&path)?.write_all(json)?;
+    create_private(&path)?.write_all(document.to_string().as_bytes())?;
     let wallet =
         LocalWallet::decrypt_keystore(&path, passphrase.expose()).map_err(|e| match e {
             WalletError::EthKeystoreError(inner) if inner.to_string() == MAC_MISMATCH => {
@@ -116,13 +117,30 @@ struct KdfParams {
     prf: Option<String>,
 }
 
-/// Checks all that the library takes on trust: sizes, names, and how much work the file asks for.
-fn check(json: &[u8]) -> Result<Option<Address>> {
-    let bad = |reason: String| Error::Keystore { reason };
+/// Reads the file's members, whose names may differ in case: ethers 6 writes `Crypto`, and the library reads `crypto`.
+fn parse(json: &[u8]) -> Result<Value> {
     if json.len() > MAX_BYTES {
-        return Err(bad(format!("{} bytes, at most {MAX_BYTES}", json.len())));
+        return Err(keystore(format!(
+            "{} bytes, at most {MAX_BYTES}",
+            json.len()
+        )));
     }
-    let document: Document = serde_json::from_slice(json).map_err(|e| bad(e.to_string()))?;
+    let members: Map<String, Value> = serde_json::from_slice(json).map_err(keystore)?;
+    let mut lower = Map::new();
+    for (name, value) in members {
+        let name = name.to_ascii_lowercase();
+        if lower.contains_key(&name) {
+            return Err(keystore(format!("the member `{name}` twice")));
+        }
+        lower.insert(name, value);
+    }
+    Ok(lower.into())
+}
+
+/// Checks all that the library takes on trust: sizes, names, and how much work the file asks for.
+fn check(document: &Value) -> Result<Option<Address>> {
+    let bad = |reason: String| Error::Keystore { reason };
+    let document = Document::deserialize(document).map_err(keystore)?;
     if document.version != 3 {
         return Err(bad(format!("version {}", document.version)));
     }
@@ -246,6 +264,22 @@ mod tests {
             assert_eq!(hex::encode(*found), key);
             assert_eq!(named, None);
         }
+    }
+
+    /// ethers 6.17.0 writes the member `Crypto` (findings/ethers-keystore-crypto.sh).
+    #[test]
+    fn the_case_of_a_member_does_not_matter() {
+        let (document, key) = &vectors()[0];
+        let text = document.to_string();
+        let upper = text.replace("\"crypto\"", "\"Crypto\"");
+        let (found, _) = open(upper.as_bytes(), &pass("testpassword")).unwrap();
+        assert_eq!(hex::encode(*found), *key);
+        let both = text.replacen('{', "{\"Crypto\":{},", 1);
+        let refused = open(both.as_bytes(), &pass("testpassword")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            keystore("the member `crypto` twice").to_string()
+        );
     }
 
     #[test]
