@@ -362,6 +362,26 @@ mod tests {
     }
 
     #[test]
+    fn mutated_signed_calls_are_read_or_refused() {
+        use pcim_core::chance::{Numbers, mutations};
+
+        let mut numbers = Numbers(0x5eed_0002);
+        let mut read = 0;
+        for call in calls() {
+            let signed = one().sign_call(&deployment(), &call, 5, 1_790_000_000);
+            let good = signed.unwrap().to_json().unwrap();
+            for _ in 0..mutations() {
+                if let Ok(call) = RelayCall::parse(&numbers.mutated(&good)) {
+                    let again = RelayCall::parse(&call.to_json().unwrap()).unwrap();
+                    assert_eq!(again, call);
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 0, "every changed call was refused");
+    }
+
+    #[test]
     fn a_document_that_is_none_is_refused() {
         let signed = one().sign_call(&deployment(), &calls()[3], 0, 1).unwrap();
         let refused = |change: &dyn Fn(&mut serde_json::Value)| {

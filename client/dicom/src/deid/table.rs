@@ -2,6 +2,11 @@
 //!
 //! The table grows with every edition. So that what a later edition lists does not slip through, unlisted attributes that may
 //! be personal go ([`suspect`]).
+//!
+//! Another edition is added in this order: `data/docbook.py PART15.xml DIR` reads the standard; `data/generate.py` writes its two
+//! files into `data/EDITION/`, and `words.txt` and `codes.tsv` beside it; [`Edition`] gains a variant with its name; `source`, the
+//! array in `row` and `CONTENT` here; the second look, whose tables are its own (`check/data/compact.py`, `EDITION` in
+//! `check/table.rs`); docs/dicom.md.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
