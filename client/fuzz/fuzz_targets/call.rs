@@ -24,7 +24,6 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let call = Call::RemoveIrs {
         requester: Address::repeat_byte(0xaa),
         image: [1; 32].into(),
-        reason: "fuzzed".into(),
     };
     let signed = account(1).sign_call(&here, &call, 5, 1_790_000_000);
     signed.and_then(|signed| signed.to_json()).expect("a key signs")
