@@ -38,11 +38,7 @@ pub fn noted_file_beside(
     builder.prefix(PREFIX).rand_bytes(20);
     builder.make_in(folder, |path| {
         record(path)?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
-        options.open(path)
+        create_new(path)
     })
 }
 
@@ -92,13 +88,27 @@ pub fn temp_file_beside(target: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(parent(target))
 }
 
-/// Writes a new file, synced; one that exists already is an error.
-pub fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Makes a new file, open for reading and writing; one that exists already is an error.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    closed().create_new(true).open(path)
+}
+
+/// Opens a file for reading and writing as it is, and makes it if it is not there.
+pub fn open_or_create(path: &Path) -> io::Result<File> {
+    closed().create(true).truncate(false).open(path)
+}
+
+fn closed() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
-    let mut file = options.open(path)?;
+    options
+}
+
+/// Writes a new file, synced; one that exists already is an error.
+pub fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = create_new(path)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::{Error, Result};
+use pcim_core::private::create_new;
 use pcim_core::{Address, Passphrase};
 
 /// Real keystores have about 500 bytes.
@@ -33,7 +34,7 @@ pub(super) fn open(
     let named = check(&document)?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join(NAME);
-    create_private(&path)?.write_all(document.to_string().as_bytes())?;
+    create_new(&path)?.write_all(document.to_string().as_bytes())?;
     let wallet =
         LocalWallet::decrypt_keystore(&path, passphrase.expose()).map_err(|e| match e {
             WalletError::EthKeystoreError(inner) if inner.to_string() == MAC_MISMATCH => {
@@ -72,14 +73,6 @@ fn keystore(e: impl std::fmt::Display) -> Error {
     Error::Keystore {
         reason: e.to_string(),
     }
-}
-
-fn create_private(path: &std::path::Path) -> std::io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[derive(Deserialize)]

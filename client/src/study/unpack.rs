@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use crate::study::manifest::{MAX_BYTES, Manifest};
 use crate::study::names::{MANIFEST, MAX_FILES};
 use crate::study::tar;
 use pcim_core::buffers::Buffers;
+use pcim_core::private::create_new;
 
 /// Most files of a tar: the instances and the two documents.
 const MAX_ENTRIES: usize = MAX_FILES + 2;
@@ -358,14 +359,10 @@ pub(super) fn write(content: &mut impl Read, size: u64, path: &Path) -> Result<[
 
 /// Makes a file that is not there yet, readable by its owner only, and its folder.
 fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     if let Some(parent) = path.parent() {
         make_folder(parent)?;
     }
-    options.open(path)
+    create_new(path)
 }
 
 fn cut_short() -> Error {

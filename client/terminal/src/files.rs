@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use pcim_client::Error;
+use pcim_core::private::{open_file_beside, temp_file_beside};
 use tempfile::NamedTempFile;
 
 /// Writes a result file in one step, with the permissions of any new file; an existing one only with `overwrite`.
@@ -11,7 +12,7 @@ use tempfile::NamedTempFile;
 /// # Errors
 /// If the file is there and not to be replaced, or cannot be written.
 pub fn write_result(path: &Path, content: &[u8], overwrite: bool) -> anyhow::Result<()> {
-    write_whole(path, content, overwrite, 0o666)
+    write_whole(path, content, overwrite, open_file_beside)
 }
 
 /// Writes a new file in one step that only its owner can read, from the first instant.
@@ -19,12 +20,16 @@ pub fn write_result(path: &Path, content: &[u8], overwrite: bool) -> anyhow::Res
 /// # Errors
 /// If the file is there and not to be replaced, or cannot be written.
 pub fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    write_whole(path, content, false, 0o600)
+    write_whole(path, content, false, temp_file_beside)
 }
 
-/// `mode` as for a new file: the process's mask takes its part away.
-fn write_whole(path: &Path, content: &[u8], overwrite: bool, mode: u32) -> anyhow::Result<()> {
-    let begun = begin(path, mode).and_then(|mut file| file.write_all(content).map(|()| file));
+fn write_whole(
+    path: &Path,
+    content: &[u8],
+    overwrite: bool,
+    begin: fn(&Path) -> std::io::Result<NamedTempFile>,
+) -> anyhow::Result<()> {
+    let begun = begin(path).and_then(|mut file| file.write_all(content).map(|()| file));
     let file = begun.map_err(|source| at(path, source))?;
     end_result(file, path, overwrite)
 }
@@ -34,16 +39,7 @@ fn write_whole(path: &Path, content: &[u8], overwrite: bool, mode: u32) -> anyho
 /// # Errors
 /// If the file is there and not to be replaced, or cannot be written.
 pub fn begin_result(path: &Path) -> anyhow::Result<NamedTempFile> {
-    Ok(begin(path, 0o666).map_err(|source| at(path, source))?)
-}
-
-fn begin(path: &Path, mode: u32) -> std::io::Result<NamedTempFile> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".pcim-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
-    builder.tempfile_in(dir.unwrap_or(Path::new(".")))
+    Ok(open_file_beside(path).map_err(|source| at(path, source))?)
 }
 
 /// Gives a result file its name; an existing one is replaced only with `overwrite`.

@@ -1,12 +1,12 @@
 //! The file: private, durable, versioned.
 
-use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::operation::journal::error::{Error, Result};
+use pcim_core::private::open_or_create;
 
 /// "PCIM", so that no other database is taken for a journal.
 pub(super) const APPLICATION_ID: i64 = 0x5043_494d;
@@ -126,11 +126,7 @@ fn migrate(db: &mut Connection, wanted: i64, steps: &[&str]) -> Result<()> {
 
 /// SQLite gives its side files the mode of the main one.
 fn make_private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = open_or_create(path)?;
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     drop(file);

@@ -1,6 +1,6 @@
 //! Where alerts go: standard output, or a file that has each line once.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use pcim_client::Watching;
 use pcim_client::audit::report::{utc, visible_json};
 use pcim_client::audit::watch::Alert;
 use pcim_client::journal::WrittenOutput;
+use pcim_core::private::open_or_create;
 use serde_json::json;
 
 use crate::ui::Ui;
@@ -115,11 +116,7 @@ impl Output {
 
 impl Appended {
     fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
+        let file = open_or_create(path)?;
         let name = path.canonicalize()?;
         let bytes = file.metadata()?.len();
         Ok(Self {
