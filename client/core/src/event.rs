@@ -1,11 +1,11 @@
-//! The contract's events as values (protocol §3), names as in the ABI.
+//! The contract's events as values (format.md §3.1), names as in the ABI.
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use super::digest::{BlockDigest, ImageDigest, Seal};
 
-/// One event of the contract, with the values of protocol §3, names as in the ABI.
+/// One event of the contract, with the values of format.md §3.1, names as in the ABI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event")]
 pub enum Event {

@@ -1,4 +1,4 @@
-//! Why the contract refuses: its errors with the values that failed (protocol §3).
+//! Why the contract refuses: its errors with the values that failed (format.md §3.1).
 
 use alloy_sol_types::{Panic, Revert as RevertString, SolError, SolInterface};
 

@@ -49,7 +49,7 @@ pub struct Mined {
     pub events: Vec<LoggedEvent>,
 }
 
-/// One call of the contract's state-changing functions (protocol §3).
+/// One call of the contract's state-changing functions (format.md §3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// `create_contract`: the patient registers an image.

@@ -1,4 +1,4 @@
-//! Sealing an image of one's own again: another session key and body around the same signed packets (protocol §4).
+//! Sealing an image of one's own again: another session key and body around the same signed packets (format.md §4.9).
 //!
 //! ```text
 //! remove a reader → new body, own header and root → reseal_image → reshare_IRs for each reader that remains
