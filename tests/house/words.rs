@@ -24,24 +24,16 @@ const WORDS: [(&str, &str); 9] = [
 const FIRST: [&str; 5] = ["What", "Who", "Whoever", "Whose", "Whether"];
 
 /// Rust sources whose comments keep the rules; more are added as they are cleaned.
-const SOURCES: [&str; 8] = [
-    "client/core/src",
-    "client/fuzz",
-    "client/ledger/src",
-    "client/node/src",
-    "client/seal/src",
+const SOURCES: [&str; 5] = [
+    "client",
     "contract/src",
     "contract/tests",
+    "deploy",
     "tests",
 ];
 
 /// Rust sources in which the documentation of a function begins with a verb, and that of a type with a noun.
-const VERBS: [&str; 4] = [
-    "client/core/src",
-    "client/seal/src",
-    "client/node/src",
-    "client/ledger/src",
-];
+const VERBS: [&str; 4] = ["client", "contract/src", "deploy", "tests/src"];
 
 /// Words in the third person that do not end in `s`, or in `s` but are no verbs.
 const NO_VERBS: [&str; 6] = ["This", "Its", "Always", "Bytes", "Seconds", "Addresses"];
