@@ -23,7 +23,7 @@ const WORDS: [(&str, &str); 9] = [
 /// Words with which no statement begins: its subject stands first.
 const FIRST: [&str; 5] = ["What", "Who", "Whoever", "Whose", "Whether"];
 
-/// Rust sources whose comments keep the rules; more are added as they are cleaned.
+/// Rust sources whose comments keep the rules.
 const SOURCES: [&str; 5] = [
     "client",
     "contract/src",
@@ -32,11 +32,19 @@ const SOURCES: [&str; 5] = [
     "tests",
 ];
 
-/// Rust sources in which the documentation of a function begins with a verb, and that of a type with a noun.
+/// Rust sources in which the documentation of a public function begins with a verb.
 const VERBS: [&str; 4] = ["client", "contract/src", "deploy", "tests/src"];
 
 /// Words in the third person that do not end in `s`, or in `s` but are no verbs.
-const NO_VERBS: [&str; 6] = ["This", "Its", "Always", "Bytes", "Seconds", "Addresses"];
+const NO_VERBS: [&str; 7] = [
+    "This",
+    "Its",
+    "As",
+    "Always",
+    "Bytes",
+    "Seconds",
+    "Addresses",
+];
 
 /// A line of prose, or of a comment.
 struct Line {
@@ -180,7 +188,8 @@ fn comments(text: &str) -> Vec<Line> {
     found
 }
 
-/// Says whether the item whose documentation is here may be public: it is `pub`, a variant, or an argument of the command line.
+/// Says whether the item whose documentation is here may be public: it is `pub`, a variant, or an argument of the
+/// command line.
 fn is_public(lines: &[&str]) -> bool {
     let prefix = |line: &&str| line.starts_with("///") || line.starts_with("#[");
     let above = lines.iter().take_while(|line| prefix(line)).count();
@@ -211,9 +220,14 @@ pub(crate) fn documents() -> Vec<PathBuf> {
 
 #[test]
 fn documents_keep_to_the_words() {
-    let found = documents()
-        .into_iter()
-        .flat_map(|path| broken(&path, &prose(&read(&path))));
+    let found = documents().into_iter().flat_map(|path| {
+        let mut text = read(&path);
+        // Its fenced blocks are the help texts.
+        if path == Path::new("docs/cli.md") {
+            text = text.replace("```", "");
+        }
+        broken(&path, &prose(&text))
+    });
     none("words of documents", &found.collect::<Vec<_>>());
 }
 
@@ -230,7 +244,7 @@ fn sources_keep_to_the_words() {
     none("words of sources", &found);
 }
 
-/// Public functions whose documentation does not begin with a verb in the third person, and types whose does.
+/// Public functions whose documentation does not begin with a verb in the third person.
 fn misbegun(path: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut first: Option<(usize, &str)> = None;
@@ -253,7 +267,7 @@ fn misbegun(path: &Path, text: &str) -> Vec<String> {
             .trim_start_matches("const ")
             .trim_start_matches("async ");
         let word = doc
-            .split(|c: char| !c.is_alphanumeric())
+            .split(|c: char| !c.is_alphanumeric() && c != '-')
             .next()
             .unwrap_or_default();
         let verb = word.ends_with('s') && !word.ends_with("ss") && !NO_VERBS.contains(&word);

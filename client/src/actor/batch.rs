@@ -46,7 +46,7 @@ struct Open {
 }
 
 impl Patient<'_> {
-    /// The requests for this patient's images that are open, in the order in which they came.
+    /// Lists the open requests for this patient's images, in the order in which they came.
     pub async fn open_requests(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let ledger = self.ledger().await?;
         let mut open = Vec::new();

@@ -60,14 +60,14 @@ pub struct Decision {
 pub struct Patient<'s>(Unlocked<'s>);
 
 impl<'s> Unlocked<'s> {
-    /// The patient's work.
+    /// Opens the patient's work.
     pub fn patient(self) -> Patient<'s> {
         Patient(self)
     }
 }
 
 impl Actor {
-    /// The patient's work.
+    /// Opens the patient's work.
     pub fn patient(&self) -> Patient<'_> {
         self.unlocked().patient()
     }
@@ -82,7 +82,7 @@ impl<'s> Deref for Patient<'s> {
 }
 
 impl Patient<'_> {
-    /// The requests that wait for this patient's decision, with their documents where they can be had.
+    /// Lists the requests that wait for this patient's decision, with their documents where they can be had.
     pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
         let asked = self.requested().await?;
         let pending = stream::iter(asked)
@@ -137,8 +137,8 @@ impl Patient<'_> {
             .await
     }
 
-    /// `approve`, for the certificate that was reviewed and no other: the requestor may ask again with another key
-    /// between the patient's look at her requests and her approval.
+    /// Approves as `approve`, for the certificate that was reviewed and no other: the requestor may ask again with another
+    /// key between the patient's look at her requests and her approval.
     ///
     /// # Errors
     /// [`Error::CertificateChanged`] if the latest request names another certificate.
@@ -274,8 +274,8 @@ impl Patient<'_> {
         Ok(())
     }
 
-    /// Says whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must
-    /// not be dropped whatever a chain's node says was shared.
+    /// Says whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and
+    /// must not be dropped whatever a chain's node says was shared.
     fn is_own_root(&self, root: &ImageDigest) -> Result<bool> {
         let known = self.journal.images()?;
         for known in known {

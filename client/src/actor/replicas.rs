@@ -65,7 +65,7 @@ impl Replicas {
 }
 
 impl Session {
-    /// The sealed root that is current for an image, or for one of its readers: what the chain says last.
+    /// Reads the sealed root that is current for an image, or for one of its readers: the chain's last word.
     pub async fn current_root(
         &self,
         image: &ImageDigest,

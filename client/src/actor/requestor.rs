@@ -68,7 +68,7 @@ pub struct AccessStatus {
 }
 
 impl Session {
-    /// How a requestor stands with an image; oneself if none is named.
+    /// Reads how a requestor stands with an image; this home, if none is named.
     pub async fn status(
         &self,
         image: &ImageDigest,
@@ -98,14 +98,14 @@ impl Session {
 pub struct Requestor<'s>(Unlocked<'s>);
 
 impl<'s> Unlocked<'s> {
-    /// The requestor's work.
+    /// Opens the requestor's work.
     pub fn requestor(self) -> Requestor<'s> {
         Requestor(self)
     }
 }
 
 impl Actor {
-    /// The requestor's work.
+    /// Opens the requestor's work.
     pub fn requestor(&self) -> Requestor<'_> {
         self.unlocked().requestor()
     }

@@ -79,8 +79,8 @@ struct Move {
 }
 
 impl Patient<'_> {
-    /// [`revoke`](Self::revoke), and seals the image again for the readers that remain, so that the removed one finds
-    /// nothing of it on this node any more. The removal's transaction is `None` if an earlier attempt sent it.
+    /// Removes as [`revoke`](Self::revoke), and seals the image again for the readers that remain, so that the removed one
+    /// finds nothing of it on this node any more. The removal's transaction is `None` if an earlier attempt sent it.
     ///
     /// A reader who has opened the image may have kept it.
     pub async fn revoke_and_rekey(
@@ -108,8 +108,8 @@ impl Patient<'_> {
         Ok(resealed)
     }
 
-    /// [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2: the image is
-    /// then first sealed again as SEIPDv1, for everybody.
+    /// Approves as [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2:
+    /// the image is then first sealed again as SEIPDv1, for everybody.
     pub async fn approve_resealing(
         &self,
         image: &ImageDigest,

@@ -13,7 +13,7 @@ use crate::audit::state::Image;
 use pcim_core::{Address, GrantStatus, ImageDigest};
 
 impl Index {
-    /// The images that fit, each with all of its requests, as they stand after the last entry.
+    /// Finds the images that fit, each with all of its requests, as they stand after the last entry.
     ///
     /// # Errors
     /// [`super::Error::Sqlite`]

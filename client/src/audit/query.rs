@@ -75,7 +75,7 @@ impl Standing {
         Self::Removed,
     ];
 
-    /// One word.
+    /// Names the standing in one word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Requested => "requested",

@@ -85,7 +85,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// How it stands at a time, unix seconds.
+    /// Says how the request stands at a time, unix seconds.
     pub fn standing(&self, now: u64) -> Standing {
         match self.status {
             GrantStatus::Approved if self.expires_at != 0 && self.expires_at <= now => {

@@ -132,7 +132,7 @@ pub enum Error {
 }
 
 impl RequestDocument {
-    /// A document about `subject`.
+    /// Writes a document about `subject`.
     pub fn new(
         subject: Subject,
         purpose: Purpose,

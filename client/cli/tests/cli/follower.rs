@@ -1,4 +1,4 @@
-//! A node that follows the chain keeps what the patient seals anew, while the patient is away.
+//! A node that follows the chain keeps what the patient seals again, while the patient is away.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! The life of an image after its approval: sealed anew without a reader, replaced by a newer version, and what commands
+//! The life of an image after its approval: sealed again without a reader, replaced by a newer version, and what commands
 //! that were killed leave.
 
 use std::fs;

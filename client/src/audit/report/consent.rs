@@ -26,7 +26,7 @@ use crate::audit::report::timeline::described;
 use crate::audit::report::{Facts, Table};
 use pcim_core::GrantStatus;
 
-/// A `Bundle` of kind `collection` with a `Consent` for each image and requestor.
+/// Writes a `Bundle` of kind `collection` with a `Consent` for each image and requestor.
 pub fn consents(facts: &Facts<'_>, wanted: impl Fn(&Right<'_>) -> bool) -> Value {
     let entries = rights(facts.events)
         .into_iter()
@@ -105,7 +105,7 @@ fn consent(facts: &Facts<'_>, right: &Right<'_>) -> Value {
     consent
 }
 
-/// The same as rows: who may open what, until when, and why.
+/// Lists the same as rows: who may open what, until when, and why.
 pub fn rights_table(facts: &Facts<'_>, wanted: impl Fn(&Right<'_>) -> bool) -> Table {
     let rows = rights(facts.events)
         .into_iter()

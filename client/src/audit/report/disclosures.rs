@@ -11,14 +11,14 @@ use pcim_core::Event;
 /// The years that an accounting goes back, 45 CFR 164.528(b)(1).
 const YEARS: u64 = 6;
 
-/// An accounting of what was disclosed in the six years before the report. An event whose time is not known is listed.
+/// Accounts for the disclosures in the six years before the report. An event whose time is not known is listed.
 pub fn disclosures(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Table {
     let first = years_before(facts.now, YEARS);
     let mut rows = Vec::new();
     for told in tell(facts.events).into_iter().filter(wanted) {
         let basis = match &told.logged.event {
             Event::Approved { .. } => "access approved by the patient",
-            Event::Reshared { .. } => "shared anew with an approved reader",
+            Event::Reshared { .. } => "shared again with an approved reader",
             Event::AuthorizationSuccess { .. } if told.requester != told.patient => {
                 "access recorded on the chain"
             }

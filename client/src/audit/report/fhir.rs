@@ -38,7 +38,7 @@ const AUTHZ: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/AuthZsubType";
 pub(super) const ACT_REASON: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
 const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
-/// A `Bundle` of kind `collection` with an `AuditEvent` for each log.
+/// Writes a `Bundle` of kind `collection` with an `AuditEvent` for each log.
 pub fn audit_events(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Value {
     let entries = tell(facts.events).into_iter().filter(wanted).map(|told| {
         let place = format!("{}:{}", told.logged.tx, told.logged.log_index);

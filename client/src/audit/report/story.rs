@@ -57,7 +57,7 @@ impl Right<'_> {
         self.status == GrantStatus::Approved && (self.expires_at == 0 || now < self.expires_at)
     }
 
-    /// When the latest approval ended or will end, as far as it is settled.
+    /// Says when the latest approval ended or will end, as far as it is settled.
     pub fn ends(&self) -> Option<u64> {
         let expiry = Some(self.expires_at).filter(|it| *it != 0);
         match self.status {
@@ -76,7 +76,7 @@ fn purpose_of(info: &str) -> Option<Purpose> {
     Notes::parse(info).purpose.parse().ok()
 }
 
-/// Every event with what the others say about it, in the same order.
+/// Joins every event with the facts that the others add to it, in the same order.
 pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
     let mut owners: BTreeMap<ImageDigest, Address> = BTreeMap::new();
     let mut abouts: BTreeMap<ImageDigest, &str> = BTreeMap::new();
@@ -128,7 +128,7 @@ pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
     told
 }
 
-/// How every requestor stands with every image, by image and requestor.
+/// Finds how every requestor stands with every image, by image and requestor.
 pub fn rights(events: &[LoggedEvent]) -> Vec<Right<'_>> {
     let mut rights: BTreeMap<(ImageDigest, Address), Right<'_>> = BTreeMap::new();
     // A reason follows what ended the right, and says nothing new about it.

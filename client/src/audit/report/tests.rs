@@ -360,7 +360,7 @@ fn accountings_have_their_periods_names_and_purposes() {
         kinds(&LAB.to_string()),
         [
             "could access from then on (approved)",
-            "could access from then on (shared anew)",
+            "could access from then on (shared again)",
             "refused (not authorized)"
         ]
     );

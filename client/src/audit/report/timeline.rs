@@ -59,8 +59,8 @@ pub(super) fn words(facts: &Facts<'_>, told: &Told<'_>) -> String {
         Event::AuthorizationSuccess { .. } => "traced: authorized".to_owned(),
         Event::AuthorizationFailed { .. } => "traced: not authorized".to_owned(),
         Event::UserRemoved { .. } => "access removed".to_owned(),
-        Event::Reshared { expires_at, .. } => format!("shared anew {}", until(*expires_at)),
-        Event::ImageResealed { .. } => "sealed anew".to_owned(),
+        Event::Reshared { expires_at, .. } => format!("shared again {}", until(*expires_at)),
+        Event::ImageResealed { .. } => "sealed again".to_owned(),
         Event::ApprovalLimitSet { approvals: 0, .. } => "approval limit lifted".to_owned(),
         Event::ApprovalLimitSet {
             approvals,

@@ -177,7 +177,7 @@ fn many_requests_within_a_window_speak_once() {
     assert_eq!(said, [format!("{EVE} asked 3 times within 60 seconds")]);
     assert!(
         scene.see(189, requested(EVE, ADA, SCAN)).is_empty(),
-        "counting begins anew"
+        "counting begins again"
     );
     let of_all = format!("{MANY}\nof = 'all'");
     let mut scene = Scene::new(&of_all);
@@ -243,7 +243,7 @@ fn the_limit_counts_as_the_contract_does() {
     assert_eq!(
         scene.see(161, approved(EVE, SCAN, 0)).len(),
         1,
-        "setting it begins anew"
+        "setting it begins again"
     );
     assert!(scene.see(162, limit(0, 0)).is_empty());
     assert!(scene.see(162, approved(EVE, SCAN, 0)).is_empty());

@@ -28,12 +28,12 @@ const MANY: usize = 500;
 ///
 /// The contract's logs are kept in the home and brought up to date first (not with --offline); what is shown is then
 /// compared with what the contract itself says, and a difference is an error. Without --all, only what concerns you is
-/// shown, as a patient, a requestor or a radiologist; with --image, --requester or --patient, whatever they name.
+/// shown, as a patient, a requestor or a radiologist; with --image, --requestor or --patient, whatever they name.
 ///
-/// What the chain can know: who registered an image and who attested it; every request, approval, denial, removal and new
-/// share, with its time and its sender's words; and the traces that somebody had written down. What it cannot know: whether
-/// and when someone who may open an image opened it, what was done with it, or what was read by other means. Somebody who
-/// was removed may have kept a copy. Times are those of the chain's blocks, in UTC. Text from the chain is whatever its
+/// The chain can know: who registered an image and who attested it; every request, approval, denial, removal and new
+/// share, with its time and its sender's words; and the recorded traces. It cannot know: whether and when a
+/// requestor who may open an image opened it, what was done with it, or what was read by other means. A removed requestor
+/// may have kept a copy. Times are those of the chain's blocks, in UTC. Text from the chain is whatever its
 /// sender wrote: characters that could steer a terminal are shown as \u{...}. In CSV a field that a spreadsheet would take
 /// for a formula (it begins with =, +, - or @) has an apostrophe in front.
 #[derive(Debug, Default, Args)]
@@ -59,16 +59,16 @@ pub(crate) struct AuditArgs {
     /// Before: a day, a time or unix seconds
     #[arg(long, value_name = "TIME", value_parser = parse::moment)]
     to: Option<u64>,
-    /// Only the latest so many
+    /// Only the latest, at most this number
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
     /// Also what does not concern you
     #[arg(long)]
     all: bool,
-    /// Who may open your images now: since when, until when, and why
+    /// Show who may open your images now: since when, until when, and why
     #[arg(long, conflicts_with_all = ["mine", "events", "from", "to", "limit"])]
     who: bool,
-    /// What you asked for, and how that stands
+    /// Show your own requests, and how they stand
     #[arg(long, conflicts_with_all = ["events", "from", "to", "limit"])]
     mine: bool,
     /// Ask nothing of the chain: show what is known here, and how old it is
@@ -331,7 +331,7 @@ pub(crate) fn read_before(index: &Index) -> anyhow::Result<Freshness> {
 pub(crate) fn say_rebuilt(context: &Context, reason: Option<&str>) {
     if let Some(reason) = reason {
         context.ui.note(&format!(
-            "note: the index of the chain's history was damaged ({}): it is read anew",
+            "note: the index of the chain's history was damaged ({}): it is read again",
             printable(reason)
         ));
     }

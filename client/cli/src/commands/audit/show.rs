@@ -148,7 +148,7 @@ fn details(event: &Event) -> Option<String> {
         Event::Approved { expires_at, .. } | Event::Reshared { expires_at, .. } => {
             until(*expires_at)
         }
-        Event::ImageResealed { root, .. } => format!("sealed anew as {root}"),
+        Event::ImageResealed { root, .. } => format!("sealed again as {root}"),
         Event::ApprovalLimitSet { approvals: 0, .. } => "no limit from now on".to_owned(),
         Event::ApprovalLimitSet {
             approvals,

@@ -31,7 +31,7 @@ pub(crate) struct ApproveArgs {
     /// When the approval ends: 12h or 30d from now, or unix seconds [default: never]
     #[arg(long, value_name = "WHEN", value_parser = parse::expiry)]
     expires: Option<Expiry>,
-    /// If the requestor's certificate does not accept the image's encryption (SEIPDv2), seal the image anew as SEIPDv1
+    /// If the requestor's certificate does not accept the image's encryption (SEIPDv2), seal the image again as SEIPDv1
     ///
     /// For all its readers: the other approvals go on, each with a root of its own on the chain, and the old body is
     /// dropped from this node. Without this option such a request is refused. For one approval at a time.

@@ -12,8 +12,8 @@ use crate::context::Context;
 use crate::failure::Usage;
 
 /// Withdraw an approval or an open request
-///
-/// The chain stops authorizing the requestor and this node drops the requestor's header. Someone who
+/// The chain stops authorizing the requestor and this node drops the requestor's header. A requestor who
+/// has opened the image before may have kept it; nothing can take that back. Several removals are one
 /// has opened the image before may have kept it; nothing can take that back. Several removals are one
 /// transaction: all or none. With --sign-only the header stays until the removal is on the chain: `pcim node`,
 /// while it runs, and `pcim resume` look for that.
@@ -21,11 +21,11 @@ use crate::failure::Usage;
 pub(crate) struct RevokeArgs {
     #[command(flatten)]
     pairs: Pairs,
-    /// Also seal the image anew, for the readers that remain: under a new key, as a new body
+    /// Also seal the image again, for the readers that remain: under a new key, as a new body
     ///
     /// Their approvals go on, each with a root of its own on the chain; the old body and all its headers are dropped from
     /// this node, so that the removed requestor finds nothing here. Other nodes keep the old body until they drop it.
-    /// Whoever has read the image may have kept it, or its key: sealing anew cannot take that back either.
+    /// A reader of the image may have kept it, or its key: sealing again cannot take that back either.
     /// It costs a transaction for each remaining reader and one for the image, and is gone on with after a crash by
     /// `pcim resume`.
     #[arg(long, conflicts_with_all = ["sign_only", "file"])]
@@ -97,12 +97,12 @@ impl RevokeArgs {
 /// Makes the lines about an image that was sealed again.
 pub(crate) fn resealed(context: &Context, resealed: &Resealed) -> String {
     let mut text = format!(
-        "sealed anew  {} ({} bytes)\n",
+        "sealed again  {} ({} bytes)\n",
         resealed.root, resealed.body_bytes
     );
     for reader in &resealed.readers {
         text.push_str(&format!(
-            "shared anew  {} as {}\n",
+            "shared again  {} as {}\n",
             reader.requester, reader.shared_image
         ));
     }
