@@ -72,8 +72,8 @@ impl Session {
         reader: Option<Address>,
     ) -> Result<ImageDigest> {
         self.record(image).await?;
-        if let Some(requester) = reader {
-            let standing = self.status(image, Some(requester)).await?;
+        if let Some(requestor) = reader {
+            let standing = self.status(image, Some(requestor)).await?;
             let root = standing.shared_image.filter(|_| standing.authorized);
             return root.ok_or(Error::NotAuthorized {
                 image: *image,

@@ -65,7 +65,7 @@ fn condition(db: &Connection, query: &Query) -> Result<(String, Vec<Value>)> {
     };
     equal("image", query.image.map(|image| image.0.to_vec()));
     equal("patient", query.patient.map(|address| address.to_vec()));
-    equal("requester", query.requester.map(|address| address.to_vec()));
+    equal("requester", query.requestor.map(|address| address.to_vec()));
     equal(
         "radiologist",
         query.radiologist.map(|address| address.to_vec()),

@@ -115,13 +115,13 @@ impl ReportArgs {
 
     fn text(&self, context: &Context, facts: &Facts<'_>, me: Address) -> anyhow::Result<String> {
         let wanted =
-            |image: Option<ImageDigest>, patient: Option<Address>, requester: Option<Address>| {
-                let about_me = self.all || patient == Some(me) || requester == Some(me);
+            |image: Option<ImageDigest>, patient: Option<Address>, requestor: Option<Address>| {
+                let about_me = self.all || patient == Some(me) || requestor == Some(me);
                 about_me && self.image.is_none_or(|only| image == Some(only))
             };
-        let told = |told: &Told<'_>| wanted(told.image, told.patient, told.requester);
+        let told = |told: &Told<'_>| wanted(told.image, told.patient, told.requestor);
         let right =
-            |right: &Right<'_>| wanted(Some(right.image), right.patient, Some(right.requester));
+            |right: &Right<'_>| wanted(Some(right.image), right.patient, Some(right.requestor));
         let table: Table = match self.kind {
             Kind::Fhir if !self.csv && !self.html => {
                 return json(&report::audit_events(facts, told));

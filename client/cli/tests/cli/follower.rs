@@ -62,13 +62,13 @@ impl Follower {
     }
 }
 
-fn shared(patient: &Actor, image: &str, requester: &Actor) -> String {
+fn shared(patient: &Actor, image: &str, requestor: &Actor) -> String {
     let status = [
         "requestor",
         "status",
         image,
-        "--requester",
-        &requester.address,
+        "--requestor",
+        &requestor.address,
     ];
     let status = patient.run(status).json();
     status["shared_image"].as_str().unwrap().to_owned()

@@ -19,12 +19,12 @@ pub fn disclosures(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Tab
         let basis = match &told.logged.event {
             Event::Approved { .. } => "access approved by the patient",
             Event::Reshared { .. } => "shared again with an approved reader",
-            Event::AuthorizationSuccess { .. } if told.requester != told.patient => {
+            Event::AuthorizationSuccess { .. } if told.requestor != told.patient => {
                 "access recorded on the chain"
             }
             _ => continue,
         };
-        let (Some(image), Some(requester)) = (told.image, told.requester) else {
+        let (Some(image), Some(requestor)) = (told.image, told.requestor) else {
             continue;
         };
         if told.logged.timestamp.is_some_and(|at| at < first) {
@@ -32,7 +32,7 @@ pub fn disclosures(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Tab
         }
         rows.push(vec![
             utc_or_unknown(told.logged.timestamp),
-            facts.who(requester),
+            facts.who(requestor),
             described(image, told.about),
             purpose_words(told.purpose).to_owned(),
             basis.to_owned(),

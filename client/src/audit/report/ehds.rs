@@ -24,20 +24,20 @@ pub fn accesses(facts: &Facts<'_>, all: bool, wanted: impl Fn(&Told<'_>) -> bool
         let kind = match &told.logged.event {
             Event::Approved { .. } => "could access from then on (approved)",
             Event::Reshared { .. } => "could access from then on (shared again)",
-            Event::AuthorizationSuccess { .. } if told.requester == told.patient => continue,
+            Event::AuthorizationSuccess { .. } if told.requestor == told.patient => continue,
             Event::AuthorizationSuccess { .. } => "access recorded (authorized)",
             Event::AuthorizationFailed { .. } => "refused (not authorized)",
             Event::UserRemoved { .. } => "could no longer access (removed)",
             _ => continue,
         };
-        let (Some(image), Some(requester)) = (told.image, told.requester) else {
+        let (Some(image), Some(requestor)) = (told.image, told.requestor) else {
             continue;
         };
         if told.logged.timestamp.is_some_and(|at| at < first) {
             continue;
         }
         rows.push(vec![
-            facts.who(requester),
+            facts.who(requestor),
             utc_or_unknown(told.logged.timestamp),
             described(image, told.about),
             kind.to_owned(),

@@ -16,7 +16,7 @@ pub fn timeline(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Table 
                 .map(|image| image.to_string())
                 .unwrap_or_default(),
             told.about.map(visible).unwrap_or_default(),
-            told.requester.map(|it| facts.who(it)).unwrap_or_default(),
+            told.requestor.map(|it| facts.who(it)).unwrap_or_default(),
             visible(told.logged.event.text().unwrap_or_default()),
             format!(
                 "block {}, log {}, {}",

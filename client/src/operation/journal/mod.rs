@@ -55,7 +55,7 @@ impl ToSql for OperationId {
     }
 }
 
-/// An operation in flight. `key` says what it does (e.g. `approve:<image>:<requester>`), so that a retry finds it.
+/// An operation in flight. `key` says what it does (e.g. `approve:<image>:<requestor>`), so that a retry finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// Its number.

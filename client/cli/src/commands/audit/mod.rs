@@ -42,8 +42,8 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "IMAGE")]
     image: Option<ImageDigest>,
     /// Only about requests of this requestor
-    #[arg(long, value_name = "ADDRESS|CARD")]
-    requester: Option<String>,
+    #[arg(long, alias = "requester", value_name = "ADDRESS|CARD")]
+    requestor: Option<String>,
     /// Only about images of this patient
     #[arg(long, value_name = "ADDRESS|CARD")]
     patient: Option<String>,
@@ -223,11 +223,11 @@ impl AuditArgs {
 
     fn query(&self, client: &Session) -> anyhow::Result<Query> {
         let party = |text: &Option<String>| text.as_deref().map(actor).transpose();
-        let (requester, patient) = (party(&self.requester)?, party(&self.patient)?);
-        let named = self.image.is_some() || requester.is_some() || patient.is_some();
+        let (requestor, patient) = (party(&self.requestor)?, party(&self.patient)?);
+        let named = self.image.is_some() || requestor.is_some() || patient.is_some();
         Ok(Query {
             image: self.image,
-            requester,
+            requestor,
             patient,
             party: (!self.all && !named).then(|| client.address()),
             kinds: self.events.clone(),
@@ -241,18 +241,18 @@ impl AuditArgs {
 
     /// Lists the readers of the patient's images, or what a requestor asked for.
     fn rights(&self, index: &Index, me: Address, now: u64) -> anyhow::Result<Answer> {
-        let named = self.requester.as_deref().map(actor).transpose()?;
+        let named = self.requestor.as_deref().map(actor).transpose()?;
         let patient = self.patient.as_deref().map(actor).transpose()?;
-        let requester = named.or(self.mine.then_some(me));
+        let requestor = named.or(self.mine.then_some(me));
         let known = index.images(&ImageQuery {
             images: self.image.map(|image| vec![image]),
             patient: patient.or((!self.all && !self.mine).then_some(me)),
-            asked_by: requester.filter(|_| self.mine),
+            asked_by: requestor.filter(|_| self.mine),
             ..ImageQuery::default()
         })?;
         let wanted = self.status.or((!self.mine).then_some(Standing::Approved));
         let rights = show::Right::of(&known, now)
-            .filter(|right| requester.is_none_or(|it| it == right.requester))
+            .filter(|right| requestor.is_none_or(|it| it == right.requestor))
             .filter(|right| wanted.is_none_or(|it| it == right.standing));
         Ok(Answer {
             kind: match self.mine {

@@ -46,7 +46,7 @@ struct Revoked {
 impl RevokeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let pairs = self.pairs.read(&self.sign)?;
-        let ([(image, requester)], false) = (pairs.as_slice(), self.pairs.in_file()) else {
+        let ([(image, requestor)], false) = (pairs.as_slice(), self.pairs.in_file()) else {
             if self.rekey {
                 return Err(Usage("--rekey is for one removal at a time".to_owned()).into());
             }
@@ -56,12 +56,12 @@ impl RevokeArgs {
             return shown("revoked", context, &endings?);
         };
         let client = self.sign.set(context.client().await?).await?;
-        let revoked = self.revoke(&client, image, *requester).await;
+        let revoked = self.revoke(&client, image, *requestor).await;
         client.shutdown().await;
         let Some(revoked) = self.sign.settle(context, revoked)? else {
             return Ok(());
         };
-        let mut text = format!("revoked      {requester}\n");
+        let mut text = format!("revoked      {requestor}\n");
         if let Some(written) = &revoked.written {
             text.push_str(&transaction(written));
         }
@@ -75,10 +75,10 @@ impl RevokeArgs {
         &self,
         client: &Actor,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
     ) -> Result<Outcome<Revoked>, Error> {
         if !self.rekey {
-            return Ok(match client.patient().revoke(image, requester).await? {
+            return Ok(match client.patient().revoke(image, requestor).await? {
                 Outcome::Mined(written) => Outcome::Mined(Revoked {
                     written: Some(written),
                     rekeyed: None,
@@ -86,7 +86,7 @@ impl RevokeArgs {
                 Outcome::Signed(call) => Outcome::Signed(call),
             });
         }
-        let (written, rekeyed) = client.patient().revoke_and_rekey(image, requester).await?;
+        let (written, rekeyed) = client.patient().revoke_and_rekey(image, requestor).await?;
         Ok(Outcome::Mined(Revoked {
             written,
             rekeyed: Some(rekeyed),
@@ -103,13 +103,13 @@ pub(crate) fn resealed(context: &Context, resealed: &Resealed) -> String {
     for reader in &resealed.readers {
         text.push_str(&format!(
             "shared again  {} as {}\n",
-            reader.requester, reader.shared_image
+            reader.requestor, reader.shared_image
         ));
     }
     for reader in &resealed.left_out {
         context.ui.note(&format!(
             "note: {} is authorized and was given no new root: {}; revoke, and let them ask again",
-            reader.requester,
+            reader.requestor,
             crate::ui::printable(&reader.why)
         ));
     }
