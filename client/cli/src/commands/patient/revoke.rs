@@ -12,8 +12,8 @@ use crate::context::Context;
 use crate::failure::Usage;
 
 /// Withdraw an approval or an open request
+///
 /// The chain stops authorizing the requestor and this node drops the requestor's header. A requestor who
-/// has opened the image before may have kept it; nothing can take that back. Several removals are one
 /// has opened the image before may have kept it; nothing can take that back. Several removals are one
 /// transaction: all or none. With --sign-only the header stays until the removal is on the chain: `pcim node`,
 /// while it runs, and `pcim resume` look for that.
