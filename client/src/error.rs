@@ -134,12 +134,12 @@ pub enum Error {
     #[error("there is no open request")]
     NothingToApprove,
     /// One of several requests or approvals cannot be decided on as was asked for.
-    #[error("nothing was done: {requester} and image {image}: {source}")]
+    #[error("nothing was done: {requestor} and image {image}: {source}")]
     InBatch {
         /// The image.
         image: ImageDigest,
         /// The requestor.
-        requester: Address,
+        requestor: Address,
         /// Why.
         #[source]
         source: Box<Error>,
@@ -237,10 +237,10 @@ pub enum Error {
         expires_at: u64,
     },
     /// No request to decide on.
-    #[error("{requester} has no open request for image {image}")]
+    #[error("{requestor} has no open request for image {image}")]
     NoOpenRequest {
         /// The named requestor.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
     },
@@ -253,18 +253,18 @@ pub enum Error {
         requested: BlockDigest,
     },
     /// Approved, and still valid.
-    #[error("{requester} is authorized to open image {image} already")]
+    #[error("{requestor} is authorized to open image {image} already")]
     AlreadyAuthorized {
         /// The requestor.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
     },
     /// Neither an open request nor an approval.
-    #[error("{requester} has neither a request nor an approval for image {image}")]
+    #[error("{requestor} has neither a request nor an approval for image {image}")]
     NothingToRevoke {
         /// The named requestor.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
     },

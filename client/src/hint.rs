@@ -126,7 +126,7 @@ impl Hint for audit::Error {
                 "look again later, or with another --rpc-url"
             }
             Self::OtherContract { .. } | Self::Damaged(_) => {
-                "delete the home's audit-*.sqlite: it is read anew"
+                "delete the home's audit-*.sqlite: it is read again"
             }
             Self::Io { .. } | Self::Sqlite(_) | Self::Open(_) => CHECK_THE_DISK,
             _ => return Vec::new(),

@@ -101,17 +101,17 @@ impl Session {
         self.home.let_others_in();
     }
 
-    /// The home.
+    /// Returns the home.
     pub fn home(&self) -> &Home {
         &self.home
     }
 
-    /// The actor's Ethereum address.
+    /// Returns the actor's Ethereum address.
     pub fn address(&self) -> Address {
         self.home.address()
     }
 
-    /// The chain and contract this home is set up for.
+    /// Names the chain and contract for which this home is set up.
     ///
     /// # Errors
     /// [`Error::NotConfigured`]
@@ -139,15 +139,15 @@ impl Session {
         ))
     }
 
-    /// The connection to the chain.
+    /// Returns the connection to the chain, made at the first call.
     pub async fn ledger(&self) -> Result<&Ledger> {
         self.ledger
             .get_or_try_init(|| async { Ok(Ledger::connect(self.deployment()?).await?) })
             .await
     }
 
-    /// The node, at the first call: the Kubo node that the configuration names, or this home's daemon if it runs
-    /// (`pcim node`), or else one that starts now. It dials the configured peers when a block is missing here.
+    /// Returns the node, started at the first call: the Kubo node that the configuration names, or this home's daemon if it
+    /// runs (`pcim node`), or else one that starts now. It dials the configured peers when a block is missing here.
     pub async fn node(&self) -> Result<&Node> {
         self.node
             .get_or_try_init(|| async {

@@ -95,15 +95,15 @@ impl Actor {
     }
 
     /// Has every call signed for others to send: what would write to the chain comes to
-    /// [`Outcome::Signed`](crate::operation::write::Outcome::Signed) then. A call that the contract would refuse now is refused all
-    /// the same.
+    /// [`Outcome::Signed`](crate::operation::write::Outcome::Signed) then. A call that the contract would refuse now is
+    /// refused all the same.
     #[must_use]
     pub fn with_signing(mut self, signing: Signing) -> Self {
         self.signing = Some(signing);
         self
     }
 
-    /// The session with the keys.
+    /// Pairs the session with its keys.
     pub fn unlocked(&self) -> Unlocked<'_> {
         Unlocked {
             session: &self.session,
@@ -112,7 +112,7 @@ impl Actor {
         }
     }
 
-    /// The session alone: the keys are forgotten.
+    /// Keeps the session alone: the keys are forgotten.
     pub fn into_session(self) -> Session {
         self.session
     }
@@ -124,7 +124,7 @@ impl Actor {
 }
 
 impl<'s> Unlocked<'s> {
-    /// The keys.
+    /// Returns the keys.
     pub fn keys(&self) -> &'s Keys {
         self.keys
     }

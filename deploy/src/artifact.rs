@@ -14,7 +14,7 @@ pub const PCAC_WASM: &[u8] = include_bytes!("../../contract/artifacts/pcac.wasm"
 
 const MANIFEST: &str = include_str!("../../contract/artifacts/manifest.json");
 
-/// What goes before the compressed module in the account's code: Stylus, no dictionary.
+/// Bytes before the compressed module in the account's code: Stylus, no dictionary.
 pub const CODE_PREFIX: [u8; 4] = [0xef, 0xf0, 0x00, 0x00];
 
 /// Bytes that an account's code may have (EIP-170).
@@ -95,7 +95,7 @@ pub enum Error {
     Manifest(#[from] serde_json::Error),
 }
 
-/// The released contract's manifest.
+/// Reads the released contract's manifest.
 ///
 /// # Errors
 /// If the embedded file is not a manifest.
@@ -103,9 +103,9 @@ pub fn manifest() -> Result<Manifest, Error> {
     Ok(serde_json::from_str(MANIFEST)?)
 }
 
-/// SHA-256 of everything of this workspace that decides what the module does: the contract's Rust files but its
+/// Hashes by SHA-256 everything of this workspace that decides what the module does: the contract's Rust files but its
 /// tests', its interface and `Cargo.toml`; from the workspace's `Cargo.toml` the contract's profile and dependencies; and
-/// the build's recipe. Independent of where the workspace lies, of git, and of line endings.
+/// the build's recipe. The hash is independent of where the workspace lies, of git, and of line endings.
 ///
 /// # Errors
 /// If a file is missing or not what it should be.
@@ -133,7 +133,7 @@ pub fn source_hash(workspace: &Path) -> Result<String, Error> {
     Ok(hex::encode(hasher.finalize()))
 }
 
-/// The packages of the workspace's `Cargo.lock`, sorted.
+/// Lists the packages of the workspace's `Cargo.lock`, sorted.
 ///
 /// # Errors
 /// If the file is missing or not a lock file.
@@ -152,7 +152,7 @@ pub fn locked_packages(workspace: &Path) -> Result<Vec<Package>, Error> {
     Ok(packages)
 }
 
-/// Whether an artifact is what these sources make: same hash, and every package in it still locked.
+/// Says whether an artifact is what these sources make: same hash, and every package in it still locked.
 ///
 /// # Errors
 /// If a source cannot be read.

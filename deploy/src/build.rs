@@ -1,7 +1,7 @@
 //! Compiles the contract to WASM, from a clone, with whatever toolchain is there.
 //!
 //! Three steps: a [`toolchain`] compiles; `wasm-opt`, if it is installed, makes the module smaller; [`module`]
-//! encodes it anew without what a Stylus chain refuses, and checks the result against the chain's rules.
+//! encodes it again without what a Stylus chain refuses, and checks the result against the chain's rules.
 //! The result is kept with its manifest and made again only when [`source_hash`] moves.
 
 mod error;
@@ -110,7 +110,7 @@ pub fn build_contract(workspace: &Path, out: &Path) -> Result<BuiltArtifact, Bui
     })
 }
 
-/// Where the contract is compiled, and where builds that are not releases are kept.
+/// Names the directory in which the contract is compiled, and in which builds that are not releases are kept.
 #[must_use]
 pub fn target_directory(workspace: &Path) -> PathBuf {
     workspace.join("target").join("contract-wasm")

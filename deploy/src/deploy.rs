@@ -38,7 +38,7 @@ const TYPICAL_GAS: u64 = 12_000_000;
 /// The most wei that a transaction may cost beside its value, unless another limit is given: 0.005 ether.
 pub const MAX_FEE: U256 = U256::from_limbs([5_000_000_000_000_000, 0, 0, 0]);
 
-/// What to deploy and where.
+/// A contract to deploy, and the chain for it.
 pub struct Request<'a> {
     /// `http://` or `https://`
     pub rpc_url: &'a str,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// What `--network` says.
+    /// The value of `--network`.
     pub name: String,
     /// EIP-155 chain id.
     pub chain_id: u64,
@@ -28,7 +28,7 @@ pub fn by_name(name: &str) -> Option<Network> {
     all().into_iter().find(|network| network.name == name)
 }
 
-/// Every network that has a name.
+/// Lists every network that has a name.
 pub fn all() -> Vec<Network> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -111,7 +111,7 @@ async fn child(told: &str) {
     let last = &sample[0];
     let q = Query::default;
     let image = Some(Historian::image(100));
-    let requester = last.about.requester;
+    let requestor = last.about.requestor;
     let patient = last.about.patient;
     let limit = Some(1000);
     let kinds = vec![EventKind::UserRemoved];
@@ -123,7 +123,7 @@ async fn child(told: &str) {
         (
             "a requestor's latest 1,000",
             Query {
-                requester,
+                requestor,
                 limit,
                 ..q()
             },
@@ -159,7 +159,7 @@ async fn child(told: &str) {
         (
             "latest 1,000 that concern an actor",
             Query {
-                party: requester,
+                party: requestor,
                 limit,
                 ..q()
             },
@@ -193,7 +193,7 @@ async fn child(told: &str) {
             "latest 1,000 about a requestor's approvals",
             Query {
                 standing: Some(Standing::Approved),
-                requester,
+                requestor,
                 limit,
                 ..q()
             },
@@ -216,7 +216,7 @@ async fn child(told: &str) {
         (
             "what a requestor asked for, and how it stands",
             ImageQuery {
-                asked_by: requester,
+                asked_by: requestor,
                 ..ImageQuery::default()
             },
         ),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::files::{below, none, read};
 
 /// Words that a more exact one replaces.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 9] = [
     ("somebody", "the role: a reader, a peer, an attacker"),
     ("someone", "the role: a reader, a peer, an attacker"),
     ("whoever", "anyone who, or the role"),
@@ -18,36 +18,33 @@ const WORDS: [(&str, &str); 12] = [
         "requestor; `requester` in code where the ABI names it so",
     ),
     ("requesters", "requestors"),
-    ("farm-", "nothing: the project speaks only of itself"),
-    ("/work/", "nothing: the project speaks only of itself"),
-    ("/tmp/wt", "nothing: the project speaks only of itself"),
 ];
 
 /// Words with which no statement begins: its subject stands first.
 const FIRST: [&str; 5] = ["What", "Who", "Whoever", "Whose", "Whether"];
 
-/// Rust sources whose comments keep the rules; more are added as they are cleaned.
-const SOURCES: [&str; 8] = [
-    "client/core/src",
-    "client/fuzz",
-    "client/ledger/src",
-    "client/node/src",
-    "client/seal/src",
+/// Rust sources whose comments keep the rules.
+const SOURCES: [&str; 5] = [
+    "client",
     "contract/src",
     "contract/tests",
+    "deploy",
     "tests",
 ];
 
-/// Rust sources in which the documentation of a function begins with a verb, and that of a type with a noun.
-const VERBS: [&str; 4] = [
-    "client/core/src",
-    "client/seal/src",
-    "client/node/src",
-    "client/ledger/src",
-];
+/// Rust sources in which the documentation of a public function begins with a verb.
+const VERBS: [&str; 4] = ["client", "contract/src", "deploy", "tests/src"];
 
 /// Words in the third person that do not end in `s`, or in `s` but are no verbs.
-const NO_VERBS: [&str; 6] = ["This", "Its", "Always", "Bytes", "Seconds", "Addresses"];
+const NO_VERBS: [&str; 7] = [
+    "This",
+    "Its",
+    "As",
+    "Always",
+    "Bytes",
+    "Seconds",
+    "Addresses",
+];
 
 /// A line of prose, or of a comment.
 struct Line {
@@ -191,7 +188,8 @@ fn comments(text: &str) -> Vec<Line> {
     found
 }
 
-/// Says whether the item whose documentation is here may be public: it is `pub`, a variant, or an argument of the command line.
+/// Says whether the item whose documentation is here may be public: it is `pub`, a variant, or an argument of the
+/// command line.
 fn is_public(lines: &[&str]) -> bool {
     let prefix = |line: &&str| line.starts_with("///") || line.starts_with("#[");
     let above = lines.iter().take_while(|line| prefix(line)).count();
@@ -222,9 +220,14 @@ pub(crate) fn documents() -> Vec<PathBuf> {
 
 #[test]
 fn documents_keep_to_the_words() {
-    let found = documents()
-        .into_iter()
-        .flat_map(|path| broken(&path, &prose(&read(&path))));
+    let found = documents().into_iter().flat_map(|path| {
+        let mut text = read(&path);
+        // Its fenced blocks are the help texts.
+        if path == Path::new("docs/cli.md") {
+            text = text.replace("```", "");
+        }
+        broken(&path, &prose(&text))
+    });
     none("words of documents", &found.collect::<Vec<_>>());
 }
 
@@ -241,7 +244,7 @@ fn sources_keep_to_the_words() {
     none("words of sources", &found);
 }
 
-/// Public functions whose documentation does not begin with a verb in the third person, and types whose does.
+/// Public functions whose documentation does not begin with a verb in the third person.
 fn misbegun(path: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut first: Option<(usize, &str)> = None;
@@ -264,7 +267,7 @@ fn misbegun(path: &Path, text: &str) -> Vec<String> {
             .trim_start_matches("const ")
             .trim_start_matches("async ");
         let word = doc
-            .split(|c: char| !c.is_alphanumeric())
+            .split(|c: char| !c.is_alphanumeric() && c != '-')
             .next()
             .unwrap_or_default();
         let verb = word.ends_with('s') && !word.ends_with("ss") && !NO_VERBS.contains(&word);
@@ -301,7 +304,6 @@ fn the_rules_find_what_they_forbid() {
     assert_eq!(found("It records\nWhat is done.\n"), 0);
     assert_eq!(found("What is it?\n"), 0);
     assert_eq!(found("| a | Who asks |\n"), 1);
-    assert_eq!(found("See farm-land and /work/x.\n"), 2);
     let found = |text: &str| broken(Path::new("x"), &comments(text)).len();
     assert_eq!(found("/// Says what is told\npub fn f() {}\n// told\n"), 1);
     assert_eq!(found("/// Says what is told\nfn f() {}\n"), 0);

@@ -333,7 +333,7 @@ def play(scene, table, makers):
         why = done.stderr.decode().splitlines()
         error = next((l for l in why if l.startswith("error: ")), "no error")
         named = done.returncode == 1 and maker.fingerprint() in error and words in error
-        standing = patient("requestor", "status", image["image"], "--requester", stranger)
+        standing = patient("requestor", "status", image["image"], "--requestor", stranger)
         table.row(named and not standing["authorized"], maker.name, what, 4, "-", error.replace(maker.fingerprint(), "…"))
 
 

@@ -65,11 +65,11 @@ async fn the_papers_figures_event_by_event() {
     // Figure 5: two requests. Names stay out of the chain, and reach the patient.
     for (requestor, key) in [(&mut a, DOCTOR), (&mut b, STRANGER)] {
         let asked = world.ask(requestor, image).await;
-        let requester = world.chain.devnet.accounts()[key].address;
+        let requestor = world.chain.devnet.accounts()[key].address;
         assert!(
             matches!(events(&asked.written)[..], [Event::RequestedForApproval {
-                requester: r, patient: p, image: i, public_key, info,
-            }] if (*r, *p, *i, *public_key) == (requester, patient, image, asked.public_key)
+                requestor: r, patient: p, image: i, public_key, info,
+            }] if (*r, *p, *i, *public_key) == (requestor, patient, image, asked.public_key)
                 && info.starts_with("TREAT ") && !info.contains("Ada")),
             "{asked:?}"
         );
@@ -80,7 +80,7 @@ async fn the_papers_figures_event_by_event() {
         .iter()
         .map(|request| {
             (
-                request.requester,
+                request.requestor,
                 request.document.as_ref().unwrap().name.as_deref(),
             )
         })
@@ -113,9 +113,9 @@ async fn the_papers_figures_event_by_event() {
     assert!(
         matches!(events(&approved.written)[..], [
             Event::Requestaccepted { patient: p, image: i, info },
-            Event::Approved { requester, shared_image, expires_at: 0, .. },
+            Event::Approved { requestor, shared_image, expires_at: 0, .. },
         ] if (*p, *i, info.as_str()) == (patient, image, "approved by patient.")
-            && (*requester, *shared_image) == (a.address(), approved.shared_image)),
+            && (*requestor, *shared_image) == (a.address(), approved.shared_image)),
         "{approved:?}"
     );
     told.extend(approved.written.mined.events);
@@ -132,9 +132,9 @@ async fn the_papers_figures_event_by_event() {
     assert!(
         matches!(events(&denied)[..], [
             Event::Requestdenied { info, .. },
-            Event::Reason { requester, info: reason, .. },
+            Event::Reason { requestor, info: reason, .. },
         ] if info == "Failed to be approved by patient"
-            && (*requester, reason.as_str()) == (b.address(), "not my doctor")),
+            && (*requestor, reason.as_str()) == (b.address(), "not my doctor")),
         "{denied:?}"
     );
     told.extend(denied.mined.events);
@@ -149,8 +149,8 @@ async fn the_papers_figures_event_by_event() {
         .unwrap();
     assert!(traced.authorized);
     assert!(
-        matches!(events(&traced.written)[..], [Event::AuthorizationSuccess { requester, info, .. }]
-            if (*requester, info.as_str()) == (a.address(), "Authorized to access image"))
+        matches!(events(&traced.written)[..], [Event::AuthorizationSuccess { requestor, info, .. }]
+            if (*requestor, info.as_str()) == (a.address(), "Authorized to access image"))
     );
     told.extend(traced.written.mined.events);
     let (opened, bytes) = world.fetched(&a, &image, "by-a.dcm").await;
@@ -201,9 +201,9 @@ async fn the_papers_figures_event_by_event() {
         .unwrap();
     assert!(
         matches!(events(&removed)[..], [
-            Event::UserRemoved { requester, info, .. },
+            Event::UserRemoved { requestor, info, .. },
             Event::Reason { info: reason, .. },
-        ] if (*requester, info.as_str(), reason.as_str()) == (a.address(), "removed", "Contract expired")),
+        ] if (*requestor, info.as_str(), reason.as_str()) == (a.address(), "removed", "Contract expired")),
         "{removed:?}"
     );
     told.extend(removed.mined.events);

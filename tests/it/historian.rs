@@ -110,7 +110,7 @@ impl Historian {
             ..self.chain.registration(image)
         };
         let doctor = DOCTOR + number as usize % REQUESTORS;
-        let requester = self.pens[doctor].address;
+        let requestor = self.pens[doctor].address;
         let notes = ["TREAT", "HRESCH", "HPAYMT"][number as usize % 3].into();
         let request = IPcac::requesting_accessCall {
             image,
@@ -118,18 +118,21 @@ impl Historian {
             ..self.chain.request()
         };
         let approval = IPcac::approve_IRsCall {
-            requester,
+            requester: requestor,
             image,
             ..self.chain.approval(0)
         };
         let trace = IPcac::trace_authorizationCall {
-            requester,
+            requester: requestor,
             image,
             ..self.chain.trace()
         };
-        let removal = IPcac::remove_IRsCall { requester, image };
+        let removal = IPcac::remove_IRsCall {
+            requester: requestor,
+            image,
+        };
         let denial = IPcac::deny_IRsCall {
-            requester,
+            requester: requestor,
             image,
             ..self.chain.denial()
         };

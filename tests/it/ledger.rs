@@ -144,7 +144,7 @@ async fn a_whole_consent_through_the_ledger() {
     assert_eq!(grant.shared_image, None);
 
     let approve = Call::ApproveIrs {
-        requester: doctor,
+        requestor: doctor,
         image: IMAGE,
         public_key: KEY,
         shared_image: SHARED,
@@ -177,13 +177,13 @@ async fn a_whole_consent_through_the_ledger() {
     );
 
     let remove = Call::RemoveIrs {
-        requester: doctor,
+        requestor: doctor,
         image: IMAGE,
     };
     assert_eq!(w.send(&w.patient, &remove).await.returns, Some(true));
     let trace = Call::TraceAuthorization {
         patient,
-        requester: doctor,
+        requestor: doctor,
         image: IMAGE,
     };
     assert_eq!(w.send(&w.doctor, &trace).await.returns, Some(false));
@@ -203,7 +203,7 @@ async fn a_whole_consent_through_the_ledger() {
     assert_eq!(events.len(), 7, "{events:?}");
     assert!(events.starts_with(&created.events));
     let of_doctor = EventFilter {
-        requester: Some(doctor),
+        requestor: Some(doctor),
         ..about.clone()
     };
     assert_eq!(w.ledger.events(&of_doctor).await.unwrap().len(), 5);
@@ -252,7 +252,7 @@ async fn ether_moves_and_its_lack_is_told() {
     let w = World::start().await;
     let poor = Account::generate();
     let call = Call::RemoveIrs {
-        requester: w.doctor.address(),
+        requestor: w.doctor.address(),
         image: IMAGE,
     };
     assert_eq!(

@@ -62,7 +62,7 @@ impl<'w> Member<'w> {
     async fn sent(&self, account: &Account) -> u64 {
         let probe = Call::TraceAuthorization {
             patient: self.world.patient.address(),
-            requester: account.address(),
+            requestor: account.address(),
             image: IMAGE,
         };
         let signed = self.world.ledger.prepare(account, &probe).await.unwrap();
@@ -224,7 +224,7 @@ async fn an_old_trace_is_not_an_answer_to_a_new_question() {
             .await,
     );
     let approve = Call::ApproveIrs {
-        requester: me,
+        requestor: me,
         image: IMAGE,
         public_key: KEY,
         shared_image: pcim_core::ImageDigest([0x22; 32]),
@@ -248,7 +248,7 @@ async fn an_old_trace_is_not_an_answer_to_a_new_question() {
 async fn a_relay_that_was_cut_off_is_seen_through_and_not_sent_again() {
     let world = asked().await;
     let denial = Call::DenyIrs {
-        requester: world.doctor.address(),
+        requestor: world.doctor.address(),
         image: IMAGE,
         reason: String::new(),
     };

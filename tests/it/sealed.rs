@@ -1,4 +1,4 @@
-//! One body, one header per reader (protocol §4): what an approval writes, and what later readers can do.
+//! One body, one header per reader (format.md §4): what an approval writes, and what later readers can do.
 
 use pcim_client::Actor;
 use sha2::{Digest, Sha256};

@@ -29,7 +29,7 @@ impl Drop for Process {
     }
 }
 
-/// The JSON document that a process which goes on running writes at its start.
+/// Reads the JSON document that a process which goes on running writes at its start.
 pub fn first_document(child: &mut Child) -> Value {
     let mut stdout = child.stdout.take().unwrap();
     let (said, heard) = mpsc::channel();
@@ -89,26 +89,26 @@ impl Run {
         run
     }
 
-    /// Done: the one JSON document that it wrote, and not a word of an error.
+    /// Checks that it is done, without a word of an error; returns the one JSON document that it wrote.
     pub fn json(&self) -> Value {
         assert_eq!(self.code, Some(0), "{self:#?}");
         assert!(!self.stderr.contains("error:"), "{self:#?}");
         self.document()
     }
 
-    /// The one JSON document that it wrote, whatever the exit code.
+    /// Returns the one JSON document that it wrote, at any exit code.
     pub fn document(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 
-    /// Not done: this exit code, nothing on standard output, one line that says `why`, and a hint.
+    /// Checks that it was refused: this exit code, nothing on standard output, one line that says `why`, and a hint.
     #[track_caller]
     pub fn refused(&self, code: i32, why: &str) {
         assert_eq!(self.stdout, "", "{self:#?}");
         self.explained(code, why);
     }
 
-    /// This exit code, one line that says `why`, and a hint.
+    /// Checks for this exit code, one line that says `why`, and a hint.
     #[track_caller]
     pub fn explained(&self, code: i32, why: &str) {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -125,7 +125,7 @@ impl Run {
     }
 }
 
-/// The names in a directory.
+/// Lists the names in a directory.
 pub fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir(dir)
         .unwrap()

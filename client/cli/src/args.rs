@@ -46,7 +46,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// The command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(init::InitArgs),
@@ -74,7 +74,7 @@ pub(crate) enum Command {
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
     Deploy(deploy::DeployArgs),
-    /// What each exit code means
+    /// List the meaning of each exit code
     #[command(name = "exit-codes", long_about = exit_codes())]
     ExitCodes,
     /// The commands of `pcim-dev`

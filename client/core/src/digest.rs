@@ -43,7 +43,7 @@ pub struct ImageDigest(pub [u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlockDigest(pub [u8; 32]);
 
-/// The SHA-256 of the radiologist's OpenPGP signature packet inside a sealed image (protocol, "seal").
+/// The SHA-256 of the radiologist's OpenPGP signature packet inside a sealed image (format.md §4.6).
 ///
 /// Reads and displays as `0x` + 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,11 +1,11 @@
-//! The contract's events as values (protocol §3), names as in the ABI.
+//! The contract's events as values (format.md §3.1), names as in the ABI.
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use super::digest::{BlockDigest, ImageDigest, Seal};
 
-/// One event of the contract, with the values of protocol §3, names as in the ABI.
+/// One event of the contract, with the values of format.md §3.1, names as in the ABI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event")]
 pub enum Event {
@@ -25,7 +25,8 @@ pub enum Event {
     /// A requestor asked a patient for an image.
     RequestedForApproval {
         /// The requestor.
-        requester: Address,
+        #[serde(rename = "requester")]
+        requestor: Address,
         /// The image's owner.
         patient: Address,
         /// The image, as registered.
@@ -47,7 +48,8 @@ pub enum Event {
     /// The patient shared an image with a requestor.
     Approved {
         /// The requestor.
-        requester: Address,
+        #[serde(rename = "requester")]
+        requestor: Address,
         /// The image, as registered.
         image: ImageDigest,
         /// The raw block with the requestor's certificate.
@@ -71,7 +73,8 @@ pub enum Event {
     /// Why a request was denied or an approval removed.
     Reason {
         /// The requestor.
-        requester: Address,
+        #[serde(rename = "requester")]
+        requestor: Address,
         /// The image, as registered.
         image: ImageDigest,
         /// The text given, not interpreted.
@@ -80,7 +83,8 @@ pub enum Event {
     /// A trace found the requestor authorized.
     AuthorizationSuccess {
         /// The requestor.
-        requester: Address,
+        #[serde(rename = "requester")]
+        requestor: Address,
         /// The image, as registered.
         image: ImageDigest,
         /// The text given, not interpreted.
@@ -91,7 +95,8 @@ pub enum Event {
     /// A trace found the requestor not authorized.
     AuthorizationFailed {
         /// The requestor.
-        requester: Address,
+        #[serde(rename = "requester")]
+        requestor: Address,
         /// The image, as registered.
         image: ImageDigest,
         /// The text given, not interpreted.
@@ -102,7 +107,8 @@ pub enum Event {
     /// The patient removed a request or an approval.
     UserRemoved {
         /// The requestor.
-        requester: Address,
+        #[serde(rename = "requester")]
+        requestor: Address,
         /// The image's owner.
         patient: Address,
         /// The image, as registered.
@@ -113,7 +119,8 @@ pub enum Event {
     /// The patient replaced the shared root or the expiry of an approval.
     Reshared {
         /// The requestor.
-        requester: Address,
+        #[serde(rename = "requester")]
+        requestor: Address,
         /// The image, as registered.
         image: ImageDigest,
         /// The root made for the requestor.
@@ -179,8 +186,8 @@ pub struct About {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patient: Option<Address>,
     /// The requestor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requester: Option<Address>,
+    #[serde(default, rename = "requester", skip_serializing_if = "Option::is_none")]
+    pub requestor: Option<Address>,
     /// The radiologist who attested or was accredited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub radiologist: Option<Address>,
@@ -209,10 +216,10 @@ impl Event {
 
     /// Returns what the event itself names: `Approved`, for example, does not name the owner.
     pub fn about(&self) -> About {
-        let about = |image, patient, requester, radiologist| About {
+        let about = |image, patient, requestor, radiologist| About {
             image,
             patient,
-            requester,
+            requestor,
             radiologist,
         };
         match *self {
@@ -227,38 +234,38 @@ impl Event {
                 about(Some(image), Some(patient), None, None)
             }
             Self::RequestedForApproval {
-                requester,
+                requestor,
                 patient,
                 image,
                 ..
             }
             | Self::AuthorizationSuccess {
-                requester,
+                requestor,
                 image,
                 patient,
                 ..
             }
             | Self::AuthorizationFailed {
-                requester,
+                requestor,
                 image,
                 patient,
                 ..
             }
             | Self::UserRemoved {
-                requester,
+                requestor,
                 patient,
                 image,
                 ..
-            } => about(Some(image), Some(patient), Some(requester), None),
+            } => about(Some(image), Some(patient), Some(requestor), None),
             Self::Approved {
-                requester, image, ..
+                requestor, image, ..
             }
             | Self::Reason {
-                requester, image, ..
+                requestor, image, ..
             }
             | Self::Reshared {
-                requester, image, ..
-            } => about(Some(image), None, Some(requester), None),
+                requestor, image, ..
+            } => about(Some(image), None, Some(requestor), None),
             Self::ImageResealed { image, .. } | Self::ApprovalLimitSet { image, .. } => {
                 about(Some(image), None, None, None)
             }

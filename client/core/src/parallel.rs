@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// As many threads as there are processors.
+/// Counts the machine's processors.
 pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }

@@ -1,4 +1,4 @@
-//! What can be done about a file that is refused or cannot be shown.
+//! Hints for a file that is refused or cannot be shown.
 
 use crate::{Error, deid, view};
 use pcim_core::hint::{Hint, Hints};

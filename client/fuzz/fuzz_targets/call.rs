@@ -22,7 +22,7 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
         contract: Address::repeat_byte(0xc0),
     };
     let call = Call::RemoveIrs {
-        requester: Address::repeat_byte(0xaa),
+        requestor: Address::repeat_byte(0xaa),
         image: [1; 32].into(),
     };
     let signed = account(1).sign_call(&here, &call, 5, 1_790_000_000);

@@ -31,7 +31,7 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
         chain_id: 412_346,
         contract: Address::repeat_byte(5),
         image: ImageDigest([1; 32]),
-        requester: account(1).address(),
+        requestor: account(1).address(),
     };
     let name = Some("a name".to_owned());
     let peers = vec!["/ip4/192.0.2.1/tcp/4001".to_owned()];

@@ -1,4 +1,4 @@
-//! The contract's ABI (protocol §3) and the two precompile calls that tell whether a program is active.
+//! The contract's ABI (format.md §3.1) and the two precompile calls that tell whether a program is active.
 
 #![allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
 

@@ -84,14 +84,14 @@ impl Call {
             }
             .abi_encode(),
             Self::ApproveIrs {
-                requester,
+                requestor,
                 image,
                 public_key,
                 shared_image,
                 expires_at,
                 notes,
             } => sol::approve_IRsCall {
-                requester,
+                requester: requestor,
                 image: image.0.into(),
                 publicKey: public_key.0.into(),
                 sharedImage: shared_image.0.into(),
@@ -100,37 +100,37 @@ impl Call {
             }
             .abi_encode(),
             Self::DenyIrs {
-                requester,
+                requestor,
                 image,
                 reason,
             } => sol::deny_IRsCall {
-                requester,
+                requester: requestor,
                 image: image.0.into(),
                 reason,
             }
             .abi_encode(),
             Self::TraceAuthorization {
                 patient,
-                requester,
+                requestor,
                 image,
             } => sol::trace_authorizationCall {
                 patient,
-                requester,
+                requester: requestor,
                 image: image.0.into(),
             }
             .abi_encode(),
-            Self::RemoveIrs { requester, image } => sol::remove_IRsCall {
-                requester,
+            Self::RemoveIrs { requestor, image } => sol::remove_IRsCall {
+                requester: requestor,
                 image: image.0.into(),
             }
             .abi_encode(),
             Self::ReshareIrs {
-                requester,
+                requestor,
                 image,
                 shared_image,
                 expires_at,
             } => sol::reshare_IRsCall {
-                requester,
+                requester: requestor,
                 image: image.0.into(),
                 sharedImage: shared_image.0.into(),
                 expiresAt: expires_at,
@@ -224,7 +224,7 @@ mod tests {
             ),
             (
                 Call::ApproveIrs {
-                    requester: b,
+                    requestor: b,
                     image: i,
                     public_key: BlockDigest([0x44; 32]),
                     shared_image: j,
@@ -244,7 +244,7 @@ mod tests {
             ),
             (
                 Call::DenyIrs {
-                    requester: b,
+                    requestor: b,
                     image: i,
                     reason: "no".into(),
                 },
@@ -254,7 +254,7 @@ mod tests {
             (
                 Call::TraceAuthorization {
                     patient: a,
-                    requester: b,
+                    requestor: b,
                     image: i,
                 },
                 "trace_authorization(address,address,bytes32)",
@@ -262,7 +262,7 @@ mod tests {
             ),
             (
                 Call::RemoveIrs {
-                    requester: b,
+                    requestor: b,
                     image: i,
                 },
                 "remove_IRs(address,bytes32)",
@@ -270,7 +270,7 @@ mod tests {
             ),
             (
                 Call::ReshareIrs {
-                    requester: b,
+                    requestor: b,
                     image: i,
                     shared_image: j,
                     expires_at: 9,

@@ -148,15 +148,15 @@ struct Indexed {
     event: B256,
     image: usize,
     patient: usize,
-    requester: usize,
+    requestor: usize,
 }
 
-const fn indexed(event: B256, image: usize, patient: usize, requester: usize) -> Indexed {
+const fn indexed(event: B256, image: usize, patient: usize, requestor: usize) -> Indexed {
     Indexed {
         event,
         image,
         patient,
-        requester,
+        requestor,
     }
 }
 
@@ -186,14 +186,14 @@ pub(super) fn is_known(topic: B256) -> bool {
 fn topics(filter: &EventFilter) -> Vec<Value> {
     let image = filter.image.map(|image| B256::from(image.0));
     let patient = filter.patient.map(|patient| patient.into_word());
-    let requester = filter.requester.map(|requester| requester.into_word());
+    let requestor = filter.requestor.map(|requestor| requestor.into_word());
     let mut groups: BTreeMap<Vec<Option<B256>>, Vec<B256>> = BTreeMap::new();
     for row in &INDEXED {
         let mut wanted = vec![None; 3];
         let fits = [
             (image, row.image),
             (patient, row.patient),
-            (requester, row.requester),
+            (requestor, row.requestor),
         ]
         .into_iter()
         .all(|(value, position)| {
@@ -226,7 +226,7 @@ fn passes(filter: &EventFilter, event: &Event) -> bool {
         .image
         .is_none_or(|wanted| about.image == Some(wanted))
         && (filter.patient).is_none_or(|wanted| about.patient == Some(wanted))
-        && (filter.requester).is_none_or(|wanted| about.requester == Some(wanted))
+        && (filter.requestor).is_none_or(|wanted| about.requestor == Some(wanted))
 }
 
 /// Reads a log; `None` if it is another contract's, an unknown event, or not (or no longer) in a block.
@@ -272,7 +272,7 @@ impl From<E> for Event {
                 info: e.info,
             },
             E::RequestedForApproval(e) => Self::RequestedForApproval {
-                requester: e.requester,
+                requestor: e.requester,
                 patient: e.patient,
                 image: image(e.image),
                 public_key: BlockDigest(e.publicKey.0),
@@ -284,7 +284,7 @@ impl From<E> for Event {
                 info: e.info,
             },
             E::Approved(e) => Self::Approved {
-                requester: e.requester,
+                requestor: e.requester,
                 image: image(e.image),
                 public_key: BlockDigest(e.publicKey.0),
                 shared_image: image(e.sharedImage),
@@ -297,30 +297,30 @@ impl From<E> for Event {
                 info: e.info,
             },
             E::Reason(e) => Self::Reason {
-                requester: e.requester,
+                requestor: e.requester,
                 image: image(e.image),
                 info: e.info,
             },
             E::AuthorizationSuccess(e) => Self::AuthorizationSuccess {
-                requester: e.requester,
+                requestor: e.requester,
                 image: image(e.image),
                 info: e.info,
                 patient: e.patient,
             },
             E::AuthorizationFailed(e) => Self::AuthorizationFailed {
-                requester: e.requester,
+                requestor: e.requester,
                 image: image(e.image),
                 info: e.info,
                 patient: e.patient,
             },
             E::UserRemoved(e) => Self::UserRemoved {
-                requester: e.requester,
+                requestor: e.requester,
                 patient: e.patient,
                 image: image(e.image),
                 info: e.info,
             },
             E::Reshared(e) => Self::Reshared {
-                requester: e.requester,
+                requestor: e.requester,
                 image: image(e.image),
                 shared_image: image(e.sharedImage),
                 expires_at: e.expiresAt,

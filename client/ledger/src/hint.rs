@@ -53,7 +53,7 @@ impl Hint for Revert {
                 "the requestor changed the key; look again: `pcim patient requests`"
             }
             Self::NotConsortium { .. } => "use the consortium's home (--home)",
-            Self::NotRequesterOrPatient { .. } => "only the requestor and the patient may trace",
+            Self::NotRequestorOrPatient { .. } => "only the requestor and the patient may trace",
             Self::OwnImage => "open your own image with `pcim patient open`",
             Self::BadExpiry { .. } => {
                 "give --expires as a length of time (12h, 30d) or later unix seconds"

@@ -1,4 +1,4 @@
-//! The chain: the `Pcac` contract through its ABI (protocol §3), behind typed calls, events and errors.
+//! The chain: the `Pcac` contract through its ABI (format.md §3.1), behind typed calls, events and errors.
 //! The only place in the client that names `ethers`.
 //!
 //! A call goes out in two steps, so that nothing is ever sent twice: [`Ledger::prepare`] simulates and

@@ -256,7 +256,7 @@ mod tests {
                 notes: "TREAT".into(),
             },
             Call::ApproveIrs {
-                requester: OTHER,
+                requestor: OTHER,
                 image,
                 public_key: BlockDigest([0x44; 32]),
                 shared_image: other,
@@ -264,21 +264,21 @@ mod tests {
                 notes: "für einen Tag".into(),
             },
             Call::DenyIrs {
-                requester: OTHER,
+                requestor: OTHER,
                 image,
                 reason: "no".into(),
             },
             Call::TraceAuthorization {
                 patient: OTHER,
-                requester: OTHER,
+                requestor: OTHER,
                 image,
             },
             Call::RemoveIrs {
-                requester: OTHER,
+                requestor: OTHER,
                 image,
             },
             Call::ReshareIrs {
-                requester: OTHER,
+                requestor: OTHER,
                 image,
                 shared_image: other,
                 expires_at: 0,

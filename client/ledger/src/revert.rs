@@ -1,4 +1,4 @@
-//! Why the contract refuses: its errors with the values that failed (protocol §3).
+//! Why the contract refuses: its errors with the values that failed (format.md §3.1).
 
 use alloy_sol_types::{Panic, Revert as RevertString, SolError, SolInterface};
 
@@ -20,7 +20,7 @@ pub enum Revert {
     },
     /// `PcacNotRequesterOrPatient`
     #[error("{caller} is neither the requestor nor the patient")]
-    NotRequesterOrPatient {
+    NotRequestorOrPatient {
         /// The caller.
         caller: Address,
     },
@@ -67,18 +67,18 @@ pub enum Revert {
         radiologist: Address,
     },
     /// `PcacNoRequest`
-    #[error("{requester} has no open request for image {image}")]
+    #[error("{requestor} has no open request for image {image}")]
     NoRequest {
         /// The account that was named.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
     },
     /// `PcacNotApproved`
-    #[error("{requester} has no unexpired approval for image {image}")]
+    #[error("{requestor} has no unexpired approval for image {image}")]
     NotApproved {
         /// The account that was named.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
     },
@@ -183,7 +183,7 @@ impl Revert {
     pub fn name(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotPatient { .. } => "PcacNotPatient",
-            Self::NotRequesterOrPatient { .. } => "PcacNotRequesterOrPatient",
+            Self::NotRequestorOrPatient { .. } => "PcacNotRequesterOrPatient",
             Self::NotConsortium { .. } => "PcacNotConsortium",
             Self::UnknownImage { .. } => "PcacUnknownImage",
             Self::ImageTaken { .. } => "PcacImageTaken",
@@ -240,7 +240,7 @@ impl From<E> for Revert {
                 caller: e.caller,
                 patient: e.patient,
             },
-            E::PcacNotRequesterOrPatient(e) => Self::NotRequesterOrPatient { caller: e.caller },
+            E::PcacNotRequesterOrPatient(e) => Self::NotRequestorOrPatient { caller: e.caller },
             E::PcacNotConsortium(e) => Self::NotConsortium { caller: e.caller },
             E::PcacUnknownImage(e) => Self::UnknownImage {
                 image: image(e.image),
@@ -261,11 +261,11 @@ impl From<E> for Revert {
                 radiologist: e.radiologist,
             },
             E::PcacNoRequest(e) => Self::NoRequest {
-                requester: e.requester,
+                requestor: e.requester,
                 image: image(e.image),
             },
             E::PcacNotApproved(e) => Self::NotApproved {
-                requester: e.requester,
+                requestor: e.requester,
                 image: image(e.image),
             },
             E::PcacKeyChanged(e) => Self::KeyChanged {
@@ -346,7 +346,7 @@ mod tests {
             ),
             (
                 sol::PcacNotRequesterOrPatient { caller: A }.abi_encode(),
-                Revert::NotRequesterOrPatient { caller: A },
+                Revert::NotRequestorOrPatient { caller: A },
                 "PcacNotRequesterOrPatient(address)",
             ),
             (
@@ -395,7 +395,7 @@ mod tests {
                 }
                 .abi_encode(),
                 Revert::NoRequest {
-                    requester: A,
+                    requestor: A,
                     image,
                 },
                 "PcacNoRequest(address,bytes32)",
@@ -407,7 +407,7 @@ mod tests {
                 }
                 .abi_encode(),
                 Revert::NotApproved {
-                    requester: A,
+                    requestor: A,
                     image,
                 },
                 "PcacNotApproved(address,bytes32)",

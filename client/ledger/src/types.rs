@@ -49,7 +49,7 @@ pub struct Mined {
     pub events: Vec<LoggedEvent>,
 }
 
-/// One call of the contract's state-changing functions (protocol §3).
+/// One call of the contract's state-changing functions (format.md §3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// `create_contract`: the patient registers an image.
@@ -81,7 +81,7 @@ pub enum Call {
     /// `approve_IRs`: the patient approves an open request.
     ApproveIrs {
         /// The requestor.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
         /// The key that was requested.
@@ -96,7 +96,7 @@ pub enum Call {
     /// `deny_IRs`: the patient denies an open request.
     DenyIrs {
         /// The requestor.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
         /// At most 256 bytes.
@@ -107,21 +107,21 @@ pub enum Call {
         /// The image's owner.
         patient: Address,
         /// The requestor.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
     },
     /// `remove_IRs`: the patient withdraws an approval or an open request.
     RemoveIrs {
         /// The requestor.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
     },
     /// `reshare_IRs`: the patient replaces a reader's root or expiry.
     ReshareIrs {
         /// The requestor.
-        requester: Address,
+        requestor: Address,
         /// The image.
         image: ImageDigest,
         /// The requestor's new sealed root.
@@ -202,7 +202,7 @@ pub struct EventFilter {
     /// Only events that name this patient.
     pub patient: Option<Address>,
     /// Only events that name this requestor.
-    pub requester: Option<Address>,
+    pub requestor: Option<Address>,
     /// The first block.
     pub from_block: u64,
     /// The last block, inclusive; the latest if none is given.

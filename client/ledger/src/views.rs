@@ -27,12 +27,12 @@ impl Ledger {
     pub async fn is_authorized(
         &self,
         patient: Address,
-        requester: Address,
+        requestor: Address,
         image: &ImageDigest,
     ) -> Result<bool> {
         self.view(sol::is_authorizedCall {
             patient,
-            requester,
+            requester: requestor,
             image: image.0.into(),
         })
         .await
@@ -62,11 +62,11 @@ impl Ledger {
     ///
     /// # Errors
     /// As every view.
-    pub async fn grant(&self, image: &ImageDigest, requester: Address) -> Result<Grant> {
+    pub async fn grant(&self, image: &ImageDigest, requestor: Address) -> Result<Grant> {
         let grant = self
             .view(sol::grantCall {
                 image: image.0.into(),
-                requester,
+                requester: requestor,
             })
             .await?;
         let status = match grant.status {

@@ -2,7 +2,7 @@
 //!
 //! Blocks are CIDv1, sha2-256. A body is a balanced UnixFS tree of raw leaves (profile
 //! `unixfs-v1-2025`: the CIDs of `ipfs add --cid-version=1 --raw-leaves --chunker=size-1048576
-//! --max-file-links=1024`); a sealed root is a node over one header block and one body (protocol §4).
+//! --max-file-links=1024`); a sealed root is a node over one header block and one body (format.md §4.1).
 //! Every block, from disk or from a peer, is verified against its CID before it is used.
 //!
 //! Unless its settings say otherwise ([`Network`]), the node announces nothing, asks no directory and looks for nobody: it talks

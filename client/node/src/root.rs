@@ -1,4 +1,4 @@
-//! Sealed roots (protocol §4): a UnixFS file of exactly two parts, one reader's header and the body.
+//! Sealed roots (format.md §4.1): a UnixFS file of exactly two parts, one reader's header and the body.
 
 use bytes::Bytes;
 use cid::Cid;

@@ -8,7 +8,7 @@ use pcim_core::{BodyRef, ImageDigest};
 
 /// Most bytes of a leaf or of a block stored by itself.
 pub const MAX_BLOCK: usize = 1024 * 1024;
-/// Most bytes of a header (protocol §4).
+/// Most bytes of a header (format.md §4.2).
 pub const MAX_HEADER: usize = 1024;
 /// Most bytes of a root block.
 pub const MAX_ROOT: usize = 4096;
@@ -28,7 +28,7 @@ pub struct NodeConfig {
     pub chunk_size: usize,
 }
 
-/// A sealed root taken apart (protocol §4): exactly two links, no inline data, sizes that add up.
+/// A sealed root taken apart (format.md §4.1): exactly two links, no inline data, sizes that add up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     /// The PKESK packets of one reader, at most [`MAX_HEADER`] bytes.

@@ -1,4 +1,4 @@
-//! Bodies: the one encrypted container of a sealed image (protocol §4), signed by the radiologist inside.
+//! Bodies: the one encrypted container of a sealed image (format.md §4.3), signed by the radiologist inside.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};

@@ -48,7 +48,7 @@ pub enum Error {
     /// A document without readers.
     #[error("no reader given")]
     NoReaders,
-    /// A header that is anything but PKESK packets of one version (protocol §4).
+    /// A header that is anything but PKESK packets of one version (format.md §4.2).
     #[error("header refused: {0}")]
     Header(String),
     /// Nothing in the header or message is wrapped to this key.

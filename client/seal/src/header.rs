@@ -1,4 +1,4 @@
-//! Headers: the PKESK packets that wrap a body's session key to one reader (RFC 9580 §5.1, protocol §4).
+//! Headers: the PKESK packets that wrap a body's session key to one reader (RFC 9580 §5.1, format.md §4.2).
 
 use std::fmt;
 
@@ -102,7 +102,7 @@ pub fn unwrap_header(header: &[u8], reader: &UnlockedKey) -> Result<(SessionKey,
     Ok((SessionKey { secret, version }, version))
 }
 
-/// Checks, without any key, that the bytes are a header (protocol §4), and tells for which container.
+/// Checks, without any key, that the bytes are a header (format.md §4.2), and tells for which container.
 ///
 /// # Errors
 /// [`Error::TooLarge`], [`Error::Header`].

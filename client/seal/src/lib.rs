@@ -1,7 +1,7 @@
 //! OpenPGP (RFC 9580): keys, sealed bodies, headers, signed and encrypted documents.
 //! The only place that names `sequoia_openpgp`.
 //!
-//! A sealed image is `header ‖ body` (protocol §4), byte for byte an ordinary OpenPGP message:
+//! A sealed image is `header ‖ body` (format.md §4), byte for byte an ordinary OpenPGP message:
 //!
 //! ```text
 //! header = PKESK                                 the session key, wrapped to one reader

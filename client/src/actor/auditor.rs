@@ -53,7 +53,7 @@ pub struct Auditor<'s> {
 }
 
 impl Session {
-    /// The auditor's work.
+    /// Opens the auditor's work.
     pub fn auditor(&self) -> Auditor<'_> {
         Auditor { session: self }
     }
@@ -68,7 +68,7 @@ impl Deref for Auditor<'_> {
 }
 
 impl Auditor<'_> {
-    /// The images registered by this patient.
+    /// Lists the images registered by this patient.
     pub async fn images(&self) -> Result<Vec<OwnImage>> {
         let ledger = self.ledger().await?;
         let filter = EventFilter {
@@ -98,7 +98,7 @@ impl Auditor<'_> {
         Ok(images)
     }
 
-    /// All events of the contract: brought level with the chain if that answers, else as they were read last.
+    /// Reads all events of the contract: brought level with the chain if that answers, else as they were read last.
     pub async fn chain_story(&self) -> Result<ChainStory> {
         let (index, stale) = match self.audit_synced().await {
             Ok((index, _)) => (index, None),
@@ -124,21 +124,21 @@ impl Auditor<'_> {
         })
     }
 
-    /// The index of this home's contract, as far as it was synced: nothing is asked of the chain.
+    /// Opens the index of this home's contract, as far as it was synced: nothing is asked of the chain.
     pub fn audit_index(&self) -> Result<Index> {
         let (chain_id, contract) = self.contract()?;
         let path = self.home.audit_path(&format!("{chain_id}-{contract:#x}"));
         Ok(Index::open(&path, chain_id, contract)?)
     }
 
-    /// The index, brought level with the chain.
+    /// Opens the index, brought level with the chain.
     pub async fn audit_synced(&self) -> Result<(Index, Synced)> {
         let index = self.audit_index()?;
         let synced = index.sync(self.ledger().await?).await?;
         Ok((index, synced))
     }
 
-    /// The connection to a second provider of this home's chain and contract.
+    /// Connects to a second provider of this home's chain and contract.
     pub async fn second_ledger(&self, rpc_url: String) -> Result<Ledger> {
         let (chain_id, contract) = self.contract()?;
         Ok(Ledger::connect(Deployment {
@@ -149,7 +149,7 @@ impl Auditor<'_> {
         .await?)
     }
 
-    /// Everything that happened to this patient's images, or to one of them, in the chain's order.
+    /// Lists everything that happened to this patient's images, or to one of them, in the chain's order.
     pub async fn audit(&self, image: Option<&ImageDigest>) -> Result<Vec<LoggedEvent>> {
         let images = match image {
             Some(image) => {

@@ -19,7 +19,7 @@ pub struct Approval {
     /// The image.
     pub image: ImageDigest,
     /// The requestor.
-    pub requester: Address,
+    pub requestor: Address,
     /// The reader's own sealed root.
     pub shared_image: ImageDigest,
     /// When the approval ends, unix seconds; 0 never.
@@ -41,18 +41,18 @@ pub struct Approvals {
 /// A request that is to be approved, with the key that it names.
 struct Open {
     image: ImageDigest,
-    requester: Address,
+    requestor: Address,
     public_key: BlockDigest,
 }
 
 impl Patient<'_> {
-    /// The requests for this patient's images that are open, in the order in which they came.
+    /// Lists the open requests for this patient's images, in the order in which they came.
     pub async fn open_requests(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let ledger = self.ledger().await?;
         let mut open = Vec::new();
-        for (image, requester) in self.requested().await? {
-            if ledger.grant(&image, requester).await?.status == GrantStatus::Requested {
-                open.push((image, requester));
+        for (image, requestor) in self.requested().await? {
+            if ledger.grant(&image, requestor).await?.status == GrantStatus::Requested {
+                open.push((image, requestor));
             }
         }
         Ok(open)
@@ -78,7 +78,7 @@ impl Patient<'_> {
             return Ok(approvals(&requests, earlier, 0));
         }
         for request in &requests {
-            self.check_open(&request.image, request.requester)
+            self.check_open(&request.image, request.requestor)
                 .await
                 .map_err(|source| request.failed(source))?;
         }
@@ -89,7 +89,7 @@ impl Patient<'_> {
                 let stored = self.share_with(operation, request).await;
                 let stored = stored.map_err(|source| request.failed(source))?;
                 calls.push(Call::ApproveIrs {
-                    requester: request.requester,
+                    requestor: request.requestor,
                     image: request.image,
                     public_key: request.public_key,
                     shared_image: stored.image,
@@ -111,18 +111,18 @@ impl Patient<'_> {
     /// The latest request of each pair.
     async fn latest_of(&self, requests: &[(ImageDigest, Address)]) -> Result<Vec<Open>> {
         let mut open: Vec<Open> = Vec::new();
-        for (image, requester) in distinct(requests)? {
+        for (image, requestor) in distinct(requests)? {
             let failed = |source| Error::InBatch {
                 image,
-                requester,
+                requestor,
                 source: Box::new(source),
             };
             self.own_record(&image).await.map_err(failed)?;
-            let latest = self.latest_request(&image, requester).await;
+            let latest = self.latest_request(&image, requestor).await;
             let (public_key, _) = latest.map_err(failed)?;
             open.push(Open {
                 image,
-                requester,
+                requestor,
                 public_key,
             });
         }
@@ -131,7 +131,7 @@ impl Patient<'_> {
 
     async fn are_authorized(&self, requests: &[Open]) -> Result<bool> {
         for request in requests {
-            let standing = self.status(&request.image, Some(request.requester)).await?;
+            let standing = self.status(&request.image, Some(request.requestor)).await?;
             if !standing.authorized {
                 return Ok(false);
             }
@@ -140,8 +140,8 @@ impl Patient<'_> {
     }
 
     async fn share_with(&self, operation: OperationId, request: &Open) -> Result<Stored> {
-        let (image, requester) = (&request.image, request.requester);
-        let (public_key, notes) = self.latest_request(image, requester).await?;
+        let (image, requestor) = (&request.image, request.requestor);
+        let (public_key, notes) = self.latest_request(image, requestor).await?;
         if public_key != request.public_key {
             return Err(Error::CertificateChanged {
                 reviewed: request.public_key,
@@ -151,7 +151,7 @@ impl Patient<'_> {
         let certificate = self.certificate(&public_key).await?;
         self.keep_certificate(&public_key).await?;
         // A document that came with the request must be the requestor's own.
-        self.document(image, requester, &notes, &certificate)
+        self.document(image, requestor, &notes, &certificate)
             .await?;
         self.share(operation, image, &certificate).await
     }
@@ -161,7 +161,7 @@ impl Open {
     fn failed(&self, source: Error) -> Error {
         Error::InBatch {
             image: self.image,
-            requester: self.requester,
+            requestor: self.requestor,
             source: Box::new(source),
         }
     }
@@ -192,7 +192,7 @@ pub(crate) fn distinct(pairs: &[(ImageDigest, Address)]) -> Result<Vec<(ImageDig
 fn deed(requests: &[Open]) -> Deed {
     let mut each: Vec<_> = requests
         .iter()
-        .map(|it| [&it.image.0[..], it.requester.as_slice(), &it.public_key.0].concat())
+        .map(|it| [&it.image.0[..], it.requestor.as_slice(), &it.public_key.0].concat())
         .collect();
     each.sort();
     Deed::ApproveAll {
@@ -205,17 +205,17 @@ fn approvals(requests: &[Open], written: Written, new_bytes: u64) -> Approvals {
     let approved = |request: &Open| {
         written.mined.events.iter().find_map(|logged| {
             if let Event::Approved {
-                requester,
+                requestor,
                 image,
                 shared_image,
                 expires_at,
                 ..
             } = logged.event
-                && (image, requester) == (request.image, request.requester)
+                && (image, requestor) == (request.image, request.requestor)
             {
                 return Some(Approval {
                     image,
-                    requester,
+                    requestor,
                     shared_image,
                     expires_at,
                 });

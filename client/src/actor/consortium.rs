@@ -13,14 +13,14 @@ use std::ops::Deref;
 pub struct Consortium<'s>(Unlocked<'s>);
 
 impl<'s> Unlocked<'s> {
-    /// The consortium's work.
+    /// Opens the consortium's work.
     pub fn consortium(self) -> Consortium<'s> {
         Consortium(self)
     }
 }
 
 impl Actor {
-    /// The consortium's work.
+    /// Opens the consortium's work.
     pub fn consortium(&self) -> Consortium<'_> {
         self.unlocked().consortium()
     }

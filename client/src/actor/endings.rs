@@ -19,7 +19,7 @@ pub struct Ending {
     /// The image.
     pub image: ImageDigest,
     /// The requestor.
-    pub requester: Address,
+    pub requestor: Address,
 }
 
 /// Denials or removals that one transaction made.
@@ -45,9 +45,9 @@ impl Patient<'_> {
         requests: &[(ImageDigest, Address)],
         reason: &str,
     ) -> Result<Endings> {
-        self.end_all(requests, GrantStatus::Denied, |image, requester| {
+        self.end_all(requests, GrantStatus::Denied, |image, requestor| {
             Call::DenyIrs {
-                requester,
+                requestor,
                 image,
                 reason: reason.to_owned(),
             }
@@ -61,8 +61,8 @@ impl Patient<'_> {
     /// # Errors
     /// As [`Patient::deny_all`]'s; then none is removed.
     pub async fn revoke_all(&self, pairs: &[(ImageDigest, Address)]) -> Result<Endings> {
-        self.end_all(pairs, GrantStatus::Removed, |image, requester| {
-            Call::RemoveIrs { requester, image }
+        self.end_all(pairs, GrantStatus::Removed, |image, requestor| {
+            Call::RemoveIrs { requestor, image }
         })
         .await
     }
@@ -83,14 +83,14 @@ impl Patient<'_> {
         }
         let calls = async |operation| {
             let mut calls = Vec::new();
-            for &(image, requester) in &pairs {
-                let noted = self.note_ending(operation, &image, requester, into).await;
+            for &(image, requestor) in &pairs {
+                let noted = self.note_ending(operation, &image, requestor, into).await;
                 noted.map_err(|source| Error::InBatch {
                     image,
-                    requester,
+                    requestor,
                     source: Box::new(source),
                 })?;
-                calls.push(call(image, requester));
+                calls.push(call(image, requestor));
             }
             Ok(Call::Batch(calls))
         };
@@ -106,28 +106,28 @@ impl Patient<'_> {
         &self,
         operation: OperationId,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
         into: GrantStatus,
     ) -> Result<()> {
         self.own_record(image).await?;
-        let grant = self.ledger().await?.grant(image, requester).await?;
+        let grant = self.ledger().await?.grant(image, requestor).await?;
         match (grant.status, into) {
             (GrantStatus::Requested, _) => Ok(()),
             (GrantStatus::Approved, GrantStatus::Removed) => {
                 self.note_header(operation, grant.shared_image)
             }
             (_, GrantStatus::Removed) => Err(Error::NothingToRevoke {
-                requester,
+                requestor,
                 image: *image,
             }),
-            _ => Err(no_request(image, requester)),
+            _ => Err(no_request(image, requestor)),
         }
     }
 
     async fn are(&self, pairs: &[(ImageDigest, Address)], status: GrantStatus) -> Result<bool> {
         let ledger = self.ledger().await?;
-        for (image, requester) in pairs {
-            if ledger.grant(image, *requester).await?.status != status {
+        for (image, requestor) in pairs {
+            if ledger.grant(image, *requestor).await?.status != status {
                 return Ok(false);
             }
         }
@@ -153,13 +153,13 @@ fn deed(pairs: &[(ImageDigest, Address)], into: GrantStatus) -> Deed {
 fn endings(pairs: &[(ImageDigest, Address)], written: Written) -> Endings {
     let ended = |pair: &(ImageDigest, Address)| {
         written.mined.events.iter().any(|logged| {
-            matches!(logged.event, Event::Reason { requester, image, .. } if (image, requester) == *pair)
+            matches!(logged.event, Event::Reason { requestor, image, .. } if (image, requestor) == *pair)
         })
     };
     let ended = pairs.iter().filter(|pair| ended(pair));
     Endings {
         ended: ended
-            .map(|&(image, requester)| Ending { image, requester })
+            .map(|&(image, requestor)| Ending { image, requestor })
             .collect(),
         written,
     }

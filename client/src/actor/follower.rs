@@ -8,9 +8,10 @@
 //! - a requestor's certificate while the request is open or approved, the request document while it is open: so that the
 //!   patient can decide, and re-seal, while the requestor is away.
 //!
-//! A root counts for the image that named it first; a body for the oldest image with a root that leads to it. A thing that is not a
-//! sealed root, or is too large, is refused and not asked for again before the next start. Whatever else fails is tried
-//! again, less and less often, those that failed least often first: nothing on the chain holds up the rest.
+//! A root counts for the image that named it first; a body for the oldest image with a root that leads to it. A thing
+//! that is not a sealed root, or is too large, is refused and not asked for again before the next start. Whatever else
+//! fails is tried again, less and less often, those that failed least often first: nothing on the chain holds up the
+//! rest.
 //!
 //! The chain is read through the home's [index](crate::audit::Index), which follows reorganisations.
 
@@ -36,7 +37,7 @@ use crate::session::Session;
 pub struct Follower<'s>(&'s Session);
 
 impl Session {
-    /// The follower's work.
+    /// Opens the follower's work.
     pub fn follower(&self) -> Follower<'_> {
         Follower(self)
     }

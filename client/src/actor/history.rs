@@ -33,8 +33,8 @@ pub struct Version {
 }
 
 impl Patient<'_> {
-    /// The versions of an image of one's own, from this one back to the first: each is opened and its signature verified
-    /// against what was attested. The walk ends at one that is not registered or cannot be had.
+    /// Lists the versions of one of this home's images, from this one back to the first: each is opened and its signature
+    /// verified against the attested one. The walk ends at a version that is not registered or not to be had.
     ///
     /// # Errors
     /// [`Error::ForeignPredecessor`], [`Error::EndlessHistory`], [`Error::SealMismatch`] and those of opening, for what is

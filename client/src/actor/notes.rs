@@ -1,7 +1,7 @@
 //! Notes of a home about its images, for itself: words to find them by that do not belong on the chain.
 //!
-//! Notes lie in sixteen files of the home, by the image's first digit, each an OpenPGP message that the home's own key signed
-//! and only it opens; the passphrase is needed to read and to write them.
+//! Notes lie in sixteen files of the home, by the image's first digit, each an OpenPGP message that the home's own key
+//! signed and only it opens; the passphrase is needed to read and to write them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ impl Unlocked<'_> {
         Ok(note)
     }
 
-    /// All notes, by image, oldest first.
+    /// Reads all notes, by image, oldest first.
     ///
     /// # Errors
     /// [`Error::Seal`] for a file that is damaged or another's, [`Error::File`]

@@ -28,7 +28,7 @@ pub struct PendingRequest {
     /// The image asked for.
     pub image: ImageDigest,
     /// The requestor.
-    pub requester: Address,
+    pub requestor: Address,
     /// Unix seconds.
     pub requested_at: u64,
     /// The code on the chain.
@@ -60,14 +60,14 @@ pub struct Decision {
 pub struct Patient<'s>(Unlocked<'s>);
 
 impl<'s> Unlocked<'s> {
-    /// The patient's work.
+    /// Opens the patient's work.
     pub fn patient(self) -> Patient<'s> {
         Patient(self)
     }
 }
 
 impl Actor {
-    /// The patient's work.
+    /// Opens the patient's work.
     pub fn patient(&self) -> Patient<'_> {
         self.unlocked().patient()
     }
@@ -82,11 +82,11 @@ impl<'s> Deref for Patient<'s> {
 }
 
 impl Patient<'_> {
-    /// The requests that wait for this patient's decision, with their documents where they can be had.
+    /// Lists the requests that wait for this patient's decision, with their documents where they can be had.
     pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
         let asked = self.requested().await?;
         let pending = stream::iter(asked)
-            .map(|(image, requester)| self.pending(image, requester))
+            .map(|(image, requestor)| self.pending(image, requestor))
             .buffered(REQUESTS_AT_ONCE)
             .try_collect::<Vec<_>>()
             .await?;
@@ -97,15 +97,15 @@ impl Patient<'_> {
     async fn pending(
         &self,
         image: ImageDigest,
-        requester: Address,
+        requestor: Address,
     ) -> Result<Option<PendingRequest>> {
-        let grant = self.ledger().await?.grant(&image, requester).await?;
+        let grant = self.ledger().await?.grant(&image, requestor).await?;
         if grant.status != GrantStatus::Requested {
             return Ok(None);
         }
-        let (public_key, notes) = self.latest_request(&image, requester).await?;
+        let (public_key, notes) = self.latest_request(&image, requestor).await?;
         let document = match self.certificate(&public_key).await {
-            Ok(certificate) => self.document(&image, requester, &notes, &certificate).await,
+            Ok(certificate) => self.document(&image, requestor, &notes, &certificate).await,
             Err(error) => Err(error),
         };
         let (document, document_error) = match document {
@@ -114,7 +114,7 @@ impl Patient<'_> {
         };
         Ok(Some(PendingRequest {
             image,
-            requester,
+            requestor,
             requested_at: grant.requested_at,
             purpose: notes.purpose,
             public_key,
@@ -130,27 +130,27 @@ impl Patient<'_> {
     pub async fn approve(
         &self,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
         expires_at: u64,
     ) -> Result<Outcome<Decision>> {
-        self.approve_certificate(image, requester, None, expires_at)
+        self.approve_certificate(image, requestor, None, expires_at)
             .await
     }
 
-    /// `approve`, for the certificate that was reviewed and no other: the requestor may ask again with another key
-    /// between the patient's look at her requests and her approval.
+    /// Approves as `approve`, for the certificate that was reviewed and no other: the requestor may ask again with another
+    /// key between the patient's look at her requests and her approval.
     ///
     /// # Errors
     /// [`Error::CertificateChanged`] if the latest request names another certificate.
     pub async fn approve_certificate(
         &self,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
         reviewed: Option<BlockDigest>,
         expires_at: u64,
     ) -> Result<Outcome<Decision>> {
         self.own_record(image).await?;
-        let (public_key, notes) = self.latest_request(image, requester).await?;
+        let (public_key, notes) = self.latest_request(image, requestor).await?;
         if let Some(reviewed) = reviewed
             && reviewed != public_key
         {
@@ -161,27 +161,27 @@ impl Patient<'_> {
         }
         let deed = Deed::Approve {
             image: *image,
-            requestor: requester,
+            requestor: requestor,
             public_key,
         };
         if let Some(earlier) = self.resume(deed).await?
-            && self.status(image, Some(requester)).await?.authorized
+            && self.status(image, Some(requestor)).await?.authorized
         {
-            let done = decision(image, requester, earlier, 0)?;
+            let done = decision(image, requestor, earlier, 0)?;
             return Ok(Outcome::Mined(done));
         }
-        self.check_open(image, requester).await?;
+        self.check_open(image, requestor).await?;
         let mut new_bytes = 0;
         let call = async |operation| {
             let certificate = self.certificate(&public_key).await?;
             self.keep_certificate(&public_key).await?;
             // A document that came with the request must be the requestor's own.
-            self.document(image, requester, &notes, &certificate)
+            self.document(image, requestor, &notes, &certificate)
                 .await?;
             let stored = self.share(operation, image, &certificate).await?;
             new_bytes = stored.new_bytes;
             Ok(Call::ApproveIrs {
-                requester,
+                requestor,
                 image: *image,
                 public_key,
                 shared_image: stored.image,
@@ -191,22 +191,22 @@ impl Patient<'_> {
         };
         let written = self.start_noting(deed, Wanted::True, call).await?;
         let written = written.ok_or(Error::AlreadyAuthorized {
-            requester,
+            requestor,
             image: *image,
         })?;
-        written.try_map(|written| decision(image, requester, written, new_bytes))
+        written.try_map(|written| decision(image, requestor, written, new_bytes))
     }
 
     /// A request must be open to be decided on.
-    pub(crate) async fn check_open(&self, image: &ImageDigest, requester: Address) -> Result<()> {
-        let standing = self.status(image, Some(requester)).await?;
+    pub(crate) async fn check_open(&self, image: &ImageDigest, requestor: Address) -> Result<()> {
+        let standing = self.status(image, Some(requestor)).await?;
         match standing.status {
             GrantStatus::Requested => Ok(()),
             GrantStatus::Approved if standing.authorized => Err(Error::AlreadyAuthorized {
-                requester,
+                requestor,
                 image: *image,
             }),
-            _ => Err(no_request(image, requester)),
+            _ => Err(no_request(image, requestor)),
         }
     }
 
@@ -214,49 +214,49 @@ impl Patient<'_> {
     pub async fn deny(
         &self,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
         reason: &str,
     ) -> Result<Outcome> {
         self.own_record(image).await?;
         let deed = Deed::Deny {
             image: *image,
-            requestor: requester,
+            requestor: requestor,
         };
         let call = async || {
             Ok(Call::DenyIrs {
-                requester,
+                requestor,
                 image: *image,
                 reason: reason.to_owned(),
             })
         };
         let written = self.write(deed, Wanted::True, call).await?;
-        written.ok_or(no_request(image, requester))
+        written.ok_or(no_request(image, requestor))
     }
 
     /// Removes an approval or an open request, and drops the reader's header from this node.
     ///
     /// A reader who has opened the image may have kept it.
-    pub async fn revoke(&self, image: &ImageDigest, requester: Address) -> Result<Outcome> {
+    pub async fn revoke(&self, image: &ImageDigest, requestor: Address) -> Result<Outcome> {
         self.own_record(image).await?;
-        let grant = self.ledger().await?.grant(image, requester).await?;
+        let grant = self.ledger().await?.grant(image, requestor).await?;
         let deed = Deed::Revoke {
             image: *image,
-            requestor: requester,
+            requestor: requestor,
         };
         let call = async |operation| {
             self.note_header(operation, grant.shared_image)?;
             Ok(Call::RemoveIrs {
-                requester,
+                requestor,
                 image: *image,
             })
         };
         let written = self.write_noting(deed, Wanted::True, call).await?;
         if let (Some(Outcome::Signed(call)), Some(_)) = (&written, grant.shared_image) {
-            let operation = self.begin_removal(image, requester, call.deadline)?;
+            let operation = self.begin_removal(image, requestor, call.deadline)?;
             self.note_header(operation, grant.shared_image)?;
         }
         let image = *image;
-        written.ok_or(Error::NothingToRevoke { requester, image })
+        written.ok_or(Error::NothingToRevoke { requestor, image })
     }
 
     /// Notes the header of an approval that ends, to be dropped then.
@@ -274,8 +274,8 @@ impl Patient<'_> {
         Ok(())
     }
 
-    /// Says whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and must
-    /// not be dropped whatever a chain's node says was shared.
+    /// Says whether a root is the patient's or the radiologist's own. Its header is the only way to the session key, and
+    /// must not be dropped whatever a chain's node says was shared.
     fn is_own_root(&self, root: &ImageDigest) -> Result<bool> {
         let known = self.journal.images()?;
         for known in known {
@@ -363,7 +363,7 @@ impl Patient<'_> {
 /// Reads an approval from the chain's answer.
 fn decision(
     image: &ImageDigest,
-    requester: Address,
+    requestor: Address,
     written: Written,
     new_bytes: u64,
 ) -> Result<Decision> {
@@ -378,7 +378,7 @@ fn decision(
         }
         None
     });
-    let (shared_image, expires_at) = approved.ok_or(no_request(image, requester))?;
+    let (shared_image, expires_at) = approved.ok_or(no_request(image, requestor))?;
     Ok(Decision {
         shared_image,
         expires_at,
@@ -387,9 +387,9 @@ fn decision(
     })
 }
 
-pub(crate) fn no_request(image: &ImageDigest, requester: Address) -> Error {
+pub(crate) fn no_request(image: &ImageDigest, requestor: Address) -> Error {
     Error::NoOpenRequest {
-        requester,
+        requestor,
         image: *image,
     }
 }

@@ -139,14 +139,14 @@ fn as_text<S: serde::Serializer>(
 pub struct Radiologist<'s>(Unlocked<'s>);
 
 impl<'s> Unlocked<'s> {
-    /// The radiologist's work.
+    /// Opens the radiologist's work.
     pub fn radiologist(self) -> Radiologist<'s> {
         Radiologist(self)
     }
 }
 
 impl Actor {
-    /// The radiologist's work.
+    /// Opens the radiologist's work.
     pub fn radiologist(&self) -> Radiologist<'_> {
         self.unlocked().radiologist()
     }
@@ -240,8 +240,9 @@ impl Radiologist<'_> {
         sealed
     }
 
-    /// [`seal_study`](Self::seal_study), and its handovers into files, that of the identity document, if it is wanted, into
-    /// `identity`: after a kill meanwhile, [`resume_all`](crate::unlocked::Unlocked::resume_all) makes all of it, or nothing.
+    /// Seals as [`seal_study`](Self::seal_study), and writes the handovers into files, that of the identity document, if
+    /// it is wanted, into `identity`. After a kill meanwhile, [`resume_all`](crate::unlocked::Unlocked::resume_all) makes
+    /// all of it, or nothing.
     ///
     /// # Errors
     /// Those of [`seal_study`](Self::seal_study), and [`Error::FileExists`].

@@ -62,10 +62,10 @@ impl Requestor<'_> {
 
     /// The receipt of this fetch: the one that was cut off, or a new one.
     async fn receipt(&self, image: &ImageDigest, patient: Address) -> Result<Receipt> {
-        let requester = self.address();
+        let requestor = self.address();
         let deed = Deed::Receipt {
             image: *image,
-            requestor: requester,
+            requestor: requestor,
         };
         let receipt = match self.earlier(deed).await? {
             Some(earlier) => Some(earlier),
@@ -73,7 +73,7 @@ impl Requestor<'_> {
                 let call = async |_| {
                     Ok(Call::TraceAuthorization {
                         patient,
-                        requester,
+                        requestor,
                         image: *image,
                     })
                 };

@@ -88,7 +88,7 @@ impl Patient<'_> {
         if !handover.description.is_empty()
             && let Err(error) = self.note(&image, Author::Radiologist, &handover.description)
         {
-            tracing::warn!(%error, "the description was not noted");
+            tracing::warn!(%error, "the description was not recorded");
         }
         Ok(Outcome::Mined(Registered {
             image,

@@ -29,14 +29,14 @@ pub enum Relayed {
 pub struct Relayer<'s>(Unlocked<'s>);
 
 impl<'s> Unlocked<'s> {
-    /// The relayer's work.
+    /// Opens the relayer's work.
     pub fn relayer(self) -> Relayer<'s> {
         Relayer(self)
     }
 }
 
 impl Actor {
-    /// The relayer's work.
+    /// Opens the relayer's work.
     pub fn relayer(&self) -> Relayer<'_> {
         self.unlocked().relayer()
     }

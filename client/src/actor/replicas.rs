@@ -65,15 +65,15 @@ impl Replicas {
 }
 
 impl Session {
-    /// The sealed root that is current for an image, or for one of its readers: what the chain says last.
+    /// Reads the sealed root that is current for an image, or for one of its readers: the chain's last word.
     pub async fn current_root(
         &self,
         image: &ImageDigest,
         reader: Option<Address>,
     ) -> Result<ImageDigest> {
         self.record(image).await?;
-        if let Some(requester) = reader {
-            let standing = self.status(image, Some(requester)).await?;
+        if let Some(requestor) = reader {
+            let standing = self.status(image, Some(requestor)).await?;
             let root = standing.shared_image.filter(|_| standing.authorized);
             return root.ok_or(Error::NotAuthorized {
                 image: *image,

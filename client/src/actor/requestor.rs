@@ -52,7 +52,7 @@ pub struct AccessStatus {
     /// Its owner.
     pub patient: Address,
     /// The requestor.
-    pub requester: Address,
+    pub requestor: Address,
     /// The status of the request.
     pub status: GrantStatus,
     /// True if the image may be opened now.
@@ -68,21 +68,21 @@ pub struct AccessStatus {
 }
 
 impl Session {
-    /// How a requestor stands with an image; oneself if none is named.
+    /// Reads how a requestor stands with an image; this home, if none is named.
     pub async fn status(
         &self,
         image: &ImageDigest,
-        requester: Option<Address>,
+        requestor: Option<Address>,
     ) -> Result<AccessStatus> {
-        let requester = requester.unwrap_or(self.address());
+        let requestor = requestor.unwrap_or(self.address());
         let patient = self.record(image).await?.patient;
         let ledger = self.ledger().await?;
-        let grant = ledger.grant(image, requester).await?;
-        let authorized = ledger.is_authorized(patient, requester, image).await?;
+        let grant = ledger.grant(image, requestor).await?;
+        let authorized = ledger.is_authorized(patient, requestor, image).await?;
         Ok(AccessStatus {
             image: *image,
             patient,
-            requester,
+            requestor,
             status: grant.status,
             authorized,
             requested_at: grant.requested_at,
@@ -98,14 +98,14 @@ impl Session {
 pub struct Requestor<'s>(Unlocked<'s>);
 
 impl<'s> Unlocked<'s> {
-    /// The requestor's work.
+    /// Opens the requestor's work.
     pub fn requestor(self) -> Requestor<'s> {
         Requestor(self)
     }
 }
 
 impl Actor {
-    /// The requestor's work.
+    /// Opens the requestor's work.
     pub fn requestor(&self) -> Requestor<'_> {
         self.unlocked().requestor()
     }
@@ -150,7 +150,7 @@ impl Requestor<'_> {
                 chain_id: deployment.chain_id,
                 contract: deployment.contract,
                 image,
-                requester: self.address(),
+                requestor: self.address(),
             };
             let (name, note) = (request.name, request.note);
             let peers = node.addresses().await?;
@@ -169,9 +169,9 @@ impl Requestor<'_> {
                 notes: notes.to_string(),
             })
         };
-        let requester = self.address();
+        let requestor = self.address();
         let written = match self.resume(deed).await? {
-            Some(earlier) if self.is_open(&image, requester).await? => {
+            Some(earlier) if self.is_open(&image, requestor).await? => {
                 Some(Outcome::Mined(earlier))
             }
             earlier => {
@@ -179,7 +179,7 @@ impl Requestor<'_> {
                 started.or(earlier.map(Outcome::Mined))
             }
         };
-        let written = match written.ok_or(Error::AlreadyAuthorized { requester, image })? {
+        let written = match written.ok_or(Error::AlreadyAuthorized { requestor, image })? {
             Outcome::Mined(written) => written,
             Outcome::Signed(call) => return Ok(Outcome::Signed(call)),
         };
@@ -194,8 +194,8 @@ impl Requestor<'_> {
         }))
     }
 
-    async fn is_open(&self, image: &ImageDigest, requester: Address) -> Result<bool> {
-        let grant = self.ledger().await?.grant(image, requester).await?;
+    async fn is_open(&self, image: &ImageDigest, requestor: Address) -> Result<bool> {
+        let grant = self.ledger().await?.grant(image, requestor).await?;
         Ok(grant.status == GrantStatus::Requested)
     }
 

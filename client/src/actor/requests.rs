@@ -20,11 +20,11 @@ impl Patient<'_> {
         let mut pairs = Vec::new();
         for logged in self.ledger().await?.events(&filter).await? {
             if let Event::RequestedForApproval {
-                image, requester, ..
+                image, requestor, ..
             } = logged.event
-                && !pairs.contains(&(image, requester))
+                && !pairs.contains(&(image, requestor))
             {
-                pairs.push((image, requester));
+                pairs.push((image, requestor));
             }
         }
         Ok(pairs)
@@ -34,11 +34,11 @@ impl Patient<'_> {
     pub(crate) async fn latest_request(
         &self,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
     ) -> Result<(BlockDigest, Notes)> {
         let filter = EventFilter {
             image: Some(*image),
-            requester: Some(requester),
+            requestor: Some(requestor),
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;
@@ -51,7 +51,7 @@ impl Patient<'_> {
                 } => Some((public_key, Notes::parse(&info))),
                 _ => None,
             })
-            .ok_or(no_request(image, requester))
+            .ok_or(no_request(image, requestor))
     }
 
     pub(crate) async fn certificate(&self, digest: &BlockDigest) -> Result<Certificate> {
@@ -84,7 +84,7 @@ impl Patient<'_> {
     pub(crate) async fn document(
         &self,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
         notes: &Notes,
         certificate: &Certificate,
     ) -> Result<Option<RequestDocument>> {
@@ -100,7 +100,7 @@ impl Patient<'_> {
             chain_id: deployment.chain_id,
             contract: deployment.contract,
             image: *image,
-            requester,
+            requestor,
         };
         let key = &self.keys.openpgp;
         let document = RequestDocument::open(&sealed, key, certificate, &subject)?;

@@ -1,4 +1,4 @@
-//! Sealing an image of one's own again: another session key and body around the same signed packets (protocol §4).
+//! Sealing an image of one's own again: another session key and body around the same signed packets (format.md §4.9).
 //!
 //! ```text
 //! remove a reader → new body, own header and root → reseal_image → reshare_IRs for each reader that remains
@@ -44,7 +44,7 @@ pub struct Resealed {
 #[derive(Clone, Debug, Serialize)]
 pub struct Reshared {
     /// The reader.
-    pub requester: Address,
+    pub requestor: Address,
     /// The root.
     pub shared_image: ImageDigest,
 }
@@ -53,7 +53,7 @@ pub struct Reshared {
 #[derive(Clone, Debug, Serialize)]
 pub struct LeftOut {
     /// The reader.
-    pub requester: Address,
+    pub requestor: Address,
     /// Why.
     pub why: String,
 }
@@ -79,25 +79,25 @@ struct Move {
 }
 
 impl Patient<'_> {
-    /// [`revoke`](Self::revoke), and seals the image again for the readers that remain, so that the removed one finds
-    /// nothing of it on this node any more. The removal's transaction is `None` if an earlier attempt sent it.
+    /// Removes as [`revoke`](Self::revoke), and seals the image again for the readers that remain, so that the removed one
+    /// finds nothing of it on this node any more. The removal's transaction is `None` if an earlier attempt sent it.
     ///
     /// A reader who has opened the image may have kept it.
     pub async fn revoke_and_rekey(
         &self,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
     ) -> Result<(Option<Written>, Resealed)> {
         self.own_record(image).await?;
-        self.finish_earlier_reseal(image, Some(requester)).await?;
-        let grant = self.ledger().await?.grant(image, requester).await?;
+        self.finish_earlier_reseal(image, Some(requestor)).await?;
+        let grant = self.ledger().await?.grant(image, requestor).await?;
         let left = self.planned(image)?.is_some();
         let removable = matches!(grant.status, GrantStatus::Requested | GrantStatus::Approved);
         if !left && !removable {
             let image = *image;
-            return Err(Error::NothingToRevoke { requester, image });
+            return Err(Error::NothingToRevoke { requestor, image });
         }
-        self.begin_reseal(image, None, Some(requester)).await
+        self.begin_reseal(image, None, Some(requestor)).await
     }
 
     /// Seals an image of one's own again, in a container of this version; for all its readers.
@@ -108,17 +108,17 @@ impl Patient<'_> {
         Ok(resealed)
     }
 
-    /// [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2: the image is
-    /// then first sealed again as SEIPDv1, for everybody.
+    /// Approves as [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2:
+    /// the image is then first sealed again as SEIPDv1, for everybody.
     pub async fn approve_resealing(
         &self,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
         reviewed: Option<BlockDigest>,
         expires_at: u64,
     ) -> Result<(Option<Resealed>, Outcome<Decision>)> {
         let approve = async || {
-            self.approve_certificate(image, requester, reviewed, expires_at)
+            self.approve_certificate(image, requestor, reviewed, expires_at)
                 .await
         };
         match approve().await {
@@ -204,8 +204,8 @@ impl Patient<'_> {
     ) -> Result<(Option<Written>, Resealed)> {
         let image = plan.image;
         let mut removed = None;
-        if let Some(requester) = plan.remove.take() {
-            match self.sending().patient().revoke(&image, requester).await {
+        if let Some(requestor) = plan.remove.take() {
+            match self.sending().patient().revoke(&image, requestor).await {
                 Ok(outcome) => removed = outcome.mined(),
                 // An earlier attempt did it, or somebody else: it is not authorized, which is what is wanted.
                 Err(Error::NothingToRevoke { .. }) => {}
@@ -331,26 +331,26 @@ impl Patient<'_> {
         let mut readers: Vec<(Address, BlockDigest)> = Vec::new();
         for event in self.events_of(image).await? {
             if let Event::Approved {
-                requester,
+                requestor,
                 public_key,
                 ..
             } = event
             {
                 // The key of the latest approval.
-                readers.retain(|(reader, _)| *reader != requester);
-                readers.push((requester, public_key));
+                readers.retain(|(reader, _)| *reader != requestor);
+                readers.push((requestor, public_key));
             }
         }
         let (mut reshared, mut left_out) = (Vec::new(), Vec::new());
-        for (requester, public_key) in readers {
-            match self.reshare(image, moved, requester, &public_key).await {
+        for (requestor, public_key) in readers {
+            match self.reshare(image, moved, requestor, &public_key).await {
                 Ok(Some(shared_image)) => reshared.push(Reshared {
-                    requester,
+                    requestor,
                     shared_image,
                 }),
                 Ok(None) => {}
                 Err(error) if concerns_reader(&error) => left_out.push(LeftOut {
-                    requester,
+                    requestor,
                     why: error.to_string(),
                 }),
                 Err(error) => return Err(error),
@@ -364,16 +364,16 @@ impl Patient<'_> {
         &self,
         image: &ImageDigest,
         moved: &Move,
-        requester: Address,
+        requestor: Address,
         public_key: &BlockDigest,
     ) -> Result<Option<ImageDigest>> {
         let deed = Deed::Reshare {
             image: *image,
-            requestor: requester,
+            requestor: requestor,
             root: moved.root,
         };
         self.resume(deed).await?;
-        let standing = self.status(image, Some(requester)).await?;
+        let standing = self.status(image, Some(requestor)).await?;
         let Some(shared) = standing.shared_image.filter(|_| standing.authorized) else {
             return Ok(None);
         };
@@ -388,7 +388,7 @@ impl Patient<'_> {
                 .await?;
             fresh = Some(stored.image);
             Ok(Call::ReshareIrs {
-                requester,
+                requestor,
                 image: *image,
                 shared_image: stored.image,
                 expires_at: standing.expires_at,

@@ -21,24 +21,24 @@ pub struct Traced {
 
 impl Unlocked<'_> {
     /// Writes to the chain whether a requestor is authorized. Only the requestor and the patient may.
-    pub async fn trace(&self, image: &ImageDigest, requester: Address) -> Result<Outcome<Traced>> {
+    pub async fn trace(&self, image: &ImageDigest, requestor: Address) -> Result<Outcome<Traced>> {
         let patient = self.record(image).await?.patient;
         let ledger = self.ledger().await?;
         let deed = Deed::Trace {
             image: *image,
-            requestor: requester,
+            requestor: requestor,
         };
         let call = async || {
             Ok(Call::TraceAuthorization {
                 patient,
-                requester,
+                requestor,
                 image: *image,
             })
         };
         let mut written = self.write(deed, Wanted::Any, call).await?;
         if let Some(Outcome::Mined(earlier)) = &written
             && earlier.resumed
-            && answer(earlier) != ledger.is_authorized(patient, requester, image).await?
+            && answer(earlier) != ledger.is_authorized(patient, requestor, image).await?
         {
             written = self.start(deed, Wanted::Any, call).await?;
         }

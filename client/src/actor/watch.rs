@@ -2,9 +2,9 @@
 //!
 //! The [index](Index) is brought level with the chain at every turn. The rules remember what came before, so they are shown
 //! the whole history first; and again when a reorganisation makes it another one. An event is the same one wherever its
-//! transaction is put, if it says the same there. One that was reported and whose transaction does not come back is handed out
-//! once more, as taken back. The caller records what is done ([`Watching::done`]), after it is done: one who is killed
-//! in between does it again.
+//! transaction is put, if it says the same there. One that was reported and whose transaction does not come back is
+//! handed out once more, as taken back. The caller records what is done ([`Watching::done`]), after it is done: one who
+//! is killed in between does it again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -126,8 +126,8 @@ impl Session {
 }
 
 impl Watching<'_> {
-    /// Reads what is new on the chain. Each thing handed out is to be recorded as [done](Self::done), one after the other; what is
-    /// not comes again at the next look. It may be given up at any time.
+    /// Reads what is new on the chain. Each thing handed out is to be recorded as [done](Self::done), one after the
+    /// other; what is not comes again at the next look. It may be given up at any time.
     ///
     /// # Errors
     /// Those of the chain: ask again later, nothing is lost.
@@ -265,7 +265,7 @@ impl Watching<'_> {
         Ok(())
     }
 
-    /// The last block that was read.
+    /// Returns the number of the last block that was read.
     pub fn head(&self) -> u64 {
         self.tail.head()
     }
@@ -345,7 +345,7 @@ impl Watching<'_> {
         Ok(())
     }
 
-    /// How much of an output file is written.
+    /// Says how many bytes of an output file are written.
     ///
     /// # Errors
     /// [`Error::Journal`]

@@ -25,7 +25,7 @@ pub struct Difference {
     pub image: ImageDigest,
     /// The requestor, if it is about a request.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub requester: Option<Address>,
+    pub requestor: Option<Address>,
     /// The value that differs.
     pub what: &'static str,
     /// The value that follows from the logs.
@@ -37,8 +37,8 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "image {}", self.image)?;
-        if let Some(requester) = self.requester {
-            write!(f, ", requestor {requester}")?;
+        if let Some(requestor) = self.requestor {
+            write!(f, ", requestor {requestor}")?;
         }
         write!(
             f,
@@ -96,7 +96,7 @@ async fn differences(
             let word = |is| if is { "registered" } else { "not registered" };
             found.push(Difference {
                 image: *image,
-                requester: None,
+                requestor: None,
                 what: "the image",
                 index: word(known.is_some()).into(),
                 contract: word(record.is_some()).into(),
@@ -108,17 +108,17 @@ async fn differences(
     };
     of_record(&mut found, known, &record);
     for grant in known.grants.values() {
-        let view = ledger.grant(image, grant.requester).await?;
+        let view = ledger.grant(image, grant.requestor).await?;
         of_grant(&mut found, *image, grant, &view);
         let edge = grant.expires_at != 0 && grant.expires_at.abs_diff(now) < EDGE;
         let patient = known.patient;
         let authorized = ledger
-            .is_authorized(patient, grant.requester, image)
+            .is_authorized(patient, grant.requestor, image)
             .await?;
         if !edge && authorized != grant.is_authorized(now) {
             found.push(Difference {
                 image: *image,
-                requester: Some(grant.requester),
+                requestor: Some(grant.requestor),
                 what: "authorized",
                 index: grant.is_authorized(now).to_string(),
                 contract: authorized.to_string(),
@@ -133,7 +133,7 @@ fn of_record(found: &mut Vec<Difference>, known: &Image, record: &pcim_ledger::I
         if index != contract {
             found.push(Difference {
                 image: known.image,
-                requester: None,
+                requestor: None,
                 what,
                 index,
                 contract,
@@ -172,7 +172,7 @@ fn of_grant(
         if index != contract {
             found.push(Difference {
                 image,
-                requester: Some(known.requester),
+                requestor: Some(known.requestor),
                 what,
                 index,
                 contract,

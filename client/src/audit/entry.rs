@@ -99,7 +99,7 @@ impl EventKind {
         Self::Unknown,
     ];
 
-    /// The event's name in the contract's interface.
+    /// Names the event as the contract's interface does.
     pub fn name(self) -> &'static str {
         match self {
             Self::ContractCreated => "ContractCreated",
@@ -141,12 +141,12 @@ impl EventKind {
 }
 
 impl Entry {
-    /// Which event it is.
+    /// Returns the event's kind.
     pub fn kind(&self) -> EventKind {
         self.event().map_or(EventKind::Unknown, EventKind::of)
     }
 
-    /// The event, if it is understood.
+    /// Returns the event, if it is understood.
     pub fn event(&self) -> Option<&Event> {
         match &self.what {
             What::Event(event) => Some(event),
@@ -154,7 +154,7 @@ impl Entry {
         }
     }
 
-    /// The event as the ledger tells it, if it is understood.
+    /// Returns the event as the ledger reports it, if it is understood.
     pub fn logged(&self) -> Option<LoggedEvent> {
         Some(LoggedEvent {
             block: self.block,
@@ -165,7 +165,7 @@ impl Entry {
         })
     }
 
-    /// The text that its sender chose, as it came: up to 256 bytes of anything. See [`super::escaped`].
+    /// Returns the text that its sender chose, as it came: up to 256 bytes of anything. See [`super::escaped`].
     pub fn text(&self) -> Option<&str> {
         self.event()?.text()
     }

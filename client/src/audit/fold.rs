@@ -30,7 +30,7 @@ pub(super) const TABLES: &str = "
 
     CREATE TABLE access (
         image             BLOB NOT NULL CHECK (length(image) = 32),
-        requester         BLOB NOT NULL CHECK (length(requester) = 20),
+        requestor         BLOB NOT NULL CHECK (length(requestor) = 20),
         status            INTEGER NOT NULL,
         requested_at      INTEGER NOT NULL,
         decided_at        INTEGER NOT NULL,
@@ -45,10 +45,10 @@ pub(super) const TABLES: &str = "
         log_index         INTEGER NOT NULL,
         time              INTEGER NOT NULL,
         tx                BLOB NOT NULL CHECK (length(tx) = 32),
-        UNIQUE (image, requester)
+        UNIQUE (image, requestor)
     ) STRICT;
-    CREATE INDEX access_status ON access (status, expires_at, image, requester);
-    CREATE INDEX access_requester ON access (requester);
+    CREATE INDEX access_status ON access (status, expires_at, image, requestor);
+    CREATE INDEX access_requestor ON access (requestor);
 ";
 
 /// The columns that [`image`] reads.
@@ -57,7 +57,7 @@ pub(super) const IMAGE: &str = "image.image, image.patient, image.radiologist, i
     image.tx";
 /// The columns that [`grant`] reads.
 pub(super) const ACCESS: &str =
-    "access.image, access.requester, access.status, access.requested_at,
+    "access.image, access.requestor, access.status, access.requested_at,
     access.decided_at, access.expires_at, access.public_key, access.shared_image, access.notes,
     access.reason, access.traced_authorized, access.traced_refused, access.block, access.log_index,
     access.time, access.tx";
@@ -78,7 +78,7 @@ impl<'a> Rows<'a> {
             tx,
             find_image: tx.prepare(&format!("SELECT {IMAGE} FROM image WHERE image = ?1"))?,
             find_request: tx.prepare(&format!(
-                "SELECT {ACCESS} FROM access WHERE image = ?1 AND requester = ?2"
+                "SELECT {ACCESS} FROM access WHERE image = ?1 AND requestor = ?2"
             ))?,
             state: State::default(),
             images: BTreeSet::new(),
@@ -99,15 +99,15 @@ impl<'a> Rows<'a> {
     pub(super) fn apply(&mut self, entry: &Entry) -> Result<()> {
         if let Some(image) = entry.about.image {
             self.image(&image)?;
-            if let Some(requester) = entry.about.requester
-                && self.requests.insert((image, requester))
+            if let Some(requestor) = entry.about.requestor
+                && self.requests.insert((image, requestor))
                 && let Some(known) = self.state.images.get_mut(&image)
             {
                 let find = &mut self.find_request;
-                let found = find.query_row(params![image.0, requester.0.0], grant);
+                let found = find.query_row(params![image.0, requestor.0.0], grant);
                 known
                     .grants
-                    .extend(found.optional()?.map(|it| (requester, it)));
+                    .extend(found.optional()?.map(|it| (requestor, it)));
             }
         }
         self.state.apply(entry);
@@ -121,9 +121,9 @@ impl<'a> Rows<'a> {
             write_image(&mut write, image)?;
         }
         let mut write = self.tx.prepare(WRITE_REQUEST)?;
-        for (image, requester) in &self.requests {
+        for (image, requestor) in &self.requests {
             let known = self.state.images.get(image);
-            if let Some(grant) = known.and_then(|known| known.grants.get(requester)) {
+            if let Some(grant) = known.and_then(|known| known.grants.get(requestor)) {
                 write_request(&mut write, image, grant)?;
             }
         }
@@ -153,7 +153,7 @@ const WRITE_IMAGE: &str =
     "INSERT OR REPLACE INTO image (image, patient, radiologist, seal, description,
     root, approval_limit, window_seconds, block, log_index, time, tx)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-const WRITE_REQUEST: &str = "INSERT OR REPLACE INTO access (image, requester, status, requested_at,
+const WRITE_REQUEST: &str = "INSERT OR REPLACE INTO access (image, requestor, status, requested_at,
     decided_at, expires_at, public_key, shared_image, notes, reason, traced_authorized, traced_refused,
     block, log_index, time, tx)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
@@ -182,7 +182,7 @@ fn write_request(statement: &mut Statement<'_>, image: &ImageDigest, grant: &Gra
     let shared = grant.shared_image.map(|shared| shared.0);
     let values: [&dyn ToSql; 16] = [
         &image.0,
-        &grant.requester.0.0,
+        &grant.requestor.0.0,
         &(grant.status as i64),
         &signed("time", grant.requested_at)?,
         &signed("time", grant.decided_at)?,
@@ -250,7 +250,7 @@ pub(super) fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
     ];
     let status = known.into_iter().find(|known| *known as i64 == status);
     Ok(Grant {
-        requester: Address::from(row.get::<_, [u8; 20]>(1)?),
+        requestor: Address::from(row.get::<_, [u8; 20]>(1)?),
         status: status.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, row.get(2)?))?,
         requested_at: unsigned(row, 3)?,
         decided_at: unsigned(row, 4)?,

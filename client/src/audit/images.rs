@@ -13,7 +13,7 @@ use crate::audit::state::Image;
 use pcim_core::{Address, GrantStatus, ImageDigest};
 
 impl Index {
-    /// The images that fit, each with all of its requests, as they stand after the last entry.
+    /// Finds the images that fit, each with all of its requests, as they stand after the last entry.
     ///
     /// # Errors
     /// [`super::Error::Sqlite`]
@@ -36,12 +36,12 @@ impl Index {
         fits("image.image = ?", one_of.map(|_| Vec::new()));
         fits("image.patient = ?", bytes(wanted.patient));
         fits(
-            "image.image IN (SELECT image FROM access WHERE requester = ?)",
+            "image.image IN (SELECT image FROM access WHERE requestor = ?)",
             bytes(wanted.asked_by),
         );
         fits(
             "(image.patient = ? OR image.radiologist = ?
-             OR image.image IN (SELECT image FROM access WHERE requester = ?))",
+             OR image.image IN (SELECT image FROM access WHERE requestor = ?))",
             bytes(wanted.party),
         );
         let (images, requests) = match all.is_empty() {
@@ -66,7 +66,7 @@ impl Index {
                 let image: Option<&mut Image> = found.get_mut(&ImageDigest(row.get(0)?));
                 if let Some(image) = image {
                     let grant = grant(row)?;
-                    image.grants.insert(grant.requester, grant);
+                    image.grants.insert(grant.requestor, grant);
                 }
             }
             Ok(())
@@ -101,5 +101,5 @@ pub(super) fn standing(standing: Standing) -> String {
             format!("{approved} AND expires_at > 0 AND expires_at <= ?")
         }
     };
-    format!("SELECT image, requester FROM access WHERE {fits}")
+    format!("SELECT image, requestor FROM access WHERE {fits}")
 }

@@ -62,22 +62,22 @@ impl Index {
         Ok(index)
     }
 
-    /// Why the file was emptied when it was opened, if it was: everything is read from the chain again.
+    /// Says why the file was emptied when it was opened, if it was: everything is read from the chain again.
     pub fn rebuilt(&self) -> Option<&str> {
         self.rebuilt.as_deref()
     }
 
-    /// EIP-155 chain id.
+    /// Returns the EIP-155 chain id.
     pub fn chain_id(&self) -> u64 {
         self.chain_id
     }
 
-    /// The contract.
+    /// Returns the contract's address.
     pub fn contract(&self) -> Address {
         self.contract
     }
 
-    /// How far it has come.
+    /// Says how far the index has come.
     ///
     /// # Errors
     /// [`Error::Sqlite`], as every method.

@@ -17,7 +17,7 @@ pub struct Query {
     /// About images of this patient, or naming him.
     pub patient: Option<Address>,
     /// About requests of this requestor.
-    pub requester: Option<Address>,
+    pub requestor: Option<Address>,
     /// Naming this radiologist, or about an image that he attested.
     pub radiologist: Option<Address>,
     /// Concerning this address in any part: patient, requestor or radiologist.
@@ -75,7 +75,7 @@ impl Standing {
         Self::Removed,
     ];
 
-    /// One word.
+    /// Names the standing in one word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Requested => "requested",

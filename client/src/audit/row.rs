@@ -40,7 +40,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         about: About {
             image: image.map(ImageDigest),
             patient: address(row, 8)?,
-            requester: address(row, 9)?,
+            requestor: address(row, 9)?,
             radiologist: address(row, 10)?,
         },
         what: read(&topics, data),

@@ -12,7 +12,7 @@ use crate::audit::query::{Query, Standing};
 use crate::audit::row::{self, select, signed};
 
 impl Index {
-    /// The entries that fit, in the order of the chain.
+    /// Finds the entries that fit, in the order of the chain.
     ///
     /// # Errors
     /// [`super::Error::Sqlite`]
@@ -24,7 +24,7 @@ impl Index {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// How many entries fit; a limit is not looked at.
+    /// Counts the entries that fit; a limit is not regarded.
     ///
     /// # Errors
     /// [`super::Error::Sqlite`]
@@ -39,7 +39,7 @@ impl Index {
         Ok(db.query_row(&sql, params_from_iter(values), |row| row::unsigned(row, 0))?)
     }
 
-    /// The entries of a range of blocks, both ends included, in the order of the chain.
+    /// Reads the entries of a range of blocks, both ends included, in the order of the chain.
     ///
     /// # Errors
     /// [`super::Error::Sqlite`]
@@ -65,7 +65,7 @@ fn condition(db: &Connection, query: &Query) -> Result<(String, Vec<Value>)> {
     };
     equal("image", query.image.map(|image| image.0.to_vec()));
     equal("patient", query.patient.map(|address| address.to_vec()));
-    equal("requester", query.requester.map(|address| address.to_vec()));
+    equal("requester", query.requestor.map(|address| address.to_vec()));
     equal(
         "radiologist",
         query.radiologist.map(|address| address.to_vec()),

@@ -59,7 +59,7 @@ pub struct Image {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Grant {
     /// The requestor.
-    pub requester: Address,
+    pub requestor: Address,
     /// As the contract keeps it: an approval that ended by itself is still `Approved`. See [`Grant::standing`].
     pub status: GrantStatus,
     /// When the request was opened, unix seconds.
@@ -85,7 +85,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// How it stands at a time, unix seconds.
+    /// Says how the request stands at a time, unix seconds.
     pub fn standing(&self, now: u64) -> Standing {
         match self.status {
             GrantStatus::Approved if self.expires_at != 0 && self.expires_at <= now => {
@@ -168,12 +168,12 @@ impl State {
                 }
             }
             Event::RequestedForApproval {
-                requester,
+                requestor,
                 image,
                 public_key,
                 info,
                 ..
-            } => self.request(image, *requester, *public_key, info, mark),
+            } => self.request(image, *requestor, *public_key, info, mark),
             other => self.decide(other, entry, mark),
         }
     }
@@ -181,7 +181,7 @@ impl State {
     fn request(
         &mut self,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
         public_key: BlockDigest,
         notes: &str,
         mark: Mark,
@@ -189,10 +189,10 @@ impl State {
         let Some(known) = self.images.get_mut(image) else {
             return;
         };
-        let before = known.grants.get(&requester);
+        let before = known.grants.get(&requestor);
         let open = before.filter(|grant| grant.status == GrantStatus::Requested);
         let grant = Grant {
-            requester,
+            requestor,
             status: GrantStatus::Requested,
             // A new key for an open request does not open it again.
             requested_at: open.map_or(mark.timestamp, |grant| grant.requested_at),
@@ -206,16 +206,16 @@ impl State {
             traced_authorized: before.map_or(0, |grant| grant.traced_authorized),
             traced_refused: before.map_or(0, |grant| grant.traced_refused),
         };
-        known.grants.insert(requester, grant);
+        known.grants.insert(requestor, grant);
     }
 
     /// A change of a request that is there.
     fn decide(&mut self, event: &Event, entry: &Entry, mark: Mark) {
-        let (Some(image), Some(requester)) = (entry.about.image, entry.about.requester) else {
+        let (Some(image), Some(requestor)) = (entry.about.image, entry.about.requestor) else {
             return;
         };
         let grants = self.images.get_mut(&image).map(|known| &mut known.grants);
-        let Some(grant) = grants.and_then(|grants| grants.get_mut(&requester)) else {
+        let Some(grant) = grants.and_then(|grants| grants.get_mut(&requestor)) else {
             return;
         };
         let decided = |grant: &mut Grant, status| {

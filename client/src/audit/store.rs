@@ -169,7 +169,7 @@ pub(super) fn add(tx: &Transaction<'_>, logs: &[ChainLog], blocks: &[(Known, boo
             entry.kind() as i64,
             about.image.map(|image| image.0),
             about.patient.map(|address| address.0.0),
-            about.requester.map(|address| address.0.0),
+            about.requestor.map(|address| address.0.0),
             about.radiologist.map(|address| address.0.0),
         ])?;
         let topics: Vec<u8> = log.topics.iter().flat_map(|topic| topic.0).collect();
@@ -199,7 +199,7 @@ fn about(
         && let What::Event(next) = read(&next.topics, &next.data)
         && next.about().image == about.image
     {
-        about.requester = next.about().requester;
+        about.requestor = next.about().requestor;
     }
     if let Some(image) = about.image
         && let Some(known) = images.image(&image)?

@@ -32,7 +32,7 @@ const LAST_BLOCK: u64 = 200;
 /// A transaction's logs: anything that the contract might say, in any order, about few images and requestors.
 fn logs(dice: &mut StdRng) -> Vec<LogData> {
     let image = B256::repeat_byte(dice.random_range(1..=4));
-    let requester = Address::repeat_byte(dice.random_range(0xb1..=0xb3));
+    let requestor = Address::repeat_byte(dice.random_range(0xb1..=0xb3));
     let root = B256::from(dice.random::<[u8; 32]>());
     let expires_at = [0, 20, 40, u64::MAX][dice.random_range(0..4)];
     let info = || ["TREAT", "", "nul \0 and \u{202e}"][image[0] as usize % 3].to_owned();
@@ -50,7 +50,7 @@ fn logs(dice: &mut StdRng) -> Vec<LogData> {
         ],
         1 | 2 => vec![
             sol::RequestedForApproval {
-                requester,
+                requester: requestor,
                 patient,
                 image,
                 publicKey: root,
@@ -66,7 +66,7 @@ fn logs(dice: &mut StdRng) -> Vec<LogData> {
             }
             .encode_log_data(),
             sol::Approved {
-                requester,
+                requester: requestor,
                 image,
                 publicKey: root,
                 sharedImage: root,
@@ -83,7 +83,7 @@ fn logs(dice: &mut StdRng) -> Vec<LogData> {
             }
             .encode_log_data(),
             sol::Reason {
-                requester,
+                requester: requestor,
                 image,
                 info: info(),
             }
@@ -91,7 +91,7 @@ fn logs(dice: &mut StdRng) -> Vec<LogData> {
         ],
         6 => vec![
             sol::UserRemoved {
-                requester,
+                requester: requestor,
                 patient,
                 image,
                 info: info(),
@@ -100,7 +100,7 @@ fn logs(dice: &mut StdRng) -> Vec<LogData> {
         ],
         7 => vec![
             sol::Reshared {
-                requester,
+                requester: requestor,
                 image,
                 sharedImage: root,
                 expiresAt: expires_at,
@@ -109,14 +109,14 @@ fn logs(dice: &mut StdRng) -> Vec<LogData> {
         ],
         8 => vec![
             sol::AuthorizationSuccess {
-                requester,
+                requester: requestor,
                 image,
                 info: info(),
                 patient,
             }
             .encode_log_data(),
             sol::AuthorizationFailed {
-                requester,
+                requester: requestor,
                 image,
                 info: info(),
                 patient,
@@ -202,9 +202,9 @@ fn rows_are_what_the_entries_come_to() {
             };
             let stands = |entry: &&Entry| {
                 let about = entry.about;
-                let pair = about.image.zip(about.requester);
-                let grant = pair.and_then(|(image, requester)| {
-                    state.images.get(&image)?.grants.get(&requester)
+                let pair = about.image.zip(about.requestor);
+                let grant = pair.and_then(|(image, requestor)| {
+                    state.images.get(&image)?.grants.get(&requestor)
                 });
                 grant.is_some_and(|grant| grant.standing(now) == standing)
             };

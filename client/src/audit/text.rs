@@ -1,7 +1,7 @@
 //! How what comes from the chain is shown: nothing of it may draw on a terminal, turn a line around or pass for something
 //! else.
 
-/// Text from the chain, fit for one line of a terminal: controls, line breaks, format and bidirectional characters,
+/// Makes text from the chain fit for one line of a terminal: controls, line breaks, format and bidirectional characters,
 /// private and unassigned ones that are usual in spoofs, and the backslash are written as Rust writes them (`\u{202e}`).
 pub fn escaped(text: impl IntoIterator<Item = char>) -> String {
     let mut out = String::new();
@@ -29,7 +29,7 @@ pub(super) fn steers(c: char) -> bool {
         || u32::from(c) & 0xfffe == 0xfffe
 }
 
-/// Unix seconds as ISO 8601 in UTC: `2026-11-22T23:36:01Z`.
+/// Writes unix seconds as ISO 8601 in UTC: `2026-11-22T23:36:01Z`.
 pub fn time(unix: u64) -> String {
     let (days, second) = (unix / 86_400, unix % 86_400);
     let (year, month, day) = civil(days);

@@ -27,7 +27,7 @@ impl Unlocked<'_> {
     /// Keeps what an image that was opened says of itself. It is open whether that is kept or not.
     pub(crate) async fn note_opened(&self, image: &ImageDigest, opened: &OpenedFile) {
         if let Err(error) = self.try_note_opened(image, opened).await {
-            tracing::warn!(%error, "what the image says of itself was not noted");
+            tracing::warn!(%error, "the image's description of itself was not recorded");
         }
     }
 

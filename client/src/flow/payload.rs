@@ -70,7 +70,7 @@ pub struct Summary {
 }
 
 impl Payload {
-    /// A payload of these files, which are of one study; without `options` they are not de-identified, only checked.
+    /// Makes a payload of files of one study; without `options` they are not de-identified, only checked.
     ///
     /// # Errors
     /// Those of reading the files, and of what is no DICOM file or not of one study.

@@ -42,7 +42,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Nobody looks.
+    /// Makes a meter that reports to nobody.
     pub fn silent() -> Self {
         let progress = Progress {
             what: "",
@@ -202,7 +202,7 @@ pub(crate) async fn reseal(
             }
             Err(pcim_seal::Error::Write(_)) => None,
             Err(error) => {
-                writer.fail(io::Error::other("sealing anew failed"));
+                writer.fail(io::Error::other("sealing again failed"));
                 Some(Err(Error::from(error)))
             }
         }

@@ -131,7 +131,7 @@ pub enum Error {
     Ethereum(#[source] pcim_ledger::Error),
 }
 
-/// A new key of de-identification.
+/// Draws a new key of de-identification.
 #[must_use]
 pub fn new_deid_key() -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
@@ -220,12 +220,12 @@ impl Home {
         })
     }
 
-    /// The directory.
+    /// Names the home's directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> Arc<Config> {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&config)
@@ -243,7 +243,7 @@ impl Home {
         Ok(())
     }
 
-    /// The actor's Ethereum address.
+    /// Returns the actor's Ethereum address.
     pub fn address(&self) -> Address {
         self.config().address
     }
@@ -265,12 +265,12 @@ impl Home {
         })
     }
 
-    /// The OpenPGP key as it lies there.
+    /// Reads the OpenPGP key, still locked.
     pub fn openpgp(&self) -> Result<LockedKey> {
         LockedKey::from_bytes(&self.read(OPENPGP)?).map_err(Error::OpenPgp)
     }
 
-    /// The key of the UID mapping.
+    /// Reads the key of the UID mapping.
     pub fn deid_key(&self) -> Result<Zeroizing<[u8; 32]>> {
         let bytes = Zeroizing::new(self.read(DEID)?);
         let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| Error::DeidKey {
@@ -280,12 +280,12 @@ impl Home {
         Ok(Zeroizing::new(key))
     }
 
-    /// Where the node's repository is.
+    /// Names the directory of the node's repository.
     pub fn repo_dir(&self) -> PathBuf {
         self.dir.join(REPO)
     }
 
-    /// Where this home's node listens while it serves the home's other processes.
+    /// Names the socket on which this home's node listens while it serves the home's other processes.
     pub fn socket_path(&self) -> PathBuf {
         self.dir.join(SOCKET)
     }
@@ -296,37 +296,37 @@ impl Home {
         self.lock = None;
     }
 
-    /// Where a node that follows the contract of this name keeps what it has read and pinned.
+    /// Names the file in which a node that follows the contract of this name keeps its reading and its pins.
     pub fn follow_path(&self, name: &str) -> PathBuf {
         self.dir.join(format!("follow-{name}.sqlite"))
     }
 
-    /// Where a watcher of the contract of this name keeps what it has done.
+    /// Names the file in which a watcher of the contract of this name keeps its finished events.
     pub fn watch_path(&self, name: &str) -> PathBuf {
         self.dir.join(format!("watch-{name}.sqlite"))
     }
 
-    /// Where the contact cards of those are whom the owner calls by name, if there are any.
+    /// Names the folder of the contact cards whose holders the owner calls by name; it may be missing.
     pub fn contacts_dir(&self) -> PathBuf {
         self.dir.join("contacts")
     }
 
-    /// Where the index of the contract of this name is kept.
+    /// Names the file of the index of the contract of this name.
     pub fn audit_path(&self, name: &str) -> PathBuf {
         self.dir.join(format!("audit-{name}.sqlite"))
     }
 
-    /// Where the notes about images are whose digest begins with this hexadecimal digit.
+    /// Names the file of the notes about images whose digest begins with this hexadecimal digit.
     pub fn notes_path(&self, digit: u8) -> PathBuf {
         self.dir.join(format!("notes-{digit:x}.pgp"))
     }
 
-    /// Where the key of a private swarm is, if there is one.
+    /// Names the file of a private swarm's key; it may be missing.
     pub fn swarm_key_path(&self) -> PathBuf {
         self.dir.join("swarm.key")
     }
 
-    /// Where the journal is.
+    /// Names the journal's file.
     pub fn journal_path(&self) -> PathBuf {
         self.dir.join(JOURNAL)
     }

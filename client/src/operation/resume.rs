@@ -41,15 +41,15 @@ pub struct Resumed {
 }
 
 impl Session {
-    /// How many operations earlier commands left unfinished, and whether the keys are needed to go on with them.
+    /// Counts the operations that earlier commands left unfinished, and says whether going on with them needs the keys.
     pub fn unfinished(&self) -> Result<(usize, bool)> {
         let unfinished = self.journal.unfinished()?;
         let keys = unfinished.iter().any(|it| it.plan.is_some());
         Ok((unfinished.len(), keys))
     }
 
-    /// Finishes or rolls back everything that earlier commands left unfinished and that needs no key, and reports what became
-    /// of it. Not to be called while another operation of this session is under way.
+    /// Finishes or rolls back everything that earlier commands left unfinished and that needs no key, and reports what
+    /// became of it. Not to be called while another operation of this session is under way.
     ///
     /// # Errors
     /// [`Error::Journal`]; what else goes wrong is reported with its operation.
@@ -128,7 +128,7 @@ impl Session {
 }
 
 impl Unlocked<'_> {
-    /// [`Session::resume_all`], and what needs the keys.
+    /// Does as [`Session::resume_all`], and also what needs the keys.
     ///
     /// # Errors
     /// [`Error::Journal`]; what else goes wrong is reported with its operation.

@@ -55,7 +55,8 @@ pub struct Subject {
     /// The image asked for.
     pub image: ImageDigest,
     /// The requestor.
-    pub requester: Address,
+    #[serde(rename = "requester")]
+    pub requestor: Address,
 }
 
 /// The part of a request that only the patient is to read.
@@ -132,7 +133,7 @@ pub enum Error {
 }
 
 impl RequestDocument {
-    /// A document about `subject`.
+    /// Writes a document about `subject`.
     pub fn new(
         subject: Subject,
         purpose: Purpose,
@@ -280,12 +281,12 @@ mod tests {
     use super::*;
     use crate::papers::card::tests::actor;
 
-    fn subject(requester: Address) -> Subject {
+    fn subject(requestor: Address) -> Subject {
         Subject {
             chain_id: 412_346,
             contract: Address::repeat_byte(5),
             image: ImageDigest([1; 32]),
-            requester,
+            requestor,
         }
     }
 

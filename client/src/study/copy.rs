@@ -14,9 +14,9 @@ use pcim_dicom::deid::{self, Report};
 /// Files that are written before they are waited for together, and get their names.
 const BATCH: usize = 128;
 
-/// De-identifies files, as many at a time as there are processors. The outcome of each is reported in their order: its place,
-/// counted from 0. A copy gets its name, which `target` tells, when it is on the disk to stay; without `overwrite` one that
-/// is there is an error.
+/// De-identifies files, as many at a time as there are processors. The outcome of each is reported in their
+/// order: its place, counted from 0. A copy gets its name, which `target` chooses, when it is on the disk to stay; without
+/// `overwrite` one that is there is an error.
 pub fn copy(
     files: &[PathBuf],
     options: &deid::Options,

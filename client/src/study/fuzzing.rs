@@ -49,7 +49,7 @@ pub fn entries(tar: &[u8]) -> Option<Vec<(String, u64)>> {
     Some(entries)
 }
 
-/// Takes a study's tar apart into an empty folder; says whether it is a study. What is one is what its manifest says.
+/// Takes a study's tar apart into an empty folder; says whether it is a study, by its manifest.
 ///
 /// # Errors
 /// Those of the folder.

@@ -120,7 +120,7 @@ impl Inputs {
         Ok(inputs)
     }
 
-    /// How many files will be looked at.
+    /// Counts the files that will be looked at.
     #[must_use]
     pub fn len(&self) -> usize {
         self.files.len()

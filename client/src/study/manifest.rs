@@ -72,7 +72,7 @@ impl Manifest {
         serde_json::from_slice(bytes).map_err(bad)
     }
 
-    /// Every file that it lists.
+    /// Lists every file of the manifest.
     pub fn files(&self) -> impl Iterator<Item = &File> {
         let instances = self.series.iter().flat_map(|series| &series.instances);
         instances.chain([&self.key_objects])

@@ -125,7 +125,7 @@ impl Study {
         });
     }
 
-    /// How many files it has.
+    /// Counts the files.
     #[must_use]
     pub fn len(&self) -> usize {
         self.instances.len()
@@ -137,7 +137,7 @@ impl Study {
         self.instances.is_empty()
     }
 
-    /// Its Study Instance UID as it will be sealed; none of a single file that was not looked at yet.
+    /// Returns the Study Instance UID as it will be sealed; none of a single file that was not looked at yet.
     #[must_use]
     pub fn uid(&self) -> Option<&str> {
         Some(&self.instances.first()?.sealed.as_ref()?.uids.study)

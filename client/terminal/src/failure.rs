@@ -17,14 +17,14 @@ const USAGE: u8 = 2;
 /// Not authorized.
 const NOT_AUTHORIZED: u8 = 4;
 
-/// What the user is told.
+/// A failure as the user reads it.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
     pub code: u8,
     /// One line.
     pub message: String,
-    /// What to do: one line each.
+    /// The next steps: one line each.
     pub hints: Hints,
 }
 

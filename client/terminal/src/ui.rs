@@ -160,8 +160,8 @@ fn progress_line(progress: Progress) -> String {
     line
 }
 
-/// A stranger's text in one line, without what could steer a terminal: controls, and the characters that turn the
-/// direction of writing (Unicode UAX #9), become spaces.
+/// Makes a stranger's text one line without anything that could steer a terminal: controls, and the characters that turn
+/// the direction of writing (Unicode UAX #9), become spaces.
 pub fn printable(text: &str) -> String {
     let steers = |c: char| {
         c.is_control()

@@ -1,4 +1,4 @@
-//! What a whole process does: what it leaves when it is killed, and other programs that it talks to.
+//! Whole processes: their remains when they are killed, and other programs that they talk to.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! What the tests with other IPFS implementations share.
+//! Helpers that the tests with other IPFS implementations share.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the contract costs: the protocol run once on a fresh development chain, and each operation's gas taken
+//! The contract's costs: the protocol run once on a fresh development chain, and each operation's gas taken
 //! apart to the last unit.
 //!
 //! The inputs are always the same: the description `CT CHEST`, the notes `TREAT`, a reason of 13 bytes, digests

@@ -21,7 +21,7 @@ pub struct OfflineNode {
 }
 
 impl OfflineNode {
-    /// A fresh chain.
+    /// Starts a fresh chain.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl OfflineNode {
         })
     }
 
-    /// The answer to a request's body; `None` if it is no request at all.
+    /// Answers a request's body; `None` if it is no request at all.
     ///
     /// # Panics
     ///

@@ -28,7 +28,7 @@
 //! [`Handle::send_raw`] and [`Handle::call`] leave out the wire. Memory grows by the blocks that are kept, all of them unless
 //! [`Config::blocks`] says otherwise; of the state, the newest [`Config::states`] versions are kept.
 //!
-//! # What is exact
+//! # Exactness
 //!
 //! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51, as far as they have been
 //! compared with recordings of a reference node and blocks of Arbitrum One; the README says by which tests.
@@ -78,7 +78,7 @@
 //! $ cargo stylus trace --tx 0x…
 //! ```
 //!
-//! # What differs from a real Arbitrum chain
+//! # Differences from a real Arbitrum chain
 //!
 //! * The prefunded accounts' keys are public ([`Handle::accounts`]): never fund them elsewhere. The node signs for them.
 //! * There is no parent chain: its block numbers are simulated from the clock, its block hashes

@@ -105,7 +105,7 @@ impl Handle {
         self.deploy_program(&wasm)
     }
 
-    /// [`Handle::deploy_wasm`], of WASM in memory.
+    /// Deploys WASM from memory, as [`Handle::deploy_wasm`] does from a file.
     ///
     /// # Errors
     /// The chain refuses the program, with its reason.
@@ -134,7 +134,7 @@ impl Handle {
         Ok(deployed)
     }
 
-    /// A contract that is on the chain already, called by the first account.
+    /// Finds a contract that is on the chain already, called by the first account.
     pub fn contract(&self, address: Address) -> Deployed {
         Deployed {
             chain: self.chain().clone(),
@@ -174,12 +174,12 @@ impl Handle {
 }
 
 impl Deployed {
-    /// Its address.
+    /// Returns the contract's address.
     pub fn address(&self) -> Address {
         self.address
     }
 
-    /// The same contract, called by another account: a prefunded one, or one that is impersonated.
+    /// Returns the same contract, called by another account: a prefunded one, or one that is impersonated.
     #[must_use]
     pub fn by(&self, caller: Address) -> Self {
         Self {
@@ -204,7 +204,7 @@ impl Deployed {
         self.send_value(call, U256::ZERO)
     }
 
-    /// [`Deployed::send`], with value in wei.
+    /// Sends as [`Deployed::send`], with value in wei.
     ///
     /// # Errors
     /// As [`Deployed::send`]'s.

@@ -1,7 +1,7 @@
 //! A module's encoding, and a Stylus chain's rules for it.
 //!
 //! Linkers write what chains refuse at activation: a DataCount section, and table indices in `call_indirect`
-//! that are padded to five bytes. Encoding the module anew leaves the first out and writes the second short.
+//! that are padded to five bytes. Encoding the module again leaves the first out and writes the second short.
 
 use std::io::Cursor;
 
@@ -37,14 +37,14 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::MULTI_VALUE)
     .union(WasmFeatures::GC_TYPES);
 
-/// What is wrong with a module.
+/// A fault of a module.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// It is no valid module of the features that a chain allows.
     #[error("invalid or with features that no Stylus chain allows")]
     Invalid(#[from] wasmparser::Error),
-    /// It could not be encoded anew.
+    /// It could not be encoded again.
     #[error("cannot be encoded: {0}")]
     Encode(String),
     /// It has a section that a chain refuses, or that has no business in a contract.
@@ -85,7 +85,7 @@ pub enum Error {
     },
 }
 
-/// Encodes a module anew: no DataCount section, no custom sections, short indices, and no exports but those
+/// Encodes a module again: no DataCount section, no custom sections, short indices, and no exports but those
 /// that a chain looks at.
 ///
 /// # Errors
@@ -248,7 +248,7 @@ pub fn check(wasm: &[u8]) -> Result<usize, Error> {
     Ok(code)
 }
 
-/// The account's code for a module: the prefix, then the module under brotli, quality 11, window 22.
+/// Makes the account's code for a module: the prefix, then the module under brotli, quality 11, window 22.
 #[must_use]
 pub fn code(wasm: &[u8]) -> Vec<u8> {
     let parameters = brotli::enc::BrotliEncoderParams {

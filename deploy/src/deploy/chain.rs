@@ -1,4 +1,4 @@
-//! What deploying and upkeep ask of a chain, and how they pay.
+//! Questions of deploying and upkeep to a chain, and how they pay.
 
 use std::time::Duration;
 

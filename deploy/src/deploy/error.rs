@@ -83,7 +83,7 @@ pub enum Error {
         contract: Address,
     },
     /// The contract belongs to another consortium.
-    #[error("the consortium of {contract} is {}, wanted {wanted}", found.map_or("not told".into(), |a| a.to_string()))]
+    #[error("the consortium of {contract} is {}, wanted {wanted}", found.map_or("not reported".into(), |a| a.to_string()))]
     WrongConsortium {
         /// The contract.
         contract: Address,

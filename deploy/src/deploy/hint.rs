@@ -1,4 +1,4 @@
-//! What can be done about an error of deploying.
+//! Hints for errors of deploying.
 
 use pcim_core::hint::{CHECK_THE_DISK, Hint, Hints};
 use pcim_ledger::Error as L;

@@ -1,4 +1,4 @@
-//! What becomes of a deployed program: Stylus programs expire 365 days after their activation unless they are kept
+//! The life of a deployed program: Stylus programs expire 365 days after their activation unless they are kept
 //! alive, cost less to call while the chain keeps them ready to run, and are as good as the build that they equal.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
@@ -41,7 +41,7 @@ pub enum Activation {
     Inactive,
 }
 
-/// What `pcim deploy status` tells.
+/// The report of `pcim deploy status`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
     /// the contract
@@ -78,7 +78,7 @@ pub struct Status {
     pub is_local_build: bool,
 }
 
-/// What was done, and what it cost.
+/// An act of upkeep, and its cost.
 #[derive(Clone, Debug, Serialize)]
 pub struct Upkeep {
     /// the contract
@@ -193,7 +193,8 @@ pub async fn keepalive(
 /// A program that is in the cache stays as it is.
 ///
 /// # Errors
-/// [`Error::NoCacheManager`], [`Error::EmptyCacheManager`], [`Error::OtherCacheManager`], [`Error::HighBid`], [`Error::LowBid`], [`Error::NotActive`], [`Error::Funds`], and those of the RPC.
+/// [`Error::NoCacheManager`], [`Error::EmptyCacheManager`], [`Error::OtherCacheManager`], [`Error::HighBid`],
+/// [`Error::LowBid`], [`Error::NotActive`], [`Error::Funds`], and those of the RPC.
 pub async fn cache_bid(
     deployed: &Deployed<'_>,
     key: &[u8; 32],

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 
-/// What `deploy/deployments/<chain-id>.json` records.
+/// The record in `deploy/deployments/<chain-id>.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// EIP-155 chain id

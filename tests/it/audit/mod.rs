@@ -111,7 +111,7 @@ async fn questions_are_answered_without_the_chain() {
             entry.kind(),
             EventKind::Requestaccepted | EventKind::Requestdenied
         ) {
-            assert!(entry.about.requester.is_some(), "{entry:?}");
+            assert!(entry.about.requestor.is_some(), "{entry:?}");
         }
     }
     let ask = |query: Query| index.entries(&query).unwrap();
@@ -130,10 +130,10 @@ async fn questions_are_answered_without_the_chain() {
     assert_eq!(of_image, filtered(&|e| e.about.image == image));
     assert_eq!(of_image.len(), 7);
     let of_doctor = ask(Query {
-        requester: Some(doctor),
+        requestor: Some(doctor),
         ..Query::default()
     });
-    assert_eq!(of_doctor, filtered(&|e| e.about.requester == Some(doctor)));
+    assert_eq!(of_doctor, filtered(&|e| e.about.requestor == Some(doctor)));
     let kinds = vec![EventKind::Approved, EventKind::UserRemoved];
     let of_kinds = ask(Query {
         kinds: kinds.clone(),
@@ -159,7 +159,7 @@ async fn questions_are_answered_without_the_chain() {
     for party in [patient, doctor] {
         let concerns = filtered(&|e| {
             let about = &e.about;
-            [about.patient, about.requester, about.radiologist].contains(&Some(party))
+            [about.patient, about.requestor, about.radiologist].contains(&Some(party))
         });
         let query = Query {
             party: Some(party),
@@ -219,7 +219,7 @@ async fn questions_are_answered_without_the_chain() {
             .values()
             .flat_map(|image| image.grants.values().map(|grant| (image.image, grant)))
             .filter(|(_, grant)| grant.standing(fresh.block_time) == standing)
-            .map(|(image, grant)| (Some(image), Some(grant.requester)))
+            .map(|(image, grant)| (Some(image), Some(grant.requestor)))
             .collect();
         let found = ask(Query {
             standing: Some(standing),
@@ -227,7 +227,7 @@ async fn questions_are_answered_without_the_chain() {
         });
         let found: BTreeSet<_> = found
             .iter()
-            .map(|e| (e.about.image, e.about.requester))
+            .map(|e| (e.about.image, e.about.requestor))
             .collect();
         assert_eq!(found, wanted, "{standing}");
         seen += wanted.len();
@@ -238,14 +238,14 @@ async fn questions_are_answered_without_the_chain() {
         .iter()
         .find(|e| e.kind() == EventKind::Approved)
         .unwrap();
-    let (image, requester) = (
+    let (image, requestor) = (
         approved.about.image.unwrap(),
-        approved.about.requester.unwrap(),
+        approved.about.requestor.unwrap(),
     );
     let upto = entries.iter().take_while(|e| e.block <= approved.block);
     let then = State::replay(upto);
     assert_eq!(
-        then.images[&image].grants[&requester].status,
+        then.images[&image].grants[&requestor].status,
         GrantStatus::Approved
     );
     // An entry survives JSON.

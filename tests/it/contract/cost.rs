@@ -26,7 +26,7 @@ struct Row {
     floor: u64,
 }
 
-/// The story of one image and one requester.
+/// The story of one image and one requestor.
 async fn story(chain: &Chain) -> Vec<Row> {
     let mut rows = Vec::new();
     let reshare = IPcac::reshare_IRsCall {

@@ -13,7 +13,7 @@ use super::worst::worst;
 use crate::chain::{Chain, IMAGE, IPcac, IPcac::IPcacCalls as Function, Refusal, SEAL, SHARED};
 
 fn seeds(chain: &Chain) -> Vec<Vec<u8>> {
-    let (requester, patient) = (chain.doctor.address, chain.patient.address);
+    let (requestor, patient) = (chain.doctor.address, chain.patient.address);
     let image = IMAGE;
     let mut seeds = vec![
         chain.registration(SEAL).abi_encode(),
@@ -35,36 +35,40 @@ fn seeds(chain: &Chain) -> Vec<Vec<u8>> {
         .abi_encode(),
         IPcac::is_authorizedCall {
             patient,
-            requester,
+            requester: requestor,
             image,
         }
         .abi_encode(),
         IPcac::reshare_IRsCall {
-            requester,
+            requester: requestor,
             image,
             sharedImage: SHARED,
             expiresAt: 0,
         }
         .abi_encode(),
         IPcac::accredit_radiologistCall {
-            radiologist: requester,
+            radiologist: requestor,
             accredited: true,
         }
         .abi_encode(),
         IPcac::transfer_consortiumCall { to: patient }.abi_encode(),
-        IPcac::grantCall { image, requester }.abi_encode(),
-        IPcac::image_recordCall { image }.abi_encode(),
-        IPcac::is_accreditedCall {
-            radiologist: requester,
+        IPcac::grantCall {
+            image,
+            requester: requestor,
         }
         .abi_encode(),
-        IPcac::noncesCall { signer: requester }.abi_encode(),
+        IPcac::image_recordCall { image }.abi_encode(),
+        IPcac::is_accreditedCall {
+            radiologist: requestor,
+        }
+        .abi_encode(),
+        IPcac::noncesCall { signer: requestor }.abi_encode(),
         IPcac::consortiumCall {}.abi_encode(),
         IPcac::versionCall {}.abi_encode(),
         IPcac::eip712DomainCall {}.abi_encode(),
     ];
     let relay = |call: &[u8]| IPcac::relayCall {
-        signer: requester,
+        signer: requestor,
         nonce: 0,
         deadline: u64::MAX,
         call: call.to_vec().into(),

@@ -108,7 +108,7 @@ fn encoded(answer: &Answer) -> Vec<u8> {
     }
 }
 
-/// Only the patient changes the grants of his images, but for a request, which its requester makes; owners stay.
+/// Only the patient changes the grants of his images, but for a request, which its requestor makes; owners stay.
 fn check_invariants(before: &Seen, after: &Seen, actor: Address, now: u64) {
     for (image, record) in &before.images {
         let owner = after.images.get(image).map(|record| record.0);

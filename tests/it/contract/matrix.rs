@@ -10,7 +10,7 @@ use crate::chain::{
 
 /// The functions that change something, about one image.
 fn functions(chain: &Chain, image: B256) -> Vec<(&'static str, Function)> {
-    let (patient, requester) = (chain.patient.address, chain.doctor.address);
+    let (patient, requestor) = (chain.patient.address, chain.doctor.address);
     vec![
         (
             "create_contract",
@@ -41,18 +41,21 @@ fn functions(chain: &Chain, image: B256) -> Vec<(&'static str, Function)> {
             "trace_authorization",
             Function::trace_authorization(IPcac::trace_authorizationCall {
                 patient,
-                requester,
+                requester: requestor,
                 image,
             }),
         ),
         (
             "remove_IRs",
-            Function::remove_IRs(IPcac::remove_IRsCall { requester, image }),
+            Function::remove_IRs(IPcac::remove_IRsCall {
+                requester: requestor,
+                image,
+            }),
         ),
         (
             "reshare_IRs",
             Function::reshare_IRs(IPcac::reshare_IRsCall {
-                requester,
+                requester: requestor,
                 image,
                 sharedImage: SHARED,
                 expiresAt: 0,
@@ -73,13 +76,13 @@ fn functions(chain: &Chain, image: B256) -> Vec<(&'static str, Function)> {
         (
             "accredit_radiologist",
             Function::accredit_radiologist(IPcac::accredit_radiologistCall {
-                radiologist: requester,
+                radiologist: requestor,
                 accredited: true,
             }),
         ),
         (
             "transfer_consortium",
-            Function::transfer_consortium(IPcac::transfer_consortiumCall { to: requester }),
+            Function::transfer_consortium(IPcac::transfer_consortiumCall { to: requestor }),
         ),
     ]
 }
@@ -161,13 +164,13 @@ async fn role_by_function_by_state() {
         ("consortium", &chain.consortium),
         ("radiologist", &chain.radiologist),
         ("patient", &chain.patient),
-        ("requester", &chain.doctor),
+        ("requestor", &chain.doctor),
         ("stranger", &chain.stranger),
     ];
     let now = chain.now().await;
     for (n, (state, _)) in steps.iter().enumerate() {
         println!(
-            "\n{state:<21} consortium           radiologist          patient              requester            stranger"
+            "\n{state:<21} consortium           radiologist          patient              requestor            stranger"
         );
         for (name_, function) in functions(&chain, digest(n as u64)) {
             let mut row = format!("{name_:<21}");

@@ -48,7 +48,7 @@ pub(super) struct Image {
     pub(super) used: u32,
 }
 
-/// A requester's standing with an image: 0 none, 1 requested, 2 approved, 3 denied, 4 removed.
+/// A requestor's standing with an image: 0 none, 1 requested, 2 approved, 3 denied, 4 removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Grant {
     pub(super) status: u8,
@@ -190,21 +190,21 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn grant(&self, image: B256, requester: Address) -> Grant {
-        let grant = self.grants.get(&(image, requester)).cloned();
+    pub(super) fn grant(&self, image: B256, requestor: Address) -> Grant {
+        let grant = self.grants.get(&(image, requestor)).cloned();
         grant.unwrap_or_default()
     }
 
     pub(super) fn authorized(
         &self,
         patient: Address,
-        requester: Address,
+        requestor: Address,
         image: B256,
         now: u64,
     ) -> bool {
         let owner = self.images.get(&image).map(|image| image.patient);
         owner == Some(patient)
-            && (requester == patient || self.grant(image, requester).authorized(now))
+            && (requestor == patient || self.grant(image, requestor).authorized(now))
     }
 
     fn act(&mut self, caller: Address, now: u64, act: &Act) -> Done {
@@ -345,17 +345,17 @@ impl Model {
                 }
                 wrong_owner(c.image, c.patient, owner)?;
                 let authorized = self.authorized(owner, c.requester, c.image, now);
-                let (requester, image, patient) = (c.requester, c.image, owner);
+                let (requestor, image, patient) = (c.requester, c.image, owner);
                 let event = if authorized {
                     Event::AuthorizationSuccess(IPcac::AuthorizationSuccess {
-                        requester,
+                        requester: requestor,
                         image,
                         info: "Authorized to access image".into(),
                         patient,
                     })
                 } else {
                     Event::AuthorizationFailed(IPcac::AuthorizationFailed {
-                        requester,
+                        requester: requestor,
                         image,
                         info: "Image is not authorized to access".into(),
                         patient,
@@ -364,17 +364,20 @@ impl Model {
                 Ok((Answer::Flag(authorized), vec![event]))
             }
             Function::reshare_IRs(c) => {
-                let (requester, image) = (c.requester, c.image);
+                let (requestor, image) = (c.requester, c.image);
                 nonzero(&[
-                    requester.as_slice(),
+                    requestor.as_slice(),
                     image.as_slice(),
                     c.sharedImage.as_slice(),
                 ])?;
                 self.owned(caller, image)?;
                 expiry(c.expiresAt, now)?;
-                let before = self.grant(image, requester);
+                let before = self.grant(image, requestor);
                 if !before.authorized(now) {
-                    let error = IPcac::PcacNotApproved { requester, image };
+                    let error = IPcac::PcacNotApproved {
+                        requester: requestor,
+                        image,
+                    };
                     return Err(Refusal::PcacNotApproved(error));
                 }
                 let grant = Grant {
@@ -382,9 +385,9 @@ impl Model {
                     expires_at: c.expiresAt,
                     ..before
                 };
-                self.grants.insert((image, requester), grant);
+                self.grants.insert((image, requestor), grant);
                 let event = IPcac::Reshared {
-                    requester,
+                    requester: requestor,
                     image,
                     sharedImage: c.sharedImage,
                     expiresAt: c.expiresAt,
@@ -452,9 +455,9 @@ impl Model {
     }
 
     fn approve(&mut self, caller: Address, now: u64, c: IPcac::approve_IRsCall) -> Done {
-        let (requester, image) = (c.requester, c.image);
+        let (requestor, image) = (c.requester, c.image);
         nonzero(&[
-            requester.as_slice(),
+            requestor.as_slice(),
             image.as_slice(),
             c.publicKey.as_slice(),
             c.sharedImage.as_slice(),
@@ -462,13 +465,13 @@ impl Model {
         short(&c.notes)?;
         let mut record = self.owned(caller, image)?;
         expiry(c.expiresAt, now)?;
-        let before = self.grant(image, requester);
+        let before = self.grant(image, requestor);
         if before.authorized(now) {
             return silent(false);
         }
         if before.status != 1 {
             return Err(Refusal::PcacNoRequest(IPcac::PcacNoRequest {
-                requester,
+                requester: requestor,
                 image,
             }));
         }
@@ -500,14 +503,14 @@ impl Model {
             shared: c.sharedImage,
             ..before
         };
-        self.grants.insert((image, requester), grant);
+        self.grants.insert((image, requestor), grant);
         let accepted = IPcac::Requestaccepted {
             patient,
             image,
             info: "approved by patient.".into(),
         };
         let approved = IPcac::Approved {
-            requester,
+            requester: requestor,
             image,
             publicKey: c.publicKey,
             sharedImage: c.sharedImage,
@@ -523,14 +526,14 @@ impl Model {
     }
 
     /// A request or an approval ends. Its expiry stays; what was shared does not.
-    fn decide(&mut self, image: B256, requester: Address, status: u8, now: u64) {
+    fn decide(&mut self, image: B256, requestor: Address, status: u8, now: u64) {
         let grant = Grant {
             status,
             decided_at: now,
             shared: B256::ZERO,
-            ..self.grant(image, requester)
+            ..self.grant(image, requestor)
         };
-        self.grants.insert((image, requester), grant);
+        self.grants.insert((image, requestor), grant);
     }
 }
 

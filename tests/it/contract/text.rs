@@ -7,7 +7,7 @@ use crate::chain::{Chain, IMAGE, IPcac, KEY, Refusal, Revert, SHARED, assert_ref
 
 /// A call of every state-changing function that would pass, with the positions of its words that may not be zero.
 fn calls(chain: &Chain) -> Vec<(&'static str, Vec<u8>, &'static [usize])> {
-    let requester = chain.doctor.address;
+    let requestor = chain.doctor.address;
     vec![
         (
             "create_contract",
@@ -30,7 +30,7 @@ fn calls(chain: &Chain) -> Vec<(&'static str, Vec<u8>, &'static [usize])> {
         (
             "reshare_IRs",
             IPcac::reshare_IRsCall {
-                requester,
+                requester: requestor,
                 image: IMAGE,
                 sharedImage: SHARED,
                 expiresAt: 0,
@@ -60,7 +60,7 @@ fn calls(chain: &Chain) -> Vec<(&'static str, Vec<u8>, &'static [usize])> {
         (
             "accredit_radiologist",
             IPcac::accredit_radiologistCall {
-                radiologist: requester,
+                radiologist: requestor,
                 accredited: true,
             }
             .abi_encode(),
@@ -68,7 +68,7 @@ fn calls(chain: &Chain) -> Vec<(&'static str, Vec<u8>, &'static [usize])> {
         ),
         (
             "transfer_consortium",
-            IPcac::transfer_consortiumCall { to: requester }.abi_encode(),
+            IPcac::transfer_consortiumCall { to: requestor }.abi_encode(),
             &[0],
         ),
     ]

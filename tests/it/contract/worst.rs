@@ -271,16 +271,20 @@ async fn relays_batches_and_views_stay_below_their_worst_case() {
     };
     spend(&chain, &chain.patient, batch.abi_encode()).await;
 
-    let (patient, requester, image) = (account, chain.doctor.address, IMAGE);
+    let (patient, requestor, image) = (account, chain.doctor.address, IMAGE);
     for view in [
         IPcac::is_authorizedCall {
             patient,
-            requester,
+            requester: requestor,
             image,
         }
         .abi_encode(),
         IPcac::image_recordCall { image }.abi_encode(),
-        IPcac::grantCall { image, requester }.abi_encode(),
+        IPcac::grantCall {
+            image,
+            requester: requestor,
+        }
+        .abi_encode(),
         IPcac::consortiumCall {}.abi_encode(),
         IPcac::is_accreditedCall {
             radiologist: account,

@@ -30,11 +30,11 @@ pub(crate) use told::counts;
 /// Most files of one run.
 const MAX_FILES: usize = 100_000;
 
-/// What is done to the files.
+/// The choices of de-identification.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "De-identification")]
 pub(crate) struct ProfileArgs {
-    /// What the files are for: `care` shifts dates and keeps age, sex, weight and the device; `research`
+    /// Purpose of the files: `care` shifts dates and keeps age, sex, weight and the device; `research`
     /// keeps nothing of them
     #[arg(long, value_name = "PURPOSE", default_value = "care")]
     purpose: Purpose,
@@ -109,8 +109,8 @@ impl ProfileArgs {
 /// Needs no home, chain or network. Files are written as 0001.dcm and so on, since names of files can be names of
 /// people. If a PATH is a folder, a DICOMDIR or a zip archive, the files are grouped into studies: each is written as the
 /// folder 0001 and so on, with a manifest and a Key Object Selection Document that lists its instances, or as 0001.dcm if
-/// it has one; none of them appears before each file was found good. UIDs, identifiers and dates follow a key: the --key-file,
-/// else the home's, else one that is forgotten afterwards.
+/// it has one; none of them appears before each file was found good. UIDs, identifiers and dates follow a key: the
+/// --key-file, else the home's, else one that is forgotten afterwards.
 #[derive(Debug, Args)]
 pub(crate) struct DeidArgs {
     /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives; with --check the files from before, then the result
@@ -123,8 +123,8 @@ pub(crate) struct DeidArgs {
     /// of the table not obeyed, dates, UIDs, pixels; by the same options. Exit code 1 and a table if anything is found
     #[arg(long, conflicts_with_all = ["force", "skip_refused", "key_file"])]
     check: bool,
-    /// Tell where text is found in the pixels, as regions for --blank; nothing is written. Needs --text-model. What is not
-    /// found may be there: small and faint letters are missed, most of all in ultrasound
+    /// Say where text is found in the pixels, as regions for --blank; nothing is written. Needs --text-model. Text that
+    /// is not found may be there: small and faint letters are missed, most of all in ultrasound
     #[arg(long, conflicts_with_all = ["check", "out", "force"])]
     find_text: bool,
     /// The model that finds text: ch_PP-OCRv4_det_infer.onnx, as `pip download --no-deps rapidocr-onnxruntime==1.4.4` and

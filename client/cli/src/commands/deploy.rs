@@ -21,13 +21,14 @@ use crate::parse;
 ///
 /// One transaction through StylusDeployer deploys, activates and constructs; `consortium()` is read
 /// back. The account that pays is --key-file's, or that of the home. Name the chain with --network, or
-/// with --rpc-url and --chain-id. The transaction is recorded before it is sent: the same command again goes on with it. The code on the chain is compared with the build that was sent.
+/// with --rpc-url and --chain-id. The transaction is recorded before it is sent: the same command again goes on with it.
+/// The code on the chain is compared with the build that was sent.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct DeployArgs {
     #[command(subcommand)]
     upkeep: Option<UpkeepCommand>,
-    /// Who will accredit radiologists
+    /// Account that will accredit radiologists
     #[arg(long, value_name = "ADDRESS", value_parser = parse::address, required = true)]
     consortium: Option<Address>,
     /// File with the private key (64 hex digits) of the account that pays

@@ -14,7 +14,7 @@ pub(crate) struct FollowArgs {
     /// Keep for everybody what the contract registers and approves, and drop what is removed, denied or expired
     ///
     /// Sealed roots with headers and bodies, requestors' certificates, and documents of open requests: all
-    /// ciphertext or public keys; no key of this home is used. What is done is told on standard error, one line each
+    /// ciphertext or public keys; no key of this home is used. Each act is reported on standard error, one line each
     /// (with --json one JSON document a line).
     #[arg(long)]
     follow_chain: bool,

@@ -24,7 +24,7 @@ use crate::parse;
     after_help = "The passphrase is asked for, or is the first line of the file that PCIM_PASSPHRASE_FILE names."
 )]
 pub(crate) struct InitArgs {
-    /// What you call this home; stays here
+    /// Name by which you call this home; stays here
     #[arg(long)]
     name: Option<String>,
     /// v4 (RFC 4880) for a home whose images GnuPG opens and verifies: a patient's or a radiologist's

@@ -19,7 +19,7 @@ const MAX_FILES: usize = 10_000;
 ///
 /// Each file holds one signed call, as `--sign-only` writes it; of a directory, every *.json is read. Each call
 /// is a transaction of its own; those of one signer are sent in the order of their nonces. A call is done once
-/// at most, whoever sends it and however often: run the command again to go on after an interruption. The exit
+/// at most, from any sender and at any number of tries: run the command again to go on after an interruption. The exit
 /// code is 1 if a call was refused; the others are sent all the same.
 #[derive(Debug, Args)]
 pub(crate) struct RelayArgs {

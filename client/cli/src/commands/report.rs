@@ -22,10 +22,10 @@ const MAX_CONTACTS: usize = 10_000;
 /// A patient's reports are about the images that she registered; anybody else's about what names them. Nothing is sent; if
 /// the chain does not answer, the report is of what was read last, and says so.
 /// Names come from contact cards alone: files `NAME.card` in the folder `contacts` of the home, each verified; the name is
-/// what you call its holder, since a card names nobody. Who has no card there is an address. In every form texts from the
-/// chain are shown with their control characters written out (`\u{1b}`); in CSV a field that a spreadsheet would take for a
-/// formula (it begins with =, +, - or @) has an apostrophe in front; a page of HTML holds no script and loads nothing.
-/// None of these is a legal statement.
+/// your own name for its holder, since a card names nobody. A party without a card there is an address. In every form
+/// texts from the chain are shown with their control characters written out (`\u{1b}`); in CSV a field that a spreadsheet
+/// would take for a formula (it begins with =, +, - or @) has an apostrophe in front; a page of HTML holds no script and
+/// loads nothing. None of these is a legal statement.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     /// Which report
@@ -33,7 +33,7 @@ pub(crate) struct ReportArgs {
     /// Only about this image
     #[arg(long, value_name = "IMAGE")]
     image: Option<ImageDigest>,
-    /// Everything on the contract, whoever it is about
+    /// Everything on the contract, about any patient
     #[arg(long, conflicts_with = "image")]
     all: bool,
     /// As CSV (RFC 4180)
@@ -62,7 +62,8 @@ enum Kind {
     Consent,
     /// Accounting of disclosures in the style of 45 CFR 164.528: six years, a courtesy report
     Disclosures,
-    /// Who accessed what and when, after Article 9 of Regulation (EU) 2025/327 (EHDS): three years, or all with --all
+    /// Accesses with actor, image and time, after Article 9 of Regulation (EU) 2025/327 (EHDS): three years, or all with
+    /// --all
     Ehds,
 }
 
@@ -114,13 +115,13 @@ impl ReportArgs {
 
     fn text(&self, context: &Context, facts: &Facts<'_>, me: Address) -> anyhow::Result<String> {
         let wanted =
-            |image: Option<ImageDigest>, patient: Option<Address>, requester: Option<Address>| {
-                let about_me = self.all || patient == Some(me) || requester == Some(me);
+            |image: Option<ImageDigest>, patient: Option<Address>, requestor: Option<Address>| {
+                let about_me = self.all || patient == Some(me) || requestor == Some(me);
                 about_me && self.image.is_none_or(|only| image == Some(only))
             };
-        let told = |told: &Told<'_>| wanted(told.image, told.patient, told.requester);
+        let told = |told: &Told<'_>| wanted(told.image, told.patient, told.requestor);
         let right =
-            |right: &Right<'_>| wanted(Some(right.image), right.patient, Some(right.requester));
+            |right: &Right<'_>| wanted(Some(right.image), right.patient, Some(right.requestor));
         let table: Table = match self.kind {
             Kind::Fhir if !self.csv && !self.html => {
                 return json(&report::audit_events(facts, told));

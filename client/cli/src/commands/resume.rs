@@ -10,8 +10,8 @@ use crate::failure::StillUnfinished;
 ///
 /// After a crash, a power cut or a kill. A transaction that was signed is sent and seen through, never signed again; what an
 /// operation stored before it came to its transaction is dropped; a handover that was sealed is written; an image that was
-/// being sealed anew is. Half-written files are deleted. What cannot be finished now (the chain's node does not answer) is
-/// kept for the next time, with exit code 1. Nothing is done where nothing is unfinished.
+/// being sealed again is. Half-written files are deleted. Work that cannot be finished now (the chain's node does not
+/// answer) is kept for the next time, with exit code 1. Nothing is done where nothing is unfinished.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {}
 

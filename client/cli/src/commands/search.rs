@@ -32,8 +32,8 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "ADDRESS|CARD")]
     radiologist: Option<String>,
     /// Asked for by this requestor
-    #[arg(long, value_name = "ADDRESS|CARD")]
-    requester: Option<String>,
+    #[arg(long, alias = "requester", value_name = "ADDRESS|CARD")]
+    requestor: Option<String>,
     /// Registered not before: a day, a time (2026-11-22T23:36:01Z) or unix seconds
     #[arg(long, value_name = "TIME", value_parser = parse::moment)]
     from: Option<u64>,
@@ -58,13 +58,13 @@ struct Found<'a> {
     radiologist: Address,
     description: &'a str,
     notes: Vec<&'a Note>,
-    requesters: Vec<Address>,
+    requestors: Vec<Address>,
 }
 
 impl SearchArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let party = |text: &Option<String>| text.as_deref().map(actor).transpose();
-        let (radiologist, requester) = (party(&self.radiologist)?, party(&self.requester)?);
+        let (radiologist, requestor) = (party(&self.radiologist)?, party(&self.requestor)?);
         let mut session = context.reader()?;
         let mut notes = BTreeMap::new();
         if session.has_notes() && !self.no_notes {
@@ -89,7 +89,7 @@ impl SearchArgs {
             .values()
             .filter(|image| {
                 radiologist.is_none_or(|it| image.radiologist == it)
-                    && requester.is_none_or(|it| image.grants.contains_key(&it))
+                    && requestor.is_none_or(|it| image.grants.contains_key(&it))
                     && self.from.is_none_or(|from| image.registered_at >= from)
                     && self.to.is_none_or(|to| image.registered_at < to)
             })
@@ -102,7 +102,7 @@ impl SearchArgs {
                 radiologist: image.radiologist,
                 description: &image.description,
                 notes: notes.iter().collect(),
-                requesters: image.grants.keys().copied().collect(),
+                requestors: image.grants.keys().copied().collect(),
             })
             .collect();
         found.sort_by_key(|found| found.registered_at);

@@ -11,7 +11,7 @@ use super::write_result;
 use crate::context::Context;
 use crate::parse::{self, Expiry};
 
-/// What every command that writes to the chain takes.
+/// Options of every command that writes to the chain.
 #[derive(Debug, Args)]
 pub(crate) struct SignArgs {
     /// Sign the call into this file instead of sending it; `pcim relay` sends it, from any account

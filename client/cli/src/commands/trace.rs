@@ -18,8 +18,8 @@ pub(crate) struct TraceArgs {
     /// The image
     image: ImageDigest,
     /// The requestor [default: this home]
-    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
-    requester: Option<Address>,
+    #[arg(long, alias = "requester", value_name = "ADDRESS", value_parser = parse::address)]
+    requestor: Option<Address>,
     #[command(flatten)]
     sign: SignArgs,
 }
@@ -27,8 +27,8 @@ pub(crate) struct TraceArgs {
 impl TraceArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = self.sign.set(context.client().await?).await?;
-        let requester = self.requester.unwrap_or(client.address());
-        let traced = client.unlocked().trace(&self.image, requester).await;
+        let requestor = self.requestor.unwrap_or(client.address());
+        let traced = client.unlocked().trace(&self.image, requestor).await;
         let Some(traced) = self.sign.settle(context, traced)? else {
             return Ok(());
         };
@@ -40,7 +40,7 @@ impl TraceArgs {
         context.ui.result(&traced, &text)?;
         match traced.authorized {
             true => Ok(()),
-            false => Err(NotAuthorized(format!("{requester} is not authorized")).into()),
+            false => Err(NotAuthorized(format!("{requestor} is not authorized")).into()),
         }
     }
 }

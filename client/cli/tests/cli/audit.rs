@@ -55,7 +55,7 @@ fn every_actor_is_shown_what_concerns_him_and_it_is_what_the_contract_says() {
     let who = patient.run(["audit", "--who"]).json();
     assert_eq!(who["who"].as_array().unwrap().len(), 1);
     assert_eq!(
-        who["who"][0]["requester"].as_str().unwrap().to_lowercase(),
+        who["who"][0]["requestor"].as_str().unwrap().to_lowercase(),
         clinic.address.to_lowercase()
     );
 
@@ -64,7 +64,7 @@ fn every_actor_is_shown_what_concerns_him_and_it_is_what_the_contract_says() {
         "audit",
         "--event",
         "approved",
-        "--requester",
+        "--requestor",
         &clinic.address,
     ];
     assert_eq!(names(&patient.run(some).json()), ["Approved"]);
@@ -170,7 +170,7 @@ fn images_are_found_by_what_the_chain_and_the_notes_say() {
     assert!(found(patient.run(["search", "--to", "2001-01-01"])).is_empty());
     let clinic = stage.actor("clinic").address;
     assert_eq!(
-        found(patient.run(["search", "--requester", &clinic])),
+        found(patient.run(["search", "--requestor", &clinic])),
         [image]
     );
     assert_eq!(found(patient.run(["search", "--offline"])), [image]);

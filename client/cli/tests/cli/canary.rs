@@ -204,7 +204,7 @@ fn no_secret_and_no_plaintext_stands_where_it_does_not_belong() {
     ] {
         needles.extend(secrets(actor, name));
     }
-    // Those of all images sealed to the patient, and that of the image sealed anew.
+    // Those of all images sealed to the patient, and that of the image sealed again.
     let mut keys = session_keys(&patient, &patient.home);
     assert!(keys.len() >= 2, "{}", keys.len());
     keys.extend(session_keys(&patient, &radiologist.home));

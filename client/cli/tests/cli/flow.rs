@@ -130,14 +130,14 @@ fn every_command_writes_one_document() {
         .iter()
         .find(|it| it["image"] == image)
         .unwrap();
-    assert_eq!(request["requester"], hospital.address);
+    assert_eq!(request["requestor"], hospital.address);
     assert_eq!(request["document"]["name"], "Dr. Howard", "{request}");
     let status = |wanted: &str, authorized: bool| {
         let status = patient.run([
             "requestor",
             "status",
             image,
-            "--requester",
+            "--requestor",
             &hospital.address,
         ]);
         let status = status.json();

@@ -1,4 +1,4 @@
-//! A node that follows the chain keeps what the patient seals anew, while the patient is away.
+//! A node that follows the chain keeps what the patient seals again, while the patient is away.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -62,13 +62,13 @@ impl Follower {
     }
 }
 
-fn shared(patient: &Actor, image: &str, requester: &Actor) -> String {
+fn shared(patient: &Actor, image: &str, requestor: &Actor) -> String {
     let status = [
         "requestor",
         "status",
         image,
-        "--requester",
-        &requester.address,
+        "--requestor",
+        &requestor.address,
     ];
     let status = patient.run(status).json();
     status["shared_image"].as_str().unwrap().to_owned()

@@ -35,15 +35,15 @@ pub(crate) fn kill<const N: usize>(
     stage.nonce(actor) - before
 }
 
-/// How often an event of this name about this image and requester is on the chain.
-pub(crate) fn count(audit: &Value, name: &str, image: &str, requester: Option<&str>) -> usize {
+/// How often an event of this name about this image and requestor is on the chain.
+pub(crate) fn count(audit: &Value, name: &str, image: &str, requestor: Option<&str>) -> usize {
     let events = audit.as_array().unwrap().iter();
     events
         .filter(|event| {
             let text = event.to_string().to_lowercase();
             event.to_string().contains(&format!("\"{name}\""))
                 && text.contains(&image.to_lowercase())
-                && requester.is_none_or(|it| {
+                && requestor.is_none_or(|it| {
                     let found = event["requester"].as_str();
                     found.is_some_and(|found| found.eq_ignore_ascii_case(it))
                 })

@@ -1,4 +1,4 @@
-//! The life of an image after its approval: sealed anew without a reader, replaced by a newer version, and what commands
+//! The life of an image after its approval: sealed again without a reader, replaced by a newer version, and what commands
 //! that were killed leave.
 
 use std::fs;
@@ -40,7 +40,7 @@ fn sealing_anew_leaves_the_removed_reader_nothing_and_the_others_everything() {
             "30d",
         ])
         .json();
-    let status = ["requestor", "status", image, "--requester", &doctor.address];
+    let status = ["requestor", "status", image, "--requestor", &doctor.address];
     let before = patient.run(status).json();
     let (blocks, pins) = (repo::blocks(&patient.home), repo::pins(&patient.home));
     let nonce = stage.nonce(&patient);
@@ -51,7 +51,7 @@ fn sealing_anew_leaves_the_removed_reader_nothing_and_the_others_everything() {
     let rekeyed = &revoked["rekeyed"];
     assert_eq!(rekeyed["left_out"], json!([]));
     assert_eq!(rekeyed["readers"].as_array().unwrap().len(), 1);
-    assert_eq!(rekeyed["readers"][0]["requester"], doctor.address);
+    assert_eq!(rekeyed["readers"][0]["requestor"], doctor.address);
     assert_eq!(stage.nonce(&patient), nonce + 3, "remove, reseal, reshare");
 
     // Of what was pinned for the image nothing is left, and as much has come in its place, less the clinic's header and root.

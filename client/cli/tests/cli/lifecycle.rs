@@ -1,4 +1,4 @@
-//! What becomes of a deployed contract: looked at, kept ready, kept alive, and brought back after a year.
+//! A deployed contract's life: looked at, kept ready, kept alive, and brought back after a year.
 
 use serde_json::Value;
 

@@ -94,7 +94,7 @@ fn an_image_is_sealed_anew_for_a_reader_of_version_4_who_opens_it_with_gnupg_too
     drop(served);
     let resealed = &approved["resealed"];
     assert_eq!(resealed["left_out"], json!([]));
-    assert_eq!(resealed["readers"][0]["requester"], clinic.address);
+    assert_eq!(resealed["readers"][0]["requestor"], clinic.address);
     assert_eq!(resealed["readers"].as_array().unwrap().len(), 1);
     let root = approved["shared_image"].as_str().unwrap();
 

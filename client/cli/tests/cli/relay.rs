@@ -373,7 +373,7 @@ fn many_are_removed_or_denied_by_one_transaction_or_none_is() {
     let headers = repo::blocks(&patient.home);
     let done = patient.run(["patient", "revoke", "--file", &pairs]).json();
     assert_eq!(done["ended"].as_array().unwrap().len(), 2, "{done}");
-    assert_eq!(done["ended"][0]["requester"], json!(clinic.address));
+    assert_eq!(done["ended"][0]["requestor"], json!(clinic.address));
     assert_eq!(done["events"].as_array().unwrap().len(), 4);
     assert_eq!(stage.nonce(&patient), before + 1);
     assert_eq!(

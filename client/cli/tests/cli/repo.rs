@@ -1,4 +1,4 @@
-//! What lies in a home's repository, looked at from outside.
+//! A home's repository, looked at from outside.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -150,7 +150,7 @@ fn every_event_is_told_once_over_dropped_connections_and_kills() {
     let (mut running, mut kills, mut sent) = (begun, 0, 0);
     while start.elapsed() < Duration::from_secs(seconds) {
         patient
-            .run(["trace", &image, "--requester", &clinic.address])
+            .run(["trace", &image, "--requestor", &clinic.address])
             .json();
         sent += 1;
         // Killed at whatever it does, and begun again.
@@ -419,7 +419,7 @@ fn after_a_reorganisation_each_event_is_told_once_and_what_is_gone_is_taken_back
 
     // Five transactions; the second and the third will not come back.
     recorder.sent.lock().unwrap().clear();
-    let by_patient = ["trace", image, "--requester", &clinic.address];
+    let by_patient = ["trace", image, "--requestor", &clinic.address];
     patient.run(by_patient).json();
     let approve = ["patient", "approve", image, &doctor.address];
     patient.run(approve).json();

@@ -7,6 +7,6 @@ use crate::deid::Profile;
 pub struct Rules {
     /// Options and regions.
     pub profile: Profile,
-    /// Whether regions were blanked that were found by looking, so that it is not known where they lie.
+    /// True if regions were blanked that were found by looking, so that it is not known where they lie.
     pub found: bool,
 }

@@ -1,7 +1,7 @@
 //! Compressed pixels without decoding them: which bytes are picture, and which only stand beside it.
 //!
 //! Comments, application data, boxes and bytes behind the end are no picture (T.81 §B.1, T.87 Annex C, T.800 Annexes A and
-//! I). What is left must be equal before and after.
+//! I). The rest must be equal before and after.
 
 use std::ops::Range;
 

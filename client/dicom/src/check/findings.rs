@@ -1,4 +1,4 @@
-//! What the check found, in a form that repeats no value: attributes, counts and the files after.
+//! Findings of the check, in a form that repeats no value: attributes, counts and the files after.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +26,7 @@ pub enum Fault {
     Date,
     /// A UID was not replaced, or not always by the same one.
     Uid,
-    /// Pixels differ where nobody asked, or do not where somebody did.
+    /// Pixels differ where no change was asked for, or do not differ where one was.
     Pixels,
     /// The file does not say that it was de-identified.
     Undeclared,
@@ -58,7 +58,7 @@ pub struct Finding {
     pub fault: Fault,
     /// Where in the file after: an attribute with the sequences around it, or a part of the file.
     pub place: String,
-    /// What is wrong, without any value.
+    /// Reason of the fault, without any value.
     pub why: String,
     /// How often.
     pub count: u64,
@@ -85,12 +85,12 @@ pub struct Findings {
     pub more: u64,
     /// Texts that were kept in attributes that the table does not list, by attribute: no fault, but worth a look.
     pub kept: BTreeMap<String, u64>,
-    /// What could not be looked at, and why.
+    /// Parts that could not be looked at, and why.
     pub notes: Vec<String>,
 }
 
 impl Findings {
-    /// Whether no fault was found.
+    /// Says whether no fault was found.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.more == 0

@@ -1,4 +1,4 @@
-//! What identifies in the files before: every value that the table has removed or replaced, as texts to look for.
+//! Identifying values of the files before: every value that the table has removed or replaced, as texts to look for.
 
 use std::collections::{BTreeSet, HashMap};
 

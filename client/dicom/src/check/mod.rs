@@ -2,11 +2,11 @@
 //!
 //! [`Checker`] learns the files before, then compares each file after with its own:
 //!
-//! - Every value that the table (PS3.15 Table E.1-1, edition 2026d) has removed or replaced is looked for in every byte of the
-//!   files after: in text of any character set and in UTF-16, in sequences, private attributes, file meta group, preamble,
-//!   segments of compressed pixels, bytes behind the end. Names also by component. At least four characters, apart as words,
-//!   whatever their case. Between pixels, where bytes are letters by chance, at least six; in numbers and UIDs only what is no
-//!   number.
+//! - Every value that the table (PS3.15 Table E.1-1, edition 2026d) has removed or replaced is looked for in every byte
+//!   of the files after: in text of any character set and in UTF-16, in sequences, private attributes, file meta group,
+//!   preamble, segments of compressed pixels, bytes behind the end. Names also by component. At least four characters,
+//!   apart as words, whatever their case. Between pixels, where bytes are letters by chance, at least six; in numbers and
+//!   UIDs only what is no number.
 //! - Rows are obeyed, by the options that were asked for; codes of local schemes and content items that identify are gone.
 //! - Dates of a patient moved by one number of days; UIDs were replaced, each by one and the same.
 //! - Pixels are equal but where blanking was asked for, compressed ones byte by byte without comments and application data.
@@ -14,8 +14,8 @@
 //! It shares no code with the de-identification: a reader of its own, tables of its own. Only pixels that were decoded to be
 //! blanked are decoded by the same decoders. It finds text in bytes, not in pictures. Findings repeat no value.
 //!
-//! Hostile files cost time in proportion to their length: nothing recurses, and lengths are believed only as far as there are
-//! bytes.
+//! Hostile files cost time in proportion to their length: nothing recurses, and lengths are believed only as far as there
+//! are bytes.
 
 mod asked;
 mod codestream;
@@ -212,7 +212,7 @@ impl Checker {
         self.collected.note(text);
     }
 
-    /// Everything that was found.
+    /// Returns everything that was found.
     #[must_use]
     pub fn finish(mut self) -> Findings {
         for lost in std::mem::take(&mut self.history.later) {

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use super::walk::{Kind, Walked};
 
-/// What a file is paired by. Holds hashes and numbers, no value.
+/// Facts by which a file is paired. Holds hashes and numbers, no value.
 #[derive(Clone, Debug)]
 pub struct Sketch {
     /// Hashes from the most telling to the least.
@@ -58,13 +58,13 @@ impl Sketch {
         }
     }
 
-    /// Whether the file is DICOM.
+    /// Says whether the file is DICOM.
     #[must_use]
     pub fn is_dicom(&self) -> bool {
         self.dicom
     }
 
-    /// Whether it lists other instances, as a program makes it beside them.
+    /// Says whether the file lists other instances, as a program makes it beside them.
     #[must_use]
     pub fn is_listing(&self) -> bool {
         self.listing
@@ -78,7 +78,7 @@ fn sample(pixels: &[u8]) -> u64 {
     hash(some)
 }
 
-/// For each file after the file before that it was made of.
+/// Finds for each file after the file before of which it was made.
 ///
 /// Equal names pair if every file after has one (`name` is the path within what was given). Otherwise pairs are made by
 /// content, the most telling first, and in the given order where several are alike.

@@ -1,8 +1,9 @@
-//! A reader of the check's own: it finds where every value lies, in whatever syntax, and lets none of the bytes out of sight.
+//! A reader of the check's own: it finds where every value lies, in whatever syntax, and lets none of the bytes out of
+//! sight.
 //!
-//! Lenient where others are strict, since a leak in a malformed file is a leak: what cannot be read as elements is told as
-//! trouble and stays to be searched. It does not recurse, sets aside no memory for lengths that a file claims, and reads each
-//! byte a bounded number of times.
+//! Lenient where others are strict, since a leak in a malformed file is a leak: bytes that cannot be read as elements are
+//! reported as trouble and stay to be searched. It does not recurse, sets aside no memory for lengths that a file claims,
+//! and reads each byte a bounded number of times.
 
 use std::borrow::Cow;
 use std::io::Read;

@@ -76,7 +76,7 @@ impl Family {
 /// What stays of a segment.
 enum Kept<'a> {
     All,
-    /// So many bytes of its parameters, and these behind them.
+    /// The first bytes of its parameters, by their number, and these behind them.
     Part(&'a [u8], &'static [u8]),
     Nothing,
 }

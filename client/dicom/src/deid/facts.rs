@@ -52,11 +52,11 @@ pub struct Facts {
     pub series_number: Option<i64>,
     /// Instance Number, if it is one.
     pub instance_number: Option<i64>,
-    /// Whose the file is: equal for files of the same patient.
+    /// The patient's key: equal for files of the same patient.
     pub patient: PatientKey,
     /// The identifying values, as text.
     pub identifying: Vec<Identifying>,
-    /// Whether it is a [`KeyObjects`](super::KeyObjects) as it was written.
+    /// True if it is a [`KeyObjects`](super::KeyObjects) as it was written.
     pub lists_its_study: bool,
     /// The attributes that a Key Object Selection of its study repeats.
     pub repeated: Repeated,
@@ -146,7 +146,7 @@ pub fn is_directory(start: &[u8]) -> bool {
     start.get(128..132) == Some(b"DICM") && start.windows(element.len()).any(|at| at == element)
 }
 
-/// The files that a DICOMDIR names (PS3.3 §F.3), each by the components of its path.
+/// Lists the files that a DICOMDIR names (PS3.3 §F.3), each by the components of its path.
 ///
 /// # Errors
 /// [`Error::File`], as for one without records.

@@ -2,9 +2,9 @@
 //! implementation, revision 1.1): PS3.16 TID 2010 with the title "Manifest with Description" and, by TID 1600, a group for
 //! each series and in it an entry for each instance.
 //!
-//! Its codes that DICOM has not numbered yet are those that IHE gave out for the time being (scheme 99IHE). What IHE wants of
-//! the site is not said, since it would say who the hospital is: Institution Name, and the issuer of an identifier that no
-//! issuer gave out. The issuer of pseudonyms is a UID that follows from the patient's.
+//! Its codes that DICOM has not numbered yet are those that IHE gave out for the time being (scheme 99IHE). Left out of it
+//! are those values that IHE wants of the site and that would name the hospital: Institution Name, and the issuer of an
+//! identifier that no issuer gave out. The issuer of pseudonyms is a UID that follows from the patient's.
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};

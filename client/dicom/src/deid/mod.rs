@@ -3,20 +3,22 @@
 //! The Basic Application Level Confidentiality Profile with its options ([`ProfileOption`]), after Table E.1-1 of one
 //! edition of the standard, which is data. A [`Purpose`] chooses the options.
 //!
-//! - What a row leaves open is resolved by the attribute's type in the definition of its object: type 1 gets a dummy,
+//! - A choice that a row leaves open is made by the attribute's type in the definition of its object: type 1 gets a dummy,
 //!   type 2 stays empty, type 3 goes; in an object whose definition is not known a dummy is taken. Dummies are
 //!   1900-01-01, midnight, zero and `ANONYMIZED`; identifiers get pseudonyms.
 //! - Removed besides: private attributes, attributes that the dictionary does not know, curves, whole overlay planes,
 //!   group lengths, and unlisted attributes that are likely to be personal.
-//! - Sequences are searched to any depth that is read. What stays is written bit for bit, in the file's own encoding.
+//! - Sequences are searched to any depth that is read. Everything that stays is written bit for bit, in the file's own
+//!   encoding.
 //! - UIDs, identifiers and dates map by a secret key and the patient: the same input gives the same output, nobody else
 //!   can tell which. Without a Patient ID dates do not move, they go. A file that went through once does not change when
 //!   it goes through again.
-//! - Regions of compressed pixels are blanked in the decoded pixels, which then stay uncompressed (Explicit VR Little Endian);
-//!   decoded they may take 1 GiB, and the whole is in memory.
+//! - Regions of compressed pixels are blanked in the decoded pixels, which then stay uncompressed (Explicit VR Little
+//!   Endian); decoded they may take 1 GiB, and the whole is in memory.
 //! - The preamble is zeroed and the file meta group written new.
 //! - Repaired, and listed in the report: of two elements with the same tag the last is taken; a value that is not of its VR
-//!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are cut.
+//!   is replaced as the table says, or goes; a sequence whose VR was lost is read as one; bytes behind the last pixel are
+//!   cut.
 
 mod charset;
 mod codes;
@@ -67,7 +69,7 @@ pub fn deidentify(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, Report)> 
     Ok((file::write(&file, bytes.len())?, report))
 }
 
-/// [`deidentify`], and what is known of the file before and after.
+/// Does as [`deidentify`], and returns the facts of the file before and after.
 ///
 /// # Errors
 /// As [`deidentify`] and [`facts()`].
@@ -139,8 +141,8 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-/// Checks whether [`deidentify`] would leave native pixel data of this many bytes as they are, by a file that has one pixel in their
-/// place: nothing is to be blanked, no bits lie beside theirs, and nothing behind the last one.
+/// Checks whether [`deidentify`] would leave native pixel data of this many bytes as they are, by a file that has one
+/// pixel in their place: nothing is to be blanked, no bits lie beside theirs, and nothing behind the last one.
 ///
 /// # Errors
 /// As [`inspect`].

@@ -23,13 +23,13 @@ macro_rules! options {
             /// Every option.
             pub const ALL: [Self; 12] = [$(Self::$variant,)*];
 
-            /// The name on the command line.
+            /// Names the option as the command line does.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The code's meaning, as the standard has it.
+            /// Returns the code's meaning, as the standard has it.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => concat!($meaning, " Option"),)* }
@@ -66,13 +66,13 @@ options! {
 }
 
 impl ProfileOption {
-    /// The code in PS3.16 CID 7050.
+    /// Returns the code in PS3.16 CID 7050.
     #[must_use]
     pub fn code(self) -> u32 {
         self as u32
     }
 
-    /// The option of a code.
+    /// Finds the option of a code.
     #[must_use]
     pub fn from_code(code: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|option| option.code() == code)
@@ -119,7 +119,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The options that the purpose chooses.
+    /// Lists the options that the purpose chooses.
     #[must_use]
     pub fn options(self) -> BTreeSet<ProfileOption> {
         match self {
@@ -159,7 +159,7 @@ pub enum Edition {
 }
 
 impl Edition {
-    /// The edition's name in reports.
+    /// Names the edition as reports do.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

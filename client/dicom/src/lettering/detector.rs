@@ -90,7 +90,7 @@ impl Detector {
         Ok(merged(found))
     }
 
-    /// Finds text in a picture that is enlarged so many times.
+    /// Finds text in a picture enlarged by the factor `times`.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Model`].

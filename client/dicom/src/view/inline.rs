@@ -132,7 +132,7 @@ fn sixel(picture: &Picture) -> Vec<u8> {
     out
 }
 
-/// RFC 4648 §4.
+/// Encodes bytes in base 64 (RFC 4648 §4), padded.
 pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

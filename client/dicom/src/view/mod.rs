@@ -71,13 +71,13 @@ impl Image {
         Ok(Self { file, format })
     }
 
-    /// The number of frames.
+    /// Counts the frames.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.format.frames
     }
 
-    /// Where it stands in its study: by series, then by instance number.
+    /// Returns the file's place in its study: by series, then by instance number.
     #[must_use]
     pub fn place(&self) -> Place {
         let number = |tag| {
@@ -132,7 +132,7 @@ impl Image {
     }
 }
 
-/// The DICOM files in a payload: itself, or those of a tar, in its order.
+/// Finds the DICOM files in a payload: itself, or those of a tar, in its order.
 ///
 /// # Errors
 /// [`Error::NoImage`] if there is none, [`Error::TooMany`].

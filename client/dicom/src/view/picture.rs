@@ -44,13 +44,13 @@ impl Picture {
         Self::rgb(width, height, pixels)
     }
 
-    /// In pixels.
+    /// Returns the width in pixels.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// In pixels.
+    /// Returns the height in pixels.
     #[must_use]
     pub fn height(&self) -> usize {
         self.height
@@ -62,20 +62,20 @@ impl Picture {
         self.samples == 3
     }
 
-    /// The samples, row by row.
+    /// Returns the samples, row by row.
     #[must_use]
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
-    /// As a PNG file (ISO/IEC 15948), without any text in it.
+    /// Encodes the picture as a PNG file (ISO/IEC 15948), without any text in it.
     #[must_use]
     pub fn png(&self) -> Vec<u8> {
         png::encode(self.width, self.height, self.samples, &self.pixels)
     }
 
-    /// Made smaller, its proportions kept, to fit into a square of `edge` pixels; each pixel is the mean of those it
-    /// stands for.
+    /// Makes the picture smaller, its proportions kept, to fit into a square of `edge` pixels. Each pixel is the mean of
+    /// those for which it stands.
     #[must_use]
     pub fn fitted(&self, edge: usize) -> Self {
         let longest = self.width.max(self.height);

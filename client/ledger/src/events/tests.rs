@@ -15,7 +15,7 @@ const OTHER: ImageDigest = ImageDigest([0x22; 32]);
 
 /// Every event, as the contract would log it and as it should be read.
 fn all() -> Vec<(LogData, Event)> {
-    let (patient, requester, radiologist) = (PATIENT, READER, Address::repeat_byte(0xd3));
+    let (patient, requestor, radiologist) = (PATIENT, READER, Address::repeat_byte(0xd3));
     let image: B256 = IMAGE.0.into();
     let other: B256 = OTHER.0.into();
     let key: B256 = B256::repeat_byte(0x44);
@@ -41,7 +41,7 @@ fn all() -> Vec<(LogData, Event)> {
         ),
         (
             sol::RequestedForApproval {
-                requester,
+                requester: requestor,
                 patient,
                 image,
                 publicKey: key,
@@ -49,7 +49,7 @@ fn all() -> Vec<(LogData, Event)> {
             }
             .encode_log_data(),
             Event::RequestedForApproval {
-                requester,
+                requestor,
                 patient,
                 image: image_,
                 public_key,
@@ -71,7 +71,7 @@ fn all() -> Vec<(LogData, Event)> {
         ),
         (
             sol::Approved {
-                requester,
+                requester: requestor,
                 image,
                 publicKey: key,
                 sharedImage: other,
@@ -80,7 +80,7 @@ fn all() -> Vec<(LogData, Event)> {
             }
             .encode_log_data(),
             Event::Approved {
-                requester,
+                requestor,
                 image: image_,
                 public_key,
                 shared_image,
@@ -103,27 +103,27 @@ fn all() -> Vec<(LogData, Event)> {
         ),
         (
             sol::Reason {
-                requester,
+                requester: requestor,
                 image,
                 info: info(),
             }
             .encode_log_data(),
             Event::Reason {
-                requester,
+                requestor,
                 image: image_,
                 info: info(),
             },
         ),
         (
             sol::AuthorizationSuccess {
-                requester,
+                requester: requestor,
                 image,
                 info: info(),
                 patient,
             }
             .encode_log_data(),
             Event::AuthorizationSuccess {
-                requester,
+                requestor,
                 image: image_,
                 info: info(),
                 patient,
@@ -131,14 +131,14 @@ fn all() -> Vec<(LogData, Event)> {
         ),
         (
             sol::AuthorizationFailed {
-                requester,
+                requester: requestor,
                 image,
                 info: info(),
                 patient,
             }
             .encode_log_data(),
             Event::AuthorizationFailed {
-                requester,
+                requestor,
                 image: image_,
                 info: info(),
                 patient,
@@ -146,14 +146,14 @@ fn all() -> Vec<(LogData, Event)> {
         ),
         (
             sol::UserRemoved {
-                requester,
+                requester: requestor,
                 patient,
                 image,
                 info: info(),
             }
             .encode_log_data(),
             Event::UserRemoved {
-                requester,
+                requestor,
                 patient,
                 image: image_,
                 info: info(),
@@ -161,14 +161,14 @@ fn all() -> Vec<(LogData, Event)> {
         ),
         (
             sol::Reshared {
-                requester,
+                requester: requestor,
                 image,
                 sharedImage: other,
                 expiresAt: 9,
             }
             .encode_log_data(),
             Event::Reshared {
-                requester,
+                requestor,
                 image: image_,
                 shared_image,
                 expires_at: 9,
@@ -208,12 +208,12 @@ fn all() -> Vec<(LogData, Event)> {
         (
             sol::ConsortiumTransferred {
                 from: patient,
-                to: requester,
+                to: requestor,
             }
             .encode_log_data(),
             Event::ConsortiumTransferred {
                 from: patient,
-                to: requester,
+                to: requestor,
             },
         ),
     ]
@@ -256,7 +256,7 @@ fn every_event_is_read_and_its_fields_are_at_the_topics_we_ask_for() {
         let pcim_core::About {
             image,
             patient,
-            requester,
+            requestor,
             ..
         } = wanted.about();
         assert_eq!(at(row.image), image.map(|i| i.0.into()), "{wanted:?}");
@@ -266,8 +266,8 @@ fn every_event_is_read_and_its_fields_are_at_the_topics_we_ask_for() {
             "{wanted:?}"
         );
         assert_eq!(
-            at(row.requester),
-            requester.map(|a| a.into_word()),
+            at(row.requestor),
+            requestor.map(|a| a.into_word()),
             "{wanted:?}"
         );
 
@@ -326,12 +326,12 @@ fn text_that_is_not_utf8_hides_nothing() {
         0,
     );
     let Event::RequestedForApproval {
-        info, requester, ..
+        info, requestor, ..
     } = read(CONTRACT, &log).unwrap().unwrap().event
     else {
         panic!("another event")
     };
-    assert_eq!(requester, READER);
+    assert_eq!(requestor, READER);
     assert!(
         info.contains('\u{fffd}') && info.starts_with("Gr"),
         "{info}"
@@ -355,12 +355,12 @@ fn topics_ask_for_what_can_pass_and_nothing_else() {
             ..Default::default()
         },
         EventFilter {
-            requester: Some(READER),
+            requestor: Some(READER),
             ..Default::default()
         },
         EventFilter {
             image: Some(IMAGE),
-            requester: Some(READER),
+            requestor: Some(READER),
             ..Default::default()
         },
         EventFilter {

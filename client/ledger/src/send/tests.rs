@@ -155,7 +155,7 @@ impl Chain {
 
 fn call() -> Call {
     Call::RemoveIrs {
-        requester: Address::repeat_byte(0xb2),
+        requestor: Address::repeat_byte(0xb2),
         image: ImageDigest([0x11; 32]),
     }
 }

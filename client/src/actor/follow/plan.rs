@@ -66,21 +66,21 @@ impl Chain {
                 }
             }
             Event::RequestedForApproval {
-                requester,
+                requestor,
                 image,
                 public_key,
                 info,
                 ..
             } => self.set(
                 image,
-                requester,
+                requestor,
                 Grant::Open {
                     certificate: *public_key,
                     document: Notes::parse(info).document,
                 },
             ),
             Event::Approved {
-                requester,
+                requestor,
                 image,
                 public_key,
                 shared_image,
@@ -93,10 +93,10 @@ impl Chain {
                     root: *shared_image,
                     expires_at: *expires_at,
                 };
-                self.set(image, requester, approved);
+                self.set(image, requestor, approved);
             }
             Event::Reshared {
-                requester,
+                requestor,
                 image,
                 shared_image,
                 expires_at: until,
@@ -105,18 +105,18 @@ impl Chain {
                 let image = self.images.get_mut(image);
                 if let Some(Grant::Approved {
                     root, expires_at, ..
-                }) = image.and_then(|image| image.grants.get_mut(requester))
+                }) = image.and_then(|image| image.grants.get_mut(requestor))
                 {
                     (*root, *expires_at) = (*shared_image, *until);
                 }
             }
             // Why a request was denied or an approval removed: both end with it.
             Event::Reason {
-                requester, image, ..
+                requestor, image, ..
             }
             | Event::UserRemoved {
-                requester, image, ..
-            } => self.set(image, requester, Grant::Closed),
+                requestor, image, ..
+            } => self.set(image, requestor, Grant::Closed),
             _ => {}
         }
     }
@@ -125,9 +125,9 @@ impl Chain {
         self.claims.entry(root).or_insert(image);
     }
 
-    fn set(&mut self, image: &ImageDigest, requester: &Address, grant: Grant) {
+    fn set(&mut self, image: &ImageDigest, requestor: &Address, grant: Grant) {
         if let Some(image) = self.images.get_mut(image) {
-            image.grants.insert(*requester, grant);
+            image.grants.insert(*requestor, grant);
         }
     }
 
@@ -214,7 +214,7 @@ mod tests {
     fn requested(image: u8) -> Event {
         let document = format!("TREAT {}", block(8));
         Event::RequestedForApproval {
-            requester: READER,
+            requestor: READER,
             patient: PATIENT,
             image: root(image),
             public_key: block(7),
@@ -224,7 +224,7 @@ mod tests {
 
     fn approved(image: u8, shared: u8, expires_at: u64) -> Event {
         Event::Approved {
-            requester: READER,
+            requestor: READER,
             image: root(image),
             public_key: block(7),
             shared_image: root(shared),
@@ -236,13 +236,13 @@ mod tests {
     fn removed(image: u8) -> [Event; 2] {
         [
             Event::UserRemoved {
-                requester: READER,
+                requestor: READER,
                 patient: PATIENT,
                 image: root(image),
                 info: "removed".to_owned(),
             },
             Event::Reason {
-                requester: READER,
+                requestor: READER,
                 image: root(image),
                 info: "Contract expired".to_owned(),
             },
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_denial_ends_a_request() {
         let denied = Event::Reason {
-            requester: READER,
+            requestor: READER,
             image: root(10),
             info: "no".to_owned(),
         };
@@ -298,7 +298,7 @@ mod tests {
         events.extend([requested(10), approved(10, 12, 900)]);
         assert_eq!(kept(&events, 500, &[]).0, [10, 12]);
         let longer = Event::Reshared {
-            requester: READER,
+            requestor: READER,
             image: root(10),
             shared_image: root(13),
             expires_at: 0,

@@ -26,14 +26,14 @@ use crate::audit::report::timeline::described;
 use crate::audit::report::{Facts, Table};
 use pcim_core::GrantStatus;
 
-/// A `Bundle` of kind `collection` with a `Consent` for each image and requestor.
+/// Writes a `Bundle` of kind `collection` with a `Consent` for each image and requestor.
 pub fn consents(facts: &Facts<'_>, wanted: impl Fn(&Right<'_>) -> bool) -> Value {
     let entries = rights(facts.events)
         .into_iter()
         .filter(wanted)
         .map(|right| {
             json!({
-                "fullUrl": consent_urn(facts, right.image, right.requester),
+                "fullUrl": consent_urn(facts, right.image, right.requestor),
                 "resource": consent(facts, &right),
             })
         });
@@ -41,7 +41,7 @@ pub fn consents(facts: &Facts<'_>, wanted: impl Fn(&Right<'_>) -> bool) -> Value
 }
 
 fn consent(facts: &Facts<'_>, right: &Right<'_>) -> Value {
-    let urn = consent_urn(facts, right.image, right.requester);
+    let urn = consent_urn(facts, right.image, right.requestor);
     let approved = right.approved_at.is_some() || matches!(right.status, GrantStatus::Approved);
     let (status, permits) = match right.status {
         GrantStatus::Approved if right.is_open(facts.now) => ("active", true),
@@ -53,7 +53,7 @@ fn consent(facts: &Facts<'_>, right: &Right<'_>) -> Value {
     let mut provision = json!({
         "actor": [{
             "role": concept("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP", "information recipient"),
-            "reference": actor(facts, "Practitioner", right.requester),
+            "reference": actor(facts, "Practitioner", right.requestor),
         }],
         "data": [{ "meaning": "instance", "reference": image_reference(right.image) }],
     });
@@ -105,7 +105,7 @@ fn consent(facts: &Facts<'_>, right: &Right<'_>) -> Value {
     consent
 }
 
-/// The same as rows: who may open what, until when, and why.
+/// Lists the same as rows: who may open what, until when, and why.
 pub fn rights_table(facts: &Facts<'_>, wanted: impl Fn(&Right<'_>) -> bool) -> Table {
     let rows = rights(facts.events)
         .into_iter()
@@ -124,7 +124,7 @@ pub fn rights_table(facts: &Facts<'_>, wanted: impl Fn(&Right<'_>) -> bool) -> T
                 (_, None) => String::new(),
             };
             vec![
-                facts.who(right.requester),
+                facts.who(right.requestor),
                 described(right.image, right.about),
                 status.to_owned(),
                 utc_or_unknown(right.at),

@@ -16,7 +16,7 @@ pub struct Contacts {
 }
 
 impl Contacts {
-    /// Nobody.
+    /// Makes an empty book.
     pub fn new() -> Self {
         Self::default()
     }
@@ -33,7 +33,7 @@ impl Contacts {
         }
     }
 
-    /// The name of an address.
+    /// Finds the name of an address.
     pub fn name(&self, address: Address) -> Option<&str> {
         self.names.get(&address).map(String::as_str)
     }

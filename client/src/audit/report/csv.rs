@@ -6,7 +6,7 @@
 
 use crate::audit::report::Table;
 
-/// A table as CSV: the columns' names, then the rows. Title and remarks are left out.
+/// Writes a table as CSV: the columns' names, then the rows. Title and remarks are left out.
 pub fn csv(table: &Table) -> String {
     let mut text = String::new();
     line(&mut text, table.columns.iter().copied());

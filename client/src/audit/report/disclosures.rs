@@ -11,20 +11,20 @@ use pcim_core::Event;
 /// The years that an accounting goes back, 45 CFR 164.528(b)(1).
 const YEARS: u64 = 6;
 
-/// An accounting of what was disclosed in the six years before the report. An event whose time is not known is listed.
+/// Accounts for the disclosures in the six years before the report. An event whose time is not known is listed.
 pub fn disclosures(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Table {
     let first = years_before(facts.now, YEARS);
     let mut rows = Vec::new();
     for told in tell(facts.events).into_iter().filter(wanted) {
         let basis = match &told.logged.event {
             Event::Approved { .. } => "access approved by the patient",
-            Event::Reshared { .. } => "shared anew with an approved reader",
-            Event::AuthorizationSuccess { .. } if told.requester != told.patient => {
+            Event::Reshared { .. } => "shared again with an approved reader",
+            Event::AuthorizationSuccess { .. } if told.requestor != told.patient => {
                 "access recorded on the chain"
             }
             _ => continue,
         };
-        let (Some(image), Some(requester)) = (told.image, told.requester) else {
+        let (Some(image), Some(requestor)) = (told.image, told.requestor) else {
             continue;
         };
         if told.logged.timestamp.is_some_and(|at| at < first) {
@@ -32,7 +32,7 @@ pub fn disclosures(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Tab
         }
         rows.push(vec![
             utc_or_unknown(told.logged.timestamp),
-            facts.who(requester),
+            facts.who(requestor),
             described(image, told.about),
             purpose_words(told.purpose).to_owned(),
             basis.to_owned(),

@@ -1,5 +1,5 @@
-//! Accesses by reader, data and time: the three things that Article 9(2) of Regulation (EU) 2025/327 (European Health Data Space)
-//! names. It is the patient's own view, not the access service of a Member State.
+//! Accesses by reader, data and time: the three things that Article 9(2) of Regulation (EU) 2025/327 (European Health
+//! Data Space) names. It is the patient's own view, not the access service of a Member State.
 
 use crate::audit::report::disclosures::purpose_words;
 use crate::audit::report::story::{Told, tell};
@@ -12,7 +12,7 @@ use pcim_core::Event;
 /// How long the information must be there at the least, Article 9(2).
 const YEARS: u64 = 3;
 
-/// The accesses that the chain knows; all of them, or those since `years` before the report.
+/// Lists the accesses that the chain knows; all of them, or those since `years` before the report.
 pub fn accesses(facts: &Facts<'_>, all: bool, wanted: impl Fn(&Told<'_>) -> bool) -> Table {
     let first = if all {
         0
@@ -23,21 +23,21 @@ pub fn accesses(facts: &Facts<'_>, all: bool, wanted: impl Fn(&Told<'_>) -> bool
     for told in tell(facts.events).into_iter().filter(wanted) {
         let kind = match &told.logged.event {
             Event::Approved { .. } => "could access from then on (approved)",
-            Event::Reshared { .. } => "could access from then on (shared anew)",
-            Event::AuthorizationSuccess { .. } if told.requester == told.patient => continue,
+            Event::Reshared { .. } => "could access from then on (shared again)",
+            Event::AuthorizationSuccess { .. } if told.requestor == told.patient => continue,
             Event::AuthorizationSuccess { .. } => "access recorded (authorized)",
             Event::AuthorizationFailed { .. } => "refused (not authorized)",
             Event::UserRemoved { .. } => "could no longer access (removed)",
             _ => continue,
         };
-        let (Some(image), Some(requester)) = (told.image, told.requester) else {
+        let (Some(image), Some(requestor)) = (told.image, told.requestor) else {
             continue;
         };
         if told.logged.timestamp.is_some_and(|at| at < first) {
             continue;
         }
         rows.push(vec![
-            facts.who(requester),
+            facts.who(requestor),
             utc_or_unknown(told.logged.timestamp),
             described(image, told.about),
             kind.to_owned(),

@@ -38,7 +38,7 @@ const AUTHZ: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/AuthZsubType";
 pub(super) const ACT_REASON: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
 const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
-/// A `Bundle` of kind `collection` with an `AuditEvent` for each log.
+/// Writes a `Bundle` of kind `collection` with an `AuditEvent` for each log.
 pub fn audit_events(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Value {
     let entries = tell(facts.events).into_iter().filter(wanted).map(|told| {
         let place = format!("{}:{}", told.logged.tx, told.logged.log_index);
@@ -112,8 +112,8 @@ pub(super) fn image_reference(image: ImageDigest) -> Value {
 }
 
 /// The consent that an image and a requestor share, as [`super::consents`] names it.
-pub(super) fn consent_urn(facts: &Facts<'_>, image: ImageDigest, requester: Address) -> String {
-    urn(facts, &format!("consent:{image}:{requester}"))
+pub(super) fn consent_urn(facts: &Facts<'_>, image: ImageDigest, requestor: Address) -> String {
+    urn(facts, &format!("consent:{image}:{requestor}"))
 }
 
 fn unknown(why: &str) -> Value {
@@ -222,8 +222,8 @@ fn agents(facts: &Facts<'_>, told: &Told<'_>) -> Value {
     if let Pattern::Decision(_) = pattern(&told.logged.event) {
         let mut user = json!({
             "type": concept(PARTICIPATION, "IRCP", "information recipient"),
-            "who": match told.requester {
-                Some(requester) => actor(facts, "Practitioner", requester),
+            "who": match told.requestor {
+                Some(requestor) => actor(facts, "Practitioner", requestor),
                 None => unknown("the requestor; another log of the transaction names it"),
             },
             "requestor": true,
@@ -252,7 +252,7 @@ fn agents(facts: &Facts<'_>, told: &Told<'_>) -> Value {
         ]);
     }
     let (kind, author) = match &told.logged.event {
-        Event::RequestedForApproval { requester, .. } => ("Practitioner", Some(*requester)),
+        Event::RequestedForApproval { requestor, .. } => ("Practitioner", Some(*requestor)),
         Event::ConsortiumTransferred { from, .. } => ("Organization", Some(*from)),
         Event::RadiologistAccredited { .. } => ("Organization", None),
         _ => ("Patient", told.patient),
@@ -291,9 +291,9 @@ fn entities(facts: &Facts<'_>, told: &Told<'_>) -> Value {
     }
     if let Pattern::Decision(_) = pattern(&told.logged.event) {
         // The pattern has no place for more than the patient and the consent.
-        let what = match told.image.zip(told.requester) {
-            Some((image, requester)) => {
-                by_identifier("Consent", consent_urn(facts, image, requester))
+        let what = match told.image.zip(told.requestor) {
+            Some((image, requestor)) => {
+                by_identifier("Consent", consent_urn(facts, image, requestor))
             }
             None => {
                 let mut what = unknown("the consent; another log of the transaction names it");

@@ -20,7 +20,7 @@ thead { display: table-header-group }
 @media print { body { margin: 0; max-width: none; padding: 0 } }
 ";
 
-/// A table as a page.
+/// Writes a table as a page.
 pub fn html(table: &Table) -> String {
     let hash = base64(&Sha256::digest(STYLE));
     let title = escaped(&table.title);

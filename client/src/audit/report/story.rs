@@ -15,7 +15,7 @@ pub struct Told<'a> {
     /// The image's owner, if the registration is among the events or the event names her.
     pub patient: Option<Address>,
     /// The requestor that it is about.
-    pub requester: Option<Address>,
+    pub requestor: Option<Address>,
     /// The registered description (modality and body part), not interpreted.
     pub about: Option<&'a str>,
     /// The purpose of the requestor's latest request, if it was a purpose code.
@@ -28,7 +28,7 @@ pub struct Right<'a> {
     /// The image.
     pub image: ImageDigest,
     /// The requestor.
-    pub requester: Address,
+    pub requestor: Address,
     /// The image's owner, if her registration is among the events.
     pub patient: Option<Address>,
     /// The registered description, not interpreted.
@@ -57,7 +57,7 @@ impl Right<'_> {
         self.status == GrantStatus::Approved && (self.expires_at == 0 || now < self.expires_at)
     }
 
-    /// When the latest approval ended or will end, as far as it is settled.
+    /// Says when the latest approval ended or will end, as far as it is settled.
     pub fn ends(&self) -> Option<u64> {
         let expiry = Some(self.expires_at).filter(|it| *it != 0);
         match self.status {
@@ -76,7 +76,7 @@ fn purpose_of(info: &str) -> Option<Purpose> {
     Notes::parse(info).purpose.parse().ok()
 }
 
-/// Every event with what the others say about it, in the same order.
+/// Joins every event with the facts that the others add to it, in the same order.
 pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
     let mut owners: BTreeMap<ImageDigest, Address> = BTreeMap::new();
     let mut abouts: BTreeMap<ImageDigest, &str> = BTreeMap::new();
@@ -86,20 +86,20 @@ pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
         let About {
             image,
             patient,
-            mut requester,
+            mut requestor,
             ..
         } = logged.event.about();
-        if requester.is_none()
+        if requestor.is_none()
             && matches!(
                 logged.event,
                 Event::Requestaccepted { .. } | Event::Requestdenied { .. }
             )
         {
             // Whom it is about, the log behind it says.
-            requester = events
+            requestor = events
                 .get(number + 1)
                 .filter(|next| next.tx == logged.tx && next.event.about().image == image)
-                .and_then(|next| next.event.about().requester);
+                .and_then(|next| next.event.about().requestor);
         }
         if let Some(image) = image {
             if let Some(patient) = patient {
@@ -108,32 +108,32 @@ pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
             if let Event::ContractCreated { info, .. } = &logged.event {
                 abouts.entry(image).or_insert(info);
             }
-            if let (Event::RequestedForApproval { info, .. }, Some(requester)) =
-                (&logged.event, requester)
+            if let (Event::RequestedForApproval { info, .. }, Some(requestor)) =
+                (&logged.event, requestor)
             {
-                purposes.insert((image, requester), purpose_of(info));
+                purposes.insert((image, requestor), purpose_of(info));
             }
         }
         told.push(Told {
             logged,
             image,
             patient: patient.or_else(|| owners.get(&image?).copied()),
-            requester,
+            requestor,
             about: image.and_then(|image| abouts.get(&image).copied()),
             purpose: image
-                .zip(requester)
+                .zip(requestor)
                 .and_then(|key| purposes.get(&key).copied().flatten()),
         });
     }
     told
 }
 
-/// How every requestor stands with every image, by image and requestor.
+/// Finds how every requestor stands with every image, by image and requestor.
 pub fn rights(events: &[LoggedEvent]) -> Vec<Right<'_>> {
     let mut rights: BTreeMap<(ImageDigest, Address), Right<'_>> = BTreeMap::new();
     // A reason follows what ended the right, and says nothing new about it.
     for told in tell(events) {
-        let (Some(image), Some(requester)) = (told.image, told.requester) else {
+        let (Some(image), Some(requestor)) = (told.image, told.requestor) else {
             continue;
         };
         let (event, at) = (&told.logged.event, told.logged.timestamp);
@@ -144,9 +144,9 @@ pub fn rights(events: &[LoggedEvent]) -> Vec<Right<'_>> {
             Event::UserRemoved { .. } => GrantStatus::Removed,
             _ => continue,
         };
-        let right = rights.entry((image, requester)).or_insert(Right {
+        let right = rights.entry((image, requestor)).or_insert(Right {
             image,
-            requester,
+            requestor,
             patient: None,
             about: None,
             purpose: None,

@@ -81,12 +81,12 @@ impl Story {
         );
     }
 
-    fn requested(&mut self, requester: Address, image: ImageDigest, info: &str) {
+    fn requested(&mut self, requestor: Address, image: ImageDigest, info: &str) {
         let (patient, public_key, info) = (ADA, BlockDigest([8; 32]), info.to_owned());
         self.tell(
             DAY,
             [Event::RequestedForApproval {
-                requester,
+                requestor,
                 patient,
                 image,
                 public_key,
@@ -95,7 +95,7 @@ impl Story {
         );
     }
 
-    fn approved(&mut self, requester: Address, image: ImageDigest, expires_at: u64, info: &str) {
+    fn approved(&mut self, requestor: Address, image: ImageDigest, expires_at: u64, info: &str) {
         let accepted = Event::Requestaccepted {
             patient: ADA,
             image,
@@ -104,7 +104,7 @@ impl Story {
         let (public_key, shared_image, info) =
             (BlockDigest([8; 32]), ImageDigest([7; 32]), info.to_owned());
         let approved = Event::Approved {
-            requester,
+            requestor,
             image,
             public_key,
             shared_image,
@@ -114,49 +114,49 @@ impl Story {
         self.tell(DAY, [accepted, approved]);
     }
 
-    fn denied(&mut self, requester: Address, image: ImageDigest, reason: &str) {
+    fn denied(&mut self, requestor: Address, image: ImageDigest, reason: &str) {
         let denied = Event::Requestdenied {
             patient: ADA,
             image,
             info: "Failed to be approved by patient".to_owned(),
         };
         let reason = Event::Reason {
-            requester,
+            requestor,
             image,
             info: reason.to_owned(),
         };
         self.tell(DAY, [denied, reason]);
     }
 
-    fn removed(&mut self, requester: Address, image: ImageDigest) {
+    fn removed(&mut self, requestor: Address, image: ImageDigest) {
         let (patient, info) = (ADA, "removed".to_owned());
         let removed = Event::UserRemoved {
-            requester,
+            requestor,
             patient,
             image,
             info,
         };
         let reason = Event::Reason {
-            requester,
+            requestor,
             image,
             info: "Contract expired".to_owned(),
         };
         self.tell(DAY, [removed, reason]);
     }
 
-    fn traced(&mut self, requester: Address, image: ImageDigest, good: bool) {
+    fn traced(&mut self, requestor: Address, image: ImageDigest, good: bool) {
         let (patient, info) = (ADA, "traced".to_owned());
         self.tell(
             DAY,
             [match good {
                 true => Event::AuthorizationSuccess {
-                    requester,
+                    requestor,
                     image,
                     info,
                     patient,
                 },
                 false => Event::AuthorizationFailed {
-                    requester,
+                    requestor,
                     image,
                     info,
                     patient,
@@ -199,7 +199,7 @@ fn story() -> Vec<LoggedEvent> {
     story.tell(
         DAY,
         [Event::Reshared {
-            requester: LAB,
+            requestor: LAB,
             image: SCAN,
             shared_image: OTHER,
             expires_at: NOW - 20 * DAY,
@@ -224,12 +224,12 @@ fn story() -> Vec<LoggedEvent> {
     story.traced(ADA, SCAN, true);
     for (number, text) in hostile().iter().enumerate() {
         let number = number as u8 + 100;
-        let (image, requester) = (ImageDigest([number; 32]), Address::repeat_byte(number));
+        let (image, requestor) = (ImageDigest([number; 32]), Address::repeat_byte(number));
         story.registered(ADA, image, text);
-        story.requested(requester, image, text);
+        story.requested(requestor, image, text);
         match number % 3 {
-            0 => story.approved(requester, image, 0, text),
-            1 => story.denied(requester, image, text),
+            0 => story.approved(requestor, image, 0, text),
+            1 => story.denied(requestor, image, text),
             _ => {}
         }
     }
@@ -278,11 +278,11 @@ fn tables(facts: &Facts<'_>) -> [(&'static str, Table); 4] {
 #[test]
 fn rights_are_what_the_events_say() {
     let events = story();
-    let of = |requester, image| {
+    let of = |requestor, image| {
         let rights = rights(&events);
         rights
             .into_iter()
-            .find(|it| it.requester == requester && it.image == image)
+            .find(|it| it.requestor == requestor && it.image == image)
             .unwrap()
     };
     let clinic = of(CLINIC, SCAN);
@@ -308,7 +308,7 @@ fn rights_are_what_the_events_say() {
             told.logged.event,
             Event::Requestaccepted { .. } | Event::Requestdenied { .. }
         ) {
-            assert!(told.requester.is_some(), "{told:?}");
+            assert!(told.requestor.is_some(), "{told:?}");
         }
     }
 }
@@ -360,7 +360,7 @@ fn accountings_have_their_periods_names_and_purposes() {
         kinds(&LAB.to_string()),
         [
             "could access from then on (approved)",
-            "could access from then on (shared anew)",
+            "could access from then on (shared again)",
             "refused (not authorized)"
         ]
     );

@@ -2,13 +2,13 @@
 
 use crate::audit::text::{civil, escaped, steers};
 
-/// A stranger's text with every character shown that could steer its reader (`\u{1b}`): controls, what turns the direction
-/// of writing (Unicode UAX #9), and what is invisible. A backslash is doubled, so that none of it can be imitated.
+/// Shows every character of a stranger's text that could steer its reader (`\u{1b}`): controls, those that turn the
+/// direction of writing (Unicode UAX #9), and invisible ones. A backslash is doubled, so that none of it can be imitated.
 pub fn visible(text: &str) -> String {
     escaped(text.chars())
 }
 
-/// JSON with every character written as its number that could steer a reader. Outside of strings JSON has none of them.
+/// Writes every character of a JSON text that could steer a reader as its number. Outside of strings JSON has none.
 pub fn visible_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
@@ -38,7 +38,7 @@ fn days_of(year: u64, month: u64, day: u64) -> u64 {
     (era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year).saturating_sub(719_468)
 }
 
-/// A moment as FHIR's `instant` (RFC 3339, UTC); `None` beyond the year 9999.
+/// Writes a moment as FHIR's `instant` (RFC 3339, UTC); `None` beyond the year 9999.
 pub fn instant(seconds: u64) -> Option<String> {
     if seconds > LAST {
         return None;
@@ -51,7 +51,7 @@ pub fn instant(seconds: u64) -> Option<String> {
     ))
 }
 
-/// A moment for the eye: `2026-11-22 23:45:26 UTC`.
+/// Writes a moment for the eye: `2026-11-22 23:45:26 UTC`.
 pub fn utc(seconds: u64) -> String {
     match instant(seconds) {
         Some(instant) => instant.replace('T', " ").replace('Z', " UTC"),

@@ -16,7 +16,7 @@ pub fn timeline(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Table 
                 .map(|image| image.to_string())
                 .unwrap_or_default(),
             told.about.map(visible).unwrap_or_default(),
-            told.requester.map(|it| facts.who(it)).unwrap_or_default(),
+            told.requestor.map(|it| facts.who(it)).unwrap_or_default(),
             visible(told.logged.event.text().unwrap_or_default()),
             format!(
                 "block {}, log {}, {}",
@@ -59,8 +59,8 @@ pub(super) fn words(facts: &Facts<'_>, told: &Told<'_>) -> String {
         Event::AuthorizationSuccess { .. } => "traced: authorized".to_owned(),
         Event::AuthorizationFailed { .. } => "traced: not authorized".to_owned(),
         Event::UserRemoved { .. } => "access removed".to_owned(),
-        Event::Reshared { expires_at, .. } => format!("shared anew {}", until(*expires_at)),
-        Event::ImageResealed { .. } => "sealed anew".to_owned(),
+        Event::Reshared { expires_at, .. } => format!("shared again {}", until(*expires_at)),
+        Event::ImageResealed { .. } => "sealed again".to_owned(),
         Event::ApprovalLimitSet { approvals: 0, .. } => "approval limit lifted".to_owned(),
         Event::ApprovalLimitSet {
             approvals,

@@ -32,8 +32,8 @@ pub struct Alert {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageDigest>,
     /// The requestor that it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requester: Option<Address>,
+    #[serde(rename = "requester", skip_serializing_if = "Option::is_none")]
+    pub requestor: Option<Address>,
     /// The log that made it speak, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<Entry>,
@@ -81,7 +81,7 @@ impl Watcher {
         }
     }
 
-    /// The rules.
+    /// Returns the rules.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
@@ -100,7 +100,7 @@ impl Watcher {
         let about = &entry.about;
         let before = about
             .image
-            .zip(about.requester)
+            .zip(about.requestor)
             .and_then(|key| self.rights.get(&key).copied());
         if let Some(event) = entry.event() {
             self.remember(event);
@@ -121,7 +121,7 @@ impl Watcher {
                     rule: self.rules[number].name.clone(),
                     reason,
                     image: about.image,
-                    requester: about.requester,
+                    requestor: about.requestor,
                     event: Some(entry.clone()),
                     number,
                 });
@@ -143,7 +143,7 @@ impl Watcher {
                 left => format!("the contract's program expires in {} days", left / 86_400),
             },
             image: None,
-            requester: None,
+            requestor: None,
             event: None,
             number,
         });
@@ -165,19 +165,19 @@ impl Watcher {
         let right = |status, expires_at| Right { status, expires_at };
         match *event {
             Event::RequestedForApproval {
-                requester, image, ..
+                requestor, image, ..
             } => {
                 self.rights
-                    .insert((image, requester), right(GrantStatus::Requested, 0));
+                    .insert((image, requestor), right(GrantStatus::Requested, 0));
             }
             Event::Approved {
-                requester,
+                requestor,
                 image,
                 expires_at,
                 ..
             } => {
                 self.rights
-                    .insert((image, requester), right(GrantStatus::Approved, expires_at));
+                    .insert((image, requestor), right(GrantStatus::Approved, expires_at));
                 let clock = self.clock;
                 if let Some(limit) = self.limits.get_mut(&image) {
                     if limit.used == 0 || clock >= limit.start.saturating_add(limit.window) {
@@ -188,25 +188,25 @@ impl Watcher {
                 }
             }
             Event::Reshared {
-                requester,
+                requestor,
                 image,
                 expires_at,
                 ..
             } => {
                 self.rights
-                    .insert((image, requester), right(GrantStatus::Approved, expires_at));
+                    .insert((image, requestor), right(GrantStatus::Approved, expires_at));
             }
             Event::UserRemoved {
-                requester, image, ..
+                requestor, image, ..
             } => {
                 self.rights
-                    .insert((image, requester), right(GrantStatus::Removed, 0));
+                    .insert((image, requestor), right(GrantStatus::Removed, 0));
             }
             Event::Reason {
-                requester, image, ..
+                requestor, image, ..
             } => {
                 // Behind a denial; behind a removal nothing is new.
-                if let Some(right) = self.rights.get_mut(&(image, requester))
+                if let Some(right) = self.rights.get_mut(&(image, requestor))
                     && right.status == GrantStatus::Requested
                 {
                     right.status = GrantStatus::Denied;
@@ -237,7 +237,7 @@ impl Watcher {
     fn is_mine(&self, about: &About) -> bool {
         let me = Some(self.mine.address);
         about.patient == me
-            || about.requester == me
+            || about.requestor == me
             || about
                 .image
                 .is_some_and(|image| self.mine.images.contains_key(&image))
@@ -274,9 +274,9 @@ impl Watcher {
             }
             (
                 &When::ManyRequests { count, within },
-                &Event::RequestedForApproval { requester, .. },
+                &Event::RequestedForApproval { requestor, .. },
             ) => {
-                let times = self.requests.entry((number, requester)).or_default();
+                let times = self.requests.entry((number, requestor)).or_default();
                 times.push_back(self.clock);
                 while times.front().is_some_and(|at| self.clock - at >= within) {
                     times.pop_front();
@@ -284,10 +284,10 @@ impl Watcher {
                 let full = times.len() >= count as usize;
                 full.then(|| {
                     times.clear();
-                    format!("{requester} asked {count} times within {within} seconds")
+                    format!("{requestor} asked {count} times within {within} seconds")
                 })
             }
-            (When::UseAfterEnd, Event::AuthorizationFailed { requester, .. }) => {
+            (When::UseAfterEnd, Event::AuthorizationFailed { requestor, .. }) => {
                 let why = match before {
                     Some(Right {
                         status: GrantStatus::Removed,
@@ -311,19 +311,19 @@ impl Watcher {
                     }) => "the request is not decided",
                     _ => "nothing was ever approved",
                 };
-                Some(format!("{requester} was found not authorized: {why}"))
+                Some(format!("{requestor} was found not authorized: {why}"))
             }
             (
                 When::UseAfterEnd,
                 Event::AuthorizationSuccess {
-                    requester, patient, ..
+                    requestor, patient, ..
                 },
             ) => {
                 let ended = before.is_some_and(|right| {
                     matches!(right.status, GrantStatus::Removed | GrantStatus::Denied)
                 });
-                (ended && requester != patient).then(|| {
-                    format!("{requester} was found authorized, though the access had ended")
+                (ended && requestor != patient).then(|| {
+                    format!("{requestor} was found authorized, though the access had ended")
                 })
             }
             (When::LimitReached, Event::Approved { image, .. }) => {

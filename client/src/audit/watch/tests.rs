@@ -91,10 +91,10 @@ fn registered(patient: Address, image: ImageDigest) -> Event {
     }
 }
 
-fn requested(requester: Address, patient: Address, image: ImageDigest) -> Event {
+fn requested(requestor: Address, patient: Address, image: ImageDigest) -> Event {
     let (public_key, info) = (BlockDigest([8; 32]), "TREAT".to_owned());
     Event::RequestedForApproval {
-        requester,
+        requestor,
         patient,
         image,
         public_key,
@@ -102,10 +102,10 @@ fn requested(requester: Address, patient: Address, image: ImageDigest) -> Event 
     }
 }
 
-fn approved(requester: Address, image: ImageDigest, expires_at: u64) -> Event {
+fn approved(requestor: Address, image: ImageDigest, expires_at: u64) -> Event {
     let (public_key, shared_image, info) = (BlockDigest([8; 32]), SEALED, String::new());
     Event::Approved {
-        requester,
+        requestor,
         image,
         public_key,
         shared_image,
@@ -114,17 +114,17 @@ fn approved(requester: Address, image: ImageDigest, expires_at: u64) -> Event {
     }
 }
 
-fn traced(requester: Address, good: bool) -> Event {
+fn traced(requestor: Address, good: bool) -> Event {
     let (image, patient, info) = (SCAN, ADA, String::new());
     match good {
         true => Event::AuthorizationSuccess {
-            requester,
+            requestor,
             image,
             info,
             patient,
         },
         false => Event::AuthorizationFailed {
-            requester,
+            requestor,
             image,
             info,
             patient,
@@ -132,20 +132,20 @@ fn traced(requester: Address, good: bool) -> Event {
     }
 }
 
-fn removed(requester: Address) -> Event {
+fn removed(requestor: Address) -> Event {
     let (image, patient, info) = (SCAN, ADA, "removed".to_owned());
     Event::UserRemoved {
-        requester,
+        requestor,
         patient,
         image,
         info,
     }
 }
 
-fn reason(requester: Address, info: &str) -> Event {
+fn reason(requestor: Address, info: &str) -> Event {
     let info = info.to_owned();
     Event::Reason {
-        requester,
+        requestor,
         image: SCAN,
         info,
     }
@@ -177,7 +177,7 @@ fn many_requests_within_a_window_speak_once() {
     assert_eq!(said, [format!("{EVE} asked 3 times within 60 seconds")]);
     assert!(
         scene.see(189, requested(EVE, ADA, SCAN)).is_empty(),
-        "counting begins anew"
+        "counting begins again"
     );
     let of_all = format!("{MANY}\nof = 'all'");
     let mut scene = Scene::new(&of_all);
@@ -243,7 +243,7 @@ fn the_limit_counts_as_the_contract_does() {
     assert_eq!(
         scene.see(161, approved(EVE, SCAN, 0)).len(),
         1,
-        "setting it begins anew"
+        "setting it begins again"
     );
     assert!(scene.see(162, limit(0, 0)).is_empty());
     assert!(scene.see(162, approved(EVE, SCAN, 0)).is_empty());

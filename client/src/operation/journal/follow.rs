@@ -69,7 +69,7 @@ impl FollowStore {
         Ok(())
     }
 
-    /// Everything that is kept or was begun.
+    /// Lists everything that is kept or was begun.
     ///
     /// # Errors
     /// [`super::Error::Sqlite`]

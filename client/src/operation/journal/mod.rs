@@ -1,12 +1,12 @@
 //! SQLite: operations in flight, and what this home has sealed or registered.
-//! With the index of [`crate::audit`] the only place that names `rusqlite`. Holds no secrets and no patient data in clear; the names of files under way
-//! stand in it until their operation has ended.
+//! With the index of [`crate::audit`] the only place that names `rusqlite`. Holds no secrets and no patient data in
+//! clear; the names of files under way stand in it until their operation has ended.
 //!
 //! An operation is begun under a key that says what it does, its signed call is recorded before it is sent,
 //! and it is finished once it is mined: the next attempt after a crash finds the call and sends the same
-//! bytes. Each piece that it stores elsewhere is recorded before it is stored ([`Piece`]), so that it can be dropped if the operation
-//! fails; what it makes useless, so that it is dropped when the operation is done. One that takes several calls has a
-//! plan of how to go on. Every write is on disk when its method returns.
+//! bytes. Each piece that it stores elsewhere is recorded before it is stored ([`Piece`]), so that it can be dropped if
+//! the operation fails; what it makes useless, so that it is dropped when the operation is done. One that takes several
+//! calls has a plan of how to go on. Every write is on disk when its method returns.
 
 pub(crate) mod error;
 pub(crate) mod follow;
@@ -55,7 +55,7 @@ impl ToSql for OperationId {
     }
 }
 
-/// An operation in flight. `key` says what it does (e.g. `approve:<image>:<requester>`), so that a retry finds it.
+/// An operation in flight. `key` says what it does (e.g. `approve:<image>:<requestor>`), so that a retry finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// Its number.
@@ -107,7 +107,7 @@ impl Journal {
         })
     }
 
-    /// The unfinished operation under this key, or a new one.
+    /// Finds the unfinished operation under this key, or begins a new one.
     ///
     /// # Errors
     /// [`Error::Sqlite`], as every method.
@@ -158,7 +158,7 @@ impl Journal {
         )
     }
 
-    /// The operation is mined: nothing is left to do.
+    /// Finishes an operation that is mined: nothing is left to do.
     ///
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
@@ -166,7 +166,7 @@ impl Journal {
         self.end(id, 1)
     }
 
-    /// The operation will not happen: its key is free again.
+    /// Abandons an operation that will not happen: its key is free again.
     ///
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
@@ -225,7 +225,7 @@ impl Journal {
         Ok(())
     }
 
-    /// The images this home knows, in the order in which they became known.
+    /// Lists the images this home knows, in the order in which they became known.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Sqlite`]

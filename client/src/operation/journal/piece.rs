@@ -82,8 +82,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Finds the root through which the owner opens a registered image now: the image itself until it is sealed again. `None` if
-    /// this home has not registered it.
+    /// Finds the root through which the owner opens a registered image now: the image itself until it is sealed again.
+    /// `None` if this home has not registered it.
     ///
     /// # Errors
     /// [`Error::Sqlite`]
@@ -132,7 +132,7 @@ impl Journal {
         Ok(())
     }
 
-    /// A certificate that was kept.
+    /// Reads a certificate that was kept.
     ///
     /// # Errors
     /// [`Error::Sqlite`]

@@ -1,5 +1,5 @@
-//! The store of a watcher: the events that are done, and how much of its output is written. A file of its own for each contract, which
-//! one process has at a time.
+//! The store of a watcher: the events that are done, and how much of its output is written. A file of its own for each
+//! contract, which one process has at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -119,7 +119,7 @@ impl WatchStore {
         Ok(Self { db: Mutex::new(db) })
     }
 
-    /// The first block whose events are not all done; `None` if nothing was watched yet.
+    /// Reads the first block whose events are not all done; `None` if nothing was watched yet.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Sqlite`]
@@ -132,7 +132,7 @@ impl WatchStore {
             .transpose()
     }
 
-    /// All events of the blocks before `floor` are done from now on.
+    /// Records that all events of the blocks before `floor` are done.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Sqlite`]
@@ -193,7 +193,7 @@ impl WatchStore {
         })
     }
 
-    /// The events that are done, of the blocks from the floor on, and those that are missing.
+    /// Reads the events that are done, of the blocks from the floor on, and those that are missing.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Sqlite`]
@@ -321,7 +321,7 @@ impl WatchStore {
         })
     }
 
-    /// How many bytes of an output file are written with everything that they tell of done.
+    /// Says how many bytes of an output file are written whose events are all done.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Sqlite`]

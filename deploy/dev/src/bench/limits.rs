@@ -1,4 +1,4 @@
-//! What the machine can do: hash, encrypt, copy, and write to the disk to stay.
+//! The machine's limits: hash, encrypt, copy, and write to the disk to stay.
 
 use std::fs;
 use std::io::Write;
@@ -82,8 +82,8 @@ fn write(dir: &Path, data: &[u8]) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
-/// The processor time that this process has used, all threads together, in steps of 10 ms; none where the system does not tell
-/// (Linux, `proc(5)`). It says more than the clock while others use the machine.
+/// The processor time that this process has used, all threads together, in steps of 10 ms; none where the system does not
+/// tell (Linux, `proc(5)`). It says more than the clock while others use the machine.
 pub(super) fn processor_time() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     // The fields after the program's name, which may hold anything: `utime` and `stime` are the 14th and 15th of all.

@@ -35,10 +35,10 @@ pub(crate) struct DevnetArgs {
     /// Keep the chain's state here, and go on from it
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// Make a block each time so many seconds have passed, instead of one with each transaction
+    /// Make a block each time this number of seconds has passed, instead of one with each transaction
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     block_time: Option<u32>,
-    /// What posting to the parent chain costs, wei per unit (16 units for each packed byte)
+    /// Price of posting to the parent chain, wei per unit (16 units for each packed byte)
     #[arg(long, value_name = "WEI")]
     l1_price_per_unit: Option<u128>,
 }

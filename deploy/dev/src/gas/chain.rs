@@ -1,4 +1,4 @@
-//! What measuring asks of a development chain, over JSON-RPC.
+//! Questions of the measurement to a development chain, over JSON-RPC.
 
 use std::time::{Duration, Instant};
 

@@ -235,7 +235,7 @@ impl<'a> Cast<'a> {
     }
 
     /// Reads the record, sets the grant.
-    fn request(&self, requester: usize, image: B256) -> Operation {
+    fn request(&self, requestor: usize, image: B256) -> Operation {
         let patient = self.address(self.patient);
         let call = IPcac::requesting_accessCall {
             patient,
@@ -244,20 +244,20 @@ impl<'a> Cast<'a> {
             notes: NOTES.into(),
         };
         let event = IPcac::RequestedForApproval {
-            requester: self.address(requester),
+            requester: self.address(requestor),
             patient,
             image,
             publicKey: KEY,
             info: NOTES.into(),
         };
-        operation("requesting_access", requester, &call, slots(1, 1, 0))
+        operation("requesting_access", requestor, &call, slots(1, 1, 0))
             .logs(vec![event.encode_log_data()])
     }
 
     /// Reads the record, changes the grant, sets the shared image.
-    fn approve(&self, requester: usize, image: B256) -> Operation {
+    fn approve(&self, requestor: usize, image: B256) -> Operation {
         let call = IPcac::approve_IRsCall {
-            requester: self.address(requester),
+            requester: self.address(requestor),
             image,
             publicKey: KEY,
             sharedImage: SHARED,
@@ -282,15 +282,15 @@ impl<'a> Cast<'a> {
     }
 
     /// An approval that the patient signs and another sends: recovers her, sets her nonce, which is her first.
-    fn relayed(&self, requester: usize, image: B256) -> Result<Operation, Error> {
-        let approval = self.approve(requester, image);
+    fn relayed(&self, requestor: usize, image: B256) -> Result<Operation, Error> {
+        let approval = self.approve(requestor, image);
         let here = Deployment {
             rpc_url: String::new(),
             chain_id: self.chain.chain_id(),
             contract: self.contract,
         };
         let signed = Call::ApproveIrs {
-            requester: self.address(requester),
+            requestor: self.address(requestor),
             image: image.into(),
             public_key: KEY.into(),
             shared_image: SHARED.into(),
@@ -317,8 +317,8 @@ impl<'a> Cast<'a> {
     }
 
     /// Two approvals for one image at once: the record is read once.
-    fn both(&self, requesters: [usize; 2], image: B256) -> Operation {
-        let approvals = requesters.map(|requester| self.approve(requester, image));
+    fn both(&self, requestors: [usize; 2], image: B256) -> Operation {
+        let approvals = requestors.map(|requestor| self.approve(requestor, image));
         let calls = approvals.iter().map(|it| it.data.clone().into()).collect();
         let call = IPcac::multicallCall { calls };
         let logs = approvals.into_iter().flat_map(|it| it.logs).collect();
@@ -327,8 +327,8 @@ impl<'a> Cast<'a> {
     }
 
     /// An approval, and the slot of the limit's counter.
-    fn counted(&self, requester: usize, image: B256, counter: Slots) -> Operation {
-        let approval = self.approve(requester, image);
+    fn counted(&self, requestor: usize, image: B256, counter: Slots) -> Operation {
+        let approval = self.approve(requestor, image);
         let slots = slots(
             approval.slots.read,
             approval.slots.set + counter.set,
@@ -338,11 +338,11 @@ impl<'a> Cast<'a> {
     }
 
     /// Reads the record and the grant.
-    fn trace(&self, requester: usize, image: B256) -> Operation {
+    fn trace(&self, requestor: usize, image: B256) -> Operation {
         let patient = self.address(self.patient);
         let call = IPcac::trace_authorizationCall {
             patient,
-            requester: self.address(requester),
+            requester: self.address(requestor),
             image,
         };
         let event = IPcac::AuthorizationSuccess {
@@ -351,14 +351,14 @@ impl<'a> Cast<'a> {
             info: "Authorized to access image".into(),
             patient,
         };
-        operation("trace_authorization", requester, &call, slots(2, 0, 0))
+        operation("trace_authorization", requestor, &call, slots(2, 0, 0))
             .logs(vec![event.encode_log_data()])
     }
 
     /// Reads the record and the grant, changes the shared image.
-    fn reshare(&self, requester: usize, image: B256) -> Operation {
+    fn reshare(&self, requestor: usize, image: B256) -> Operation {
         let call = IPcac::reshare_IRsCall {
-            requester: self.address(requester),
+            requester: self.address(requestor),
             image,
             sharedImage: SHARED_AGAIN,
             expiresAt: 0,
@@ -382,9 +382,9 @@ impl<'a> Cast<'a> {
     }
 
     /// Reads the record, changes the grant. The shared image may stay: its view hides it.
-    fn remove(&self, requester: usize, image: B256) -> Operation {
+    fn remove(&self, requestor: usize, image: B256) -> Operation {
         let call = IPcac::remove_IRsCall {
-            requester: self.address(requester),
+            requester: self.address(requestor),
             image,
         };
         let removed = IPcac::UserRemoved {
@@ -403,9 +403,9 @@ impl<'a> Cast<'a> {
     }
 
     /// Reads the record, changes the grant.
-    fn deny(&self, requester: usize, image: B256) -> Operation {
+    fn deny(&self, requestor: usize, image: B256) -> Operation {
         let call = IPcac::deny_IRsCall {
-            requester: self.address(requester),
+            requester: self.address(requestor),
             image,
             reason: REASON.into(),
         };

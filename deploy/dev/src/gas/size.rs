@@ -1,4 +1,4 @@
-//! What the program weighs, and what that costs at activation and at each call.
+//! The program's size, and its price at activation and at each call.
 
 use alloy_primitives::Address;
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! Where a transaction's gas went, from its traces, its receipt and the known prices.
 //!
-//! Every host call of the program tells its ink before and after. What is known to be its own price is host-call
+//! Every host call of the program reports its ink before and after. Ink that is known to be its own price is host-call
 //! ink; the rest was bought in gas, for storage, for a log, for a call. For storage and logs the price is known
 //! by other means too ([`super::storage`], [`super::floor`]), and so is the refund: anything that differs is an error. Ink
 //! between host calls is the program's own.

@@ -1,7 +1,7 @@
 //! `pcim-dev gas`: the table, its committed snapshot, prices, figures.
 //!
 //! The committed documents bind the committed artifact digit by digit. A fresh build, which `PCAC_WASM` names, must keep
-//! the budgets. `PCAC_UPDATE_SNAPSHOTS=1 cargo test --test dev gas::` writes the documents anew.
+//! the budgets. `PCAC_UPDATE_SNAPSHOTS=1 cargo test --test dev gas::` writes the documents again.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

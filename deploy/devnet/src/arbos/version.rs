@@ -27,7 +27,7 @@ impl ArbOs {
     /// All of them, the oldest first.
     pub const ALL: [Self; 5] = [Self::V40, Self::V51, Self::V59, Self::V60, Self::V61];
 
-    /// Its number.
+    /// Returns the version's number.
     pub fn number(self) -> u64 {
         self as u64
     }

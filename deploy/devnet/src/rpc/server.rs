@@ -79,17 +79,17 @@ pub struct Handle {
     miner: AbortHandle,
 }
 impl Handle {
-    /// `http://127.0.0.1:PORT`
+    /// Returns the node's address for HTTP, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// `ws://127.0.0.1:PORT`
+    /// Returns the node's address for WebSocket, `ws://127.0.0.1:PORT`.
     pub fn ws_url(&self) -> String {
         format!("ws://{}", self.address)
     }
 
-    /// The chain id (EIP-155).
+    /// Returns the chain id (EIP-155).
     pub fn chain_id(&self) -> u64 {
         self.chain.chain_id
     }
@@ -98,12 +98,12 @@ impl Handle {
         &self.chain
     }
 
-    /// Prefunded accounts; the first is the well-known dev account.
+    /// Lists the prefunded accounts; the first is the well-known dev account.
     pub fn accounts(&self) -> &[DevAccount] {
         &self.accounts
     }
 
-    /// The contracts that are there from the start, with their addresses.
+    /// Lists the contracts that are there from the start, with their addresses.
     pub fn preloaded(&self) -> impl Iterator<Item = (&'static str, Address)> {
         genesis::PRELOADED.into_iter()
     }
@@ -115,7 +115,8 @@ impl Handle {
         sent.map_err(|error| Error::Refused(error.to_string()))
     }
 
-    /// Calls a contract as `eth_call` does, on the latest state, without the wire, and returns its output. Blocks the thread.
+    /// Calls a contract as `eth_call` does, on the latest state, without the wire, and returns its output. Blocks the
+    /// thread.
     pub fn call(&self, from: Address, to: Address, input: Bytes) -> Result<Bytes, Error> {
         let call = chain::Call {
             from,

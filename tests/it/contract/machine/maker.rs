@@ -132,9 +132,9 @@ impl Maker<'_> {
                 (Function::requesting_access(call), None)
             }
             35..60 => {
-                let requester = likely(&requested, &mut self.random);
+                let requestor = likely(&requested, &mut self.random);
                 let call = IPcac::approve_IRsCall {
-                    requester,
+                    requester: requestor,
                     image,
                     publicKey: self.word(),
                     sharedImage: self.word(),
@@ -144,37 +144,40 @@ impl Maker<'_> {
                 (Function::approve_IRs(call), owner)
             }
             60..67 => {
-                let requester = likely(&requested, &mut self.random);
+                let requestor = likely(&requested, &mut self.random);
                 let reason = self.text();
                 let call = IPcac::deny_IRsCall {
-                    requester,
+                    requester: requestor,
                     image,
                     reason,
                 };
                 (Function::deny_IRs(call), owner)
             }
             67..76 => {
-                let requester = likely(&approved, &mut self.random);
-                let call = IPcac::remove_IRsCall { requester, image };
+                let requestor = likely(&approved, &mut self.random);
+                let call = IPcac::remove_IRsCall {
+                    requester: requestor,
+                    image,
+                };
                 (Function::remove_IRs(call), owner)
             }
             76..84 => {
-                let requester = likely(&approved, &mut self.random);
+                let requestor = likely(&approved, &mut self.random);
                 let patient = match owner {
                     Some(owner) if !self.random.once(12) => owner,
                     _ => self.person(),
                 };
                 let call = IPcac::trace_authorizationCall {
                     patient,
-                    requester,
+                    requester: requestor,
                     image,
                 };
-                (Function::trace_authorization(call), Some(requester))
+                (Function::trace_authorization(call), Some(requestor))
             }
             84..90 => {
-                let requester = likely(&approved, &mut self.random);
+                let requestor = likely(&approved, &mut self.random);
                 let call = IPcac::reshare_IRsCall {
-                    requester,
+                    requester: requestor,
                     image,
                     sharedImage: self.word(),
                     expiresAt: self.expiry(now),

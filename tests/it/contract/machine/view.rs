@@ -39,11 +39,18 @@ pub(super) fn see(chain: &Chain, to: Address, people: &[Actor], epoch: u64, mode
         let record = model.images.get(&image);
         let patient = record.map_or(people[0].address, |record| record.patient);
         for person in people {
-            let requester = person.address;
-            calls.push(IPcac::grantCall { image, requester }.abi_encode().into());
+            let requestor = person.address;
+            calls.push(
+                IPcac::grantCall {
+                    image,
+                    requester: requestor,
+                }
+                .abi_encode()
+                .into(),
+            );
             let asked = IPcac::is_authorizedCall {
                 patient,
-                requester,
+                requester: requestor,
                 image,
             };
             calls.push(asked.abi_encode().into());

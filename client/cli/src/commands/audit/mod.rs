@@ -28,12 +28,12 @@ const MANY: usize = 500;
 ///
 /// The contract's logs are kept in the home and brought up to date first (not with --offline); what is shown is then
 /// compared with what the contract itself says, and a difference is an error. Without --all, only what concerns you is
-/// shown, as a patient, a requestor or a radiologist; with --image, --requester or --patient, whatever they name.
+/// shown, as a patient, a requestor or a radiologist; with --image, --requestor or --patient, whatever they name.
 ///
-/// What the chain can know: who registered an image and who attested it; every request, approval, denial, removal and new
-/// share, with its time and its sender's words; and the traces that somebody had written down. What it cannot know: whether
-/// and when someone who may open an image opened it, what was done with it, or what was read by other means. Somebody who
-/// was removed may have kept a copy. Times are those of the chain's blocks, in UTC. Text from the chain is whatever its
+/// The chain can know: who registered an image and who attested it; every request, approval, denial, removal and new
+/// share, with its time and its sender's words; and the recorded traces. It cannot know: whether and when a
+/// requestor who may open an image opened it, what was done with it, or what was read by other means. A removed requestor
+/// may have kept a copy. Times are those of the chain's blocks, in UTC. Text from the chain is whatever its
 /// sender wrote: characters that could steer a terminal are shown as \u{...}. In CSV a field that a spreadsheet would take
 /// for a formula (it begins with =, +, - or @) has an apostrophe in front.
 #[derive(Debug, Default, Args)]
@@ -42,8 +42,8 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "IMAGE")]
     image: Option<ImageDigest>,
     /// Only about requests of this requestor
-    #[arg(long, value_name = "ADDRESS|CARD")]
-    requester: Option<String>,
+    #[arg(long, alias = "requester", value_name = "ADDRESS|CARD")]
+    requestor: Option<String>,
     /// Only about images of this patient
     #[arg(long, value_name = "ADDRESS|CARD")]
     patient: Option<String>,
@@ -59,16 +59,16 @@ pub(crate) struct AuditArgs {
     /// Before: a day, a time or unix seconds
     #[arg(long, value_name = "TIME", value_parser = parse::moment)]
     to: Option<u64>,
-    /// Only the latest so many
+    /// Only the latest, at most this number
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
     /// Also what does not concern you
     #[arg(long)]
     all: bool,
-    /// Who may open your images now: since when, until when, and why
+    /// Show who may open your images now: since when, until when, and why
     #[arg(long, conflicts_with_all = ["mine", "events", "from", "to", "limit"])]
     who: bool,
-    /// What you asked for, and how that stands
+    /// Show your own requests, and how they stand
     #[arg(long, conflicts_with_all = ["events", "from", "to", "limit"])]
     mine: bool,
     /// Ask nothing of the chain: show what is known here, and how old it is
@@ -223,11 +223,11 @@ impl AuditArgs {
 
     fn query(&self, client: &Session) -> anyhow::Result<Query> {
         let party = |text: &Option<String>| text.as_deref().map(actor).transpose();
-        let (requester, patient) = (party(&self.requester)?, party(&self.patient)?);
-        let named = self.image.is_some() || requester.is_some() || patient.is_some();
+        let (requestor, patient) = (party(&self.requestor)?, party(&self.patient)?);
+        let named = self.image.is_some() || requestor.is_some() || patient.is_some();
         Ok(Query {
             image: self.image,
-            requester,
+            requestor,
             patient,
             party: (!self.all && !named).then(|| client.address()),
             kinds: self.events.clone(),
@@ -241,18 +241,18 @@ impl AuditArgs {
 
     /// Lists the readers of the patient's images, or what a requestor asked for.
     fn rights(&self, index: &Index, me: Address, now: u64) -> anyhow::Result<Answer> {
-        let named = self.requester.as_deref().map(actor).transpose()?;
+        let named = self.requestor.as_deref().map(actor).transpose()?;
         let patient = self.patient.as_deref().map(actor).transpose()?;
-        let requester = named.or(self.mine.then_some(me));
+        let requestor = named.or(self.mine.then_some(me));
         let known = index.images(&ImageQuery {
             images: self.image.map(|image| vec![image]),
             patient: patient.or((!self.all && !self.mine).then_some(me)),
-            asked_by: requester.filter(|_| self.mine),
+            asked_by: requestor.filter(|_| self.mine),
             ..ImageQuery::default()
         })?;
         let wanted = self.status.or((!self.mine).then_some(Standing::Approved));
         let rights = show::Right::of(&known, now)
-            .filter(|right| requester.is_none_or(|it| it == right.requester))
+            .filter(|right| requestor.is_none_or(|it| it == right.requestor))
             .filter(|right| wanted.is_none_or(|it| it == right.standing));
         Ok(Answer {
             kind: match self.mine {
@@ -331,7 +331,7 @@ pub(crate) fn read_before(index: &Index) -> anyhow::Result<Freshness> {
 pub(crate) fn say_rebuilt(context: &Context, reason: Option<&str>) {
     if let Some(reason) = reason {
         context.ui.note(&format!(
-            "note: the index of the chain's history was damaged ({}): it is read anew",
+            "note: the index of the chain's history was damaged ({}): it is read again",
             printable(reason)
         ));
     }

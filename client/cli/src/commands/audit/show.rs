@@ -19,7 +19,7 @@ pub(super) type Images = BTreeMap<ImageDigest, Image>;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Right {
     pub(super) image: ImageDigest,
-    pub(super) requester: Address,
+    pub(super) requestor: Address,
     pub(super) standing: Standing,
     pub(super) patient: Address,
     pub(super) description: String,
@@ -42,7 +42,7 @@ impl Right {
         images.values().flat_map(move |image| {
             image.grants.values().map(move |grant| Self {
                 image: image.image,
-                requester: grant.requester,
+                requestor: grant.requestor,
                 standing: grant.standing(now),
                 patient: image.patient,
                 description: image.description.clone(),
@@ -120,9 +120,9 @@ fn line(text: &mut String, entry: &Entry) {
 
 /// Whom an entry is about besides the image's owner and its radiologist, who stand with the image.
 pub(super) fn who(entry: &Entry) -> Option<Address> {
-    match (entry.about.requester, entry.about.image) {
+    match (entry.about.requestor, entry.about.image) {
         (None, Some(_)) => None,
-        (requester, _) => requester.or(entry.about.radiologist),
+        (requestor, _) => requestor.or(entry.about.radiologist),
     }
 }
 
@@ -148,7 +148,7 @@ fn details(event: &Event) -> Option<String> {
         Event::Approved { expires_at, .. } | Event::Reshared { expires_at, .. } => {
             until(*expires_at)
         }
-        Event::ImageResealed { root, .. } => format!("sealed anew as {root}"),
+        Event::ImageResealed { root, .. } => format!("sealed again as {root}"),
         Event::ApprovalLimitSet { approvals: 0, .. } => "no limit from now on".to_owned(),
         Event::ApprovalLimitSet {
             approvals,
@@ -203,7 +203,7 @@ pub(super) fn rights(rights: &[Right], mine: bool) -> String {
             }
             last = Some(right.image);
         }
-        text.push_str(&format!("  {}  {}\n", right.requester, right.standing));
+        text.push_str(&format!("  {}  {}\n", right.requestor, right.standing));
         let mut when = format!("asked {}", time(right.requested_at));
         if right.decided_at != 0 {
             when.push_str(&format!(", decided {}", time(right.decided_at)));

@@ -58,7 +58,7 @@ pub(super) fn rights(title: &str, rights: &[Right]) -> Table {
             right.image.to_string(),
             visible(&right.description),
             right.patient.to_string(),
-            right.requester.to_string(),
+            right.requestor.to_string(),
             right.standing.to_string(),
             utc(right.requested_at),
             decided.map(utc).unwrap_or_default(),

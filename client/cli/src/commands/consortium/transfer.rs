@@ -9,7 +9,7 @@ use crate::context::{Context, actor};
 /// Hand the consortium's role to another account, for good
 ///
 /// From then on that account alone accredits radiologists and hands the role over; nobody can take it back. Give its contact
-/// card rather than an address: a card is signed by the key that it names, so somebody holds that key.
+/// card rather than an address: a card is signed by the key that it names, so its holder has that key.
 #[derive(Debug, Args)]
 pub(crate) struct TransferArgs {
     /// The new consortium's contact card or address

@@ -1,4 +1,4 @@
-//! Results of many files, told as they become known.
+//! Results of many files, written as they become known.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};

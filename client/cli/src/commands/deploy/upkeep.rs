@@ -11,7 +11,7 @@ use super::payment::{FeeArgs, network, payer};
 use crate::context::Context;
 use crate::failure::{NotSound, Usage};
 
-/// What to do with a deployed contract: name it with --contract, and its chain as for `pcim deploy`.
+/// Tasks on a deployed contract: name it with --contract, and its chain as for `pcim deploy`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UpkeepCommand {
     /// Tell whether the contract runs, until when, at which price, and whether it is this program's build
@@ -27,7 +27,7 @@ pub(crate) enum UpkeepCommand {
     CacheBid(BidArgs),
 }
 
-/// Who pays.
+/// The account that pays.
 #[derive(Debug, Args)]
 pub(crate) struct PayerArgs {
     /// File with the private key (64 hex digits) of the account that pays [default: the home's]
@@ -37,7 +37,7 @@ pub(crate) struct PayerArgs {
     fee: FeeArgs,
 }
 
-/// What is bid, and who pays.
+/// The bid and the account that pays.
 #[derive(Debug, Args)]
 pub(crate) struct BidArgs {
     #[command(flatten)]
@@ -105,7 +105,7 @@ fn status_text(status: &Status) -> String {
         (Activation::Active, days) => format!("possible in {days} days"),
         _ => "activates it again".to_owned(),
     };
-    let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".to_owned());
+    let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "not reported".to_owned());
     let cached = match (status.cached, &status.least_bid) {
         (true, _) => "yes".to_owned(),
         (false, Some(bid)) => format!("no; a place costs {bid} wei now"),

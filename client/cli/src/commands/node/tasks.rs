@@ -1,4 +1,4 @@
-//! What is done with a sealed image as it is: `pcim node export`, `import`, `pin`, `pins`, `unpin`
+//! Tasks on a sealed image as it is: `pcim node export`, `import`, `pin`, `pins`, `unpin`
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub(crate) enum NodeTask {
 /// Write a sealed image into a CAR file
 ///
 /// The file holds the image's root, header and body, encrypted as they are; `ipfs dag import` and other
-/// IPFS software read it. What is not here is fetched. The file appears only when it is whole.
+/// IPFS software read it. A block that is not here is fetched. The file appears only when it is whole.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// The image, or the root that was shared
@@ -85,7 +85,7 @@ pub(crate) struct PinsArgs {
 
 /// Have a pinning service forget an image
 ///
-/// Whoever has fetched it meanwhile may have kept it.
+/// A peer that has fetched it meanwhile may have kept it.
 #[derive(Debug, Args)]
 pub(crate) struct UnpinArgs {
     /// The image, or the root that was shared

@@ -31,7 +31,7 @@ pub(crate) struct ApproveArgs {
     /// When the approval ends: 12h or 30d from now, or unix seconds [default: never]
     #[arg(long, value_name = "WHEN", value_parser = parse::expiry)]
     expires: Option<Expiry>,
-    /// If the requestor's certificate does not accept the image's encryption (SEIPDv2), seal the image anew as SEIPDv1
+    /// If the requestor's certificate does not accept the image's encryption (SEIPDv2), seal the image again as SEIPDv1
     ///
     /// For all its readers: the other approvals go on, each with a root of its own on the chain, and the old body is
     /// dropped from this node. Without this option such a request is refused. For one approval at a time.
@@ -73,8 +73,8 @@ impl ApproveArgs {
         };
         let client = self.sign.set(context.client().await?).await?;
         let shown = match pairs.as_slice() {
-            [(image, requester)] if !self.pairs.in_file() => {
-                self.one(context, &client, image, *requester).await
+            [(image, requestor)] if !self.pairs.in_file() => {
+                self.one(context, &client, image, *requestor).await
             }
             pairs => self.many(context, &client, pairs).await,
         };
@@ -87,18 +87,18 @@ impl ApproveArgs {
         context: &Context,
         client: &Actor,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
     ) -> anyhow::Result<()> {
         let expires_at = self.expires_at(client).await?;
         let approved = match self.reseal_v1 {
             true => client
                 .patient()
-                .approve_resealing(image, requester, self.certificate, expires_at)
+                .approve_resealing(image, requestor, self.certificate, expires_at)
                 .await
                 .map(|(resealed, decision)| with_reseal(decision, resealed)),
             false => client
                 .patient()
-                .approve_certificate(image, requester, self.certificate, expires_at)
+                .approve_certificate(image, requestor, self.certificate, expires_at)
                 .await
                 .map(|decision| with_reseal(decision, None)),
         };
@@ -204,9 +204,9 @@ fn approvals_text(approvals: &Approvals) -> String {
     let mut text = String::new();
     for approval in &approvals.approvals {
         text.push_str(&format!(
-            "image        {}\nrequester    {}\nshared as    {}\nexpires      {}\n\n",
+            "image        {}\nrequestor    {}\nshared as    {}\nexpires      {}\n\n",
             approval.image,
-            approval.requester,
+            approval.requestor,
             approval.shared_image,
             moment(approval.expires_at)
         ));

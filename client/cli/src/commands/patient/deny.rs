@@ -35,15 +35,15 @@ impl DenyArgs {
             pairs = client.patient().open_requests().await?;
         }
         let many = self.all || self.pairs.in_file();
-        let ([(image, requester)], false) = (pairs.as_slice(), many) else {
+        let ([(image, requestor)], false) = (pairs.as_slice(), many) else {
             let endings = client.patient().deny_all(&pairs, &self.reason).await?;
             return shown("denied", context, &endings);
         };
-        let written = client.patient().deny(image, *requester, &self.reason).await;
+        let written = client.patient().deny(image, *requestor, &self.reason).await;
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };
-        let text = format!("denied       {requester}\n{}", transaction(&written));
+        let text = format!("denied       {requestor}\n{}", transaction(&written));
         context.ui.result(&written, &text)
     }
 }

@@ -7,15 +7,15 @@ use pcim_core::ImageDigest;
 
 use crate::context::Context;
 
-/// Note something about an image, for yourself: `pcim search` finds it
+/// Keep a note about an image, for yourself: `pcim search` finds it
 ///
-/// Notes stay in this home, encrypted to its own key. At registering and opening, what the radiologist says of the image is
-/// noted.
+/// Notes stay in this home, encrypted to its own key. At registering and opening, the radiologist's description of the image
+/// is kept as a note.
 #[derive(Debug, Args)]
 pub(crate) struct NoteArgs {
     /// The image
     image: ImageDigest,
-    /// What to note; without it, the image's notes are shown
+    /// Text of the note; without it, the image's notes are shown
     text: Option<String>,
 }
 

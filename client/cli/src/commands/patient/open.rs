@@ -13,8 +13,9 @@ use crate::failure::Usage;
 ///
 /// A study of several files opens as a folder, once all of it agrees with its manifest; it is kept as a tar if the name
 /// after --out ends in .tar. With --handover what the handover names is opened and kept here without being registered,
-/// such as the document of what an image's pseudonyms stand for. What the image says of itself (modality, body part, date of
-/// the study) and who attested it is noted in this home, encrypted, for `pcim search`; not of a study kept as a tar.
+/// such as the document with the names behind an image's pseudonyms. The image's description of itself (modality, body part,
+/// date of the study) and its radiologist are recorded in this home, encrypted, for `pcim search`; not those of a study kept
+/// as a tar.
 #[derive(Debug, Args)]
 pub(crate) struct OpenArgs {
     /// The image

@@ -16,9 +16,9 @@ use crate::parse;
 #[derive(Debug, Args)]
 pub(crate) struct Pairs {
     /// The image and the requestor; more such pairs may follow
-    #[arg(value_name = "IMAGE REQUESTER")]
+    #[arg(value_name = "IMAGE REQUESTOR")]
     pairs: Vec<String>,
-    /// Take the pairs from this file, one `IMAGE REQUESTER` to a line
+    /// Take the pairs from this file, one `IMAGE REQUESTOR` to a line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "sign_only"])]
     file: Option<PathBuf>,
 }
@@ -49,16 +49,16 @@ impl Pairs {
 }
 
 fn pair(words: &[String]) -> Result<(ImageDigest, Address), String> {
-    let [image, requester] = words else {
+    let [image, requestor] = words else {
         return Err(format!(
-            "`{}` names no requestor: wanted IMAGE REQUESTER",
+            "`{}` names no requestor: wanted IMAGE REQUESTOR",
             words.concat()
         ));
     };
     let image = image
         .parse()
         .map_err(|error| format!("`{image}`: {error}"))?;
-    Ok((image, parse::address(requester)?))
+    Ok((image, parse::address(requestor)?))
 }
 
 /// Shows what one transaction ended.
@@ -67,7 +67,7 @@ pub(crate) fn shown(what: &str, context: &Context, endings: &Endings) -> anyhow:
     for ending in &endings.ended {
         text.push_str(&format!(
             "{what:<13}{}\nimage        {}\n\n",
-            ending.requester, ending.image
+            ending.requestor, ending.image
         ));
     }
     text.push_str(&transaction(&endings.written));

@@ -15,7 +15,7 @@ use crate::ui::printable;
 /// Register the image of a handover as yours
 ///
 /// First the handover is opened and verified, the image fetched from the radiologist's node, opened,
-/// its signature verified, and a copy kept here; only then the chain is told.
+/// its signature verified, and a copy kept here; only then the registration is written on the chain.
 #[derive(Debug, Args)]
 pub(crate) struct RegisterArgs {
     /// The handover file

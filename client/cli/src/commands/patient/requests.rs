@@ -21,9 +21,9 @@ impl RequestsArgs {
         let mut text = String::new();
         for request in &requests {
             text.push_str(&format!(
-                "image        {}\nrequester    {}\ncertificate  {}\npurpose      {}\nsince        {} (unix seconds)\n",
+                "image        {}\nrequestor    {}\ncertificate  {}\npurpose      {}\nsince        {} (unix seconds)\n",
                 request.image,
-                request.requester,
+                request.requestor,
                 request.public_key,
                 printable(&request.purpose),
                 request.requested_at

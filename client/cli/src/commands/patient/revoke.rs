@@ -13,7 +13,7 @@ use crate::failure::Usage;
 
 /// Withdraw an approval or an open request
 ///
-/// The chain stops authorizing the requestor and this node drops the requestor's header. Someone who
+/// The chain stops authorizing the requestor and this node drops the requestor's header. A requestor who
 /// has opened the image before may have kept it; nothing can take that back. Several removals are one
 /// transaction: all or none. With --sign-only the header stays until the removal is on the chain: `pcim node`,
 /// while it runs, and `pcim resume` look for that.
@@ -21,11 +21,11 @@ use crate::failure::Usage;
 pub(crate) struct RevokeArgs {
     #[command(flatten)]
     pairs: Pairs,
-    /// Also seal the image anew, for the readers that remain: under a new key, as a new body
+    /// Also seal the image again, for the readers that remain: under a new key, as a new body
     ///
     /// Their approvals go on, each with a root of its own on the chain; the old body and all its headers are dropped from
     /// this node, so that the removed requestor finds nothing here. Other nodes keep the old body until they drop it.
-    /// Whoever has read the image may have kept it, or its key: sealing anew cannot take that back either.
+    /// A reader of the image may have kept it, or its key: sealing again cannot take that back either.
     /// It costs a transaction for each remaining reader and one for the image, and is gone on with after a crash by
     /// `pcim resume`.
     #[arg(long, conflicts_with_all = ["sign_only", "file"])]
@@ -46,7 +46,7 @@ struct Revoked {
 impl RevokeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let pairs = self.pairs.read(&self.sign)?;
-        let ([(image, requester)], false) = (pairs.as_slice(), self.pairs.in_file()) else {
+        let ([(image, requestor)], false) = (pairs.as_slice(), self.pairs.in_file()) else {
             if self.rekey {
                 return Err(Usage("--rekey is for one removal at a time".to_owned()).into());
             }
@@ -56,12 +56,12 @@ impl RevokeArgs {
             return shown("revoked", context, &endings?);
         };
         let client = self.sign.set(context.client().await?).await?;
-        let revoked = self.revoke(&client, image, *requester).await;
+        let revoked = self.revoke(&client, image, *requestor).await;
         client.shutdown().await;
         let Some(revoked) = self.sign.settle(context, revoked)? else {
             return Ok(());
         };
-        let mut text = format!("revoked      {requester}\n");
+        let mut text = format!("revoked      {requestor}\n");
         if let Some(written) = &revoked.written {
             text.push_str(&transaction(written));
         }
@@ -75,10 +75,10 @@ impl RevokeArgs {
         &self,
         client: &Actor,
         image: &ImageDigest,
-        requester: Address,
+        requestor: Address,
     ) -> Result<Outcome<Revoked>, Error> {
         if !self.rekey {
-            return Ok(match client.patient().revoke(image, requester).await? {
+            return Ok(match client.patient().revoke(image, requestor).await? {
                 Outcome::Mined(written) => Outcome::Mined(Revoked {
                     written: Some(written),
                     rekeyed: None,
@@ -86,7 +86,7 @@ impl RevokeArgs {
                 Outcome::Signed(call) => Outcome::Signed(call),
             });
         }
-        let (written, rekeyed) = client.patient().revoke_and_rekey(image, requester).await?;
+        let (written, rekeyed) = client.patient().revoke_and_rekey(image, requestor).await?;
         Ok(Outcome::Mined(Revoked {
             written,
             rekeyed: Some(rekeyed),
@@ -97,19 +97,19 @@ impl RevokeArgs {
 /// Makes the lines about an image that was sealed again.
 pub(crate) fn resealed(context: &Context, resealed: &Resealed) -> String {
     let mut text = format!(
-        "sealed anew  {} ({} bytes)\n",
+        "sealed again  {} ({} bytes)\n",
         resealed.root, resealed.body_bytes
     );
     for reader in &resealed.readers {
         text.push_str(&format!(
-            "shared anew  {} as {}\n",
-            reader.requester, reader.shared_image
+            "shared again  {} as {}\n",
+            reader.requestor, reader.shared_image
         ));
     }
     for reader in &resealed.left_out {
         context.ui.note(&format!(
             "note: {} is authorized and was given no new root: {}; revoke, and let them ask again",
-            reader.requester,
+            reader.requestor,
             crate::ui::printable(&reader.why)
         ));
     }

@@ -15,8 +15,9 @@ use crate::context::Context;
 /// Refused with exit code 4, before anything is fetched, unless the chain authorizes this home now.
 /// The file appears only when everything was verified: what was opened carries the radiologist's
 /// signature that was attested. A study of several files opens as a folder, once all of it agrees with its
-/// manifest; it is kept as a tar if the name after --out ends in .tar. What the image says of itself (modality, body part, date
-/// of the study) and who attested it is noted in this home, encrypted, for `pcim search`; not of a study kept as a tar.
+/// manifest; it is kept as a tar if the name after --out ends in .tar. The image's description of itself (modality, body
+/// part, date of the study) and its radiologist are recorded in this home, encrypted, for `pcim search`; not those of a
+/// study kept as a tar.
 #[derive(Debug, Args)]
 pub(crate) struct FetchArgs {
     /// The image
@@ -30,10 +31,10 @@ pub(crate) struct FetchArgs {
     /// Also write on the chain that this home has opened the image
     ///
     /// A transaction (`trace_authorization`) sent once the image is here and verified; the file appears when it is mined.
-    /// One for each fetch: a fetch that is cut off and given again within a day goes on with the same transaction. What
-    /// the chain can know: that this address was authorized at that moment and said that it opened the image. What it
-    /// cannot: whether anybody looked, how often, what became of the file, or who opens the image by other means: whoever
-    /// is authorized can decrypt it without a receipt, with this program or another. So a receipt shows an access, and a
+    /// One for each fetch: a fetch that is cut off and given again within a day goes on with the same transaction. The
+    /// chain can know that this address was authorized at that moment and said that it opened the image. It cannot know
+    /// whether anybody looked, how often, what became of the file, or who opens the image by other means: an authorized
+    /// requestor can decrypt it without a receipt, with this program or another. So a receipt shows an access, and a
     /// missing one shows nothing.
     #[arg(long)]
     receipt: bool,

@@ -27,7 +27,7 @@ pub(crate) struct RequestArgs {
     /// TREAT (treatment), HRESCH (research), HPAYMT (payment) or ETREAT (emergency)
     #[arg(long)]
     purpose: Purpose,
-    /// Who you are, for the patient only
+    /// Your name, for the patient only
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
     /// A word to the patient only

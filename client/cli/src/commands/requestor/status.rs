@@ -12,14 +12,14 @@ pub(crate) struct StatusArgs {
     /// The image
     image: ImageDigest,
     /// The requestor [default: this home]
-    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
-    requester: Option<Address>,
+    #[arg(long, alias = "requester", value_name = "ADDRESS", value_parser = parse::address)]
+    requestor: Option<Address>,
 }
 
 impl StatusArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.reader()?;
-        let standing = client.status(&self.image, self.requester).await?;
+        let standing = client.status(&self.image, self.requestor).await?;
         let status = match standing.status {
             GrantStatus::None => "none",
             GrantStatus::Requested => "requested",

@@ -71,10 +71,10 @@ impl Responder {
     }
 
     async fn revoke(&self, alert: &Alert) -> anyhow::Result<()> {
-        let (Some(image), Some(requester)) = (alert.image, alert.requester) else {
+        let (Some(image), Some(requestor)) = (alert.image, alert.requestor) else {
             return Ok(());
         };
-        let what = format!("{requester} and image {image}");
+        let what = format!("{requestor} and image {image}");
         let Some(revoker) = &self.revoker else {
             self.ui.note(&format!(
                 "note: not revoked, the keys are locked (--unlock): {what}"
@@ -82,7 +82,7 @@ impl Responder {
             return Ok(());
         };
         let client = revoker.client().await?;
-        let revoked = client.patient().revoke(&image, requester).await;
+        let revoked = client.patient().revoke(&image, requestor).await;
         client.shutdown().await;
         match revoked {
             Ok(Outcome::Mined(written)) => self.ui.note(&format!(

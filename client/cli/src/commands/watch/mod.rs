@@ -33,14 +33,14 @@ const PROGRAM_CHECK: Duration = Duration::from_secs(3600);
 /// The rules are a TOML file; client/cli/rules.toml of the sources explains every kind. Each alert is one line on standard
 /// output (with --json one JSON document a line), or a program that is run, or a revocation. It begins with what happens
 /// from its first start on, and goes on where it stopped: it notes what it has done after it is done. A lost connection, a
-/// restart or a reorganisation of the chain loses and repeats nothing: an event whose transaction comes back in another block
-/// is not told again; one that does not come back is told once more as taken back (in JSON a document with the one field
-/// `taken_back`, the alert as it was). A kill in the middle of an event has its programs run once more at the next start,
-/// and its lines written once more; with --out not even that: the file has each line once, and may be moved away or cut by
-/// whoever rotates logs.
+/// restart or a reorganisation of the chain loses and repeats nothing: an event whose transaction comes back in another
+/// block is not reported again; one that does not come back is reported once more as taken back (in JSON a document with
+/// the one field `taken_back`, the alert as it was). A kill in the middle of an event has its programs run once more at
+/// the next start, and its lines written once more; with --out not even that: the file has each line once, and may be
+/// moved away or cut by a program that rotates logs.
 ///
-/// The node tells by WebSocket when the contract has something new: at --ws-url, at `ws_url` of the home's config.toml, or at
-/// the RPC's own address. If it does not, it is asked every --every. Other commands can use the home meanwhile.
+/// The node tells by WebSocket when the contract has something new: at --ws-url, at `ws_url` of the home's config.toml,
+/// or at the RPC's own address. If it does not, it is asked every --every. Other commands can use the home meanwhile.
 ///
 /// An interrupt (SIGINT, SIGTERM) ends it with 0 once what it is about is done: at most one event, with its programs. --once
 /// ends with 0 when everything new is done, alerts or none, and with 1 if the chain could not be read: the next run takes it

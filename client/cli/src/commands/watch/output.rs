@@ -170,8 +170,8 @@ fn text(alert: &Alert, before: &str) -> String {
     if let Some(image) = &alert.image {
         line.push_str(&format!("  image {image}"));
     }
-    if let Some(requester) = &alert.requester {
-        line.push_str(&format!("  requestor {requester}"));
+    if let Some(requestor) = &alert.requestor {
+        line.push_str(&format!("  requestor {requestor}"));
     }
     line
 }

@@ -1,4 +1,4 @@
-//! What comes out of an ordinary image.
+//! The output for an ordinary image.
 
 use dicom_core::value::PixelFragmentSequence;
 

@@ -1,4 +1,4 @@
-//! What is refused, what is blanked, and what the options do.
+//! Refusals, blanked regions, and the options' effects.
 
 use super::*;
 

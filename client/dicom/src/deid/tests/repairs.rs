@@ -1,4 +1,4 @@
-//! What other programs write and read, and what it takes to read it; values without which the image would be another one.
+//! Files of other programs, and the repairs that reading them takes; values without which the image would be another one.
 
 use super::*;
 

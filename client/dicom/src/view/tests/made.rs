@@ -1,4 +1,4 @@
-//! What the standard says of values, windows, tables and colours, on images made for it.
+//! The standard's rules of values, windows, tables and colours, on images made for it.
 
 use super::*;
 

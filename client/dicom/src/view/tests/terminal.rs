@@ -1,4 +1,4 @@
-//! What is sent to terminals.
+//! The bytes that are sent to terminals.
 
 use std::io::Read;
 

@@ -1,4 +1,4 @@
-//! What the demo tells: a timeline as it happens, or one JSON document at the end.
+//! Output of the demo: a timeline as it happens, or one JSON document at the end.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

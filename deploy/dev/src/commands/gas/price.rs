@@ -1,4 +1,4 @@
-//! What gas comes to in ether and dollars, as in the paper's Table 1.
+//! Gas in ether and dollars, as in the paper's Table 1.
 //!
 //! A chain that posts its transactions to a parent chain charges for that in its own gas:
 //! `L1 gas = ⌊L1 price · 16 · compressed bytes / L2 gas price⌋`, and what is paid is

@@ -1,4 +1,4 @@
-//! What instructions cost and how much stack a function needs, from the rules, on the program as it was written.
+//! Prices of instructions and the stack that a function needs, from the rules, on the program as it was written.
 //!
 //! Nothing here is shared with the instrumentation: it is what the instrumentation is held against.
 

@@ -1,6 +1,6 @@
 //! Blocks of public chains, transaction by transaction, from the folder that `STYLUS_DEVNET_REPLAYS` names.
 //!
-//! Status, gas, logs, nonces, code, storage and balances must come out as they did there. What is not this machine's:
+//! Status, gas, logs, nonces, code, storage and balances must come out as they did there. The following are not this machine's:
 //!
 //! * the module hash of an activation is its own, in the log and in storage;
 //! * a block begins with a transaction of ArbOS, which keeps prices and hashes of the parent chain; its slots are left out,
