@@ -95,7 +95,7 @@
 //! * A program has at most 5·10^12 ink, ten times what the gas of a call buys, and is at most 2 MiB decompressed, whatever
 //!   the chain's owner sets. A call has at most 50,000,000 gas. The `pending` block is the latest one; only
 //!   `eth_getTransactionCount` counts what waits.
-//! * `eth_simulateV1` does not trace transfers, and its blocks state the root of the state they begin from.
+//! * The blocks of `eth_simulateV1` state the root of the state they begin from.
 //! * A header's `stateRoot` commits to the state by hashing each block's changes onto the parent's root; it is not the root of
 //!   a Merkle tree. `eth_getProof` makes that tree when it is asked: its proofs lead to the hash of their first node, not to a
 //!   header.

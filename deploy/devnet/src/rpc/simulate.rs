@@ -103,12 +103,11 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     Node::blocking(module, "eth_simulateV1", |node, args: &mut Args<'_>| {
         let request: Request = args.need()?;
         let at = args.opt()?.unwrap_or(BlockId::Latest);
-        if request.trace_transfers {
-            return Err(RpcError::Refused("traceTransfers is not supported".into()));
-        }
         let blocks = request.block_state_calls.into_iter();
         let blocks = blocks.map(TryInto::try_into).collect::<Result<_, _>>()?;
-        let simulated = node.chain.simulate(blocks, at, request.validation)?;
+        let simulated =
+            node.chain
+                .simulate(blocks, at, request.validation, request.trace_transfers)?;
         let shown = simulated.iter().map(|(block, outcomes)| BlockResult {
             block: WireBlock::new(block, request.return_full_transactions),
             calls: outcomes

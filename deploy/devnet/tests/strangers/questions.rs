@@ -312,3 +312,34 @@ async fn logs_of_undone_blocks_are_removed() {
     rpc(&devnet, "evm_revert", json!([snapshot])).await;
     assert_eq!(changes().await, json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simulated_payments_can_be_logged() {
+    let devnet = devnet().await;
+    let own = devnet.accounts()[0].address;
+    let (to, other) = (Address::repeat_byte(9), Address::repeat_byte(8));
+    // Logs without topics, pays 1 wei to `other`, logs again.
+    let code = format!("0x5f5fa05f5f5f5f600173{other:x}5af15f5fa000");
+    let call = |to: Address, value: &str| json!({"from": own, "to": to, "value": value});
+    let request = json!([{
+        "blockStateCalls": [{
+            "stateOverrides": { (to.to_string()): {"code": code} },
+            "calls": [call(to, "0x5"), call(other, "0x0")],
+        }],
+        "traceTransfers": true,
+    }, "latest"]);
+    let blocks = rpc(&devnet, "eth_simulateV1", request).await;
+    let logs = &blocks[0]["calls"][0]["logs"];
+    let coin = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee";
+    let at: Vec<_> = (0..4)
+        .map(|n| logs[n]["address"].as_str().unwrap_or("none"))
+        .collect();
+    let own_logs = format!("{to:#x}");
+    assert_eq!(at, [coin, &own_logs, coin, &own_logs], "{blocks}");
+    let transfer = keccak256("Transfer(address,address,uint256)");
+    let topics = json!([transfer, own.into_word(), to.into_word()]);
+    assert_eq!(logs[0]["topics"], topics);
+    assert_eq!(logs[0]["data"], format!("0x{:064x}", 5));
+    assert_eq!(logs[2]["topics"][2], json!(other.into_word()));
+    assert_eq!(blocks[0]["calls"][1]["logs"], json!([]));
+}
