@@ -10,7 +10,7 @@ pcim=$(realpath "${PCIM:-target/debug/pcim}")
 pcac=$PWD/contract/artifacts/pcac.wasm
 work=$PWD/target/interop
 export LC_ALL=C.UTF-8 CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
-PATH="$work/cast/node_modules/@foundry-rs/cast-linux-amd64/bin:$PWD/target/ci-tools/bin:$PATH"
+PATH="$work/stylus/cast/node_modules/@foundry-rs/cast-linux-amd64/bin:$PWD/target/ci-tools/bin:$PATH"
 [ -z "${CARGO_STYLUS:-}" ] || PATH="$(dirname "$(realpath "$CARGO_STYLUS")"):$PATH"
 
 for tool in "$pcim" "$pcim-dev" cargo-stylus npm jq curl; do
@@ -18,9 +18,9 @@ for tool in "$pcim" "$pcim-dev" cargo-stylus npm jq curl; do
 done
 cargo stylus --version | grep -q ' 0\.10\.10$' || { echo "cargo-stylus 0.10.10 is wanted, not $(cargo stylus --version)" >&2; exit 2; }
 if ! command -v cast >/dev/null; then
-    mkdir -p "$work/cast"
-    cp tests/interop/cast/package*.json "$work/cast"
-    npm ci --prefix "$work/cast" --no-audit --no-fund --loglevel=error >/dev/null
+    mkdir -p "$work/stylus/cast"
+    cp tests/interop/cast/package*.json "$work/stylus/cast"
+    npm ci --prefix "$work/stylus/cast" --no-audit --no-fund --loglevel=error >/dev/null
 fi
 
 # A workspace without contracts, for commands that are given a file; a copy of the counter, where cargo-stylus builds.
