@@ -110,6 +110,7 @@ mod chain;
 mod cors;
 mod engine;
 mod evm;
+mod faucet;
 #[doc(hidden)]
 pub mod fuzzing;
 mod genesis;

@@ -224,7 +224,7 @@ async fn precompiles_move_where_a_call_pretends() {
         json!([{"to": to, "data": "0x051038f2"}, "latest", info]),
     )
     .await;
-    assert_eq!(number(&version), 55 + 51);
+    assert_eq!(number(&version), 55 + 61);
 }
 
 #[tokio::test(flavor = "multi_thread")]
