@@ -67,6 +67,8 @@ struct CallResult {
     status: U64,
     return_data: Bytes,
     gas_used: U64,
+    /// Before refunds.
+    max_used_gas: U64,
     logs: Vec<WireLog>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<CallError>,
@@ -86,6 +88,7 @@ impl CallResult {
             status: U64::from(outcome.status == Status::Success),
             return_data: outcome.output.clone(),
             gas_used: U64::from(outcome.gas_used),
+            max_used_gas: U64::from(outcome.max_gas_used),
             logs: logs
                 .map(|(log, nth)| WireLog::new(block, index, log, nth))
                 .collect(),

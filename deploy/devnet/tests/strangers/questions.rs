@@ -343,3 +343,38 @@ async fn simulated_payments_can_be_logged() {
     assert_eq!(logs[2]["topics"][2], json!(other.into_word()));
     assert_eq!(blocks[0]["calls"][1]["logs"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slots_are_read_one_by_one_and_together() {
+    let devnet = devnet().await;
+    let (counter, _) = counted(&devnet).await;
+    let one = rpc(
+        &devnet,
+        "eth_getStorageAt",
+        json!([counter, "0x0", "latest"]),
+    )
+    .await;
+    assert_eq!(number(&one), 1);
+    let nobody = Address::repeat_byte(0x77);
+    let wanted = json!({(counter.to_string()): ["0x0", "0x7"], (nobody.to_string()): ["0x0"]});
+    let values = rpc(&devnet, "eth_getStorageValues", json!([wanted, "latest"])).await;
+    let word = |n: u64| json!(alloy_primitives::B256::from(U256::from(n)));
+    let of = |address: Address| values[format!("{address:#x}")].clone();
+    assert_eq!(of(counter), json!([word(1), word(0)]));
+    assert_eq!(of(nobody), json!([word(0)]));
+    let long = format!("0x{}", "0".repeat(65));
+    for (method, params) in [
+        ("eth_getStorageValues", json!([{}, "latest"])),
+        (
+            "eth_getStorageValues",
+            json!([{(counter.to_string()): vec!["0x0"; 1_025]}]),
+        ),
+        ("eth_getStorageAt", json!([counter, long, "latest"])),
+        ("eth_getStorageAt", json!([counter, "0xasdf", "latest"])),
+    ] {
+        let answer = raw(&devnet, method, params).await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
+    let fee = rpc(&devnet, "eth_baseFee", json!([])).await;
+    assert_eq!(fee, rpc(&devnet, "eth_gasPrice", json!([])).await);
+}
