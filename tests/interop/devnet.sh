@@ -13,11 +13,14 @@ for tool in "$devnet" node npm jq; do
 done
 
 # The packages go beside copies of the scripts. Hardhat wants a newer Node.js than many systems have: it comes with it.
-mkdir -p "$work"
 for tool in hardhat forge; do
     mkdir -p "$work/$tool"
-    cp -r "tests/interop/$tool/." "$work/$tool"
+    for part in "tests/interop/$tool"/*; do
+        case $part in */node_modules) ;; *) cp -r "$part" "$work/$tool" ;; esac
+    done
+    cmp -s "$work/$tool/package-lock.json" "$work/$tool/node_modules/installed" && continue
     npm ci --prefix "$work/$tool" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    cp "$work/$tool/package-lock.json" "$work/$tool/node_modules/installed"
 done
 
 run=$(mktemp -d)

@@ -30,12 +30,12 @@
 //!
 //! # What is exact
 //!
-//! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51, as far as they have been
-//! compared with recordings of a reference node and blocks of Arbitrum One; the README says by which tests.
+//! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51 and 61, as far as they have been
+//! compared with recordings of a reference node and blocks of public chains; the README says by which tests.
 //!
 //! # Versions of ArbOS
 //!
-//! [`Config::arbos`] chooses the version that a chain starts with; `ArbOwner.scheduleArbOSUpgrade` takes it on, step by step,
+//! [`Config::arbos`] chooses the version that a chain starts with, 61 if it says nothing; `ArbOwner.scheduleArbOSUpgrade` takes it on, step by step,
 //! with the first block whose time has come. A step writes what that version writes, and leaves the rest as owners set it.
 //!
 //! | since | rule | rests on | test |
