@@ -32,7 +32,7 @@ cp -r deploy/devnet/examples/counter/. "$work/stylus/counter"
 run=$(mktemp -d)
 "$pcim-dev" devnet --port 0 --json >"$run/devnet.json" &
 devnet=$!
-trap 'kill $devnet 2>/dev/null; wait $devnet || true; rm -rf "$run"' EXIT
+trap 'kill $devnet ${older:-} 2>/dev/null; wait $devnet || true; rm -rf "$run"' EXIT
 for _ in $(seq 100); do
     [ -z "$(jq -r .rpc_url "$run/devnet.json" 2>/dev/null)" ] || break
     sleep 0.1
@@ -110,7 +110,7 @@ check "deploy: deploys and activates" says 'successfully activated' signed deplo
 contract=$(after 'deployed code at address: ')
 activation=0x$(after 'with tx ')
 check "the code is a Stylus program" is "$(cast code "$contract" | head -c 10)" 0xeff00000
-check "and active" is "$(view $wasm 'programVersion(address)(uint16)' "$contract")" 2
+check "and active" is "$(view $wasm 'programVersion(address)(uint16)' "$contract")" 3
 check "and answers" is "$(view "$contract" 'consortium()(address)')" 0x0000000000000000000000000000000000000000
 # The constructor's selector is that of a function without arguments.
 send "$contract" "$(cast concat-hex "$(cast sig 'stylus_constructor()')" "$(cast abi-encode 'f(address)' "$me")")" >/dev/null
@@ -155,9 +155,23 @@ check "check: no entrypoint" refused 'code -32000: program activation failed: .*
     stylus check --wasm-file "$run/elsewhere.wasm"
 # A data segment of 30,000 bytes that nothing can compress.
 { printf '\x0b\xb8\xea\1\1\0\x41\0\x0b\xb0\xea\1'; head -c 30000 /dev/urandom; } | module large "$fixed" user_entrypoint
-check "check: too large for one account" refused '2 fragments' stylus check --wasm-file "$run/large.wasm"
-# Before ArbOS 60 such code is refused without data.
-check "and its parts are no program here" is "$(after 'data: ')" 0x
+check "check: too large for one account" says '2 fragments' stylus check --wasm-file "$run/large.wasm"
+check "deploy: in two fragments and a root" says 'successfully activated' signed deploy --no-verify --wasm-file "$run/large.wasm"
+large=$(after 'deployed code at address: ')
+check "the code is a root of two fragments" is "$(cast code "$large" | cut -c1-10,99-)" 0xeff00200
+check "and active" is "$(view $wasm 'programVersion(address)(uint16)' "$large")" 3
+check "and runs" is "$(cast call "$large")" 0x
+# A chain of before ArbOS 60 has no fragments: it refuses such code without data.
+"$pcim-dev" devnet --port 0 --json --arbos 51 >"$run/older.json" &
+older=$!
+for _ in $(seq 100); do
+    [ -z "$(jq -r .rpc_url "$run/older.json" 2>/dev/null)" ] || break
+    sleep 0.1
+done
+at_51() { local ETH_RPC_URL; ETH_RPC_URL=$(jq -r .rpc_url "$run/older.json"); "$@"; }
+check "check: too large for one account before ArbOS 60" at_51 refused '2 fragments' stylus check --wasm-file "$run/large.wasm"
+check "and its parts are no program there" is "$(after 'data: ')" 0x
+kill $older
 
 # -- the counter, as a project ----------------------------------------------------------------------------------------
 
@@ -172,7 +186,7 @@ counter_as_a_project() {
         signed deploy --no-verify --constructor-value 0.5 --constructor-args 41
     counter=$(after 'deployed code at address: ')
     hash=$(after 'deployment tx hash: ')
-    check "and it is active" is "$(view $wasm 'programVersion(address)(uint16)' "$counter")" 2
+    check "and it is active" is "$(view $wasm 'programVersion(address)(uint16)' "$counter")" 3
     check "and constructed" is "$(view "$counter" 'number()(uint256)')" 41
     check "for who deployed it" is "$(view "$counter" 'owner()(address)')" "$(cast to-check-sum-address "$me")"
     check "with the value" is "$(cast balance "$counter")" 500000000000000000

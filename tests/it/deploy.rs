@@ -5,11 +5,13 @@ use std::path::Path;
 use alloy_primitives::{U256, keccak256};
 use ethers::providers::{Http, Middleware, Provider};
 use ethers::types::{H160, H256, U256 as EthersU256};
-use pcim_deploy::deploy::{Error, MAX_FEE, Record, Request, deploy, record_path};
+use pcim_deploy::deploy::{
+    Activation, Deployed, Error, MAX_FEE, Record, Request, deploy, keepalive, record_path, status,
+};
 use pcim_deploy::{artifact, networks};
 use pcim_ledger::{Deployment, Ledger};
 use sha2::{Digest, Sha256};
-use stylus_devnet::{Config, Handle};
+use stylus_devnet::{ArbOs, Config, Handle};
 
 use crate::chain::wasm;
 
@@ -173,5 +175,67 @@ async fn another_chain_than_the_named_one_is_refused_before_anything_is_sent() {
         "{refused:?}"
     );
     assert_eq!(provider.get_balance(payer, None).await.unwrap(), balance);
+    devnet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_is_activated_again_after_the_step_to_stylus_3() {
+    let devnet = stylus_devnet::spawn(Config {
+        arbos: ArbOs::V51,
+        ..Config::default()
+    })
+    .await
+    .unwrap();
+    let record = deployed(&devnet, devnet.chain_id(), None).await.unwrap();
+    let (url, wasm) = (devnet.url(), wasm());
+    let contract = Deployed {
+        rpc_url: &url,
+        chain_id: devnet.chain_id(),
+        contract: record.contract,
+        wasm: &wasm,
+    };
+    let before = status(&contract).await.unwrap();
+    assert_eq!(
+        (before.activation, before.stylus_version),
+        (Activation::Active, (2, 2))
+    );
+
+    // The chain's owner takes it to ArbOS 61.
+    let upgrade = [
+        &ethers::utils::id("scheduleArbOSUpgrade(uint64,uint64)")[..],
+        &ethers::abi::encode(&[
+            ethers::abi::Token::Uint(61.into()),
+            ethers::abi::Token::Uint(0.into()),
+        ]),
+    ];
+    let owner = H160(devnet.accounts()[0].address.into());
+    let sent = ethers::types::TransactionRequest::new()
+        .from(owner)
+        .to(H160::from_low_u64_be(0x70))
+        .data(upgrade.concat());
+    let provider = provider(&devnet);
+    let _: H256 = provider
+        .request("eth_sendTransaction", [sent])
+        .await
+        .unwrap();
+    let _: serde_json::Value = provider.request("evm_mine", ()).await.unwrap();
+
+    let stopped = status(&contract).await.unwrap();
+    assert_eq!(
+        (stopped.activation, stopped.stylus_version),
+        (Activation::Inactive, (2, 3))
+    );
+    assert_eq!((stopped.consortium, stopped.time_left), (None, 0));
+    let key = devnet.accounts()[0].private_key.0;
+    let done = keepalive(&contract, &key, MAX_FEE).await.unwrap();
+    assert_eq!((done.contract, done.done), (record.contract, "activated"));
+    assert!(done.paid.parse::<U256>().unwrap() > U256::ZERO);
+    let after = status(&contract).await.unwrap();
+    assert_eq!(
+        (after.activation, after.stylus_version),
+        (Activation::Active, (3, 3))
+    );
+    assert_eq!(after.consortium, Some(record.consortium));
+    assert!(after.is_local_build);
     devnet.shutdown().await;
 }

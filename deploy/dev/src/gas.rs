@@ -199,8 +199,16 @@ async fn measure_deployment(
     record: &Record,
 ) -> Result<(Row, Size), Error> {
     let mined: Mined = chain.mined(record.tx).await?;
-    let (split, activation) = split::of_deployment(chain, record.contract, &mined).await?;
-    let size = Size::of(chain, ground.wasm, record.contract, activation).await?;
+    let (split, activation) =
+        split::of_deployment(chain, record.contract, &mined, ground.arbos).await?;
+    let size = Size::of(
+        chain,
+        ground.wasm,
+        record.contract,
+        activation,
+        ground.arbos,
+    )
+    .await?;
     let floor = Floor {
         calldata: mined.data.clone(),
         slots: protocol::CONSTRUCTED,

@@ -30,12 +30,12 @@
 //!
 //! # Exactness
 //!
-//! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51, as far as they have been
-//! compared with recordings of a reference node and blocks of Arbitrum One; the README says by which tests.
+//! Ink, gas, stack, memory, storage, logs and errors of programs and transactions under ArbOS 51 and 61, as far as they have been
+//! compared with recordings of a reference node and blocks of public chains; the README says by which tests.
 //!
 //! # Versions of ArbOS
 //!
-//! [`Config::arbos`] chooses the version that a chain starts with; `ArbOwner.scheduleArbOSUpgrade` takes it on, step by step,
+//! [`Config::arbos`] chooses the version that a chain starts with, 61 if it says nothing; `ArbOwner.scheduleArbOSUpgrade` takes it on, step by step,
 //! with the first block whose time has come. A step writes what that version writes, and leaves the rest as owners set it.
 //!
 //! | since | rule | rests on | test |
@@ -95,7 +95,7 @@
 //! * A program has at most 5·10^12 ink, ten times what the gas of a call buys, and is at most 2 MiB decompressed, whatever
 //!   the chain's owner sets. A call has at most 50,000,000 gas. The `pending` block is the latest one; only
 //!   `eth_getTransactionCount` counts what waits.
-//! * `eth_simulateV1` does not trace transfers, and its blocks state the root of the state they begin from.
+//! * The blocks of `eth_simulateV1` state the root of the state they begin from.
 //! * A header's `stateRoot` commits to the state by hashing each block's changes onto the parent's root; it is not the root of
 //!   a Merkle tree. `eth_getProof` makes that tree when it is asked: its proofs lead to the hash of their first node, not to a
 //!   header.
@@ -110,6 +110,7 @@ mod chain;
 mod cors;
 mod engine;
 mod evm;
+mod faucet;
 #[doc(hidden)]
 pub mod fuzzing;
 mod genesis;

@@ -7,9 +7,13 @@ use std::{
     time::Duration,
 };
 
+use alloy_primitives::U256;
 use clap::Parser;
 use serde_json::json;
 use stylus_devnet::{ArbOs, Config, Cors, Error, Fork, Handle, spawn};
+
+/// Wei.
+const ETHER: u64 = 1_000_000_000_000_000_000;
 
 /// Run an Arbitrum-style development chain with Stylus until interrupted
 ///
@@ -48,11 +52,19 @@ struct Options {
     /// Web pages that may use it: off, *, or origins with commas between them
     #[arg(long, default_value = "*")]
     cors: Cors,
+    /// Send so much ether to an address with each `POST /faucet/ADDRESS` [default: no faucet; 1 if it has no number]
+    #[arg(long, value_name = "ETHER", num_args = 0..=1, default_missing_value = "1")]
+    faucet: Option<u32>,
     /// Go on from a block of the chain that this JSON-RPC node serves, reading its state when it is needed
     #[arg(long, value_name = "URL")]
     fork: Option<String>,
     /// The block to go on from [default: the newest]
-    #[arg(long, value_name = "NUMBER", requires = "fork")]
+    #[arg(
+        long,
+        visible_alias = "block",
+        value_name = "NUMBER",
+        requires = "fork"
+    )]
     fork_block: Option<u64>,
     /// Keep what is read of that chain here [default: stylus-devnet in the user's cache folder]
     #[arg(long, value_name = "DIR", requires = "fork")]
@@ -77,6 +89,9 @@ impl Options {
                 .map(|seconds| Duration::from_secs(seconds.into())),
             l1_price_per_unit: self.l1_price_per_unit,
             cors: self.cors.clone(),
+            faucet: self
+                .faucet
+                .map(|ether| U256::from(ether) * U256::from(ETHER)),
             fork: self.fork.clone().map(|url| Fork {
                 url,
                 block: self.fork_block,

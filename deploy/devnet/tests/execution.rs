@@ -249,16 +249,16 @@ async fn simulated_blocks_stand_on_each_other() {
             .starts_with("err: insufficient funds"),
         "{answer}"
     );
-    // Codes of geth's eth_simulateV1.
     for (bad, code) in [
-        (json!({"blockOverrides": {"number": "0x1"}}), -38020),
-        (json!({"blockOverrides": {"time": "0x1"}}), -38021),
+        (json!({"number": "0x1"}), -38020),
+        (json!({"time": "0x1"}), -38021),
     ] {
-        let bad = json!([{"blockStateCalls": [bad]}]);
-        let answer = raw(&devnet, "eth_simulateV1", bad.clone()).await;
+        let request = json!([{"blockStateCalls": [{"blockOverrides": bad}]}]);
+        let answer = raw(&devnet, "eth_simulateV1", request).await;
         assert_eq!(answer["error"]["code"], code, "{bad}");
     }
-    let unsupported = json!([{"blockStateCalls": [{}], "traceTransfers": true}]);
-    let answer = raw(&devnet, "eth_simulateV1", unsupported).await;
-    assert_eq!(answer["error"]["code"], -32000);
+    for unknown in ["eth_getWork", "eth_mining", "eth_signTypedData"] {
+        let answer = raw(&devnet, unknown, json!([])).await;
+        assert_eq!(answer["error"]["code"], -32601, "{unknown}");
+    }
 }

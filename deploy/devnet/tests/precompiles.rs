@@ -10,7 +10,7 @@ use ethers::{
     utils::{id, keccak256},
 };
 use serde_json::{Value, json};
-use stylus_devnet::Handle;
+use stylus_devnet::{ArbOs, Config, Handle};
 
 const CACHE_MANAGER: &str = "0x2f8bd4eab69764c105add7de7cb0402557a44e6f";
 const ARB_OWNER: u64 = 0x70;
@@ -286,38 +286,95 @@ async fn owners_change_parameters_for_nothing_and_others_do_not() {
         words(&devnet, at(ARB_WASM_CACHE), is_manager, &managers).await,
         [U256::zero()]
     );
-    // An upgrade to a version that is not known is refused, not ignored.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upgrades_come_step_by_step_and_never_backwards() {
+    let devnet = stylus_devnet::spawn(Config {
+        arbos: ArbOs::V51,
+        ..Config::default()
+    })
+    .await
+    .unwrap();
     let upgrade = |version: u64| [Token::Uint(version.into()), Token::Uint(0.into())];
     let schedule = "scheduleArbOSUpgrade(uint64,uint64)";
-    let refused = transact(&devnet, 2, at(ARB_OWNER), 0, schedule, &upgrade(62)).await;
-    assert_eq!(refused.status, Some(0.into()));
-    // An older one is taken and never becomes due.
-    let version = "arbOSVersion()";
-    transact(&devnet, 2, at(ARB_OWNER), 0, schedule, &upgrade(40)).await;
-    rpc(&devnet, "evm_mine", json!([])).await;
-    assert_eq!(words(&devnet, at(0x64), version, &[]).await, [106.into()]);
     let scheduled = "getScheduledUpgrade()";
     let none = [U256::zero(), U256::zero()];
-    assert_eq!(words(&devnet, at(0x6b), scheduled, &[]).await, none);
-    // A newer one comes with the next block, and the state that goes with it.
-    transact(&devnet, 2, at(ARB_OWNER), 0, schedule, &upgrade(60)).await;
-    assert_eq!(
-        words(&devnet, at(0x6b), scheduled, &[]).await,
-        [60.into(), U256::zero()]
-    );
-    assert_eq!(words(&devnet, at(0x64), version, &[]).await, [106.into()]);
-    rpc(&devnet, "evm_mine", json!([])).await;
-    assert_eq!(words(&devnet, at(0x64), version, &[]).await, [115.into()]);
+    let (version, stylus) = ("arbOSVersion()", "stylusVersion()");
     let fragments = "getMaxStylusContractFragments()";
-    assert_eq!(words(&devnet, at(0x6b), fragments, &[]).await, [4.into()]);
-    let block = rpc(&devnet, "eth_getBlockByNumber", json!(["latest", false])).await;
-    assert_eq!(
-        block["mixHash"].as_str().unwrap()[34..50],
-        *"000000000000003c"
-    );
-    let code = rpc(&devnet, "eth_getCode", json!([at(0x74), "latest"])).await;
-    assert_eq!(code, "0xfe");
+    // One that is not known is refused, not ignored.
+    let refused = transact(&devnet, 0, at(ARB_OWNER), 0, schedule, &upgrade(62)).await;
+    assert_eq!(refused.status, Some(0.into()));
+    let stranger = transact(&devnet, 1, at(ARB_OWNER), 0, schedule, &upgrade(61)).await;
+    assert_eq!(stranger.status, Some(0.into()));
+    for (to, rules) in [(59, 3), (60, 3), (61, 3)] {
+        let before = words(&devnet, at(0x64), version, &[]).await;
+        transact(&devnet, 0, at(ARB_OWNER), 0, schedule, &upgrade(to)).await;
+        // It comes with the next block.
+        assert_eq!(
+            words(&devnet, at(0x6b), scheduled, &[]).await,
+            [to.into(), U256::zero()]
+        );
+        assert_eq!(words(&devnet, at(0x64), version, &[]).await, before);
+        rpc(&devnet, "evm_mine", json!([])).await;
+        let now = words(&devnet, at(0x64), version, &[]).await;
+        assert_eq!(now, [(55 + to).into()]);
+        assert_eq!(
+            words(&devnet, at(ARB_WASM), stylus, &[]).await,
+            [rules.into()]
+        );
+        assert_eq!(words(&devnet, at(0x6b), scheduled, &[]).await, none);
+        let block = rpc(&devnet, "eth_getBlockByNumber", json!(["latest", false])).await;
+        let mix = block["mixHash"].as_str().unwrap()[34..50].to_owned();
+        assert_eq!(mix, format!("{to:016x}"));
+        // Fragments, and the precompile of filtered transactions, come with 60.
+        let code = rpc(&devnet, "eth_getCode", json!([at(0x74), "latest"])).await;
+        assert_eq!(code, if to < 60 { "0x" } else { "0xfe" });
+        if to >= 60 {
+            assert_eq!(words(&devnet, at(0x6b), fragments, &[]).await, [4.into()]);
+        }
+    }
+    // An older one is taken and never becomes due.
+    transact(&devnet, 0, at(ARB_OWNER), 0, schedule, &upgrade(51)).await;
+    rpc(&devnet, "evm_mine", json!([])).await;
+    assert_eq!(words(&devnet, at(0x64), version, &[]).await, [116.into()]);
     assert_eq!(words(&devnet, at(0x6b), scheduled, &[]).await, none);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_set_up_of_other_development_nodes_runs_to_its_end() {
+    let devnet = devnet().await;
+    let owners = "getAllChainOwners()";
+    let zero = words(&devnet, at(0x6b), owners, &[]).await;
+    assert!(zero[2..].contains(&U256::zero()), "{zero:?}");
+    let who = account(&devnet, 3);
+    let is_owner = [Token::Address(who)];
+    let steps: [(u64, &str, Vec<Token>); 4] = [
+        (0xff, "becomeChainOwner()", vec![]),
+        (
+            ARB_OWNER,
+            "setL1PricePerUnit(uint256)",
+            vec![Token::Uint(0.into())],
+        ),
+        (
+            ARB_OWNER,
+            "scheduleArbOSUpgrade(uint64,uint64)",
+            vec![Token::Uint(60.into()), Token::Uint(0.into())],
+        ),
+        (
+            ARB_OWNER,
+            "addWasmCacheManager(address)",
+            vec![Token::Address(manager())],
+        ),
+    ];
+    for (to, signature, arguments) in steps {
+        let receipt = transact(&devnet, 3, at(to), 0, signature, &arguments).await;
+        assert_eq!(receipt.status, Some(1.into()), "{signature}");
+    }
+    assert_eq!(
+        words(&devnet, at(0x6b), "isChainOwner(address)", &is_owner).await,
+        [U256::one()]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

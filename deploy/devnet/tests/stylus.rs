@@ -62,7 +62,7 @@ async fn a_program_is_checked_deployed_activated_and_called() {
     });
     let result = rpc(&devnet, "eth_call", json!([request, "latest", overrides])).await;
     let words: Bytes = result.as_str().unwrap().parse().unwrap();
-    assert_eq!(U256::from_big_endian(&words[..32]), 2.into());
+    assert_eq!(U256::from_big_endian(&words[..32]), 3.into());
     let fee = U256::from_big_endian(&words[32..]);
     assert!(fee > U256::zero());
 

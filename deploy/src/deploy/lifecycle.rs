@@ -109,8 +109,7 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
     let chain_version = chain_version.ok_or(Error::NoStylus)?;
     let codehash = keccak256(&code);
     let (activation, time_left) = standing(&chain, contract).await?;
-    let activated = IArbWasm::codehashVersionCall { codehash };
-    let activated = view(&chain, ARB_WASM, activated).await?.unwrap_or_default();
+    let activated = activated_by(&chain, codehash).await?;
     let lifetime = view(&chain, ARB_WASM, IArbWasm::expiryDaysCall {}).await?;
     let young = view(&chain, ARB_WASM, IArbWasm::keepaliveDaysCall {}).await?;
     let age = (u64::from(lifetime.unwrap_or_default()) * DAY).saturating_sub(time_left);
@@ -259,6 +258,18 @@ async fn check_manager(chain: &Chain, chain_id: u64, manager: Address) -> Result
         true => Err(Error::EmptyCacheManager { manager }),
         false => Ok(()),
     }
+}
+
+/// Reads the version of Stylus that a program was activated by, also where the chain's is a newer one; 0 if it does not say.
+async fn activated_by(chain: &Chain, codehash: B256) -> Result<u16, Error> {
+    let call = IArbWasm::codehashVersionCall { codehash };
+    let version = match chain.call(None, ARB_WASM, &call.abi_encode()).await? {
+        Ok(data) => IArbWasm::codehashVersionCall::abi_decode_returns_validate(&data).ok(),
+        Err(reason) => IArbWasm::ProgramNeedsUpgrade::abi_decode(&reason)
+            .ok()
+            .map(|old| old.version),
+    };
+    Ok(version.unwrap_or_default())
 }
 
 /// Whether a program runs, and for how many seconds.

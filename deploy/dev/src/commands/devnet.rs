@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use stylus_devnet::Config;
+use stylus_devnet::{ArbOs, Config};
 
 use pcim_deploy::networks;
 use pcim_terminal::failure::Usage;
@@ -26,6 +26,9 @@ pub(crate) struct DevnetArgs {
     /// A network by name, whose chain id it takes: devnet, arbitrum-sepolia, arbitrum-one
     #[arg(long, value_name = "NAME")]
     network: Option<String>,
+    /// ArbOS version of a new chain: 40, 51, 59, 60 or 61
+    #[arg(long, value_name = "VERSION", default_value_t)]
+    arbos: ArbOs,
     /// Port; 0 takes a free one
     #[arg(long, default_value_t = 8547)]
     port: u16,
@@ -46,6 +49,7 @@ pub(crate) struct DevnetArgs {
 impl DevnetArgs {
     pub(crate) async fn run(&self, ui: Ui) -> anyhow::Result<()> {
         let mut config = Config {
+            arbos: self.arbos,
             port: self.port,
             host: self.host,
             state_dir: self.state_dir.clone(),

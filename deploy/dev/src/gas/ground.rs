@@ -2,6 +2,7 @@
 
 use alloy_primitives::B256;
 use pcim_deploy::deploy;
+use stylus_devnet::ArbOs;
 
 /// Accounts that a run needs: a chain owner who deploys, the consortium, the radiologist, two requestors, five patients.
 pub(crate) const ACCOUNTS: usize = 10;
@@ -35,6 +36,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) keys: &'a [[u8; 32]],
     /// the module, uncompressed
     pub(crate) wasm: &'a [u8],
+    /// the chain's
+    pub(crate) arbos: ArbOs,
 }
 
 /// The reason why there are no figures.

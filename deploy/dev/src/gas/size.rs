@@ -2,6 +2,7 @@
 
 use alloy_primitives::Address;
 use serde::Serialize;
+use stylus_devnet::ArbOs;
 use wasmparser::{Parser, Payload};
 
 use super::Error;
@@ -41,13 +42,14 @@ impl Size {
         wasm: &[u8],
         program: Address,
         activation: u64,
+        arbos: ArbOs,
     ) -> Result<Self, Error> {
         let call = IArbWasm::programInitGasCall { program };
         let init = chain.call(ARB_WASM, &call).await?;
         Ok(Self {
             init_gas: init.gas,
             cached_gas: init.gasWhenCached,
-            variable_activation_gas: variable_part(activation),
+            variable_activation_gas: variable_part(activation, arbos),
             ..of_module(wasm)?
         })
     }

@@ -11,6 +11,7 @@ use std::ops::Add;
 
 use alloy_primitives::{Address, B256, LogData};
 use serde::Serialize;
+use stylus_devnet::ArbOs;
 
 use super::abi::ARB_WASM;
 use super::chain::{Chain, Frame, Mined, Step};
@@ -22,8 +23,9 @@ use super::{DEPLOYMENT, Error};
 const INK: u64 = 10_000;
 /// Of what was used, the part that refunds may be (EIP-3529).
 const REFUND_QUOTIENT: u64 = 5;
-/// What ArbWasm takes for an activation, whatever the module.
+/// What ArbWasm takes for an activation, whatever the module; and since ArbOS 59 for looking up what its owners add.
 const ACTIVATION: u64 = 1_747_826;
+const ADDED_ACTIVATION: u64 = 800;
 
 /// Gas by what it was paid for. The sum of all fields is the transaction's gas.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -122,6 +124,7 @@ pub(super) async fn of_deployment(
     chain: &Chain,
     contract: Address,
     mined: &Mined,
+    arbos: ArbOs,
 ) -> Result<(Split, u64), Error> {
     let missing = |what| Error::Trace {
         operation: DEPLOYMENT,
@@ -137,7 +140,7 @@ pub(super) async fn of_deployment(
     let precompiles = used(&|frame| frame.to == Some(ARB_WASM));
     let activations = top.calls.iter().filter(|frame| frame.to == Some(ARB_WASM));
     let activation = activations.map(Frame::gas_used).max().unwrap_or_default();
-    if creation == 0 || activation < ACTIVATION {
+    if creation == 0 || activation < fixed_activation(arbos) {
         return Err(missing("creation and activation"));
     }
 
@@ -168,8 +171,15 @@ pub(super) async fn of_deployment(
 }
 
 /// What activating took beyond the part that every module pays.
-pub(super) fn variable_part(activation: u64) -> u64 {
-    activation - ACTIVATION
+pub(super) fn variable_part(activation: u64, arbos: ArbOs) -> u64 {
+    activation - fixed_activation(arbos)
+}
+
+fn fixed_activation(arbos: ArbOs) -> u64 {
+    match arbos < ArbOs::V59 {
+        true => ACTIVATION,
+        false => ACTIVATION + ADDED_ACTIVATION,
+    }
 }
 
 /// Takes the refund off, and checks that nothing is left over.

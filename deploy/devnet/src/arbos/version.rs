@@ -13,13 +13,13 @@ pub enum ArbOs {
     /// ArbOS 40: Ethereum's Prague, Stylus 2.
     V40 = 40,
     /// ArbOS 51: Ethereum's Osaka, Stylus 2.
-    #[default]
     V51 = 51,
     /// ArbOS 59: Stylus 3.
     V59 = 59,
     /// ArbOS 60: programs in fragments, the cache of recent programs.
     V60 = 60,
     /// ArbOS 61: the refunds of 60 corrected.
+    #[default]
     V61 = 61,
 }
 

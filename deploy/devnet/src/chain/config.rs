@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use alloy_primitives::U256;
+
 use super::limits::Keep;
 use crate::{arbos::ArbOs, cors::Cors};
 
@@ -36,6 +38,8 @@ pub struct Config {
     pub l1_price_per_unit: Option<u128>,
     /// The web pages that may use the devnet.
     pub cors: Cors,
+    /// Wei that `POST /faucet/ADDRESS` sends, from the last prefunded account; `None` is no faucet.
+    pub faucet: Option<U256>,
     /// The chain to go on from; its id and ArbOS version come with it.
     pub fork: Option<Fork>,
 }
@@ -65,6 +69,7 @@ impl Default for Config {
             block_time: None,
             l1_price_per_unit: None,
             cors: Cors::default(),
+            faucet: None,
             fork: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, Log, address, keccak256};
 
 use super::{
     block::{self, Block, Mined, Receipt},
@@ -15,7 +15,10 @@ use super::{
     state::Changes,
     tx::Transaction,
 };
-use crate::evm::{Mode, Outcome, Status};
+use crate::evm::{
+    Mode, Outcome, Status,
+    trace::{Detail, FrameKind, TracedFrame},
+};
 
 /// The most blocks that one request simulates, those without calls included.
 const MAX_BLOCKS: usize = 256;
@@ -64,12 +67,14 @@ pub(crate) struct Simulated {
 
 impl Chain {
     /// Simulates blocks after `at`. With `validate`, calls are checked and pay as transactions do. All calls together
-    /// have the gas of one. The blocks state the root of the state that they begin from.
+    /// have the gas of one. The blocks state the root of the state that they begin from. With `transfers`, each payment
+    /// is logged too, as a token's transfer (ERC-7528).
     pub(crate) fn simulate(
         &self,
         blocks: Vec<Simulated>,
         at: BlockId,
         validate: bool,
+        transfers: bool,
     ) -> Result<Vec<(Block, Vec<Outcome>)>, Error> {
         let refuse = |code, reason: String| Err(Error::Simulation { code, reason });
         if blocks.is_empty() {
@@ -119,7 +124,16 @@ impl Chain {
                     true => Mode::Transaction,
                     false => Mode::Call,
                 };
-                let outcome = self.vm.transact(&db, &params, &tx, mode);
+                let outcome = match transfers {
+                    false => self.vm.transact(&db, &params, &tx, mode),
+                    true => {
+                        let traced = self.vm.trace(&db, &params, &tx, mode, Detail::Frames);
+                        traced.map(|(mut outcome, traced)| {
+                            outcome.logs = with_transfers(&traced.frame);
+                            outcome
+                        })
+                    }
+                };
                 let outcome = outcome.map_err(|error| Error::Simulation {
                     code: code_of(&error.0),
                     reason: format!("err: {error} (supplied gas {gas})"),
@@ -150,6 +164,39 @@ impl Chain {
         }
         Ok(done)
     }
+}
+
+/// The address that stands for the chain's own coin (ERC-7528).
+const COIN: Address = address!("0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE");
+
+/// The logs of a frame and of those that it opened, in order, with its payment before them; none of a failed one.
+fn with_transfers(frame: &TracedFrame) -> Vec<Log> {
+    let mut logs = Vec::new();
+    if frame.error.is_some() {
+        return logs;
+    }
+    let pays = matches!(
+        frame.kind,
+        FrameKind::Call | FrameKind::Create | FrameKind::Create2 | FrameKind::SelfDestruct
+    );
+    if let Some(to) = frame.to.filter(|_| pays && !frame.value.is_zero()) {
+        let topics = vec![
+            keccak256("Transfer(address,address,uint256)"),
+            frame.from.into_word(),
+            to.into_word(),
+        ];
+        let value = frame.value.to_be_bytes::<32>().into();
+        logs.push(Log::new_unchecked(COIN, topics, value));
+    }
+    let mut own = frame.logs.iter().peekable();
+    for (nth, inner) in frame.calls().enumerate() {
+        while let Some((log, _)) = own.next_if(|(_, before)| *before <= nth) {
+            logs.push(log.clone());
+        }
+        logs.extend(with_transfers(inner));
+    }
+    logs.extend(own.map(|(log, _)| log.clone()));
+    logs
 }
 
 /// The blocks with those between them that have no calls.

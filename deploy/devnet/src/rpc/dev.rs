@@ -240,10 +240,13 @@ fn edits(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
 }
 
 fn pool(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    let names = ["anvil_dropTransaction", "hardhat_dropTransaction"];
-    named(module, &names, |node, args| {
+    named(module, &["anvil_dropTransaction"], |node, args| {
         let hash: B256 = args.need()?;
         Ok(node.chain.drop_transaction(&hash)?.then_some(hash))
+    })?;
+    // Hardhat's helper takes nothing but a boolean.
+    named(module, &["hardhat_dropTransaction"], |node, args| {
+        Ok(node.chain.drop_transaction(&args.need()?)?)
     })?;
     named(module, &["anvil_dropAllTransactions"], |node, _| {
         Ok(node.chain.drop_transactions(None)?)
@@ -265,7 +268,7 @@ fn about(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
             "currentBlockNumber": U64::from(head.number()),
             "currentBlockTimestamp": head.timestamp(),
             "currentBlockHash": head.hash,
-            "hardFork": "osaka",
+            "hardFork": if head.arbos() < 50 { "prague" } else { "osaka" },
             "transactionOrder": "fifo",
             "environment": {
                 "baseFee": base_fee,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use alloy_primitives::{Address, B256, Bytes, U64};
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -51,6 +51,9 @@ fn chain_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
     Node::method(module, "eth_maxPriorityFeePerGas", |_, _| Ok(U64::ZERO))?;
     Node::method(module, "eth_feeHistory", fee_history)?;
     Node::method(module, "eth_syncing", |_, _| Ok(false))?;
+    Node::method(module, "eth_baseFee", |node, _| {
+        Ok(U64::from(node.chain.next_base_fee()))
+    })?;
     // No block has room for blobs here, so their price stays at its least.
     Node::method(module, "eth_blobBaseFee", |_, _| Ok(U64::from(1)))?;
     Node::method(module, "eth_config", |node, _| Ok(config(node)))
@@ -142,12 +145,6 @@ fn state_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
         let ledger = node.chain.read();
         let code = ledger.state.code(account.code_hash);
         Ok(code.map_or_else(Bytes::new, |code| code.original_bytes()))
-    })?;
-    Node::reading(module, "eth_getStorageAt", |node, args| {
-        let (address, slot): (Address, U256) = (args.need()?, args.need()?);
-        let (_, version) = node.resolve(args.opt()?)?;
-        let value = node.chain.read().state.storage(address, slot, version);
-        Ok(B256::from(value))
     })
 }
 

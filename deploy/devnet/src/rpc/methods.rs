@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 
 use super::{
-    accounts, debug, dev, eth, logs, node::Node, parity, proof, raw, simulate, states, subscribe,
-    txpool,
+    accounts, debug, dev, eth, logs, node::Node, parity, proof, raw, simulate, states, storage,
+    subscribe, txpool,
 };
 use crate::chain::Chain;
 
@@ -14,6 +14,7 @@ use crate::chain::Chain;
 pub(crate) fn module(chain: Arc<Chain>) -> Result<RpcModule<Node>, RegisterMethodError> {
     let mut module = RpcModule::new(Node::new(chain));
     eth::register(&mut module)?;
+    storage::register(&mut module)?;
     accounts::register(&mut module)?;
     proof::register(&mut module)?;
     raw::register(&mut module)?;

@@ -17,6 +17,7 @@ mod results;
 mod server;
 mod simulate;
 mod states;
+mod storage;
 mod structlog;
 mod subscribe;
 mod tracers;

@@ -16,6 +16,7 @@ use crate::{
     chain::{self, Chain, Config, ForkError, StoreError, overrides::BlockOverride},
     cors::CorsLayer,
     evm::Status,
+    faucet::{Faucet, FaucetLayer},
     genesis::{self, DevAccount, dev_accounts},
 };
 
@@ -182,6 +183,8 @@ pub async fn spawn(config: Config) -> Result<Handle, Error> {
     let address = SocketAddr::new(config.host, config.port);
     let funded = accounts.clone();
     let cors = CorsLayer::new(config.cors.clone());
+    let faucet = config.faucet.zip(accounts.last());
+    let faucet = faucet.map(|(wei, account)| (wei, account.address));
     let chain = tokio::task::spawn_blocking(move || Chain::open(&config, &funded))
         .await
         .map_err(Error::setup)?
@@ -192,9 +195,13 @@ pub async fn spawn(config: Config) -> Result<Handle, Error> {
             other => Error::setup(other),
         })?;
     let chain = Arc::new(chain);
+    let faucet = faucet.map(|(wei, from)| {
+        let chain = chain.clone();
+        Arc::new(Faucet { chain, from, wei })
+    });
     let module = methods::module(chain.clone()).map_err(Error::setup)?;
     let server = ServerBuilder::new()
-        .set_http_middleware(ServiceBuilder::new().layer(cors))
+        .set_http_middleware(ServiceBuilder::new().layer(cors).layer(FaucetLayer(faucet)))
         .set_config(
             ServerConfig::builder()
                 .max_request_body_size(MAX_REQUEST)

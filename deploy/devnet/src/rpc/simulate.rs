@@ -67,6 +67,8 @@ struct CallResult {
     status: U64,
     return_data: Bytes,
     gas_used: U64,
+    /// Before refunds.
+    max_used_gas: U64,
     logs: Vec<WireLog>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<CallError>,
@@ -86,6 +88,7 @@ impl CallResult {
             status: U64::from(outcome.status == Status::Success),
             return_data: outcome.output.clone(),
             gas_used: U64::from(outcome.gas_used),
+            max_used_gas: U64::from(outcome.max_gas_used),
             logs: logs
                 .map(|(log, nth)| WireLog::new(block, index, log, nth))
                 .collect(),
@@ -103,12 +106,11 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     Node::blocking(module, "eth_simulateV1", |node, args: &mut Args<'_>| {
         let request: Request = args.need()?;
         let at = args.opt()?.unwrap_or(BlockId::Latest);
-        if request.trace_transfers {
-            return Err(RpcError::Refused("traceTransfers is not supported".into()));
-        }
         let blocks = request.block_state_calls.into_iter();
         let blocks = blocks.map(TryInto::try_into).collect::<Result<_, _>>()?;
-        let simulated = node.chain.simulate(blocks, at, request.validation)?;
+        let simulated =
+            node.chain
+                .simulate(blocks, at, request.validation, request.trace_transfers)?;
         let shown = simulated.iter().map(|(block, outcomes)| BlockResult {
             block: WireBlock::new(block, request.return_full_transactions),
             calls: outcomes

@@ -54,7 +54,7 @@ fn step(step: &OpStep) -> Value {
     if let Some(stack) = &step.stack {
         shown["stack"] = json!(stack);
     }
-    if let Some(memory) = &step.memory {
+    if let Some(memory) = step.memory.as_ref().filter(|memory| !memory.is_empty()) {
         let words = memory.chunks(32).map(hex::encode_prefixed);
         shown["memory"] = words.collect();
     }

@@ -112,27 +112,3 @@ fn accepts_what_the_reference_accepts() {
 fn rejects_what_the_reference_rejects() {
     matches(Kind::Reject, 45);
 }
-
-/// The record that Arbitrum One made when it activated this program.
-#[test]
-fn activates_a_real_program_to_the_record_of_its_chain() {
-    let code = include_bytes!("../../tests/vectors/arb1_485279792.code");
-    let compressed = code.strip_prefix(b"\xef\xf0\x00\x00").unwrap();
-    let mut wasm = Vec::new();
-    brotli::BrotliDecompress(&mut &*compressed, &mut wasm).unwrap();
-    assert_eq!(wasm.len(), 84_603);
-    let params = ActivationParams {
-        version: 2,
-        arbos: 51,
-        page_limit: 128,
-        debug: false,
-    };
-    let start = std::time::Instant::now();
-    let activated = activate(&wasm, params).unwrap();
-    println!("{:?}", start.elapsed());
-    assert_eq!(activated.init_cost, 13_779);
-    assert_eq!(activated.cached_cost, 3459);
-    assert_eq!(activated.footprint_pages, 17);
-    assert_eq!(activated.asm_estimate.div_ceil(1024), 1275);
-    assert_eq!(activated.variable_gas, 3_084_088);
-}

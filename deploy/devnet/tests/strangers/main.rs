@@ -1,8 +1,10 @@
 //! The devnet as other people's tools meet it: web pages, presigned transactions, and the methods that they call.
 #![allow(clippy::unwrap_used)]
 
+mod chain_rlp;
 #[path = "../common/mod.rs"]
 mod common;
+mod faucet;
 mod questions;
 
 use alloy_consensus::{EthereumTxEnvelope, SignableTransaction as _, TxEip4844, TxLegacy};
@@ -30,7 +32,11 @@ async fn devnet() -> Handle {
 }
 
 fn key(devnet: &Handle) -> k256::ecdsa::SigningKey {
-    let key = devnet.accounts()[0].private_key;
+    key_of(devnet, 0)
+}
+
+fn key_of(devnet: &Handle, account: usize) -> k256::ecdsa::SigningKey {
+    let key = devnet.accounts()[account].private_key;
     k256::ecdsa::SigningKey::from_slice(key.as_slice()).unwrap()
 }
 
@@ -40,10 +46,20 @@ fn number(value: &Value) -> u64 {
 
 /// Sends a request as a browser does; the answer's head and body.
 async fn browse(devnet: &Handle, method: &str, headers: &str, body: &str) -> (String, String) {
+    browse_at(devnet, "/", method, headers, body).await
+}
+
+async fn browse_at(
+    devnet: &Handle,
+    path: &str,
+    method: &str,
+    headers: &str,
+    body: &str,
+) -> (String, String) {
     let host = devnet.url().replace("http://", "");
     let mut stream = TcpStream::connect(&host).await.unwrap();
     let request = format!(
-        "{method} / HTTP/1.1\r\nhost: {host}\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -207,6 +223,43 @@ async fn raw_transactions_cut_anywhere_are_refused() {
                 "{kind:?} {end}"
             );
         }
+    }
+    assert_eq!(rpc(&devnet, "eth_blockNumber", json!([])).await, "0x0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_of_types_that_nobody_may_send_are_refused() {
+    let devnet = devnet().await;
+    let key = key(&devnet);
+    let blob = TxEip4844 {
+        chain_id: devnet.chain_id(),
+        gas_limit: 100_000,
+        max_fee_per_gas: TEN_GWEI,
+        to: Address::repeat_byte(9),
+        blob_versioned_hashes: vec![B256::repeat_byte(1)],
+        max_fee_per_blob_gas: 1,
+        ..TxEip4844::default()
+    };
+    let (signature, id) = key
+        .sign_prehash_recoverable(blob.signature_hash().as_slice())
+        .unwrap();
+    let signed = blob.into_signed(Signature::from((signature, id)));
+    let blob = Envelope::from(signed).encoded_2718();
+    assert_eq!(blob[0], 3);
+    let mut wire = common::wire::Wire::connect(&devnet.url()).unwrap();
+    for end in 0..=blob.len() {
+        let cut = Bytes::copy_from_slice(&blob[..end]);
+        let answer = wire.ask("eth_sendRawTransaction", json!([cut]));
+        assert!(answer.is_err(), "{end}");
+    }
+    // Among the types are those of ArbOS itself: 0x64 to 0x6a.
+    let own = Unsigned::pay(devnet.chain_id(), 0, Address::repeat_byte(9), TEN_GWEI).sign(&key);
+    let rightful = own[0];
+    for kind in (0..=255).filter(|kind| *kind != rightful) {
+        let mut other = own.to_vec();
+        other[0] = kind;
+        let answer = wire.ask("eth_sendRawTransaction", json!([Bytes::from(other)]));
+        assert!(answer.is_err(), "{kind:#x}");
     }
     assert_eq!(rpc(&devnet, "eth_blockNumber", json!([])).await, "0x0");
 }

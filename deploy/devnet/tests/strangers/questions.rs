@@ -224,7 +224,7 @@ async fn precompiles_move_where_a_call_pretends() {
         json!([{"to": to, "data": "0x051038f2"}, "latest", info]),
     )
     .await;
-    assert_eq!(number(&version), 55 + 51);
+    assert_eq!(number(&version), 55 + 61);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -311,4 +311,70 @@ async fn logs_of_undone_blocks_are_removed() {
     rpc(&devnet, "eth_sendTransaction", json!([count])).await;
     rpc(&devnet, "evm_revert", json!([snapshot])).await;
     assert_eq!(changes().await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simulated_payments_can_be_logged() {
+    let devnet = devnet().await;
+    let own = devnet.accounts()[0].address;
+    let (to, other) = (Address::repeat_byte(9), Address::repeat_byte(8));
+    // Logs without topics, pays 1 wei to `other`, logs again.
+    let code = format!("0x5f5fa05f5f5f5f600173{other:x}5af15f5fa000");
+    let call = |to: Address, value: &str| json!({"from": own, "to": to, "value": value});
+    let request = json!([{
+        "blockStateCalls": [{
+            "stateOverrides": { (to.to_string()): {"code": code} },
+            "calls": [call(to, "0x5"), call(other, "0x0")],
+        }],
+        "traceTransfers": true,
+    }, "latest"]);
+    let blocks = rpc(&devnet, "eth_simulateV1", request).await;
+    let logs = &blocks[0]["calls"][0]["logs"];
+    let coin = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee";
+    let at: Vec<_> = (0..4)
+        .map(|n| logs[n]["address"].as_str().unwrap_or("none"))
+        .collect();
+    let own_logs = format!("{to:#x}");
+    assert_eq!(at, [coin, &own_logs, coin, &own_logs], "{blocks}");
+    let transfer = keccak256("Transfer(address,address,uint256)");
+    let topics = json!([transfer, own.into_word(), to.into_word()]);
+    assert_eq!(logs[0]["topics"], topics);
+    assert_eq!(logs[0]["data"], format!("0x{:064x}", 5));
+    assert_eq!(logs[2]["topics"][2], json!(other.into_word()));
+    assert_eq!(blocks[0]["calls"][1]["logs"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slots_are_read_one_by_one_and_together() {
+    let devnet = devnet().await;
+    let (counter, _) = counted(&devnet).await;
+    let one = rpc(
+        &devnet,
+        "eth_getStorageAt",
+        json!([counter, "0x0", "latest"]),
+    )
+    .await;
+    assert_eq!(number(&one), 1);
+    let nobody = Address::repeat_byte(0x77);
+    let wanted = json!({(counter.to_string()): ["0x0", "0x7"], (nobody.to_string()): ["0x0"]});
+    let values = rpc(&devnet, "eth_getStorageValues", json!([wanted, "latest"])).await;
+    let word = |n: u64| json!(alloy_primitives::B256::from(U256::from(n)));
+    let of = |address: Address| values[format!("{address:#x}")].clone();
+    assert_eq!(of(counter), json!([word(1), word(0)]));
+    assert_eq!(of(nobody), json!([word(0)]));
+    let long = format!("0x{}", "0".repeat(65));
+    for (method, params) in [
+        ("eth_getStorageValues", json!([{}, "latest"])),
+        (
+            "eth_getStorageValues",
+            json!([{(counter.to_string()): vec!["0x0"; 1_025]}]),
+        ),
+        ("eth_getStorageAt", json!([counter, long, "latest"])),
+        ("eth_getStorageAt", json!([counter, "0xasdf", "latest"])),
+    ] {
+        let answer = raw(&devnet, method, params).await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
+    let fee = rpc(&devnet, "eth_baseFee", json!([])).await;
+    assert_eq!(fee, rpc(&devnet, "eth_gasPrice", json!([])).await);
 }

@@ -14,6 +14,7 @@ use clap::Args;
 use pcim_client::Error as ClientError;
 use pcim_deploy::artifact;
 use pcim_deploy::build::module::MAX_WASM_BYTES;
+use stylus_devnet::{ArbOs, Config};
 
 use pcim_terminal::failure::Usage;
 use pcim_terminal::ui::Ui;
@@ -41,6 +42,9 @@ pub(crate) struct GasArgs {
     /// Module to measure instead of the released one
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
+    /// Rules to measure under: those of ArbOS 40, 51, 59, 60 or 61
+    #[arg(long, value_name = "VERSION", default_value_t)]
+    arbos: ArbOs,
     /// Tell the program's size and what follows from it instead
     #[arg(long, conflicts_with_all = ["figures", "l1_price"])]
     size: bool,
@@ -64,7 +68,11 @@ impl GasArgs {
             Some(path) => read_module(path)?,
             None => artifact::PCAC_WASM.to_vec(),
         };
-        let devnet = stylus_devnet::spawn(stylus_devnet::Config::default()).await?;
+        let devnet = stylus_devnet::spawn(Config {
+            arbos: self.arbos,
+            ..Config::default()
+        })
+        .await?;
         let accounts = devnet.accounts().iter().take(ACCOUNTS);
         let keys: Vec<_> = accounts.map(|account| account.private_key.0).collect();
         let rpc_url = devnet.url();
@@ -73,6 +81,7 @@ impl GasArgs {
             chain_id: devnet.chain_id(),
             keys: &keys,
             wasm: &wasm,
+            arbos: self.arbos,
         };
         let told = self.tell(ui, ground).await;
         devnet.shutdown().await;

@@ -206,3 +206,29 @@ fn block_hashes_reach_back_a_little() {
         (U256::from(7), U256::from(7))
     );
 }
+
+#[test]
+fn a_cached_program_stays_cached_when_it_is_activated_again() {
+    sol! {
+        function cacheProgram(address program) external;
+        function codehashIsCached(bytes32 codehash) external view returns (bool);
+    }
+    const CACHE: Address = Address::with_last_byte(0x72);
+    let codehash = keccak256(program_code(&keeper()));
+    let run = |cache: bool| {
+        let mut chain = Chain::owned(51);
+        let program = chain.program(&keeper());
+        if cache {
+            let call = cacheProgramCall { program }.abi_encode();
+            assert_eq!(chain.send(CACHE, call, 0).status, Status::Success);
+        }
+        chain.upgrade(61);
+        let outcome = chain.activate(program);
+        assert_eq!(outcome.status, Status::Success);
+        let view = codehashIsCachedCall { codehash }.abi_encode();
+        assert_eq!(chain.view(CACHE, view).output[31], u8::from(cache));
+        outcome.gas_used
+    };
+    // The old module's hash is looked up.
+    assert_eq!(run(true), run(false) + 800);
+}

@@ -219,3 +219,76 @@ fn reading_a_fragment_needs_gas_for_the_longest() {
     assert_eq!(enough.status, Status::Revert);
     assert_eq!(enough.gas_used, before + 2_600);
 }
+
+#[test]
+fn an_access_list_warms_a_fragment() {
+    let gas = |listed: bool| {
+        let mut chain = Chain::at(60);
+        let (pieces, size) = fragments(&keeper(), 1);
+        let piece = chain.deploy(&pieces[0]);
+        let program = chain.deploy(&root(0, size, &[piece]));
+        let input = activateProgramCall { program }.abi_encode();
+        let mut tx = chain.tx(TxKind::Call(ARB_WASM), input, U256::from(ETHER));
+        if listed {
+            tx.access_list = vec![(piece, Vec::new())];
+        }
+        let outcome = chain.try_run(tx, Mode::Transaction).unwrap();
+        assert_eq!(outcome.status, Status::Success);
+        outcome.gas_used
+    };
+    // 2,400 for the list's address, 2,500 less for reading it.
+    assert_eq!(gas(true), gas(false) + 2_400 - 2_500);
+}
+
+/// A program of two fragments, activated.
+fn rooted(chain: &mut Chain, wat: &str) -> (Address, Address) {
+    let (pieces, size) = fragments(wat, 2);
+    let parts: Vec<_> = pieces.iter().map(|piece| chain.deploy(piece)).collect();
+    let program = chain.deploy(&root(0, size, &parts));
+    assert_eq!(chain.activate(program).status, Status::Success);
+    (program, parts[0])
+}
+
+#[test]
+fn a_root_that_is_delegated_to_acts_for_its_caller() {
+    let mut chain = Chain::at(61);
+    let (keeper, fragment) = rooted(&mut chain, &keeper());
+    let proxy = chain.program(&caller("delegate"));
+    let outcome = chain.send(proxy, calling(keeper, A.as_slice()), 0);
+    assert_eq!(outcome.status, Status::Success);
+    assert_eq!(outcome.logs[0].address, proxy);
+    assert_eq!(chain.send(keeper, B, 0).output[..], B256::ZERO[..]);
+    // A fragment is an invalid opcode there too: that frame's gas is gone, its caller goes on.
+    let payer = chain.deploy(&evm_caller());
+    let outcome = chain.send(payer, calling(fragment, &[]), 0);
+    assert_eq!(outcome.status, Status::Revert);
+    assert!(outcome.gas_used > 19_000_000, "{}", outcome.gas_used);
+}
+
+#[test]
+fn a_root_cannot_be_destroyed() {
+    let mut chain = Chain::at(60);
+    let (proxy, _) = rooted(&mut chain, &caller("delegate"));
+    // selfdestruct(caller)
+    let bomb = chain.deploy(&[0x33, 0xff]);
+    let outcome = chain.send(proxy, calling(bomb, &[]), 0);
+    assert_eq!(outcome.status, Status::Revert);
+}
+
+#[test]
+fn contracts_see_the_bytes_of_roots_and_fragments() {
+    let mut chain = Chain::at(61);
+    let (pieces, size) = fragments(&keeper(), 1);
+    let piece = chain.deploy(&pieces[0]);
+    let code = root(0, size, &[piece]);
+    let program = chain.deploy(&code);
+    // mstore(0, extcodehash(calldataload(0))), mstore(32, extcodesize(calldataload(0))), return(0, 64)
+    let look = chain.deploy(&[
+        0x5f, 0x35, 0x3f, 0x5f, 0x52, 0x5f, 0x35, 0x3b, 0x60, 0x20, 0x52, 0x60, 0x40, 0x5f, 0xf3,
+    ]);
+    for (address, bytes) in [(program, &code), (piece, &pieces[0])] {
+        let seen = chain.view(look, address.into_word().to_vec()).output;
+        assert_eq!(seen[..32], keccak256(bytes)[..]);
+        assert_eq!(seen[32..], U256::from(bytes.len()).to_be_bytes::<32>());
+    }
+}

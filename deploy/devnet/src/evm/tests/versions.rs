@@ -48,7 +48,7 @@ impl Chain {
     }
 
     /// Takes the steps to a newer version, as the start of a block does.
-    fn upgrade(&mut self, to: u64) {
+    pub(super) fn upgrade(&mut self, to: u64) {
         self.put(version::schedule_slots()[0], U256::from(to));
         let read = |slot| revm::DatabaseRef::storage_ref(&self.db, ARBOS, slot).unwrap();
         let upgrade = version::due(read, self.now).unwrap();
@@ -67,7 +67,7 @@ impl Chain {
         self.recent = RecentPrograms::default();
     }
 
-    fn owned(arbos: u64) -> Self {
+    pub(super) fn owned(arbos: u64) -> Self {
         let mut chain = Self::at(arbos);
         let outcome = chain.send(DEBUG, becomeChainOwnerCall {}.abi_encode(), 0);
         assert_eq!(outcome.status, Status::Success);

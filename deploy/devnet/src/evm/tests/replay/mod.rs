@@ -11,6 +11,7 @@
 //! * who gets which part of the fees; their sum must be right.
 
 mod format;
+mod own;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;

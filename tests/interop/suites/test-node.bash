@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# What OpenZeppelin's suite calls to fund an account: script send-l2 --to address_0x… --ethamount N. The chain's faucet gives 100.
+set -euo pipefail
+to=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --to) to=${2#address_}; shift ;;
+    esac
+    shift
+done
+curl -sf -X POST "$RPC_URL/faucet/$to" >/dev/null
