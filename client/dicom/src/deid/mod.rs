@@ -51,7 +51,7 @@ use transform::Transform;
 
 pub use error::{Error, Result};
 pub use facts::{Facts, Identifying, PatientKey, directory, facts, is_directory};
-pub use kos::{KeyObjects, SeriesReference};
+pub use kos::KeyObjects;
 pub use mado::Description;
 pub use options::{Blank, Edition, Options, ParseOptionError, Profile, ProfileOption, Purpose};
 pub use repeated::Repeated;
