@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod blank;
+mod codes;
 mod corpus;
 mod docbook;
 mod engine;
