@@ -11,6 +11,7 @@ mod planted;
 mod policy;
 mod repairs;
 mod rows;
+mod syntaxes;
 
 use std::io::Cursor;
 
