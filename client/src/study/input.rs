@@ -10,10 +10,14 @@ use crate::study::error::Error;
 use crate::study::names::MAX_FILES;
 use crate::study::walk::{self, InputKind, START, kind};
 use crate::study::zip;
+use pcim_dicom::deface::Slice;
+use pcim_dicom::deid::Faces;
 
 /// Most bytes of a DICOMDIR.
 const MAX_DIRECTORY_BYTES: usize = 64 << 20;
 
+/// Most bytes of a file that is looked at for a face.
+const MAX_SLICE_BYTES: usize = 256 << 20;
 /// Media directories that lead one to the next.
 const MAX_DIRECTORIES: usize = 4;
 
@@ -127,6 +131,20 @@ impl Inputs {
     #[must_use]
     pub fn len(&self) -> usize {
         self.files.len()
+    }
+
+    /// Looks for the faces in the series of slices among them. A file that cannot be read is left out here: it is refused
+    /// when it is looked at.
+    #[must_use]
+    pub fn faces(&self) -> Faces {
+        let look = |_, source: &Source| {
+            let file = source.open().ok()?;
+            let bytes = pcim_core::private::read_up_to(file, MAX_SLICE_BYTES).ok()?;
+            Slice::of(&bytes).ok()?
+        };
+        let processors = pcim_core::parallel::processors();
+        let slices = pcim_core::parallel::each(&self.files, processors, look);
+        Faces::of(slices.into_iter().flatten().collect())
     }
 
     /// Says whether there are none.

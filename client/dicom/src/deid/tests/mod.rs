@@ -5,6 +5,7 @@ mod codes;
 mod corpus;
 mod docbook;
 mod engine;
+mod face;
 mod folder;
 mod hostile;
 mod planted;
