@@ -1,12 +1,13 @@
 //! From the bytes of a file to a data set and back (PS3.10 §7).
 
 use std::io::{Read, Write};
+use std::sync::LazyLock;
 
 use dicom_core::header::DataElementHeader;
 use dicom_core::{Length, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::encode::EncodeTo;
-use dicom_encoding::transfer_syntax::DynEncoder;
+use dicom_encoding::transfer_syntax::{AdapterFreeTransferSyntax, DynEncoder};
 use dicom_encoding::{Codec, Endianness, TransferSyntax, TransferSyntaxIndex};
 use dicom_object::FileMetaTableBuilder;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
@@ -115,7 +116,8 @@ pub(crate) fn read(file: &[u8]) -> Result<File> {
     let unknown = || Error::TransferSyntax {
         uid: only_uid(&uid),
     };
-    let syntax = TransferSyntaxRegistry.get(&uid).ok_or_else(unknown)?;
+    let syntax = TransferSyntaxRegistry.get(&uid).or_else(|| retired(&uid));
+    let syntax = syntax.ok_or_else(unknown)?;
     let encoding = match (syntax.endianness(), is_implicit(syntax)) {
         (Endianness::Little, false) => Encoding::Explicit,
         (Endianness::Little, true) => Encoding::Implicit,
@@ -149,6 +151,35 @@ pub(crate) fn read(file: &[u8]) -> Result<File> {
     let order = file.order();
     description::repair(&mut file.data_set, order, &mut file.repairs);
     Ok(file)
+}
+
+/// The processes of JPEG that DICOM no longer has (PS3.5 2000 §A.4.1): read and written as they
+/// are, never decoded.
+fn retired(uid: &str) -> Option<&'static TransferSyntax> {
+    const UIDS: [&str; 14] = [
+        "1.2.840.10008.1.2.4.52",
+        "1.2.840.10008.1.2.4.53",
+        "1.2.840.10008.1.2.4.54",
+        "1.2.840.10008.1.2.4.55",
+        "1.2.840.10008.1.2.4.56",
+        "1.2.840.10008.1.2.4.58",
+        "1.2.840.10008.1.2.4.59",
+        "1.2.840.10008.1.2.4.60",
+        "1.2.840.10008.1.2.4.61",
+        "1.2.840.10008.1.2.4.62",
+        "1.2.840.10008.1.2.4.63",
+        "1.2.840.10008.1.2.4.64",
+        "1.2.840.10008.1.2.4.65",
+        "1.2.840.10008.1.2.4.66",
+    ];
+    static RETIRED: LazyLock<Vec<TransferSyntax>> = LazyLock::new(|| {
+        let stub = |uid: &&'static str| {
+            let none = Codec::EncapsulatedPixelData(None, None);
+            AdapterFreeTransferSyntax::new_ele(uid, "JPEG (retired)", none).erased()
+        };
+        UIDS.iter().map(stub).collect()
+    });
+    RETIRED.iter().find(|syntax| syntax.uid() == uid)
 }
 
 /// Checks whether the transfer syntax is one without VRs (PS3.5 §A.1; Papyrus 3, retired).

@@ -27,8 +27,9 @@ pub(crate) fn split<'a>(file: &'a File, format: &Format) -> Result<Vec<Vec<&'a [
     })?;
     let (table, fragments) = fragments.split_first().ok_or(Error::Malformed)?;
     let mut frames: Vec<Vec<&[u8]>> = Vec::new();
+    let whole = family.is_silent() && format.frames == 1;
     for fragment in fragments.iter().filter(|fragment| !fragment.is_empty()) {
-        if family.begins(fragment) {
+        if family.begins(fragment) && !(whole && frames.len() == 1) {
             frames.push(Vec::new());
         }
         if let Some(frame) = frames.last_mut() {

@@ -4,6 +4,7 @@
 //! memory is set aside for it.
 
 pub mod check;
+pub mod deface;
 pub mod deid;
 #[cfg(feature = "lettering")]
 pub mod lettering;

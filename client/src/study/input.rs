@@ -10,9 +10,16 @@ use crate::study::error::Error;
 use crate::study::names::MAX_FILES;
 use crate::study::walk::{self, InputKind, START, kind};
 use crate::study::zip;
+use pcim_dicom::deface::Slice;
+use pcim_dicom::deid::Faces;
 
 /// Most bytes of a DICOMDIR.
 const MAX_DIRECTORY_BYTES: usize = 64 << 20;
+
+/// Most bytes of a file that is looked at for a face.
+const MAX_SLICE_BYTES: usize = 256 << 20;
+/// Media directories that lead one to the next.
+const MAX_DIRECTORIES: usize = 4;
 
 /// The found files.
 pub struct Inputs {
@@ -126,6 +133,20 @@ impl Inputs {
         self.files.len()
     }
 
+    /// Looks for the faces in the series of slices among them. A file that cannot be read is left out here: it is refused
+    /// when it is looked at.
+    #[must_use]
+    pub fn faces(&self) -> Faces {
+        let look = |_, source: &Source| {
+            let file = source.open().ok()?;
+            let bytes = pcim_core::private::read_up_to(file, MAX_SLICE_BYTES).ok()?;
+            Slice::of(&bytes).ok()?
+        };
+        let processors = pcim_core::parallel::processors();
+        let slices = pcim_core::parallel::each(&self.files, processors, look);
+        Faces::of(slices.into_iter().flatten().collect())
+    }
+
     /// Says whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -140,7 +161,7 @@ impl Inputs {
         match kind {
             InputKind::Folder => self.folder(path),
             InputKind::Zip => self.archive(path, leave_out),
-            InputKind::Directory => self.directory(path, leave_out),
+            InputKind::Directory => self.directory(path, leave_out, &mut Vec::new()),
             // Whatever else it is: it was named, so it is told why it cannot be used.
             _ => {
                 self.files.push(Source::file(path.to_owned()));
@@ -192,7 +213,14 @@ impl Inputs {
         Ok(())
     }
 
-    fn directory(&mut self, path: &Path, leave_out: bool) -> crate::error::Result<()> {
+    /// Adds the files that a DICOMDIR names, and those of further ones that it names (old media have one in each folder).
+    /// `above` has those that led here.
+    fn directory(
+        &mut self,
+        path: &Path,
+        leave_out: bool,
+        above: &mut Vec<PathBuf>,
+    ) -> crate::error::Result<()> {
         let at = |source| crate::error::Error::File {
             path: path.to_owned(),
             source,
@@ -208,6 +236,7 @@ impl Inputs {
             _ => Path::new("."),
         };
         let root = folder.canonicalize().map_err(at)?;
+        above.push(path.canonicalize().map_err(at)?);
         for (number, parts) in listed.iter().enumerate() {
             let bad = |why| Error::Directory {
                 path: path.to_owned(),
@@ -225,7 +254,18 @@ impl Inputs {
                 Some((real, _)) if !real.starts_with(&root) => {
                     return Err(bad("outside of its folder").into());
                 }
-                Some((real, file)) if real.is_file() => self.files.push(Source::file(file)),
+                Some((real, _)) if above.contains(&real) => {
+                    return Err(bad("that is a media directory which leads to it").into());
+                }
+                Some((real, file)) if real.is_file() => match walk::start_of(&file) {
+                    Ok(start) if kind(&start) == Some(InputKind::Directory) => {
+                        if above.len() >= MAX_DIRECTORIES {
+                            return Err(bad("that is a media directory nested too deep").into());
+                        }
+                        self.directory(&file, leave_out, above)?;
+                    }
+                    _ => self.files.push(Source::file(file)),
+                },
                 _ if leave_out => self.skip(folder.join(within), InputKind::Missing),
                 _ => return Err(bad("that is not there").into()),
             }
@@ -233,6 +273,7 @@ impl Inputs {
                 return Err(Error::TooManyFiles { max: MAX_FILES }.into());
             }
         }
+        above.pop();
         Ok(())
     }
 

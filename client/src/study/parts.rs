@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::study::input::Source;
 use crate::study::manifest::{self, Manifest};
 use crate::study::names::{self, KEY_OBJECTS};
-use pcim_dicom::deid::{Facts, Identifying, KeyObjects, Repeated, Report, SeriesReference};
+use pcim_dicom::deid::{Description, Facts, Identifying, KeyObjects, Repeated, Report};
 
 /// Most bytes of a description, as the contract has it.
 const MAX_DESCRIPTION_BYTES: usize = 256;
@@ -57,6 +57,8 @@ pub(crate) struct Ids {
     pub(crate) uids: Uids,
     pub(super) series_number: Option<i64>,
     pub(super) instance_number: Option<i64>,
+    /// The attributes that the manifest describes it by.
+    pub(super) description: Description,
 }
 
 pub(crate) struct Uids {
@@ -163,28 +165,8 @@ impl Study {
         self.instances.iter().map(name).collect()
     }
 
-    /// Its instances by series, as a Key Object Selection lists them.
-    pub(crate) fn references(&self) -> Vec<SeriesReference> {
-        let mut series: Vec<SeriesReference> = Vec::new();
-        for ids in self.instances.iter().filter_map(|i| i.sealed.as_ref()) {
-            let instance = (ids.class.clone(), ids.uids.instance.clone());
-            match series.last_mut() {
-                Some(last) if last.uid == ids.uids.series => last.instances.push(instance),
-                _ => series.push(SeriesReference {
-                    uid: ids.uids.series.clone(),
-                    instances: vec![instance],
-                }),
-            }
-        }
-        series
-    }
-
     /// The manifest, before the sizes and hashes are known.
-    pub(crate) fn manifest(
-        &self,
-        references: &[SeriesReference],
-        key_objects: &KeyObjects,
-    ) -> Manifest {
+    pub(crate) fn manifest(&self, key_objects: &KeyObjects) -> Manifest {
         let file = |file: String, class: &str, instance: &str| manifest::File {
             file,
             sop_class_uid: class.to_owned(),
@@ -192,22 +174,27 @@ impl Study {
             bytes: 0,
             sha256: String::new(),
         };
-        let mut names = self.names().into_iter();
-        let series = references.iter().map(|series| manifest::Series {
-            series_instance_uid: series.uid.clone(),
-            instances: names
-                .by_ref()
-                .zip(&series.instances)
-                .map(|(name, (class, instance))| file(name, class, instance))
-                .collect(),
-        });
+        let sealed = self.instances.iter().filter_map(|it| it.sealed.as_ref());
+        let mut series: Vec<manifest::Series> = Vec::new();
+        for (name, ids) in self.names().into_iter().zip(sealed) {
+            let instance = file(name, &ids.class, &ids.uids.instance);
+            match series.last_mut() {
+                Some(last) if last.series_instance_uid == ids.uids.series => {
+                    last.instances.push(instance);
+                }
+                _ => series.push(manifest::Series {
+                    series_instance_uid: ids.uids.series.clone(),
+                    instances: vec![instance],
+                }),
+            }
+        }
         let document = &key_objects.bytes;
         Manifest {
             version: names::VERSION,
             study_instance_uid: self.uid().unwrap_or_default().to_owned(),
             modalities: self.modalities.iter().cloned().collect(),
             body_parts: self.body_parts.iter().cloned().collect(),
-            series: series.collect(),
+            series,
             key_objects: manifest::File {
                 bytes: document.len() as u64,
                 sha256: hex::encode(Sha256::digest(document)),
@@ -247,6 +234,7 @@ impl Ids {
             uids: Uids::of(facts),
             series_number: facts.series_number,
             instance_number: facts.instance_number,
+            description: facts.description.clone(),
         }
     }
 }

@@ -232,6 +232,11 @@ impl<'a> Groups<'a> {
             if same(first, source)? {
                 return Ok(Some("the same file came before"));
             }
+            if self.options.leave_out {
+                return Ok(Some(
+                    "another file with the same SOP Instance UID came before",
+                ));
+            }
             return Err(Error::SameInstance {
                 first: first.path.clone(),
                 other: source.path.clone(),

@@ -13,7 +13,7 @@ use crate::study::names::{KEY_OBJECTS, MANIFEST};
 use crate::study::parts::{Staged, Study};
 use crate::study::unpack::Contents;
 use crate::study::unpack::{appear, contents, make_folder, sync, write};
-use pcim_dicom::deid::{KeyObjects, Report};
+use pcim_dicom::deid::{Description, KeyObjects, Report};
 
 impl Staged {
     /// Writes a new file, which is not synced.
@@ -98,13 +98,14 @@ impl Study {
     /// The manifest, before sizes and hashes are known, and the Key Object Selection Document.
     pub(crate) fn documents(&self) -> crate::error::Result<(manifest::Manifest, Vec<u8>)> {
         let repeated = self.repeated.clone().unwrap_or_default();
-        let references = self.references();
-        let document = KeyObjects::of(&repeated, &references);
+        let sealed = self.instances.iter().filter_map(|it| it.sealed.as_ref());
+        let described: Vec<Description> = sealed.map(|ids| ids.description.clone()).collect();
+        let document = KeyObjects::of(&repeated, &described);
         let document = document.map_err(|source| crate::error::Error::Dicom {
             path: KEY_OBJECTS.into(),
             source,
         })?;
-        Ok((self.manifest(&references, &document), document.bytes))
+        Ok((self.manifest(&document), document.bytes))
     }
 }
 

@@ -431,6 +431,10 @@ fn the_same_instance_twice_is_taken_once_and_two_versions_of_it_are_refused() {
     assert!(
         matches!(refused, Failure::Study(error) if matches!(*error, Error::SameInstance { .. }))
     );
+    let (studies, told, _) = scanned_with(&[root], |it| it.leave_out = true).unwrap();
+    assert_eq!(studies[0].len(), 2);
+    let why = "another file with the same SOP Instance UID came before";
+    assert_eq!(told[2].1.as_deref(), Some(why));
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub(super) fn start_of(path: &Path) -> io::Result<Vec<u8>> {
 pub(super) fn kind(start: &[u8]) -> Option<InputKind> {
     if pcim_dicom::deid::is_directory(start) {
         Some(InputKind::Directory)
-    } else if start.get(128..132) == Some(b"DICM") {
+    } else if pcim_dicom::is_dicom(start) {
         Some(InputKind::Dicom)
     } else if zip::is_zip(start) {
         Some(InputKind::Zip)

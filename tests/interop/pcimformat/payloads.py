@@ -57,7 +57,7 @@ def open_tar(tar):
 def derived_uid(what, study, instances):
     """A UID of the key objects (§5.4)."""
     digest = hashlib.sha256(b"pcim key objects")
-    for part in (what, study, *instances):
+    for part in (f"manifest with description {what}", study, *instances):
         digest.update(len(part).to_bytes(8, "big") + part.encode())
     return f"2.25.{int.from_bytes(version8(digest.digest()[:16]), 'big')}"
 

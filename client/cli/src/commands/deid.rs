@@ -99,6 +99,7 @@ impl ProfileArgs {
             options,
             blank: self.blank.iter().filter_map(named).collect(),
             accept_burned_in: self.accept_burned_in,
+            faces: None,
             edition: self.edition,
         })
     }
@@ -131,6 +132,10 @@ pub(crate) struct DeidArgs {
     /// `unzip -j rapidocr_onnxruntime-*.whl '*_det_infer.onnx'` lay it beside you
     #[arg(long, value_name = "FILE")]
     text_model: Option<PathBuf>,
+    /// Experimental: cut the face off the heads in series of CT and MR slices, before a plane that has the brain behind it,
+    /// and claim 113102. A series of slices in which no whole brain is found is refused. Look at the results
+    #[arg(long)]
+    deface: bool,
     /// Replace files that are there; folders are never replaced
     #[arg(long)]
     force: bool,
@@ -154,7 +159,15 @@ impl DeidArgs {
         if self.find_text {
             return found::propose(context, &self.files, model);
         }
-        let profile = self.profile.named()?;
+        let mut profile = self.profile.named()?;
+        if self.deface && self.check {
+            profile.options.insert(ProfileOption::CleanVisualFeatures);
+        } else if self.deface {
+            let inputs = Inputs::gather(&self.files, self.skip_refused)?;
+            profile.faces = Some(inputs.faces());
+            let text = "note: --deface is experimental: look at the results";
+            context.ui.note(text);
+        }
         let blank_found = self.profile.blanks_found();
         let Some(out) = self.out.as_deref().filter(|_| !self.check) else {
             let rules = Rules {

@@ -107,6 +107,17 @@ fn what_is_refused_does_not_stop_the_rest() {
 }
 
 #[test]
+fn a_series_without_a_brain_is_not_defaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::write(dir.join("a.dcm"), IMAGE).unwrap();
+    let run = deid(dir, &["a.dcm"], &["--deface"]);
+    assert!(run.stderr.contains("--deface is experimental"), "{run:?}");
+    run.refused(1, "the face cannot be cut: the series has too few slices");
+    assert_eq!(names(&dir.join("out")), [""; 0]);
+}
+
+#[test]
 fn what_cannot_be_meant_is_wrong_usage() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

@@ -41,7 +41,7 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Undecodabl
     Ok(Decoded {
         bytes,
         width,
-        bits: format.stored,
+        bits: format.allocated,
         colour: None,
     })
 }

@@ -4,6 +4,7 @@ use super::decoded::{SHORT, Undecodable};
 use super::jpeg2000::Stream;
 use super::marker::{EOI, SOI, SOS, Segments};
 use super::rle;
+use super::{deflated, jxlbox};
 use crate::format::Format;
 
 /// Families of codestreams that are taken apart alike.
@@ -13,6 +14,9 @@ pub(crate) enum Family {
     JpegLs,
     Jpeg2000,
     Rle,
+    JpegXl,
+    Deflated,
+    Wrapped,
 }
 
 impl Family {
@@ -27,8 +31,16 @@ impl Family {
             }
             "4.80" | "4.81" => Self::JpegLs,
             "4.90" | "4.91" | "4.92" | "4.93" | "4.201" | "4.202" | "4.203" => Self::Jpeg2000,
+            "4.110" | "4.111" | "4.112" => Self::JpegXl,
+            "8.1" => Self::Deflated,
+            "1.98" => Self::Wrapped,
             _ => return None,
         })
+    }
+
+    /// Checks whether each fragment is a frame, and says so by nothing of its own.
+    pub(crate) fn is_silent(self) -> bool {
+        matches!(self, Self::Deflated | Self::Wrapped)
     }
 
     /// The family's name.
@@ -38,6 +50,9 @@ impl Family {
             Self::JpegLs => "JPEG-LS",
             Self::Jpeg2000 => "JPEG 2000",
             Self::Rle => "RLE",
+            Self::JpegXl => "JPEG XL",
+            Self::Deflated => "deflated",
+            Self::Wrapped => "encapsulated",
         }
     }
 
@@ -46,6 +61,8 @@ impl Family {
         match self {
             Self::Rle => rle::begins(fragment),
             Self::Jpeg | Self::JpegLs => fragment.starts_with(&[0xff, SOI]),
+            Self::JpegXl => jxlbox::begins(fragment),
+            Self::Deflated | Self::Wrapped => true,
             Self::Jpeg2000 => {
                 fragment.starts_with(&[0xff, 0x4f]) || fragment.starts_with(b"\0\0\0\x0cjP")
             }
@@ -69,6 +86,9 @@ impl Family {
                 let stream = Stream::of(frame)?;
                 Ok((!stream.whole).then_some(stream.bytes))
             }
+            Self::JpegXl => jxlbox::stripped(frame),
+            Self::Deflated => deflated::stripped(frame, format),
+            Self::Wrapped => deflated::stripped_wrapped(frame, format),
         }
     }
 }

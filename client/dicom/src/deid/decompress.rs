@@ -21,11 +21,13 @@ use crate::tree::{DataSet, Element, Value, text};
 const PIXELS_MAX: u64 = 1 << 30;
 
 /// Compressions with a loss, and their names in Lossy Image Compression Method (PS3.3 §C.7.6.1.1.5.1).
-const LOSSY: [(&str, &str); 4] = [
+const LOSSY: [(&str, &str); 6] = [
     ("1.2.840.10008.1.2.4.50", "ISO_10918_1"),
     ("1.2.840.10008.1.2.4.51", "ISO_10918_1"),
     ("1.2.840.10008.1.2.4.81", "ISO_14495_1"),
     ("1.2.840.10008.1.2.4.91", "ISO_15444_1"),
+    ("1.2.840.10008.1.2.4.203", "ISO_15444_15"),
+    ("1.2.840.10008.1.2.4.112", "ISO_18181_1"),
 ];
 
 /// Offset tables of compressed frames.
@@ -52,6 +54,12 @@ pub(super) fn decompress(file: &mut File) -> Result<bool> {
     if file.order() == Endianness::Big {
         return Err(Error::CannotBlank {
             why: "pixels that share their chrominance, in big endian",
+        });
+    }
+    let bits = crate::tree::short(&file.data_set, tags::BITS_ALLOCATED, file.order());
+    if compressed && bits == Some(1) {
+        return Err(Error::CannotBlank {
+            why: "pixels of one bit that are compressed",
         });
     }
     let stored: u64 = match pixels {

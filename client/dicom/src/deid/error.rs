@@ -30,6 +30,12 @@ pub enum Error {
         /// Why.
         why: &'static str,
     },
+    /// A face cannot be cut.
+    #[error("the face cannot be cut: {why}")]
+    Face {
+        /// Why.
+        why: &'static str,
+    },
     /// Documents, recordings, raw data.
     #[error("{what}: content that cannot be searched for what identifies")]
     FreeContent {

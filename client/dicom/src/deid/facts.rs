@@ -7,6 +7,7 @@ use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 
 use super::charset::CharacterSet;
 use super::error::{Error, Result};
+use super::mado::Description;
 use super::repeated::Repeated;
 use super::screen::read;
 use super::{kos, value};
@@ -60,6 +61,8 @@ pub struct Facts {
     pub lists_its_study: bool,
     /// The attributes that a Key Object Selection of its study repeats.
     pub repeated: Repeated,
+    /// The attributes that the manifest of its study describes it by.
+    pub description: Description,
 }
 
 /// Tells patients apart: by Patient ID and its issuer, without an ID by name and date of birth.
@@ -119,6 +122,7 @@ pub(super) fn of(data_set: &DataSet) -> Result<Facts> {
         identifying: identifying(data_set),
         lists_its_study: kos::is_own(data_set),
         repeated: Repeated::of(data_set),
+        description: Description::of(data_set),
     })
 }
 

@@ -1,13 +1,10 @@
-//! A Key Object Selection Document (PS3.3 §A.35.4) that lists all instances of a study: its manifest in DICOM's own terms
-//! (PS3.16 TID 2010, title 113030 "Manifest").
+//! A Key Object Selection Document (PS3.3 §A.35.4) that lists all instances of a study: its manifest in DICOM's own terms.
 //!
 //! It repeats the study's patient and study attributes as its files have them, and says nothing else of its own: its UIDs
 //! follow from the study's, its date is the study's.
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
-use dicom_encoding::TransferSyntaxIndex;
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use sha2::{Digest, Sha256};
 
 use super::error::Result;
@@ -15,7 +12,6 @@ use super::options::Edition;
 use super::repeated::{REPEATED, Repeated};
 use super::screen;
 use super::table::Definition;
-use crate::file::{self, File};
 use crate::tree::{DataSet, Element, text};
 
 /// A date where the study tells none.
@@ -23,11 +19,11 @@ const NO_DATE: &str = "19000101";
 
 /// The instances of one series.
 #[derive(Clone, Debug)]
-pub struct SeriesReference {
+pub(super) struct SeriesReference {
     /// Series Instance UID.
-    pub uid: String,
+    pub(super) uid: String,
     /// SOP Class UID and SOP Instance UID of each.
-    pub instances: Vec<(String, String)>,
+    pub(super) instances: Vec<(String, String)>,
 }
 
 /// A Key Object Selection Document.
@@ -44,47 +40,22 @@ pub struct KeyObjects {
 impl KeyObjects {
     /// Its SOP Class UID.
     pub const CLASS: &'static str = uids::KEY_OBJECT_SELECTION_DOCUMENT_STORAGE;
-
-    /// Writes the document for a study. The same study gives the same bytes.
-    ///
-    /// # Errors
-    /// [`Error::File`] if the study has no UID.
-    pub fn of(study: &Repeated, series: &[SeriesReference]) -> Result<Self> {
-        let (mut data_set, [uid, own_instance, own_series]) = head(study, series, "")?;
-        let all = series.iter().flat_map(|series| &series.instances);
-        let mut put = |tag, items| _ = data_set.insert(tag, Element::items(items));
-        put(tags::CONCEPT_NAME_CODE_SEQUENCE, vec![title()]);
-        put(
-            tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE,
-            vec![evidence(&uid, series)],
-        );
-        put(tags::CONTENT_SEQUENCE, all.map(content_item).collect());
-
-        let syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-        let syntax = syntax.ok_or(crate::Error::Encode)?;
-        let bytes = file::write(&File::new(data_set, syntax), 0)?;
-        Ok(Self {
-            bytes,
-            instance: own_instance,
-            series: own_series,
-        })
-    }
 }
 
+/// The first part of what the document's own UIDs are derived with. Documents of earlier programs, which did not describe
+/// the instances, have none.
+const KIND: &str = "manifest with description ";
+
 /// All but the title and the content of a document about these instances; with it the UIDs of the study, of the document and
-/// of its series. `kind` tells documents about the same instances apart.
-pub(super) fn head(
-    study: &Repeated,
-    series: &[SeriesReference],
-    kind: &str,
-) -> Result<(DataSet, [String; 3])> {
+/// of its series.
+pub(super) fn head(study: &Repeated, series: &[SeriesReference]) -> Result<(DataSet, [String; 3])> {
     let attribute = "Study Instance UID";
     let uid = text(&study.0, tags::STUDY_INSTANCE_UID);
     let uid = uid.ok_or(crate::Error::Missing { attribute })?;
     let own = |what: &str| {
         let all = series.iter().flat_map(|series| &series.instances);
         let instances = all.map(|(_, instance)| instance.as_str());
-        derived_uid(&format!("{kind}{what}"), &uid, instances)
+        derived_uid(&format!("{KIND}{what}"), &uid, instances)
     };
     let (own_instance, own_series) = (own("instance"), own("series"));
 
@@ -136,14 +107,6 @@ fn vr_of(tag: Tag) -> VR {
 pub(super) fn strings<const N: usize>(values: [(Tag, VR, &str); N]) -> DataSet {
     let element = |(tag, vr, value)| (tag, Element::bytes(vr, value));
     values.map(element).into_iter().collect()
-}
-
-fn title() -> DataSet {
-    strings([
-        (tags::CODE_VALUE, VR::SH, "113030"),
-        (tags::CODING_SCHEME_DESIGNATOR, VR::SH, "DCM"),
-        (tags::CODE_MEANING, VR::LO, "Manifest"),
-    ])
 }
 
 fn template() -> DataSet {
@@ -231,7 +194,7 @@ pub(super) fn is_own(data_set: &DataSet) -> bool {
         let instances = listed.iter().map(String::as_str);
         derived_uid(&format!("{kind}instance"), &study, instances)
     };
-    ["", super::mado::KIND]
+    ["", KIND]
         .into_iter()
         .any(|kind| own == Some(derived(kind)))
 }

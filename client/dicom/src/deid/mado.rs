@@ -14,7 +14,6 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::error::Result;
 use super::kos::{KeyObjects, SeriesReference, content_item, derived_uid, evidence, head, strings};
 use super::repeated::Repeated;
-use super::screen::read;
 use crate::file::{self, File};
 use crate::tree::{DataSet, Element, text};
 
@@ -167,15 +166,8 @@ pub struct Description {
 }
 
 impl Description {
-    /// Reads it from a file as it will be given out.
-    ///
-    /// # Errors
-    /// [`Error::File`](super::Error::File).
-    pub fn of(bytes: &[u8]) -> Result<Self> {
-        Ok(Self::of_data_set(&read(bytes)?.data_set))
-    }
-
-    pub(super) fn of_data_set(data_set: &DataSet) -> Self {
+    /// Takes them from a file.
+    pub(super) fn of(data_set: &DataSet) -> Self {
         let value = |tag| text(data_set, tag);
         let class = value(tags::SOP_CLASS_UID).unwrap_or_default();
         let listing = class == KeyObjects::CLASS;
@@ -238,11 +230,11 @@ impl Description {
 }
 
 impl KeyObjects {
-    /// Writes the manifest for a study of the described instances. The same study gives the same bytes.
+    /// Writes the manifest for a study of the described instances, series by series in their order. The same study gives the same bytes.
     ///
     /// # Errors
     /// [`Error::File`](super::Error::File) if the study has no UID.
-    pub fn described(study: &Repeated, instances: &[Description]) -> Result<Self> {
+    pub fn of(study: &Repeated, instances: &[Description]) -> Result<Self> {
         let mut series: Vec<Vec<&Description>> = Vec::new();
         for instance in instances {
             let found = series
@@ -260,7 +252,7 @@ impl KeyObjects {
                 instances: all.iter().map(|instance| instance.reference()).collect(),
             })
             .collect();
-        let (mut data_set, [uid, own_instance, own_series]) = head(study, &references, KIND)?;
+        let (mut data_set, [uid, own_instance, own_series]) = head(study, &references)?;
         let charset = study.0.get(&tags::SPECIFIC_CHARACTER_SET);
         let mut put = |tag, element| _ = data_set.insert(tag, element);
         put(tags::MANUFACTURER, Element::bytes(VR::LO, MANUFACTURER));
@@ -313,9 +305,6 @@ impl KeyObjects {
         })
     }
 }
-
-/// What the document's own UIDs are derived with.
-pub(super) const KIND: &str = "manifest with description ";
 
 /// The issuer of a patient's pseudonyms.
 fn issuer(id: &str) -> Element {

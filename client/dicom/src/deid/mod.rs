@@ -25,6 +25,7 @@ mod codes;
 mod content;
 mod decompress;
 mod error;
+mod face;
 mod facts;
 mod keys;
 mod kos;
@@ -53,9 +54,11 @@ use transform::Transform;
 
 pub use error::{Error, Result};
 pub use facts::{Facts, Identifying, PatientKey, directory, facts, is_directory};
-pub use kos::{KeyObjects, SeriesReference};
+pub use kos::KeyObjects;
 pub use mado::Description;
-pub use options::{Blank, Edition, Options, ParseOptionError, Profile, ProfileOption, Purpose};
+pub use options::{
+    Blank, Edition, Faces, Options, ParseOptionError, Profile, ProfileOption, Purpose,
+};
 pub use repeated::Repeated;
 pub use report::{Attributes, BurnedIn, Done, Method, Report, Why};
 
@@ -103,6 +106,9 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
         }
         report.frames_blanked = pixels::blank(file, &profile.blank)?;
     }
+    if let Some(faces) = &profile.faces {
+        report.frames_defaced = u32::from(face::cut(file, faces)?);
+    }
     if pixels::cut_surplus(file)? {
         report.note(&[tags::PIXEL_DATA], Done::Cleaned, Why::Surplus);
     }
@@ -111,7 +117,8 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
     }
 
     let class = text(&file.data_set, tags::SOP_CLASS_UID).unwrap_or_default();
-    let plan = Plan::of(&file.data_set, &class, options, report.frames_blanked > 0);
+    let pixels = [report.frames_blanked > 0, report.frames_defaced > 0];
+    let plan = Plan::of(&file.data_set, &class, options, pixels);
     let data_set = std::mem::take(&mut file.data_set);
     let names = words::Names::of(&data_set);
     let mut transform = Transform {
@@ -141,14 +148,16 @@ fn clean(file: &mut File, options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-/// Checks whether [`deidentify`] would leave native pixel data of this many bytes as they are, by a file that has one
-/// pixel in their place: nothing is to be blanked, no bits lie beside theirs, and nothing behind the last one.
+/// Checks whether [`deidentify`] would leave native pixel data of this many bytes as they are, by a file that has one pixel in their
+/// place: nothing is to be blanked or cut, no bits lie beside theirs, and nothing behind the last one.
 ///
 /// # Errors
 /// As [`inspect`].
 pub fn keeps_pixels(bytes: &[u8], pixels: u64, options: &Options) -> Result<bool> {
     let file = read(bytes)?;
-    Ok(options.profile.blank.is_empty() && pixels::fill(&file, pixels))
+    let profile = &options.profile;
+    let looked_at = !profile.blank.is_empty() || profile.faces.is_some();
+    Ok(!looked_at && pixels::fill(&file, pixels))
 }
 
 /// Checks that the bytes are a whole DICOM file and tells its modality and body part codes, nothing personal.

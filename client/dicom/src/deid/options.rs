@@ -1,10 +1,13 @@
 //! The request: the options of the profile by name, and the purposes that choose among them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use zeroize::Zeroize;
+
+use crate::deface::{self, Cut, Slice};
 
 /// The Basic Application Level Confidentiality Profile's own code (PS3.16 CID 7050).
 pub(super) const BASIC_CODE: u32 = 113_100;
@@ -234,8 +237,34 @@ pub struct Profile {
     pub blank: Vec<Blank>,
     /// The user has looked at the pixels and lets them pass, regardless of Burned In Annotation.
     pub accept_burned_in: bool,
+    /// The planes before which faces are cut, if they are.
+    pub faces: Option<Faces>,
     /// The edition of the standard.
     pub edition: Edition,
+}
+
+/// For each series of slices of CT and MR, by its UID, the plane before which a face is cut, or why there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faces {
+    /// What was found. Shared by all files.
+    pub series: Arc<BTreeMap<String, Result<Cut, &'static str>>>,
+}
+
+impl Faces {
+    /// Looks for the face in each series of these slices.
+    #[must_use]
+    pub fn of(slices: Vec<Slice>) -> Self {
+        let mut series: BTreeMap<String, Vec<Slice>> = BTreeMap::new();
+        for slice in slices {
+            series.entry(slice.series.clone()).or_default().push(slice);
+        }
+        let found = series
+            .into_iter()
+            .map(|(uid, slices)| (uid, deface::cut(&slices)));
+        Self {
+            series: Arc::new(found.collect()),
+        }
+    }
 }
 
 impl From<Purpose> for Profile {
@@ -244,6 +273,7 @@ impl From<Purpose> for Profile {
             options: purpose.options(),
             blank: Vec::new(),
             accept_burned_in: false,
+            faces: None,
             edition: Edition::default(),
         }
     }

@@ -26,7 +26,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn of(data_set: &DataSet, class: &str, options: &Options, blanked: bool) -> Self {
+    /// `blanked` and `defaced` say what was done to the pixels.
+    pub(super) fn of(
+        data_set: &DataSet,
+        class: &str,
+        options: &Options,
+        [blanked, defaced]: [bool; 2],
+    ) -> Self {
         let mut effective = options.profile.options.clone();
         if screen::is_report(class) || screen::is_presentation(class) {
             effective.insert(ProfileOption::CleanStructuredContent);
@@ -39,6 +45,9 @@ impl Plan {
         match blanked {
             true => _ = effective.insert(ProfileOption::CleanPixelData),
             false => _ = effective.remove(&ProfileOption::CleanVisualFeatures),
+        }
+        if defaced {
+            effective.insert(ProfileOption::CleanVisualFeatures);
         }
         let id = data_set.get(&tags::PATIENT_ID).and_then(Element::as_bytes);
         let id = id.map(value::trim).filter(|id| !id.is_empty());

@@ -36,6 +36,8 @@ pub struct Report {
     pub private_removed: u32,
     /// Frames in which regions were blanked.
     pub frames_blanked: u32,
+    /// Frames whose face was cut.
+    pub frames_defaced: u32,
     /// Each attribute, what was done to it and why.
     pub attributes: Attributes,
     /// Modality code of the standard's list, e.g. `CT`; anything else is left out.
@@ -199,6 +201,7 @@ impl Report {
             cleaned: 0,
             private_removed: 0,
             frames_blanked: 0,
+            frames_defaced: 0,
             attributes: Attributes::default(),
             modality: None,
             body_part: None,
@@ -243,6 +246,7 @@ impl Report {
         self.cleaned += other.cleaned;
         self.private_removed += other.private_removed;
         self.frames_blanked += other.frames_blanked;
+        self.frames_defaced += other.frames_defaced;
         for (finding, count) in &other.attributes.0 {
             match self.attributes.0.get_mut(finding) {
                 Some(sum) => *sum += count,
@@ -314,6 +318,9 @@ impl fmt::Display for Report {
         }
         if self.frames_blanked > 0 {
             writeln!(f, "regions blanked in {} frames", self.frames_blanked)?;
+        }
+        if self.frames_defaced > 0 {
+            writeln!(f, "faces cut in {} frames", self.frames_defaced)?;
         }
         for (finding, count) in &self.attributes.0 {
             let done = match finding.done {

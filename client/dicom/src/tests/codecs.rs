@@ -118,7 +118,7 @@ fn what_encoders_write_is_decoded_as_others_decode_it() {
         String::from_utf8_lossy(&made.stderr)
     );
     let paths: Vec<PathBuf> = told.lines().map(PathBuf::from).collect();
-    assert!(paths.len() > 250, "{}", paths.len());
+    assert!(paths.len() > 440, "{}", paths.len());
     let mut refused = Vec::new();
     let wrong = judged(&python, &paths, &mut refused);
     println!(
@@ -133,6 +133,10 @@ fn what_encoders_write_is_decoded_as_others_decode_it() {
         wrong.len(),
         wrong.join("\n")
     );
+    // Without their decoders HTJ2K and JPEG XL are refused by name.
+    if !cfg!(feature = "modern-codecs") {
+        refused.retain(|it| !it.ends_with("are not decoded"));
+    }
     // dcmtk's near-lossless JPEG-LS of 7 bits is no valid stream; CharLS refuses it too.
     let unexpected = refused
         .iter()

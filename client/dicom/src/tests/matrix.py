@@ -1,14 +1,17 @@
 """Makes compressed images in every way that encoders know: matrix.py FOLDER. Prints the path of each.
 
-dcmtk compresses as JPEG, JPEG-LS and RLE, CharLS (pyjpegls) as JPEG-LS, OpenJPEG (pylibjpeg) as JPEG 2000. What no encoder
+dcmtk compresses as JPEG, JPEG-LS and RLE, CharLS (pyjpegls) as JPEG-LS, OpenJPEG (pylibjpeg) as JPEG 2000, OpenJPH and libjxl
+(imagecodecs) as HTJ2K and JPEG XL, zlib deflates. What no encoder
 at hand writes (restart intervals, precisions of 2 to 7 bits, scans of one component) a small encoder here does, and dcmtk
 judges it.
 """
 
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
+import imagecodecs
 import jpeg_ls
 import numpy as np
 from openjpeg.utils import encode_array
@@ -63,6 +66,18 @@ def save(made, name):
     print(path)
 
 
+def save_as(made, syntax, name):
+    """Saves under a transfer syntax that pydicom does not know."""
+    stand_in = made.file_meta.TransferSyntaxUID
+    save(made, name)
+    path = FOLDER / f"{name}.dcm"
+    # UIDs are padded to an even length, which stays the same.
+    old, new = (str(uid).encode() + b"\0" * (len(uid) % 2) for uid in (stand_in, syntax))
+    content = path.read_bytes()
+    assert len(old) == len(new) and content.count(old) == 1
+    path.write_bytes(content.replace(old, new))
+
+
 def sources():
     for kind in KINDS:
         for frames in (1, 3):
@@ -108,6 +123,42 @@ def others():
             coded = encode_array(np.ascontiguousarray(plain), bits_stored=bits, photometric_interpretation=photometric, use_mct=False, **options)
             made.PixelData = encapsulate([bytes(coded)])
             save(made, f"openjpeg-{name}-{kind}")
+
+
+def modern():
+    """HTJ2K in its three syntaxes, JPEG XL with and without a loss, in boxes and of a JPEG; frames deflated and only wrapped."""
+    stand_in = "1.2.840.10008.1.2.4.201"
+    for kind, (bits, signed, samples) in KINDS.items():
+        for frames in (1, 3):
+            arrays = [picture(kind, frame) for frame in range(frames)]
+            plain = [np.ascontiguousarray(array if samples == 3 else array[..., 0]) for array in arrays]
+            for last, options in (("201", {"reversible": True}), ("202", {"reversible": True, "resolutions": 2, "tlm": True}), ("203", {"reversible": False})):
+                made = dataset(kind, stand_in[:-3] + last, frames)
+                coded = [imagecodecs.htj2k_encode(array, **options) for array in plain]
+                made.BitsStored, made.HighBit = made.BitsAllocated, made.BitsAllocated - 1
+                made.PixelData = encapsulate(coded)
+                save(made, f"openjph-{last}-{kind}-{frames}")
+            if not signed:
+                for last, name, options in (("110", "lossless", {"lossless": True}), ("110", "boxes", {"lossless": True, "usecontainer": True}), ("110", "bits", {"lossless": True, "bitspersample": bits}), ("112", "lossy", {"distance": 1.0})):
+                    made = dataset(kind, stand_in, frames)
+                    coded = [imagecodecs.jpegxl_encode(array, **options) for array in plain]
+                    made.BitsStored, made.HighBit = made.BitsAllocated, made.BitsAllocated - 1
+                    made.PixelData = encapsulate([bytes(one) for one in coded])
+                    save_as(made, stand_in[:-3] + last, f"libjxl-{name}-{kind}-{frames}")
+            native = [array.tobytes() for array in arrays]
+            for last, name, coded in (("8.1", "deflated", [deflate(one) for one in native]), ("1.98", "wrapped", native)):
+                made = dataset(kind, JPEGLossless, frames)
+                made.PixelData = encapsulate(coded)
+                save_as(made, "1.2.840.10008.1.2." + last, f"{name}-{kind}-{frames}")
+    array = picture("rgb")
+    made = dataset("rgb", stand_in)
+    made.PixelData = encapsulate([imagecodecs.jpegxl_encode_jpeg(imagecodecs.jpeg8_encode(array, level=95))])
+    save_as(made, stand_in[:-3] + "111", "libjxl-of-jpeg")
+
+
+def deflate(native):
+    made = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return made.compress(native) + made.flush()
 
 
 class Bits:
@@ -191,4 +242,5 @@ def our_own():
 sources()
 dcmtk()
 others()
+modern()
 our_own()

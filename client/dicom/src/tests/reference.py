@@ -13,8 +13,12 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import zlib
+
+import imagecodecs
 import numpy as np
 import pydicom
+from pydicom.encaps import generate_frames
 from pydicom.pixels import pixel_array
 
 warnings.simplefilter("ignore")
@@ -31,7 +35,17 @@ PROGRAMS = {
     "1.2.840.10008.1.2.5": ["dcmdrle"],
 }
 # How far right decoders may be apart: they round differently.
-LOSSY = {JPEG + "50": 2, JPEG + "51": 1, JPEG + "91": 2}
+LOSSY = {JPEG + "50": 2, JPEG + "51": 1, JPEG + "91": 2, JPEG + "203": 2, JPEG + "111": 2, JPEG + "112": 2}
+
+
+def inflated(frame):
+    return zlib.decompressobj(-15).decompress(frame)
+
+
+# Decoders of single frames; what is not an array is native samples.
+FRAMES = {JPEG + last: imagecodecs.jpeg2k_decode for last in ("201", "202", "203")}
+FRAMES |= {JPEG + last: imagecodecs.jpegxl_decode for last in ("110", "111", "112")}
+FRAMES |= {"1.2.840.10008.1.2.8.1": inflated, "1.2.840.10008.1.2.1.98": bytes}
 
 
 def decoded(path):
@@ -48,7 +62,10 @@ def decoded(path):
                 raise ValueError(f"{program[0]}: {ran.stderr[-200:]}")
     frames = int(dataset.get("NumberOfFrames") or 1)
     shape = (frames, dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
-    array = pixel_array(dataset, raw=True).reshape(shape)
+    if decode := FRAMES.get(syntax):
+        array = by_frame(dataset, decode, shape)
+    else:
+        array = pixel_array(dataset, raw=True).reshape(shape)
     stored = dataset.BitsStored
     if array.dtype.kind == "i":
         bits = 8 * array.dtype.itemsize
@@ -56,6 +73,18 @@ def decoded(path):
     else:
         array = array & array.dtype.type((1 << stored) - 1)
     return array, LOSSY.get(syntax, 0)
+
+
+def by_frame(dataset, decode, shape):
+    size = ("i" if dataset.PixelRepresentation else "u") + str(dataset.BitsAllocated // 8)
+    frames = []
+    for coded in generate_frames(dataset.PixelData, number_of_frames=shape[0]):
+        frame = decode(coded)
+        if isinstance(frame, bytes):
+            frame = np.frombuffer(frame[: int(np.prod(shape[1:])) * int(size[1])], dtype="<" + size)
+        # imagecodecs gives levels of 9 to 16 bits as they are, and JPEG XL's scaled to the type.
+        frames.append(np.asarray(frame).astype("<" + size))
+    return np.stack(frames).reshape(shape)
 
 
 def main():

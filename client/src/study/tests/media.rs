@@ -93,6 +93,44 @@ fn a_dicomdir_leads_to_its_files_and_not_out_of_its_folder() {
 }
 
 #[test]
+fn a_dicomdir_leads_to_further_ones_and_not_in_a_circle() {
+    let dir = tempfile::tempdir().unwrap();
+    let disc = dir.path().join("disc");
+    Sample::new(0).write(&disc.join("IM0"));
+    for number in 1..3 {
+        Sample::new(number).write(&disc.join(format!("PA0/IM{number}")));
+    }
+    let top = disc.join("DICOMDIR");
+    fs::write(&top, dicomdir(&["IM0", "PA0\\DIRFILE"])).unwrap();
+    let within = disc.join("PA0/DIRFILE");
+    fs::write(&within, dicomdir(&["IM1", "IM2"])).unwrap();
+    let found = scanned(std::slice::from_ref(&top)).unwrap();
+    assert_eq!((found.len(), found[0].len()), (1, 3));
+    // One that names itself, and one that leads out of its own folder.
+    fs::write(&within, dicomdir(&["IM1", "DIRFILE"])).unwrap();
+    let told = why(scanned(std::slice::from_ref(&top)));
+    assert!(
+        told.ends_with("a media directory which leads to it"),
+        "{told}"
+    );
+    fs::write(&within, dicomdir(&["..\\IM0"])).unwrap();
+    let told = why(scanned(std::slice::from_ref(&top)));
+    assert!(told.ends_with("outside of its folder"), "{told}");
+}
+
+#[test]
+fn a_file_without_preamble_in_a_folder_is_read_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("in");
+    Sample::new(0).write(&root.join("a"));
+    Sample::new(1).write(&root.join("b"));
+    let whole = fs::read(root.join("b")).unwrap();
+    fs::write(root.join("b"), &whole[132..]).unwrap();
+    let (studies, _, skipped) = scanned_with(std::slice::from_ref(&root), |_| {}).unwrap();
+    assert_eq!((studies[0].len(), skipped.len()), (2, 0));
+}
+
+#[test]
 fn folders_are_searched_without_following_links_or_opening_archives() {
     let dir = tempfile::tempdir().unwrap();
     let root = folder(dir.path());

@@ -17,7 +17,7 @@ pub(super) fn check(purpose: Purpose, before: &[u8], after: &[u8]) -> Findings {
     check_by(Profile::from(purpose), before, after)
 }
 
-pub(super) fn check_by(profile: Profile, before: &[u8], after: &[u8]) -> Findings {
+pub(crate) fn check_by(profile: Profile, before: &[u8], after: &[u8]) -> Findings {
     let rules = Rules {
         profile,
         found: false,

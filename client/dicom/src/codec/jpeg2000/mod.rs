@@ -9,7 +9,7 @@ use crate::format::Format;
 pub(super) use stream::Stream;
 
 /// The most samples of a frame: the decoder holds each several times as four bytes.
-const SAMPLES_MAX: usize = 48 << 20;
+pub(super) const SAMPLES_MAX: usize = 48 << 20;
 /// The most tiles, and code blocks or precincts in a tile's component: structures of their own.
 const PARTS_MAX: u64 = 1 << 16;
 
@@ -25,12 +25,7 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Undecodabl
     let stream = Stream::of(data)?;
     let data = stream.bytes.as_slice();
     let head = Codestream::of(data)?;
-    if (head.columns, head.rows) != (format.columns as u64, format.rows as u64) {
-        return Err("its size is not that of the image");
-    }
-    if head.components != format.samples {
-        return Err("its components are not those of the image");
-    }
+    head.agrees(format)?;
     let settings = DecodeSettings {
         resolve_palette_indices: false,
         strict: true,
@@ -68,16 +63,27 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Undecodabl
 }
 
 /// The main header (§A.5).
-struct Codestream {
+pub(super) struct Codestream {
     columns: u64,
     rows: u64,
     components: usize,
-    bits: u32,
-    signed: bool,
+    pub(super) bits: u32,
+    pub(super) signed: bool,
 }
 
 impl Codestream {
-    fn of(data: &[u8]) -> Result<Self, Undecodable> {
+    /// Checks that it is as large as the image.
+    pub(super) fn agrees(&self, format: &Format) -> Result<(), Undecodable> {
+        if (self.columns, self.rows) != (format.columns as u64, format.rows as u64) {
+            return Err("its size is not that of the image");
+        }
+        match self.components == format.samples {
+            true => Ok(()),
+            false => Err("its components are not those of the image"),
+        }
+    }
+
+    pub(super) fn of(data: &[u8]) -> Result<Self, Undecodable> {
         let short = "its header is cut short or malformed";
         let size = data.get(6..).ok_or(short)?;
         let long = |at: usize| {

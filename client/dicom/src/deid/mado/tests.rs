@@ -89,11 +89,11 @@ fn made() -> (Vec<Vec<u8>>, KeyObjects) {
     let files = study();
     let descriptions: Vec<_> = files
         .iter()
-        .map(|bytes| Description::of(bytes).unwrap())
+        .map(|bytes| facts(bytes).unwrap().description)
         .collect();
     let repeated = facts(&files[0]).unwrap().repeated;
-    let first = KeyObjects::described(&repeated, &descriptions).unwrap();
-    let again = KeyObjects::described(&repeated, &descriptions).unwrap();
+    let first = KeyObjects::of(&repeated, &descriptions).unwrap();
+    let again = KeyObjects::of(&repeated, &descriptions).unwrap();
     assert!(first.bytes == again.bytes);
     (files, first)
 }

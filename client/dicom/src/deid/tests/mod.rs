@@ -1,15 +1,18 @@
 #![allow(clippy::unwrap_used)]
 
 mod blank;
+mod codes;
 mod corpus;
 mod docbook;
 mod engine;
+mod face;
 mod folder;
 mod hostile;
 mod planted;
 mod policy;
 mod repairs;
 mod rows;
+mod syntaxes;
 
 use std::io::Cursor;
 
