@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What OpenZeppelin's suite calls to fund an account: script send-l2 --to address_0x… --ethamount N. The chain's faucet gives 100.
+# Stands in for the script that OpenZeppelin's suite calls to fund an account: script send-l2 --to address_0x… --ethamount N. The chain's faucet gives 100.
 set -euo pipefail
 to=
 while [ $# -gt 0 ]; do

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.37;
 
-/// A count, and whoever raised it last.
+/// A count, and the account that raised it last.
 contract Counter {
     uint256 public number;
     address public last;

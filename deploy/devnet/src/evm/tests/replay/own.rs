@@ -105,7 +105,7 @@ fn of(db: &Db, address: Address) -> Value {
     })
 }
 
-/// What is wrong with a replay of this text.
+/// The differences that a replay of this text finds.
 fn replayed(text: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("own.json"), text).unwrap();
