@@ -121,12 +121,12 @@ class Planter:
         for keyword, value in (("StudyInstanceUID", patient["study"]), ("SeriesInstanceUID", patient["series"]), ("FrameOfReferenceUID", patient["frame"]), ("SOPInstanceUID", instance)):
             for check in ("uid_changed", "uid_consistent"):
                 self.add(check, keyword, [(int(Tag(keyword)), None)], value)
-        other = Dataset()
-        other.ReferencedSOPClassUID, other.ReferencedSOPInstanceUID = kind, f"{patient['series']}.{number % 3 + 1}"
-        made.ReferencedImageSequence = Sequence([other])
-        path = [(int(Tag("ReferencedImageSequence")), 0), (int(Tag("ReferencedSOPInstanceUID")), None)]
-        for check in ("uid_changed", "uid_consistent"):
-            self.add(check, "reference", path, other.ReferencedSOPInstanceUID)
+        for keyword in ("IrradiationEventUID", "SynchronizationFrameOfReferenceUID"):
+            setattr(made, keyword, patient["frame"] + ".5")
+            for check in ("uid_changed", "uid_consistent"):
+                self.add(check, keyword, [(int(Tag(keyword)), None)], patient["frame"] + ".5")
+        if kind == SR:
+            self.evidence(made, patient)
         self.add("patid_consistent", "PatientID", [(int(Tag("PatientID")), None)], patient["id"])
         for part in patient["name"].split("^"):
             self.add("text_removed", "the patient's name", value=part)
@@ -135,6 +135,22 @@ class Planter:
             self.pixels(made, patient, number)
         self.texts(made, patient)
         return made
+
+    def evidence(self, made, patient):
+        """What a report lists: the patient's first two instances."""
+        study, series = Dataset(), Dataset()
+        study.StudyInstanceUID, series.SeriesInstanceUID = patient["study"], patient["series"]
+        listed = []
+        for number in (1, 2):
+            reference = Dataset()
+            reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = CT, f"{patient['series']}.{number}"
+            listed.append(reference)
+            path = [("CurrentRequestedProcedureEvidenceSequence", 0), ("ReferencedSeriesSequence", 0), ("ReferencedSOPSequence", number - 1), ("ReferencedSOPInstanceUID", None)]
+            for check in ("uid_changed", "uid_consistent"):
+                self.add(check, "reference", [(int(Tag(keyword)), place) for keyword, place in path], reference.ReferencedSOPInstanceUID)
+        series.ReferencedSOPSequence = Sequence(listed)
+        study.ReferencedSeriesSequence = Sequence([series])
+        made.CurrentRequestedProcedureEvidenceSequence = Sequence([study])
 
     def texts(self, made, patient):
         self.plant(made, "top", 0.5)
@@ -230,7 +246,7 @@ def rows():
         options = options[0].split() if options else []
         kept = any(option.startswith(("113108", "113109")) for option in options)
         group = int(tag[:4], 16)
-        if kept or group < 8 or group % 2 or basic == "U" or tag in ("00100010", "00100020"):
+        if kept or group < 8 or group % 2 or basic == "U" or tag in ("00100010", "00100020", "00100021"):
             continue
         vr = dictionary_VR(int(tag, 16))
         if vr in TEXT:
