@@ -164,7 +164,7 @@ impl Format {
     }
 
     /// The description of a single frame without a sign, all bits stored.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn plain(rows: usize, columns: usize, samples: usize, bits: u32) -> Self {
         Self {
             rows,

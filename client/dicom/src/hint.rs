@@ -14,6 +14,9 @@ impl Hint for deid::Error {
             Self::BurnedIn | Self::BurnedInUnknown => {
                 "look at the pixels: blank the text with --blank x,y,w,h (or --blank ultrasound), or let them pass with --accept-burned-in"
             }
+            Self::Face { .. } => {
+                "give the whole series of slices in one call, or cut the face by other means, without --deface"
+            }
             Self::CannotBlank { .. } => {
                 "decompress the file first, or give --blank as x,y,w,h in pixels"
             }

@@ -24,6 +24,8 @@ mod reader;
 mod repair;
 mod tree;
 
+#[cfg(any(test, fuzzing))]
+pub use codec::fuzzing;
 pub use error::{Error, Result};
 pub use file::is_dicom;
 

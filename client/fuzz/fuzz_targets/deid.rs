@@ -29,6 +29,8 @@ fuzz_target!(|input: &[u8]| {
                 _ => Vec::new(),
             },
             accept_burned_in: true,
+            faces: None,
+            edition: deid::Edition::default(),
         },
     };
     let _ = deid::inspect(file);

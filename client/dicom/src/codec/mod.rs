@@ -5,6 +5,8 @@
 
 mod decoded;
 mod deflated;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[cfg(feature = "modern-codecs")]
 mod htj2k;
 mod jpeg;

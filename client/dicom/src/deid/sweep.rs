@@ -212,14 +212,11 @@ impl Search {
             || self.apart.iter().any(|it| stands(&text, it))
     }
 
-    /// Searches a code: a term of the standard is no name even if a patient has it as one. A value with digits counts, and
-    /// so do two words of names.
+    /// Searches a code: a term of the standard is no name even if a patient has it as one.
     fn in_code(&self, text: &str) -> bool {
         let inside = self.inside.iter().filter(|it| text.contains(it.as_str()));
         let apart = self.apart.iter().filter(|it| stands(text, it));
-        let found: Vec<&String> = inside.chain(apart).filter(|it| !is_known(it)).collect();
-        let digits = |it: &&String| it.bytes().any(|byte| byte.is_ascii_digit());
-        found.len() > 1 || found.iter().any(digits)
+        inside.chain(apart).any(|it| !is_known(it))
     }
 
     /// Searches bytes of any kind, for what is long enough to be no chance: as they are, and as UTF-16.
@@ -281,7 +278,7 @@ mod tests {
             (VR::UT, "order 0087654321", true),
             (VR::LT, "seen 20011231.", true),
             (VR::CS, "CHEST", false),
-            (VR::CS, "QUORLINGTON", false),
+            (VR::CS, "QUORLINGTON", true),
             (VR::CS, "ZWYX QUORLINGTON", true),
             (VR::CS, "ID_87654321", true),
             (VR::LO, "Chest", false),

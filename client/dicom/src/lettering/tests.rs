@@ -167,3 +167,46 @@ fn pictures_of_odd_shapes_are_looked_at() {
         Err(Error::TooLarge { .. })
     ));
 }
+
+/// An image of so many frames, each with a name at another place.
+fn clip(frames: usize, edge: usize) -> Vec<u8> {
+    use crate::check::tests::build::part;
+    use crate::check::tests::{file, image, text};
+    let mut pixels = Vec::new();
+    for frame in 0..frames {
+        let mut picture = ground(edge, edge, 3);
+        write(
+            &mut picture,
+            edge,
+            [4, 4 + frame % (edge - 12)],
+            1,
+            200,
+            "MUELLER HANS",
+        );
+        pixels.extend(picture);
+    }
+    let short = |tag, value: usize| part(tag, b"US", (value as u16).to_le_bytes());
+    file(&image(
+        "1.2.3.6",
+        &[
+            text(0x0028_0008, b"IS", &frames.to_string()),
+            short(0x0028_0002, 1),
+            short(0x0028_0010, edge),
+            short(0x0028_0011, edge),
+            short(0x0028_0100, 8),
+            short(0x0028_0101, 8),
+            short(0x0028_0102, 7),
+            part(0x7fe0_0010, b"OB", pixels),
+        ],
+    ))
+}
+
+#[test]
+fn ten_thousand_frames_of_text_end_in_a_bounded_time() {
+    let Some(detector) = detector() else { return };
+    let started = std::time::Instant::now();
+    let found = detector.image(&clip(10_000, 96)).unwrap();
+    println!("{} boxes in {:?}", found.len(), started.elapsed());
+    assert!(!found.is_empty());
+    assert!(started.elapsed() < std::time::Duration::from_secs(240));
+}

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+use pcim_core::chance::{Numbers, rounds};
 use serde_json::Value;
 
 use super::{files, scripted};
@@ -66,6 +68,47 @@ fn judged(python: &str, paths: &[PathBuf], refused: &mut Vec<String>) -> Vec<Str
         }
     }
     wrong
+}
+
+/// Changes the pixel data of the files at random, by a seed: each is decoded or refused, in a time that is its size's.
+fn damaged(paths: &[PathBuf]) {
+    let mut numbers = Numbers(0x5eed_2026);
+    let (mut decoded_all, mut refused, mut slowest) = (0, 0, Duration::ZERO);
+    for path in paths {
+        let whole = std::fs::read(path).unwrap();
+        for _ in 0..rounds("PCIM_TEST_FUZZ_ROUNDS", 12) {
+            let mut bytes = whole.clone();
+            let pixels = bytes
+                .windows(4)
+                .rposition(|it| it == b"\xe0\x7f\x10\0")
+                .unwrap()
+                + 12;
+            for _ in 0..=numbers.below(6) {
+                let behind = bytes.len() - pixels;
+                // Headers are near the start, behind the offset table.
+                let most = [behind, behind.min(120)][numbers.below(2)];
+                let at = pixels + numbers.below(most);
+                match numbers.below(3) {
+                    0 => bytes[at] ^= 1 << numbers.below(8),
+                    1 => bytes[at] = numbers.below(256) as u8,
+                    _ => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][numbers.below(5)],
+                }
+            }
+            let started = Instant::now();
+            match decoded(&bytes) {
+                Ok(_) => decoded_all += 1,
+                Err(_) => refused += 1,
+            }
+            let took = started.elapsed();
+            if took > slowest {
+                slowest = took;
+                println!("{}: {took:?}", path.display());
+            }
+        }
+    }
+    println!("damaged: {decoded_all} decoded, {refused} refused, the slowest in {slowest:?}");
+    assert!(decoded_all > 100 && refused > 100);
+    assert!(slowest < Duration::from_secs(20), "{slowest:?}");
 }
 
 #[test]
@@ -133,6 +176,7 @@ fn what_encoders_write_is_decoded_as_others_decode_it() {
         wrong.len(),
         wrong.join("\n")
     );
+    damaged(&paths);
     // Without their decoders HTJ2K and JPEG XL are refused by name.
     if !cfg!(feature = "modern-codecs") {
         refused.retain(|it| !it.ends_with("are not decoded"));

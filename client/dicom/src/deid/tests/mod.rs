@@ -8,6 +8,7 @@ mod engine;
 mod face;
 mod folder;
 mod hostile;
+mod odd;
 mod planted;
 mod policy;
 mod repairs;
