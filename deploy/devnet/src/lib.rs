@@ -51,6 +51,9 @@
 //! | 59 | no multiple values: types, and blocks with a type index | the same | `versions::stylus_3_knows_no_…` |
 //! | any | `memory.fill` takes the low byte (before 59 nodes refuse other values) | WebAssembly | `versions::a_filled_byte_…` |
 //! | 60 | roots and fragments: layout, order of checks, gas of reading them | the same; a recorded deployment of three fragments, gas to the unit | `versions::a_root_is_…`, `bad_roots_…`, `a_fragment_…`, `reading_a_fragment_…` |
+//! | 60 | fragments warmed by access lists; roots delegated to, self-destructs refused, codes seen as they are | the same | `fragments::an_access_list_…`, `a_root_that_…`, `a_root_cannot_…`, `contracts_see_…` |
+//! | any | a cached program that is activated again stays cached, for 800 more | blocks of public chains, as described | `activation::a_cached_program_…` |
+//! | any | upgrades step by step, never backwards | reference's source, as described | `version::tests`, `tests/precompiles.rs` |
 //! | 60 | four fragments, 262,144 bytes of WASM | parameters of a public chain | `version::tests`, `versions::owners_choose_…` |
 //! | 60 | the last 32 programs of a block are priced as cached | reference's source, as described | `versions::a_program_called_before_…` |
 //! | 60 | tips, where an owner has them collected | the same | `versions::tips_are_paid_…` |

@@ -377,3 +377,34 @@ async fn only_an_arbitrum_chain_can_be_gone_on_from() {
         "{text}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_has_pruned_a_state_fails_what_needs_it_by_name() {
+    let (there, counter) = origin().await;
+    let (url, _) = between(there.url(), |body, answer| {
+        match body.contains(&"55".repeat(20)) {
+            true => {
+                let error = |id| json!({"id": id, "error": {"code": -32000, "message": "missing trie node"}});
+                let answers = json!([error(0), error(1), error(2)]);
+                Some(answers.to_string().into_bytes().into())
+            }
+            false => Some(answer),
+        }
+    })
+    .await;
+    let here = spawn(forking(&url, None, None)).await.unwrap();
+    let known = count(&here, counter).await;
+    let who = Address::repeat_byte(0x55);
+    let answer = raw(&here, "eth_getBalance", json!([who, "latest"])).await;
+    let text = answer["error"]["message"].as_str().unwrap();
+    assert!(
+        text.contains("missing trie node") && text.contains("a node that keeps that block's state"),
+        "{text}"
+    );
+    // Nothing of it was kept as an answer, and the rest goes on.
+    let again = raw(&here, "eth_getBalance", json!([who, "latest"])).await;
+    assert_eq!(again["error"], answer["error"]);
+    assert_eq!(count(&here, counter).await, known);
+    transact(&here, json!({"from": own(&here), "to": counter})).await;
+    assert_eq!(count(&here, counter).await, word(3));
+}
