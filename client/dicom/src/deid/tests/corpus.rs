@@ -128,7 +128,9 @@ fn foreign_files_are_deidentified_or_refused_with_a_reason() {
 
     let leaks: Vec<String> = pairs.iter().filter_map(checked).collect();
     let pixels = pydicom(&python, &pairs);
-    println!("| files | results | refused | faults by the second look | results that pydicom reads otherwise |");
+    println!(
+        "| files | results | refused | faults by the second look | results that pydicom reads otherwise |"
+    );
     println!("|---|---|---|---|---|");
     println!(
         "| {} | {} | {refused} | {} | {} |",
