@@ -390,6 +390,7 @@ fn counts(
         return false;
     }
     match &vr {
+        b"CS" => !is_term(walked.slice(hit.start..hit.end)),
         b"UI" => name.class != Class::Uid && !name.number,
         b"DA" | b"DT" | b"TM" | b"AS" => name.class != Class::Day && !name.number,
         b"DS" | b"IS" => !name.number || name.length >= 8,
@@ -399,6 +400,12 @@ fn counts(
         b"OB" | b"UN" => by_more_than_chance(name, hit) || is_text_around(hit, walked, span),
         _ => true,
     }
+}
+
+/// Whether a text of a code is a word of the standard, which may be somebody's name as well.
+fn is_term(bytes: &[u8]) -> bool {
+    let word = String::from_utf8_lossy(bytes).to_lowercase();
+    crate::deid::is_known(word.trim())
 }
 
 /// Whether bytes that are no text would not be this one by chance: six bytes and more, not one character over and over, no

@@ -52,6 +52,8 @@ use screen::{burned_in, read};
 use table::Definition;
 use transform::Transform;
 
+pub(crate) use words::is_known;
+
 pub use error::{Error, Result};
 pub use facts::{Facts, Identifying, PatientKey, directory, facts, is_directory};
 pub use kos::KeyObjects;

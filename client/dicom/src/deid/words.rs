@@ -39,7 +39,7 @@ impl Names {
 }
 
 /// Checks whether a word, in small letters, is one of the standard's own.
-pub(super) fn is_known(word: &str) -> bool {
+pub(crate) fn is_known(word: &str) -> bool {
     static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         let lines = WORDS.lines();
         lines.filter(|line| !line.starts_with('#')).collect()
