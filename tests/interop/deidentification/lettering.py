@@ -46,7 +46,9 @@ def ground(kind, generator, number):
         frame = generator.normal(12, 5, (height, width))
         for _ in range(6):
             cy, cx, a, b = generator.uniform((150, 150, 40, 40), (360, 360, 170, 190))
-            frame += ((x - cx) ** 2 / a**2 + (y - cy) ** 2 / b**2 < 1) * generator.uniform(8, 40)
+            # Edges as soft as a scanner's.
+            distance = np.hypot((x - cx) / a, (y - cy) / b)
+            frame += generator.uniform(8, 40) / (1 + np.exp(np.clip(60 * (distance - 1), -50, 50)))
         return frame
     if kind == "US":
         angle, depth = np.arctan2(x - width / 2, y + 40), np.hypot(x - width / 2, y + 40)
@@ -133,7 +135,8 @@ def make(folder, frames, seed):
         generator = np.random.default_rng([seed, number])
         kind = KINDS[number % len(KINDS)]
         frame, texts = Frame(ground(kind, generator, number // len(KINDS))), []
-        if number % 10:
+        # Of each kind one frame in nine has no text.
+        if number // len(KINDS) % 9:
             for _ in range(4):
                 size, contrast = chance.choice(SIZES), chance.choice(CONTRASTS)
                 if written := write(frame, chance, size, contrast):
