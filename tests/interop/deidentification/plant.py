@@ -282,7 +282,7 @@ def codec(number, word):
 
 
 def plant(seed, folder, patients=6):
-    """Plants in the files of so many patients; returns the planter."""
+    """Plants in the files of this number of patients; returns the planter."""
     made = Planter(seed, folder)
     for number in range(patients):
         patient = made.patient(number)

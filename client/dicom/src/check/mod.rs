@@ -62,7 +62,7 @@ const PRESENTATIONS: [&str; 2] = [
     "1.2.840.10008.5.1.4.1.1.9.100.",
 ];
 
-/// Attributes whose values are the standard's own words, which may be somebody's name as well.
+/// Attributes whose values are the standard's own words, which may be a person's name as well.
 const STRUCTURE: [u32; 8] = [
     0x0008_0005, // Specific Character Set
     0x0008_0060, // Modality
@@ -402,7 +402,7 @@ fn counts(
     }
 }
 
-/// Whether a text of a code is a word of the standard, which may be somebody's name as well.
+/// Whether a text of a code is a word of the standard, which may be a person's name as well.
 fn is_term(bytes: &[u8]) -> bool {
     let word = String::from_utf8_lossy(bytes).to_lowercase();
     crate::deid::is_known(word.trim())

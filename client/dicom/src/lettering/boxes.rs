@@ -8,6 +8,9 @@ const LIKELY: f32 = 0.3;
 const SURE: f32 = 0.5;
 /// The least pixels of a region.
 const PIXELS_MIN: usize = 9;
+/// The most pixels of the picture that a region is wide where it is narrowest, which is a part of a letter's height: what is
+/// wider is a body.
+const NARROW: f64 = 70.0;
 /// By how many times area over perimeter a region's sides grow (the ratio that the network was trained to be read with).
 const GROWTH: f32 = 1.6;
 
@@ -53,8 +56,8 @@ impl TextBox {
     }
 }
 
-/// Finds the boxes in a map of this width, in pixels of the map.
-pub(super) fn of_map(map: &[f32], width: usize) -> Vec<[f32; 4]> {
+/// Finds the boxes in a map of this width, in pixels of the map, which is this many times as large as the picture.
+pub(super) fn of_map(map: &[f32], width: usize, times: usize) -> Vec<[f32; 4]> {
     let height = map.len() / width.max(1);
     let mut seen = vec![false; map.len()];
     let (mut found, mut open) = (Vec::new(), Vec::new());
@@ -66,12 +69,14 @@ pub(super) fn of_map(map: &[f32], width: usize) -> Vec<[f32; 4]> {
         open.push(start);
         let (mut left, mut right, mut upper, mut lower) = (width, 0, height, 0);
         let (mut sum, mut count) = (0.0_f32, 0_usize);
+        let mut spread = Spread::default();
         while let Some(at) = open.pop() {
             let (x, y) = (at % width, at / width);
             (left, right) = (left.min(x), right.max(x));
             (upper, lower) = (upper.min(y), lower.max(y));
             sum += map[at];
             count += 1;
+            spread.add(x as f64, y as f64);
             let beside = [
                 (x > 0).then(|| at - 1),
                 (x + 1 < width).then(|| at + 1),
@@ -85,7 +90,10 @@ pub(super) fn of_map(map: &[f32], width: usize) -> Vec<[f32; 4]> {
                 }
             }
         }
-        if count < PIXELS_MIN || sum / (count as f32) < SURE {
+        if count < PIXELS_MIN
+            || sum / (count as f32) < SURE
+            || spread.narrow() > NARROW * times as f64
+        {
             continue;
         }
         let (w, h) = ((right - left + 1) as f32, (lower - upper + 1) as f32);
@@ -94,6 +102,32 @@ pub(super) fn of_map(map: &[f32], width: usize) -> Vec<[f32; 4]> {
         found.push([x, y, right as f32 + 1.0 + by, lower as f32 + 1.0 + by]);
     }
     found
+}
+
+/// How the pixels of a region lie.
+#[derive(Default)]
+struct Spread {
+    count: f64,
+    sums: [f64; 2],
+    squares: [f64; 3],
+}
+
+impl Spread {
+    fn add(&mut self, x: f64, y: f64) {
+        self.count += 1.0;
+        self.sums = [self.sums[0] + x, self.sums[1] + y];
+        let [xx, yy, xy] = self.squares;
+        self.squares = [xx + x * x, yy + y * y, xy + x * y];
+    }
+
+    /// The width of the region across its longer axis, at whatever angle, if it were a rectangle.
+    fn narrow(&self) -> f64 {
+        let [x, y] = self.sums.map(|sum| sum / self.count);
+        let [xx, yy, xy] = self.squares.map(|sum| sum / self.count);
+        let (xx, yy, xy) = (xx - x * x, yy - y * y, xy - x * y);
+        let least = (xx + yy) / 2.0 - ((xx - yy).powi(2) / 4.0 + xy * xy).sqrt();
+        (12.0 * least.max(0.0)).sqrt()
+    }
 }
 
 /// Makes one box of those that share pixels.

@@ -107,7 +107,7 @@ impl Detector {
                 let w = (width - x).min(TILE).next_multiple_of(STEP);
                 let h = (height - y).min(TILE).next_multiple_of(STEP);
                 let map = self.map(picture, times, [x, y, w, h])?;
-                let boxes = of_map(&map, w).into_iter();
+                let boxes = of_map(&map, w, times).into_iter();
                 all.extend(boxes.filter_map(|[left, upper, right, lower]| {
                     let within = |n: f32, from: usize, end: usize| {
                         ((n + from as f32) / times as f32).clamp(0.0, end as f32)

@@ -80,7 +80,7 @@ fn regions_of_a_map_become_boxes() {
     // Unsure, and too small.
     map[20 * 64 + 40..][..12].fill(0.4);
     map[25 * 64 + 50] = 1.0;
-    let found = of_map(&map, 64);
+    let found = of_map(&map, 64, 1);
     assert_eq!(found.len(), 1);
     let [left, upper, right, lower] = found[0];
     assert!(
@@ -168,7 +168,7 @@ fn pictures_of_odd_shapes_are_looked_at() {
     ));
 }
 
-/// An image of so many frames, each with a name at another place.
+/// An image of this number of frames, each with a name at another place.
 fn clip(frames: usize, edge: usize) -> Vec<u8> {
     use crate::check::tests::build::part;
     use crate::check::tests::{file, image, text};

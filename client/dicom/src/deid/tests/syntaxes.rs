@@ -102,7 +102,7 @@ fn retired_processes_of_jpeg_pass_without_their_comments_and_are_not_shown() {
     }
 }
 
-/// The file with another transfer syntax; the file meta group's length is made anew by the reader.
+/// The file with another transfer syntax; the reader does without the file meta group's length.
 fn replaced(file: &[u8], from: &str, to: &str) -> Vec<u8> {
     let padded = |uid: &str| {
         let mut bytes = uid.as_bytes().to_vec();
