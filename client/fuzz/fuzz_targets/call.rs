@@ -26,13 +26,17 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
         image: [1; 32].into(),
     };
     let signed = account(1).sign_call(&here, &call, 5, 1_790_000_000);
-    signed.and_then(|signed| signed.to_json()).expect("a key signs")
+    signed
+        .and_then(|signed| signed.to_json())
+        .expect("a key signs")
 });
 
 /// Changes the call or the signature itself: in their hex most changes would end.
 fn below_hex(field: &str, input: &[u8]) -> Vec<u8> {
     let mut json: Value = serde_json::from_slice(&GOOD).expect("it is JSON");
-    let bytes = json[field].as_str().and_then(|text| hex::decode(&text[2..]).ok());
+    let bytes = json[field]
+        .as_str()
+        .and_then(|text| hex::decode(&text[2..]).ok());
     let changed = edited(&bytes.expect("it is hex"), input);
     json[field] = format!("0x{}", hex::encode(changed)).into();
     json.to_string().into_bytes()

@@ -30,7 +30,7 @@ pub(super) const TABLES: &str = "
 
     CREATE TABLE access (
         image             BLOB NOT NULL CHECK (length(image) = 32),
-        requestor         BLOB NOT NULL CHECK (length(requestor) = 20),
+        requester         BLOB NOT NULL CHECK (length(requester) = 20),
         status            INTEGER NOT NULL,
         requested_at      INTEGER NOT NULL,
         decided_at        INTEGER NOT NULL,
@@ -45,10 +45,10 @@ pub(super) const TABLES: &str = "
         log_index         INTEGER NOT NULL,
         time              INTEGER NOT NULL,
         tx                BLOB NOT NULL CHECK (length(tx) = 32),
-        UNIQUE (image, requestor)
+        UNIQUE (image, requester)
     ) STRICT;
-    CREATE INDEX access_status ON access (status, expires_at, image, requestor);
-    CREATE INDEX access_requestor ON access (requestor);
+    CREATE INDEX access_status ON access (status, expires_at, image, requester);
+    CREATE INDEX access_requester ON access (requester);
 ";
 
 /// The columns that [`image`] reads.
@@ -57,7 +57,7 @@ pub(super) const IMAGE: &str = "image.image, image.patient, image.radiologist, i
     image.tx";
 /// The columns that [`grant`] reads.
 pub(super) const ACCESS: &str =
-    "access.image, access.requestor, access.status, access.requested_at,
+    "access.image, access.requester, access.status, access.requested_at,
     access.decided_at, access.expires_at, access.public_key, access.shared_image, access.notes,
     access.reason, access.traced_authorized, access.traced_refused, access.block, access.log_index,
     access.time, access.tx";
@@ -78,7 +78,7 @@ impl<'a> Rows<'a> {
             tx,
             find_image: tx.prepare(&format!("SELECT {IMAGE} FROM image WHERE image = ?1"))?,
             find_request: tx.prepare(&format!(
-                "SELECT {ACCESS} FROM access WHERE image = ?1 AND requestor = ?2"
+                "SELECT {ACCESS} FROM access WHERE image = ?1 AND requester = ?2"
             ))?,
             state: State::default(),
             images: BTreeSet::new(),
@@ -153,7 +153,7 @@ const WRITE_IMAGE: &str =
     "INSERT OR REPLACE INTO image (image, patient, radiologist, seal, description,
     root, approval_limit, window_seconds, block, log_index, time, tx)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-const WRITE_REQUEST: &str = "INSERT OR REPLACE INTO access (image, requestor, status, requested_at,
+const WRITE_REQUEST: &str = "INSERT OR REPLACE INTO access (image, requester, status, requested_at,
     decided_at, expires_at, public_key, shared_image, notes, reason, traced_authorized, traced_refused,
     block, log_index, time, tx)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";

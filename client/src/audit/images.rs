@@ -36,12 +36,12 @@ impl Index {
         fits("image.image = ?", one_of.map(|_| Vec::new()));
         fits("image.patient = ?", bytes(wanted.patient));
         fits(
-            "image.image IN (SELECT image FROM access WHERE requestor = ?)",
+            "image.image IN (SELECT image FROM access WHERE requester = ?)",
             bytes(wanted.asked_by),
         );
         fits(
             "(image.patient = ? OR image.radiologist = ?
-             OR image.image IN (SELECT image FROM access WHERE requestor = ?))",
+             OR image.image IN (SELECT image FROM access WHERE requester = ?))",
             bytes(wanted.party),
         );
         let (images, requests) = match all.is_empty() {
@@ -101,5 +101,5 @@ pub(super) fn standing(standing: Standing) -> String {
             format!("{approved} AND expires_at > 0 AND expires_at <= ?")
         }
     };
-    format!("SELECT image, requestor FROM access WHERE {fits}")
+    format!("SELECT image, requester FROM access WHERE {fits}")
 }

@@ -49,7 +49,7 @@ impl Session {
     }
 
     /// Finishes or rolls back everything that earlier commands left unfinished and that needs no key, and reports what
-    /// became of it. Not to be called while another operation of this session is under way.
+    /// became of it. Not to be called while another operation of this `Session` is under way.
     ///
     /// # Errors
     /// [`Error::Journal`]; what else goes wrong is reported with its operation.
