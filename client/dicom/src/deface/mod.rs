@@ -1,6 +1,6 @@
 //! Faces in series of heads (CT, MR): a plane that has the brain behind it and the face before it, found by thresholds.
 //!
-//! Experimental. A head's tissue is told from bone and air by thresholds, its brain by what stays together when the edges of
+//! Experimental. A head's tissue is distinguished from bone and air by thresholds, its brain by what stays together when the edges of
 //! tissue are taken away, and the plane touches a margin around it from below and before (after quickshear: Schimke, Kuehler
 //! and Hale, 2011). A series in which no brain is found is refused: whether there is a face in it is not known. Ears, the back
 //! of the head and what lies behind the plane stay.
@@ -9,7 +9,7 @@ mod brain;
 mod grid;
 mod slice;
 
-pub use slice::{Place, Slice, Wanted, wanted};
+pub use slice::{Placement, Slice, Wanted, wanted};
 
 use brain::brain;
 use grid::Grid;

@@ -45,7 +45,7 @@ pub fn wanted(class: &str) -> Wanted {
 
 /// The place of a slice's pixels in the patient (PS3.3 §C.7.6.2).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Place {
+pub struct Placement {
     /// The middle of the first pixel, in millimetres.
     origin: [f64; 3],
     /// From a column to the next, and from a row to the next, in millimetres.
@@ -53,7 +53,7 @@ pub struct Place {
     pub(super) down: [f64; 3],
 }
 
-impl Place {
+impl Placement {
     /// Reads it from a data set.
     pub(crate) fn of(data_set: &DataSet) -> Option<Self> {
         let [px, py, pz] = numbers(data_set, tags::IMAGE_POSITION_PATIENT)?;
@@ -69,7 +69,7 @@ impl Place {
         })
     }
 
-    /// The middle of a pixel.
+    /// Returns the middle of a pixel, in millimetres.
     #[must_use]
     pub fn at(&self, row: f64, column: f64) -> [f64; 3] {
         [0, 1, 2].map(|n| self.origin[n] + self.across[n] * column + self.down[n] * row)
@@ -94,7 +94,7 @@ pub struct Slice {
     pub(super) units: bool,
     pub(super) rows: usize,
     pub(super) columns: usize,
-    pub(super) place: Place,
+    pub(super) place: Placement,
     pub(super) values: Vec<f32>,
 }
 
@@ -117,7 +117,7 @@ impl Slice {
         let data_set = &file.data_set;
         let series = text(data_set, tags::SERIES_INSTANCE_UID);
         let series = series.ok_or(missing("Series Instance UID"))?;
-        let place = Place::of(data_set).ok_or(missing("Image Position (Patient)"))?;
+        let place = Placement::of(data_set).ok_or(missing("Image Position (Patient)"))?;
         let format = Format::of(data_set, file.order())?;
         if format.samples != 1 || format.frames != 1 {
             return Err(Error::Unsupported {
@@ -146,7 +146,7 @@ impl Slice {
             rows,
             columns,
             values: values.collect(),
-            place: Place {
+            place: Placement {
                 origin: place.origin,
                 across: place.across.map(|n| n * along as f64),
                 down: place.down.map(|n| n * by as f64),

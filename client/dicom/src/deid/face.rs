@@ -5,7 +5,7 @@ use dicom_dictionary_std::tags;
 use super::decompress;
 use super::error::{Error, Result};
 use super::options::Faces;
-use crate::deface::{Place, Wanted, wanted};
+use crate::deface::{Placement, Wanted, wanted};
 use crate::file::File;
 use crate::format::Format;
 use crate::frame;
@@ -39,7 +39,7 @@ pub(super) fn cut(file: &mut File, faces: &Faces) -> Result<bool> {
     let lost = Error::Face {
         why: "it does not say where its pixels lie",
     };
-    let place = Place::of(&file.data_set).ok_or(lost)?;
+    let place = Placement::of(&file.data_set).ok_or(lost)?;
     let format = Format::of(&file.data_set, file.order())?;
     if format.samples != 1 || format.frames != 1 || format.allocated < 8 {
         return Err(Error::Face {

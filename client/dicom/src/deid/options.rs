@@ -246,7 +246,7 @@ pub struct Profile {
 /// For each series of slices of CT and MR, by its UID, the plane before which a face is cut, or why there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faces {
-    /// What was found. Shared by all files.
+    /// The findings. Shared by all files.
     pub series: Arc<BTreeMap<String, Result<Cut, &'static str>>>,
 }
 

@@ -1,4 +1,4 @@
-//! A replay of a chain that is made here: a program at ArbOS 61 is called and one is activated. What is spoilt is found.
+//! A replay of a chain that is made here: a program at ArbOS 61 is called and one is activated. A spoilt copy is found.
 
 use std::path::Path;
 
