@@ -28,6 +28,21 @@ pub(crate) fn pcim_dev() -> Command {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "--bin", "pcim-dev"]);
+        // Build scripts of dependencies watch what cargo says of this package, and would compile again.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if [
+                "CARGO_PKG_",
+                "CARGO_MANIFEST_",
+                "CARGO_BIN_",
+                "CARGO_CRATE_",
+            ]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+            {
+                build.env_remove(&name);
+            }
+        }
         assert!(build.current_dir(root).status().unwrap().success());
         Path::new(env!("CARGO_BIN_EXE_pcim")).with_file_name("pcim-dev")
     });
