@@ -161,7 +161,7 @@ impl Patient<'_> {
         }
         let deed = Deed::Approve {
             image: *image,
-            requestor: requestor,
+            requestor,
             public_key,
         };
         if let Some(earlier) = self.resume(deed).await?
@@ -220,7 +220,7 @@ impl Patient<'_> {
         self.own_record(image).await?;
         let deed = Deed::Deny {
             image: *image,
-            requestor: requestor,
+            requestor,
         };
         let call = async || {
             Ok(Call::DenyIrs {
@@ -241,7 +241,7 @@ impl Patient<'_> {
         let grant = self.ledger().await?.grant(image, requestor).await?;
         let deed = Deed::Revoke {
             image: *image,
-            requestor: requestor,
+            requestor,
         };
         let call = async |operation| {
             self.note_header(operation, grant.shared_image)?;

@@ -65,7 +65,7 @@ impl Requestor<'_> {
         let requestor = self.address();
         let deed = Deed::Receipt {
             image: *image,
-            requestor: requestor,
+            requestor,
         };
         let receipt = match self.earlier(deed).await? {
             Some(earlier) => Some(earlier),

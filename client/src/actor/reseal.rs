@@ -369,7 +369,7 @@ impl Patient<'_> {
     ) -> Result<Option<ImageDigest>> {
         let deed = Deed::Reshare {
             image: *image,
-            requestor: requestor,
+            requestor,
             root: moved.root,
         };
         self.resume(deed).await?;

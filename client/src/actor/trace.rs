@@ -26,7 +26,7 @@ impl Unlocked<'_> {
         let ledger = self.ledger().await?;
         let deed = Deed::Trace {
             image: *image,
-            requestor: requestor,
+            requestor,
         };
         let call = async || {
             Ok(Call::TraceAuthorization {
