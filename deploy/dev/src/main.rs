@@ -1,5 +1,10 @@
 //! `pcim-dev`: the protocol on a chain of its own, for people who work on it or want to see it.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "an error ends the program: its size costs nothing"
+)]
+
 mod args;
 mod bench;
 mod commands;

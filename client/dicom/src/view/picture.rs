@@ -35,11 +35,13 @@ impl Picture {
     }
 
     /// Makes a grey picture of samples row by row.
+    #[cfg(feature = "lettering")]
     pub(crate) fn of_grey(width: usize, height: usize, pixels: Vec<u8>) -> Self {
         Self::grey(width, height, pixels)
     }
 
     /// Makes a picture in red, green and blue.
+    #[cfg(feature = "lettering")]
     pub(crate) fn of_rgb(width: usize, height: usize, pixels: Vec<u8>) -> Self {
         Self::rgb(width, height, pixels)
     }
