@@ -92,7 +92,9 @@ impl Family {
             #[cfg(feature = "modern-codecs")]
             Self::JpegXl => jpegxl::stripped(frame),
             #[cfg(not(feature = "modern-codecs"))]
-            Self::JpegXl => Err("this program, built without `modern-codecs`, cannot tell where it ends"),
+            Self::JpegXl => {
+                Err("this program, built without `modern-codecs`, cannot tell where it ends")
+            }
             Self::Deflated => deflated::stripped(frame, format),
             Self::Wrapped => deflated::stripped_wrapped(frame, format),
         }
