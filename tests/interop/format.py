@@ -78,8 +78,8 @@ class Actor:
 class Outsider:
     """One whose keys and documents are all made here."""
 
-    def __init__(self):
-        self.account, self.own = Account.create(), pgp.Certificate.make()
+    def __init__(self, kind):
+        self.account, self.own = Account.create(), pgp.Certificate.make(kind)
         self.address = self.account.address.lower()
         self.card = papers.make_card(self.account, self.own)
 
@@ -285,7 +285,7 @@ class Story:
 
     def makes_an_image(self):
         """A radiologist who has never run pcim: key, card, body, root, CAR file, attestation, handover."""
-        maker = self.maker = Outsider()
+        maker = self.maker = Outsider("pq")
         self.consortium("consortium", "accredit", maker.account.address)
         patient = papers.Card(self.card.read_bytes())
         # Several parts of the literal and of the container, and several leaves.
@@ -335,7 +335,7 @@ class Story:
 
     def makes_a_request(self):
         """A requestor who has never run pcim, by signed calls that another sends."""
-        reader = Outsider()
+        reader = Outsider("hybrid")
         patient = papers.Card(self.card.read_bytes())
         certificate = self.patient.home.holds(reader.own.bytes)
         about = self.chain_id, self.contract, image(self.image), reader.address

@@ -15,7 +15,7 @@ use super::cert::unusable;
 use super::{BodyVersion, Certificate, Error, Result, UnlockedKey, Unusable};
 
 /// The most bytes that a header may have.
-pub(super) const HEADER_MAX: usize = 1024;
+pub(super) const HEADER_MAX: usize = 4096;
 
 /// The cipher of every body.
 pub(super) const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;
@@ -79,7 +79,7 @@ pub fn header_for(key: &SessionKey, version: BodyVersion, reader: &Certificate) 
     Ok(header)
 }
 
-/// Takes the session key out of a header; strict: PKESK packets of one version and nothing else, at most 1 KiB.
+/// Takes the session key out of a header; strict: PKESK packets of one version and nothing else, at most 4 KiB.
 ///
 /// # Errors
 /// [`Error::TooLarge`] and [`Error::Header`] for anything that is not a header, for every reader;

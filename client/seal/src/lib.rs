@@ -45,7 +45,7 @@ pub use document::{
 };
 pub use error::{Cause, Error, Result, Unusable};
 pub use header::{SessionKey, check_header, header_for, unwrap_header};
-pub use key::{KeyVersion, LockedKey, UnlockedKey};
+pub use key::{KEY_MAX, KeyKind, LockedKey, UnlockedKey};
 pub use speed::cipher_time;
 pub use version::BodyVersion;
 

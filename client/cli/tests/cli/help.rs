@@ -35,6 +35,12 @@ fn every_command_explains_itself() {
     for name in [
         "init",
         "card",
+        "backup",
+        "backup paper",
+        "backup release",
+        "restore",
+        "device add",
+        "device accept",
         "deid",
         "radiologist seal",
         "patient register",
