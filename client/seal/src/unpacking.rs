@@ -24,8 +24,8 @@ use pcim_core::buffers::Buffers;
 
 /// The tag of a one-pass signature packet.
 const ONE_PASS: u8 = 0xc0 | 4;
-/// The most bytes of the signature packet: a certificate of 256 KiB, and twice 64 KiB for the rest and the signature itself.
-const SIGNATURE_MAX: usize = 384 * 1024;
+/// The most bytes of the signature packet: two areas of 64 KiB, and the signature itself.
+const SIGNATURE_MAX: usize = 192 * 1024;
 
 /// Bytes that are decrypted at a time, unless a chunk is longer: the more, the less often threads wake each other.
 const AT_ONCE: usize = 1 << 20;

@@ -101,8 +101,8 @@ impl Backups<'_> {
         }))
     }
 
-    /// Begins a new set for these keepers, with new keys, and makes its first backup. Shares of earlier sets open no later
-    /// backup. After a kill the same call goes on with the set that it began.
+    /// Makes a backup for these keepers: under the home's keys if they are the same as before, otherwise, or with `new_keys`,
+    /// under new ones. Shares of earlier sets open no later backup. After a kill the same call goes on.
     ///
     /// # Errors
     /// [`Error`](Refused), naming the keeper that cannot be taken.
@@ -111,11 +111,15 @@ impl Backups<'_> {
         keepers: &Keepers,
         followers: &[CardDocument],
         sheet_b: Option<Form>,
+        new_keys: bool,
     ) -> Result<Made> {
         let earlier = self.0.read_set()?;
         let number = earlier.as_ref().map_or(0, |set| set.number);
         let (mut set, resumed) = match earlier {
-            Some(set) if set.goes_on(keepers, followers) => (set, true),
+            Some(set) if set.goes_on(keepers, followers) && !(new_keys && set.handed) => {
+                let resumed = !set.handed;
+                (set, resumed)
+            }
             _ => {
                 let me = self.0.address();
                 let set = Set::new(me, number, keepers, followers, sheet_b.is_some())?;

@@ -107,7 +107,7 @@ impl Set {
         Ok(set)
     }
 
-    /// Says whether an earlier attempt began this set for the same keepers and did not come to its end.
+    /// Says whether this set is for the same keepers. Paper is the same until its sheets were written: its seed is gone then.
     pub(super) fn goes_on(&self, keepers: &Keepers, followers: &[CardDocument]) -> bool {
         let same = match keepers {
             Keepers::Guardians { cards, threshold } => {
@@ -116,7 +116,7 @@ impl Set {
             }
             Keepers::Paper => self.seed.is_some(),
         };
-        !self.handed && same && self.followers == followers
+        same && self.followers == followers
     }
 
     pub(super) fn shares(&self) -> Option<ShareSet> {

@@ -94,7 +94,7 @@ impl Homes {
             threshold: 2,
         };
         let followers = self.cards(&["f1", "f2"]).await;
-        let made = patient.backups().begin(&keepers, &followers, sheet_b);
+        let made = patient.backups().begin(&keepers, &followers, sheet_b, true);
         let made = made.unwrap();
         patient.backups().handed().unwrap();
         made
@@ -219,12 +219,12 @@ async fn a_lost_home_comes_back_from_paper() {
     let patient = homes.patient().await;
     let made = patient
         .backups()
-        .begin(&Keepers::Paper, &[], Some(Form::Text));
+        .begin(&Keepers::Paper, &[], Some(Form::Text), false);
     let made = made.unwrap();
     // Killed before the sheets were written: the same set again, so that no sheet of an earlier attempt is another one.
     let again = patient
         .backups()
-        .begin(&Keepers::Paper, &[], Some(Form::Text));
+        .begin(&Keepers::Paper, &[], Some(Form::Text), false);
     let again = again.unwrap();
     assert!(again.resumed && !made.resumed);
     assert_eq!(
@@ -390,7 +390,7 @@ async fn keepers_who_cannot_keep_are_refused() {
             cards: names,
             threshold,
         };
-        refusal(patient.backups().begin(&keepers, &followers, None))
+        refusal(patient.backups().begin(&keepers, &followers, None, false))
     };
     let (two, followers) = (
         homes.cards(&["g1", "g2"]).await,

@@ -17,6 +17,7 @@ from .pgp import (ECDH, INTENDED, LITERAL, ML_KEM, ONE_PASS, PKESK, RAW, SEIPD, 
                   length_field, notation, packet, packets, sign)
 
 MAX_HEADER = 4_096
+MAX_CARRIED = 65_000
 MAX_DOCUMENT = 1_048_576
 MAX_SEALED_DOCUMENT = 1_310_720
 MIN_CONTAINER = 100

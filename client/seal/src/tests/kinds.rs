@@ -29,7 +29,7 @@ fn a_new_key_withstands_quantum_computers_unless_another_is_asked_for() {
     assert_eq!(KeyKind::default(), KeyKind::Hybrid);
     let of = |version, names: [&str; 2]| names.map(|name| (version, name.to_owned())).to_vec();
     for (kind, wanted, safe) in [
-        (KeyKind::V4, of(4, ["EdDSALegacy", "ECDH"]), false),
+        (KeyKind::V4, of(4, ["EdDSA", "ECDH"]), false),
         (KeyKind::Classic, of(6, ["Ed25519", "X25519"]), false),
         (
             KeyKind::Hybrid,
@@ -150,8 +150,20 @@ fn certificates_above_64_kib_are_read_and_published() {
 
 /// The radiologist's certificate is carried in the signature's hashed area.
 #[test]
-fn an_image_signed_with_a_large_certificate_opens() {
-    let signer = foreign(Algorithm::slhdsa128f(), Algorithm::mlkem768_x25519());
+fn an_image_signed_with_a_certificate_of_slh_dsa_opens() {
+    let large = foreign(Algorithm::slhdsa128f(), Algorithm::mlkem768_x25519());
+    let mut body = Vec::new();
+    let refused = seal_body(&mut &b"x"[..], &large, None, BodyVersion::V2, &mut body);
+    assert!(matches!(
+        refused.err(),
+        Some(Error::TooLarge {
+            what: "signer's certificate",
+            max: 65_000,
+            ..
+        })
+    ));
+    assert!(body.is_empty());
+    let signer = foreign(Algorithm::slhdsa128s(), Algorithm::mlkem768_x25519());
     let size = signer.certificate().to_published_bytes().len();
     let (body, sealed) = seal(b"x", &signer, BodyVersion::V2);
     println!("certificate of {size} bytes, body of {}", body.len());

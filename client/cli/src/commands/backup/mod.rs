@@ -19,8 +19,8 @@ use crate::failure::Usage;
 ///
 /// The first backup names who keeps them: each guardian gets a share, and so many shares together give one key; each
 /// follower gets the other key whole. Neither can read anything alone. Later backups are made under the same keys: name
-/// nobody then, and give the new file to your followers. Name keepers again to begin with new keys: the shares that are out
-/// open no later backup then. The Ethereum key is not in a backup: the account moves to another key.
+/// nobody then, and give the new file to your followers. Other keepers, or --new-keys, mean new keys: the shares that are out
+/// open no later backup then. A command that was killed is gone on with by the same one. The Ethereum key is not in a backup: the account moves to another key.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct BackupArgs {
@@ -35,6 +35,9 @@ pub(crate) struct BackupArgs {
     /// Contact card of a follower, who gets the other key; 2 to 5 of them, or fewer with --sheet-b
     #[arg(long, value_name = "CARD", requires = "guardian")]
     follower: Vec<PathBuf>,
+    /// Begin with new keys, though the keepers are the same
+    #[arg(long, requires = "guardian")]
+    new_keys: bool,
     /// Print the other key as 24 words too: a page (.html) or a text
     #[arg(long, value_name = "FILE")]
     sheet_b: Option<PathBuf>,
@@ -99,7 +102,9 @@ impl BackupArgs {
         let form = self.sheet_b.as_deref().map(form);
         let client = context.client().await?;
         let made = match &keepers {
-            Some(keepers) => client.backups().begin(keepers, &followers, form),
+            Some(keepers) => client
+                .backups()
+                .begin(keepers, &followers, form, self.new_keys),
             None => client.backups().renew(form),
         };
         let sheets = Sheets {

@@ -51,7 +51,7 @@ impl PaperArgs {
         let client = context.client().await?;
         let made = client
             .backups()
-            .begin(&Keepers::Paper, &followers, Some(form));
+            .begin(&Keepers::Paper, &followers, Some(form), false);
         let done = made
             .map_err(anyhow::Error::from)
             .and_then(|made| written(context, &made, &self.out, &sheets))
