@@ -136,7 +136,13 @@ impl Sheet {
 
     fn text(self, secret: &Secret, words: &[&str], label: &Label) -> Zeroizing<String> {
         let mut out = Zeroizing::new(String::with_capacity(16 * 1024));
-        let mut code = self.qr(secret).render::<unicode::Dense1x2>().build();
+        // Dark modules are drawn: the text is for paper.
+        let mut code = self
+            .qr(secret)
+            .render::<unicode::Dense1x2>()
+            .dark_color(unicode::Dense1x2::Light)
+            .light_color(unicode::Dense1x2::Dark)
+            .build();
         let _ = write!(
             out,
             "PCIM SHEET {}\n\npatient  {}\nset      {}\n\n",
@@ -269,20 +275,19 @@ mod tests {
         let read = Sheet::A.read(&listed.join(" ")).unwrap();
         assert_eq!(read.expose(), seed().expose());
 
-        // Two modules stand in each character, one above the other; dark ones are drawn empty.
+        // Two modules stand in each character, one above the other.
         let rows: Vec<Vec<char>> = text
             .lines()
             .filter(|line| line.contains(['█', '▀', '▄']))
             .map(|line| line.chars().collect())
             .collect();
-        let whole = rows[0].len();
+        let whole = rows.iter().map(Vec::len).max().unwrap();
         let dark = |x: usize, y: usize| {
             let drawn = rows.get(y / 2).and_then(|row| row.get(x)).copied();
-            match (drawn, y % 2) {
-                (Some('█'), _) | (Some('▀'), 0) | (Some('▄'), 1) => false,
-                (None, _) => false,
-                _ => true,
-            }
+            matches!(
+                (drawn, y % 2),
+                (Some('█'), _) | (Some('▀'), 0) | (Some('▄'), 1)
+            )
         };
         assert_eq!(scanned(dark, whole), *Sheet::A.code(&seed()));
     }
