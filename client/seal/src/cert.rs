@@ -87,12 +87,8 @@ impl Certificate {
     /// Returns true if what is encrypted to this certificate now stays secret when X25519 falls: the key that would be used
     /// combines ML-KEM with a curve (RFC 9980).
     pub fn is_post_quantum(&self) -> bool {
-        self.encryption_key().is_ok_and(|ka| {
-            matches!(
-                ka.key().pk_algo(),
-                PublicKeyAlgorithm::MLKEM768_X25519 | PublicKeyAlgorithm::MLKEM1024_X448
-            )
-        })
+        self.encryption_key()
+            .is_ok_and(|ka| is_post_quantum(ka.key().pk_algo()))
     }
 
     /// Checks that the certificate can be encrypted to now, without encrypting anything.
@@ -135,6 +131,14 @@ impl PartialEq for Certificate {
     }
 }
 impl Eq for Certificate {}
+
+/// Says whether an algorithm combines ML-KEM with a curve.
+pub(super) fn is_post_quantum(algorithm: PublicKeyAlgorithm) -> bool {
+    matches!(
+        algorithm,
+        PublicKeyAlgorithm::MLKEM768_X25519 | PublicKeyAlgorithm::MLKEM1024_X448
+    )
+}
 
 /// The certificate if it is valid, alive and not revoked now.
 pub(super) fn usable(cert: &Cert) -> Result<ValidCert<'_>> {

@@ -11,7 +11,7 @@ use openpgp::parse::{PacketParser, PacketParserResult, Parse};
 use openpgp::serialize::MarshalInto;
 use openpgp::types::SymmetricAlgorithm;
 
-use super::cert::unusable;
+use super::cert::{is_post_quantum, unusable};
 use super::{BodyVersion, Certificate, Error, Result, UnlockedKey, Unusable};
 
 /// The most bytes that a header may have.
@@ -108,6 +108,16 @@ pub fn unwrap_header(header: &[u8], reader: &UnlockedKey) -> Result<(SessionKey,
 /// [`Error::TooLarge`], [`Error::Header`].
 pub fn check_header(header: &[u8]) -> Result<BodyVersion> {
     parse(header).map(|(_, version)| version)
+}
+
+/// Tells, without any key, whether a header stays shut when X25519 falls: every packet of it is for a key that combines ML-KEM
+/// with a curve.
+///
+/// # Errors
+/// [`Error::TooLarge`], [`Error::Header`].
+pub fn is_post_quantum_header(header: &[u8]) -> Result<bool> {
+    let (pkesks, _) = parse(header)?;
+    Ok(pkesks.iter().all(|it| is_post_quantum(it.pk_algo())))
 }
 
 /// Every session key that one of the reader's keys takes out of the packets, lazily.

@@ -7,11 +7,15 @@ use sequoia_openpgp as openpgp;
 use openpgp::cert::prelude::*;
 use openpgp::crypto::{KeyPair, Password, S2K};
 use openpgp::packet::Key;
-use openpgp::packet::key::{PublicParts, SecretKeyMaterial, UnspecifiedRole};
+use openpgp::packet::key::{
+    Key4, Key6, PublicParts, SecretKeyMaterial, SecretParts, SubordinateRole, UnspecifiedRole,
+};
+use openpgp::packet::signature::SignatureBuilder;
 use openpgp::parse::Parse;
 use openpgp::serialize::MarshalInto;
 use openpgp::types::{
-    AEADAlgorithm, Features, KeyFlags, PublicKeyAlgorithmSpecification, SymmetricAlgorithm,
+    AEADAlgorithm, Features, KeyFlags, PublicKeyAlgorithmSpecification, SignatureType,
+    SymmetricAlgorithm,
 };
 use openpgp::{Cert, Packet, Profile};
 
@@ -183,6 +187,44 @@ impl UnlockedKey {
                 .map_err(Error::openpgp)
         })?;
         Ok(LockedKey(locked))
+    }
+
+    /// Adds a subkey that decrypts with ML-KEM-768+X25519 (RFC 9980): headers from now on are made for it, and old ones open as
+    /// before. The fingerprint stays, the published certificate is another.
+    ///
+    /// # Errors
+    /// [`Error::OpenPgp`] when the library cannot make or bind it.
+    pub fn with_post_quantum_subkey(&self) -> Result<Self> {
+        let primary = self.0.primary_key().key();
+        let subkey: Key<SecretParts, SubordinateRole> = match primary.version() {
+            4 => Key4::generate_mlkem768_x25519()
+                .map_err(Error::openpgp)?
+                .into(),
+            _ => Key6::generate_mlkem768_x25519()
+                .map_err(Error::openpgp)?
+                .into(),
+        };
+        let mut signer = primary
+            .clone()
+            .parts_into_secret()
+            .and_then(|key| key.into_keypair())
+            .map_err(Error::openpgp)?;
+        let flags = KeyFlags::empty()
+            .set_transport_encryption()
+            .set_storage_encryption();
+        let binding = SignatureBuilder::new(SignatureType::SubkeyBinding)
+            .set_key_flags(flags)
+            .map_err(Error::openpgp)?;
+        let binding = subkey
+            .bind(&mut signer, &self.0, binding)
+            .map_err(Error::openpgp)?;
+        let packets = [Packet::from(subkey), binding.into()];
+        let (cert, _) = self
+            .0
+            .clone()
+            .insert_packets(packets)
+            .map_err(Error::openpgp)?;
+        Ok(Self(cert))
     }
 
     /// Writes the key in binary, its secrets in clear: for what is encrypted at once, a backup or another device's copy.

@@ -148,6 +148,23 @@ impl Home {
         self.put(OPENPGP, &key.to_armored())
     }
 
+    /// Gives the OpenPGP key a subkey that withstands quantum computers, unless it has one; tells whether it was added.
+    ///
+    /// # Errors
+    /// [`Error::OpenPgp`], [`Error::Io`]
+    pub fn add_post_quantum_subkey(&self, passphrase: &Passphrase) -> Result<bool> {
+        let key = self.openpgp()?;
+        if key.certificate().is_post_quantum() {
+            return Ok(false);
+        }
+        let locked = key
+            .unlock(passphrase)
+            .and_then(|key| key.with_post_quantum_subkey())
+            .and_then(|key| key.lock(passphrase));
+        self.put_openpgp(&locked.map_err(Error::OpenPgp)?)?;
+        Ok(true)
+    }
+
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.dir.join(name);
         private::replace(&path, bytes).map_err(io_at(&path))

@@ -136,13 +136,7 @@ impl Sheet {
 
     fn text(self, secret: &Secret, words: &[&str], label: &Label) -> Zeroizing<String> {
         let mut out = Zeroizing::new(String::with_capacity(16 * 1024));
-        // Dark modules are drawn: the text is for paper.
-        let mut code = self
-            .qr(secret)
-            .render::<unicode::Dense1x2>()
-            .dark_color(unicode::Dense1x2::Light)
-            .light_color(unicode::Dense1x2::Dark)
-            .build();
+        let mut code = self.qr(secret).render::<unicode::Dense1x2>().build();
         let _ = write!(
             out,
             "PCIM SHEET {}\n\npatient  {}\nset      {}\n\n",

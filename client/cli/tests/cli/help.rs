@@ -50,6 +50,7 @@ fn every_command_explains_itself() {
         "patient deny",
         "patient revoke",
         "patient limit",
+        "patient rekey",
         "patient audit",
         "patient open",
         "patient replicas",

@@ -88,6 +88,42 @@ fn every_kind_works_with_every_kind() {
     }
 }
 
+/// Old keys get a subkey, and what was sealed to them before opens as before.
+#[test]
+fn an_old_key_becomes_post_quantum_and_opens_what_it_opened() {
+    for kind in [KeyKind::V4, KeyKind::Classic] {
+        let old = made(kind);
+        let version = match kind {
+            KeyKind::V4 => BodyVersion::V1,
+            _ => BodyVersion::V2,
+        };
+        let (body, sealed) = seal(b"an image", &v6(None), version);
+        let header = |key: &UnlockedKey| {
+            let certificate = key.certificate().to_published_bytes();
+            let certificate = Certificate::from_bytes(&certificate).unwrap();
+            header_for(&sealed.session_key, version, &certificate).unwrap()
+        };
+        let new = old.with_post_quantum_subkey().unwrap();
+        let passphrase = Passphrase::new("p".to_owned());
+        let file = new.lock(&passphrase).unwrap().to_armored();
+        let new = LockedKey::from_bytes(&file).unwrap().unlock(&passphrase);
+        let new = new.unwrap();
+        assert_eq!(
+            new.certificate().fingerprint(),
+            old.certificate().fingerprint()
+        );
+        assert!(new.certificate().is_post_quantum() && !old.certificate().is_post_quantum());
+        for (made, safe) in [(header(&old), false), (header(&new), true)] {
+            assert_eq!(is_post_quantum_header(&made).unwrap(), safe, "{kind:?}");
+            let mut out = Vec::new();
+            open_sealed(&made, &mut &body[..], &new, &mut out).unwrap();
+            assert_eq!(out, b"an image");
+        }
+        assert!(unwrap_header(&header(&new), &old).is_err());
+        sign_detached(b"x", &new).unwrap();
+    }
+}
+
 #[test]
 fn a_key_in_clear_is_the_key_and_nothing_else_is_one() {
     let passphrase = Passphrase::new("other".to_owned());
