@@ -472,6 +472,13 @@ class Story:
             car = blocks.write_car(blocks.digest_of(blocks.cid_of(blocks.DAG_PB, block)), changed)
             self.check.refuses(what, lambda: blocks.Root(*blocks.read_car(car)))
             self.check.program("… by pcim too", self.patient.home.tries("node", "import", self.file("root.car", car)), "error: ")
+        car = blocks.write_car(digest, held)
+        for padding, index in ((b"", b""), (bytes(77), b"an index")):
+            wrapped = blocks.wrap_car(car, padding, index)
+            self.check.equal("a CAR file of version 2, read here", blocks.read_car(wrapped)[0], digest)
+            self.check.program("… by pcim too", self.patient.home.tries("node", "import", self.file("two.car", wrapped)))
+        cut = blocks.wrap_car(car[:-1], b"", b"")
+        self.check.program("cut off inside, it is refused by pcim", self.patient.home.tries("node", "import", self.file("two.car", cut)), "cut off")
         car = blocks.write_car(digest, {**held, blocks.cid_of(blocks.RAW, b"stray"): b"stray"})
         self.check.program("a CAR file with a block more, by pcim", self.patient.home.tries("node", "import", self.file("root.car", car)), "does not belong")
         del held[blocks.leaf(header).cid]

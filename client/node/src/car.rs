@@ -144,7 +144,7 @@ enum Wrapped {
     No,
     /// Behind its pragma.
     Begun,
-    /// So many bytes to pass over, and so many of data behind them; the rest is passed over.
+    /// The bytes that are still to be passed over, and those of data behind them; the rest is passed over.
     Data { skip: u64, left: u64 },
 }
 

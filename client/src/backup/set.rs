@@ -21,7 +21,7 @@ const MAX_FILE: usize = pcim_seal::DOCUMENT_MAX + 256 * 1024;
 /// The people and papers that a new set is for.
 #[derive(Clone, Debug)]
 pub enum Keepers {
-    /// Guardians, each with a share; so many of them give the secret back.
+    /// Guardians, each with a share; a threshold of them give the secret back.
     Guardians {
         /// Their cards.
         cards: Vec<CardDocument>,
@@ -43,10 +43,12 @@ pub(super) struct Set {
     pub(super) key: Secret,
     /// Number of the newest backup.
     pub(super) number: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) threshold: Option<u8>,
     pub(super) guardians: Vec<Guardian>,
     pub(super) followers: Vec<CardDocument>,
     /// The seed of sheet A, until everything of the set was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) seed: Option<Secret>,
     /// True once all shares and sheets were written.
     pub(super) handed: bool,

@@ -67,8 +67,8 @@ fn mnemonic(secret: &Secret) -> Zeroizing<Mnemonic> {
     Zeroizing::new(words.expect("32 bytes are 24 words"))
 }
 
-/// Reads 24 words, in any case, divided by white space; of each the first four letters are enough. What a QR code of a
-/// sheet holds is read as well.
+/// Reads 24 words, in any case, divided by white space; of each the first four letters are enough. The text of a QR code of a
+/// sheet is read as well.
 ///
 /// # Errors
 /// [`Error`]

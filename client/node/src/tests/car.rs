@@ -70,7 +70,7 @@ fn what_is_beyond_the_profile_is_refused() {
     ));
 }
 
-/// A file of version 1 inside one of version 2, with so many bytes before it and behind it.
+/// A file of version 1 inside one of version 2, with bytes before it and behind it.
 fn wrapped(file: &[u8], padding: usize, behind: &[u8]) -> Vec<u8> {
     let mut out = b"\x0a\xa1\x67version\x02".to_vec();
     out.extend([0; 16]);

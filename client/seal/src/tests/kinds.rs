@@ -3,6 +3,7 @@
 use super::*;
 use openpgp::types::PublicKeyAlgorithmSpecification as Algorithm;
 use pcim_core::Passphrase;
+use pcim_core::chance::{Numbers, mutations};
 
 const KINDS: [KeyKind; 4] = [
     KeyKind::V4,
@@ -206,6 +207,23 @@ fn an_image_signed_with_a_certificate_of_slh_dsa_opens() {
     let (payload, opened) = open(&body, &sealed.session_key).unwrap();
     assert_eq!(payload, b"x");
     assert_eq!(opened.signer, signer.certificate());
+}
+
+#[test]
+fn mutated_post_quantum_headers_open_as_they_were_or_are_refused() {
+    let reader = made(KeyKind::Hybrid);
+    let (body, sealed) = seal(b"x", &v6(None), BodyVersion::V2);
+    let good = header_for(&sealed.session_key, BodyVersion::V2, &reader.certificate()).unwrap();
+    let (mut numbers, mut opened) = (Numbers(0x5eed_2044), 0);
+    for round in 0..mutations() {
+        let header = numbers.mutated(&good);
+        let mut out = Vec::new();
+        if open_sealed(&header, &mut &body[..], &reader, &mut out).is_ok() {
+            assert_eq!((&header, &out[..]), (&good, &b"x"[..]), "{round}");
+            opened += 1;
+        }
+    }
+    println!("{opened} of {} mutated headers opened", mutations());
 }
 
 #[test]

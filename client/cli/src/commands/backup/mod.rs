@@ -17,7 +17,7 @@ use crate::failure::Usage;
 
 /// Back up keys, contacts and notes, encrypted under keys that others keep
 ///
-/// The first backup names who keeps them: each guardian gets a share, and so many shares together give one key; each
+/// The first backup names who keeps them: each guardian gets a share, and N shares together give one key; each
 /// follower gets the other key whole. Neither can read anything alone. Later backups are made under the same keys: name
 /// nobody then, and give the new file to your followers. Other keepers, or --new-keys, mean new keys: the shares that are out
 /// open no later backup then. A command that was killed is gone on with by the same one. The Ethereum key is not in a backup: the account moves to another key.
