@@ -485,23 +485,25 @@ mod tests {
     fn nothing_in_a_backup_can_be_changed() {
         type Change = fn(&mut BackupDocument, &BackupDocument);
         let (good, other) = (scene(), scene());
-        let signature = |error: &Error| matches!(error, Error::Signature(_));
-        let changes: [(Change, fn(&Error) -> bool); 9] = [
-            (|it, _| it.number += 1, signature),
-            (|it, _| it.at += 1, signature),
-            (|it, _| it.set = Hex([8; 16]), signature),
-            (|it, _| it.threshold = Some(1), signature),
-            (|it, _| it.commitments.swap(0, 1), signature),
-            (|it, other| it.salt = other.salt, signature),
-            (|it, _| it.keys.clear(), signature),
-            (|it, other| it.sealed = other.sealed.clone(), signature),
-            (|it, other| it.card = other.card.clone(), signature),
+        let changes: [Change; 9] = [
+            |it, _| it.number += 1,
+            |it, _| it.at += 1,
+            |it, _| it.set = Hex([8; 16]),
+            |it, _| it.threshold = Some(1),
+            |it, _| it.commitments.swap(0, 1),
+            |it, other| it.salt = other.salt,
+            |it, _| it.keys.clear(),
+            |it, other| it.sealed = other.sealed.clone(),
+            |it, other| it.card = other.card.clone(),
         ];
-        for (number, (change, wanted)) in changes.iter().enumerate() {
+        for (number, change) in changes.iter().enumerate() {
             let mut bad = good.document.clone();
             change(&mut bad, &other.document);
             let refused = read(&bad).unwrap_err();
-            assert!(wanted(&refused), "{number}: {refused}");
+            assert!(
+                matches!(refused, Error::Signature(_)),
+                "{number}: {refused}"
+            );
         }
         let mut bad = good.document.clone();
         bad.version = 2;
