@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pcim_client::papers::backup::{Backup, BackupDocument, Contents, Facts};
+use pcim_client::papers::backup::{Backup, BackupDocument, BackupFacts, HomeContents};
 use pcim_client::papers::card::{Card, CardDocument};
 use pcim_core::{Hex, Secret};
 use pcim_fuzz::{account, edited, key};
@@ -28,8 +28,8 @@ fn keys() -> (Secret, Secret) {
     (Secret::new([1; 32]), Secret::new([2; 32]))
 }
 
-fn sealed(key: &UnlockedKey, card: &CardDocument, contents: &Contents) -> Vec<u8> {
-    let facts = Facts {
+fn sealed(key: &UnlockedKey, card: &CardDocument, contents: &HomeContents) -> Vec<u8> {
+    let facts = BackupFacts {
         card,
         number: 3,
         at: 1_790_000_000,

@@ -6,7 +6,9 @@ use crate::backup::error::Error as Refused;
 use crate::backup::make::{Backups, now};
 use crate::backup::restore::Restored;
 use crate::error::Result;
-use crate::papers::backup::{Backup, BackupDocument, Error as Document, Facts, MAX_BACKUP_BYTES};
+use crate::papers::backup::{
+    Backup, BackupDocument, BackupFacts, Error as Document, MAX_BACKUP_BYTES,
+};
 use crate::papers::card::{Card, CardDocument};
 use crate::papers::letter::{self, Letter, MAX_LETTER_BYTES};
 use pcim_core::{Hex, Passphrase, Secret};
@@ -62,7 +64,7 @@ impl Backups<'_> {
         let keys = self.0.keys;
         let card = Card::issue(&keys.account, &keys.openpgp, Vec::new())?;
         let (secret, key) = (Secret::random(), Secret::random());
-        let facts = Facts {
+        let facts = BackupFacts {
             card: &card,
             number: 0,
             at: now(),

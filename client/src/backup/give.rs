@@ -23,7 +23,7 @@ pub enum Given<'a> {
 /// A share or X, sealed again.
 #[derive(Debug, Serialize)]
 pub struct GivenOn {
-    /// Whose backup it is for.
+    /// The patient whose backup it is for.
     pub patient: Address,
     /// The backup's set.
     pub set: Hex<16>,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::Result;
-use crate::papers::backup::{BackupDocument, Contents, Facts, KeyDocument};
+use crate::papers::backup::{BackupDocument, BackupFacts, HomeContents, KeyDocument};
 use crate::papers::card::{Card, CardDocument};
 use crate::papers::letter;
 use crate::papers::share::{Share, ShareDocument};
@@ -41,7 +41,7 @@ pub struct Made {
     /// The backup, as a file.
     pub backup: Vec<u8>,
     /// For each guardian of a new set, his share.
-    pub shares: Vec<Letter>,
+    pub shares: Vec<ShareLetter>,
     /// Sheet A of a new set that has one.
     pub sheet_a: Option<Zeroizing<String>>,
     /// Sheet B, if it was asked for.
@@ -52,7 +52,7 @@ pub struct Made {
 
 /// A guardian's share, sealed to him.
 #[derive(Debug)]
-pub struct Letter {
+pub struct ShareLetter {
     /// The guardian.
     pub guardian: Address,
     /// The number of his share.
@@ -195,12 +195,12 @@ impl Backups<'_> {
         share: &Share,
         guardian: &CardDocument,
         card: &CardDocument,
-    ) -> Result<Letter> {
+    ) -> Result<ShareLetter> {
         let guardian = Card::verify(guardian)?;
         let shares = set.shares().ok_or(Refused::NoSet)?;
         let document = ShareDocument::new(self.0.address(), shares, share.clone(), card.clone());
         let sealed = letter::seal(&document, &self.0.keys.openpgp, &guardian.certificate);
-        Ok(Letter {
+        Ok(ShareLetter {
             guardian: guardian.address,
             index: share.index,
             bytes: sealed.map_err(Refused::from)?,
@@ -215,7 +215,7 @@ impl Backups<'_> {
             letters.push(self.key_letter(set, card, &follower)?);
         }
         let commitments = set.guardians.iter().map(|it| it.share.commitment());
-        let facts = Facts {
+        let facts = BackupFacts {
             card,
             number: set.number,
             at: now(),
@@ -241,9 +241,9 @@ impl Backups<'_> {
     }
 
     /// Everything of the home that a backup holds.
-    pub(super) fn contents(&self) -> Result<Contents> {
+    pub(super) fn contents(&self) -> Result<HomeContents> {
         let home = &self.0.home;
-        Ok(Contents {
+        Ok(HomeContents {
             version: 1,
             openpgp: SecretBytes(self.0.keys.openpgp.expose_bytes()),
             deid: pcim_core::Secret::new(*home.deid_key()?),

@@ -20,7 +20,7 @@ mod set;
 
 pub use error::Error;
 pub use give::{Given, GivenOn};
-pub use make::{Backups, Keeping, Letter, Made};
+pub use make::{Backups, Keeping, Made, ShareLetter};
 pub use restore::{Key, Restored, Restoring};
 pub use set::Keepers;
 

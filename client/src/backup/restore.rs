@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::backup::error::Error as Refused;
 use crate::backup::make::Backups;
 use crate::error::Result;
-use crate::papers::backup::{Backup, Contents, Error as Document, KeyDocument};
+use crate::papers::backup::{Backup, Error as Document, HomeContents, KeyDocument};
 use crate::papers::card::Card;
 use crate::papers::letter;
 use crate::papers::share::{self, ShareDocument};
@@ -39,7 +39,7 @@ pub enum Key<'a> {
 /// A home with a backup's keys and files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Restored {
-    /// Whose backup it was.
+    /// The patient whose backup it was.
     pub patient: Address,
     /// The backup's number.
     pub number: u64,
@@ -134,7 +134,7 @@ impl Backups<'_> {
     /// Puts keys and files into the home, the OpenPGP key last; tells which of its own files were left.
     pub(super) fn install(
         &self,
-        contents: &Contents,
+        contents: &HomeContents,
         author: &Card,
         account: Option<&Account>,
         passphrase: &Passphrase,

@@ -36,7 +36,7 @@ const TAG: usize = 16;
 pub struct BackupDocument {
     #[serde(rename = "pcim-backup")]
     version: u32,
-    /// Whose it is.
+    /// The patient whose it is.
     card: CardDocument,
     /// One more than that of the backup before.
     number: u64,
@@ -85,7 +85,7 @@ pub struct Backup {
 pub struct KeyDocument {
     #[serde(rename = "pcim-backup-key")]
     version: u32,
-    /// Whose backup it is for.
+    /// The patient whose backup it is for.
     pub patient: Address,
     /// The backup's set.
     pub set: Hex<16>,
@@ -98,7 +98,7 @@ pub struct KeyDocument {
 /// The part of a home that is not on the chain.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Contents {
+pub struct HomeContents {
     #[serde(rename = "pcim-contents")]
     pub(crate) version: u32,
     /// The OpenPGP key, its secrets in clear.
@@ -121,7 +121,7 @@ pub struct Kept {
 
 /// The parts of a new backup.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub struct BackupFacts<'a> {
     /// Its author's card.
     pub card: &'a CardDocument,
     /// Its number.
@@ -211,8 +211,8 @@ impl BackupDocument {
     /// # Errors
     /// [`Error::TooLarge`] for more than 8 MiB of contents; [`Error::Signature`] if the key cannot sign.
     pub fn seal(
-        facts: Facts<'_>,
-        contents: &Contents,
+        facts: BackupFacts<'_>,
+        contents: &HomeContents,
         (secret, key): (&Secret, &Secret),
         signer: &UnlockedKey,
     ) -> Result<Self, Error> {
@@ -333,7 +333,7 @@ impl Backup {
     ///
     /// # Errors
     /// [`Error::WrongKeys`]; [`Error::Format`] if the author wrote something else than contents.
-    pub fn open(&self, secret: &Secret, key: &Secret) -> Result<Contents, Error> {
+    pub fn open(&self, secret: &Secret, key: &Secret) -> Result<HomeContents, Error> {
         let (cipher, nonce) = cipher(&self.salt, secret, key);
         let (sealed, tag) = self.sealed.split_at(self.sealed.len() - TAG);
         let mut plain = Zeroizing::new(sealed.to_vec());
@@ -343,7 +343,7 @@ impl Backup {
                 number: self.number,
                 set: self.set,
             })?;
-        let contents: Contents = serde_json::from_slice(&plain)?;
+        let contents: HomeContents = serde_json::from_slice(&plain)?;
         match contents.version {
             1 => Ok(contents),
             found => Err(Error::Version { found }),
@@ -416,8 +416,8 @@ mod tests {
         signer: UnlockedKey,
     }
 
-    fn contents() -> Contents {
-        Contents {
+    fn contents() -> HomeContents {
+        HomeContents {
             version: 1,
             openpgp: SecretBytes(Zeroizing::new(vec![3; 100])),
             deid: Secret::new([4; 32]),
@@ -433,7 +433,7 @@ mod tests {
         let (account, signer) = actor();
         let card = Card::issue(&account, &signer, Vec::new()).unwrap();
         let (secret, key) = (Secret::random(), Secret::random());
-        let facts = Facts {
+        let facts = BackupFacts {
             card: &card,
             number: 3,
             at: 1_790_000_000,
@@ -530,7 +530,7 @@ mod tests {
         let scene = scene();
         let mut large = contents();
         large.config = " ".repeat(MAX_CONTENTS_BYTES);
-        let facts = Facts {
+        let facts = BackupFacts {
             card: &scene.document.card,
             number: 4,
             at: 0,

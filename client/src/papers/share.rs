@@ -51,7 +51,7 @@ pub struct ShareSet {
 pub struct ShareDocument {
     #[serde(rename = "pcim-share")]
     version: u32,
-    /// Whose secret it is.
+    /// The patient whose secret it is.
     pub patient: Address,
     /// The set.
     pub set: ShareSet,

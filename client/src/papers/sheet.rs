@@ -36,7 +36,7 @@ pub enum Form {
 /// The part of a sheet that can be read without harm.
 #[derive(Clone, Copy, Debug)]
 pub struct Label {
-    /// Whose it is.
+    /// The patient whose it is.
     pub patient: Address,
     /// The backup's set.
     pub set: Hex<16>,

@@ -6,6 +6,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from eth_account.hdaccount.mnemonic import Mnemonic
+from eth_account.types import Language
 
 from . import Refused, papers, pgp, seal, want
 
@@ -119,7 +120,7 @@ class Backup:
 def read_words(text):
     """32 bytes from the words of a sheet."""
     want(len(text) <= MAX_WORDS, "more than is read")
-    listed = Mnemonic("english").wordlist
+    listed = Mnemonic(Language.ENGLISH).wordlist
     numbers = [listed.index(word) for word in text.split()]
     want(len(numbers) == 24, "another number of words")
     bits = 0
