@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::audit;
+use crate::backup::error as backup;
 use crate::home;
 use crate::operation::journal;
 use crate::papers::card;
@@ -28,6 +29,9 @@ pub enum Error {
     /// A request document.
     #[error(transparent)]
     Request(#[from] request::Error),
+    /// A backup.
+    #[error(transparent)]
+    Backup(Box<backup::Error>),
     /// OpenPGP.
     #[error(transparent)]
     Seal(#[from] pcim_seal::Error),
@@ -307,6 +311,12 @@ impl Error {
             }
             _ => false,
         }
+    }
+}
+
+impl From<backup::Error> for Error {
+    fn from(error: backup::Error) -> Self {
+        Self::Backup(Box::new(error))
     }
 }
 

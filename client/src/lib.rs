@@ -4,6 +4,7 @@
 //! each other; this crate is the only place that joins them.
 
 pub mod audit;
+pub mod backup;
 pub mod flow;
 pub mod home;
 pub mod papers;

@@ -19,7 +19,7 @@ use pcim_client::{
 };
 use pcim_core::{ImageDigest, Passphrase};
 use pcim_ledger::Account;
-use pcim_seal::KeyVersion;
+use pcim_seal::KeyKind;
 use sequoia_openpgp as openpgp;
 use tempfile::TempDir;
 
@@ -192,7 +192,7 @@ async fn actor(chain: &Chain, dir: &Path, name: &str, account: usize, key: Optio
         let new = NewHome {
             config,
             passphrase: &passphrase(),
-            openpgp: KeyVersion::default(),
+            openpgp: KeyKind::default(),
             user_id: None,
             account: Some(account),
         };

@@ -64,7 +64,7 @@ async fn a_version_4_patient_and_a_version_4_requestor_share_a_body_of_version_1
         .unwrap()
         .mined()
         .unwrap();
-    assert!(decision.new_bytes <= 1024, "{} bytes", decision.new_bytes);
+    assert!(decision.new_bytes <= 2048, "{} bytes", decision.new_bytes);
     let (opened, bytes) = world.fetched(&old, &sealed.image, "opened.dcm").await;
     assert!(bytes == DEMO);
     let signer = card(&world.radiologist).await.certificate.fingerprint();

@@ -8,7 +8,7 @@ use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::{Actor, Error, Limits, Relayed};
 use pcim_core::{GrantStatus, Passphrase};
 use pcim_ledger::{Account, Call};
-use pcim_seal::KeyVersion;
+use pcim_seal::KeyKind;
 
 use crate::ledger::{IMAGE, KEY, World};
 
@@ -40,7 +40,7 @@ impl<'w> Member<'w> {
                 ..Config::default()
             },
             passphrase: &passphrase,
-            openpgp: KeyVersion::default(),
+            openpgp: KeyKind::default(),
             user_id: None,
             account: Some(account),
         };

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    audit, card, consortium, deid, deploy, init, node, patient, radiologist, relay, report,
-    requestor, resume, search, trace, view, watch,
+    audit, backup, card, consortium, deid, deploy, device, init, node, patient, radiologist, relay,
+    report, requestor, restore, resume, search, trace, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -51,6 +51,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Init(init::InitArgs),
     Card(card::CardArgs),
+    Backup(Box<backup::BackupArgs>),
+    Restore(restore::RestoreArgs),
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
     Deid(deid::DeidArgs),
     View(view::ViewArgs),
     /// Seal images to patients
@@ -97,6 +101,9 @@ impl Command {
         match self {
             Self::Init(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
+            Self::Backup(args) => args.run(context).await,
+            Self::Restore(args) => args.run(context).await,
+            Self::Device(command) => command.run(context).await,
             Self::Deid(args) => args.run(context).await,
             Self::View(args) => args.run(context).await,
             Self::Radiologist(command) => command.run(context).await,

@@ -67,6 +67,14 @@ impl Context {
         self.client_with(Overrides::default()).await
     }
 
+    /// Opens the home and unlocks its keys; the passphrase is to lock others with.
+    pub(crate) async fn client_and_passphrase(&self) -> anyhow::Result<(Actor, Passphrase)> {
+        let home = Home::open(&self.home_dir()?)?;
+        let passphrase = self.passphrase("Passphrase: ")?;
+        let client = Actor::open(home, passphrase.clone()).await?;
+        Ok((client.with_limits(self.limits()), passphrase))
+    }
+
     /// Opens the home and unlocks its keys, with a setting of the command's own.
     pub(crate) async fn client_with(&self, own: Overrides) -> anyhow::Result<Actor> {
         let home = Home::open(&self.home_dir()?)?;

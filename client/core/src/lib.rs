@@ -14,6 +14,7 @@ mod body;
 mod digest;
 mod event;
 mod passphrase;
+mod secret;
 mod status;
 
 pub use alloy_primitives::{Address, B256, U256};
@@ -22,4 +23,5 @@ pub use digest::{BlockDigest, ImageDigest, ParseError, Seal};
 pub use event::{About, Event, LoggedEvent};
 pub use hint::Hint;
 pub use passphrase::Passphrase;
+pub use secret::{Hex, Secret, SecretBytes, Wiped};
 pub use status::GrantStatus;

@@ -8,7 +8,7 @@ use openpgp::parse::Parse;
 
 use pcim_core::Passphrase;
 use pcim_ledger::Account;
-use pcim_seal::{KeyVersion, LockedKey, UnlockedKey};
+use pcim_seal::{KeyKind, LockedKey, UnlockedKey};
 
 const PASSPHRASE: &str = "fuzz";
 
@@ -25,7 +25,7 @@ pub fn key() -> UnlockedKey {
 /// Makes a new key, and the pair that signs with it below the client.
 pub fn signer() -> (UnlockedKey, KeyPair) {
     let passphrase = Passphrase::new(PASSPHRASE.to_owned());
-    let locked = LockedKey::generate(KeyVersion::V6, None, &passphrase).expect("keys are made");
+    let locked = LockedKey::generate(KeyKind::Hybrid, None, &passphrase).expect("keys are made");
     let cert = Cert::from_bytes(&locked.to_armored()).expect("a key that was made reads");
     let key = cert.primary_key().key().clone().parts_into_secret();
     let key = key

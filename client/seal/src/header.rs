@@ -11,11 +11,11 @@ use openpgp::parse::{PacketParser, PacketParserResult, Parse};
 use openpgp::serialize::MarshalInto;
 use openpgp::types::SymmetricAlgorithm;
 
-use super::cert::unusable;
+use super::cert::{is_post_quantum, unusable};
 use super::{BodyVersion, Certificate, Error, Result, UnlockedKey, Unusable};
 
 /// The most bytes that a header may have.
-pub(super) const HEADER_MAX: usize = 1024;
+pub(super) const HEADER_MAX: usize = 4096;
 
 /// The cipher of every body.
 pub(super) const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;
@@ -79,7 +79,7 @@ pub fn header_for(key: &SessionKey, version: BodyVersion, reader: &Certificate) 
     Ok(header)
 }
 
-/// Takes the session key out of a header; strict: PKESK packets of one version and nothing else, at most 1 KiB.
+/// Takes the session key out of a header; strict: PKESK packets of one version and nothing else, at most 4 KiB.
 ///
 /// # Errors
 /// [`Error::TooLarge`] and [`Error::Header`] for anything that is not a header, for every reader;
@@ -108,6 +108,16 @@ pub fn unwrap_header(header: &[u8], reader: &UnlockedKey) -> Result<(SessionKey,
 /// [`Error::TooLarge`], [`Error::Header`].
 pub fn check_header(header: &[u8]) -> Result<BodyVersion> {
     parse(header).map(|(_, version)| version)
+}
+
+/// Tells, without any key, whether a header stays shut when X25519 falls: every packet of it is for a key that combines ML-KEM
+/// with a curve.
+///
+/// # Errors
+/// [`Error::TooLarge`], [`Error::Header`].
+pub fn is_post_quantum_header(header: &[u8]) -> Result<bool> {
+    let (pkesks, _) = parse(header)?;
+    Ok(pkesks.iter().all(|it| is_post_quantum(it.pk_algo())))
 }
 
 /// Every session key that one of the reader's keys takes out of the packets, lazily.

@@ -44,8 +44,8 @@ pub use document::{
     verify_detached,
 };
 pub use error::{Cause, Error, Result, Unusable};
-pub use header::{SessionKey, check_header, header_for, unwrap_header};
-pub use key::{KeyVersion, LockedKey, UnlockedKey};
+pub use header::{SessionKey, check_header, header_for, is_post_quantum_header, unwrap_header};
+pub use key::{KEY_MAX, KeyKind, LockedKey, UnlockedKey};
 pub use speed::cipher_time;
 pub use version::BodyVersion;
 

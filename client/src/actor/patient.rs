@@ -35,6 +35,9 @@ pub struct PendingRequest {
     pub purpose: String,
     /// The block of the requestor's certificate.
     pub public_key: BlockDigest,
+    /// False if the certificate is not post-quantum: a header made for it can be opened once X25519 falls. `None` if it could
+    /// not be fetched.
+    pub post_quantum: Option<bool>,
     /// The encrypted document, if there is one and it could be fetched and verified.
     pub document: Option<RequestDocument>,
     /// Why the document could not be read.
@@ -104,7 +107,9 @@ impl Patient<'_> {
             return Ok(None);
         }
         let (public_key, notes) = self.latest_request(&image, requestor).await?;
-        let document = match self.certificate(&public_key).await {
+        let certificate = self.certificate(&public_key).await;
+        let post_quantum = certificate.as_ref().ok().map(Certificate::is_post_quantum);
+        let document = match certificate {
             Ok(certificate) => self.document(&image, requestor, &notes, &certificate).await,
             Err(error) => Err(error),
         };
@@ -118,6 +123,7 @@ impl Patient<'_> {
             requested_at: grant.requested_at,
             purpose: notes.purpose,
             public_key,
+            post_quantum,
             document,
             document_error,
         }))

@@ -83,7 +83,7 @@ impl Default for Config {
 }
 
 impl Config {
-    pub(super) fn from_toml(text: &[u8]) -> Result<Self, String> {
+    pub(crate) fn from_toml(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|_| "not UTF-8".to_owned())?;
         toml::from_str(text).map_err(|error| {
             let line = error
@@ -96,7 +96,7 @@ impl Config {
         })
     }
 
-    pub(super) fn to_toml(&self) -> String {
+    pub(crate) fn to_toml(&self) -> String {
         let mut lines = Vec::new();
         // A key that is not set shows how it would be.
         let mut put = |key: &str, value: Option<String>, example: &str| {

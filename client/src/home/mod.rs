@@ -13,11 +13,14 @@
 //! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
 //! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read again then (0600) |
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
+//! | `held/` | letters with shares and keys of others' backups; may be missing |
+//! | `backup.pgp` | the keys of the home's own backups, encrypted to its own key (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images |
 //! | `lock` | held while a command has the home open; names that process |
 
 pub(crate) mod config;
+mod kept;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -30,7 +33,7 @@ use zeroize::Zeroizing;
 use pcim_core::private;
 use pcim_core::{Address, Passphrase};
 use pcim_ledger::Account;
-use pcim_seal::{KeyVersion, LockedKey, UnlockedKey};
+use pcim_seal::{KeyKind, LockedKey, UnlockedKey};
 
 pub use crate::home::config::{Config, FollowSettings};
 
@@ -43,8 +46,8 @@ const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
 const SOCKET: &str = "node.sock";
 
-/// Most bytes of a file of the home that is read whole.
-const MAX_FILE: usize = 256 * 1024;
+/// Most bytes of a file of the home that is read whole; the OpenPGP key is the largest.
+const MAX_FILE: usize = pcim_seal::KEY_MAX;
 
 /// An open home; while it lives, or until [`Home::let_others_in`], no other process can open it.
 pub struct Home {
@@ -60,7 +63,7 @@ pub struct NewHome<'a> {
     /// Locks both keys.
     pub passphrase: &'a Passphrase,
     /// Which OpenPGP the key is of.
-    pub openpgp: KeyVersion,
+    pub openpgp: KeyKind,
     /// A User ID for the OpenPGP certificate. It is never published.
     pub user_id: Option<&'a str>,
     /// The Ethereum account; a new one if none is given.
@@ -380,7 +383,7 @@ mod tests {
                 ..Config::default()
             },
             passphrase,
-            openpgp: KeyVersion::default(),
+            openpgp: KeyKind::default(),
             user_id: None,
             account: None,
         }

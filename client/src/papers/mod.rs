@@ -1,5 +1,10 @@
-//! Documents that actors hand to each other: contact cards, handovers, access requests.
+//! Documents that actors hand to each other: contact cards, handovers, access requests, shares of backups; and paper.
 
+pub mod backup;
 pub mod card;
 pub mod handover;
+pub mod letter;
 pub mod request;
+pub mod share;
+pub mod sheet;
+pub mod words;

@@ -7,10 +7,10 @@ import re
 from . import chain, pgp, seal, want
 from .blocks import DAG_PB, RAW, cid_named, digest_named
 
-MAX_CARD = 65_536
+MAX_CARD = 720_896
 MAX_PEERS = 32
 MAX_PEER = 256
-MAX_HANDOVER = 262_144
+MAX_HANDOVER = 917_504
 MAX_ATTESTATION = 2_048
 MAX_DESCRIPTION = 256
 MAX_REQUEST = 65_536

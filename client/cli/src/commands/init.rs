@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_ledger::Account;
-use pcim_seal::KeyVersion;
+use pcim_seal::KeyKind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -27,8 +27,8 @@ pub(crate) struct InitArgs {
     /// Name by which you call this home; stays here
     #[arg(long)]
     name: Option<String>,
-    /// v4 (RFC 4880) for a home whose images GnuPG opens and verifies: a patient's or a radiologist's
-    #[arg(long, value_name = "VERSION", value_enum, default_value_t = OpenPgp::V6)]
+    /// Which OpenPGP the home's key is of
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = OpenPgp::Default)]
     openpgp: OpenPgp,
     /// A User ID for the OpenPGP certificate; never published
     #[arg(long, value_name = "TEXT")]
@@ -50,17 +50,24 @@ pub(crate) struct InitArgs {
 /// Which OpenPGP the home's key is of.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum OpenPgp {
-    /// RFC 4880: SEIPDv1, what GnuPG reads and verifies
+    /// RFC 9980: signs with Ed25519, encrypts with ML-KEM-768 and X25519: sealed for decades
+    Default,
+    /// RFC 9980: signs with ML-DSA-65 and Ed25519 as well; certificates of 10 KB, signatures of 3.5 KB
+    Pq,
+    /// RFC 9580: Ed25519 and X25519, for readers of images whose software knows no post-quantum keys
+    #[value(alias = "v6")]
+    Classic,
+    /// RFC 4880: SEIPDv1, what GnuPG opens and verifies: a patient's or a radiologist's
     V4,
-    /// RFC 9580: SEIPDv2, authenticated encryption
-    V6,
 }
 
-impl From<OpenPgp> for KeyVersion {
-    fn from(version: OpenPgp) -> Self {
-        match version {
+impl From<OpenPgp> for KeyKind {
+    fn from(kind: OpenPgp) -> Self {
+        match kind {
+            OpenPgp::Default => Self::Hybrid,
+            OpenPgp::Pq => Self::PostQuantum,
+            OpenPgp::Classic => Self::Classic,
             OpenPgp::V4 => Self::V4,
-            OpenPgp::V6 => Self::V6,
         }
     }
 }

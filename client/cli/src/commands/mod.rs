@@ -1,10 +1,12 @@
 //! One file per command: its arguments (their documentation is the help) and what it does.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod card;
 pub(crate) mod consortium;
 pub(crate) mod deid;
 pub(crate) mod deploy;
+pub(crate) mod device;
 pub(crate) mod follow;
 pub(crate) mod init;
 pub(crate) mod node;
@@ -14,6 +16,7 @@ pub(crate) mod relay;
 pub(crate) mod report;
 pub(crate) mod reports;
 pub(crate) mod requestor;
+pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod search;
 pub(crate) mod sign;

@@ -72,7 +72,7 @@ fn secrets(actor: &Actor, name: &str) -> Vec<(String, Vec<u8>)> {
     for (number, pair) in key_pairs(actor).iter().enumerate() {
         pair.secret().map(|secret| {
             let raw = secret.to_vec().unwrap();
-            assert_eq!(raw.len(), 32);
+            assert!(raw.len() >= 32);
             all.extend(forms(&format!("{name}'s OpenPGP secret {number}"), &raw));
         });
     }
@@ -100,7 +100,7 @@ fn session_keys(actor: &Actor, home: &Path) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for path in block_files(home) {
         let block = fs::read(path).unwrap();
-        if block.len() > 1024 {
+        if block.len() > 4096 {
             continue;
         }
         let Ok(packets) = PacketPile::from_bytes(&block) else {

@@ -4,6 +4,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod canary;
 mod chain;
 mod check;

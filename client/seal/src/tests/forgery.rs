@@ -178,7 +178,7 @@ fn a_header_is_pkesk_packets_and_nothing_else() {
     let many = good.repeat(HEADER_MAX / good.len() + 1);
     assert!(matches!(
         check_header(&many),
-        Err(Error::TooLarge { max: 1024, .. })
+        Err(Error::TooLarge { max: 4096, .. })
     ));
     // Several readers in one header are fine.
     let other = header_for(

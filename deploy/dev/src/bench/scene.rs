@@ -19,7 +19,7 @@ use pcim_core::{ImageDigest, Passphrase};
 use pcim_dicom::deid;
 use pcim_dicom::sample::write_instance;
 use pcim_node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
-use pcim_seal::{BodyVersion, KeyVersion, LockedKey, UnlockedKey};
+use pcim_seal::{BodyVersion, KeyKind, LockedKey, UnlockedKey};
 
 /// How long a peer may keep silent.
 const STALL: Duration = Duration::from_secs(60);
@@ -223,7 +223,7 @@ async fn node(repo: &Path) -> Result<Node> {
 
 fn key() -> Result<UnlockedKey> {
     let passphrase = Passphrase::new("benchmark".to_owned());
-    let locked = LockedKey::generate(KeyVersion::V6, None, &passphrase)?;
+    let locked = LockedKey::generate(KeyKind::Hybrid, None, &passphrase)?;
     Ok(locked.unlock(&passphrase)?)
 }
 

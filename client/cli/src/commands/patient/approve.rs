@@ -16,7 +16,7 @@ use crate::parse::{self, Expiry};
 
 /// Let requestors open images
 ///
-/// Adds a header of less than 1 KiB for each requestor; the image itself is neither encrypted nor
+/// Adds a header of less than 2 KiB for each requestor; the image itself is neither encrypted nor
 /// uploaded again. Serve it with `pcim node`. Several approvals are one transaction: all or none.
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {

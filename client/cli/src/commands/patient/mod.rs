@@ -10,6 +10,7 @@ mod note;
 pub(crate) mod open;
 mod pairs;
 mod register;
+mod rekey;
 mod replicas;
 mod requests;
 mod revoke;
@@ -27,6 +28,7 @@ pub(crate) enum PatientCommand {
     Approve(approve::ApproveArgs),
     Deny(deny::DenyArgs),
     Revoke(revoke::RevokeArgs),
+    Rekey(rekey::RekeyArgs),
     Limit(limit::LimitArgs),
     Audit(audit::PatientAuditArgs),
     Note(note::NoteArgs),
@@ -44,6 +46,7 @@ impl PatientCommand {
             Self::Approve(args) => args.run(context).await,
             Self::Deny(args) => args.run(context).await,
             Self::Revoke(args) => args.run(context).await,
+            Self::Rekey(args) => args.run(context).await,
             Self::Limit(args) => args.run(context).await,
             Self::Audit(args) => args.run(context).await,
             Self::Note(args) => args.run(context).await,

@@ -28,6 +28,11 @@ impl RequestsArgs {
                 printable(&request.purpose),
                 request.requested_at
             ));
+            if request.post_quantum == Some(false) {
+                text.push_str(
+                    "encryption   not post-quantum: what is shared with it can be opened once X25519 falls\n",
+                );
+            }
             if let Some(document) = &request.document {
                 for (label, value) in [("name", &document.name), ("note", &document.note)] {
                     if let Some(value) = value {

@@ -11,7 +11,7 @@ use pcim_core::{B256, Passphrase, U256};
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{MAX_FEE, Record, Request, deploy};
 use pcim_ledger::{Account, Deployment, Ledger};
-use pcim_seal::KeyVersion;
+use pcim_seal::KeyKind;
 
 use super::report::{OnChain, Timeline};
 use pcim_terminal::files::write_secret;
@@ -149,7 +149,7 @@ async fn make_home(
                 ..Config::default()
             },
             passphrase: &passphrase,
-            openpgp: KeyVersion::default(),
+            openpgp: KeyKind::default(),
             user_id: None,
             account: Some(account),
         };
