@@ -9,6 +9,9 @@ pub mod hint;
 pub mod parallel;
 pub mod pipe;
 pub mod private;
+#[cfg(unix)]
+pub mod socket;
+pub mod text;
 
 mod body;
 mod digest;
@@ -21,5 +24,5 @@ pub use body::BodyRef;
 pub use digest::{BlockDigest, ImageDigest, ParseError, Seal};
 pub use event::{About, Event, LoggedEvent};
 pub use hint::Hint;
-pub use passphrase::Passphrase;
+pub use passphrase::{LockCost, Passphrase};
 pub use status::GrantStatus;

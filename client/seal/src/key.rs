@@ -15,14 +15,14 @@ use openpgp::{Cert, Packet, Profile};
 
 use super::cert::{unusable, usable};
 use super::{Certificate, Error, Result, Unusable};
-use pcim_core::Passphrase;
+use pcim_core::{LockCost, Passphrase};
+use zeroize::Zeroizing;
 
 /// The most bytes that are read of a key file.
 const KEY_MAX: usize = 64 * 1024;
 
-/// Argon2id (RFC 9106): passes, lanes, binary logarithm of KiB. 64 MiB in one pass are above what OWASP's password
-/// storage guide asks of one pass (46 MiB), and unlock the two keys in well under a second.
-const ARGON2: (u8, u8, u8) = (1, 4, 16);
+/// Argon2id of the keys of the first homes: passes, lanes, binary logarithm of KiB.
+const FIRST_ARGON2: (u8, u8, u8) = (1, 4, 16);
 /// A foreign key may ask for 1 GiB at most, as the binary logarithm of KiB.
 const ARGON2_MEMORY_MAX: u8 = 20;
 
@@ -46,8 +46,7 @@ pub struct LockedKey(Cert);
 pub struct UnlockedKey(pub(super) Cert);
 
 impl LockedKey {
-    /// Makes a key, one half to certify and sign and one to encrypt, locked with the passphrase; `name` is an optional
-    /// User ID. It does not expire.
+    /// Makes a key as [`UnlockedKey::generate`] does, and locks it.
     ///
     /// # Errors
     /// [`Error::OpenPgp`] when the library cannot make or lock keys.
@@ -55,48 +54,9 @@ impl LockedKey {
         version: KeyVersion,
         name: Option<&str>,
         passphrase: &Passphrase,
+        cost: LockCost,
     ) -> Result<Self> {
-        let (profile, features, name) = match version {
-            KeyVersion::V4 => (
-                Profile::RFC4880,
-                Features::empty().set_seipdv1(),
-                Some(name.unwrap_or(NOBODY)),
-            ),
-            KeyVersion::V6 => (Profile::RFC9580, Features::sequoia(), name),
-        };
-        let mut builder = CertBuilder::new()
-            .set_profile(profile)
-            .and_then(|builder| builder.set_features(features))
-            .map_err(Error::openpgp)?
-            .set_cipher_suite(CipherSuite::Cv25519)
-            .set_primary_key_flags(KeyFlags::empty().set_certification().set_signing())
-            .add_subkey(
-                KeyFlags::empty()
-                    .set_transport_encryption()
-                    .set_storage_encryption(),
-                None,
-                None,
-            );
-        if let Some(name) = name {
-            builder = builder.add_userid(name);
-        }
-        let (cert, _revocation) = builder.generate().map_err(Error::openpgp)?;
-        let password = Password::from(passphrase.expose());
-        let locked = change_secrets(cert, |key, secret| {
-            let (s2k, mode) = match version {
-                KeyVersion::V4 => (S2K::default(), None),
-                KeyVersion::V6 => {
-                    let (t, p, m) = ARGON2;
-                    let mut salt = [0; 16];
-                    openpgp::crypto::random(&mut salt).map_err(Error::openpgp)?;
-                    (S2K::Argon2 { salt, t, p, m }, Some(AEADAlgorithm::OCB))
-                }
-            };
-            secret
-                .encrypt_in_place_with(key, s2k, SymmetricAlgorithm::AES256, mode, &password)
-                .map_err(Error::openpgp)
-        })?;
-        Ok(Self(locked))
+        UnlockedKey::generate(version, name)?.lock(passphrase, cost)
     }
 
     /// Reads one key, binary or armored, of at most 64 KiB, all of whose secrets are locked.
@@ -149,6 +109,16 @@ impl LockedKey {
         Certificate(self.0.clone().strip_secret_key_material())
     }
 
+    /// Says whether a secret costs as little to guess at as those of the first homes (Argon2id with one pass).
+    pub fn is_lightly_locked(&self) -> bool {
+        self.0.keys().secret().any(|ka| match ka.key().secret() {
+            SecretKeyMaterial::Encrypted(secret) => {
+                matches!(*secret.s2k(), S2K::Argon2 { t, p, m, .. } if (t, p, m) == FIRST_ARGON2)
+            }
+            SecretKeyMaterial::Unencrypted(_) => false,
+        })
+    }
+
     /// Unlocks every secret.
     ///
     /// # Errors
@@ -167,6 +137,95 @@ impl LockedKey {
 }
 
 impl UnlockedKey {
+    /// Makes a key, one half to certify and sign and one to encrypt; `name` is an optional
+    /// User ID. It does not expire.
+    ///
+    /// # Errors
+    /// [`Error::OpenPgp`] when the library cannot make keys.
+    pub fn generate(version: KeyVersion, name: Option<&str>) -> Result<Self> {
+        let (profile, features, name) = match version {
+            KeyVersion::V4 => (
+                Profile::RFC4880,
+                Features::empty().set_seipdv1(),
+                Some(name.unwrap_or(NOBODY)),
+            ),
+            KeyVersion::V6 => (Profile::RFC9580, Features::sequoia(), name),
+        };
+        let mut builder = CertBuilder::new()
+            .set_profile(profile)
+            .and_then(|builder| builder.set_features(features))
+            .map_err(Error::openpgp)?
+            .set_cipher_suite(CipherSuite::Cv25519)
+            .set_primary_key_flags(KeyFlags::empty().set_certification().set_signing())
+            .add_subkey(
+                KeyFlags::empty()
+                    .set_transport_encryption()
+                    .set_storage_encryption(),
+                None,
+                None,
+            );
+        if let Some(name) = name {
+            builder = builder.add_userid(name);
+        }
+        let (cert, _revocation) = builder.generate().map_err(Error::openpgp)?;
+        Ok(Self(cert))
+    }
+
+    /// Locks every secret with the passphrase: one of version 6 by Argon2id of this cost, one of version 4 as GnuPG reads it.
+    ///
+    /// # Errors
+    /// [`Error::OpenPgp`] when the library cannot lock keys.
+    pub fn lock(&self, passphrase: &Passphrase, cost: LockCost) -> Result<LockedKey> {
+        let password = Password::from(passphrase.expose());
+        let locked = change_secrets(self.0.clone(), |key, secret| {
+            let (s2k, mode) = match key.version() {
+                4 => (S2K::default(), None),
+                _ => {
+                    let mut salt = [0; 16];
+                    openpgp::crypto::random(&mut salt).map_err(Error::openpgp)?;
+                    let (t, p, m) = (cost.argon2_passes, cost.argon2_lanes, cost.argon2_log_kib);
+                    (S2K::Argon2 { salt, t, p, m }, Some(AEADAlgorithm::OCB))
+                }
+            };
+            secret
+                .encrypt_in_place_with(key, s2k, SymmetricAlgorithm::AES256, mode, &password)
+                .map_err(Error::openpgp)
+        })?;
+        Ok(LockedKey(locked))
+    }
+
+    /// Writes the key with its secrets as they are, for memory that is locked and wiped and nothing else.
+    ///
+    /// # Errors
+    /// [`Error::OpenPgp`] when the library cannot write keys.
+    pub fn expose(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let bytes = self.0.as_tsk().to_vec().map_err(Error::openpgp)?;
+        Ok(Zeroizing::new(bytes))
+    }
+
+    /// Reads what [`UnlockedKey::expose`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::NotALockedKey`] if there is no secret, or a locked one.
+    pub fn from_exposed(bytes: &[u8]) -> Result<Self> {
+        let refuse = |reason: &str| Error::NotALockedKey {
+            reason: reason.to_owned(),
+        };
+        if bytes.len() > KEY_MAX {
+            return Err(Error::TooLarge {
+                what: "key",
+                found: bytes.len(),
+                max: KEY_MAX,
+            });
+        }
+        let cert = Cert::from_bytes(bytes).map_err(|_| refuse("not an OpenPGP key"))?;
+        let mut secrets = cert.keys().secret();
+        match cert.is_tsk() && secrets.all(|ka| ka.key().has_unencrypted_secret()) {
+            true => Ok(Self(cert)),
+            false => Err(refuse("holds no secret, or a locked one")),
+        }
+    }
+
     /// Returns the public half, whole.
     pub fn certificate(&self) -> Certificate {
         Certificate(self.0.clone().strip_secret_key_material())

@@ -188,15 +188,13 @@ fn unhex(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
-    use pcim_core::Passphrase;
     use pcim_core::chance::{Numbers, mutations};
-    use pcim_seal::{KeyVersion, LockedKey};
+    use pcim_seal::KeyVersion;
 
     /// Two new keys of one actor.
     pub(crate) fn actor() -> (Account, UnlockedKey) {
-        let passphrase = Passphrase::new("test".to_owned());
-        let key = LockedKey::generate(KeyVersion::V6, None, &passphrase).unwrap();
-        (Account::generate(), key.unlock(&passphrase).unwrap())
+        let key = UnlockedKey::generate(KeyVersion::V6, None).unwrap();
+        (Account::generate(), key)
     }
 
     fn document() -> CardDocument {

@@ -31,12 +31,12 @@ def wrapping_key(ephemeral, recipient, shared):
 
 
 def wrap(session_key, reader):
-    """A PKESK packet of version 6 (§6.6)."""
+    """A PKESK packet of version 6 (§6.6) that names no reader."""
     ephemeral = X25519PrivateKey.generate()
     point = ephemeral.public_key().public_bytes(*RAW)
     shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(reader.point))
     wrapped = aes_key_wrap(wrapping_key(point, reader.point, shared), session_key)
-    return packet(PKESK, b"\x06\x21\x06" + reader.fingerprint + bytes([X25519]) + point + bytes([len(wrapped)]) + wrapped)
+    return packet(PKESK, b"\x06\x00" + bytes([X25519]) + point + bytes([len(wrapped)]) + wrapped)
 
 
 def unwrap(body, own):
