@@ -107,6 +107,11 @@ pub enum Error {
         /// `rpc_url`, `chain_id` or `contract`.
         missing: &'static str,
     },
+    /// An RPC of another machine over plain text.
+    #[error(
+        "the RPC is another machine's, over http:// without encryption: anyone on the way can change what it says"
+    )]
+    InsecureRpc,
     /// A signed call is for another contract, or for another chain.
     #[error("signed for contract {} on chain {}, this is {} on chain {}", found.1, found.0, wanted.1, wanted.0)]
     OtherContract {

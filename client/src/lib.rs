@@ -41,7 +41,7 @@ pub use error::{Error, Result};
 pub use flow::landing::Target;
 pub use flow::opening::OpenedFile;
 pub use flow::pipeline::{Progress, ProgressSink};
-pub use limits::{Limits, MAX_APPROVALS};
+pub use limits::{Limits, MAX_APPROVALS, RELAY_GAS};
 pub use operation::deed::{Deed, DeedKey, Once, UnknownDeed};
 pub use operation::journal;
 pub use operation::resume::{Fate, Resumed};

@@ -1,5 +1,6 @@
 //! `pcim`: patient-centric image management for radiologists, patients and requestors.
 
+mod agent;
 mod args;
 mod commands;
 mod context;

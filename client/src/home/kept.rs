@@ -7,9 +7,10 @@ use zeroize::Zeroizing;
 use super::{Config, DEID, ETHEREUM, Error, Home, MAX_FILE, OPENPGP, Result, io_at};
 use crate::papers::backup::Kept;
 use crate::papers::letter::MAX_LETTER_BYTES;
-use pcim_core::{Passphrase, Secret, SecretBytes, private};
+use super::locks::seal_deid_key;
+use pcim_core::{LockCost, Passphrase, Secret, SecretBytes, private};
 use pcim_ledger::Account;
-use pcim_seal::LockedKey;
+use pcim_seal::{LockedKey, UnlockedKey};
 
 /// Contact cards.
 const CONTACTS: &str = "contacts";
@@ -133,13 +134,13 @@ impl Home {
     }
 
     /// Replaces the key of de-identification.
-    pub(crate) fn put_deid_key(&self, key: &Secret) -> Result<()> {
-        self.put(DEID, key.expose())
+    pub(crate) fn put_deid_key(&self, key: &Secret, openpgp: &UnlockedKey) -> Result<()> {
+        self.put(DEID, &seal_deid_key(key.expose(), openpgp)?)
     }
 
     /// Replaces the Ethereum key.
     pub(crate) fn put_account(&self, account: &Account, passphrase: &Passphrase) -> Result<()> {
-        let keystore = account.to_keystore(passphrase).map_err(Error::Ethereum)?;
+        let keystore = account.to_keystore(passphrase, LockCost::FULL).map_err(Error::Ethereum)?;
         self.put(ETHEREUM, &keystore)
     }
 
@@ -160,7 +161,7 @@ impl Home {
         let locked = key
             .unlock(passphrase)
             .and_then(|key| key.with_post_quantum_subkey())
-            .and_then(|key| key.lock(passphrase));
+            .and_then(|key| key.lock(passphrase, LockCost::FULL));
         self.put_openpgp(&locked.map_err(Error::OpenPgp)?)?;
         Ok(true)
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod account;
+mod agent;
 mod audit;
 mod backup;
 mod canary;
@@ -21,6 +22,7 @@ mod interrupted;
 mod killed;
 mod life;
 mod lifecycle;
+mod locks;
 mod older;
 mod peers;
 mod program;
@@ -32,5 +34,6 @@ mod rpc;
 mod stage;
 mod study;
 mod transcripts;
+mod trust;
 mod view;
 mod watch;
