@@ -261,6 +261,16 @@ pub enum Error {
         /// The certificate that the latest request names.
         requested: BlockDigest,
     },
+    /// The requestor asked again after the request was reviewed.
+    #[error(
+        "the request was made again at {requested} (unix seconds), and the one of {reviewed} was reviewed"
+    )]
+    RequestChanged {
+        /// When the reviewed request was made, unix seconds.
+        reviewed: u64,
+        /// When the latest one was made, unix seconds.
+        requested: u64,
+    },
     /// Approved, and still valid.
     #[error("{requestor} is authorized to open image {image} already")]
     AlreadyAuthorized {

@@ -58,7 +58,7 @@ impl Hint for Error {
             Self::AlreadyAuthorized { .. } => {
                 "nothing to do; the image can be fetched with `pcim requestor fetch`"
             }
-            Self::CertificateChanged { .. } => {
+            Self::CertificateChanged { .. } | Self::RequestChanged { .. } => {
                 "look at it again with `pcim patient requests`, and ask the requestor why"
             }
             Self::NothingToRevoke { .. } => "see `pcim patient audit`",

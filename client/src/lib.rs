@@ -35,6 +35,7 @@ pub use actor::relayer::{Relayed, Relayer};
 pub use actor::replicas::Replicas;
 pub use actor::requestor::{AccessRequest, AccessStatus, Requested, Requestor};
 pub use actor::reseal::{LeftOut, Resealed, Reshared};
+pub use actor::reviewed::Reviewed;
 pub use actor::trace::Traced;
 pub use actor::watch::{Seen, Watching};
 pub use error::{Error, Result};

@@ -3,6 +3,7 @@
 mod agent;
 mod args;
 mod commands;
+mod contacts;
 mod context;
 mod failure;
 mod global;

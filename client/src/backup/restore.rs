@@ -10,7 +10,7 @@ use crate::papers::card::Card;
 use crate::papers::letter;
 use crate::papers::share::{self, ShareDocument};
 use crate::papers::sheet;
-use pcim_core::{Address, LockCost, Passphrase, Secret};
+use pcim_core::{Address, Passphrase, Secret};
 use pcim_ledger::Account;
 use pcim_seal::UnlockedKey;
 
@@ -155,23 +155,18 @@ impl Backups<'_> {
         if !contents.files.iter().all(|file| home.has_place(&file.name)) {
             return Err(Refused::Name.into());
         }
-        let stored = passphrase.normalized();
-        let passphrase = stored.as_ref().unwrap_or(passphrase);
-        let locked = key.lock(passphrase, LockCost::FULL)?;
         let mut kept = Vec::new();
         for file in &contents.files {
             if !home.put_kept(&file.name, &file.bytes.0)? {
                 kept.push(file.name.clone());
             }
         }
-        home.put_deid_key(&contents.deid, &key)?;
         let mut config = config;
         if let Some(account) = account {
-            home.put_account(account, passphrase)?;
             config.address = account.address();
         }
         home.set_config(config)?;
-        home.put_openpgp(&locked)?;
+        home.put_keys(&key, &contents.deid, account, passphrase)?;
         Ok(kept)
     }
 }

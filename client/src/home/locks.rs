@@ -1,29 +1,15 @@
 //! The locks of a home's keys: opened with the passphrase, and renewed.
-//!
-//! Renewed files are written beside the old ones first, in `.renewing`. The rename of that folder to `.renewed` is the
-//! instant in which all of them count; from then on each only needs to be moved to its place, which opening the home does
-//! if the process that began it was killed.
 
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{DEID, ETHEREUM, Error, Home, Keys, MAX_FILE, OPENPGP, Result, io_at};
+use super::{
+    DEID, ETHEREUM, Error, Home, KEYS, Keys, MAX_FILE, OPENPGP, Result, deid, io_at, renewal,
+};
 use pcim_core::{LockCost, Passphrase, private};
 use pcim_ledger::Account;
-use pcim_seal::{LockedKey, UnlockedKey};
-
-/// Renewed files that do not count yet.
-const RENEWING: &str = ".renewing";
-/// Renewed files that count.
-const RENEWED: &str = ".renewed";
-
-/// Stands before a key of de-identification, so that no other document of the home's own passes for one.
-const DEID_HEAD: &[u8] = b"pcim-deid-key 1\n";
-/// Bytes of a key of de-identification.
-const DEID_BYTES: usize = 32;
+use pcim_seal::LockedKey;
 
 impl Home {
     /// Unlocks both keys, one beside the other: the passphrase is tried as it was given, then in its compatibility form
@@ -79,27 +65,12 @@ impl Home {
     ///
     /// # Errors
     /// [`Error::DeidKey`] if the file is not one that this home's key signed.
-    pub fn deid_key(&self, keys: &Keys) -> Result<Zeroizing<[u8; DEID_BYTES]>> {
+    pub fn deid_key(&self, keys: &Keys) -> Result<Zeroizing<[u8; 32]>> {
         let bytes = Zeroizing::new(self.read_secret(DEID)?);
-        let refuse = |reason: String| Error::DeidKey {
+        deid::open(&bytes, &keys.openpgp).map_err(|reason| Error::DeidKey {
             path: self.dir.join(DEID),
             reason,
-        };
-        let key = |bytes: &[u8]| {
-            let found = bytes.len();
-            <[u8; DEID_BYTES]>::try_from(bytes)
-                .map(Zeroizing::new)
-                .map_err(|_| refuse(format!("{found} bytes instead of {DEID_BYTES}")))
-        };
-        // As the first homes have it.
-        if bytes.len() == DEID_BYTES {
-            return key(&bytes);
-        }
-        let certificate = keys.openpgp.certificate();
-        let plain = pcim_seal::decrypt_document(&bytes, &keys.openpgp, |_| Ok(certificate));
-        let plain = Zeroizing::new(plain.map_err(|error| refuse(error.to_string()))?);
-        let rest = plain.strip_prefix(DEID_HEAD);
-        key(rest.ok_or_else(|| refuse("not a key of de-identification".to_owned()))?)
+        })
     }
 
     /// Locks the keys with another passphrase: both, or neither if the process is killed.
@@ -127,10 +98,11 @@ impl Home {
         if self.openpgp()?.is_lightly_locked() {
             files.push((OPENPGP, openpgp(keys, passphrase, LockCost::FULL)?));
         }
-        let is_clear = |found: std::fs::Metadata| found.len() == DEID_BYTES as u64;
+        let is_clear = |found: std::fs::Metadata| found.len() == deid::BYTES as u64;
         if std::fs::metadata(self.dir.join(DEID)).is_ok_and(is_clear) {
             let key = self.deid_key(keys)?;
-            files.push((DEID, seal_deid_key(&key, &keys.openpgp)?));
+            let sealed = deid::seal(&key, &keys.openpgp).map_err(Error::OpenPgp)?;
+            files.push((DEID, sealed));
         }
         match files.is_empty() {
             true => Ok(()),
@@ -140,8 +112,8 @@ impl Home {
 
     /// Puts files in the place of old ones: all of them or none.
     fn renew(&self, files: &[(&str, Vec<u8>)]) -> Result<()> {
-        commit(&self.dir, files)
-            .and_then(|()| finish_renewal(&self.dir))
+        renewal::commit(&self.dir, files)
+            .and_then(|()| renewal::finish(&self.dir, &KEYS))
             .map_err(io_at(&self.dir))
     }
 
@@ -154,12 +126,6 @@ impl Home {
             None => private::read_up_to(file, MAX_FILE).map_err(io_at(&path)),
         }
     }
-}
-
-/// Encrypts a key of de-identification to its home's own key.
-pub(super) fn seal_deid_key(key: &[u8; DEID_BYTES], own: &UnlockedKey) -> Result<Vec<u8>> {
-    let plain = Zeroizing::new([DEID_HEAD, key].concat());
-    pcim_seal::encrypt_document(&plain, own, &[&own.certificate()]).map_err(Error::OpenPgp)
 }
 
 fn keystore(keys: &Keys, passphrase: &Passphrase, cost: LockCost) -> Result<Vec<u8>> {
@@ -180,46 +146,19 @@ fn is_wrong_passphrase(error: &Error) -> bool {
     )
 }
 
-/// Writes renewed files so that they count.
-fn commit(dir: &Path, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
-    let (renewing, renewed) = (dir.join(RENEWING), dir.join(RENEWED));
-    private::create_dir(&renewing)?;
-    for (name, content) in files {
-        private::write_new(&renewing.join(name), content)?;
-    }
-    private::sync_parent(&renewing.join(RENEWED))?;
-    std::fs::rename(&renewing, &renewed)?;
-    private::sync_parent(&renewed)
-}
-
-/// Moves renewed files that count to their places, and deletes those that do not count yet.
-pub(super) fn finish_renewal(dir: &Path) -> io::Result<()> {
-    let gone = |result: io::Result<()>| match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    };
-    gone(std::fs::remove_dir_all(dir.join(RENEWING)))?;
-    let renewed = dir.join(RENEWED);
-    if !renewed.exists() {
-        return Ok(());
-    }
-    for name in [ETHEREUM, OPENPGP, DEID] {
-        gone(std::fs::rename(renewed.join(name), dir.join(name)))?;
-    }
-    private::sync_parent(&renewed)?;
-    std::fs::remove_dir(&renewed)?;
-    private::sync_parent(&renewed)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::fs;
 
+    use std::path::Path;
+
     use super::super::NewHome;
+    use super::super::deid::{HEAD, seal};
+    use super::super::renewal::{RENEWED, RENEWING, commit};
     use super::*;
     use crate::home::Config;
-    use pcim_seal::KeyKind;
+    use pcim_seal::{KeyKind, UnlockedKey};
 
     fn pass(text: &str) -> Passphrase {
         Passphrase::new(text.to_owned())
@@ -414,10 +353,9 @@ mod tests {
         let foreign = UnlockedKey::generate(KeyKind::Hybrid, None).unwrap();
         let documents = [
             pcim_seal::encrypt_document(&[7; 32], &keys.openpgp, &[&own]).unwrap(),
-            seal_deid_key(&[7; 32], &foreign).unwrap(),
-            pcim_seal::encrypt_document(&[DEID_HEAD, &[7; 32]].concat(), &foreign, &[&own])
-                .unwrap(),
-            pcim_seal::encrypt_document(&[DEID_HEAD, &[7; 31]].concat(), &keys.openpgp, &[&own])
+            seal(&[7; 32], &foreign).unwrap(),
+            pcim_seal::encrypt_document(&[HEAD, &[7; 32]].concat(), &foreign, &[&own]).unwrap(),
+            pcim_seal::encrypt_document(&[HEAD, &[7; 31]].concat(), &keys.openpgp, &[&own])
                 .unwrap(),
             vec![7; 31],
             Vec::new(),

@@ -22,8 +22,10 @@
 //! | `lock` | held while a command has the home open; names that process |
 
 pub(crate) mod config;
+mod deid;
 mod kept;
 mod locks;
+mod renewal;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -38,14 +40,14 @@ use pcim_core::{Address, LockCost, Passphrase};
 use pcim_ledger::Account;
 use pcim_seal::{KeyKind, UnlockedKey};
 
-use locks::{finish_renewal, seal_deid_key};
-
 pub use crate::home::config::{Config, FollowSettings};
 
 const CONFIG: &str = "config.toml";
 const ETHEREUM: &str = "ethereum.json";
 const OPENPGP: &str = "openpgp.asc";
 const DEID: &str = "deid.key";
+/// The files that are replaced together.
+const KEYS: [&str; 3] = [ETHEREUM, OPENPGP, DEID];
 const REPO: &str = "ipfs";
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
@@ -180,7 +182,7 @@ impl Home {
             .to_keystore(passphrase, new.cost)
             .map_err(Error::Ethereum)?;
         let openpgp = UnlockedKey::generate(new.openpgp, new.user_id).map_err(Error::OpenPgp)?;
-        let deid = seal_deid_key(&new_deid_key(), &openpgp)?;
+        let deid = deid::seal(&new_deid_key(), &openpgp).map_err(Error::OpenPgp)?;
         let openpgp = openpgp.lock(passphrase, new.cost).map_err(Error::OpenPgp)?;
         let mut config = new.config;
         config.address = account.address();
@@ -232,7 +234,7 @@ impl Home {
         }
         let lock = lock(dir)?;
         private::sweep(dir).map_err(io_at(dir))?;
-        finish_renewal(dir).map_err(io_at(dir))?;
+        renewal::finish(dir, &KEYS).map_err(io_at(dir))?;
         let text = private::read_limited(&path, MAX_FILE).map_err(io_at(&path))?;
         let config = Config::from_toml(&text).map_err(|reason| Error::Config { path, reason })?;
         Ok(Self {

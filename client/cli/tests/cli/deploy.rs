@@ -37,6 +37,12 @@ fn a_network_by_name_is_deployed_to_recorded_and_kept() {
     let record = records.join("421614.json");
     let recorded: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
     assert_eq!(recorded, deployed);
+    // This chain's cache manager is not the one that is known of the network: nothing is bid.
+    let mut bid = pcim();
+    bid.args(["--json", "--network", "arbitrum-sepolia", "--rpc-url"]);
+    bid.args([devnet.url(), "--contract"]).arg(&record);
+    bid.args(["deploy", "cache-bid", "--key-file"]).arg(&key);
+    Run::of(&mut bid).refused(1, "the one known of it is");
 
     let contract = recorded["contract"].as_str().unwrap();
     let code = |url: &str| ask(url, "eth_getCode", json!([contract, "latest"]));

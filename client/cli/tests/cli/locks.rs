@@ -1,4 +1,4 @@
-//! What locks a home: the strength of its passphrase, the modes of files with secrets, and memory that no dump shows.
+//! The locks of a home: the strength of its passphrase, the modes of files with secrets, and memory that no dump shows.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -30,6 +30,7 @@ mod receipts;
 mod relay;
 mod repo;
 mod report;
+mod review;
 mod rpc;
 mod stage;
 mod study;

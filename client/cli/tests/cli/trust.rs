@@ -1,12 +1,13 @@
-//! Whose word is taken, and how much of it: radiologists without accreditation, words for the chain, contract accounts that
+//! Strangers are believed only when that is said: radiologists without accreditation, words for the chain, contract accounts that
 //! burn gas, endpoints that anyone on the way can change.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::program::pcim;
 use crate::program::{Actor, Run};
-use crate::rpc::ask;
+use crate::rpc::{Fault, Proxy, ask};
 use crate::stage::{Stage, WORDY};
 
 fn config(actor: &Actor) -> String {
@@ -210,4 +211,83 @@ fn warnings_are_printed_with_nothing_that_steers() {
         warning.contains("the description was not recorded"),
         "{warning}"
     );
+}
+
+/// Where the development chain's contract stands that sells places in the cache, and a place without code.
+const MANAGER: &str = "2f8bd4eab69764c105add7de7cb0402557a44e6f";
+const NOWHERE: &str = "00000000000000000000000000000000000bad00";
+
+#[test]
+fn a_bid_does_not_go_wherever_the_provider_says() {
+    let stage = Stage::new();
+    let key = stage.file("key");
+    let payer = stage.chain.account(0, "address");
+    let balance = || {
+        ask(
+            stage.chain.url(),
+            "eth_getBalance",
+            json!([payer, "latest"]),
+        )
+    };
+    let before = balance();
+    let lying = Proxy::start(stage.chain.url(), Fault::Swap(MANAGER, NOWHERE));
+    let mut bid = pcim();
+    bid.args(["--json", "--network", "devnet", "--rpc-url", &lying.url]);
+    bid.args([
+        "--contract",
+        &stage.known.contract,
+        "deploy",
+        "cache-bid",
+        "--key-file",
+        &key,
+    ]);
+    Run::of(&mut bid).refused(1, "that this chain names has no code");
+    assert_eq!(balance(), before);
+}
+
+#[test]
+fn a_card_is_looked_at_and_sealing_says_for_whom() {
+    let stage = Stage::new();
+    let patient = stage.actor("patient");
+    let card = stage.file("patient.card");
+    let show = |file: &str, json: bool| {
+        let mut show = pcim();
+        if json {
+            show.arg("--json");
+        }
+        Run::of(show.args(["card", "show", file]))
+    };
+    let shown = show(&card, true).json();
+    assert_eq!(
+        shown["address"].as_str().unwrap().to_lowercase(),
+        patient.address
+    );
+    let fingerprint = shown["fingerprint"].as_str().unwrap();
+    let text = show(&card, false).stdout;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("OpenPGP key  "))
+        .unwrap();
+    assert_eq!(line.replace(' ', ""), fingerprint);
+    assert!(line.split(' ').all(|group| group.len() == 4), "{line}");
+
+    let changed = fs::read_to_string(&card)
+        .unwrap()
+        .replace(&fingerprint[..8], "00000000");
+    let forged = stage.file("forged.card");
+    let other = changed.replacen("0x", "0x1", 1);
+    fs::write(&forged, other).unwrap();
+    assert_eq!(show(&forged, true).code, Some(1));
+
+    let mut seal = stage.actor("radiologist").command();
+    seal.args([
+        "radiologist",
+        "seal",
+        &stage.file("image.dcm"),
+        "--no-deid",
+        "--to",
+        &card,
+    ]);
+    let sealed = Run::of(seal.args(["--out", &stage.file("to.handover")]));
+    assert!(sealed.stderr.contains(line), "{sealed:?}");
 }
