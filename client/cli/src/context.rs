@@ -74,6 +74,8 @@ impl Context {
     pub(crate) async fn client_and_passphrase(&self) -> anyhow::Result<(Actor, Passphrase)> {
         let home = Home::open(&self.home_dir()?)?;
         let passphrase = self.passphrase("Passphrase: ")?;
+        // The keys that it holds are about to be others.
+        agent::forget(&home).await;
         let client = Actor::open(home, passphrase.clone()).await?;
         let client = client.with_overrides(self.overrides()?);
         Ok((client.with_limits(self.limits()), passphrase))

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use super::deid;
 use super::{Config, DEID, ETHEREUM, Error, Home, MAX_FILE, OPENPGP, Result, io_at};
 use crate::papers::backup::Kept;
 use crate::papers::letter::MAX_LETTER_BYTES;
-use super::{deid, renewal};
 use pcim_core::{LockCost, Passphrase, Secret, SecretBytes, private};
 use pcim_ledger::Account;
 use pcim_seal::UnlockedKey;
@@ -153,7 +153,7 @@ impl Home {
             let keystore = account.to_keystore(passphrase, LockCost::FULL);
             files.push((ETHEREUM, keystore.map_err(Error::Ethereum)?));
         }
-        renewal::commit(&self.dir, &files).map_err(io_at(&self.dir))
+        self.renew(&files)
     }
 
     /// Gives the OpenPGP key a subkey that withstands quantum computers, unless it has one; tells whether it was added.
@@ -170,7 +170,7 @@ impl Home {
             .and_then(|key| key.with_post_quantum_subkey())
             .and_then(|key| key.lock(passphrase, LockCost::FULL));
         let file = locked.map_err(Error::OpenPgp)?.to_armored();
-        renewal::commit(&self.dir, &[(OPENPGP, file)]).map_err(io_at(&self.dir))?;
+        self.renew(&[(OPENPGP, file)])?;
         Ok(true)
     }
 }

@@ -111,7 +111,7 @@ impl Home {
     }
 
     /// Puts files in the place of old ones: all of them or none.
-    fn renew(&self, files: &[(&str, Vec<u8>)]) -> Result<()> {
+    pub(super) fn renew(&self, files: &[(&str, Vec<u8>)]) -> Result<()> {
         renewal::commit(&self.dir, files)
             .and_then(|()| renewal::finish(&self.dir, &KEYS))
             .map_err(io_at(&self.dir))

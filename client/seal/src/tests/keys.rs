@@ -10,8 +10,13 @@ fn pass(text: &str) -> Passphrase {
 #[test]
 fn a_key_is_locked_with_its_passphrase_only() {
     let started = std::time::Instant::now();
-    let key =
-        LockedKey::generate(KeyKind::Classic, Some("Ada"), &pass("right"), LockCost::LIGHT).unwrap();
+    let key = LockedKey::generate(
+        KeyKind::Classic,
+        Some("Ada"),
+        &pass("right"),
+        LockCost::LIGHT,
+    )
+    .unwrap();
     println!("made and locked in {:?}", started.elapsed());
     let file = key.to_armored();
     assert!(file.starts_with(b"-----BEGIN PGP PRIVATE KEY BLOCK-----"));

@@ -2,8 +2,8 @@
 
 use super::*;
 use openpgp::types::PublicKeyAlgorithmSpecification as Algorithm;
-use pcim_core::{LockCost, Passphrase};
 use pcim_core::chance::{Numbers, mutations};
+use pcim_core::{LockCost, Passphrase};
 
 const KINDS: [KeyKind; 4] = [
     KeyKind::V4,
@@ -145,7 +145,10 @@ fn a_key_in_clear_is_the_key_and_nothing_else_is_one() {
             &bytes[..40],
         ] {
             let refused = UnlockedKey::from_exposed(wrong);
-            assert!(matches!(refused, Err(Error::NotALockedKey { .. })), "{kind:?}");
+            assert!(
+                matches!(refused, Err(Error::NotALockedKey { .. })),
+                "{kind:?}"
+            );
         }
     }
 }
