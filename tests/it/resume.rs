@@ -17,6 +17,7 @@ const HASTY: Limits = Limits {
     mine: Duration::ZERO,
     fetch: Duration::from_secs(5),
     total: Duration::from_secs(60),
+    relay_gas: pcim_client::RELAY_GAS,
     body_bytes: 1 << 20,
 };
 
