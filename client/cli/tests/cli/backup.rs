@@ -369,7 +369,8 @@ fn killed_at_any_moment_the_same_command_comes_to_its_end() {
         let was = killed(&mut homes.command(&name, &restore), after);
         let end = homes.run(&name, &restore).json();
         ends.insert((was, end["already"] == true));
-        for file in ["backup.pgp"] {
+        {
+            let file = "backup.pgp";
             let of = |home: &str| fs::read(homes.path(home).join(file)).unwrap();
             assert_eq!(of(&name), of("patient"), "{file} after {after:?}");
         }
