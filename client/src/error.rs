@@ -107,6 +107,11 @@ pub enum Error {
         /// `rpc_url`, `chain_id` or `contract`.
         missing: &'static str,
     },
+    /// An RPC of another machine over plain text.
+    #[error(
+        "the RPC is another machine's, over http:// without encryption: anyone on the way can change what it says"
+    )]
+    InsecureRpc,
     /// A signed call is for another contract, or for another chain.
     #[error("signed for contract {} on chain {}, this is {} on chain {}", found.1, found.0, wanted.1, wanted.0)]
     OtherContract {
@@ -255,6 +260,16 @@ pub enum Error {
         reviewed: BlockDigest,
         /// The certificate that the latest request names.
         requested: BlockDigest,
+    },
+    /// The requestor asked again after the request was reviewed.
+    #[error(
+        "the request was made again at {requested} (unix seconds), and the one of {reviewed} was reviewed"
+    )]
+    RequestChanged {
+        /// When the reviewed request was made, unix seconds.
+        reviewed: u64,
+        /// When the latest one was made, unix seconds.
+        requested: u64,
     },
     /// Approved, and still valid.
     #[error("{requestor} is authorized to open image {image} already")]

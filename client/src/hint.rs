@@ -26,10 +26,15 @@ impl Hint for Error {
                 "a home has one watcher: stop the other one, or put these rules into its file and start it again"
             }
             Self::File { .. } => CHECK_THE_DISK,
-            Self::Description => "give codes such as `CT CHEST`, or leave --description out",
+            Self::Description => {
+                "give --description with codes such as `CT CHEST`, or register with --no-description"
+            }
             Self::FileExists { .. } => "give another --out, or --force to replace the file",
             Self::NotConfigured { .. } => {
                 "give --network, --rpc-url, --chain-id and --contract, or write them into the home's config.toml"
+            }
+            Self::InsecureRpc => {
+                "give an https:// address or a node of this machine; --insecure-rpc, or `insecure_rpc = true` in the home's config.toml, takes it all the same"
             }
             Self::UnknownImage { .. } => {
                 "check the digest and the contract; the patient registers an image with `pcim patient register`"
@@ -37,7 +42,7 @@ impl Hint for Error {
             Self::NotMine { .. } => "only the patient who registered an image decides about it",
             Self::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
             Self::NotAccredited { .. } => {
-                "the consortium accredits radiologists: `pcim consortium accredit`"
+                "the consortium accredits radiologists: `pcim consortium accredit`; `pcim patient open --handover FILE --unaccredited` opens it all the same"
             }
             Self::SealMismatch { .. }
             | Self::SignerMismatch { .. }
@@ -53,7 +58,7 @@ impl Hint for Error {
             Self::AlreadyAuthorized { .. } => {
                 "nothing to do; the image can be fetched with `pcim requestor fetch`"
             }
-            Self::CertificateChanged { .. } => {
+            Self::CertificateChanged { .. } | Self::RequestChanged { .. } => {
                 "look at it again with `pcim patient requests`, and ask the requestor why"
             }
             Self::NothingToRevoke { .. } => "see `pcim patient audit`",
@@ -169,6 +174,10 @@ impl Hint for home::Error {
             Self::OpenPgp(error) => return error.hints(),
             Self::Ethereum(error) => return error.hints(),
             Self::Io { .. } => CHECK_THE_DISK,
+            Self::OpenToOthers { path, .. } => {
+                let path = path.display();
+                return vec![format!("close it: chmod 600 {path}; if others use this machine, they may have read it").into()];
+            }
             Self::DeidKey { .. } => "restore the file from a backup of the home",
         };
         vec![hint.into()]

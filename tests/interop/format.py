@@ -183,7 +183,7 @@ class Story:
         document = payloads.open_identity(contents.payload)
         self.check.equal("it is about the study", image(document["image"]), opened.image)
         values = {pair["name"]: pair for pair in document["attributes"]}
-        master = (self.radiologist.home.folder / "deid.key").read_bytes()
+        master = papers.open_deid_key((self.radiologist.home.folder / "deid.key").read_bytes(), self.radiologist.own)
         own = payloads.Pseudonyms(master, values["PatientID"]["original"].encode())
         self.check.equal("the patient's pseudonym follows from deid.key", own.patient, values["PatientID"]["sealed"])
         pairs = [document["study_instance_uid"], *document["series"], *document["instances"]]
@@ -258,7 +258,7 @@ class Story:
         config = tomllib.loads((folder / "config.toml").read_text())
         self.check.equal("config.toml has no other keys", document.keys_of_config(config) - document.config_keys(), set())
         self.check.equal("and names the keystore's address", config["address"], self.patient.account.address)
-        self.check.equal("deid.key", len((folder / "deid.key").read_bytes()), 32)
+        self.check.equal("deid.key", len(papers.open_deid_key((folder / "deid.key").read_bytes(), self.patient.own)), 32)
         pins = {path.suffix for path in (folder / "ipfs/datastore/pins").glob("*/*")}
         self.check.equal("the repository's pins", pins, {".direct", ".recursive"})
         record = json.loads((self.folder / f"{self.chain_id}.json").read_text())
@@ -378,7 +378,8 @@ class Story:
         contents = found.open(secret, keys[0])
         key = pgp.Certificate(bytes.fromhex(contents["openpgp"]), pgp.MAX_KEY)
         self.check.equal("with the joined secret and a follower's key it opens: the OpenPGP key", key.fingerprint, self.patient.own.fingerprint)
-        self.check.equal("… the key of de-identification", contents["deid"], (self.patient.home.folder / "deid.key").read_bytes().hex())
+        self.check.equal("… the key of de-identification", contents["deid"],
+                         papers.open_deid_key((self.patient.home.folder / "deid.key").read_bytes(), self.patient.own).hex())
         self.check.equal("… the files", {it["name"] for it in contents["files"]} >= {"backup.pgp"}, True)
         ethereum = Account.decrypt(json.loads((self.patient.home.folder / "ethereum.json").read_text()), PASSPHRASE)
         self.check("… and no Ethereum key", bytes(ethereum).hex() not in json.dumps(contents))

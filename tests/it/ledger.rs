@@ -62,12 +62,12 @@ impl World {
     }
 
     pub(super) async fn send(&self, from: &Account, call: &Call) -> Mined {
-        let signed = self.ledger.prepare(from, call).await.unwrap();
+        let signed = self.ledger.prepare(from, call, None).await.unwrap();
         self.ledger.submit(&signed, WAIT).await.unwrap()
     }
 
     async fn refusal(&self, from: &Account, call: &Call) -> Revert {
-        match self.ledger.prepare(from, call).await {
+        match self.ledger.prepare(from, call, None).await {
             Err(Error::Refused(reason)) => reason,
             other => panic!("not refused: {other:?}"),
         }
@@ -226,12 +226,20 @@ async fn a_call_goes_out_once_however_often_it_is_submitted() {
         radiologist: w.radiologist.address(),
         accredited: true,
     };
-    let signed = w.ledger.prepare(&w.consortium, &accredit).await.unwrap();
+    let signed = w
+        .ledger
+        .prepare(&w.consortium, &accredit, None)
+        .await
+        .unwrap();
     // Another call prepared at the same time takes the same nonce.
     let transfer = Call::TransferConsortium {
         to: w.doctor.address(),
     };
-    let rival = w.ledger.prepare(&w.consortium, &transfer).await.unwrap();
+    let rival = w
+        .ledger
+        .prepare(&w.consortium, &transfer, None)
+        .await
+        .unwrap();
     assert_eq!(signed.nonce, rival.nonce);
 
     let mined = w.ledger.submit(&signed, WAIT).await.unwrap();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use pcim_client::{Actor, Error};
-use pcim_core::Passphrase;
+use pcim_core::{LockCost, Passphrase};
 use pcim_seal::{KeyKind, LockedKey};
 
 use crate::actors::{DEMO, DOCTOR, PASSPHRASE, World, card, cat};
@@ -38,7 +38,7 @@ async fn approved(kind: KeyKind) -> Files {
     let mut world = World::start().await;
     let (sealed, _) = world.registered(DEMO).await;
     let passphrase = Passphrase::new(PASSPHRASE.to_owned());
-    let key = LockedKey::generate(kind, None, &passphrase).unwrap();
+    let key = LockedKey::generate(kind, None, &passphrase, LockCost::LIGHT).unwrap();
     let mut reader = world.actor_with("reader", DOCTOR, &key.to_armored()).await;
     world.ask(&mut reader, sealed.image).await;
     let decision = world

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    audit, backup, card, consortium, deid, deploy, device, init, node, patient, radiologist, relay,
-    report, requestor, restore, resume, search, trace, view, watch,
+    audit, backup, card, consortium, deid, deploy, device, init, node, passphrase, patient,
+    radiologist, relay, report, requestor, restore, resume, search, trace, unlock, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -50,6 +50,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(init::InitArgs),
+    /// Change the passphrase
+    #[command(subcommand)]
+    Passphrase(passphrase::PassphraseCommand),
+    Unlock(unlock::UnlockArgs),
+    Lock(unlock::LockArgs),
+    #[command(hide = true)]
+    Agent(unlock::AgentArgs),
     Card(card::CardArgs),
     Backup(Box<backup::BackupArgs>),
     Restore(restore::RestoreArgs),
@@ -100,6 +107,10 @@ impl Command {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         match self {
             Self::Init(args) => args.run(context).await,
+            Self::Passphrase(command) => command.run(context).await,
+            Self::Unlock(args) => args.run(context).await,
+            Self::Lock(args) => args.run(context).await,
+            Self::Agent(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
             Self::Backup(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,

@@ -9,6 +9,9 @@ pub mod hint;
 pub mod parallel;
 pub mod pipe;
 pub mod private;
+#[cfg(unix)]
+pub mod socket;
+pub mod text;
 
 mod body;
 mod digest;
@@ -22,6 +25,6 @@ pub use body::BodyRef;
 pub use digest::{BlockDigest, ImageDigest, ParseError, Seal};
 pub use event::{About, Event, LoggedEvent};
 pub use hint::Hint;
-pub use passphrase::Passphrase;
+pub use passphrase::{LockCost, Passphrase};
 pub use secret::{Hex, Secret, SecretBytes, Wiped};
 pub use status::GrantStatus;

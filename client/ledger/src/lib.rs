@@ -38,6 +38,7 @@ pub use self::error::{Error, Result};
 pub use self::history::{BlockHead, ChainLog, Trouble, decode_event};
 pub use self::live::{Live, Nudge};
 pub use self::revert::Revert;
+pub use self::text::is_insecure;
 pub use self::types::{
     Call, Deployment, EventFilter, Grant, ImageRecord, Mined, RelayCall, SignedCall,
 };

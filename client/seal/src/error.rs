@@ -21,9 +21,6 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// The bytes are not one OpenPGP key whose secrets are all in clear.
-    #[error("not an OpenPGP key with all its secrets")]
-    NotAnOpenKey,
     /// More bytes than are read of such a thing.
     #[error("{what} of {found} bytes: at most {max} are read")]
     TooLarge {

@@ -50,7 +50,7 @@ impl fmt::Debug for SessionKey {
 }
 
 /// Makes a header: the PKESK packet that wraps the session key to `reader`'s newest encryption key
-/// (PKESK v6 for a SEIPDv2 body, v3 for SEIPDv1).
+/// (PKESK v6 for a SEIPDv2 body, v3 for SEIPDv1), anonymous: holders of the block do not learn whose it is.
 ///
 /// # Errors
 /// [`Error::VersionMismatch`] if `version` is not the key's; [`Error::Unusable`] if the certificate is invalid,
@@ -67,12 +67,18 @@ pub fn header_for(key: &SessionKey, version: BodyVersion, reader: &Certificate) 
         BodyVersion::V2 if !reader.accepts_v2() => {
             return Err(unusable(&reader.0, Unusable::LacksSeipdV2));
         }
-        BodyVersion::V2 => PKESK6::for_recipient(&key.secret, recipient.key())
-            .map_err(Error::openpgp)?
-            .into(),
-        BodyVersion::V1 => PKESK3::for_recipient(CIPHER, &key.secret, recipient.key())
-            .map_err(Error::openpgp)?
-            .into(),
+        BodyVersion::V2 => {
+            let mut pkesk =
+                PKESK6::for_recipient(&key.secret, recipient.key()).map_err(Error::openpgp)?;
+            pkesk.set_recipient(None);
+            pkesk.into()
+        }
+        BodyVersion::V1 => {
+            let mut pkesk = PKESK3::for_recipient(CIPHER, &key.secret, recipient.key())
+                .map_err(Error::openpgp)?;
+            pkesk.set_recipient(None);
+            pkesk.into()
+        }
     };
     let header = Packet::from(pkesk).to_vec().map_err(Error::openpgp)?;
     check_size(&header)?;

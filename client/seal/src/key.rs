@@ -21,15 +21,14 @@ use openpgp::{Cert, Packet, Profile};
 
 use super::cert::{unusable, usable};
 use super::{Certificate, Error, Result, Unusable};
-use pcim_core::Passphrase;
+use pcim_core::{LockCost, Passphrase};
 use zeroize::Zeroizing;
 
 /// The most bytes that are read of a key file: armor of a key whose certificate has 256 KiB.
 pub const KEY_MAX: usize = 384 * 1024;
 
-/// Argon2id (RFC 9106): passes, lanes, binary logarithm of KiB. 64 MiB in one pass are above what OWASP's password
-/// storage guide asks of one pass (46 MiB), and unlock the two keys in well under a second.
-const ARGON2: (u8, u8, u8) = (1, 4, 16);
+/// Argon2id of the keys of the first homes: passes, lanes, binary logarithm of KiB.
+const FIRST_ARGON2: (u8, u8, u8) = (1, 4, 16);
 /// A foreign key may ask for 1 GiB at most, as the binary logarithm of KiB.
 const ARGON2_MEMORY_MAX: u8 = 20;
 
@@ -58,49 +57,17 @@ pub struct LockedKey(Cert);
 pub struct UnlockedKey(pub(super) Cert);
 
 impl LockedKey {
-    /// Makes a key, one half to certify and sign and one to encrypt, locked with the passphrase; `name` is an optional
-    /// User ID. It does not expire.
+    /// Makes a key as [`UnlockedKey::generate`] does, and locks it.
     ///
     /// # Errors
     /// [`Error::OpenPgp`] when the library cannot make or lock keys.
-    pub fn generate(kind: KeyKind, name: Option<&str>, passphrase: &Passphrase) -> Result<Self> {
-        let (profile, features, name) = match kind {
-            KeyKind::V4 => (
-                Profile::RFC4880,
-                Features::empty().set_seipdv1(),
-                Some(name.unwrap_or(NOBODY)),
-            ),
-            _ => (Profile::RFC9580, Features::sequoia(), name),
-        };
-        let (suite, encryption) = match kind {
-            KeyKind::V4 | KeyKind::Classic => (CipherSuite::Cv25519, None),
-            KeyKind::Hybrid => (
-                CipherSuite::Cv25519,
-                Some(PublicKeyAlgorithmSpecification::mlkem768_x25519()),
-            ),
-            KeyKind::PostQuantum => (CipherSuite::MLDSA65_Ed25519, None),
-        };
-        let mut builder = CertBuilder::new()
-            .set_profile(profile)
-            .and_then(|builder| builder.set_features(features))
-            .map_err(Error::openpgp)?
-            .set_cipher_suite(suite)
-            .set_primary_key_flags(KeyFlags::empty().set_certification().set_signing())
-            .add_subkey(
-                KeyFlags::empty()
-                    .set_transport_encryption()
-                    .set_storage_encryption(),
-                None,
-                None,
-            );
-        if let Some(encryption) = encryption {
-            builder = builder.set_encryption_algorithm(encryption);
-        }
-        if let Some(name) = name {
-            builder = builder.add_userid(name);
-        }
-        let (cert, _revocation) = builder.generate().map_err(Error::openpgp)?;
-        UnlockedKey(cert).lock(passphrase)
+    pub fn generate(
+        kind: KeyKind,
+        name: Option<&str>,
+        passphrase: &Passphrase,
+        cost: LockCost,
+    ) -> Result<Self> {
+        UnlockedKey::generate(kind, name)?.lock(passphrase, cost)
     }
 
     /// Reads one key, binary or armored, of at most 384 KiB, all of whose secrets are locked.
@@ -147,6 +114,16 @@ impl LockedKey {
         Certificate(self.0.clone().strip_secret_key_material())
     }
 
+    /// Says whether a secret costs as little to guess at as those of the first homes (Argon2id with one pass).
+    pub fn is_lightly_locked(&self) -> bool {
+        self.0.keys().secret().any(|ka| match ka.key().secret() {
+            SecretKeyMaterial::Encrypted(secret) => {
+                matches!(*secret.s2k(), S2K::Argon2 { t, p, m, .. } if (t, p, m) == FIRST_ARGON2)
+            }
+            SecretKeyMaterial::Unencrypted(_) => false,
+        })
+    }
+
     /// Unlocks every secret.
     ///
     /// # Errors
@@ -165,20 +142,64 @@ impl LockedKey {
 }
 
 impl UnlockedKey {
-    /// Locks every secret with a passphrase: those of version 4 keys by iterated SHA-256 and AES-256-CFB, all others by
-    /// Argon2id and AES-256-OCB.
+    /// Makes a key, one half to certify and sign and one to encrypt; `name` is an optional
+    /// User ID. It does not expire.
+    ///
+    /// # Errors
+    /// [`Error::OpenPgp`] when the library cannot make keys.
+    pub fn generate(kind: KeyKind, name: Option<&str>) -> Result<Self> {
+        let (profile, features, name) = match kind {
+            KeyKind::V4 => (
+                Profile::RFC4880,
+                Features::empty().set_seipdv1(),
+                Some(name.unwrap_or(NOBODY)),
+            ),
+            _ => (Profile::RFC9580, Features::sequoia(), name),
+        };
+        let (suite, encryption) = match kind {
+            KeyKind::V4 | KeyKind::Classic => (CipherSuite::Cv25519, None),
+            KeyKind::Hybrid => (
+                CipherSuite::Cv25519,
+                Some(PublicKeyAlgorithmSpecification::mlkem768_x25519()),
+            ),
+            KeyKind::PostQuantum => (CipherSuite::MLDSA65_Ed25519, None),
+        };
+        let mut builder = CertBuilder::new()
+            .set_profile(profile)
+            .and_then(|builder| builder.set_features(features))
+            .map_err(Error::openpgp)?
+            .set_cipher_suite(suite)
+            .set_primary_key_flags(KeyFlags::empty().set_certification().set_signing())
+            .add_subkey(
+                KeyFlags::empty()
+                    .set_transport_encryption()
+                    .set_storage_encryption(),
+                None,
+                None,
+            );
+        if let Some(encryption) = encryption {
+            builder = builder.set_encryption_algorithm(encryption);
+        }
+        if let Some(name) = name {
+            builder = builder.add_userid(name);
+        }
+        let (cert, _revocation) = builder.generate().map_err(Error::openpgp)?;
+        Ok(Self(cert))
+    }
+
+    /// Locks every secret with the passphrase: one of version 6 by Argon2id of this cost, one of version 4 as GnuPG reads it.
     ///
     /// # Errors
     /// [`Error::OpenPgp`] when the library cannot lock keys.
-    pub fn lock(&self, passphrase: &Passphrase) -> Result<LockedKey> {
+    pub fn lock(&self, passphrase: &Passphrase, cost: LockCost) -> Result<LockedKey> {
         let password = Password::from(passphrase.expose());
         let locked = change_secrets(self.0.clone(), |key, secret| {
             let (s2k, mode) = match key.version() {
                 4 => (S2K::default(), None),
                 _ => {
-                    let (t, p, m) = ARGON2;
                     let mut salt = [0; 16];
                     openpgp::crypto::random(&mut salt).map_err(Error::openpgp)?;
+                    let (t, p, m) = (cost.argon2_passes, cost.argon2_lanes, cost.argon2_log_kib);
                     (S2K::Argon2 { salt, t, p, m }, Some(AEADAlgorithm::OCB))
                 }
             };
@@ -227,29 +248,33 @@ impl UnlockedKey {
         Ok(Self(cert))
     }
 
-    /// Writes the key in binary, its secrets in clear: for what is encrypted at once, a backup or another device's copy.
-    pub fn expose_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let tsk = self.0.as_tsk();
-        let mut bytes = Zeroizing::new(vec![0; tsk.serialized_len()]);
-        let length = tsk
-            .serialize_into(&mut bytes)
-            .expect("a parsed key serializes into memory");
-        bytes.truncate(length);
-        bytes
-    }
-
-    /// Reads a key whose secrets are all in clear, of at most 384 KiB.
+    /// Writes the key with its secrets as they are, for memory that is locked and wiped, or for what is encrypted at once.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::NotAnOpenKey`].
-    pub fn from_exposed_bytes(bytes: &[u8]) -> Result<Self> {
+    /// [`Error::OpenPgp`] when the library cannot write keys.
+    pub fn expose(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let tsk = self.0.as_tsk();
+        // Room for all of it: what a buffer outgrows stays behind.
+        let mut bytes = Zeroizing::new(vec![0; tsk.serialized_len()]);
+        let length = tsk.serialize_into(&mut bytes).map_err(Error::openpgp)?;
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    /// Reads what [`UnlockedKey::expose`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::NotALockedKey`] if there is no secret, or a locked one.
+    pub fn from_exposed(bytes: &[u8]) -> Result<Self> {
+        let refuse = |reason: &str| Error::NotALockedKey {
+            reason: reason.to_owned(),
+        };
         check_size(bytes)?;
-        // The library's own words may quote what it read.
-        let cert = Cert::from_bytes(bytes).map_err(|_| Error::NotAnOpenKey)?;
-        let open = cert.keys().unencrypted_secret().count();
-        match open > 0 && open == cert.keys().count() {
+        let cert = Cert::from_bytes(bytes).map_err(|_| refuse("not an OpenPGP key"))?;
+        let mut secrets = cert.keys().secret();
+        match cert.is_tsk() && secrets.all(|ka| ka.key().has_unencrypted_secret()) {
             true => Ok(Self(cert)),
-            false => Err(Error::NotAnOpenKey),
+            false => Err(refuse("holds no secret, or a locked one")),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::unlocked::{Actor, Unlocked};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::ops::Deref;
+use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ use pcim_ledger::Call;
 use pcim_seal::Certificate;
 
 /// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
-const REQUESTS_AT_ONCE: usize = 16;
+const REQUESTS_AT_ONCE: usize = 64;
 
 /// A request that waits for the patient's decision.
 #[derive(Clone, Debug, Serialize)]
@@ -85,11 +86,13 @@ impl<'s> Deref for Patient<'s> {
 }
 
 impl Patient<'_> {
-    /// Lists the requests that wait for this patient's decision, with their documents where they can be had.
+    /// Lists the requests that wait for this patient's decision, with their documents where they can be had: all of them
+    /// together are waited for as long as one block is.
     pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
         let asked = self.requested().await?;
+        let until = Instant::now() + self.limits.fetch;
         let pending = stream::iter(asked)
-            .map(|(image, requestor)| self.pending(image, requestor))
+            .map(|(image, requestor)| self.pending(image, requestor, until))
             .buffered(REQUESTS_AT_ONCE)
             .try_collect::<Vec<_>>()
             .await?;
@@ -101,21 +104,28 @@ impl Patient<'_> {
         &self,
         image: ImageDigest,
         requestor: Address,
+        until: Instant,
     ) -> Result<Option<PendingRequest>> {
         let grant = self.ledger().await?.grant(&image, requestor).await?;
         if grant.status != GrantStatus::Requested {
             return Ok(None);
         }
         let (public_key, notes) = self.latest_request(&image, requestor).await?;
-        let certificate = self.certificate(&public_key).await;
-        let post_quantum = certificate.as_ref().ok().map(Certificate::is_post_quantum);
-        let document = match certificate {
-            Ok(certificate) => self.document(&image, requestor, &notes, &certificate).await,
-            Err(error) => Err(error),
+        let mut post_quantum = None;
+        let document = async {
+            let certificate = self.certificate(&public_key).await?;
+            post_quantum = Some(certificate.is_post_quantum());
+            self.document(&image, requestor, &notes, &certificate).await
         };
-        let (document, document_error) = match document {
-            Ok(document) => (document, None),
-            Err(error) => (None, Some(error.to_string())),
+        let (document, document_error) = match timeout_at(until, document).await {
+            Ok(Ok(document)) => (document, None),
+            Ok(Err(error)) => (None, Some(error.to_string())),
+            Err(_) => {
+                let seconds = self.limits.fetch.as_secs();
+                let text =
+                    format!("it did not arrive within {seconds} s, for all requests together");
+                (None, Some(text))
+            }
         };
         Ok(Some(PendingRequest {
             image,

@@ -245,8 +245,8 @@ impl Backups<'_> {
         let home = &self.0.home;
         Ok(HomeContents {
             version: 1,
-            openpgp: SecretBytes(self.0.keys.openpgp.expose_bytes()),
-            deid: pcim_core::Secret::new(*home.deid_key()?),
+            openpgp: SecretBytes(self.0.keys.openpgp.expose()?),
+            deid: pcim_core::Secret::new(*home.deid_key(self.0.keys)?),
             config: home.config().to_toml(),
             files: home.kept_files()?,
         })

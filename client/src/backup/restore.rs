@@ -139,7 +139,7 @@ impl Backups<'_> {
         account: Option<&Account>,
         passphrase: &Passphrase,
     ) -> Result<Vec<String>> {
-        let key = UnlockedKey::from_exposed_bytes(&contents.openpgp.0)?;
+        let key = UnlockedKey::from_exposed(&contents.openpgp.0)?;
         let found = key.certificate();
         if found != author.certificate {
             return Err(Refused::OtherKey {
@@ -155,21 +155,18 @@ impl Backups<'_> {
         if !contents.files.iter().all(|file| home.has_place(&file.name)) {
             return Err(Refused::Name.into());
         }
-        let locked = key.lock(passphrase)?;
         let mut kept = Vec::new();
         for file in &contents.files {
             if !home.put_kept(&file.name, &file.bytes.0)? {
                 kept.push(file.name.clone());
             }
         }
-        home.put_deid_key(&contents.deid)?;
         let mut config = config;
         if let Some(account) = account {
-            home.put_account(account, passphrase)?;
             config.address = account.address();
         }
         home.set_config(config)?;
-        home.put_openpgp(&locked)?;
+        home.put_keys(&key, &contents.deid, account, passphrase)?;
         Ok(kept)
     }
 }

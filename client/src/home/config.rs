@@ -20,6 +20,8 @@ pub struct Config {
     pub network: Option<String>,
     /// The chain's JSON-RPC endpoint.
     pub rpc_url: Option<String>,
+    /// Takes an RPC of another machine over `http://`, where anyone on the way can change what it says.
+    pub insecure_rpc: bool,
     /// The chain's WebSocket endpoint, if it is not at the RPC's own address.
     pub ws_url: Option<String>,
     /// The chain's id; any other chain is refused.
@@ -69,6 +71,7 @@ impl Default for Config {
             address: Address::ZERO,
             network: None,
             rpc_url: None,
+            insecure_rpc: false,
             ws_url: None,
             chain_id: None,
             contract: None,
@@ -110,6 +113,8 @@ impl Config {
         put("address", Some(quote(&self.address.to_string())), "");
         put("network", text(&self.network), "\"arbitrum-sepolia\"");
         put("rpc_url", text(&self.rpc_url), "\"https://host\"");
+        let insecure = self.insecure_rpc.then(|| "true".to_owned());
+        put("insecure_rpc", insecure, "true");
         put("ws_url", text(&self.ws_url), "\"wss://host\"");
         put("chain_id", self.chain_id.map(|id| id.to_string()), "421614");
         let contract = self.contract.map(|it| quote(&it.to_string()));
@@ -191,6 +196,7 @@ mod tests {
             address: Address::repeat_byte(7),
             network: Some("devnet".to_owned()),
             rpc_url: Some("http://127.0.0.1:8547".to_owned()),
+            insecure_rpc: true,
             ws_url: Some("ws://127.0.0.1:8548".to_owned()),
             chain_id: Some(412_346),
             contract: Some(Address::repeat_byte(9)),

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use super::deid;
 use super::{Config, DEID, ETHEREUM, Error, Home, MAX_FILE, OPENPGP, Result, io_at};
 use crate::papers::backup::Kept;
 use crate::papers::letter::MAX_LETTER_BYTES;
-use pcim_core::{Passphrase, Secret, SecretBytes, private};
+use pcim_core::{LockCost, Passphrase, Secret, SecretBytes, private};
 use pcim_ledger::Account;
-use pcim_seal::LockedKey;
+use pcim_seal::UnlockedKey;
 
 /// Contact cards.
 const CONTACTS: &str = "contacts";
@@ -132,20 +133,27 @@ impl Home {
         })
     }
 
-    /// Replaces the key of de-identification.
-    pub(crate) fn put_deid_key(&self, key: &Secret) -> Result<()> {
-        self.put(DEID, key.expose())
-    }
-
-    /// Replaces the Ethereum key.
-    pub(crate) fn put_account(&self, account: &Account, passphrase: &Passphrase) -> Result<()> {
-        let keystore = account.to_keystore(passphrase).map_err(Error::Ethereum)?;
-        self.put(ETHEREUM, &keystore)
-    }
-
-    /// Replaces the OpenPGP key.
-    pub(crate) fn put_openpgp(&self, key: &LockedKey) -> Result<()> {
-        self.put(OPENPGP, &key.to_armored())
+    /// Replaces the OpenPGP key and the key of de-identification, and the Ethereum key if one is given: all, or none if the
+    /// process is killed.
+    pub(crate) fn put_keys(
+        &self,
+        openpgp: &UnlockedKey,
+        deid: &Secret,
+        account: Option<&Account>,
+        passphrase: &Passphrase,
+    ) -> Result<()> {
+        let stored = passphrase.normalized();
+        let passphrase = stored.as_ref().unwrap_or(passphrase);
+        let locked = openpgp
+            .lock(passphrase, LockCost::FULL)
+            .map_err(Error::OpenPgp)?;
+        let deid = deid::seal(deid.expose(), openpgp).map_err(Error::OpenPgp)?;
+        let mut files = vec![(OPENPGP, locked.to_armored()), (DEID, deid)];
+        if let Some(account) = account {
+            let keystore = account.to_keystore(passphrase, LockCost::FULL);
+            files.push((ETHEREUM, keystore.map_err(Error::Ethereum)?));
+        }
+        self.renew(&files)
     }
 
     /// Gives the OpenPGP key a subkey that withstands quantum computers, unless it has one; tells whether it was added.
@@ -160,13 +168,9 @@ impl Home {
         let locked = key
             .unlock(passphrase)
             .and_then(|key| key.with_post_quantum_subkey())
-            .and_then(|key| key.lock(passphrase));
-        self.put_openpgp(&locked.map_err(Error::OpenPgp)?)?;
+            .and_then(|key| key.lock(passphrase, LockCost::FULL));
+        let file = locked.map_err(Error::OpenPgp)?.to_armored();
+        self.renew(&[(OPENPGP, file)])?;
         Ok(true)
-    }
-
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.dir.join(name);
-        private::replace(&path, bytes).map_err(io_at(&path))
     }
 }

@@ -188,15 +188,13 @@ fn unhex(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
-    use pcim_core::Passphrase;
     use pcim_core::chance::{Numbers, mutations};
-    use pcim_seal::{KeyKind, LockedKey};
+    use pcim_seal::KeyKind;
 
     /// Two new keys of one actor.
     pub(crate) fn actor() -> (Account, UnlockedKey) {
-        let passphrase = Passphrase::new("test".to_owned());
-        let key = LockedKey::generate(KeyKind::Classic, None, &passphrase).unwrap();
-        (Account::generate(), key.unlock(&passphrase).unwrap())
+        let key = UnlockedKey::generate(KeyKind::Classic, None).unwrap();
+        (Account::generate(), key)
     }
 
     fn document() -> CardDocument {

@@ -187,6 +187,14 @@ def make_signed_call(account, chain_id, contract, function, values, nonce, deadl
 
 # ---- notes ---------------------------------------------------------------------------------------------------------
 
+def open_deid_key(message, own):
+    """A home's key of de-identification (§11.5)."""
+    text = bytes(seal.open_document(message, own, lambda _: own))
+    head = b"pcim-deid-key 1\n"
+    want(text.startswith(head) and len(text) == len(head) + 32, "not a key of de-identification")
+    return text[len(head):]
+
+
 def open_notes(message, own):
     """A home's notes (§11.6)."""
     text = seal.open_document(message, own, lambda _: own)

@@ -37,7 +37,7 @@ def combined_key(lattice, shared, point, recipient):
 
 
 def wrap(session_key, reader):
-    """A PKESK packet of version 6 (§6.6)."""
+    """A PKESK packet of version 6 (§6.6) that names no reader."""
     ephemeral = X25519PrivateKey.generate()
     point = ephemeral.public_key().public_bytes(*RAW)
     shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(reader.point))
@@ -47,7 +47,7 @@ def wrap(session_key, reader):
     else:
         kek, material = wrapping_key(point, reader.point, shared), point
     wrapped = aes_key_wrap(kek, session_key)
-    return packet(PKESK, b"\x06\x21\x06" + reader.fingerprint + bytes([reader.algorithm]) + material + bytes([len(wrapped)]) + wrapped)
+    return packet(PKESK, b"\x06\x00" + bytes([reader.algorithm]) + material + bytes([len(wrapped)]) + wrapped)
 
 
 def unwrap(body, own):

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use pcim_client::home::{Config, Home, NewHome};
+use pcim_core::LockCost;
 use pcim_ledger::Account;
 use pcim_seal::KeyKind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::context::{Context, read_small};
+use crate::context::{Context, passphrase_path, read_secret};
 use crate::failure::Usage;
 use crate::parse;
 
@@ -21,7 +22,9 @@ use crate::parse;
 /// made whole or not at all, and never over something that is there.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The passphrase is asked for, or is the first line of the file that PCIM_PASSPHRASE_FILE names."
+    after_help = "The passphrase is asked for, or is the first line of the file that PCIM_PASSPHRASE_FILE names, which others may not be \
+able to read (mode 0600). A guess at it costs 256 MiB and about a second; one that falls in fewer than 10^8 guesses is refused without \
+--weak."
 )]
 pub(crate) struct InitArgs {
     /// Name by which you call this home; stays here
@@ -42,7 +45,10 @@ pub(crate) struct InitArgs {
     /// Bytes per leaf of the images added
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse::bytes)]
     chunk: u32,
-    /// File with an Ethereum private key (64 hex digits) to use instead of a new one
+    /// Take a passphrase that is guessed soon
+    #[arg(long)]
+    weak: bool,
+    /// File, closed to others (mode 0600), with an Ethereum private key (64 hex digits) to use instead of a new one
     #[arg(long, value_name = "FILE")]
     import_key: Option<PathBuf>,
 }
@@ -88,6 +94,7 @@ impl InitArgs {
             name: self.name.clone(),
             network: context.global().network.clone(),
             rpc_url: network.rpc_url,
+            insecure_rpc: network.insecure_rpc,
             chain_id: network.chain_id,
             contract: network.contract,
             listen,
@@ -95,12 +102,16 @@ impl InitArgs {
             chunk_bytes: self.chunk,
             ..Config::default()
         };
-        let passphrase = context.new_passphrase()?;
+        let known = [self.name.as_deref(), self.user_id.as_deref()];
+        let known: Vec<_> = known.into_iter().flatten().collect();
+        let file = passphrase_path();
+        let passphrase = context.new_passphrase(file.as_deref(), &known, self.weak)?;
         let (openpgp, user_id) = (self.openpgp, self.user_id.clone());
         let home = tokio::task::spawn_blocking(move || {
             let new = NewHome {
                 config,
                 passphrase: &passphrase,
+                cost: LockCost::FULL,
                 openpgp: openpgp.into(),
                 user_id: user_id.as_deref(),
                 account,
@@ -135,7 +146,7 @@ fn free_address() -> anyhow::Result<String> {
 
 /// Reads an Ethereum private key in hex.
 pub(crate) fn private_key(path: &std::path::Path) -> anyhow::Result<Zeroizing<[u8; 32]>> {
-    let content = Zeroizing::new(read_small(path)?);
+    let content = read_secret(path)?;
     let wrong = || Usage(format!("{}: not 64 hex digits", path.display()));
     let text = std::str::from_utf8(&content).map_err(|_| wrong())?.trim();
     let text = text.strip_prefix("0x").unwrap_or(text);

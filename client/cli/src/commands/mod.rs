@@ -10,6 +10,7 @@ pub(crate) mod device;
 pub(crate) mod follow;
 pub(crate) mod init;
 pub(crate) mod node;
+pub(crate) mod passphrase;
 pub(crate) mod patient;
 pub(crate) mod radiologist;
 pub(crate) mod relay;
@@ -21,6 +22,7 @@ pub(crate) mod resume;
 pub(crate) mod search;
 pub(crate) mod sign;
 pub(crate) mod trace;
+pub(crate) mod unlock;
 pub(crate) mod view;
 pub(crate) mod watch;
 

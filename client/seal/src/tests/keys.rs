@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use pcim_core::Passphrase;
+use pcim_core::{LockCost, Passphrase};
 
 fn pass(text: &str) -> Passphrase {
     Passphrase::new(text.to_owned())
@@ -10,7 +10,13 @@ fn pass(text: &str) -> Passphrase {
 #[test]
 fn a_key_is_locked_with_its_passphrase_only() {
     let started = std::time::Instant::now();
-    let key = LockedKey::generate(KeyKind::Classic, Some("Ada"), &pass("right")).unwrap();
+    let key = LockedKey::generate(
+        KeyKind::Classic,
+        Some("Ada"),
+        &pass("right"),
+        LockCost::LIGHT,
+    )
+    .unwrap();
     println!("made and locked in {:?}", started.elapsed());
     let file = key.to_armored();
     assert!(file.starts_with(b"-----BEGIN PGP PRIVATE KEY BLOCK-----"));
@@ -40,7 +46,7 @@ fn a_key_is_locked_with_its_passphrase_only() {
 
 #[test]
 fn keys_follow_the_rfc_9580_profile() {
-    let key = LockedKey::generate(KeyKind::Classic, None, &pass("p")).unwrap();
+    let key = LockedKey::generate(KeyKind::Classic, None, &pass("p"), LockCost::LIGHT).unwrap();
     let cert = key.certificate();
     assert_eq!(cert.fingerprint().len(), 64);
     assert!(cert.accepts_v2());

@@ -2,8 +2,8 @@
 
 use super::*;
 use openpgp::types::PublicKeyAlgorithmSpecification as Algorithm;
-use pcim_core::Passphrase;
 use pcim_core::chance::{Numbers, mutations};
+use pcim_core::{LockCost, Passphrase};
 
 const KINDS: [KeyKind; 4] = [
     KeyKind::V4,
@@ -14,7 +14,7 @@ const KINDS: [KeyKind; 4] = [
 
 fn made(kind: KeyKind) -> UnlockedKey {
     let passphrase = Passphrase::new("p".to_owned());
-    let locked = LockedKey::generate(kind, None, &passphrase).unwrap();
+    let locked = LockedKey::generate(kind, None, &passphrase, LockCost::LIGHT).unwrap();
     let read = LockedKey::from_bytes(&locked.to_armored()).unwrap();
     read.unlock(&passphrase).unwrap()
 }
@@ -51,7 +51,7 @@ fn a_new_key_withstands_quantum_computers_unless_another_is_asked_for() {
         println!(
             "{kind:?}: published certificate of {} bytes, key file of {}",
             certificate.to_published_bytes().len(),
-            key.lock(&Passphrase::new("p".to_owned()))
+            key.lock(&Passphrase::new("p".to_owned()), LockCost::LIGHT)
                 .unwrap()
                 .to_armored()
                 .len()
@@ -106,7 +106,7 @@ fn an_old_key_becomes_post_quantum_and_opens_what_it_opened() {
         };
         let new = old.with_post_quantum_subkey().unwrap();
         let passphrase = Passphrase::new("p".to_owned());
-        let file = new.lock(&passphrase).unwrap().to_armored();
+        let file = new.lock(&passphrase, LockCost::LIGHT).unwrap().to_armored();
         let new = LockedKey::from_bytes(&file).unwrap().unlock(&passphrase);
         let new = new.unwrap();
         assert_eq!(
@@ -130,22 +130,25 @@ fn a_key_in_clear_is_the_key_and_nothing_else_is_one() {
     let passphrase = Passphrase::new("other".to_owned());
     for kind in KINDS {
         let key = made(kind);
-        let bytes = key.expose_bytes();
-        let read = UnlockedKey::from_exposed_bytes(&bytes).unwrap();
+        let bytes = key.expose().unwrap();
+        let read = UnlockedKey::from_exposed(&bytes).unwrap();
         assert_eq!(read.certificate(), key.certificate());
-        let again = read.lock(&passphrase).unwrap();
+        let again = read.lock(&passphrase, LockCost::LIGHT).unwrap();
         let again = LockedKey::from_bytes(&again.to_armored()).unwrap();
         let again = again.unlock(&passphrase).unwrap();
-        assert_eq!(*again.expose_bytes(), *bytes, "{kind:?}");
-        let locked = key.lock(&passphrase).unwrap().to_armored();
+        assert_eq!(*again.expose().unwrap(), *bytes, "{kind:?}");
+        let locked = key.lock(&passphrase, LockCost::LIGHT).unwrap().to_armored();
         for wrong in [
             &locked[..],
             &key.certificate().to_bytes(),
             b"",
             &bytes[..40],
         ] {
-            let refused = UnlockedKey::from_exposed_bytes(wrong);
-            assert!(matches!(refused, Err(Error::NotAnOpenKey)), "{kind:?}");
+            let refused = UnlockedKey::from_exposed(wrong);
+            assert!(
+                matches!(refused, Err(Error::NotALockedKey { .. })),
+                "{kind:?}"
+            );
         }
     }
 }

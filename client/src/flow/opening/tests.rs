@@ -16,7 +16,7 @@ use crate::home::{Home, NewHome};
 use crate::limits::Limits;
 use crate::unlocked::Actor;
 use pcim_core::chance::{Numbers, rounds};
-use pcim_core::{Address, BlockDigest, ImageDigest, Passphrase};
+use pcim_core::{Address, BlockDigest, ImageDigest, LockCost, Passphrase};
 use pcim_node::BodyRef;
 use pcim_seal::{BodyVersion, KeyKind};
 
@@ -60,6 +60,7 @@ impl Scene {
                 ..Config::default()
             },
             passphrase: &passphrase,
+            cost: LockCost::LIGHT,
             openpgp: KeyKind::default(),
             user_id: None,
             account: None,

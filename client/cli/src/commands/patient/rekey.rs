@@ -92,6 +92,8 @@ async fn add_subkey(context: &Context) -> anyhow::Result<bool> {
         return Ok(false);
     }
     let passphrase = context.passphrase("Passphrase: ")?;
+    // The key that it holds is about to be another.
+    crate::agent::forget(&home).await;
     let added = tokio::task::spawn_blocking(move || home.add_post_quantum_subkey(&passphrase));
     Ok(added.await??)
 }

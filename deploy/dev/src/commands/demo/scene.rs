@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use futures::future::{join_all, try_join_all};
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::{Actor, Limits};
-use pcim_core::{B256, Passphrase, U256};
+use pcim_core::{B256, LockCost, Passphrase, U256};
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{MAX_FEE, Record, Request, deploy};
 use pcim_ledger::{Account, Deployment, Ledger};
@@ -149,6 +149,8 @@ async fn make_home(
                 ..Config::default()
             },
             passphrase: &passphrase,
+            // Nobody guesses at 256 random bits.
+            cost: LockCost::LIGHT,
             openpgp: KeyKind::default(),
             user_id: None,
             account: Some(account),
