@@ -85,7 +85,7 @@ fn all_requests_together_are_waited_for_once() {
     ]
     .concat();
     for number in 0..70 {
-        let from = format!("0x{:040x}", 0xa11ce_0000_u64 + number);
+        let from = format!("0x{:040x}", 0xa_11ce_0000_u64 + number);
         chain("anvil_setBalance", json!([from, "0xde0b6b3a7640000"]));
         chain("anvil_impersonateAccount", json!([from]));
         let call =
