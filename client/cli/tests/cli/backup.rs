@@ -10,7 +10,7 @@ use pcim_core::chance::{Numbers, rounds};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Run, pcim};
+use crate::program::{Run, pcim, write_secret};
 use crate::stage::{PASSPHRASE, copy};
 
 /// Homes in a folder; no chain is needed.
@@ -20,7 +20,7 @@ impl Homes {
     /// Makes homes, and a card of each.
     fn new(names: &[&str]) -> Self {
         let homes = Self(tempfile::tempdir().unwrap());
-        fs::write(homes.path("passphrase"), PASSPHRASE).unwrap();
+        write_secret(homes.path("passphrase"), PASSPHRASE);
         for name in names {
             homes.run(name, &["init"]).json();
             homes
