@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESOCB3
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from . import Refused, want
 from .pgp import (ECDH, INTENDED, LITERAL, ML_KEM, ONE_PASS, PKESK, RAW, SEIPD, SIGNATURE, X25519, Certificate, Signature, hkdf,
@@ -65,9 +65,9 @@ def unwrap(body, own):
         if key.algorithm != algorithm or key.algorithm not in (X25519, ECDH, ML_KEM) or not is_for(key):
             continue
         if algorithm in (X25519, ML_KEM):
-            point, material = material[:32], material[32:]
-            sealed, material = (material[:1088], material[1088:]) if algorithm == ML_KEM else (b"", material)
-            rest, cipher = material[1:1 + material[0]], None
+            point, rest = material[:32], material[32:]
+            sealed, rest = (rest[:1088], rest[1088:]) if algorithm == ML_KEM else (b"", rest)
+            rest, cipher = rest[1:1 + rest[0]], None
             if version == 3:
                 cipher, rest = rest[0], rest[1:]
             shared = key.secret.exchange(X25519PublicKey.from_public_bytes(point))
@@ -75,7 +75,11 @@ def unwrap(body, own):
                 kek = combined_key(key.lattice_secret.decapsulate(sealed), shared, point, key.point)
             else:
                 kek = wrapping_key(point, key.point, shared)
-            secret = aes_key_unwrap(kek, rest)
+            try:
+                secret = aes_key_unwrap(kek, rest)
+            except InvalidUnwrap:
+                # Of a packet that names nobody, each key is tried.
+                continue
         else:
             # RFC 9580 §11.5; the point has 263 bits.
             point, rest = material[3:35], material[36:36 + material[35]]
