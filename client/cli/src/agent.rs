@@ -18,8 +18,8 @@ use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Most bytes of the keys: the Ethereum key, and an OpenPGP key of 64 KiB.
-const MAX_KEYS: usize = ETHEREUM + 64 * 1024;
+/// Most bytes of the keys: the Ethereum key, and the largest OpenPGP key that a home has.
+const MAX_KEYS: usize = ETHEREUM + pcim_seal::KEY_MAX;
 /// Bytes of the Ethereum key, which stands first.
 const ETHEREUM: usize = 32;
 /// How long a process at the socket is waited for.

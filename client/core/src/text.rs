@@ -14,8 +14,8 @@ pub fn escaped(text: impl IntoIterator<Item = char>) -> String {
     out
 }
 
-/// Says whether a character could steer a terminal or hide: controls (general category Cc), formats (Cf), line and paragraph separators, fillers, private use, and what is no
-/// character.
+/// Says whether a character could steer a terminal or hide: controls (general category Cc), formats (Cf), line and paragraph
+/// separators, fillers, private use, and what is no character.
 pub fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c,
