@@ -7,35 +7,21 @@ use std::thread::ScopedJoinHandle;
 use bytes::Bytes;
 use sequoia_openpgp as openpgp;
 
-use openpgp::Packet;
-use openpgp::crypto::KeyPair;
 use openpgp::crypto::hash::Context;
 use openpgp::packet::Signature;
-use openpgp::packet::one_pass_sig::{OnePassSig3, OnePassSig6};
-use openpgp::packet::signature::SignatureBuilder;
-use openpgp::packet::signature::subpacket::NotationDataFlags;
-use openpgp::serialize::MarshalInto;
 use openpgp::serialize::stream::{Encryptor, LiteralWriter, Message};
-use openpgp::types::{HashAlgorithm, SignatureType};
 use sha2::{Digest, Sha256};
 
 use super::container::{Container, Unlock};
 use super::header::{CIPHER, unwrap_header};
 use super::packing::{FIRST_PIECE, Packing};
+use super::signature::{Claims, begin, claims_of, seal_of, template};
 use super::stages::{self, PIECE};
 use super::unpacking::Unpacking;
-use super::verify::{SIGNER_CERTIFICATE, verify};
+use super::verify::verify;
 use super::{BodyVersion, Certificate, Error, Result, SessionKey, UnlockedKey};
+use pcim_core::Seal;
 use pcim_core::buffers::Buffers;
-use pcim_core::{ImageDigest, Seal};
-
-/// Notation with the digest of the image that this one replaces, in hex.
-const PREDECESSOR: &str = "predecessor@pcim.invalid";
-
-/// The signature's hash: processors have instructions for it, and everything else here rests on it too.
-const HASH: HashAlgorithm = HashAlgorithm::SHA256;
-/// The most bytes of a certificate that a signature carries: the library's subpacket areas end at 64 KiB.
-const CARRIED_MAX: usize = 65_000;
 
 /// How much payload is held back, at least, until everything is verified.
 const HELD_BACK: usize = 1024 * 1024;
@@ -62,8 +48,8 @@ pub struct Opened {
     /// The signer: the certificate inside the signature, by which it verified. Trust in it comes from the
     /// attested seal, not from here.
     pub signer: Certificate,
-    /// The image that this one replaces, as the signer says.
-    pub predecessor: Option<ImageDigest>,
+    /// What the signer says beside the payload.
+    pub claims: Claims,
     /// The container that the body was.
     pub version: BodyVersion,
     /// The SHA-256 of the payload.
@@ -80,12 +66,12 @@ pub struct Opened {
 pub fn seal_body(
     payload: &mut (dyn Read + Send),
     signer: &UnlockedKey,
-    predecessor: Option<ImageDigest>,
+    claims: Claims,
     version: BodyVersion,
     body: &mut (dyn Write + Send + Sync),
 ) -> Result<Sealed> {
     let mut pair = signer.signer()?;
-    let template = template(&signer.certificate(), predecessor)?;
+    let template = template(&signer.certificate(), claims)?;
     let session_key = SessionKey::random(version)?;
 
     let (template, hash, announcement) = begin(template, &pair)?;
@@ -210,7 +196,7 @@ pub fn open_body(
     Ok(Opened {
         seal: seal_of(&signature)?.0,
         signer,
-        predecessor: predecessor_of(&signature)?,
+        claims: claims_of(&signature)?,
         version: key.version,
         payload_sha256: digest.finalize().into(),
         payload_len,
@@ -320,97 +306,6 @@ pub fn open_sealed(
 ) -> Result<Opened> {
     let (key, _) = unwrap_header(header, reader)?;
     open_body(body, &key, payload)
-}
-
-/// Prepares what the signature will say: binary, its signer, and the image that this one replaces. Notations are hashed and not critical, so
-/// that other software verifies it too; no intended recipient, so that later readers can.
-fn template(signer: &Certificate, predecessor: Option<ImageDigest>) -> Result<SignatureBuilder> {
-    let carried = signer.to_published_bytes();
-    if carried.len() > CARRIED_MAX {
-        return Err(Error::TooLarge {
-            what: "signer's certificate",
-            found: carried.len(),
-            max: CARRIED_MAX,
-        });
-    }
-    let mut template = SignatureBuilder::new(SignatureType::Binary)
-        .set_notation(
-            SIGNER_CERTIFICATE,
-            carried,
-            NotationDataFlags::empty(),
-            false,
-        )
-        .map_err(Error::openpgp)?;
-    if let Some(image) = predecessor {
-        template = template
-            .set_notation(
-                PREDECESSOR,
-                hex::encode(image.0),
-                NotationDataFlags::empty().set_human_readable(),
-                false,
-            )
-            .map_err(Error::openpgp)?;
-    }
-    Ok(template)
-}
-
-/// Begins what stands before the payload: the hash that it goes into, and the serialized one-pass packet that announces the
-/// signature.
-///
-/// RFC 9580 §5.2.4: the hash of a version 6 signature starts with its salt, which the one-pass packet tells (§5.4). A
-/// version 4 signature has none; it gets a random notation when it is made, which hides the payload as well.
-fn begin(
-    template: SignatureBuilder,
-    pair: &KeyPair,
-) -> Result<(SignatureBuilder, Context, Vec<u8>)> {
-    let key = pair.public();
-    let hash = HASH.context().map_err(Error::openpgp)?;
-    let mut hash = hash.for_signature(key.version());
-    let (template, announcement): (_, Packet) = match key.version() {
-        6 => {
-            let mut salt = vec![0; HASH.salt_size().map_err(Error::openpgp)?];
-            openpgp::crypto::random(&mut salt).map_err(Error::openpgp)?;
-            hash.update(&salt);
-            let mut ops = OnePassSig6::new(SignatureType::Binary, key.fingerprint());
-            ops.set_pk_algo(key.pk_algo());
-            ops.set_hash_algo(HASH);
-            ops.set_salt(salt.clone());
-            ops.set_last(true);
-            (template.set_prefix_salt(salt).0, ops.into())
-        }
-        _ => {
-            let mut ops = OnePassSig3::new(SignatureType::Binary);
-            ops.set_issuer(key.keyid());
-            ops.set_pk_algo(key.pk_algo());
-            ops.set_hash_algo(HASH);
-            ops.set_last(true);
-            (template, ops.into())
-        }
-    };
-    let announcement = announcement.to_vec().map_err(Error::openpgp)?;
-    Ok((template, hash, announcement))
-}
-
-fn predecessor_of(signature: &Signature) -> Result<Option<ImageDigest>> {
-    let mut named = signature.notation(PREDECESSOR);
-    let (Some(value), None) = (named.next(), named.next()) else {
-        return match signature.notation(PREDECESSOR).count() {
-            0 => Ok(None),
-            n => Err(Error::Signature(format!("it names {n} predecessors"))),
-        };
-    };
-    let mut digest = [0; 32];
-    hex::decode_to_slice(value, &mut digest)
-        .map_err(|_| Error::Signature("its predecessor is not a digest".to_owned()))?;
-    Ok(Some(ImageDigest(digest)))
-}
-
-/// The seal, and the bytes it is taken over.
-fn seal_of(signature: &Signature) -> Result<(Seal, Vec<u8>)> {
-    let packet = Packet::from(signature.clone())
-        .to_vec()
-        .map_err(Error::openpgp)?;
-    Ok((Seal(Sha256::digest(&packet).into()), packet))
 }
 
 /// Writes one SEIPD packet around a one-pass signature, a literal and a signature.

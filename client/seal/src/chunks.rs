@@ -91,15 +91,20 @@ impl Chunks {
 
     /// Decrypts the next chunk, of as many bytes and a tag; what comes out may be used.
     pub(super) fn open(&mut self, sealed: &[u8], plain: &mut [u8]) -> Result<()> {
+        self.open_at(self.index, sealed, plain)?;
+        self.passed(plain.len());
+        Ok(())
+    }
+
+    /// Decrypts the chunk of this number, counted from 0; what comes out may be used.
+    pub(super) fn open_at(&self, index: u64, sealed: &[u8], plain: &mut [u8]) -> Result<()> {
         let mut cipher = self
             .schedule
-            .chunk(self.index, &mut |key, nonce, about| {
+            .chunk(index, &mut |key, nonce, about| {
                 with(key, nonce, about)?.for_decryption()
             })
             .map_err(Error::openpgp)?;
-        cipher.decrypt_verify(plain, sealed).map_err(damaged)?;
-        self.passed(plain.len());
-        Ok(())
+        cipher.decrypt_verify(plain, sealed).map_err(damaged)
     }
 
     /// The tag after the last chunk.
@@ -115,9 +120,14 @@ impl Chunks {
 
     /// Confirms by the tag after the last chunk that none is missing.
     pub(super) fn open_end(&self, tag: &[u8]) -> Result<()> {
+        self.open_end_of(self.index, self.length, tag)
+    }
+
+    /// Confirms by the tag after the last chunk that there are so many chunks, and so many bytes of plaintext.
+    pub(super) fn open_end_of(&self, chunks: u64, length: u64, tag: &[u8]) -> Result<()> {
         let mut cipher = self
             .schedule
-            .finalizer(self.index, self.length, &mut |key, nonce, about| {
+            .finalizer(chunks, length, &mut |key, nonce, about| {
                 with(key, nonce, about)?.for_decryption()
             })
             .map_err(Error::openpgp)?;

@@ -31,6 +31,9 @@ mod header;
 mod hint;
 mod key;
 mod packing;
+mod parts;
+mod places;
+mod signature;
 mod speed;
 mod stages;
 mod unpacking;
@@ -46,6 +49,8 @@ pub use document::{
 pub use error::{Cause, Error, Result, Unusable};
 pub use header::{SessionKey, check_header, header_for, is_post_quantum_header, unwrap_header};
 pub use key::{KEY_MAX, KeyKind, LockedKey, UnlockedKey};
+pub use parts::{Parts, Ranges, sign_index, verify_index};
+pub use signature::Claims;
 pub use speed::cipher_time;
 pub use version::BodyVersion;
 

@@ -18,11 +18,11 @@ pub(super) const LITERAL: u8 = 0xc0 | 11;
 const LITERAL_HEAD: [u8; 6] = [b'b', 0, 0, 0, 0, 0];
 /// The literal's first part, 512 bytes, and the others, as long as the pieces that payloads come in.
 const FIRST_PART: u8 = 9;
-const PARTS: u8 = PIECE.trailing_zeros() as u8;
+pub(super) const PARTS: u8 = PIECE.trailing_zeros() as u8;
 /// How much payload the literal's first part takes: pieces that begin after it are parts, with no copy in between.
 pub(super) const FIRST_PIECE: usize = (1 << FIRST_PART) - LITERAL_HEAD.len();
 /// The container's parts: 1 MiB.
-const CONTAINER_PARTS: u8 = 20;
+pub(super) const CONTAINER_PARTS: u8 = 20;
 
 /// A body being written.
 pub(super) struct Packing<'a> {

@@ -25,7 +25,7 @@ use pcim_core::buffers::Buffers;
 /// The tag of a one-pass signature packet.
 const ONE_PASS: u8 = 0xc0 | 4;
 /// The most bytes of the signature packet: two areas of 64 KiB, and the signature itself.
-const SIGNATURE_MAX: usize = 192 * 1024;
+pub(super) const SIGNATURE_MAX: usize = 192 * 1024;
 
 /// Bytes that are decrypted at a time, unless a chunk is longer: the more, the less often threads wake each other.
 const AT_ONCE: usize = 1 << 20;
@@ -40,7 +40,7 @@ pub(super) struct Unpacking<'a> {
 }
 
 /// Where in the plaintext the reader is.
-enum Inside {
+pub(super) enum Inside {
     /// In the literal, `left` bytes before the end of a part.
     Literal { left: u64, last: bool },
     /// After a part of the literal: the next length, as far as it was read.
@@ -136,21 +136,31 @@ impl<'a> Unpacking<'a> {
             } => Vec::new(),
             _ => return refuse("literal data", "their middle".to_owned()),
         };
-        let signature = match one_packet(&packet) {
-            Some(Packet::Signature(signature)) => signature,
-            Some(other) => return refuse("one signature", format!("a {} packet", other.tag())),
-            None => return refuse("one signature", format!("{} bytes", packet.len())),
-        };
-        let announced = &self.announcement;
-        let versions = (announced.version(), signature.version());
-        let as_announced = matches!(versions, (3, 4) | (6, 6))
-            && announced.typ() == signature.typ()
-            && announced.hash_algo() == signature.hash_algo()
-            && announced.salt() == signature.salt();
-        if !as_announced {
-            return Err(Error::Signature("not the one that is announced".to_owned()));
-        }
+        let signature = signature_in(&packet)?;
+        check_announced(&self.announcement, &signature)?;
         Ok(signature)
+    }
+}
+
+/// Reads the signature packet behind the literal.
+pub(super) fn signature_in(packet: &[u8]) -> Result<Signature> {
+    match one_packet(packet) {
+        Some(Packet::Signature(signature)) => Ok(signature),
+        Some(other) => refuse("one signature", format!("a {} packet", other.tag())),
+        None => refuse("one signature", format!("{} bytes", packet.len())),
+    }
+}
+
+/// Refuses a signature that is another than the one-pass packet announces.
+pub(super) fn check_announced(announced: &OnePassSig, signature: &Signature) -> Result<()> {
+    let versions = (announced.version(), signature.version());
+    let as_announced = matches!(versions, (3, 4) | (6, 6))
+        && announced.typ() == signature.typ()
+        && announced.hash_algo() == signature.hash_algo()
+        && announced.salt() == signature.salt();
+    match as_announced {
+        true => Ok(()),
+        false => Err(Error::Signature("not the one that is announced".to_owned())),
     }
 }
 
@@ -165,7 +175,7 @@ impl Inside {
 }
 
 /// Takes the one-pass signature off the front of the plaintext.
-fn announcement(plain: &mut Bytes) -> Result<OnePassSig> {
+pub(super) fn announcement(plain: &mut Bytes) -> Result<OnePassSig> {
     const WANTED: &str = "a one-pass signature";
     let body = after_tag(plain, ONE_PASS, WANTED)?;
     let (length, field) = match Length::parse(body) {
@@ -183,7 +193,7 @@ fn announcement(plain: &mut Bytes) -> Result<OnePassSig> {
 }
 
 /// Takes what stands before the literal's data off the front of the plaintext: format, name, date.
-fn literal(plain: &mut Bytes) -> Result<Inside> {
+pub(super) fn literal(plain: &mut Bytes) -> Result<Inside> {
     const WANTED: &str = "literal data";
     let body = after_tag(plain, LITERAL, WANTED)?;
     let Some((length, field)) = Length::parse(body).filter(|(length, _)| length.may_begin()) else {
@@ -218,7 +228,7 @@ fn one_packet(bytes: &[u8]) -> Option<Packet> {
     matches!(rest, PacketParserResult::EOF(_)).then_some(packet)
 }
 
-fn refuse<T>(wanted: &'static str, found: String) -> Result<T> {
+pub(super) fn refuse<T>(wanted: &'static str, found: String) -> Result<T> {
     Err(Error::Structure { wanted, found })
 }
 

@@ -31,6 +31,16 @@ pub(super) fn carried(signature: &Signature) -> Result<Certificate> {
 /// # Errors
 /// [`Error::Signature`], and what makes its certificate unreadable.
 pub(super) fn verify(signature: &Signature, hash: Context) -> Result<Certificate> {
+    let signer = carried(signature)?;
+    verify_by(&signer, signature, hash)?;
+    Ok(signer)
+}
+
+/// Verifies a signature as [`verify`] does, by another certificate than one that it carries.
+///
+/// # Errors
+/// [`Error::Signature`].
+pub(super) fn verify_by(signer: &Certificate, signature: &Signature, hash: Context) -> Result<()> {
     let refuse = |why: String| Error::Signature(why);
     if signature.typ() != SignatureType::Binary {
         return Err(refuse(format!(
@@ -38,11 +48,10 @@ pub(super) fn verify(signature: &Signature, hash: Context) -> Result<Certificate
             signature.typ()
         )));
     }
-    let signer = carried(signature)?;
     let made = signature
         .signature_creation_time()
         .ok_or_else(|| refuse("it does not tell when it was made".to_owned()))?;
-    let mut why = "not by the certificate that it carries".to_owned();
+    let mut why = format!("not by certificate {}", signer.fingerprint());
     let issuers = signature.get_issuers();
     if issuers.is_empty() {
         return Err(refuse("it does not tell who made it".to_owned()));
@@ -71,7 +80,7 @@ pub(super) fn verify(signature: &Signature, hash: Context) -> Result<Certificate
             POLICY.signature(signature, Default::default())
         })();
         match checked {
-            Ok(()) => return Ok(signer),
+            Ok(()) => return Ok(()),
             Err(error) => why = error.to_string(),
         }
     }

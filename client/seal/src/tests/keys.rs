@@ -197,7 +197,13 @@ fn refused(key: &UnlockedKey, why: Unusable, signs: bool) {
     assert_eq!(reason(document.unwrap_err()), why);
     if !signs {
         let mut body = Vec::new();
-        let sealing = seal_body(&mut &b"x"[..], key, None, BodyVersion::V2, &mut body);
+        let sealing = seal_body(
+            &mut &b"x"[..],
+            key,
+            Claims::default(),
+            BodyVersion::V2,
+            &mut body,
+        );
         assert_eq!(reason(sealing.err().unwrap()), why);
         assert!(body.is_empty());
     }
@@ -234,7 +240,7 @@ fn expired_revoked_and_signing_only_certificates_are_refused_first() {
     let sealing = seal_body(
         &mut &b"x"[..],
         &UnlockedKey(reading_only),
-        None,
+        Claims::default(),
         BodyVersion::V2,
         &mut Vec::new(),
     );

@@ -193,7 +193,13 @@ fn certificates_above_64_kib_are_read_and_published() {
 fn an_image_signed_with_a_certificate_of_slh_dsa_opens() {
     let large = foreign(Algorithm::slhdsa128f(), Algorithm::mlkem768_x25519());
     let mut body = Vec::new();
-    let refused = seal_body(&mut &b"x"[..], &large, None, BodyVersion::V2, &mut body);
+    let refused = seal_body(
+        &mut &b"x"[..],
+        &large,
+        Claims::default(),
+        BodyVersion::V2,
+        &mut body,
+    );
     assert!(matches!(
         refused.err(),
         Some(Error::TooLarge {

@@ -6,6 +6,7 @@ mod forgery;
 mod interop;
 mod keys;
 mod kinds;
+mod parts;
 
 use std::io::{self, Read, Write};
 
@@ -36,7 +37,14 @@ fn v4(name: Option<&str>) -> UnlockedKey {
 
 fn seal(payload: &[u8], signer: &UnlockedKey, version: BodyVersion) -> (Vec<u8>, Sealed) {
     let mut body = Vec::new();
-    let sealed = seal_body(&mut &payload[..], signer, None, version, &mut body).unwrap();
+    let sealed = seal_body(
+        &mut &payload[..],
+        signer,
+        Claims::default(),
+        version,
+        &mut body,
+    )
+    .unwrap();
     (body, sealed)
 }
 
@@ -78,7 +86,7 @@ fn what_is_sealed_opens_and_both_sides_see_the_same_seal() {
             assert_eq!(opened.seal, sealed.seal);
             assert_eq!(opened.version, version);
             assert_eq!(opened.signer, radiologist.certificate());
-            assert_eq!(opened.predecessor, None);
+            assert_eq!(opened.claims, Claims::default());
             assert_eq!(sealed.payload_sha256, sha256(payload));
             assert_eq!(opened.payload_sha256, sha256(payload));
             assert_eq!(
@@ -97,13 +105,16 @@ fn the_signature_tells_the_predecessor_and_no_name() {
     let sealed = seal_body(
         &mut &b"new"[..],
         &radiologist,
-        Some(before),
+        Claims {
+            predecessor: Some(before),
+            ..Claims::default()
+        },
         BodyVersion::V2,
         &mut body,
     )
     .unwrap();
     let (_, opened) = open(&body, &sealed.session_key).unwrap();
-    assert_eq!(opened.predecessor, Some(before));
+    assert_eq!(opened.claims.predecessor, Some(before));
     let inside = opened.signer.to_bytes();
     assert_eq!(inside, radiologist.certificate().to_published_bytes());
     assert!(!inside.windows(7).any(|w| w == b"Dr. Who"));
@@ -212,7 +223,14 @@ fn big_payloads_stream() {
         read: &read,
     };
     let started = std::time::Instant::now();
-    let sealed = seal_body(&mut payload, &radiologist, None, BodyVersion::V2, &mut body).unwrap();
+    let sealed = seal_body(
+        &mut payload,
+        &radiologist,
+        Claims::default(),
+        BodyVersion::V2,
+        &mut body,
+    )
+    .unwrap();
     let sealing = started.elapsed();
     assert_eq!(sealed.payload_len, LEN);
     assert!(
@@ -271,12 +289,18 @@ fn failures_of_either_end_are_told_apart_from_damage() {
     }
     let radiologist = v6(None);
     let version = BodyVersion::V2;
-    let sealing = seal_body(&mut Broken, &radiologist, None, version, &mut Vec::new());
+    let sealing = seal_body(
+        &mut Broken,
+        &radiologist,
+        Claims::default(),
+        version,
+        &mut Vec::new(),
+    );
     assert!(matches!(sealing, Err(Error::Read(_))));
     let sealing = seal_body(
         &mut Pattern(20 << 20),
         &radiologist,
-        None,
+        Claims::default(),
         version,
         &mut Broken,
     );
