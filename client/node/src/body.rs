@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use cid::Cid;
@@ -155,18 +156,46 @@ impl Tree {
 struct Walk {
     store: Shared,
     reach: Reach,
-    stack: Vec<(Link, usize)>,
+    stack: Vec<Place>,
+    /// The bytes of the file that are wanted.
+    span: Range<u64>,
     /// Links that were met, where once is enough.
     seen: Option<HashSet<Link>>,
+}
+
+/// A sub-tree, and where it stands.
+struct Place {
+    link: Link,
+    depth: usize,
+    /// Where in the file it begins.
+    start: u64,
+}
+
+impl Place {
+    /// The bytes of the file under it.
+    fn bytes(&self) -> Range<u64> {
+        self.start..self.start.saturating_add(self.link.file_size)
+    }
 }
 
 impl Walk {
     /// All of a file, which may be far larger than its blocks: they may repeat.
     fn whole(store: &Shared, root: Link, reach: Reach) -> Self {
+        Self::of(store, root, reach, 0..u64::MAX)
+    }
+
+    /// What a range of the file stands in.
+    fn of(store: &Shared, root: Link, reach: Reach, span: Range<u64>) -> Self {
+        let root = Place {
+            link: root,
+            depth: 0,
+            start: 0,
+        };
         Self {
             store: Shared::clone(store),
             reach,
-            stack: vec![(root, 0)],
+            stack: vec![root],
+            span,
             seen: None,
         }
     }
@@ -179,21 +208,33 @@ impl Walk {
         }
     }
 
-    fn pop(&mut self) -> Option<(Link, usize)> {
+    fn pop(&mut self) -> Option<Place> {
         loop {
-            let (link, depth) = self.stack.pop()?;
+            let place = self.stack.pop()?;
+            let bytes = place.bytes();
+            if bytes.end <= self.span.start || bytes.start >= self.span.end {
+                // An empty file has one leaf, which is read like any other.
+                if !bytes.is_empty() || place.depth > 0 {
+                    continue;
+                }
+            }
             let seen = self.seen.as_mut();
-            if seen.is_none_or(|seen| seen.insert(link.clone())) {
-                return Some((link, depth));
+            if seen.is_none_or(|seen| seen.insert(place.link.clone())) {
+                return Some(place);
             }
         }
     }
 
     /// The next block: a node, read and checked, or a leaf, not read yet.
     async fn next(&mut self) -> Result<Option<Link>> {
-        let Some((link, depth)) = self.pop() else {
+        Ok(self.next_place().await?.map(|place| place.link))
+    }
+
+    async fn next_place(&mut self) -> Result<Option<Place>> {
+        let Some(place) = self.pop() else {
             return Ok(None);
         };
+        let (link, depth) = (&place.link, place.depth);
         let refuse = |source| Error::NotABody {
             cid: link.cid.to_string(),
             source,
@@ -207,7 +248,7 @@ impl Walk {
                     max: MAX_BLOCK as u64,
                 }));
             }
-            return Ok(Some(link));
+            return Ok(Some(place));
         }
         if depth == MAX_DEPTH {
             return Err(refuse(Malformed::TooDeep { max: MAX_DEPTH }));
@@ -218,16 +259,26 @@ impl Walk {
         check_size("the file", link.file_size, file_size).map_err(refuse)?;
         let dag_size = unixfs::dag_size(&block, &links);
         check_size("the tree", link.dag_size, dag_size).map_err(refuse)?;
-        let children = links.into_iter().rev().map(|link| (link, depth + 1));
-        self.stack.extend(children);
-        Ok(Some(link))
+        let mut start = place.start;
+        let children = links.into_iter().map(|link| {
+            let child = Place {
+                start,
+                depth: depth + 1,
+                link,
+            };
+            start = child.bytes().end;
+            child
+        });
+        let children: Vec<_> = children.collect();
+        self.stack.extend(children.into_iter().rev());
+        Ok(Some(place))
     }
 
     /// The next leaf, in the order of the file.
-    async fn next_leaf(&mut self) -> Result<Option<Link>> {
-        while let Some(link) = self.next().await? {
-            if link.is_leaf() {
-                return Ok(Some(link));
+    async fn next_leaf(&mut self) -> Result<Option<Place>> {
+        while let Some(place) = self.next_place().await? {
+            if place.link.is_leaf() {
+                return Ok(Some(place));
             }
         }
         Ok(None)
@@ -257,18 +308,42 @@ pub(super) async fn read(
         let bytes = read_leaf(store, &only, reach).await?;
         return Ok(stream::iter([Ok(bytes)]).boxed());
     }
-    let leaves = stream::try_unfold(walk, |mut walk| async move {
+    Ok(leaves(walk))
+}
+
+/// Streams a range of a body, which is fetched a few leaves ahead of the reader; leaves outside of it are not looked for.
+pub(super) fn read_range(
+    store: &Shared,
+    body: &BodyRef,
+    reach: Reach,
+    bytes: Range<u64>,
+) -> Result<BoxStream<'static, io::Result<Bytes>>> {
+    let bytes = bytes.start..bytes.end.min(body.file_size);
+    if bytes.is_empty() {
+        return Ok(stream::empty().boxed());
+    }
+    Ok(leaves(Walk::of(store, link_to(body)?, reach, bytes)))
+}
+
+/// Streams what is wanted of each leaf.
+fn leaves(walk: Walk) -> BoxStream<'static, io::Result<Bytes>> {
+    let (store, reach, span) = (Shared::clone(&walk.store), walk.reach, walk.span.clone());
+    let places = stream::try_unfold(walk, |mut walk| async move {
         Ok(walk.next_leaf().await?.map(|leaf| (leaf, walk)))
     });
-    let store = Shared::clone(store);
-    Ok(leaves
+    places
         .map_ok(move |leaf| {
-            let store = Shared::clone(&store);
-            async move { read_leaf(&store, &leaf, reach).await }
+            let (store, span) = (Shared::clone(&store), span.clone());
+            async move {
+                let bytes = read_leaf(&store, &leaf.link, reach).await?;
+                let from = span.start.saturating_sub(leaf.start) as usize;
+                let to = span.end.saturating_sub(leaf.start).min(bytes.len() as u64) as usize;
+                Ok::<_, Error>(bytes.slice(from..to))
+            }
         })
         .try_buffered(PREFETCH)
         .map_err(io::Error::from)
-        .boxed())
+        .boxed()
 }
 
 async fn read_leaf(store: &Shared, leaf: &Link, reach: Reach) -> Result<Bytes> {

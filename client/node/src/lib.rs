@@ -22,6 +22,7 @@ mod network;
 mod node;
 mod peers;
 pub mod pinning;
+mod ranges;
 mod replicas;
 mod root;
 mod rpc;
@@ -39,6 +40,7 @@ pub use error::{Cause, Error, Result, Tried};
 pub use network::{Dht, Network, SwarmKey};
 pub use node::Node;
 pub use pcim_core::BodyRef;
+pub use ranges::BodyAt;
 pub use root::{block_digest, root_digest};
 pub use rpc::Server;
 pub use types::{

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::study::names::VERSION;
+use crate::study::names::{VERSION, VERSION_INDEX};
 use crate::study::zip;
 
 /// Why an input as a whole, or a study that was opened, is refused.
@@ -82,7 +82,7 @@ pub enum Error {
         why: &'static str,
     },
     /// A later format.
-    #[error("a study of version {found}; this program reads version {}", VERSION)]
+    #[error("a study of version {found}; this program reads versions {} and {}", VERSION, VERSION_INDEX)]
     Version {
         /// Its version.
         found: u32,

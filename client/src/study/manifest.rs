@@ -1,12 +1,16 @@
-//! The list of a study's files, sealed with them.
+//! The list of a study's files, sealed with them. One of version 2 is the study's index: it comes before the files, is signed by
+//! itself, and tells where each of them is (format.md §5.3).
+
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::study::error::Error;
-use crate::study::names::VERSION;
+use crate::study::names::{MAX_FILES, VERSION, VERSION_INDEX};
+use crate::study::tar;
 
 /// Most bytes that are read.
-pub(super) const MAX_BYTES: u64 = 128 << 20;
+pub(crate) const MAX_BYTES: u64 = 128 << 20;
 
 /// A study's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,11 +55,14 @@ pub struct File {
     pub bytes: u64,
     /// Its SHA-256, hex.
     pub sha256: String,
+    /// Where its content begins, counted from the end of the index; only in an index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
 }
 
 impl Manifest {
-    /// Reads a manifest.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Error> {
+    /// Reads a manifest of either version.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Versioned {
             #[serde(rename = "pcim-study")]
@@ -64,12 +71,73 @@ impl Manifest {
         let why = "the manifest cannot be read";
         let bad = |_| Error::Damaged { why };
         let found = serde_json::from_slice::<Versioned>(bytes).map_err(bad)?;
-        if found.version != VERSION {
+        if ![VERSION, VERSION_INDEX].contains(&found.version) {
             return Err(Error::Version {
                 found: found.version,
             });
         }
-        serde_json::from_slice(bytes).map_err(bad)
+        let manifest: Self = serde_json::from_slice(bytes).map_err(bad)?;
+        match manifest.is_index() {
+            true => manifest.check_index()?,
+            false if manifest.files().any(|file| file.offset.is_some()) => {
+                let why = "a manifest of version 1 has offsets";
+                return Err(Error::Damaged { why });
+            }
+            false => {}
+        }
+        Ok(manifest)
+    }
+
+    /// Returns true if it is an index, which comes before the files and tells where they are.
+    #[must_use]
+    pub fn is_index(&self) -> bool {
+        self.version == VERSION_INDEX
+    }
+
+    /// Fills in where the files are, which follow each other in this order without gaps.
+    pub(crate) fn place_files(&mut self) {
+        let mut end = 0;
+        let instances = self.series.iter_mut().flat_map(|it| &mut it.instances);
+        for file in instances.chain([&mut self.key_objects]) {
+            let offset = end + tar::BLOCK as u64;
+            file.offset = Some(offset);
+            end = offset + file.bytes + tar::padding(file.bytes) as u64;
+        }
+    }
+
+    /// Returns the bytes from the end of the index to the end of the study.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        let last = &self.key_objects;
+        let end = last.offset.unwrap_or_default() + last.bytes;
+        end + (tar::padding(last.bytes) + tar::END.len()) as u64
+    }
+
+    /// Refuses an index whose files overlap, have gaps between them, or have a name or a UID twice.
+    fn check_index(&self) -> Result<(), Error> {
+        let damaged = |why| Err(Error::Damaged { why });
+        let (mut end, mut names, mut uids) = (0u64, HashSet::new(), HashSet::new());
+        for file in self.files() {
+            let Some(offset) = file.offset else {
+                return damaged("its index does not say where a file is");
+            };
+            if end.checked_add(tar::BLOCK as u64) != Some(offset) {
+                return damaged("files of its index overlap or do not follow each other");
+            }
+            let after = offset.checked_add(file.bytes);
+            let after = after.and_then(|after| after.checked_next_multiple_of(tar::BLOCK as u64));
+            let Some(after) = after.filter(|after| *after < 1 << 62) else {
+                return damaged("a file of its index ends beyond all bounds");
+            };
+            end = after;
+            if !names.insert(&file.file) || !uids.insert(&file.sop_instance_uid) {
+                return damaged("its index names a file twice");
+            }
+        }
+        match names.len() <= MAX_FILES + 1 {
+            true => Ok(()),
+            false => damaged("it has too many files"),
+        }
     }
 
     /// Lists every file of the manifest.

@@ -6,5 +6,9 @@ pub const MAX_FILES: usize = 100_000;
 pub const KEY_OBJECTS: &str = "key-objects.dcm";
 /// The name of a study's manifest.
 pub const MANIFEST: &str = "manifest.json";
-/// The version of the format.
+/// The name of the signature of a study's index.
+pub const INDEX_SIGNATURE: &str = "manifest.json.sig";
+/// The version of a manifest that comes behind the files.
 pub(crate) const VERSION: u32 = 1;
+/// The version of one that is an index.
+pub(crate) const VERSION_INDEX: u32 = 2;

@@ -1,6 +1,8 @@
 //! A study as it was looked at: its instances, in the order in which they are sealed.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read, Take};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use crate::study::manifest::{self, Manifest};
 use crate::study::names::{self, KEY_OBJECTS};
 use pcim_dicom::deid::{Description, Facts, Identifying, KeyObjects, Repeated, Report};
 
+/// Bytes of pixels that are read at a time.
+const PIECE: usize = 1 << 17;
 /// Most bytes of a description, as the contract has it.
 const MAX_DESCRIPTION_BYTES: usize = 256;
 
@@ -37,8 +41,10 @@ pub(crate) struct Instance {
     pub(crate) sealed: Option<Ids>,
     /// Its UIDs as they were, if an identity document was asked for.
     pub(super) original: Option<Uids>,
+    /// Its length and hash as it will be sealed; none of a single file that was not looked at yet.
+    pub(super) measured: Option<Measured>,
     /// Where it was written, if it was.
-    pub(super) staged: Option<Staged>,
+    pub(super) staged: Option<PathBuf>,
     /// The bytes before its pixels, if they were kept.
     pub(crate) head: Option<Arc<Head>>,
 }
@@ -74,6 +80,7 @@ impl Study {
             source,
             sealed: None,
             original: None,
+            measured: None,
             staged: None,
             head: None,
         };
@@ -165,19 +172,21 @@ impl Study {
         self.instances.iter().map(name).collect()
     }
 
-    /// The manifest, before the sizes and hashes are known.
+    /// The manifest of a study whose files were measured.
     pub(crate) fn manifest(&self, key_objects: &KeyObjects) -> Manifest {
-        let file = |file: String, class: &str, instance: &str| manifest::File {
+        let file = |file: String, class: &str, instance: &str, measured: Measured| manifest::File {
             file,
             sop_class_uid: class.to_owned(),
             sop_instance_uid: instance.to_owned(),
-            bytes: 0,
-            sha256: String::new(),
+            bytes: measured.bytes,
+            sha256: hex::encode(measured.sha256),
+            offset: None,
         };
-        let sealed = self.instances.iter().filter_map(|it| it.sealed.as_ref());
+        let known = |it: &'_ Instance| Some((it.sealed.as_ref()?, it.measured?));
+        let known = self.instances.iter().filter_map(known);
         let mut series: Vec<manifest::Series> = Vec::new();
-        for (name, ids) in self.names().into_iter().zip(sealed) {
-            let instance = file(name, &ids.class, &ids.uids.instance);
+        for (name, (ids, measured)) in self.names().into_iter().zip(known) {
+            let instance = file(name, &ids.class, &ids.uids.instance, measured);
             match series.last_mut() {
                 Some(last) if last.series_instance_uid == ids.uids.series => {
                     last.instances.push(instance);
@@ -188,22 +197,15 @@ impl Study {
                 }),
             }
         }
-        let document = &key_objects.bytes;
+        let (name, instance) = (KEY_OBJECTS.to_owned(), &key_objects.instance);
+        let measured = Measured::of(&key_objects.bytes);
         Manifest {
             version: names::VERSION,
             study_instance_uid: self.uid().unwrap_or_default().to_owned(),
             modalities: self.modalities.iter().cloned().collect(),
             body_parts: self.body_parts.iter().cloned().collect(),
             series,
-            key_objects: manifest::File {
-                bytes: document.len() as u64,
-                sha256: hex::encode(Sha256::digest(document)),
-                ..file(
-                    KEY_OBJECTS.to_owned(),
-                    KeyObjects::CLASS,
-                    &key_objects.instance,
-                )
-            },
+            key_objects: file(name, KeyObjects::CLASS, instance, measured),
         }
     }
 
@@ -263,12 +265,36 @@ pub struct Pair {
     pub sealed: Option<String>,
 }
 
-/// A file that was written.
-#[derive(Clone)]
-pub(super) struct Staged {
-    pub(super) path: PathBuf,
+/// A file's length and hash.
+#[derive(Clone, Copy)]
+pub(super) struct Measured {
     pub(super) bytes: u64,
     pub(super) sha256: [u8; 32],
+}
+
+impl Measured {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.len() as u64,
+            sha256: Sha256::digest(bytes).into(),
+        }
+    }
+
+    /// Of a file whose pixels, all of them, are read.
+    pub(super) fn of_parts(before: &[u8], mut pixels: Take<File>) -> io::Result<Self> {
+        let bytes = before.len() as u64 + pixels.limit();
+        let mut hash = Sha256::new_with_prefix(before);
+        let mut piece = vec![0; PIECE];
+        loop {
+            match pixels.read(&mut piece)? {
+                0 if pixels.limit() > 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                0 => break,
+                read => hash.update(&piece[..read]),
+            }
+        }
+        let sha256 = hash.finalize().into();
+        Ok(Self { bytes, sha256 })
+    }
 }
 
 /// Pairs what identifies in a file as it was given with what stands there as it is sealed.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::Result;
@@ -11,7 +11,8 @@ use crate::flow::look::look;
 use crate::study::error::Error;
 use crate::study::input::Inputs;
 use crate::study::input::Source;
-use crate::study::parts::{Head, Ids, Instance, Staged, Study, Uids, pairs};
+use crate::study::parts::{Head, Ids, Instance, Measured, Study, Uids, pairs};
+use crate::study::stage;
 use pcim_core::parallel;
 use pcim_dicom::deid::{self, Facts, Report};
 
@@ -58,7 +59,8 @@ struct Checked {
     before: Facts,
     after: Facts,
     report: Report,
-    staged: Option<Staged>,
+    measured: Measured,
+    staged: Option<PathBuf>,
     head: Option<Head>,
 }
 
@@ -157,24 +159,28 @@ fn check(source: &Source, number: usize, options: ScanOptions<'_>) -> Result<Che
     let (clean, report, [before, after]) = looked.clean_with_facts(path, options.deid)?;
     let (content, pixels) = looked.into_clean(path, clean)?;
     let (mut staged, mut head) = (None, None);
-    match (options.stage, pixels) {
+    let measured = match (options.stage, pixels) {
         (Some(folder), pixels) => {
             let written = folder.join(number.to_string());
-            staged = Some(Staged::write(content, pixels, written).map_err(at)?);
+            let measured = stage::write_new(content, pixels, &written).map_err(at)?;
+            staged = Some(written);
+            measured
         }
         (None, Some(pixels)) => {
-            head = Some(Head {
-                original: bytes.saturating_sub(pixels.limit()),
-                sealed: content,
-            });
+            let original = bytes.saturating_sub(pixels.limit());
+            let sealed = content;
+            let measured = Measured::of_parts(&sealed, pixels).map_err(at)?;
+            head = Some(Head { original, sealed });
+            measured
         }
-        (None, None) => {}
-    }
+        (None, None) => Measured::of(&content),
+    };
     Ok(Checked {
         bytes,
         before,
         after,
         report,
+        measured,
         staged,
         head,
     })
@@ -262,6 +268,7 @@ impl<'a> Groups<'a> {
             source: source.clone(),
             sealed: Some(Ids::of(after)),
             original: self.options.identity.then(|| Uids::of(before)),
+            measured: Some(checked.measured),
             staged: checked.staged.clone(),
             head: head.map(Arc::new),
         };

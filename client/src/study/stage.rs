@@ -8,40 +8,29 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use crate::study::error::Error;
-use crate::study::manifest;
+use crate::study::manifest::Manifest;
 use crate::study::names::{KEY_OBJECTS, MANIFEST};
-use crate::study::parts::{Staged, Study};
+use crate::study::parts::{Measured, Study};
 use crate::study::unpack::Contents;
 use crate::study::unpack::{appear, contents, make_folder, sync, write};
 use pcim_dicom::deid::{Description, KeyObjects, Report};
 
-impl Staged {
-    /// Writes a new file, which is not synced.
-    pub(super) fn write(
-        content: Vec<u8>,
-        pixels: Option<Take<File>>,
-        path: PathBuf,
-    ) -> io::Result<Self> {
-        let bytes = content.len() as u64 + pixels.as_ref().map_or(0, Take::limit);
-        let sha256 = match pixels {
-            Some(pixels) => write(&mut Cursor::new(content).chain(pixels), bytes, &path),
-            None => write(&mut Cursor::new(content), bytes, &path),
-        };
-        let sha256 = sha256.map_err(|error| match error {
-            Error::Write(error) => error,
-            short => io::Error::new(io::ErrorKind::UnexpectedEof, short.to_string()),
-        })?;
-        Ok(Self {
-            path,
-            bytes,
-            sha256,
-        })
-    }
-
-    fn describe(&self, file: &mut manifest::File) {
-        file.bytes = self.bytes;
-        file.sha256 = hex::encode(self.sha256);
-    }
+/// Writes a new file, which is not synced.
+pub(super) fn write_new(
+    content: Vec<u8>,
+    pixels: Option<Take<File>>,
+    path: &Path,
+) -> io::Result<Measured> {
+    let bytes = content.len() as u64 + pixels.as_ref().map_or(0, Take::limit);
+    let sha256 = match pixels {
+        Some(pixels) => write(&mut Cursor::new(content).chain(pixels), bytes, path),
+        None => write(&mut Cursor::new(content), bytes, path),
+    };
+    let sha256 = sha256.map_err(|error| match error {
+        Error::Write(error) => error,
+        short => io::Error::new(io::ErrorKind::UnexpectedEof, short.to_string()),
+    })?;
+    Ok(Measured { bytes, sha256 })
 }
 
 impl Study {
@@ -58,7 +47,7 @@ impl Study {
     ) -> crate::error::Result<(Contents, Option<&Report>)> {
         let at = |source| crate::error::file_error(target, source);
         let staged = self.instances.iter().map(|it| it.staged.as_ref());
-        let staged: Option<Vec<&Staged>> = staged.collect();
+        let staged: Option<Vec<&PathBuf>> = staged.collect();
         let staged = staged.ok_or_else(|| at(io::ErrorKind::NotFound.into()))?;
         if target.exists() && (self.is_archive() || !overwrite) {
             let path = target.to_owned();
@@ -73,17 +62,16 @@ impl Study {
         Ok((contents?, self.report.as_ref()))
     }
 
-    fn folder(&self, staged: &[&Staged], target: &Path) -> crate::error::Result<Contents> {
+    fn folder(&self, staged: &[&PathBuf], target: &Path) -> crate::error::Result<Contents> {
         let at = |source| crate::error::file_error(target, source);
-        let (mut manifest, key_objects) = self.documents()?;
+        let (manifest, key_objects) = self.documents()?;
         let made = pcim_core::private::temp_dir_beside(target).map_err(at)?;
-        let instances = manifest.series.iter_mut().flat_map(|it| &mut it.instances);
+        let instances = manifest.series.iter().flat_map(|it| &it.instances);
         for (file, staged) in instances.zip(staged) {
-            staged.describe(file);
             let path = made.path().join(&file.file);
             let folder = path.parent().map_or(Ok(()), make_folder);
             folder
-                .and_then(|()| fs::rename(&staged.path, &path))
+                .and_then(|()| fs::rename(staged, &path))
                 .map_err(at)?;
         }
         let listed = made.path().join(&manifest.key_objects.file);
@@ -95,8 +83,8 @@ impl Study {
         Ok(contents(manifest))
     }
 
-    /// The manifest, before sizes and hashes are known, and the Key Object Selection Document.
-    pub(crate) fn documents(&self) -> crate::error::Result<(manifest::Manifest, Vec<u8>)> {
+    /// The manifest, without where the files are, and the Key Object Selection Document.
+    pub(crate) fn documents(&self) -> crate::error::Result<(Manifest, Vec<u8>)> {
         let repeated = self.repeated.clone().unwrap_or_default();
         let sealed = self.instances.iter().filter_map(|it| it.sealed.as_ref());
         let described: Vec<Description> = sealed.map(|ids| ids.description.clone()).collect();
@@ -110,9 +98,9 @@ impl Study {
 }
 
 /// Gives one file its name.
-fn one(file: &Staged, target: &Path, overwrite: bool) -> io::Result<()> {
-    pcim_core::private::sync_files(&[&file.path])?;
-    let named = TempPath::try_from_path(&file.path)?;
+fn one(file: &Path, target: &Path, overwrite: bool) -> io::Result<()> {
+    pcim_core::private::sync_files(&[file])?;
+    let named = TempPath::try_from_path(file)?;
     match overwrite {
         true => named.persist(target)?,
         false => named.persist_noclobber(target)?,

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use crate::study::error::Error;
 
 /// Bytes of a block.
-const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 /// The end of a tar.
 pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
@@ -35,7 +35,7 @@ pub(super) fn is_tar(start: &[u8]) -> bool {
 }
 
 /// The next file's name and size; none at the end.
-pub(super) fn next(tar: &mut impl Read) -> Result<Option<(String, u64)>, Error> {
+pub(crate) fn next(tar: &mut impl Read) -> Result<Option<(String, u64)>, Error> {
     let damaged = |why| Error::Damaged { why };
     let mut block = [0; BLOCK];
     read_block(tar, &mut block)?;
@@ -78,7 +78,7 @@ pub(super) fn next(tar: &mut impl Read) -> Result<Option<(String, u64)>, Error> 
 }
 
 /// Reads what follows a file of `size` bytes.
-pub(super) fn skip_padding(tar: &mut impl Read, size: u64) -> Result<(), Error> {
+pub(crate) fn skip_padding(tar: &mut impl Read, size: u64) -> Result<(), Error> {
     let mut zeros = [0; BLOCK];
     let zeros = &mut zeros[..padding(size)];
     read_block(tar, zeros)?;
