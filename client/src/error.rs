@@ -235,6 +235,32 @@ pub enum Error {
         /// The limit in bytes.
         max: u64,
     },
+    /// The image has no index: it is a single file, of version 1, or older than indexes.
+    #[error("image {image} has no index: it can only be opened whole")]
+    NoIndex {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// The image does not have such an instance.
+    #[error("image {image} has no {wanted}: it has {found} instances")]
+    NoInstance {
+        /// The image.
+        image: ImageDigest,
+        /// The instance or the series.
+        wanted: String,
+        /// How many instances it has.
+        found: usize,
+    },
+    /// An instance that memory is not set aside for.
+    #[error("instance {number} has {found} bytes; at most {max} are read into memory")]
+    InstanceTooLarge {
+        /// Its number.
+        number: usize,
+        /// Its bytes.
+        found: u64,
+        /// The limit in bytes.
+        max: u64,
+    },
     /// The chain does not authorize this requestor.
     #[error("not authorized to open image {image}: {}", standing(*status, *expires_at))]
     NotAuthorized {

@@ -54,6 +54,15 @@ impl Hint for Error {
             Self::NotAuthorized { .. } => {
                 "ask the patient: `pcim requestor request`; look with `pcim requestor status`"
             }
+            Self::NoIndex { .. } => {
+                "open it whole: `pcim requestor fetch` without --instance, --series and --first"
+            }
+            Self::NoInstance { .. } => {
+                "instances are counted from 1; `manifest.json` of the opened study lists series and instances"
+            }
+            Self::InstanceTooLarge { .. } => {
+                "fetch it into a file: `pcim requestor fetch --instance`"
+            }
             Self::NoOpenRequest { .. } => "see `pcim patient requests`",
             Self::AlreadyAuthorized { .. } => {
                 "nothing to do; the image can be fetched with `pcim requestor fetch`"
@@ -158,6 +167,7 @@ impl Hint for study::Error {
                 "open it with --out NAME.tar, and ask the radiologist how the study came about"
             }
             Self::Version { .. } => "update pcim",
+            Self::Unsigned => "this is a fault of the program: report it",
             Self::Write(_) => CHECK_THE_DISK,
         };
         vec![hint.into()]

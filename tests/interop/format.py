@@ -166,13 +166,21 @@ class Story:
         said = self.radiologist.home("radiologist", "seal", folder, "--with-identity", "--to", self.card, "--out", handover)
         said = said[0] if isinstance(said, list) else said
         opened = papers.Handover(handover.read_bytes(), self.patient.own, self.patient.address, self.chain_id, self.contract)
-        contents = open_root(*self.radiologist.car(said["image"], self.scene), self.patient.own)[1]
+        root, contents, signer, _ = open_root(*self.radiologist.car(said["image"], self.scene), self.patient.own)
         self.check.equal("a payload of two instances is a study", payloads.kind(contents.payload), "study")
-        manifest, files = payloads.open_study(contents.payload)
+        manifest, files = payloads.open_study(contents, signer)
         self.check.equal("a study: its tar, its manifest, the hashes of its files", list(files), ["0001/00001.dcm", "0001/00002.dcm", "key-objects.dcm"])
         again = b"".join(payloads.tar_header(name, len(it)) + it + bytes(-len(it) % 512)
-                         for name, it in [*files.items(), ("manifest.json", self.manifest_of(contents.payload))]) + bytes(1024)
+                         for name, it in payloads.open_tar(contents.payload).items()) + bytes(1024)
         self.check.equal("its tar, written here", again, contents.payload)
+
+        # §4.11: each file by its own chunks alone.
+        parts = seal.Parts(*seal.open_header(root.header, self.patient.own), root.body)
+        self.check.equal("read in parts, its signature has the same seal", parts.seal, contents.seal)
+        base = len(contents.payload) - 1024 - sum(512 + len(it) + -len(it) % 512 for it in files.values())
+        listed = [file for series in manifest["series"] for file in series["instances"]] + [manifest["key_objects"]]
+        read = [parts.read(base + file["offset"], file["bytes"]) for file in listed]
+        self.check.equal("and each file is where the index says", read, list(files.values()))
 
         identity = self.file("study.identity.handover")
         papers_of = papers.Handover(identity.read_bytes(), self.patient.own, self.patient.address, self.chain_id, self.contract)
@@ -190,10 +198,6 @@ class Story:
         self.check.equal("and so do all UIDs", [own.uid(it["original"]) for it in pairs], [it["sealed"] for it in pairs])
         listed = [it["sop_instance_uid"] for series in manifest["series"] for it in series["instances"]]
         self.check.equal("which are the study's", sorted(listed), sorted(it["sealed"] for it in document["instances"]))
-
-    @staticmethod
-    def manifest_of(tar):
-        return payloads.open_tar(tar)["manifest.json"]
 
     def reads_a_request_and_an_approval(self):
         said = self.requestor.home("requestor", "request", "--patient", self.card, "--image", self.image, "--purpose", "TREAT",

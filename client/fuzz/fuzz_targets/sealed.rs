@@ -22,7 +22,7 @@ use openpgp::types::{AEADAlgorithm, SignatureType, SymmetricAlgorithm};
 use openpgp::{Cert, Packet};
 
 use pcim_fuzz::{edited, key, signer};
-use pcim_seal::{BodyVersion, Certificate, UnlockedKey};
+use pcim_seal::{BodyVersion, Certificate, Claims, UnlockedKey};
 
 /// Bytes of the payload: more than one of the chunks that the library writes.
 const PAYLOAD: [u8; 5000] = [7; 5000];
@@ -49,9 +49,9 @@ struct Scene {
 static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let ((radiologist, pair), reader) = (signer(), key());
     let sealed = [BodyVersion::V1, BodyVersion::V2].map(|version| {
-        let mut body = Vec::new();
+        let (mut body, claims) = (Vec::new(), Claims::default());
         let sealed =
-            pcim_seal::seal_body(&mut &PAYLOAD[..], &radiologist, None, version, &mut body);
+            pcim_seal::seal_body(&mut &PAYLOAD[..], &radiologist, claims, version, &mut body);
         let key = sealed.expect("it is sealed").session_key;
         let header = pcim_seal::header_for(&key, version, &reader.certificate());
         (header.expect("the reader has a key to encrypt to"), body)

@@ -7,10 +7,12 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pcim_client::study::fuzzing::{study, summed, unpack};
+use pcim_client::study::fuzzing::{indexed_study, study, summed, unpack};
 use pcim_fuzz::{edited, write};
 
-static STUDY: LazyLock<Vec<u8>> = LazyLock::new(study);
+static STUDY: LazyLock<Vec<u8>> = LazyLock::new(indexed_study);
+/// As it was before there were indexes.
+static OLD: LazyLock<Vec<u8>> = LazyLock::new(study);
 
 fn unpacked(tar: &[u8]) -> bool {
     let folder = tempfile::tempdir().expect("a folder");
@@ -19,16 +21,17 @@ fn unpacked(tar: &[u8]) -> bool {
 
 fuzz_target!(
     init: {
-        assert!(unpacked(&STUDY));
-        write(3, &[(0, &STUDY), (1, &STUDY)]);
+        assert!(unpacked(&STUDY) && unpacked(&OLD));
+        write(4, &[(0, &STUDY), (1, &STUDY), (0, &OLD), (1, &OLD)]);
     },
     |input: &[u8]| {
         let Some((choice, input)) = input.split_first() else {
             return;
         };
-        let _ = match choice % 3 {
+        let _ = match choice % 4 {
             0 => unpacked(input),
             1 => unpacked(&summed(input)),
+            2 => unpacked(&summed(&edited(&OLD, input))),
             _ => unpacked(&summed(&edited(&STUDY, input))),
         };
     }

@@ -25,7 +25,7 @@ pub const DOCUMENT_MAX: usize = 1024 * 1024;
 /// The most bytes of an encrypted document: wrapping takes a few per mille, and a header for each reader.
 const SEALED_MAX: usize = DOCUMENT_MAX + 256 * 1024;
 /// The most bytes of a detached signature.
-const SIGNATURE_MAX: usize = 64 * 1024;
+pub(super) const DETACHED_MAX: usize = 64 * 1024;
 
 /// A decrypted document whose signature has not been verified yet.
 ///
@@ -171,7 +171,7 @@ pub fn sign_detached(data: &[u8], signer: &UnlockedKey) -> Result<Vec<u8>> {
 /// # Errors
 /// [`Error::Signature`], [`Error::Unusable`], [`Error::TooLarge`].
 pub fn verify_detached(data: &[u8], signature: &[u8], signer: &Certificate) -> Result<()> {
-    check_size("signature", signature.len(), SIGNATURE_MAX)?;
+    check_size("signature", signature.len(), DETACHED_MAX)?;
     usable(&signer.0)?;
     let refuse = |e: Box<dyn std::error::Error + Send + Sync>| Error::Signature(e.to_string());
     DetachedVerifierBuilder::from_bytes(signature)
@@ -201,7 +201,7 @@ pub fn is_document(bytes: &[u8]) -> bool {
     keys > 0 && containers == 1
 }
 
-fn check_size(what: &'static str, found: usize, max: usize) -> Result<()> {
+pub(super) fn check_size(what: &'static str, found: usize, max: usize) -> Result<()> {
     if found > max {
         return Err(Error::TooLarge { what, found, max });
     }

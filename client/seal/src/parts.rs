@@ -12,7 +12,7 @@ use sequoia_openpgp as openpgp;
 use zeroize::Zeroizing;
 
 use super::chunks::{Chunks, HEAD, TAG};
-use super::document::sign_detached;
+use super::document::{DETACHED_MAX, check_size, sign_detached};
 use super::places::{AS_WRITTEN, Content, Cut, Fields, Literal, Outer};
 use super::signature::{Claims, claims_of, seal_of};
 use super::unpacking::{
@@ -129,6 +129,16 @@ impl<R: Ranges> Parts<R> {
         self.literal.payload()
     }
 
+    /// Returns the bytes of the body that a range of the payload is read from.
+    pub fn body_range(&self, payload: Range<u64>) -> Range<u64> {
+        let payload = payload.start..payload.end.min(self.payload_len());
+        let plain = self.literal.range(&payload);
+        match plain.is_empty() {
+            true => 0..0,
+            false => self.sealed.outer.range(&self.sealed.content(&plain)),
+        }
+    }
+
     /// Decrypts a range of the payload into `out`. Every byte that is written was authenticated.
     ///
     /// # Errors
@@ -161,13 +171,7 @@ pub fn sign_index(index: &[u8], signer: &UnlockedKey) -> Result<Vec<u8>> {
 /// # Errors
 /// [`Error::Signature`], [`Error::TooLarge`].
 pub fn verify_index(index: &[u8], signature: &[u8], signer: &Certificate) -> Result<()> {
-    if signature.len() > SIGNATURE_MAX {
-        return Err(Error::TooLarge {
-            what: "signature",
-            found: signature.len(),
-            max: SIGNATURE_MAX,
-        });
-    }
+    check_size("signature", signature.len(), DETACHED_MAX)?;
     let signature = signature_in(signature)?;
     let unknown = |error: openpgp::anyhow::Error| Error::Signature(error.to_string());
     let hash = signature.hash_algo().context().map_err(unknown)?;
@@ -213,6 +217,13 @@ impl<R: Ranges> SealedChunks<R> {
         })
     }
 
+    /// The content of the container that a range of the plaintext is in, which is not empty.
+    fn content(&self, plain: &Range<u64>) -> Range<u64> {
+        let first = self.cut.sealed(plain.start / self.cut.size);
+        let last = self.cut.sealed((plain.end - 1) / self.cut.size);
+        first.start..last.end
+    }
+
     /// Decrypts a range of the plaintext.
     fn read(&self, plain: Range<u64>, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         if plain.is_empty() {
@@ -220,11 +231,7 @@ impl<R: Ranges> SealedChunks<R> {
         }
         let size = self.cut.size;
         let numbers = plain.start / size..(plain.end - 1) / size + 1;
-        let (first, last) = (
-            self.cut.sealed(numbers.start),
-            self.cut.sealed(numbers.end - 1),
-        );
-        let content = first.start..last.end;
+        let content = self.content(&plain);
         let source = self.source.range(self.outer.range(&content));
         let mut content = Content::begin(self.outer, content.start, source.map_err(Error::Read)?);
         let mut sealed = Vec::new();

@@ -89,7 +89,7 @@ impl Patient<'_> {
                 check_seal(attested.seal, &opened)?;
                 version.signer = Some(opened.signer.fingerprint());
                 version.payload_sha256 = Some(hex::encode(opened.payload_sha256));
-                version.predecessor = opened.predecessor;
+                version.predecessor = opened.claims.predecessor;
             }
             Err(error) if is_away(&error) => version.not_opened = Some(error.to_string()),
             Err(error) => return Err(error),

@@ -8,6 +8,7 @@ pub(crate) mod endings;
 pub(crate) mod follow;
 pub(crate) mod follower;
 pub(crate) mod history;
+pub(crate) mod instances;
 pub(crate) mod notes;
 pub(crate) mod patient;
 pub(crate) mod radiologist;

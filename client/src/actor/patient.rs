@@ -5,7 +5,6 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::ops::Deref;
 use tokio::time::{Instant, timeout_at};
-use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::flow::landing::Target;
@@ -333,18 +332,6 @@ impl Patient<'_> {
         let opened = self.open_into(image, &root, self.address(), target).await?;
         self.note_opened(image, &opened).await;
         Ok(opened)
-    }
-
-    /// Opens an image of one's own in memory, at most `max` bytes of it. The result was verified, and is what the
-    /// radiologist attested.
-    pub async fn open_own_in_memory(
-        &self,
-        image: &ImageDigest,
-        max: u64,
-    ) -> Result<Zeroizing<Vec<u8>>> {
-        self.own_record(image).await?;
-        let root = self.own_root(image).await?;
-        self.open_in_memory(image, &root, max).await
     }
 
     /// Adds a header for another reader to an image of one's own, and notes it. Costs the same whatever the image's size.

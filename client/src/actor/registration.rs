@@ -157,11 +157,11 @@ impl Patient<'_> {
         if found != wanted {
             return Err(Error::SignerMismatch { wanted, found });
         }
-        if opened.predecessor != handover.predecessor {
+        if opened.claims.predecessor != handover.predecessor {
             return Err(Error::PredecessorMismatch {
                 image,
                 wanted: handover.predecessor,
-                found: opened.predecessor,
+                found: opened.claims.predecessor,
             });
         }
         let known = self.journal.images()?;

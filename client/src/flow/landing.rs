@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::study::unpack::{self, Contents, Unpacking};
 use pcim_core::direct::Direct;
 use pcim_core::private;
+use pcim_seal::Opened;
 
 /// Bytes by which a payload is recognised.
 const START: usize = 512;
@@ -139,6 +140,17 @@ impl Write for Landing {
 }
 
 impl Landed {
+    /// Refuses a study whose index is another one than its signature names, or was signed by another.
+    ///
+    /// # Errors
+    /// [`Error::Study`], [`Error::Seal`].
+    pub fn check_index(&self, opened: &Opened) -> Result<()> {
+        match self.contents {
+            Contents::Study { .. } => unpack::check_index(self.made.path(), opened),
+            _ => Ok(()),
+        }
+    }
+
     /// Gives what was opened its name: a file, or the folder of a study. Waits for the disk.
     ///
     /// # Errors

@@ -139,12 +139,14 @@ impl Unlocked<'_> {
         let made = pcim_core::private::noted_dir_beside(&target.path, noted).map_err(at)?;
         let landing = Landing::new(made, target.clone());
         let (opened, landing) = self.open_root(root, landing).await?;
-        let (wanted, found) = (attested.seal, opened.seal);
+        let wanted = attested.seal;
         let land = move || {
-            check_seal_of(wanted, found)?;
-            landing.land()
+            check_seal(wanted, &opened)?;
+            let landed = landing.land()?;
+            landed.check_index(&opened)?;
+            Ok::<_, Error>((opened, landed))
         };
-        let landed = spawn_blocking(land).await??;
+        let (opened, landed) = spawn_blocking(land).await??;
         let done = first().await?;
         let contents = spawn_blocking(|| landed.place()).await??;
         let opened = OpenedFile {
@@ -155,7 +157,7 @@ impl Unlocked<'_> {
             patient,
             radiologist: attested.radiologist,
             signer: opened.signer.fingerprint(),
-            predecessor: opened.predecessor,
+            predecessor: opened.claims.predecessor,
         };
         Ok((opened, done))
     }
@@ -175,10 +177,10 @@ impl Unlocked<'_> {
         if found > max {
             return Err(Error::BodyTooLarge { found, max });
         }
-        let sink = Memory(Zeroizing::new(Vec::with_capacity(found as usize)));
-        let (opened, Memory(bytes)) = self.open_root(root, sink).await?;
+        let sink = Memory::of(found as usize);
+        let (opened, sink) = self.open_root(root, sink).await?;
         check_seal(attested.seal, &opened)?;
-        Ok(bytes)
+        Ok(sink.into_inner())
     }
 
     /// Decrypts a root's body into `sink` and verifies its signature. The signer is for the
@@ -203,7 +205,19 @@ impl Unlocked<'_> {
 }
 
 /// A payload in memory, which never grows beyond what was set aside: no copy of it is left behind.
-struct Memory(Zeroizing<Vec<u8>>);
+pub(crate) struct Memory(Zeroizing<Vec<u8>>);
+
+impl Memory {
+    /// Sets so many bytes aside.
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(bytes)))
+    }
+
+    /// Takes what was written.
+    pub(crate) fn into_inner(self) -> Zeroizing<Vec<u8>> {
+        self.0
+    }
+}
 
 impl Write for Memory {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -233,4 +247,4 @@ pub(crate) fn check_seal_of(wanted: Seal, found: Seal) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

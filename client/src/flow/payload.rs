@@ -17,12 +17,12 @@ use crate::error::{Error, Result};
 use crate::flow::look::{Looked, look};
 use crate::study;
 use crate::study::input::{Inputs, Source};
-use crate::study::manifest::Manifest;
-use crate::study::names::{KEY_OBJECTS, MANIFEST};
+use crate::study::names::{INDEX_SIGNATURE, KEY_OBJECTS, MANIFEST, VERSION_INDEX};
 use crate::study::parts::{Head, Study};
 use crate::study::scan::ScanOptions;
 use crate::study::tar;
 use pcim_dicom::deid::{self, Report};
+use pcim_seal::UnlockedKey;
 
 /// Reads the payload of a sealed image.
 pub struct Payload {
@@ -38,15 +38,26 @@ pub struct Payload {
     error: Option<Error>,
 }
 
-/// The documents of a study, and what is known of its files so far.
+/// A study's own documents, and the files that it promises.
 struct Archive {
-    manifest: Manifest,
-    key_objects: Vec<u8>,
-    /// The place in the manifest of the file that is read: series, instance.
-    place: (usize, usize),
+    /// The files in order, as the index has them.
+    promised: vec::IntoIter<Promised>,
+    /// The file that is read.
+    current: Option<Promised>,
     /// Of the file that is read.
     hash: Sha256,
-    ended: bool,
+    /// The index; none once it was signed.
+    index: Option<Vec<u8>>,
+    /// Behind the instances; none once it was read.
+    key_objects: Option<Vec<u8>>,
+}
+
+/// A file as the index has it.
+struct Promised {
+    /// Its name in the study.
+    name: String,
+    bytes: u64,
+    sha256: String,
 }
 
 /// A part of the payload.
@@ -57,8 +68,8 @@ enum Part {
     Bytes(io::Cursor<Vec<u8>>),
     /// Pixels of a file.
     Pixels(Take<File>),
-    /// A file is at its end.
-    End,
+    /// The file of this name is at its end.
+    End(PathBuf),
 }
 
 /// The sum over the files, known once the payload was read to its end.
@@ -125,6 +136,21 @@ impl Payload {
         }
     }
 
+    /// Signs the index of a study, which is read first; returns its SHA-256. A single file has none.
+    ///
+    /// # Errors
+    /// Those of signing.
+    pub fn sign(&mut self, signer: &UnlockedKey) -> Result<Option<[u8; 32]>> {
+        let Some(index) = self.archive.as_mut().and_then(|it| it.index.take()) else {
+            return Ok(None);
+        };
+        let signature = pcim_seal::sign_index(&index, signer)?;
+        let sha256 = Sha256::digest(&index).into();
+        self.add_document(MANIFEST, index);
+        self.add_document(INDEX_SIGNATURE, signature);
+        Ok(Some(sha256))
+    }
+
     /// Counts the files that were read to their end.
     pub(crate) fn files_read(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.files_read)
@@ -144,18 +170,21 @@ impl Payload {
 
     /// Makes the next parts of the payload: a file's, or a tar's end. False after the last.
     fn next(&mut self) -> Result<bool> {
+        if self.archive.as_ref().is_some_and(|it| it.index.is_some()) {
+            return Err(study::Error::Unsigned.into());
+        }
         let Some((source, head)) = self.sources.next() else {
-            return self.end();
+            return Ok(self.end());
         };
         let path = &source.path;
         let at = |source| Error::File {
             path: path.clone(),
             source,
         };
+        let changed = || Error::from(study::Error::Changed { path: path.clone() });
         let file = source.open().map_err(at)?;
         if !source.is_unchanged(&file).map_err(at)? {
-            let path = path.clone();
-            return Err(study::Error::Changed { path }.into());
+            return Err(changed());
         }
         let (content, pixels) = match head {
             Some(head) => self.pass(file, &head).map_err(at)?,
@@ -163,12 +192,12 @@ impl Payload {
         };
         let size = content.len() as u64 + pixels.as_ref().map_or(0, Take::limit);
         if let Some(archive) = &mut self.archive {
-            let header = archive.begin(size);
+            let header = archive.begin(size).ok_or_else(changed)?;
             self.add(Part::Frame, header);
         }
         self.add(Part::Bytes, content);
         self.parts.extend(pixels.map(Part::Pixels));
-        self.parts.push_back(Part::End);
+        self.parts.push_back(Part::End(source.path));
         if self.archive.is_some() {
             self.add(Part::Frame, vec![0; tar::padding(size)]);
         }
@@ -197,22 +226,22 @@ impl Payload {
         looked.into_clean(path, clean)
     }
 
-    /// A tar's own documents and its end.
-    fn end(&mut self) -> Result<bool> {
-        let Some(archive) = self.archive.as_mut().filter(|archive| !archive.ended) else {
-            return Ok(false);
+    /// A tar's last document and its end. False if they were read.
+    fn end(&mut self) -> bool {
+        let archive = self.archive.as_mut();
+        let Some(document) = archive.and_then(|archive| archive.key_objects.take()) else {
+            return false;
         };
-        archive.ended = true;
-        let key_objects = std::mem::take(&mut archive.key_objects);
-        let manifest = serde_json::to_vec_pretty(&archive.manifest)?;
-        for (name, document) in [(KEY_OBJECTS, key_objects), (MANIFEST, manifest)] {
-            let size = document.len() as u64;
-            self.add(Part::Frame, tar::header(name, size));
-            self.add(Part::Frame, document);
-            self.add(Part::Frame, vec![0; tar::padding(size)]);
-        }
+        self.add_document(KEY_OBJECTS, document);
         self.add(Part::Frame, tar::END.to_vec());
-        Ok(true)
+        true
+    }
+
+    fn add_document(&mut self, name: &str, document: Vec<u8>) {
+        let size = document.len() as u64;
+        self.add(Part::Frame, tar::header(name, size));
+        self.add(Part::Frame, document);
+        self.add(Part::Frame, vec![0; tar::padding(size)]);
     }
 
     fn add(&mut self, kind: fn(io::Cursor<Vec<u8>>) -> Part, bytes: Vec<u8>) {
@@ -223,6 +252,13 @@ impl Payload {
         if let Some(hash) = &mut self.original {
             hash.update(bytes);
         }
+    }
+
+    /// Keeps an error, to be taken; returns one that a reader gets.
+    fn failed(&mut self, error: Error) -> io::Error {
+        let text = error.to_string();
+        self.error = Some(error);
+        io::Error::other(text)
     }
 
     /// Reads from the first part; 0 if it is at its end.
@@ -238,9 +274,10 @@ impl Payload {
                 }
                 (length, true, true)
             }
-            Some(Part::End) => {
-                if let Some(archive) = &mut self.archive {
-                    archive.finish();
+            Some(Part::End(path)) => {
+                if self.archive.as_mut().is_some_and(|it| !it.finish()) {
+                    let path = std::mem::take(path);
+                    return Err(self.failed(study::Error::Changed { path }.into()));
                 }
                 self.files_read.fetch_add(1, Ordering::Relaxed);
                 return Ok(0);
@@ -258,50 +295,37 @@ impl Payload {
 
 impl Archive {
     fn of(study: &Study) -> Result<Self> {
-        let (manifest, key_objects) = study.documents()?;
+        let (mut manifest, key_objects) = study.documents()?;
+        manifest.version = VERSION_INDEX;
+        manifest.place_files();
+        let promised = manifest.series.iter().flat_map(|it| &it.instances);
+        let promised = promised.map(|file| Promised {
+            name: file.file.clone(),
+            bytes: file.bytes,
+            sha256: file.sha256.clone(),
+        });
         Ok(Self {
-            manifest,
-            key_objects,
-            place: (0, 0),
+            promised: promised.collect::<Vec<_>>().into_iter(),
+            current: None,
             hash: Sha256::new(),
-            ended: false,
+            index: Some(serde_json::to_vec(&manifest)?),
+            key_objects: Some(key_objects),
         })
     }
 
-    /// Begins the next file: its header.
-    fn begin(&mut self, size: u64) -> Vec<u8> {
+    /// Begins the next file: its header. None if it is not as long as was promised.
+    fn begin(&mut self, size: u64) -> Option<Vec<u8>> {
         self.hash = Sha256::new();
-        match self.current() {
-            Some(file) => {
-                file.bytes = size;
-                tar::header(&file.file, size)
-            }
-            None => Vec::new(),
-        }
+        let promised = self.promised.next().filter(|it| it.bytes == size)?;
+        let header = tar::header(&promised.name, size);
+        self.current = Some(promised);
+        Some(header)
     }
 
-    /// Ends it: its hash is known.
-    fn finish(&mut self) {
-        let hash = std::mem::take(&mut self.hash).finalize();
-        if let Some(file) = self.current() {
-            file.sha256 = hex::encode(hash);
-        }
-        let (series, instance) = self.place;
-        let more = self.manifest.series.get(series);
-        let more = more.is_some_and(|series| instance + 1 < series.instances.len());
-        self.place = match more {
-            true => (series, instance + 1),
-            false => (series + 1, 0),
-        };
-    }
-
-    fn current(&mut self) -> Option<&mut study::manifest::File> {
-        let (series, instance) = self.place;
-        self.manifest
-            .series
-            .get_mut(series)?
-            .instances
-            .get_mut(instance)
+    /// Ends it: returns true if it was what was promised.
+    fn finish(&mut self) -> bool {
+        let hash = hex::encode(std::mem::take(&mut self.hash).finalize());
+        self.current.take().is_some_and(|it| it.sha256 == hash)
     }
 }
 
@@ -321,11 +345,7 @@ impl Read for Payload {
             match self.next() {
                 Ok(true) => {}
                 Ok(false) => return Ok(0),
-                Err(error) => {
-                    let text = error.to_string();
-                    self.error = Some(error);
-                    return Err(io::Error::other(text));
-                }
+                Err(error) => return Err(self.failed(error)),
             }
         }
     }

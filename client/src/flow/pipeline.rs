@@ -14,7 +14,7 @@ use crate::flow::payload::{Payload, Summary};
 use pcim_core::ImageDigest;
 use pcim_core::pipe;
 use pcim_node::{BodyRef, Node, Root, Stored};
-use pcim_seal::{BodyVersion, Certificate, Opened, Sealed, SessionKey, UnlockedKey};
+use pcim_seal::{BodyVersion, Certificate, Claims, Opened, Sealed, SessionKey, UnlockedKey};
 
 /// Hears of a body before it is pinned.
 pub(crate) type NoteBody<'n> = &'n mut (dyn FnMut(&BodyRef) -> io::Result<()> + Send);
@@ -99,8 +99,10 @@ pub(crate) async fn seal_noted(
 ) -> Result<(BodyRef, Sealed, Summary)> {
     let (mut writer, stream) = pipe::writer();
     let signer = Arc::clone(signer);
+    let index = payload.sign(&signer)?;
+    let claims = Claims { predecessor, index };
     let sealing = tokio::task::spawn_blocking(move || {
-        let sealed = pcim_seal::seal_body(&mut payload, &signer, predecessor, version, &mut writer);
+        let sealed = pcim_seal::seal_body(&mut payload, &signer, claims, version, &mut writer);
         match sealed {
             Ok(sealed) => {
                 // If the node went away its own error tells why.
@@ -219,7 +221,7 @@ pub(crate) async fn reseal(
 }
 
 /// The stream, broken off when it takes too long.
-fn in_time(
+pub(crate) fn in_time(
     stream: BoxStream<'static, io::Result<Bytes>>,
     total: Duration,
 ) -> BoxStream<'static, io::Result<Bytes>> {

@@ -75,6 +75,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The index of a study was not signed before the study was read.
+    #[error("the study's index is not signed")]
+    Unsigned,
     /// The payload is not a study as this program writes them.
     #[error("the study is not as its manifest says: {why}")]
     Damaged {
@@ -82,7 +85,11 @@ pub enum Error {
         why: &'static str,
     },
     /// A later format.
-    #[error("a study of version {found}; this program reads versions {} and {}", VERSION, VERSION_INDEX)]
+    #[error(
+        "a study of version {found}; this program reads versions {} and {}",
+        VERSION,
+        VERSION_INDEX
+    )]
     Version {
         /// Its version.
         found: u32,

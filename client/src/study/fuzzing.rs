@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::io::{self, Cursor, Read};
+use std::ops::Range;
 use std::path::{Component, Path};
 
 use sha2::{Digest, Sha256};
 
+use crate::study::index::Index;
 use crate::study::manifest::{File, Manifest, Series};
-use crate::study::names::VERSION;
+use crate::study::names::{VERSION, VERSION_INDEX};
 use crate::study::unpack::{Contents, Unpacking};
-use crate::study::{KEY_OBJECTS, MANIFEST, tar, zip};
+use crate::study::{Error, INDEX_SIGNATURE, KEY_OBJECTS, MANIFEST, tar, zip};
 
 /// Writes an archive to `place` and reads its list and every entry; says whether it is one that is read.
 ///
@@ -70,7 +72,8 @@ pub fn unpack(tar: &[u8], folder: &Path) -> io::Result<bool> {
     }
     assert_eq!(manifest.files().count(), instances + 1);
     let listed = entries(tar).map_or(0, |entries| entries.len());
-    assert_eq!(listed, instances + 2);
+    let documents = if manifest.is_index() { 3 } else { 2 };
+    assert_eq!(listed, instances + documents);
     Ok(true)
 }
 
@@ -81,20 +84,25 @@ pub fn directory(bytes: &[u8]) -> bool {
     listed.is_ok_and(|files| files.iter().all(|parts| !parts.is_empty()))
 }
 
-/// Makes a study's tar of two small files.
-#[must_use]
-pub fn study() -> Vec<u8> {
+/// The files of a small study.
+const FILES: [(&str, &[u8]); 3] = [
+    ("0001/00001.dcm", &[7; 600]),
+    ("0001/00002.dcm", &[8; 512]),
+    (KEY_OBJECTS, &[9; 30]),
+];
+
+/// The manifest of that study.
+fn manifest() -> Manifest {
     let file = |file: &str, content: &[u8]| File {
         file: file.to_owned(),
         sop_class_uid: "1.2.840.10008.5.1.4.1.1.7".to_owned(),
         sop_instance_uid: format!("2.25.{}", content.len()),
         bytes: content.len() as u64,
         sha256: hex::encode(Sha256::digest(content)),
+        offset: None,
     };
-    let names = ["0001/00001.dcm", "0001/00002.dcm", KEY_OBJECTS];
-    let contents = [&[7; 600][..], &[8; 512], &[9; 30]];
-    let [first, second, key_objects] = [0, 1, 2].map(|at| file(names[at], contents[at]));
-    let manifest = Manifest {
+    let [first, second, key_objects] = FILES.map(|(name, content)| file(name, content));
+    Manifest {
         version: VERSION,
         study_instance_uid: "2.25.1".to_owned(),
         modalities: vec!["OT".to_owned()],
@@ -104,17 +112,84 @@ pub fn study() -> Vec<u8> {
             instances: vec![first, second],
         }],
         key_objects,
+    }
+}
+
+/// Makes a study's tar of two small files, as it was before there were indexes: the manifest comes last.
+#[must_use]
+pub fn study() -> Vec<u8> {
+    let manifest = serde_json::to_vec(&manifest()).expect("a manifest is JSON");
+    packed(&[&FILES[..], &[(MANIFEST, &manifest)]].concat())
+}
+
+/// The index of that study.
+#[must_use]
+pub fn index() -> Manifest {
+    let mut index = manifest();
+    index.version = VERSION_INDEX;
+    index.place_files();
+    index
+}
+
+/// Makes that study's tar with an index.
+#[must_use]
+pub fn indexed(index: &[u8], signature: &[u8]) -> Vec<u8> {
+    let documents = [(MANIFEST, index), (INDEX_SIGNATURE, signature)];
+    packed(&[&documents[..], &FILES].concat())
+}
+
+/// Makes that study's tar with its own index, and nothing as its signature.
+#[must_use]
+pub fn indexed_study() -> Vec<u8> {
+    let index = serde_json::to_vec(&index()).expect("an index is JSON");
+    indexed(&index, b"a signature")
+}
+
+/// Reads the index at the start of a payload, whoever signed it; says whether it is one.
+///
+/// # Panics
+/// If a file of an index that is read does not lie in the payload, behind the one before it.
+#[must_use]
+pub fn read_index(payload: &[u8]) -> bool {
+    let mut first = Cursor::new(payload);
+    let Ok(Some((_, size))) = tar::next(&mut first) else {
+        return false;
     };
-    let manifest = serde_json::to_vec(&manifest).expect("a manifest is JSON");
+    let index = payload.get(512..).unwrap_or_default();
+    let index = &index[..index.len().min(usize::try_from(size).unwrap_or(usize::MAX))];
+    let mut read = |range: Range<u64>| {
+        let bytes = payload.get(range.start as usize..range.end as usize);
+        bytes.map(<[u8]>::to_vec).ok_or(Error::Unsigned)
+    };
+    let (length, wanted) = (payload.len() as u64, Sha256::digest(index).into());
+    let found = Index::read(length, wanted, &mut read, |_, _| Ok::<_, Error>(()));
+    let Ok(index) = found else {
+        return false;
+    };
+    let mut end = 0;
+    for number in 1..=index.instances() + 1 {
+        let file = index.file(number).expect("it is counted");
+        let place = index.place(file);
+        assert!(place.start >= end + 512 && place.end <= length);
+        end = place.end;
+    }
+    assert!(index.file(0).is_none() && index.file(index.instances() + 2).is_none());
+    let series = index.manifest().series.iter();
+    let counted = series.filter_map(|it| index.series(&it.series_instance_uid));
+    assert!(
+        counted
+            .into_iter()
+            .all(|it| it.end <= index.instances() + 1)
+    );
+    true
+}
+
+fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = Vec::new();
-    for (name, content) in names
-        .into_iter()
-        .zip(contents)
-        .chain([(MANIFEST, &manifest[..])])
-    {
+    for (name, content) in files {
         let size = content.len() as u64;
         tar.extend(tar::header(name, size));
-        tar.extend(content);
+        tar.extend(*content);
         tar.resize(tar.len() + tar::padding(size), 0);
     }
     tar.extend(tar::END);
@@ -245,6 +320,45 @@ mod tests {
             }
         }
         assert!((1..mutations()).contains(&listed), "{listed} were read");
+    }
+
+    #[test]
+    fn mutated_indexes_place_every_file_or_are_refused() {
+        let good = indexed_study();
+        assert!(read_index(&good) && !read_index(&study()));
+        let mut numbers = Numbers(0x5eed_0103);
+        let read = (0..mutations()).filter(|round| {
+            // In the index alone: behind it a change is not looked at.
+            let index = serde_json::to_vec(&index()).unwrap();
+            match round % 3 {
+                0 => read_index(&summed(&numbers.mutated(&good))),
+                _ => read_index(&indexed(&numbers.mutated(&index), b"a signature")),
+            }
+        });
+        assert!((1..mutations()).contains(&read.count()));
+    }
+
+    #[test]
+    fn an_indexed_study_is_unpacked_and_its_files_must_be_where_it_says() {
+        let unpacked = |tar: &[u8]| unpack(tar, tempfile::tempdir().unwrap().path()).unwrap();
+        let good = index();
+        let with = |index: &Manifest| indexed(&serde_json::to_vec(index).unwrap(), b"");
+        assert!(unpacked(&with(&good)));
+        let mut moved = good.clone();
+        moved.key_objects.offset = Some(1 << 20);
+        // The documents the other way round, or behind the files.
+        let json = serde_json::to_vec(&good).unwrap();
+        let documents = [(INDEX_SIGNATURE, &b""[..]), (MANIFEST, &json)];
+        let turned = packed(&[&documents[..], &FILES].concat());
+        let behind = packed(&[&FILES[..], &documents].concat());
+        for bad in [with(&moved), turned, behind] {
+            assert!(!unpacked(&bad));
+        }
+        // An old study with the file of a signature that nothing lists.
+        let json = serde_json::to_vec(&manifest()).unwrap();
+        assert!(!unpacked(&packed(
+            &[&FILES[..], &documents[..1], &[(MANIFEST, &json)]].concat()
+        )));
     }
 
     #[test]

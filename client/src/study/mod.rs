@@ -5,9 +5,10 @@
 //!
 //! | name | content |
 //! |---|---|
+//! | `manifest.json` | the index: every file with its size, its SHA-256, and where it is: [`manifest`] |
+//! | `manifest.json.sig` | the index's own signature |
 //! | `0001/00001.dcm` … | the instances: a folder for each series, by Series Number, then by Instance Number |
 //! | `key-objects.dcm` | a Key Object Selection Document that lists them |
-//! | `manifest.json` | the same with sizes and SHA-256: [`manifest`] |
 //!
 //! and of a study that has one instance that file as it is. Names, owners and times of the files do not pass.
 
@@ -16,6 +17,7 @@ pub(crate) mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub(crate) mod identity;
+pub(crate) mod index;
 pub(crate) mod input;
 pub mod manifest;
 pub(crate) mod names;
@@ -30,9 +32,10 @@ pub mod zip;
 pub use crate::study::copy::copy;
 pub use crate::study::error::Error;
 pub use crate::study::identity::{IDENTITY_MEDIA_TYPE, IdentityDocument};
+pub use crate::study::index::Index;
 pub use crate::study::input::{Inputs, Skipped};
 pub use crate::study::manifest::Manifest;
-pub use crate::study::names::{KEY_OBJECTS, MANIFEST, MAX_FILES};
+pub use crate::study::names::{INDEX_SIGNATURE, KEY_OBJECTS, MANIFEST, MAX_FILES};
 pub use crate::study::parts::{Pair, Study};
 pub use crate::study::scan::{FileOutcome, ScanOptions, scan};
 pub use crate::study::unpack::Contents;

@@ -182,8 +182,8 @@ impl Study {
             sha256: hex::encode(measured.sha256),
             offset: None,
         };
-        let known = |it: &'_ Instance| Some((it.sealed.as_ref()?, it.measured?));
-        let known = self.instances.iter().filter_map(known);
+        let instances = self.instances.iter();
+        let known = instances.filter_map(|it| Some((it.sealed.as_ref()?, it.measured?)));
         let mut series: Vec<manifest::Series> = Vec::new();
         for (name, (ids, measured)) in self.names().into_iter().zip(known) {
             let instance = file(name, &ids.class, &ids.uids.instance, measured);

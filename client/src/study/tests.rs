@@ -7,6 +7,7 @@ mod peers;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use super::*;
 use crate::error::Error as Failure;
@@ -18,6 +19,7 @@ use pcim_core::ImageDigest;
 use pcim_core::private;
 use pcim_dicom::deid::{self, KeyObjects, Options, Profile};
 use pcim_dicom::sample::write_instance;
+use pcim_seal::{KeyKind, UnlockedKey};
 
 const DEMO: &[u8] = include_bytes!("../../cli/assets/demo.dcm");
 
@@ -104,9 +106,14 @@ fn scanned(paths: &[PathBuf]) -> crate::error::Result<Vec<Study>> {
 fn payload(study: &Study) -> Vec<u8> {
     let mut read = Vec::new();
     let mut payload = Payload::of(study, Some(options())).unwrap();
+    let index = payload.sign(&SIGNER).unwrap();
+    assert_eq!(index.is_some(), study.is_archive());
     payload.read_to_end(&mut read).unwrap();
     read
 }
+
+static SIGNER: LazyLock<UnlockedKey> =
+    LazyLock::new(|| UnlockedKey::generate(KeyKind::Classic, None).unwrap());
 
 /// Takes a tar apart into a folder that is not there yet.
 fn unpack_to(mut tar: impl Read, folder: &Path) -> crate::error::Result<Contents> {
@@ -174,7 +181,10 @@ fn a_folder_is_sealed_as_one_study_and_opens_as_one() {
     assert_eq!(study.description(None), "CT PT CHEST");
 
     let tar = payload(study);
-    assert!(tar == payload(study), "the same files give the same bytes");
+    // The same files give the same bytes, but for the signature, which is salted.
+    let (again, name) = (payload(study), b"manifest.json.sig");
+    let at = memchr::memmem::find(&tar, name).unwrap();
+    assert!(tar[..at] == again[..at] && tar[at + 1024..] == again[at + 1024..]);
     for secret in ["Doe", "Jane", "jane", "12345678", "General", "2.25.2\0"] {
         let found = tar.windows(secret.len()).any(|it| it == secret.as_bytes());
         assert!(!found, "{secret}");
@@ -197,6 +207,7 @@ fn a_folder_is_sealed_as_one_study_and_opens_as_one() {
         "0002/00002.dcm",
         "key-objects.dcm",
         "manifest.json",
+        "manifest.json.sig",
     ];
     // Which of the two series is the first follows from their pseudonyms.
     let found = tree(&out);
@@ -205,7 +216,7 @@ fn a_folder_is_sealed_as_one_study_and_opens_as_one() {
             || found.len() == names.len() && found.contains(&"0002/00003.dcm".to_owned())
     );
 
-    // Written without sealing it is the same.
+    // Written without sealing it is the same, without an index.
     let own = dir.path().join("own");
     let stage = dir.path().join("stage");
     fs::create_dir(&stage).unwrap();
@@ -223,8 +234,18 @@ fn a_folder_is_sealed_as_one_study_and_opens_as_one() {
     assert!(tree(&stage).is_empty());
     assert_eq!(contents, wanted);
     assert_eq!(report.unwrap().private_removed, 0);
+    let found: Vec<_> = found
+        .into_iter()
+        .filter(|name| name != INDEX_SIGNATURE)
+        .collect();
     assert_eq!(tree(&own), found);
-    for name in found.iter().filter(|name| !name.ends_with('/')) {
+    let manifest =
+        |folder: &Path| Manifest::read(&fs::read(folder.join(MANIFEST)).unwrap()).unwrap();
+    assert!(manifest(&out).is_index() && !manifest(&own).is_index());
+    let files = found
+        .iter()
+        .filter(|name| !name.ends_with('/') && *name != MANIFEST);
+    for name in files {
         assert!(fs::read(own.join(name)).unwrap() == fs::read(out.join(name)).unwrap());
     }
     let again = written[0].write(&own, true);
@@ -486,6 +507,7 @@ fn a_file_that_changes_after_it_was_looked_at_is_refused() {
         .unwrap();
     file.set_len(1502).unwrap();
     let mut payload = Payload::of(&studies[0], Some(options())).unwrap();
+    payload.sign(&SIGNER).unwrap();
     payload.read_to_end(&mut Vec::new()).unwrap_err();
     let refused = payload.take_error().unwrap();
     assert!(matches!(refused, Failure::Study(error) if matches!(*error, Error::Changed { .. })));

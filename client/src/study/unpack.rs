@@ -17,13 +17,14 @@ use tempfile::TempDir;
 use crate::study::error::Error;
 use crate::study::identity::is_identity;
 use crate::study::manifest::{MAX_BYTES, Manifest};
-use crate::study::names::{MANIFEST, MAX_FILES};
-use crate::study::tar;
+use crate::study::names::{INDEX_SIGNATURE, MANIFEST, MAX_FILES};
+use crate::study::tar::{self, BLOCK};
 use pcim_core::buffers::Buffers;
 use pcim_core::private::create_new;
+use pcim_seal::Opened;
 
-/// Most files of a tar: the instances and the two documents.
-const MAX_ENTRIES: usize = MAX_FILES + 2;
+/// Most files of a tar: the instances, the two documents, and the signature of one of them.
+const MAX_ENTRIES: usize = MAX_FILES + 3;
 /// Bytes of files that are written at a time, by several threads; a longer file is written by itself.
 const TOGETHER: u64 = 8 << 20;
 /// Most bytes that are handed to the thread that takes a tar apart at a time.
@@ -209,11 +210,28 @@ pub(crate) fn manifest_of(folder: &Path) -> Option<Manifest> {
     Manifest::read(&bytes.ok()?).ok()
 }
 
+/// Compares the index of a study that was taken apart into a folder with what the image's signature says.
+pub(crate) fn check_index(folder: &Path, opened: &Opened) -> crate::error::Result<()> {
+    let damaged = |why| Err(Error::Damaged { why }.into());
+    let read = |name: &str| {
+        let bytes = pcim_core::private::read_limited(&folder.join(name), MAX_BYTES as usize);
+        bytes.map_err(Error::Write)
+    };
+    let index = read(MANIFEST)?;
+    match (Manifest::read(&index)?.is_index(), opened.claims.index) {
+        (false, None) => return Ok(()),
+        (true, Some(wanted)) if Sha256::digest(&index)[..] == wanted => {}
+        _ => return damaged("its index is not the one that was sealed"),
+    }
+    let signature = read(INDEX_SIGNATURE)?;
+    Ok(pcim_seal::verify_index(&index, &signature, &opened.signer)?)
+}
+
 /// Takes a study's tar apart into an empty folder, and compares every file with the manifest. The files are on the disk to
 /// stay.
 fn unpack(mut tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
     let damaged = |why| Error::Damaged { why };
-    let mut names = BTreeSet::new();
+    let (mut names, mut order, mut at) = (BTreeSet::new(), Vec::new(), 0);
     let mut found = thread::scope(|scope| {
         let mut together = Together::new(scope, folder);
         while let Some((name, size)) = tar::next(&mut tar)? {
@@ -226,6 +244,9 @@ fn unpack(mut tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
             if name == MANIFEST && size > MAX_BYTES {
                 return Err(damaged("its manifest is too long"));
             }
+            at += BLOCK as u64;
+            order.push((name.clone(), at));
+            at += size + tar::padding(size) as u64;
             let mut content = (&mut tar).take(size);
             if size > TOGETHER {
                 let path = folder.join(&name);
@@ -245,6 +266,9 @@ fn unpack(mut tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
         return Err(damaged("it has no manifest"));
     }
     let manifest = Manifest::read(&fs::read(folder.join(MANIFEST))?)?;
+    if manifest.is_index() {
+        found.remove(INDEX_SIGNATURE);
+    }
     for file in manifest.files() {
         let (size, hash) = found
             .remove(&file.file)
@@ -256,8 +280,25 @@ fn unpack(mut tar: impl Read, folder: &Path) -> Result<Manifest, Error> {
     if !found.is_empty() {
         return Err(damaged("it has a file that is not listed"));
     }
+    if manifest.is_index() {
+        check_places(&manifest, &order)?;
+    }
     pcim_core::private::sync_files(&folders_of(folder, &names))?;
     Ok(manifest)
+}
+
+/// Refuses a study whose files are not where its index says; `order` has each with the place where its content began.
+fn check_places(index: &Manifest, order: &[(String, u64)]) -> Result<(), Error> {
+    let why = "its files are not where its index says";
+    let signed = matches!(order, [(first, _), (second, _), ..] if first == MANIFEST && second == INDEX_SIGNATURE);
+    let files = order.get(2..).filter(|_| signed).unwrap_or_default();
+    // The first file is behind its own header.
+    let end = files.first().map_or(0, |(_, at)| at - BLOCK as u64);
+    let found = files.iter().map(|(name, at)| (name, Some(at - end)));
+    match found.eq(index.files().map(|file| (&file.file, file.offset))) {
+        true => Ok(()),
+        false => Err(Error::Damaged { why }),
+    }
 }
 
 /// Lengths and hashes of files by their names.
@@ -370,7 +411,7 @@ fn cut_short() -> Error {
     Error::Damaged { why }
 }
 
-pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

@@ -29,11 +29,11 @@ def once(pairs):
     return found
 
 
-def read(text, kind, required, optional=(), limit=None, open_ended=False):
-    """A JSON document of version 1 with these fields (§1.3)."""
+def read(text, kind, required, optional=(), limit=None, open_ended=False, version=1):
+    """A JSON document of a version with these fields (§1.3)."""
     want(limit is None or len(text) <= limit, f"a document of {len(text)} bytes")
     document = json.loads(text, object_pairs_hook=once) if isinstance(text, (bytes, str)) else text
-    want(isinstance(document, dict) and document.get(kind) == 1, f"not version 1 of {kind}")
+    want(isinstance(document, dict) and document.get(kind) == version, f"not version {version} of {kind}")
     found = {name for name, value in document.items() if value is not None or name not in optional} - {kind}
     want(set(required) <= found, f"{kind} lacks {set(required) - found}")
     want(open_ended or found <= {*required, *optional}, f"{kind} has {found - {*required, *optional}}")

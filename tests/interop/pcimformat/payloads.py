@@ -7,8 +7,9 @@ import re
 
 from . import want
 from .papers import read
+from .pgp import verify_detached
 
-MAX_FILES = 100_002
+MAX_FILES = 100_003
 MAX_MANIFEST = 134_217_728
 NAME = re.compile("[0-9a-z-][0-9a-z.-]{0,39}(/[0-9a-z-][0-9a-z.-]{0,39})?")
 
@@ -66,22 +67,30 @@ def version8(uuid):
     return uuid[:6] + bytes([uuid[6] & 0x0F | 0x80, uuid[7], uuid[8] & 0x3F | 0x80]) + uuid[9:]
 
 
-def open_study(tar):
-    """A study compared with its manifest (§5.3)."""
-    files = open_tar(tar)
-    text = files.pop("manifest.json")
+def open_study(contents, signer):
+    """A study compared with its index, which its signer signed (§5.3)."""
+    files = open_tar(contents.payload)
+    want(list(files)[:2] == ["manifest.json", "manifest.json.sig"], "a study that does not begin with its index")
+    text, signature = files.pop("manifest.json"), files.pop("manifest.json.sig")
+    want(hashlib.sha256(text).digest() == contents.index, "another index than the signature names")
+    verify_detached(text, signature, signer)
     names = ("study_instance_uid", "modalities", "body_parts", "series", "key_objects")
-    manifest = read(text, "pcim-study", names, limit=MAX_MANIFEST)
+    manifest = read(text, "pcim-study", names, limit=MAX_MANIFEST, version=2)
     want(list(files)[-1] == "key-objects.dcm", "key objects that are not the last file")
     listed = [file for series in manifest["series"] for file in series["instances"]] + [manifest["key_objects"]]
     want([file["file"] for file in listed] == list(files), "other files than are listed")
+    blocks = lambda size: size + -size % 512
+    at = end_of_index = blocks(512 + len(text)) + blocks(512 + len(signature))
     for file in listed:
         content = files[file["file"]]
+        want(end_of_index + file["offset"] == at + 512, "a file that is not where the index says")
+        at = blocks(at + 512 + len(content))
         want((file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest()), "another file")
     instances = [file["sop_instance_uid"] for file in listed[:-1]]
     own = derived_uid("instance", manifest["study_instance_uid"], instances)
     want(manifest["key_objects"]["sop_instance_uid"] == own, "key objects of another study")
     want(own.encode() in files["key-objects.dcm"], "key objects with another UID")
+    want(at + 1024 == len(contents.payload), "an index of another length")
     return manifest, files
 
 

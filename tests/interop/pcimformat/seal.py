@@ -23,7 +23,7 @@ MAX_SEALED_DOCUMENT = 1_310_720
 MIN_CONTAINER = 100
 WRITTEN_CHUNK = 12
 MAX_CHUNK = 16
-CARRIED, PREDECESSOR = "signer-certificate@pcim.invalid", "predecessor@pcim.invalid"
+CARRIED, PREDECESSOR, INDEX = "signer-certificate@pcim.invalid", "predecessor@pcim.invalid", "index@pcim.invalid"
 
 
 # ---- headers -------------------------------------------------------------------------------------------------------
@@ -192,9 +192,92 @@ def open_body(session_key, version, message):
     signer = Certificate(carried[0][1])
     contents.signature.verify(contents.payload, signer.signer)
     before = [value[1] for name, value in said if name == PREDECESSOR]
-    want(len(before) <= 1, "several predecessors")
+    index = [value[1] for name, value in said if name == INDEX]
+    want(len(before) <= 1 and len(index) <= 1, "several predecessors or indexes")
+    contents.index = bytes.fromhex(index[0].decode()) if index else None
     want(not contents.signature.intended(), "a body for certain readers only")
     return contents, signer, bytes.fromhex(before[0].decode()) if before else None
+
+
+class Parts:
+    """A body of version 2 that is read in parts (§4.11)."""
+
+    OUTER, INNER = 1 << 20, 1 << 18
+
+    def __init__(self, session_key, version, body):
+        want(version == 2 and body[0] == 0xC0 | SEIPD, "not a body of version 2")
+        self.body, self.parts, at = body, 0, 1
+        while body[at] == 224 | 20:
+            self.parts, at = self.parts + 1, at + 1 + self.OUTER
+        rest, self.field = whole_length(body[at:at + 5])
+        self.length = self.parts * self.OUTER + rest
+        want(at + self.field + rest == len(body), "a body of another layout")
+        head = self.content(0, 36)
+        self.size, (self.cipher, self.start, self.about) = 1 << (head[3] + 6), schedule(session_key, head)
+        self.chunks = -(-(self.length - 52) // (self.size + 16))
+        end = self.length - 52 - 16 * self.chunks
+        last = self.start + struct.pack(">Q", self.chunks)
+        self.cipher.decrypt(last, self.content(self.length - 16, self.length), self.about + struct.pack(">Q", end))
+        # What stands before the payload: a one-pass signature, and how a literal begins.
+        before = self.plain(0, min(end, 1024))
+        size, field = whole_length(before[1:6])
+        at = 1 + field + size
+        want(before[0] == 0xC0 | ONE_PASS and before[at] == 0xC0 | LITERAL, "not one signed literal")
+        self.between = None
+        if before[at + 1] == 224 | 9:
+            self.begins, self.first = at + 2 + 6, 512 - 6
+            at, self.between = self.begins + self.first, 0
+            while self.plain(at, at + 1) == bytes([224 | 18]):
+                self.between, at = self.between + 1, at + 1 + self.INNER
+            self.last, self.inner_field = whole_length(self.plain(at, min(end, at + 5)))
+            at += self.inner_field + self.last
+        else:
+            size, field = whole_length(before[at + 1:at + 6])
+            self.begins, self.first = at + 1 + field + 6, size - 6
+            at = self.begins + self.first
+        self.seal = hashlib.sha256(self.plain(at, end)).digest()
+
+    def content(self, start, end):
+        """Bytes of the container, without the lengths between its parts."""
+        out = b""
+        while start < end:
+            part = min(start // self.OUTER, self.parts)
+            stop = min(end, (part + 1) * self.OUTER) if part < self.parts else end
+            at = 1 + part + (1 if part < self.parts else self.field) + start
+            out, start = out + self.body[at:at + stop - start], stop
+        return out
+
+    def plain(self, start, end):
+        """A range of the plaintext, by the chunks that it is in alone."""
+        first, out = start // self.size, b""
+        for index in range(first, -(-end // self.size)):
+            at = 36 + index * (self.size + 16)
+            sealed = self.content(at, min(at + self.size + 16, self.length - 16))
+            out += self.cipher.decrypt(self.start + struct.pack(">Q", index), sealed, self.about)
+        return out[start - first * self.size:][:end - start]
+
+    def read(self, at, length):
+        """A range of the payload."""
+        if self.between is None or at + length <= self.first:
+            return self.plain(self.begins + at, self.begins + at + length)
+        out = self.plain(self.begins + at, self.begins + self.first) if at < self.first else b""
+        at, end = max(at - self.first, 0), at - self.first + length
+        while at < end:
+            part = min(at // self.INNER, self.between)
+            stop = min(end, (part + 1) * self.INNER) if part < self.between else end
+            place = self.begins + self.first + part + (1 if part < self.between else self.inner_field) + at
+            out, at = out + self.plain(place, place + stop - at), stop
+        return out
+
+
+def whole_length(field):
+    """A whole length and how many bytes it takes."""
+    if field[0] < 192:
+        return field[0], 1
+    if field[0] < 224:
+        return (field[0] - 192 << 8) + field[1] + 192, 2
+    want(field[0] == 255, "a part where a whole length is wanted")
+    return int.from_bytes(field[1:5], "big"), 5
 
 
 def literal(payload):

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use pcim_client::Error as ClientError;
+use pcim_client::{Actor, Error as ClientError};
 use pcim_core::ImageDigest;
 use pcim_dicom::lettering::framed;
 use pcim_dicom::view::{self, Image, Picture, Protocol, Window, sheet};
@@ -30,11 +30,13 @@ const TILE: usize = 160;
 /// Look at an image: a frame as PNG, a contact sheet of a series, a preview in the terminal
 ///
 /// Shown as the file says: its VOI LUT or window, else from the least value to the greatest. A digest names an image of
-/// your own, which is opened in memory: nothing of it touches the disk but the PNG. A PNG shows what the pixels show, and so
-/// who it is if their text says it. Overlays and presentation states are not applied.
+/// your own, or one that you are approved for, which is opened in memory: nothing of it touches the disk but the PNG, and
+/// ciphertext on this home's node. One instance of a study is fetched and verified by the study's signed index, without the
+/// rest of it; a sheet, and an image without an index, needs all of it. A PNG shows what the pixels show, and so who it is if
+/// their text says it. Overlays and presentation states are not applied.
 #[derive(Debug, Args)]
 pub(crate) struct ViewArgs {
-    /// A DICOM file, a tar of such, a directory (with --sheet), or the digest of an image of your own
+    /// A DICOM file, a tar of such, a directory (with --sheet), or the digest of an image
     #[arg(value_name = "FILE|IMAGE|DIR")]
     source: String,
     /// The PNG
@@ -91,11 +93,11 @@ impl ViewArgs {
         let mut refused = Vec::new();
         let (picture, frames) = match digest {
             Some(image) => {
-                let payload = self.opened(context, &image).await?;
-                self.of_payload(&payload, &mut refused)?
+                let (payload, number) = self.opened(context, &image).await?;
+                self.of_payload(&payload, number, &mut refused)?
             }
             None if path.is_dir() => self.of_directory(path, &mut refused)?,
-            None => self.of_payload(&read(path)?, &mut refused)?,
+            None => self.of_payload(&read(path)?, self.instance, &mut refused)?,
         };
         for reason in &refused {
             context.ui.note(&format!("left out: {reason}"));
@@ -146,20 +148,57 @@ impl ViewArgs {
         Ok(protocol)
     }
 
+    /// Opens what is needed of an image; tells the number that the instance has in it.
     async fn opened(
         &self,
         context: &Context,
         image: &ImageDigest,
-    ) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    ) -> anyhow::Result<(Zeroizing<Vec<u8>>, u32)> {
         let client = context.client().await?;
-        let payload = client.patient().open_own_in_memory(image, MAX_BYTES).await;
+        let opened = match self.sheet {
+            true => None,
+            false => self.instance_of(context, &client, image).await.transpose(),
+        };
+        let payload = match opened {
+            Some(instance) => instance.map(|payload| (payload, 1)),
+            None => {
+                let whole = client.unlocked().open_whole_in_memory(image, MAX_BYTES);
+                let whole = whole.await.map_err(anyhow::Error::from);
+                whole.map(|payload| (payload, self.instance))
+            }
+        };
         client.shutdown().await;
-        Ok(payload?)
+        payload
+    }
+
+    /// Opens one instance by the index of its image; none if the image has no index.
+    async fn instance_of(
+        &self,
+        context: &Context,
+        client: &Actor,
+        image: &ImageDigest,
+    ) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
+        let opened = match client.unlocked().open_at_index(image).await {
+            Err(ClientError::NoIndex { .. }) => return Ok(None),
+            other => other?,
+        };
+        let (number, index) = (self.instance as usize, opened.index());
+        if index.file(number).is_none() {
+            let found = index.manifest().files().count();
+            return Err(Usage(format!("--instance {number}: there are {found}")).into());
+        }
+        let payload = opened.instance(number).await?;
+        context.ui.note(&format!(
+            "instance {number} of {} was verified by the image's signed index; the image as a whole was not",
+            index.instances()
+        ));
+        Ok(Some(payload))
     }
 
     fn of_payload(
         &self,
         payload: &[u8],
+        number: u32,
         refused: &mut Vec<String>,
     ) -> anyhow::Result<(Picture, usize)> {
         let files = view::instances(payload)?;
@@ -167,10 +206,9 @@ impl ViewArgs {
             let read = |number: usize| Ok(Zeroizing::new(files[number].to_vec()));
             return self.sheet_of(files.len(), &read, refused);
         }
-        let number = self.instance as usize - 1;
-        let file = files.get(number).ok_or_else(|| {
+        let file = files.get(number as usize - 1).ok_or_else(|| {
             let found = files.len();
-            Usage(format!("--instance {}: there are {found}", self.instance))
+            Usage(format!("--instance {number}: there are {found}"))
         })?;
         let image = Image::read(file)?;
         let mut picture = image.render(self.frame as usize - 1, self.window)?;

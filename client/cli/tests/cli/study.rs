@@ -184,7 +184,98 @@ fn several_studies_make_several_images_with_a_handover_each() {
     let opened = patient.run(open).json();
     assert_eq!(opened["contents"]["instances"], 2);
     let inside = names(Path::new(&stage.file("results/study")));
-    assert_eq!(inside, ["0001", "key-objects.dcm", "manifest.json"]);
+    let all = [
+        "0001",
+        "key-objects.dcm",
+        "manifest.json",
+        "manifest.json.sig",
+    ];
+    assert_eq!(inside, all);
+    instances(&stage, &patient, image);
+}
+
+/// A requestor fetches single instances of the patient's study, who can look at each of hers.
+fn instances(stage: &Stage, patient: &Actor, image: &str) {
+    let doctor = stage.actor("doctor");
+    let fetch = |args: &[&str], out: &str| {
+        let mut command = doctor.command();
+        command.args(["requestor", "fetch", image, "--out", &stage.file(out)]);
+        Run::of(command.args(args))
+    };
+    fetch(&["--first"], "results/none").refused(4, "not authorized");
+    let card = stage.file("patient.card");
+    let request = ["requestor", "request", "--image", image, "--patient", &card];
+    let mut command = doctor.command();
+    Run::of(command.args(request).args(["--purpose", "TREAT"])).json();
+    let served = doctor.serve();
+    patient.knows(&served.address);
+    let approve = ["patient", "approve", image, &doctor.address];
+    patient.run(approve).json();
+    drop(served);
+    let served = patient.serve();
+    doctor.knows(&served.address);
+
+    let whole = |name: &str| fs::read(stage.file(&format!("results/study/{name}"))).unwrap();
+    let manifest: Value = serde_json::from_slice(&whole("manifest.json")).unwrap();
+    assert_eq!(manifest["pcim-study"], 2);
+    let before = block_files(&doctor.home).len();
+    let told = fetch(&["--instance", "2"], "results/second.dcm").json();
+    assert_eq!(
+        (&told["of"], &told["verified"]),
+        (&2.into(), &"instances".into())
+    );
+    assert_eq!(told["instances"][0]["number"], 2);
+    let second = fs::read(stage.file("results/second.dcm")).unwrap();
+    assert!(second == whole("0001/00002.dcm"));
+    // Root, header, and the one leaf of this body.
+    assert_eq!(block_files(&doctor.home).len(), before + 3);
+    fetch(&["--first"], "results/second.dcm").refused(1, "exists already");
+    fetch(&["--first", "--force"], "results/second.dcm").json();
+    let first = fs::read(stage.file("results/second.dcm")).unwrap();
+    assert!(first == whole("0001/00001.dcm"));
+    let series = manifest["series"][0]["series_instance_uid"]
+        .as_str()
+        .unwrap();
+    let told = fetch(&["--series", series], "results/series").json();
+    assert_eq!(told["instances"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        names(Path::new(&stage.file("results/series/0001"))),
+        ["00001.dcm", "00002.dcm"]
+    );
+    fetch(&["--series", "2.25.1"], "results/no")
+        .refused(1, "has no series 2.25.1: it has 2 instances");
+    fetch(&["--instance", "9"], "results/no").refused(1, "has no instance 9: it has 2 instances");
+    assert_eq!(fetch(&["--first", "--receipt"], "results/no").code, Some(2));
+
+    // Whoever is approved looks at one instance; so does the owner, at her own.
+    for actor in [&doctor, patient] {
+        let png = stage.file("results/second.png");
+        let view = ["view", image, "--instance", "2", "--force", "--out", &png];
+        let run = actor.run(view);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(
+            run.stderr.contains("instance 2 of 2 was verified by"),
+            "{run:?}"
+        );
+        let beyond = ["view", image, "--instance", "4", "--force", "--out", &png];
+        actor.run(beyond).refused(2, "--instance 4: there are 3");
+    }
+    // All of it is fetched and verified by itself, and an image of one file has no index.
+    let told = fetch(&[], "results/all").json();
+    assert_eq!(told["contents"]["instances"], 2);
+    let single = stage.actor("clinic");
+    let out = stage.file("results/no");
+    let fetch = [
+        "requestor",
+        "fetch",
+        &stage.known.image,
+        "--first",
+        "--out",
+        &out,
+    ];
+    single
+        .run(fetch)
+        .refused(1, "has no index: it can only be opened whole");
 }
 
 /// Begins a command with these arguments and kills it after so long; tells whether it had ended by itself.

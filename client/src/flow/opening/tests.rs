@@ -18,7 +18,7 @@ use crate::unlocked::Actor;
 use pcim_core::chance::{Numbers, rounds};
 use pcim_core::{Address, BlockDigest, ImageDigest, LockCost, Passphrase};
 use pcim_node::BodyRef;
-use pcim_seal::{BodyVersion, KeyKind};
+use pcim_seal::{BodyVersion, Claims, KeyKind};
 
 /// Random flips of bits in headers, roots and bodies together, unless `PCIM_TEST_FLIPS` says how many.
 const FLIPS: usize = 1000;
@@ -41,6 +41,33 @@ struct Scene {
     seen: [usize; 2],
 }
 
+/// An actor without a chain and without peers.
+pub(crate) async fn alone(home: &Path) -> Actor {
+    let passphrase = Passphrase::new("correct horse".to_owned());
+    let new = NewHome {
+        config: Config {
+            rpc_url: Some("http://127.0.0.1:9".to_owned()),
+            chain_id: Some(1),
+            contract: Some(Address::repeat_byte(1)),
+            listen: Vec::new(),
+            ..Config::default()
+        },
+        passphrase: &passphrase,
+        cost: LockCost::LIGHT,
+        openpgp: KeyKind::default(),
+        user_id: None,
+        account: None,
+    };
+    drop(Home::init(home, new).unwrap());
+    let home = Home::open(home).unwrap();
+    let limits = Limits {
+        fetch: Duration::from_millis(1),
+        ..Limits::default()
+    };
+    let actor = Actor::open(home, passphrase).await.unwrap();
+    actor.with_limits(limits)
+}
+
 impl Scene {
     async fn new(version: BodyVersion) -> Self {
         let memory = Path::new("/dev/shm");
@@ -50,34 +77,18 @@ impl Scene {
             false => tempfile::tempdir(),
         };
         let dir = dir.unwrap();
-        let passphrase = Passphrase::new("correct horse".to_owned());
-        let new = NewHome {
-            config: Config {
-                rpc_url: Some("http://127.0.0.1:9".to_owned()),
-                chain_id: Some(1),
-                contract: Some(Address::repeat_byte(1)),
-                listen: Vec::new(),
-                ..Config::default()
-            },
-            passphrase: &passphrase,
-            cost: LockCost::LIGHT,
-            openpgp: KeyKind::default(),
-            user_id: None,
-            account: None,
-        };
-        drop(Home::init(&dir.path().join("home"), new).unwrap());
-        let home = Home::open(&dir.path().join("home")).unwrap();
-        let limits = Limits {
-            fetch: Duration::from_millis(1),
-            ..Limits::default()
-        };
-        let actor = Actor::open(home, passphrase).await.unwrap();
-        let actor = actor.with_limits(limits);
+        let actor = alone(&dir.path().join("home")).await;
         let payload: Vec<u8> = (0..PAYLOAD).map(|i| (i * 31 + (i >> 8)) as u8).collect();
         let key = &actor.unlocked().keys().openpgp;
         let mut body = Vec::new();
-        let sealed =
-            pcim_seal::seal_body(&mut &payload[..], key, None, version, &mut body).unwrap();
+        let sealed = pcim_seal::seal_body(
+            &mut &payload[..],
+            key,
+            Claims::default(),
+            version,
+            &mut body,
+        )
+        .unwrap();
         let header =
             pcim_seal::header_for(&sealed.session_key, version, &key.certificate()).unwrap();
         let attested = Attested {

@@ -48,7 +48,8 @@ fn a_tar_that_is_not_what_its_manifest_says_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let tar = payload(&scanned(&[folder(dir.path())]).unwrap()[0]);
     let good = pieces(&tar);
-    assert!(joined(&good) == tar && good.len() == 7);
+    // The index and its signature come before the files.
+    assert!(joined(&good) == tar && good.len() == 8);
     let place = dir.path().join("place");
     fs::create_dir(&place).unwrap();
     let out = place.join("out");
@@ -86,14 +87,14 @@ fn a_tar_that_is_not_what_its_manifest_says_leaves_nothing() {
         refused(&format!("{kind}"), &joined(&bad), "not a regular file");
     }
     let mut bad = good.clone();
-    bad[1].0 = named(&bad[1].0, "0001/00001.dcm");
+    bad[3].0 = named(&bad[3].0, "0001/00001.dcm");
     refused(
         "a name twice",
         &joined(&bad),
         "two files have the same name",
     );
     let mut bad = good.clone();
-    bad[1].0 = named(&bad[1].0, "0009/00001.dcm");
+    bad[3].0 = named(&bad[3].0, "0009/00001.dcm");
     refused("another name", &joined(&bad), "a file is missing");
     let mut bad = good.clone();
     bad.remove(2);
@@ -102,17 +103,17 @@ fn a_tar_that_is_not_what_its_manifest_says_leaves_nothing() {
     bad.insert(0, (named(&good[0].0, "extra.dcm"), good[0].1.clone()));
     refused("a file more", &joined(&bad), "a file that is not listed");
     let mut bad = good.clone();
-    bad[0].1[200] ^= 1;
+    bad[2].1[200] ^= 1;
     refused("another byte", &joined(&bad), "a file is another one");
     let mut bad = good.clone();
-    bad.pop();
+    bad.remove(0);
     refused("no manifest", &joined(&bad), "no manifest");
     let mut bad = good.clone();
     bad[0].0[130] ^= 1;
     refused("a wrong sum", &joined(&bad), "an entry's header");
     // The padding of the first file.
     let mut bad = good.clone();
-    *bad[0].1.last_mut().unwrap() = 1;
+    *bad[2].1.last_mut().unwrap() = 1;
     refused("something hidden", &joined(&bad), "lies between two files");
     refused(
         "something behind",
@@ -124,24 +125,27 @@ fn a_tar_that_is_not_what_its_manifest_says_leaves_nothing() {
     }
     // A size that no file has.
     let mut bad = good.clone();
-    bad[0].0[124..136].copy_from_slice(b"77777777777\0");
-    bad[0].0 = signed(bad[0].0.clone());
+    bad[2].0[124..136].copy_from_slice(b"77777777777\0");
+    bad[2].0 = signed(bad[2].0.clone());
     refused("8 GiB", &joined(&bad), "it is cut short");
     let mut bad = good.clone();
     bad[0].0[124..136].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
     bad[0].0 = signed(bad[0].0.clone());
     refused("binary", &joined(&bad), "an entry's size");
-    let last = good.len() - 1;
     for (text, wanted) in [
-        (&b"{\"pcim-study\":2}"[..], "a study of version 2"),
+        (&b"{\"pcim-study\":3}"[..], "a study of version 3"),
         (b"{\"pcim-study\":1}", "the manifest cannot be read"),
+        (b"{\"pcim-study\":2}", "the manifest cannot be read"),
         (b"[]", "the manifest cannot be read"),
     ] {
         let mut bad = good.clone();
         let content = [text, &vec![0; BLOCK - text.len()][..]].concat();
-        bad[last] = (header(MANIFEST, text.len() as u64), content);
+        bad[0] = (header(MANIFEST, text.len() as u64), content);
         refused("manifest", &joined(&bad), wanted);
     }
+    let mut bad = good.clone();
+    bad.swap(2, 3);
+    refused("another order", &joined(&bad), "not where its index says");
     assert!(unpack_to(&tar[..], &out).is_ok());
     let again = unpack_to(&tar[..], &out).err().unwrap();
     assert!(matches!(again, Failure::FileExists { .. }), "{again}");

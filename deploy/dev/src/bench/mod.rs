@@ -4,6 +4,7 @@
 //! durably; images are fetched, decrypted, verified and written to a file that is synced; an approval is everything but
 //! its transaction. Every figure is the median of several runs. `pcim-dev bench` and `cargo bench` print the same.
 
+mod command;
 mod limits;
 mod scene;
 
@@ -25,7 +26,9 @@ const MEGABYTE: u64 = 1_000_000;
 const INSTANCES: u64 = 1142;
 /// Bytes of the one large image.
 const LARGE: u64 = 4 << 30;
-/// Bytes of each of its instances.
+/// Bytes of the one that its first instance is compared with.
+const SMALL: u64 = 40 << 20;
+/// Bytes of each of their instances.
 const LARGE_INSTANCE: u64 = 8 << 20;
 /// How long the disk is left alone once the large image is deleted: ext4 looks past freed inodes for a minute, file by file,
 /// and a disk may be told meanwhile what is free.
@@ -91,6 +94,17 @@ pub(crate) async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<BenchReport>
     if plan.large {
         tell("an image of 4 GiB");
         results.extend(large(&scene, runs).await?);
+    }
+    tell("the first instance of 40 MiB");
+    results.push(small(&scene, runs).await?);
+    tell("a command");
+    match command::Home::start(scene.dir())? {
+        Some(home) => {
+            let times: Result<Vec<_>> = (0..runs).map(|_| home.read()).collect();
+            let times = times?.iter().map(|time| time.as_secs_f64() * 1e3);
+            results.push(Measurement::new("command_read", "ms", times.collect()));
+        }
+        None => tell("no command: `pcim` does not stand beside this program"),
     }
     let mut files = Vec::new();
     if plan.study {
@@ -218,10 +232,31 @@ async fn large(scene: &Setting, runs: usize) -> Result<Vec<Measurement>> {
         .into_iter()
         .collect();
     results.extend(approve(scene, "approve_4gib", &image, runs).await?);
+    results.push(first_instance(scene, "first_instance_4gib", &image, runs).await?);
     scene.forget(&image).await?;
     scene.clear()?;
     tokio::time::sleep(AFTER_DELETING).await;
     Ok(results)
+}
+
+/// An image of 40 MiB: its first instance from a peer.
+async fn small(scene: &Setting, runs: usize) -> Result<Measurement> {
+    let image = scene.seal(&instances(scene, SMALL)?).await?;
+    first_instance(scene, "first_instance_40mib", &image, runs).await
+}
+
+/// The time from an image's root to its first instance, fetched from a peer and verified by the index.
+async fn first_instance(
+    scene: &Setting,
+    name: &'static str,
+    image: &scene::Image,
+    runs: usize,
+) -> Result<Measurement> {
+    let mut times = Vec::new();
+    for _ in 0..runs {
+        times.push(scene.first_instance(image).await?.as_secs_f64() * 1e3);
+    }
+    Ok(Measurement::new(name, "ms", times))
 }
 
 /// As many instances as make so many bytes.

@@ -13,9 +13,9 @@ use tokio::task::spawn_blocking;
 use pcim_client::flow::landing::{Landing, Target};
 use pcim_client::flow::payload::Payload;
 use pcim_client::flow::pipeline::{self, Meter};
-use pcim_client::{Error, Result};
-use pcim_core::ImageDigest;
+use pcim_client::{Error, Opened, Origin, Result};
 use pcim_core::private;
+use pcim_core::{Address, ImageDigest};
 use pcim_dicom::deid;
 use pcim_dicom::sample::write_instance;
 use pcim_node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
@@ -41,6 +41,7 @@ pub(super) struct Setting {
 pub(super) struct Image {
     digest: ImageDigest,
     body: BodyRef,
+    origin: Origin,
     /// How long it took from the first file's first byte until it was durable.
     pub(super) time: Duration,
 }
@@ -66,6 +67,11 @@ impl Setting {
             names: AtomicUsize::new(0),
             dir: made,
         })
+    }
+
+    /// Where everything is made.
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(super) async fn leave(self) {
@@ -97,9 +103,17 @@ impl Setting {
             pipeline::seal(node, payload, &self.radiologist, version, Meter::silent()).await?;
         let header = pcim_seal::header_for(&sealed.session_key, version, &reader)?;
         let digest = node.put_root(header, &body).await?.image;
+        // Nobody attests it here.
+        let origin = Origin {
+            image: digest,
+            patient: Address::ZERO,
+            radiologist: Address::ZERO,
+            seal: sealed.seal,
+        };
         Ok(Image {
             digest,
             body,
+            origin,
             time: started.elapsed(),
         })
     }
@@ -113,11 +127,7 @@ impl Setting {
 
     /// Fetches images onto a new node over loopback and opens them into files, one after the other.
     pub(super) async fn fetch(&self, images: &[&Image]) -> Result<Duration> {
-        let repo = self.dir.path().join(format!("fetcher-{}", self.number()));
-        let fetcher = node(&repo).await?;
-        for address in self.keeper.addresses().await? {
-            fetcher.connect(&address).await?;
-        }
+        let fetcher = self.fetcher().await?;
         let started = Instant::now();
         for image in images {
             self.open_from(&fetcher, image).await?;
@@ -125,6 +135,30 @@ impl Setting {
         let time = started.elapsed();
         fetcher.shutdown().await;
         Ok(time)
+    }
+
+    /// Fetches an image's first instance onto a new node over loopback, and verifies it by the image's index.
+    pub(super) async fn first_instance(&self, image: &Image) -> Result<Duration> {
+        let fetcher = self.fetcher().await?;
+        let started = Instant::now();
+        let root = fetcher.get_root(&image.digest, STALL).await?;
+        let limits = (STALL, TOTAL);
+        let opened = Opened::open(&fetcher, &root, &self.patient, image.origin, limits).await?;
+        let instance = opened.instance(1).await?;
+        let time = started.elapsed();
+        assert!(!instance.is_empty(), "an instance has bytes");
+        fetcher.shutdown().await;
+        Ok(time)
+    }
+
+    /// A new node that is connected to the keeper over loopback.
+    async fn fetcher(&self) -> Result<Node> {
+        let repo = self.dir.path().join(format!("fetcher-{}", self.number()));
+        let fetcher = node(&repo).await?;
+        for address in self.keeper.addresses().await? {
+            fetcher.connect(&address).await?;
+        }
+        Ok(fetcher)
     }
 
     /// Makes a header for another reader: time, and bytes of new blocks.

@@ -1,5 +1,7 @@
 //! `pcim-dev bench`.
 
+use std::path::Path;
+
 use pcim_tests::program::Run;
 
 use crate::pcim_dev;
@@ -31,8 +33,16 @@ fn the_benchmark_measures_and_leaves_nothing() {
         "open_local_100mb",
         "fetch_open_100mb",
         "approve_1mb",
+        "first_instance_40mib",
     ] {
         assert!(median(name) > 0.0, "{name}");
+    }
+    // The program itself, if it stands beside.
+    let program = Path::new(pcim_dev().get_program()).with_file_name("pcim");
+    if program.is_file() {
+        assert!(median("command_read") > 0.0, "{report}");
+    } else {
+        println!("skipped: no {}", program.display());
     }
     assert!(median("approve_1mb_new_blocks") <= 2048.0, "{report}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::Target;
+use pcim_client::{FetchedInstances, Selection, Target};
 use pcim_core::ImageDigest;
 
 use crate::commands::patient::open::opened_text;
@@ -18,6 +18,10 @@ use crate::context::Context;
 /// manifest; it is kept as a tar if the name after --out ends in .tar. The image's description of itself (modality, body
 /// part, date of the study) and its radiologist are recorded in this home, encrypted, for `pcim search`; not those of a
 /// study kept as a tar.
+///
+/// With --instance, --series or --first only those instances are fetched and opened, by the index that the image begins with:
+/// each is what the radiologist sealed. The image as a whole is not verified by that, and the result says so. What was fetched
+/// is not fetched again by a later fetch of the whole.
 #[derive(Debug, Args)]
 pub(crate) struct FetchArgs {
     /// The image
@@ -28,6 +32,15 @@ pub(crate) struct FetchArgs {
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
+    /// Only the instance of this number, counted from 1 in the order of the study
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["series", "first", "receipt"])]
+    instance: Option<u32>,
+    /// Only the instances of this Series Instance UID, into a folder
+    #[arg(long, value_name = "UID", conflicts_with_all = ["first", "receipt"])]
+    series: Option<String>,
+    /// Only the first instance
+    #[arg(long, conflicts_with = "receipt")]
+    first: bool,
     /// Also write on the chain that this home has opened the image
     ///
     /// A transaction (`trace_authorization`) sent once the image is here and verified; the file appears when it is mined.
@@ -47,6 +60,14 @@ impl FetchArgs {
             overwrite: self.force,
         };
         let client = context.client().await?;
+        if let Some(selection) = self.selection() {
+            let requestor = client.requestor();
+            let fetched = requestor.fetch_instances(&self.image, &selection, &target);
+            let fetched = fetched.await;
+            client.shutdown().await;
+            let fetched = fetched?;
+            return context.ui.result(&fetched, &instances_text(&fetched));
+        }
         if self.receipt {
             let fetched = client
                 .requestor()
@@ -63,4 +84,30 @@ impl FetchArgs {
         let opened = opened?;
         context.ui.result(&opened, &opened_text(&opened))
     }
+
+    /// The instances that are wanted; none if all of the image is.
+    fn selection(&self) -> Option<Selection> {
+        if let Some(uid) = &self.series {
+            return Some(Selection::Series(uid.clone()));
+        }
+        let number = self.instance.or(self.first.then_some(1))?;
+        Some(Selection::Number(number as usize))
+    }
+}
+
+/// The lines that tell of instances.
+fn instances_text(fetched: &FetchedInstances) -> String {
+    let mut text = format!("opened       {}\n", fetched.path.display());
+    for instance in &fetched.instances {
+        let (number, of) = (instance.number, fetched.of);
+        let (bytes, sha256) = (instance.bytes, &instance.sha256);
+        text.push_str(&format!(
+            "instance     {number} of {of} ({bytes} bytes, sha-256 {sha256})\n"
+        ));
+    }
+    text.push_str(&format!(
+        "radiologist  {}\nsigned by    {}\nverified     these instances, by the signed index; not the image as a whole\n",
+        fetched.radiologist, fetched.signer
+    ));
+    text
 }
