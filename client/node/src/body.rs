@@ -184,7 +184,7 @@ impl Walk {
         Self::of(store, root, reach, 0..u64::MAX)
     }
 
-    /// What a range of the file stands in.
+    /// The blocks that a range of the file stands in.
     fn of(store: &Shared, root: Link, reach: Reach, span: Range<u64>) -> Self {
         let root = Place {
             link: root,

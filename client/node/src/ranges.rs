@@ -19,13 +19,12 @@ use pcim_core::BodyRef;
 /// Ranges that are fetched ahead at a time.
 const MAX_AHEAD: usize = 4;
 
-/// A body that is read at any place. What was fetched of it stays on the node, unpinned, and is there for who reads it as a whole
-/// later.
+/// A body that is read at any place. Leaves that were fetched stay on the node, unpinned, for a later reader of the whole.
 pub struct BodyAt {
     store: Shared,
     body: BodyRef,
     reach: Reach,
-    /// What is fetched ahead; it ends with this.
+    /// Ranges that are fetched ahead; fetching ends with this.
     ahead: Mutex<JoinSet<()>>,
 }
 
@@ -60,7 +59,7 @@ impl BodyAt {
         body::read_range(&self.store, &self.body, self.reach, bytes)
     }
 
-    /// Begins to fetch a range that is likely to be read next, in the background. What cannot be had is told to who reads it.
+    /// Begins to fetch a range that is likely to be read next, in the background. A block that cannot be had is the reader's error, not this call's.
     pub fn fetch_ahead(&self, bytes: Range<u64>) {
         let Ok(mut blocks) = self.read(bytes) else {
             return;

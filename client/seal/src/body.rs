@@ -48,7 +48,7 @@ pub struct Opened {
     /// The signer: the certificate inside the signature, by which it verified. Trust in it comes from the
     /// attested seal, not from here.
     pub signer: Certificate,
-    /// What the signer says beside the payload.
+    /// Statements of the signer beside the payload.
     pub claims: Claims,
     /// The container that the body was.
     pub version: BodyVersion,

@@ -123,7 +123,7 @@ impl Chunks {
         self.open_end_of(self.index, self.length, tag)
     }
 
-    /// Confirms by the tag after the last chunk that there are so many chunks, and so many bytes of plaintext.
+    /// Confirms by the tag after the last chunk how many chunks there are, and how many bytes of plaintext.
     pub(super) fn open_end_of(&self, chunks: u64, length: u64, tag: &[u8]) -> Result<()> {
         let mut cipher = self
             .schedule

@@ -89,7 +89,7 @@ impl<R: Ranges> Parts<R> {
             let place = Literal::last_fields(before, left, plain).ok_or_else(misplaced)?;
             let mut end = sealed.collect(place..plain)?;
             let (literal, behind) = Literal::of(before, left, place, &end).ok_or_else(misplaced)?;
-            end.drain(..behind.min(end.len()));
+            end.drain(..behind);
             (literal, end)
         };
         sealed.check_end()?;

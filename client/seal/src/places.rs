@@ -230,7 +230,8 @@ impl Literal {
                         between: Some(between),
                         last,
                     };
-                    return Some((literal, at + field + last as usize));
+                    let behind = at + field + last as usize;
+                    return (behind <= end.len()).then_some((literal, behind));
                 }
                 _ => return None,
             }
@@ -281,7 +282,7 @@ pub(super) struct Fields {
     literal: Literal,
     /// The byte of the payload that comes next.
     at: u64,
-    /// What is left of a field that goes by.
+    /// The rest of a field that goes by.
     field: Vec<u8>,
 }
 

@@ -108,7 +108,7 @@ pub(super) fn begin(
     Ok((template, hash, announcement))
 }
 
-/// What a signature says beside the payload.
+/// Reads the statements of a signature beside the payload.
 ///
 /// # Errors
 /// [`Error::Signature`] if it says one thing twice, or names anything but a digest.

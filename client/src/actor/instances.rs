@@ -43,7 +43,7 @@ pub struct FetchedInstances {
     pub radiologist: Address,
     /// The fingerprint of the certificate that signed it.
     pub signer: String,
-    /// What was verified: `instances`, by the index, and not the image as a whole.
+    /// The part that was verified: `instances`, by the index, and not the image as a whole.
     pub verified: &'static str,
 }
 

@@ -1,8 +1,8 @@
 //! Opening an image at its index: one instance is fetched, decrypted and verified without the rest.
 //!
 //! The bytes at the body's end are the signature that was attested; it names the index, and the index the SHA-256 of each
-//! instance. So an instance that is read is what the radiologist sealed. Whether the image as a whole is as it was signed is
-//! told by opening all of it, and by nothing less.
+//! instance. So an instance that is read is what the radiologist sealed. That the image as a whole is as it was signed is
+//! known by opening all of it, and by nothing less.
 
 use std::io::{self, Read, Write};
 use std::ops::Range;

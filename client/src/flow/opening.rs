@@ -208,7 +208,7 @@ impl Unlocked<'_> {
 pub(crate) struct Memory(Zeroizing<Vec<u8>>);
 
 impl Memory {
-    /// Sets so many bytes aside.
+    /// Sets this number of bytes aside.
     pub(crate) fn of(bytes: usize) -> Self {
         Self(Zeroizing::new(Vec::with_capacity(bytes)))
     }

@@ -145,7 +145,7 @@ pub fn indexed_study() -> Vec<u8> {
     indexed(&index, b"a signature")
 }
 
-/// Reads the index at the start of a payload, whoever signed it; says whether it is one.
+/// Reads the index at the start of a payload, by any signer; says whether it is one.
 ///
 /// # Panics
 /// If a file of an index that is read does not lie in the payload, behind the one before it.

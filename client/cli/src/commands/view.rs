@@ -162,9 +162,11 @@ impl ViewArgs {
         let payload = match opened {
             Some(instance) => instance.map(|payload| (payload, 1)),
             None => {
-                let whole = client.unlocked().open_whole_in_memory(image, MAX_BYTES);
-                let whole = whole.await.map_err(anyhow::Error::from);
-                whole.map(|payload| (payload, self.instance))
+                let unlocked = client.unlocked();
+                let whole = unlocked.open_whole_in_memory(image, MAX_BYTES).await;
+                whole
+                    .map(|payload| (payload, self.instance))
+                    .map_err(anyhow::Error::from)
             }
         };
         client.shutdown().await;

@@ -247,7 +247,7 @@ fn instances(stage: &Stage, patient: &Actor, image: &str) {
     fetch(&["--instance", "9"], "results/no").refused(1, "has no instance 9: it has 2 instances");
     assert_eq!(fetch(&["--first", "--receipt"], "results/no").code, Some(2));
 
-    // Whoever is approved looks at one instance; so does the owner, at her own.
+    // A reader who is approved looks at one instance; so does the owner, at her own.
     for actor in [&doctor, patient] {
         let png = stage.file("results/second.png");
         let view = ["view", image, "--instance", "2", "--force", "--out", &png];

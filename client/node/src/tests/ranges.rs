@@ -30,7 +30,7 @@ async fn a_range_needs_its_own_leaves_and_a_whole_fetch_the_others() {
         assert_eq!(reader.stat().await.unwrap().blocks, blocks, "{range:?}");
     }
 
-    // What is said to come next is fetched meanwhile.
+    // A range that comes next is fetched meanwhile.
     at.fetch_ahead(3 * LEAF..5 * LEAF);
     let ahead = async {
         while reader.stat().await.unwrap().blocks < 6 {

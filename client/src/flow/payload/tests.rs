@@ -7,8 +7,10 @@ use std::sync::atomic::Ordering;
 use sha2::{Digest, Sha256};
 
 use crate::flow::payload::Payload;
+use crate::study::INDEX_SIGNATURE;
 use pcim_dicom::deid::{Blank, Options, Profile, deidentify, facts};
 use pcim_dicom::sample::write_instance;
+use pcim_seal::{KeyKind, UnlockedKey};
 
 /// A CT image of its own, large enough to be taken apart.
 fn large(dir: &Path, bytes: u64) -> PathBuf {
@@ -29,6 +31,9 @@ fn files_taken_apart_give_the_payload_of_whole_ones() {
     for files in [&files[2..], &files[..]] {
         for options in [Some(key.clone()), None] {
             let mut payload = Payload::new(files.to_vec(), options.clone()).unwrap();
+            let signer = UnlockedKey::generate(KeyKind::Classic, None).unwrap();
+            let index = payload.sign(&signer).unwrap();
+            assert_eq!(index.is_some(), files.len() > 1);
             let read_count = payload.files_read();
             let mut read = Vec::new();
             payload.read_to_end(&mut read).unwrap();
@@ -53,7 +58,9 @@ fn files_taken_apart_give_the_payload_of_whole_ones() {
                 continue;
             }
             assert_eq!(original, Some(expected));
-            let mut at = 0;
+            let signature = memchr::memmem::find(&read, INDEX_SIGNATURE.as_bytes()).unwrap();
+            // Its header, and a block.
+            let mut at = signature + 1024;
             for (number, (clean, _)) in pairs.iter().enumerate() {
                 let name = format!("0001/{:05}.dcm", number + 1);
                 assert!(read[at..].starts_with(name.as_bytes()), "{name}");

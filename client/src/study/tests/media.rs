@@ -187,7 +187,7 @@ fn an_archive_gives_the_study_of_its_folder() {
     let (studies, _, skipped) = scanned_with(std::slice::from_ref(&path), |_| {}).unwrap();
     assert_eq!(skipped.len(), 1);
     let plain = scanned(&[root]).unwrap();
-    assert!(payload(&studies[0]) == payload(&plain[0]));
+    assert_same(&payload(&studies[0]), &payload(&plain[0]));
 
     // An archive in an archive is not opened, and not passed over unseen.
     let mut nested = entries.clone();

@@ -84,7 +84,7 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        // The agent ends by itself if it cannot be told.
+        // The agent ends by itself if it cannot be reached.
         let _ = run(command(&self.program, &self.home, &["lock"]));
         let _ = self.node.kill();
         let _ = self.node.wait();

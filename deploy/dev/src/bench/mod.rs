@@ -101,7 +101,7 @@ pub(crate) async fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<BenchReport>
     match command::Home::start(scene.dir())? {
         Some(home) => {
             let times: Result<Vec<_>> = (0..runs).map(|_| home.read()).collect();
-            let times = times?.iter().map(|time| time.as_secs_f64() * 1e3);
+            let times = times?.into_iter().map(|time| time.as_secs_f64() * 1e3);
             results.push(Measurement::new("command_read", "ms", times.collect()));
         }
         None => tell("no command: `pcim` does not stand beside this program"),

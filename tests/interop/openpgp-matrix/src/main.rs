@@ -2,6 +2,7 @@
 //!
 //!     openpgp-matrix version
 //!     openpgp-matrix make KIND PASSPHRASE-FILE                    > KEY
+//!     openpgp-matrix certificate KEY                              > CERTIFICATE
 //!     openpgp-matrix open KEY PASSPHRASE-FILE SIGNER ROOT         > PAYLOAD
 
 use std::fs;
@@ -13,6 +14,7 @@ use pgp::composed::{
     SignedSecretKey, SubkeyParamsBuilder,
 };
 use pgp::crypto::ecc_curve::ECCCurve;
+use pgp::ser::Serialize as _;
 use pgp::types::{KeyVersion, Password};
 
 fn main() -> Result<()> {
@@ -21,6 +23,10 @@ fn main() -> Result<()> {
     match args[..] {
         ["version"] => println!("rPGP {}", pgp::VERSION),
         ["make", kind, passphrase] => make(kind, &password(passphrase)?)?,
+        ["certificate", key] => {
+            let certificate = locked(key)?.to_public_key();
+            std::io::stdout().write_all(&certificate.to_bytes()?)?;
+        }
         ["open", key, passphrase, signer, root] => open(key, &password(passphrase)?, signer, root)?,
         _ => bail!("see the start of src/main.rs"),
     }
@@ -70,10 +76,15 @@ fn make(kind: &str, password: &Password) -> Result<()> {
     Ok(std::io::stdout().write_all(&armored)?)
 }
 
+fn locked(file: &str) -> Result<SignedSecretKey> {
+    let armored = fs::read(file).with_context(|| file.to_owned())?;
+    Ok(SignedSecretKey::from_armor_single(&armored[..])?.0)
+}
+
 /// Opens a root; nothing is written unless the one signature verifies by one of the signer's keys.
 fn open(key: &str, password: &Password, signer: &str, root: &str) -> Result<()> {
     let read = |file: &str| fs::read(file).with_context(|| file.to_owned());
-    let (key, _) = SignedSecretKey::from_armor_single(&read(key)?[..])?;
+    let key = locked(key)?;
     let signer = SignedPublicKey::from_bytes(&read(signer)?[..])?;
     signer.verify_bindings()?;
     let root = read(root)?;

@@ -20,8 +20,8 @@ use crate::context::Context;
 /// study kept as a tar.
 ///
 /// With --instance, --series or --first only those instances are fetched and opened, by the index that the image begins with:
-/// each is what the radiologist sealed. The image as a whole is not verified by that, and the result says so. What was fetched
-/// is not fetched again by a later fetch of the whole.
+/// each is what the radiologist sealed. The image as a whole is not verified by that, and the result says so. Blocks that
+/// were fetched are not fetched again by a later fetch of the whole.
 #[derive(Debug, Args)]
 pub(crate) struct FetchArgs {
     /// The image
