@@ -10,7 +10,7 @@ use stylus_devnet::{Config, Handle};
 
 sol!(
     #![sol(all_derives)]
-    "../contract/abi/IPcac.sol"
+    "../contract/artifacts/v1/IPcac.sol"
 );
 
 pub(crate) use IPcac::{IPcacErrors as Refusal, IPcacEvents as Event};
@@ -67,13 +67,9 @@ pub(crate) const SEAL: B256 = B256::repeat_byte(0x22);
 pub(crate) const KEY: B256 = B256::repeat_byte(0x33);
 pub(crate) const SHARED: B256 = B256::repeat_byte(0x44);
 
-/// The WASM under test: a fresh build when `PCAC_WASM` names one, else the committed artifact.
+/// The WASM under test: version 1, which the programs deploy.
 pub(crate) fn wasm() -> Vec<u8> {
-    match std::env::var_os("PCAC_WASM") {
-        Some(path) => std::fs::read(&path)
-            .unwrap_or_else(|error| panic!("PCAC_WASM={}: {error}", path.display())),
-        None => pcim_deploy::artifact::PCAC_WASM.to_vec(),
-    }
+    pcim_deploy::artifact::PCAC_WASM.to_vec()
 }
 
 impl Chain {

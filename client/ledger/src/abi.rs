@@ -10,7 +10,7 @@ pub(super) const ARB_WASM: Address = address!("000000000000000000000000000000000
 
 sol!(
     #![sol(all_derives)]
-    "../../contract/abi/IPcac.sol"
+    "../../contract/artifacts/v1/IPcac.sol"
 );
 
 sol! {
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn selectors_and_topics_are_those_of_the_committed_abi() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contract/abi/Pcac.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contract/artifacts/v1/Pcac.json");
         let abi: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let abi = abi.get("abi").cloned().unwrap_or(abi);
         assert_eq!(
@@ -117,7 +117,7 @@ mod tests {
                 .collect();
             let line = format!("event {name}({});", types.join(", "));
             assert!(
-                include_str!("../../../contract/abi/IPcac.sol").contains(&line),
+                include_str!("../../../contract/artifacts/v1/IPcac.sol").contains(&line),
                 "{line}"
             );
         }

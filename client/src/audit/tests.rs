@@ -21,7 +21,7 @@ use abi::IPcac as sol;
 mod abi {
     alloy_sol_types::sol!(
         #![sol(all_derives)]
-        "../contract/abi/IPcac.sol"
+        "../contract/artifacts/v1/IPcac.sol"
     );
 }
 
