@@ -4,7 +4,7 @@ pragma solidity ^0.8.20;
 /// Patient-centric access control for medical images, version 2. One deployment serves every patient and every image.
 ///
 /// Digests (`image`, `publicKey`, `sharedImage`, `root`, `emergency`) are the sha2-256 multihash digests of CIDs.
-/// Times are seconds since 1970 in the chain's clock; `hours` are hours of 3,600 seconds. Text is UTF-8, at most 256
+/// Times are seconds since 1970 in the chain's clock; hours have 3,600 seconds. Text is UTF-8, at most 256
 /// bytes, and not interpreted. Checks come in this order and the first that fails speaks: decoding, zero arguments,
 /// text length, unknown image, caller, lock, withdrawal, the owner's arguments, round, state. No function takes value.
 /// Calldata that cannot be decoded (dirty bytes of an address included) reverts with no data.
@@ -110,12 +110,12 @@ interface IPcac {
     // first settles the account: once, what the predecessor's account says is copied.
 
     /// Names the guardians: `commitment` is the first 24 bytes of keccak256 over their addresses (each one word,
-    /// strictly ascending, at most 15), the threshold (one word) and a salt of 32 bytes. They wait `hours` (72 to 720) before
+    /// strictly ascending, at most 15), the threshold (one word) and a salt of 32 bytes. They wait `delayHours` (72 to 720) before
     /// what they start can be finished, and so does each later change. The first guardians are named at once; later ones
     /// are pending. A zero commitment, with zero hours, ends the set. By the acting key, not under a lock.
     /// # Events
     /// `AccountChanged` of kind 1; its `ripe` is 0 if the guardians are named at once.
-    function set_guardians(address patient, uint32 round, bytes24 commitment, uint16 hours_) external;
+    function set_guardians(address patient, uint32 round, bytes24 commitment, uint16 delayHours) external;
 
     /// Hands the account to `successor`, who finishes it: at once without guardians, else after their hours. By the
     /// acting key, not under a lock.
@@ -123,12 +123,12 @@ interface IPcac {
     /// `AccountChanged` of kind 2.
     function move_account(address patient, uint32 round, address successor) external;
 
-    /// Names the desk that may open images in an emergency, each time for `hours_` (1 to 72) at most; pending for the guardians' hours, or
+    /// Names the desk that may open images in an emergency, each time for `maxHours` (1 to 72) at most; pending for the guardians' hours, or
     /// 72 without. A zero desk, or no more hours for the desk in effect, takes away: at once, whatever the round, also
     /// under a lock, and a pending desk ends. False if that took nothing. By the acting key.
     /// # Events
     /// `AccountChanged` of kind 3; its `ripe` is 0 if it is in effect at once.
-    function set_emergency(address patient, uint32 round, address desk, uint8 hours_) external returns (bool);
+    function set_emergency(address patient, uint32 round, address desk, uint8 maxHours) external returns (bool);
 
     /// Has the guardians move the account to `successor`, who finishes it after their hours. Anyone sends it, with
     /// `signatures[i]` of `guardians[i]` (empty: absent), at least `threshold` of them, over
@@ -222,13 +222,13 @@ interface IPcac {
     /// A patient's account. What is pending: kind 0 nothing, 1 guardians, 2 move, 3 desk, 4 recovery, 5 recovery by a
     /// threshold of 1; `pendingHours` and `pendingData` are its hours and its commitment or address (in the last 20
     /// bytes). A move or recovery that nobody finished in its 30 days is nothing; `lockedUntil` is 0 without a lock.
-    function account(address patient) external view returns (address acting, uint32 round, uint16 epoch, uint16 recovery, uint64 lockedUntil, bytes24 commitment, uint16 hours_, uint8 pendingKind, uint64 pendingRipe, uint16 pendingHours, bytes24 pendingData);
+    function account(address patient) external view returns (address acting, uint32 round, uint16 epoch, uint16 recovery, uint64 lockedUntil, bytes24 commitment, uint16 delayHours, uint8 pendingKind, uint64 pendingRipe, uint16 pendingHours, bytes24 pendingData);
 
     /// The end of a delegate's time, 0 if he is none. It may have passed.
     function delegate(address patient, address who) external view returns (uint64 until);
 
     /// The desk in effect and its hours; zero if there is none.
-    function emergency(address patient) external view returns (address desk, uint8 hours_);
+    function emergency(address patient) external view returns (address desk, uint8 maxHours);
 
     /// The account that accredits radiologists, and the one that the role is offered to (zero for none).
     function consortium() external view returns (address holder, address offered);
@@ -346,9 +346,9 @@ interface IPcac {
     /// A limit of 2^24 or more, or a limit without a window.
     error PcacBadLimit(uint32 approvals, uint32 windowSeconds);
     /// An end that is not in the future, or later than `latest`.
-    error PcacBadExpiry(uint64 expiresAt, uint64 now_, uint64 latest);
+    error PcacBadExpiry(uint64 expiresAt, uint64 now, uint64 latest);
     /// Hours outside of their range.
-    error PcacBadHours(uint16 hours_, uint16 least, uint16 most);
+    error PcacBadHours(uint16 found, uint16 least, uint16 most);
     /// The account is locked.
     error PcacLocked(address patient, uint64 until);
     /// Another change is pending.
@@ -356,7 +356,7 @@ interface IPcac {
     /// Nothing is pending.
     error PcacNothingPending(address patient);
     /// The pending change is not ripe.
-    error PcacNotRipe(uint64 ripe, uint64 now_);
+    error PcacNotRipe(uint64 ripe, uint64 now);
     /// The successor acts already, or a lock was asked for him.
     error PcacBadSuccessor(address successor);
     /// The guardians, threshold and salt are not those that were committed to, or cannot do this.
@@ -372,7 +372,7 @@ interface IPcac {
     /// An argument is zero that must not be; `argument` is its position, counted from 0.
     error PcacZero(uint8 argument);
     /// A signed call after its deadline, or a recovery whose deadline is too far ahead.
-    error PcacExpired(uint64 deadline, uint64 now_);
+    error PcacExpired(uint64 deadline, uint64 now);
     /// A signed call whose nonce is used or void.
     error PcacBadNonce(address signer, uint256 nonce);
     /// Not the signer's signature over this call, nonce and deadline, or a signature that is too long.
