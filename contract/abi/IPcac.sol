@@ -61,7 +61,7 @@ interface IPcac {
     // ---- the patient's upkeep ----
 
     /// Replaces the shared image and the expiry of an approval in force that was decided at `decidedAt`, and decides it
-    /// anew: its `decidedAt` is now, which is later. By the acting key or a delegate, who names an end up to his own or
+    /// again: its `decidedAt` is now, which is later. By the acting key or a delegate, who names an end up to his own or
     /// the stored one. Always true.
     /// # Events
     /// `Reshared`, then `Acted` unless sent by the patient's own address.
@@ -276,7 +276,7 @@ interface IPcac {
     event AuthorizationFailed(address indexed requester, bytes32 indexed image, string info, address indexed patient);
     /// A request, an approval or an emergency access was ended.
     event UserRemoved(address indexed requester, address indexed patient, bytes32 indexed image, string info);
-    /// An approval has a new shared image and expiry, and was decided anew.
+    /// An approval has a new shared image and expiry, and was decided again.
     event Reshared(address indexed requester, bytes32 indexed image, bytes32 sharedImage, uint64 expiresAt);
     /// The image has a new body.
     event ImageResealed(bytes32 indexed image, bytes32 root, bytes32 emergency, uint32 round);

@@ -19,13 +19,13 @@ use crate::{
 };
 
 /// How a function's arguments are signed.
-struct Form {
+pub(crate) struct Form {
     /// the EIP-712 hash of the struct's type
-    type_hash: Word,
+    pub(crate) type_hash: Word,
     /// arguments
-    count: usize,
+    pub(crate) count: usize,
     /// those that are bytes or text, as bits from the lowest
-    dynamic: u32,
+    pub(crate) dynamic: u32,
 }
 
 /// A form: the struct's fields without those that every one ends with, how many there are, and which are dynamic.
@@ -41,7 +41,7 @@ macro_rules! form {
 
 /// The form of a function that can be signed, which is one that changes something.
 #[rustfmt::skip]
-fn form(function: u32) -> Option<Form> {
+pub(crate) fn form(function: u32) -> Option<Form> {
     match function {
         selector::CREATE_CONTRACT => form!("create_contract(bytes32 image,address patient,bytes32 seal,address radiologist,bytes attestation,string description", 6, [4, 5]),
         selector::REQUESTING_ACCESS => form!("requesting_access(address patient,bytes32 image,bytes32 publicKey,string notes", 4, [3]),

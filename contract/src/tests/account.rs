@@ -182,7 +182,10 @@ fn two_of_three_guardians_move_a_locked_account_and_a_thiefs_deeds_end() {
         )
         .unwrap()
     };
-    assert!(sees(SUCCESSOR) && !sees(PATIENT), "a replaced key is nobody");
+    assert!(
+        sees(SUCCESSOR) && !sees(PATIENT),
+        "a replaced key is nobody"
+    );
 }
 
 #[test]
@@ -289,11 +292,7 @@ fn guardians_whose_word_is_for_the_acting_key_end_a_lock() {
     call(STRANGER, stays).unwrap();
     let now = account();
     assert_eq!((now.pendingKind, now.lockedUntil, now.recovery), (0, 0, 3));
-    refused(
-        SUCCESSOR,
-        finish(),
-        PcacNothingPending { patient: PATIENT },
-    );
+    refused(SUCCESSOR, finish(), PcacNothingPending { patient: PATIENT });
 }
 
 #[test]
