@@ -59,7 +59,7 @@ impl<'a> Args<'a> {
     pub(crate) fn bytes_24(&self, i: usize) -> Result<Word, Vec<u8>> {
         let word = self.word(i)?;
         if word.bits(0, 64) == 0 {
-            Ok(word.from_front_24())
+            Ok(word.back_24())
         } else {
             Err(Vec::new())
         }

@@ -106,7 +106,7 @@ impl Pcac {
         if !there[4].is_zero() {
             return Err(refuse!(PcacLocked, patient, there[4]));
         }
-        let commitment = there[5].from_front_24();
+        let commitment = there[5].back_24();
         let hours = there[6].bits(0, 16);
         account.settled = true;
         account.acting = there[0].last_20();

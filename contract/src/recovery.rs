@@ -37,7 +37,7 @@ fn commitment(guardians: &[Word], threshold: u64, salt: Word) -> Word {
     words.extend_from_slice(guardians);
     words.push(Word::number(threshold));
     words.push(salt);
-    hash(&words).from_front_24()
+    hash(&words).back_24()
 }
 
 impl Pcac {

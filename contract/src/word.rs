@@ -155,7 +155,7 @@ impl Word {
     }
 
     /// The first 24 bytes at the end, as storage holds a `bytes24`.
-    pub(crate) fn from_front_24(self) -> Self {
+    pub(crate) fn back_24(self) -> Self {
         let [a, b, c, _] = self.limbs();
         Self::from_limbs([0, a, b, c])
     }
@@ -333,9 +333,9 @@ mod tests {
         assert_eq!(counting.last_20().bytes()[12..], COUNTING[12..]);
         assert_eq!(counting.last_24().bytes()[8..], COUNTING[8..]);
         assert_eq!(counting.to_front_24().bytes()[..24], COUNTING[8..]);
-        assert_eq!(counting.from_front_24().bytes()[8..], COUNTING[..24]);
+        assert_eq!(counting.back_24().bytes()[8..], COUNTING[..24]);
         assert_eq!(
-            counting.last_24().to_front_24().from_front_24(),
+            counting.last_24().to_front_24().back_24(),
             counting.last_24()
         );
         assert_eq!(Word::front(0x0102_0304).bytes()[..5], [1, 2, 3, 4, 0]);

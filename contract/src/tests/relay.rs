@@ -367,7 +367,7 @@ fn a_signed_call_is_the_signers_and_no_other_call() {
     }
     let nobody = relay(Address::ZERO, 0, &request());
     refused(STRANGER, nobody, PcacZero { argument: 0 });
-    assert_eq!(used(REQUESTER, 0), false);
+    assert!(!used(REQUESTER, 0));
     call(STRANGER, relay(REQUESTER, 0, &request())).unwrap();
 }
 
@@ -388,7 +388,7 @@ fn a_refused_call_leaves_the_nonce() {
         relay(REQUESTER, 0, &unknown),
         PcacUnknownImage { image: KEY },
     );
-    assert_eq!(used(REQUESTER, 0), false);
+    assert!(!used(REQUESTER, 0));
 }
 
 #[test]
