@@ -1,8 +1,8 @@
-//! The contract as released, embedded, so that deploying needs no WASM toolchain; and the hash that ties the newest
-//! release to the sources.
+//! The contract as released, embedded, so that deploying needs no WASM toolchain; and the hash that ties the release to
+//! the sources.
 //!
-//! `contract/artifacts/v1` holds version 1, which the programs deploy and bind. `contract/artifacts` holds what the
-//! sources make, which the programs do not use yet.
+//! `contract/artifacts` holds what the sources make, which the programs deploy. `contract/artifacts/v1` holds version 1,
+//! which the programs still bind.
 
 use std::{
     fs,
@@ -12,15 +12,15 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Version 1 of the contract: a WASM module that a Stylus chain activates. The programs deploy this one.
-pub const PCAC_WASM: &[u8] = include_bytes!("../../contract/artifacts/v1/pcac.wasm");
+/// The contract: a WASM module that a Stylus chain activates.
+pub const PCAC_WASM: &[u8] = include_bytes!("../../contract/artifacts/pcac.wasm");
 
-const MANIFEST: &str = include_str!("../../contract/artifacts/v1/manifest.json");
+const MANIFEST: &str = include_str!("../../contract/artifacts/manifest.json");
 
-/// The contract as the sources make it.
-pub const NEWEST_WASM: &[u8] = include_bytes!("../../contract/artifacts/pcac.wasm");
+/// Version 1 of the contract.
+pub const V1_WASM: &[u8] = include_bytes!("../../contract/artifacts/v1/pcac.wasm");
 
-const NEWEST_MANIFEST: &str = include_str!("../../contract/artifacts/manifest.json");
+const V1_MANIFEST: &str = include_str!("../../contract/artifacts/v1/manifest.json");
 
 /// Bytes before the compressed module in the account's code: Stylus, no dictionary.
 pub const CODE_PREFIX: [u8; 4] = [0xef, 0xf0, 0x00, 0x00];
@@ -111,12 +111,12 @@ pub fn manifest() -> Result<Manifest, Error> {
     Ok(serde_json::from_str(MANIFEST)?)
 }
 
-/// Reads the manifest of [`NEWEST_WASM`].
+/// Reads the manifest of [`V1_WASM`].
 ///
 /// # Errors
 /// If the embedded file is not a manifest.
-pub fn newest_manifest() -> Result<Manifest, Error> {
-    Ok(serde_json::from_str(NEWEST_MANIFEST)?)
+pub fn v1_manifest() -> Result<Manifest, Error> {
+    Ok(serde_json::from_str(V1_MANIFEST)?)
 }
 
 /// Hashes by SHA-256 everything of this workspace that decides what the module does: the contract's Rust files but its
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn the_release_artifact_is_what_the_sources_make() {
         assert!(
-            is_current(&newest_manifest().unwrap(), &workspace()).unwrap(),
+            is_current(&manifest().unwrap(), &workspace()).unwrap(),
             "the contract's sources moved: run `cargo contract --release-artifact` and commit contract/artifacts"
         );
     }
@@ -282,7 +282,7 @@ mod tests {
     fn a_release_artifact_is_what_its_manifest_says_and_fit_for_a_chain() {
         for (wasm, manifest) in [
             (PCAC_WASM, manifest().unwrap()),
-            (NEWEST_WASM, newest_manifest().unwrap()),
+            (V1_WASM, v1_manifest().unwrap()),
         ] {
             assert_eq!(manifest.sha256, hex::encode(Sha256::digest(wasm)));
             assert_eq!(manifest.wasm_bytes, wasm.len());
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn version_1_never_changes() {
         assert_eq!(
-            hex::encode(Sha256::digest(PCAC_WASM)),
+            hex::encode(Sha256::digest(V1_WASM)),
             "a74d99f29b3b76c46c5efe0d70cfd9a66294586ecac89a9126a4448d965b6de7"
         );
     }
@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn an_artifact_of_another_dependency_is_not_current() {
         let copy = copy();
-        let manifest = newest_manifest().unwrap();
+        let manifest = manifest().unwrap();
         assert!(is_current(&manifest, copy.path()).unwrap());
         let lock = copy.path().join("Cargo.lock");
         let text = fs::read_to_string(&lock).unwrap();

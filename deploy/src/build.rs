@@ -279,7 +279,7 @@ mod tests {
         }
         let found = kept(&workspace, out.path()).unwrap().expect("current");
         assert!(!found.compiled);
-        assert_eq!(found.wasm, artifact::NEWEST_WASM);
+        assert_eq!(found.wasm, artifact::PCAC_WASM);
 
         let wasm = out.path().join("pcac.wasm");
         replace(&wasm, &found.wasm[1..]).unwrap();

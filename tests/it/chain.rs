@@ -69,7 +69,7 @@ pub(crate) const SHARED: B256 = B256::repeat_byte(0x44);
 
 /// The WASM under test: version 1, which the programs deploy.
 pub(crate) fn wasm() -> Vec<u8> {
-    pcim_deploy::artifact::PCAC_WASM.to_vec()
+    pcim_deploy::artifact::V1_WASM.to_vec()
 }
 
 impl Chain {
@@ -83,6 +83,7 @@ impl Chain {
             chain_id: devnet.chain_id(),
             deployer_key: &deployer.wallet.signer().to_bytes().into(),
             consortium: consortium.address,
+            predecessor: None,
             wasm: &wasm(),
             max_fee: pcim_deploy::deploy::MAX_FEE,
             records: None,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest, Seal, U256};
 use pcim_deploy::{artifact, deploy};
 use pcim_ledger::{
-    Account, Call, Deployment, Error, EventFilter, Ledger, Mined, Revert, recover_attestation,
+    Account, Accreditation, Attestation, Call, Deployment, Error, EventFilter, Ledger, Mined,
+    NotesDigest, Revert,
 };
 use stylus_devnet::{Config, Handle};
 
@@ -27,6 +28,15 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn start() -> Self {
+        Self::of(artifact::PCAC_WASM).await
+    }
+
+    /// With version 1 of the contract.
+    pub(super) async fn of_version_1() -> Self {
+        Self::of(artifact::V1_WASM).await
+    }
+
+    async fn of(wasm: &[u8]) -> Self {
         let devnet = stylus_devnet::spawn(Config::default()).await.unwrap();
         let account =
             |n: usize| Account::from_private_key(&devnet.accounts()[n].private_key.0).unwrap();
@@ -36,7 +46,8 @@ impl World {
             chain_id: devnet.chain_id(),
             deployer_key: &devnet.accounts()[0].private_key.0,
             consortium: consortium.address(),
-            wasm: artifact::PCAC_WASM,
+            predecessor: None,
+            wasm,
             max_fee: deploy::MAX_FEE,
             records: None,
         })
@@ -78,12 +89,18 @@ impl World {
             chain_id, contract, ..
         } = self.deployment;
         let patient = self.patient.address();
-        let attestation = self
-            .radiologist
-            .attest(chain_id, contract, &IMAGE, patient, &SEAL)
-            .unwrap();
-        let signer = recover_attestation(chain_id, contract, &IMAGE, patient, &SEAL, &attestation);
-        assert_eq!(signer.unwrap(), self.radiologist.address());
+        let attested = Attestation {
+            version: self.ledger.version(),
+            chain_id,
+            contract,
+            image: IMAGE,
+            patient,
+            seal: SEAL,
+            replaces: 0,
+        };
+        let attestation = self.radiologist.attest(&attested).unwrap();
+        let signer = attested.signer(&attestation).unwrap();
+        assert_eq!(signer, self.radiologist.address());
         Call::CreateContract {
             image: IMAGE,
             patient,
@@ -110,7 +127,8 @@ async fn a_whole_consent_through_the_ledger() {
         &w.consortium,
         &Call::AccreditRadiologist {
             radiologist,
-            accredited: true,
+            status: Accreditation::Accredited,
+            since: 0,
         },
     )
     .await;
@@ -147,6 +165,8 @@ async fn a_whole_consent_through_the_ledger() {
         requestor: doctor,
         image: IMAGE,
         public_key: KEY,
+        requested_at: grant.requested_at,
+        notes_digest: NotesDigest::of("TREAT"),
         shared_image: SHARED,
         expires_at: 0,
         notes: String::new(),
@@ -224,7 +244,8 @@ async fn a_call_goes_out_once_however_often_it_is_submitted() {
     let w = World::start().await;
     let accredit = Call::AccreditRadiologist {
         radiologist: w.radiologist.address(),
-        accredited: true,
+        status: Accreditation::Accredited,
+        since: 0,
     };
     let signed = w.ledger.prepare(&w.consortium, &accredit).await.unwrap();
     // Another call prepared at the same time takes the same nonce.
@@ -327,6 +348,7 @@ async fn deploying_again_costs_no_activation_and_needs_ether() {
         chain_id: w.deployment.chain_id,
         deployer_key: &key,
         consortium: w.consortium.address(),
+        predecessor: None,
         wasm: artifact::PCAC_WASM,
         max_fee: deploy::MAX_FEE,
         records: None,

@@ -148,6 +148,8 @@ async fn a_handover_is_for_its_patient_only() {
 async fn handover_by(world: &World, issuer: &Actor, image: ImageDigest, seal: Seal) -> Vec<u8> {
     let patient = card(&world.patient).await;
     let facts = HandoverFacts {
+        version: pcim_ledger::Version::V2,
+        replaces: 0,
         to: Addressee {
             patient: patient.address,
             chain_id: world.chain.devnet.chain_id(),

@@ -69,7 +69,7 @@ pub(crate) fn wasm() -> Vec<u8> {
     match std::env::var_os("PCAC_WASM") {
         Some(path) => std::fs::read(&path)
             .unwrap_or_else(|error| panic!("PCAC_WASM={}: {error}", path.display())),
-        None => pcim_deploy::artifact::NEWEST_WASM.to_vec(),
+        None => pcim_deploy::artifact::PCAC_WASM.to_vec(),
     }
 }
 

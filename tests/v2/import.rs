@@ -20,7 +20,7 @@ sol! {
 /// Version 1 with the patient's image, and version 2 after it.
 async fn after_version_1() -> Chain {
     let mut chain = Chain::deployed().await;
-    let wasm_1 = pcim_deploy::artifact::PCAC_WASM;
+    let wasm_1 = pcim_deploy::artifact::V1_WASM;
     let arguments = [chain.consortium.address.into_word()];
     let old = chain.construct(wasm_1, &arguments).await.unwrap();
     let radiologist = chain.radiologist.address;

@@ -31,10 +31,10 @@ impl Ledger {
     /// Simulates the call (typed error if the contract refuses), then signs it with the next nonce; sends nothing.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the contract's reason, [`Error::Funds`], and those of the RPC.
+    /// [`Error::Refused`] with the contract's reason, [`Error::Lacks`], [`Error::Funds`], and those of the RPC.
     pub async fn prepare(&self, from: &Account, call: &Call) -> Result<SignedCall> {
         let returns = self.simulate(from.address(), call).await?;
-        let (to, data) = (self.deployment.contract, call.calldata());
+        let (to, data) = (self.deployment.contract, call.calldata(self.version)?);
         let signed = self.sign(from, to, U256::ZERO, data).await?;
         Ok(SignedCall { returns, ..signed })
     }
@@ -42,11 +42,12 @@ impl Ledger {
     /// Simulates what the call would return now, as in [`SignedCall::returns`]; signs and sends nothing, and costs nothing.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the contract's reason, and those of the RPC.
+    /// [`Error::Refused`] with the contract's reason, [`Error::Lacks`], and those of the RPC.
     pub async fn simulate(&self, from: Address, call: &Call) -> Result<Option<bool>> {
+        let data = call.calldata(self.version)?;
         let outcome = self
             .rpc
-            .call(Some(from), self.deployment.contract, &call.calldata())
+            .call(Some(from), self.deployment.contract, &data)
             .await
             .map_err(|fault| self.rpc.explain("eth_call", fault))?;
         match outcome {

@@ -113,7 +113,7 @@ impl Patient<'_> {
         let grant = self.ledger().await?.grant(image, requestor).await?;
         match (grant.status, into) {
             (GrantStatus::Requested, _) => Ok(()),
-            (GrantStatus::Approved, GrantStatus::Removed) => {
+            (GrantStatus::Approved | GrantStatus::Emergency, GrantStatus::Removed) => {
                 self.note_header(operation, grant.shared_image)
             }
             (_, GrantStatus::Removed) => Err(Error::NothingToRevoke {

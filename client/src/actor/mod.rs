@@ -1,5 +1,6 @@
 //! The work of each role, and the parts that roles share.
 
+pub(crate) mod account;
 pub(crate) mod archive;
 pub(crate) mod auditor;
 pub(crate) mod batch;
@@ -18,5 +19,6 @@ pub(crate) mod replicas;
 pub(crate) mod requestor;
 pub(crate) mod requests;
 pub(crate) mod reseal;
+pub(crate) mod signed;
 pub(crate) mod trace;
 pub(crate) mod watch;

@@ -432,6 +432,8 @@ impl Radiologist<'_> {
             },
             reader: &patient.certificate,
             account: told.account,
+            version: self.contract_version().await?,
+            replaces: 0,
             image,
             seal,
             description: told.description,
@@ -440,12 +442,9 @@ impl Radiologist<'_> {
         };
         let (card, keys) = (self.card().await?, self.keys);
         if let Some(account) = told.account {
-            let (chain_id, contract) = (facts.to.chain_id, facts.to.contract);
-            let attested =
-                keys.account
-                    .attest(chain_id, contract, &image, patient.address, &seal)?;
-            self.attested_by(account, &image, patient.address, &seal, &attested)
-                .await?;
+            let attestation = facts.attestation();
+            let signature = keys.account.attest(&attestation)?;
+            self.attested_by(account, &attestation, &signature).await?;
         }
         Ok(Handover::issue(facts, card, &keys.account, &keys.openpgp)?)
     }

@@ -16,7 +16,7 @@ use pcim_ledger::ChainLog;
 /// "PCIA".
 const APPLICATION_ID: i64 = 0x5043_4941;
 /// A file of another version is read again, since nothing in it is lost for good.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// The table that is searched is narrow, so that even a question that no index helps with is answered soon; what a log says lies
 /// beside it. Sequence numbers are in the order of the chain: rows are added in it, and a fork takes back the latest.
 const TABLES: &str = "
@@ -73,7 +73,7 @@ pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String
     // Of all versions only the last one's tables are known.
     let tables = format!("{TABLES}{}", fold::TABLES);
     let damaged = |e: &rusqlite::Error| is_damage(e).then(|| e.to_string());
-    let db = match journal::open_as(path, APPLICATION_ID, &["", &tables]) {
+    let db = match journal::open_as(path, APPLICATION_ID, &["", "", &tables]) {
         Ok(db) => db,
         Err(journal::Error::Io { path, source }) => return Err(Error::Io { path, source }),
         Err(journal::Error::NotAJournal { .. }) => return Ok(Err("it is no index".into())),

@@ -4,7 +4,7 @@
 use std::{env, error::Error, path::Path, process::ExitCode};
 
 use pcim_deploy::{
-    artifact::{MAX_CODE_BYTES, is_current, newest_manifest},
+    artifact::{MAX_CODE_BYTES, is_current, manifest},
     build::{build_contract, target_directory},
 };
 
@@ -66,7 +66,7 @@ fn build(workspace: &Path, out: &Path) -> Result<bool, Box<dyn Error>> {
 }
 
 fn check(workspace: &Path) -> Result<bool, Box<dyn Error>> {
-    let current = is_current(&newest_manifest()?, workspace)?;
+    let current = is_current(&manifest()?, workspace)?;
     if current {
         println!("contract/artifacts is what the sources make");
     } else {

@@ -124,7 +124,7 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
     let (mut consortium, mut version) = (None, None);
     // A program that does not run answers nothing, not even with a revert.
     if activation == Activation::Active {
-        consortium = view(&chain, contract, Pcac::consortiumCall {}).await?;
+        consortium = abi::consortium(&chain, contract).await?;
         version = view(&chain, contract, Pcac::versionCall {}).await?;
     }
     Ok(Status {

@@ -31,6 +31,9 @@ pub(crate) struct DeployArgs {
     /// Account that will accredit radiologists
     #[arg(long, value_name = "ADDRESS", value_parser = parse::address, required = true)]
     consortium: Option<Address>,
+    /// The contract before this one, from which patients take their images over (`pcim patient migrate`)
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
+    predecessor: Option<Address>,
     /// File with the private key (64 hex digits) of the account that pays
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -55,6 +58,7 @@ impl DeployArgs {
             chain_id,
             deployer_key: &key,
             consortium,
+            predecessor: self.predecessor,
             wasm: artifact::PCAC_WASM,
             max_fee: self.fee.max_fee,
             records: Some(&self.record_dir),

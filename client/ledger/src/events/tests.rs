@@ -4,8 +4,10 @@ use alloy_primitives::LogData;
 
 use super::super::fake::{Fake, Reply};
 use super::super::rpc::Rpc;
-use super::super::{Deployment, Error};
+use super::super::{Deployment, Error, Version};
 use super::*;
+use alloy_sol_types::SolEventInterface;
+use pcim_core::{BlockDigest, ImageDigest, Seal};
 
 const CONTRACT: Address = Address::repeat_byte(0xc0);
 const PATIENT: Address = Address::repeat_byte(0xa1);
@@ -20,6 +22,7 @@ fn all() -> Vec<(LogData, Event)> {
     let other: B256 = OTHER.0.into();
     let key: B256 = B256::repeat_byte(0x44);
     let info = || String::from("Grüße");
+    let attestation = || Bytes::from(vec![0x77; 8_192]);
     let (image_, shared_image, public_key) = (IMAGE, OTHER, BlockDigest(key.0));
     vec![
         (
@@ -28,6 +31,8 @@ fn all() -> Vec<(LogData, Event)> {
                 image,
                 radiologist,
                 seal: key,
+                attestation: attestation(),
+                replaces: 8,
                 info: info(),
             }
             .encode_log_data(),
@@ -36,6 +41,8 @@ fn all() -> Vec<(LogData, Event)> {
                 image: image_,
                 radiologist,
                 seal: Seal(key.0),
+                attestation: Some(attestation()),
+                replaces: Some(8),
                 info: info(),
             },
         ),
@@ -175,10 +182,18 @@ fn all() -> Vec<(LogData, Event)> {
             },
         ),
         (
-            sol::ImageResealed { image, root: other }.encode_log_data(),
+            sol::ImageResealed {
+                image,
+                root: other,
+                emergency: key,
+                round: 4,
+            }
+            .encode_log_data(),
             Event::ImageResealed {
                 image: image_,
                 root: shared_image,
+                emergency: Some(key),
+                round: Some(4),
             },
         ),
         (
@@ -186,23 +201,28 @@ fn all() -> Vec<(LogData, Event)> {
                 image,
                 approvals: 3,
                 windowSeconds: 60,
+                round: 5,
             }
             .encode_log_data(),
             Event::ApprovalLimitSet {
                 image: image_,
                 approvals: 3,
                 window_seconds: 60,
+                round: Some(5),
             },
         ),
         (
             sol::RadiologistAccredited {
                 radiologist,
-                accredited: true,
+                status: 3,
+                since: 77,
             }
             .encode_log_data(),
             Event::RadiologistAccredited {
                 radiologist,
-                accredited: true,
+                accredited: false,
+                status: Some(3),
+                since: Some(77),
             },
         ),
         (
@@ -216,7 +236,184 @@ fn all() -> Vec<(LogData, Event)> {
                 to: requestor,
             },
         ),
+        (
+            sol::ConsortiumOffered {
+                from: patient,
+                to: requestor,
+            }
+            .encode_log_data(),
+            Event::ConsortiumOffered {
+                from: patient,
+                to: requestor,
+            },
+        ),
+        (
+            sol::ImageImported {
+                patient,
+                image,
+                registeredAt: 6,
+                flags: 1,
+                tag: 9,
+            }
+            .encode_log_data(),
+            Event::ImageImported {
+                patient,
+                image: image_,
+                registered_at: 6,
+                flags: 1,
+                tag: 9,
+            },
+        ),
+        (
+            sol::ImageFlagged {
+                image,
+                by: radiologist,
+                flags: 2,
+                reason: 7,
+                round: 6,
+            }
+            .encode_log_data(),
+            Event::ImageFlagged {
+                image: image_,
+                by: radiologist,
+                flags: 2,
+                reason: 7,
+                round: 6,
+            },
+        ),
+        (
+            sol::EmergencyOpened {
+                requester: requestor,
+                patient,
+                image,
+                publicKey: key,
+                until: 99,
+                reasonCode: other,
+            }
+            .encode_log_data(),
+            Event::EmergencyOpened {
+                requestor,
+                patient,
+                image: image_,
+                public_key,
+                until: 99,
+                reason_code: other,
+            },
+        ),
+        (
+            sol::Acted {
+                patient,
+                by: radiologist,
+            }
+            .encode_log_data(),
+            Event::Acted {
+                patient,
+                by: radiologist,
+            },
+        ),
+        (
+            sol::AccountChanged {
+                patient,
+                by: radiologist,
+                kind: 4,
+                round: 7,
+                ripe: 8,
+                lockedUntil: 9,
+                data: other,
+            }
+            .encode_log_data(),
+            Event::AccountChanged {
+                patient,
+                by: radiologist,
+                kind: 4,
+                round: 7,
+                ripe: 8,
+                locked_until: 9,
+                data: other,
+            },
+        ),
+        (
+            sol::AccountMoved {
+                patient,
+                from: radiologist,
+                to: requestor,
+            }
+            .encode_log_data(),
+            Event::AccountMoved {
+                patient,
+                from: radiologist,
+                to: requestor,
+            },
+        ),
     ]
+}
+
+/// What version 1 logs otherwise than version 2.
+fn first() -> Vec<(LogData, Event)> {
+    let (patient, radiologist) = (PATIENT, Address::repeat_byte(0xd3));
+    let (image, other): (B256, B256) = (IMAGE.0.into(), OTHER.0.into());
+    vec![
+        (
+            v1::ContractCreated {
+                patient,
+                image,
+                radiologist,
+                seal: other,
+                info: "CT".into(),
+            }
+            .encode_log_data(),
+            Event::ContractCreated {
+                patient,
+                image: IMAGE,
+                radiologist,
+                seal: Seal(other.0),
+                attestation: None,
+                replaces: None,
+                info: "CT".into(),
+            },
+        ),
+        (
+            v1::ImageResealed { image, root: other }.encode_log_data(),
+            Event::ImageResealed {
+                image: IMAGE,
+                root: OTHER,
+                emergency: None,
+                round: None,
+            },
+        ),
+        (
+            v1::ApprovalLimitSet {
+                image,
+                approvals: 3,
+                windowSeconds: 60,
+            }
+            .encode_log_data(),
+            Event::ApprovalLimitSet {
+                image: IMAGE,
+                approvals: 3,
+                window_seconds: 60,
+                round: None,
+            },
+        ),
+        (
+            v1::RadiologistAccredited {
+                radiologist,
+                accredited: true,
+            }
+            .encode_log_data(),
+            Event::RadiologistAccredited {
+                radiologist,
+                accredited: true,
+                status: None,
+                since: None,
+            },
+        ),
+    ]
+}
+
+/// The events of both versions.
+fn every() -> Vec<(LogData, Event)> {
+    [all(), first()].concat()
 }
 
 fn raw(data: LogData, block: u64, index: u64) -> RawLog {
@@ -244,10 +441,10 @@ fn json_of(log: &RawLog) -> Value {
 
 #[test]
 fn every_event_is_read_and_its_fields_are_at_the_topics_we_ask_for() {
-    let all = all();
-    assert_eq!(all.len(), E::COUNT);
-    assert_eq!(all.len(), INDEXED.len());
-    for (data, wanted) in all {
+    assert_eq!(all().len(), sol::IPcacEvents::COUNT);
+    let every = every();
+    assert_eq!(every.len(), INDEXED.len());
+    for (data, wanted) in every {
         let row = INDEXED
             .iter()
             .find(|row| row.event == data.topics()[0])
@@ -342,7 +539,7 @@ fn text_that_is_not_utf8_hides_nothing() {
 fn topics_ask_for_what_can_pass_and_nothing_else() {
     let whole = topics(&EventFilter::default());
     assert_eq!(whole.len(), 1);
-    assert_eq!(whole[0][0].as_array().unwrap().len(), 14);
+    assert_eq!(whole[0][0].as_array().unwrap().len(), 25);
     assert_eq!(whole[0].as_array().unwrap().len(), 1);
 
     for filter in [
@@ -373,7 +570,7 @@ fn topics_ask_for_what_can_pass_and_nothing_else() {
         },
     ] {
         let queries = topics(&filter);
-        for (data, event) in all() {
+        for (data, event) in every() {
             // As eth_getLogs filters by topic.
             let matches = queries.iter().filter(|query| {
                 query
@@ -407,6 +604,8 @@ fn ledger(fake: &Fake) -> Ledger {
             chain_id: 1,
             contract: CONTRACT,
         },
+        version: Version::V2,
+        code_hash: B256::ZERO,
     }
 }
 
@@ -439,6 +638,8 @@ async fn miserly_node() -> Fake {
                     let resealed = sol::ImageResealed {
                         image: OTHER.0.into(),
                         root: IMAGE.0.into(),
+                        emergency: B256::ZERO,
+                        round: 1,
                     };
                     [
                         json_of(&raw(all()[1].0.clone(), block, 0)),

@@ -196,6 +196,15 @@ impl Watcher {
                 self.rights
                     .insert((image, requestor), right(GrantStatus::Approved, expires_at));
             }
+            Event::EmergencyOpened {
+                requestor,
+                image,
+                until,
+                ..
+            } => {
+                self.rights
+                    .insert((image, requestor), right(GrantStatus::Emergency, until));
+            }
             Event::UserRemoved {
                 requestor, image, ..
             } => {
@@ -216,6 +225,7 @@ impl Watcher {
                 image,
                 approvals,
                 window_seconds,
+                ..
             } => {
                 let limit = Limit {
                     approvals,
@@ -305,6 +315,10 @@ impl Watcher {
                         status: GrantStatus::Approved,
                         ..
                     }) => "though the events say that it is approved",
+                    Some(Right {
+                        status: GrantStatus::Emergency,
+                        ..
+                    }) => "the emergency access ended",
                     Some(Right {
                         status: GrantStatus::Requested,
                         ..
