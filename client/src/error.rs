@@ -232,6 +232,12 @@ pub enum Error {
         /// The last moment, if there is one.
         last: Option<u64>,
     },
+    /// An image that was not retracted.
+    #[error("image {image} is not retracted")]
+    NotRetracted {
+        /// The image.
+        image: ImageDigest,
+    },
     /// An image that is as it is to be.
     #[error("image {image} is {how} already")]
     AlreadyFlagged {

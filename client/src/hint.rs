@@ -74,7 +74,7 @@ impl Hint for Error {
                 "the RPC does not tell the truth: use another --rpc-url before you decide anything"
             }
             Self::NothingPending { .. } | Self::NotRipe { .. } => {
-                "`pcim patient account` shows what is pending"
+                "`pcim account show` shows what is pending"
             }
             Self::NonceAhead { .. } => "relay the signer's earlier call first",
             Self::TooManyApprovals { .. } => "name the pairs, in several commands",

@@ -63,17 +63,17 @@ impl Hint for Revert {
                  `pcim radiologist reattest`"
             }
             Self::NotPatient { .. } => {
-                "the key that acts for the patient decides: `pcim patient account` names it"
+                "the key that acts for the patient decides: `pcim account show` names it"
             }
             Self::Locked { .. } => {
                 "guardians have locked the account; its successor ends that: `pcim recover finish`"
             }
             Self::Pending { .. } => {
-                "see `pcim patient account`; `pcim patient cancel` ends a change that is pending"
+                "see `pcim account show`; `pcim account cancel` ends a change that is pending"
             }
             Self::NotRipe { .. } => "wait until then, and run the same command again",
             Self::NothingPending { .. } => {
-                "it was finished, cancelled or ran out: see `pcim patient account`"
+                "it was finished, cancelled or ran out: see `pcim account show`"
             }
             Self::NotSuccessor { .. } => "use the successor's home (--home)",
             Self::NotDesk { .. } => "use the emergency desk's home (--home)",

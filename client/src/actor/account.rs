@@ -49,6 +49,16 @@ pub struct Guarded {
 }
 
 impl Session {
+    /// Lists the images that this home registered.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]
+    pub fn registered_images(&self) -> Result<Vec<ImageDigest>> {
+        let images = self.journal.images()?.into_iter();
+        let registered = images.filter(|known| known.role == "registered");
+        Ok(registered.map(|known| known.image).collect())
+    }
+
     /// Reads a patient's account; this home's, if none is named.
     ///
     /// # Errors
@@ -237,7 +247,7 @@ impl Patient<'_> {
         let written = self.write(deed, Wanted::True, call).await?;
         written.ok_or(Error::AlreadyFlagged {
             image,
-            how: "not withdrawn",
+            how: "in use",
         })
     }
 

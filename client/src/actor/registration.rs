@@ -186,6 +186,7 @@ impl Patient<'_> {
         let attested = Attested {
             radiologist: handover.attester,
             seal: handover.seal,
+            description: handover.description.clone(),
         };
         let image = handover.image;
         let opened = self.open_attested(&image, me.patient, &attested, target);

@@ -48,6 +48,8 @@ pub struct OpenedFile {
 pub(crate) struct Attested {
     pub(crate) radiologist: Address,
     pub(crate) seal: Seal,
+    /// As registered.
+    pub(crate) description: String,
 }
 
 impl Session {
@@ -82,13 +84,16 @@ impl Session {
                 seal,
                 attestation,
                 replaces,
+                info: description,
                 ..
-            } => Some((
-                patient,
-                Attested { radiologist, seal },
-                attestation,
-                replaces,
-            )),
+            } => {
+                let attested = Attested {
+                    radiologist,
+                    seal,
+                    description,
+                };
+                Some((patient, attested, attestation, replaces))
+            }
             _ => None,
         });
         let Some((patient, attested, signature, replaces)) = found else {

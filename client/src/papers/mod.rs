@@ -2,4 +2,5 @@
 
 pub mod card;
 pub mod handover;
+pub mod recovery;
 pub mod request;
