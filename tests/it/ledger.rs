@@ -6,7 +6,7 @@ use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest, Seal, U25
 use pcim_deploy::{artifact, deploy};
 use pcim_ledger::{
     Account, Accreditation, Attestation, Call, Deployment, Error, EventFilter, Ledger, Mined,
-    NotesDigest, Revert,
+    NotesDigest, Revert, Version,
 };
 use stylus_devnet::{Config, Handle};
 
@@ -115,6 +115,101 @@ impl World {
 #[tokio::test]
 async fn a_whole_consent_through_the_ledger() {
     let w = World::start().await;
+    assert_eq!(w.ledger.version(), Version::V2);
+    whole_consent(w).await;
+}
+
+#[tokio::test]
+async fn a_whole_consent_at_version_1() {
+    let w = World::of_version_1().await;
+    assert_eq!(w.ledger.version(), Version::V1);
+    whole_consent(w).await;
+}
+
+#[tokio::test]
+async fn an_image_of_version_1_is_taken_over_by_version_2() {
+    let w = World::of_version_1().await;
+    let accredit = Call::AccreditRadiologist {
+        radiologist: w.radiologist.address(),
+        status: Accreditation::Accredited,
+        since: 0,
+    };
+    w.send(&w.consortium, &accredit).await;
+    w.send(&w.patient, &w.registration()).await;
+    let before = w.ledger.image_record(&IMAGE).await.unwrap().unwrap();
+    // What version 1 has not is said, and nothing is sent.
+    let withdraw = Call::WithdrawImage { image: IMAGE };
+    let lacks = w.ledger.prepare(&w.patient, &withdraw).await;
+    assert!(
+        matches!(
+            lacks,
+            Err(Error::Lacks {
+                function: "withdraw_image"
+            })
+        ),
+        "{lacks:?}"
+    );
+
+    let old = w.deployment.contract;
+    let url = w.devnet.url();
+    let request = deploy::Request {
+        rpc_url: &url,
+        chain_id: w.devnet.chain_id(),
+        deployer_key: &w.devnet.accounts()[0].private_key.0,
+        consortium: w.consortium.address(),
+        predecessor: Some(old),
+        wasm: artifact::PCAC_WASM,
+        max_fee: deploy::MAX_FEE,
+        records: None,
+    };
+    let record = deploy::deploy(&request).await.unwrap();
+    assert_eq!(record.predecessor, Some(old));
+    let next = Ledger::connect(Deployment {
+        contract: record.contract,
+        ..w.deployment.clone()
+    });
+    let next = next.await.unwrap();
+    assert_eq!(next.version(), Version::V2);
+    assert_eq!(next.predecessor().await.unwrap(), Some(old));
+    assert_eq!(next.image_record(&IMAGE).await.unwrap(), None);
+    let import = Call::ImportImage { image: IMAGE };
+    let stranger = next.prepare(&w.doctor, &import).await;
+    assert!(matches!(
+        stranger,
+        Err(Error::Refused(Revert::NotPatient { .. }))
+    ));
+    let signed = next.prepare(&w.patient, &import).await.unwrap();
+    let mined = next.submit(&signed, WAIT).await.unwrap();
+    assert!(
+        matches!(mined.events.last().map(|it| &it.event), Some(Event::ImageImported { registered_at, tag: 0, .. }) if *registered_at == before.registered_at),
+        "{:?}",
+        mined.events
+    );
+    let after = next.image_record(&IMAGE).await.unwrap().unwrap();
+    assert_eq!(
+        (after.patient, after.registered_at),
+        (before.patient, before.registered_at)
+    );
+    let twice = next.prepare(&w.patient, &import).await;
+    assert!(matches!(
+        twice,
+        Err(Error::Refused(Revert::ImageTaken { .. }))
+    ));
+
+    // Nothing that is no contract of this kind is a predecessor.
+    let none = deploy::deploy(&deploy::Request {
+        predecessor: Some(w.doctor.address()),
+        ..request
+    })
+    .await;
+    assert!(
+        matches!(none, Err(deploy::Error::NoPredecessor { .. })),
+        "{none:?}"
+    );
+    w.devnet.shutdown().await;
+}
+
+async fn whole_consent(w: World) {
     let (patient, doctor) = (w.patient.address(), w.doctor.address());
     let radiologist = w.radiologist.address();
 
@@ -166,7 +261,10 @@ async fn a_whole_consent_through_the_ledger() {
         image: IMAGE,
         public_key: KEY,
         requested_at: grant.requested_at,
-        notes_digest: NotesDigest::of("TREAT"),
+        notes_digest: match w.ledger.version() {
+            Version::V1 => NotesDigest::default(),
+            Version::V2 => NotesDigest::of("TREAT"),
+        },
         shared_image: SHARED,
         expires_at: 0,
         notes: String::new(),

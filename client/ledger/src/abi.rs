@@ -33,7 +33,7 @@ sol! {
         function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4 magic);
     }
 
-    /// What guardians sign (EIP-712).
+    /// The terms that guardians sign (EIP-712).
     struct Recovery {
         address patient;
         address successor;

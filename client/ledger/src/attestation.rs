@@ -11,7 +11,7 @@ use super::rpc::Outcome;
 use super::{Account, Ledger, Result, Version, abi};
 use pcim_core::{Address, B256, ImageDigest, Seal};
 
-/// What a radiologist attests, and for which contract.
+/// The content of an attestation, and the contract that it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attestation {
     /// The contract's version.

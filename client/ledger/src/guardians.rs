@@ -86,7 +86,7 @@ impl GuardianSet {
     }
 }
 
-/// What guardians agree to: that another key acts for a patient.
+/// The terms of a recovery, to which guardians agree: that another key acts for a patient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryTerms {

@@ -1,7 +1,7 @@
 //! The chain: the `Pcac` contract of either version through its ABI (format.md §3.1, §3.8), behind typed calls, events and
 //! errors. The only place in the client that names `ethers`.
 //!
-//! [`Call`]s and events are version 2's; version 1 has fewer of them, and is not told what it does not ask for.
+//! [`Call`]s and events are version 2's; version 1 has fewer of them, and takes only the arguments that it knows.
 //!
 //! A call goes out in two steps, so that nothing is ever sent twice: [`Ledger::prepare`] simulates and
 //! signs it, the caller records the [`SignedCall`], and [`Ledger::submit`] sends exactly those bytes, as

@@ -50,7 +50,7 @@ impl Version {
         }
     }
 
-    /// Most bytes of a signature or an attestation that the contract looks at.
+    /// Returns the most bytes of a signature or an attestation that the contract looks at.
     #[must_use]
     pub fn max_signature_bytes(self) -> usize {
         match self {
@@ -69,7 +69,7 @@ impl Nonce {
         }
     }
 
-    /// The word and the bit of a number of version 2.
+    /// Splits a number of version 2 into its word and its bit.
     #[must_use]
     pub fn place(self) -> Option<(U256, U256)> {
         match self {
@@ -304,8 +304,8 @@ impl RelayCall {
 }
 
 impl Ledger {
-    /// Looks for the transaction that did this very call, whoever sent it: one with an event of the contract about the same
-    /// image or account, whose data hold the call's signature. `None` if the latest [`MAX_SEARCHED`] have none, or the call
+    /// Looks for the transaction that did this very call, from any sender: one with an event of the contract about the same
+    /// image or account, whose data hold the whole relay. `None` if the latest [`MAX_SEARCHED`] have none, or the call
     /// left no event.
     ///
     /// # Errors
@@ -316,6 +316,7 @@ impl Ledger {
             input: Bytes,
         }
         let mut seen = BTreeSet::new();
+        let relay = Call::Relay(call.clone()).calldata(self.version)?;
         for logged in self.events(&call.about()).await?.into_iter().rev() {
             if !seen.insert(logged.tx) {
                 continue;
@@ -325,11 +326,8 @@ impl Ledger {
             }
             let params = json!([logged.tx]);
             let sent: Option<Sent> = self.rpc.ask("eth_getTransactionByHash", params).await?;
-            let signature = &call.signature[..];
-            let holds = |sent: Sent| {
-                let mut windows = sent.input.windows(signature.len().max(1));
-                windows.any(|bytes| bytes == signature)
-            };
+            // A contract account may have sent it, inside of data of its own.
+            let holds = |sent: Sent| sent.input.windows(relay.len()).any(|bytes| bytes == relay);
             if sent.is_some_and(holds) {
                 return self.mined(&logged.tx).await;
             }

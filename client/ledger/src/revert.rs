@@ -124,7 +124,7 @@ pub enum Revert {
         expires_at: u64,
         /// The chain's time.
         now: u64,
-        /// The latest that is allowed; not told by version 1.
+        /// The latest that is allowed; version 1 does not say it.
         latest: Option<u64>,
     },
     /// `PcacTextTooLong`
@@ -142,7 +142,7 @@ pub enum Revert {
         argument: u8,
     },
     /// `PcacExpired`
-    #[error("the deadline {deadline} is over or too far ahead (now is {now}, unix seconds)")]
+    #[error("the signed call was to be relayed by {deadline} (now is {now}, unix seconds)")]
     Expired {
         /// The last second.
         deadline: u64,

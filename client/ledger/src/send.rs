@@ -19,6 +19,10 @@ use super::{Account, Call, Error, Ledger, Mined, Result, Revert, SignedCall};
 use pcim_core::{Address, B256, U256};
 
 const TRANSFER_WAIT: Duration = Duration::from_secs(60);
+/// The longest that a later second is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+/// The gas of a call in a later second: a chain without blocks stands still for an estimate.
+const LATER_GAS: u64 = 1_000_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The most wei that a transaction may cost beside its value. The node names both gas and price, and is not trusted with
@@ -39,7 +43,8 @@ impl Ledger {
         Ok(SignedCall { returns, ..signed })
     }
 
-    /// Simulates what the call would return now, as in [`SignedCall::returns`]; signs and sends nothing, and costs nothing.
+    /// Simulates what the call would return now, as in [`SignedCall::returns`]; signs and sends nothing, and costs nothing. A
+    /// later second that the contract wants is waited for: what the call returns then is not known.
     ///
     /// # Errors
     /// [`Error::Refused`] with the contract's reason, [`Error::Lacks`], and those of the RPC.
@@ -55,7 +60,15 @@ impl Ledger {
                 let detail = format!("{} returns no answer of its type: {e}", call.name());
                 self.rpc.nonsense("eth_call", detail)
             }),
-            Outcome::Reverted(data) => Err(Error::Refused(Revert::decode(&data))),
+            Outcome::Reverted(data) => match Revert::decode(&data) {
+                Revert::TooSoon { retry_at } => {
+                    let now = self.now().await?;
+                    let wait = Duration::from_secs(retry_at.saturating_sub(now));
+                    tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+                    Ok(None)
+                }
+                refused => Err(Error::Refused(refused)),
+            },
         }
     }
 
@@ -266,7 +279,10 @@ impl Ledger {
         }
         let gas = match self.estimate(address, to, value, &data).await? {
             Ok(gas) => gas + gas / 10,
-            Err(revert) => return Err(Error::Refused(Revert::decode(&revert))),
+            Err(revert) => match Revert::decode(&revert) {
+                Revert::TooSoon { .. } => LATER_GAS,
+                refused => return Err(Error::Refused(refused)),
+            },
         };
         let payment = Payment {
             to,

@@ -29,7 +29,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// Its text, as the contract and the signing domain have it.
+    /// Returns its text, as the contract and the signing domain have it.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -165,9 +165,9 @@ pub enum Call {
         image: ImageDigest,
         /// The key that was requested.
         public_key: BlockDigest,
-        /// When it was requested, Unix seconds. Not told to version 1.
+        /// When it was requested, Unix seconds. Version 1 takes none.
         requested_at: u64,
-        /// The digest of the request's notes. Not told to version 1.
+        /// The digest of the request's notes. Version 1 takes none.
         notes_digest: NotesDigest,
         /// The requestor's own sealed root.
         shared_image: ImageDigest,
@@ -207,7 +207,7 @@ pub enum Call {
         requestor: Address,
         /// The image.
         image: ImageDigest,
-        /// The decision that is changed, Unix seconds. Not told to version 1.
+        /// The decision that is changed, Unix seconds. Version 1 takes none.
         decided_at: u64,
         /// The requestor's new sealed root.
         shared_image: ImageDigest,
@@ -220,9 +220,9 @@ pub enum Call {
         image: ImageDigest,
         /// The new root.
         root: ImageDigest,
-        /// The digest of the emergency object, zero for none. Not told to version 1.
+        /// The digest of the emergency object, zero for none. Version 1 takes none.
         emergency: B256,
-        /// The image's round. Not told to version 1.
+        /// The image's round. Version 1 takes none.
         round: u32,
     },
     /// `set_approval_limit` (paper §4.5).
@@ -233,7 +233,7 @@ pub enum Call {
         approvals: u32,
         /// The window's length in seconds.
         window_seconds: u32,
-        /// The image's round. Not told to version 1.
+        /// The image's round. Version 1 takes none.
         round: u32,
     },
     /// `withdraw_image`: the patient stops all access but her own.
@@ -335,7 +335,7 @@ pub enum Call {
         radiologist: Address,
         /// Version 1 knows accredited or not.
         status: Accreditation,
-        /// Unix seconds; 0 for [`Accreditation::Accredited`]. Not told to version 1.
+        /// Unix seconds; 0 for [`Accreditation::Accredited`]. Version 1 takes none.
         since: u64,
     },
     /// `transfer_consortium`: the consortium hands its role over (version 1), or offers it.
@@ -479,14 +479,14 @@ pub struct AccountRecord {
     pub commitment: [u8; 24],
     /// How long their changes wait, in hours.
     pub hours: u16,
-    /// What is pending.
+    /// The change that is pending.
     pub pending: Option<Pending>,
 }
 
 /// A change of an account that is not in effect yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// What it changes.
+    /// The part that it changes.
     pub kind: ChangeKind,
     /// When it can be finished, Unix seconds.
     pub ripe: u64,
@@ -505,7 +505,7 @@ impl Pending {
     }
 }
 
-/// What a pending change changes.
+/// The part of an account that a pending change changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {

@@ -41,7 +41,7 @@ pub struct Desk {
 /// Guardians that were named.
 #[derive(Clone, Debug, Serialize)]
 pub struct Guarded {
-    /// What the commitment hides: each guardian needs it.
+    /// The set that the commitment hides: each guardian needs it.
     pub set: Option<GuardianSet>,
     /// The transaction.
     #[serde(flatten)]

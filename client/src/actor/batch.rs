@@ -107,6 +107,10 @@ impl Patient<'_> {
         let written = sending.start_noting(deed, Wanted::True, call).await?;
         let written = written.and_then(Outcome::mined);
         let written = written.ok_or(Error::NothingToApprove)?;
+        for request in &requests {
+            self.journal
+                .forget_shown(&request.image, request.requestor)?;
+        }
         let new_bytes = shared.iter().map(|stored| stored.new_bytes).sum();
         Ok(approvals(&requests, written, new_bytes))
     }

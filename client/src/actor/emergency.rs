@@ -8,7 +8,7 @@ use pcim_core::{Address, B256, BlockDigest, Event, GrantStatus, ImageDigest};
 use pcim_ledger::{Call, EventFilter};
 
 impl Requestor<'_> {
-    /// Opens an image to a requestor in an emergency, for so many seconds, as the desk that its patient named. The requestor
+    /// Opens an image to a requestor in an emergency, for a number of seconds, as the desk that its patient named. The requestor
     /// must have asked.
     ///
     /// # Errors

@@ -98,6 +98,9 @@ impl Patient<'_> {
         let written = sending.start_noting(deed, Wanted::True, calls).await?;
         let written = written.and_then(Outcome::mined);
         let written = written.ok_or(Error::NothingToApprove)?;
+        for (image, requestor) in &pairs {
+            self.journal.forget_shown(image, *requestor)?;
+        }
         Ok(endings(&pairs, written))
     }
 

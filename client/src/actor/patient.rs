@@ -203,6 +203,7 @@ impl Patient<'_> {
             requestor,
             image: *image,
         })?;
+        self.journal.forget_shown(image, requestor)?;
         written.try_map(|written| decision(image, requestor, written, new_bytes))
     }
 
@@ -239,6 +240,7 @@ impl Patient<'_> {
             })
         };
         let written = self.write(deed, Wanted::True, call).await?;
+        self.journal.forget_shown(image, requestor)?;
         written.ok_or(no_request(image, requestor))
     }
 
@@ -264,6 +266,7 @@ impl Patient<'_> {
             let operation = self.begin_removal(image, requestor, call.deadline)?;
             self.note_header(operation, grant.shared_image)?;
         }
+        self.journal.forget_shown(image, requestor)?;
         let image = *image;
         written.ok_or(Error::NothingToRevoke { requestor, image })
     }

@@ -460,13 +460,13 @@ impl Radiologist<'_> {
             });
         }
         let attested = self.attested(image).await?;
-        let told = Told {
+        let facts = Told {
             description: &attested.description,
             predecessor,
             replaces: record.registered_at,
             ..Told::default()
         };
-        self.hand_over(*image, attested.seal, told, patient).await
+        self.hand_over(*image, attested.seal, facts, patient).await
     }
 
     /// Attests an image and writes its handover.

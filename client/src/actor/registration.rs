@@ -40,7 +40,7 @@ pub struct Registered {
 }
 
 /// Says whether a handover attests a retracted image of the same patient again.
-fn is_attested_anew(record: &ImageRecord, handover: &Handover) -> bool {
+fn is_attested_again(record: &ImageRecord, handover: &Handover) -> bool {
     record.flags.retracted()
         && record.patient == handover.patient
         && record.registered_at == handover.replaces
@@ -64,7 +64,7 @@ impl Patient<'_> {
                     return Err(handover::Error::WrongVersion { wanted, found }.into());
                 }
                 if let Some(record) = ledger.image_record(&image).await?
-                    && !is_attested_anew(&record, &handover)
+                    && !is_attested_again(&record, &handover)
                 {
                     return Err(Error::ImageTaken {
                         image,

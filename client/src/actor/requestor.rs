@@ -65,7 +65,7 @@ pub struct AccessStatus {
     pub expires_at: u64,
     /// The requestor's own sealed root, once approved.
     pub shared_image: Option<ImageDigest>,
-    /// Whether the image is withdrawn or retracted: then nobody but its patient is authorized.
+    /// Withdrawn or retracted, if it is: then nobody but its patient is authorized.
     pub flags: ImageFlags,
 }
 

@@ -18,7 +18,7 @@ pub struct State {
 /// The contract's bit of a retracted image.
 const RETRACTED: u8 = 2;
 
-/// What a registration or an import says of an image.
+/// The facts of a registration or an import.
 struct Registered {
     radiologist: Address,
     seal: Seal,

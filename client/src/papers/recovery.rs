@@ -55,7 +55,7 @@ pub enum Error {
 pub struct RecoveryRequest {
     #[serde(rename = "pcim-recovery")]
     version: u32,
-    /// What guardians are asked to agree to.
+    /// The terms that guardians are asked to agree to.
     pub terms: RecoveryTerms,
 }
 
@@ -65,7 +65,7 @@ pub struct RecoveryRequest {
 pub struct Agreement {
     #[serde(rename = "pcim-recovery-agreement")]
     version: u32,
-    /// What is agreed to.
+    /// The terms that are agreed to.
     pub terms: RecoveryTerms,
     /// The guardian.
     pub guardian: Address,

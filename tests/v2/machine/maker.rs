@@ -44,6 +44,33 @@ impl Maker<'_> {
         }
     }
 
+    /// Mostly one that is registered.
+    fn known_image(&mut self, model: &Model) -> B256 {
+        let first = 1_000 + IMAGES * self.epoch;
+        let known: Vec<B256> = (first..first + IMAGES)
+            .map(digest)
+            .filter(|image| model.images.contains_key(image))
+            .collect();
+        if known.is_empty() || self.random.once(6) {
+            return self.image();
+        }
+        *self.random.of(&known)
+    }
+
+    /// Mostly one whose attestations are taken.
+    fn radiologist(&mut self, model: &Model, now: u64) -> Address {
+        let attest: Vec<Address> = self
+            .people
+            .iter()
+            .map(|person| person.address)
+            .filter(|who| model.attests(*who, now))
+            .collect();
+        if attest.is_empty() || self.random.once(4) {
+            return self.person();
+        }
+        *self.random.of(&attest)
+    }
+
     fn word(&mut self) -> B256 {
         match self.random.below(40) {
             0 => B256::ZERO,
@@ -85,7 +112,7 @@ impl Maker<'_> {
 
     /// A function on an image's standings, and who would be right to call it.
     fn decision(&mut self, model: &Model, now: u64) -> (Function, Option<Address>) {
-        let image = self.image();
+        let image = self.known_image(model);
         let owner = model.images.get(&image).map(|image| image.patient);
         let acting = owner.map(|owner| model.account(owner).acting);
         let someone = self.person();
@@ -191,7 +218,10 @@ impl Maker<'_> {
 
     /// A function on an image, and who would be right to call it.
     fn upkeep(&mut self, model: &Model, now: u64) -> (Act, Option<Address>) {
-        let image = self.image();
+        let image = match self.random.once(2) {
+            true => self.image(),
+            false => self.known_image(model),
+        };
         let record = model.images.get(&image).cloned().unwrap_or_default();
         let account = model.account(record.patient);
         let acting = Some(account.acting);
@@ -205,7 +235,7 @@ impl Maker<'_> {
                 } else {
                     self.person()
                 };
-                let radiologist = self.person();
+                let radiologist = self.radiologist(model, now);
                 let attested = !self.random.once(4) && !radiologist.is_zero();
                 let replaces = if retracted { record.registered_at } else { 0 };
                 let call = IPcac::create_contractCall {

@@ -146,7 +146,7 @@ impl From<E> for Revert {
 }
 
 impl From<First> for Revert {
-    /// What version 2 has not, or has otherwise; the rest is read as version 2's.
+    /// Errors that version 2 has not, or has otherwise; the rest is read as version 2's.
     fn from(error: First) -> Self {
         match error {
             First::PcacKeyChanged(e) => Self::KeyChanged {

@@ -130,7 +130,7 @@ pub(super) fn words(facts: &Facts<'_>, told: &Told<'_>) -> String {
     }
 }
 
-/// What an account's change says. `data` holds an account in its last 20 bytes, but for guardians.
+/// A change of an account in words. `data` holds an account in its last 20 bytes, but for guardians.
 fn account_words(facts: &Facts<'_>, kind: u8, ripe: u64, data: &B256) -> String {
     let named = Address::from_slice(&data[12..]);
     let who = facts.who(named);

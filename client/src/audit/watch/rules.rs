@@ -17,6 +17,8 @@ use pcim_core::{About, Address, Event, GrantStatus, ImageDigest};
 pub struct Mine {
     /// This home's address.
     pub address: Address,
+    /// The patient for whom it acts.
+    pub patient: Address,
     /// The images that it knows, and whose they are to its knowledge.
     pub images: BTreeMap<ImageDigest, Address>,
 }
@@ -247,6 +249,7 @@ impl Watcher {
     fn is_mine(&self, about: &About) -> bool {
         let me = Some(self.mine.address);
         about.patient == me
+            || about.patient == Some(self.mine.patient)
             || about.requestor == me
             || about
                 .image

@@ -7,7 +7,7 @@ use crate::operation::journal::error::Result;
 use pcim_core::{Address, B256};
 use pcim_ledger::Version;
 
-/// What a contract was at its first use.
+/// A contract at its first use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PinnedContract {
     /// Its version.

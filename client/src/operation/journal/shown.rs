@@ -8,7 +8,7 @@ use crate::operation::journal::error::{Error, Result};
 use pcim_core::{Address, BlockDigest, ImageDigest};
 use pcim_ledger::NotesDigest;
 
-/// What identifies a request.
+/// The identity of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownRequest {
     /// When it was made, unix seconds.
@@ -34,6 +34,18 @@ impl Journal {
         self.db().execute(
             "INSERT OR REPLACE INTO shown VALUES (?1, ?2, ?3)",
             params![image.0, requestor.0.0, json],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets the request that was shown: it was decided on.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]
+    pub fn forget_shown(&self, image: &ImageDigest, requestor: Address) -> Result<()> {
+        self.db().execute(
+            "DELETE FROM shown WHERE image = ?1 AND requester = ?2",
+            params![image.0, requestor.0.0],
         )?;
         Ok(())
     }

@@ -16,7 +16,7 @@ pub(crate) enum GuardianCommand {
 
 /// Agree that another key acts for a patient whose guardian you are
 ///
-/// Speak to her, or to those who know her, before you agree: whoever asked gets her account if enough guardians do. Your
+/// Speak to her, or to those who know her, before you agree: the one who asks gets her account if enough guardians do. Your
 /// agreement is for this key, until the deadline, and for this one recovery.
 #[derive(Debug, Args)]
 pub(crate) struct AgreeArgs {

@@ -110,7 +110,7 @@ impl GuardiansArgs {
             true => None,
             false => Some(self.set()?),
         };
-        // What the commitment hides is on the disk before the chain has the commitment: without it the guardians are of no use.
+        // The set that the commitment hides is on the disk before the chain has the commitment: without it the guardians are of no use.
         if let (Some(set), Some(out)) = (&set, &self.out) {
             write_result(out, &serde_json::to_vec_pretty(set)?, false)?;
         }
