@@ -82,8 +82,8 @@ impl<'s> Deref for Patient<'s> {
 }
 
 impl Patient<'_> {
-    /// Lists the requests that wait for this patient's decision, with their documents where they can be had. What is listed
-    /// counts as shown: a request that changes after that is not approved before it is listed again.
+    /// Lists the requests that wait for this patient's decision, with their documents where they can be had. A listed
+    /// request counts as shown: if it changes after that, it is not approved before it is listed again.
     pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
         let asked = self.requested().await?;
         let pending = stream::iter(asked)

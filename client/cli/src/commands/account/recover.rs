@@ -17,16 +17,16 @@ use crate::parse;
 /// A recovery's commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RecoverCommand {
-    Request(RequestArgs),
+    Request(RecoverRequestArgs),
     Start(StartArgs),
-    Finish(FinishArgs),
+    Finish(RecoverFinishArgs),
 }
 
 /// Ask guardians to let this home's key act for a patient
 ///
 /// Each guardian looks at the file and answers with `pcim guardian agree`.
 #[derive(Debug, Args)]
-pub(crate) struct RequestArgs {
+pub(crate) struct RecoverRequestArgs {
     /// The patient: the address that she began with
     #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
     patient: Address,
@@ -56,7 +56,7 @@ pub(crate) struct StartArgs {
 
 /// Take the account over, once the guardians' hours have passed
 #[derive(Debug, Args)]
-pub(crate) struct FinishArgs {
+pub(crate) struct RecoverFinishArgs {
     /// The patient
     #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
     patient: Address,
@@ -74,7 +74,7 @@ impl RecoverCommand {
     }
 }
 
-impl RequestArgs {
+impl RecoverRequestArgs {
     async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.reader()?;
         let lasts = u64::from(self.lasts);

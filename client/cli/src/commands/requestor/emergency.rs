@@ -13,7 +13,7 @@ use crate::parse;
 /// The requestor must have asked (`pcim requestor request --purpose ETREAT`). The patient and everyone else sees it on the
 /// chain; she can remove it like any access. It opens nothing by itself: custodians release shares of the key.
 #[derive(Debug, Args)]
-pub(crate) struct EmergencyArgs {
+pub(crate) struct BreakGlassArgs {
     /// The image
     image: ImageDigest,
     /// The requestor's address
@@ -31,7 +31,7 @@ pub(crate) struct EmergencyArgs {
 
 /// End a request, an approval or an emergency access of your own
 ///
-/// For a key that was stolen or is no longer needed. What was fetched before stays here.
+/// For a key that was stolen or is no longer needed. An image that was fetched before stays here.
 #[derive(Debug, Args)]
 pub(crate) struct GiveUpArgs {
     /// The image
@@ -51,7 +51,7 @@ fn code(text: &str) -> Result<B256, String> {
     Ok(B256::from(word))
 }
 
-impl EmergencyArgs {
+impl BreakGlassArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = self.sign.set(context.client().await?).await?;
         let desk = client.requestor();

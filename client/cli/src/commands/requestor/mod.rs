@@ -15,7 +15,7 @@ pub(crate) enum RequestorCommand {
     Request(request::RequestArgs),
     Status(status::StatusArgs),
     Fetch(fetch::FetchArgs),
-    Emergency(emergency::EmergencyArgs),
+    Emergency(emergency::BreakGlassArgs),
     GiveUp(emergency::GiveUpArgs),
 }
 
