@@ -100,10 +100,18 @@ async fn a_certificate_swapped_after_the_review_is_not_approved() {
     );
     assert_eq!(blocks(&world.patient), before, "nothing was written");
 
+    // The old certificate again, in another request: she has to look at it.
     world.ask(&mut doctor, image).await;
-    world
-        .patient
-        .patient()
+    let patient = world.patient.patient();
+    let unseen = patient
+        .approve_certificate(&image, doctor.address(), Some(reviewed), 0)
+        .await;
+    assert!(
+        matches!(unseen, Err(Error::RequestChanged { .. })),
+        "{unseen:?}"
+    );
+    assert_eq!(patient.requests().await.unwrap().len(), 1);
+    patient
         .approve_certificate(&image, doctor.address(), Some(reviewed), 0)
         .await
         .unwrap()
