@@ -108,8 +108,9 @@ def tidy():
 class Stage:
     def __init__(self, dir):
         self.dir, self.running = dir, {}
+        os.umask(0o077)
         with open(self.path("pass"), "w") as file:
-            file.write("slow link\n")
+            file.write("seven quiet herons\n")
         self.env = dict(os.environ, PCIM_PASSPHRASE_FILE=self.path("pass"))
 
     def path(self, name):

@@ -129,6 +129,7 @@ class Pcim:
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
         folder.mkdir()
+        os.umask(0o077)
         (folder / "passphrase").write_text(PASSPHRASE)
         self.env = {**os.environ, "PCIM_PASSPHRASE_FILE": str(folder / "passphrase")}
         self.chain = Node(f"{program}-dev", "devnet", "--port", "0", "--json", env=self.env)

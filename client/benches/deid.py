@@ -71,6 +71,7 @@ def measure(pcim, folder, where, runs):
     small, large = make(folder)
     key = folder / "key"
     key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
     data = small[0].read_bytes()
 
     def copied():

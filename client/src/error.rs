@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::audit;
+use crate::backup::error as backup;
 use crate::home;
 use crate::operation::journal;
 use crate::papers::card;
@@ -29,6 +30,9 @@ pub enum Error {
     /// A request document.
     #[error(transparent)]
     Request(#[from] request::Error),
+    /// A backup.
+    #[error(transparent)]
+    Backup(Box<backup::Error>),
     /// OpenPGP.
     #[error(transparent)]
     Seal(#[from] pcim_seal::Error),
@@ -126,6 +130,11 @@ pub enum Error {
         /// The radiologist named.
         radiologist: Address,
     },
+    /// An RPC of another machine over plain text.
+    #[error(
+        "the RPC is another machine's, over http:// without encryption: anyone on the way can change what it says"
+    )]
+    InsecureRpc,
     /// A signed call is for another contract, or for another chain.
     #[error("signed for contract {} on chain {}, this is {} on chain {}", found.1, found.0, wanted.1, wanted.0)]
     OtherContract {
@@ -189,20 +198,6 @@ pub enum Error {
     NotSigned {
         /// The number.
         nonce: Nonce,
-    },
-    /// The request is another one than the one that was looked at.
-    #[error(
-        "the request of {requestor} for image {image} is of {found} (unix seconds), and what was looked at is of {seen}"
-    )]
-    RequestChanged {
-        /// The requestor.
-        requestor: Address,
-        /// The image.
-        image: ImageDigest,
-        /// When the looked-at request was made, unix seconds.
-        seen: u64,
-        /// When the open request was made, unix seconds.
-        found: u64,
     },
     /// The provider's log of a request is not what the contract has.
     #[error(
@@ -377,6 +372,16 @@ pub enum Error {
         /// The certificate that the latest request names.
         requested: BlockDigest,
     },
+    /// The requestor asked again after the request was reviewed.
+    #[error(
+        "the request was made again at {requested} (unix seconds), and the one of {reviewed} was reviewed"
+    )]
+    RequestChanged {
+        /// When the reviewed request was made, unix seconds.
+        reviewed: u64,
+        /// When the latest one was made, unix seconds.
+        requested: u64,
+    },
     /// Approved, and still valid.
     #[error("{requestor} is authorized to open image {image} already")]
     AlreadyAuthorized {
@@ -432,6 +437,12 @@ impl Error {
             }
             _ => false,
         }
+    }
+}
+
+impl From<backup::Error> for Error {
+    fn from(error: backup::Error) -> Self {
+        Self::Backup(Box::new(error))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::error::Error;
 use crate::operation::journal;
-use crate::papers::{card, handover};
-use crate::{audit, home, study};
+use crate::papers::backup as papers;
+use crate::papers::{card, handover, letter, share};
+use crate::{audit, backup, home, study};
 use pcim_core::hint::{CHECK_THE_DISK, Hint, Hints};
 
 impl Hint for Error {
@@ -15,6 +16,7 @@ impl Hint for Error {
             Self::Seal(error) => return error.hints(),
             Self::Node(error) => return error.hints(),
             Self::Ledger(error) => return error.hints(),
+            Self::Backup(error) => return error.hints(),
             Self::Request(_) => "ask the requestor to make the request again",
             Self::Dicom { source, .. } => return source.hints(),
             Self::Study(error) => return error.hints(),
@@ -24,10 +26,15 @@ impl Hint for Error {
                 "a home has one watcher: stop the other one, or put these rules into its file and start it again"
             }
             Self::File { .. } => CHECK_THE_DISK,
-            Self::Description => "give codes such as `CT CHEST`, or leave --description out",
+            Self::Description => {
+                "give --description with codes such as `CT CHEST`, or register with --no-description"
+            }
             Self::FileExists { .. } => "give another --out, or --force to replace the file",
             Self::NotConfigured { .. } => {
                 "give --network, --rpc-url, --chain-id and --contract, or write them into the home's config.toml"
+            }
+            Self::InsecureRpc => {
+                "give an https:// address or a node of this machine; --insecure-rpc, or `insecure_rpc = true` in the home's config.toml, takes it all the same"
             }
             Self::UnknownImage { .. } => {
                 "check the digest and the contract; the patient registers an image with `pcim patient register`"
@@ -35,7 +42,7 @@ impl Hint for Error {
             Self::NotMine { .. } => "only the patient who registered an image decides about it",
             Self::ImageTaken { .. } => "it needs no second registration; see `pcim patient images`",
             Self::NotAccredited { .. } => {
-                "the consortium accredits radiologists: `pcim consortium accredit`"
+                "the consortium accredits radiologists: `pcim consortium accredit`; `pcim patient open --handover FILE --unaccredited` opens it all the same"
             }
             Self::SealMismatch { .. }
             | Self::SignerMismatch { .. }
@@ -51,7 +58,7 @@ impl Hint for Error {
             Self::AlreadyAuthorized { .. } => {
                 "nothing to do; the image can be fetched with `pcim requestor fetch`"
             }
-            Self::CertificateChanged { .. } => {
+            Self::CertificateChanged { .. } | Self::RequestChanged { .. } => {
                 "look at it again with `pcim patient requests`, and ask the requestor why"
             }
             Self::NothingToRevoke { .. } => "see `pcim patient audit`",
@@ -67,9 +74,6 @@ impl Hint for Error {
             }
             Self::Outstanding { .. } => "void it first: `pcim signed void NUMBER`",
             Self::NotSigned { .. } => "`pcim signed list` lists the calls that were signed here",
-            Self::RequestChanged { .. } => {
-                "look at it again with `pcim patient requests`, and ask the requestor why"
-            }
             Self::RequestForged { .. } => {
                 "the RPC does not tell the truth: use another --rpc-url before you decide anything"
             }
@@ -87,6 +91,64 @@ impl Hint for Error {
                 "ask the requestor for a certificate of the RFC 9580 profile (`pcim init` makes one), or `approve --reseal-v1`"
             }
             _ => return Vec::new(),
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for backup::Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::NoSet => {
+                "name them: `pcim backup --guardian CARD --threshold N --follower CARD`, or print paper: `pcim backup paper`"
+            }
+            Self::NamedTwice { .. } | Self::Own { .. } => "name each keeper once, and not yourself",
+            Self::Classic { .. } => {
+                "have them make a home with `pcim init`, and ask for its contact card"
+            }
+            Self::Followers { .. } => {
+                "name two followers or more, or print sheet B with --sheet-b FILE"
+            }
+            Self::InUse { .. } => {
+                "make one with `pcim init`, and send its card to guardians and followers"
+            }
+            Self::NoLetter { .. } => {
+                "take the home that the patient named as her follower (--home)"
+            }
+            Self::OtherAuthor { .. } | Self::OtherKey { .. } | Self::Name | Self::Config { .. } => {
+                "do not use it; find out where it comes from"
+            }
+            Self::OtherSet { .. } => "take the newest backup, and what belongs to its set",
+            Self::Document(error) => return error.hints(),
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for papers::Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::Version { .. } => "update pcim",
+            Self::Card(error) => return error.hints(),
+            Self::Share(share::Error::TooFew { .. }) => {
+                "ask more guardians for their shares: `pcim backup release`"
+            }
+            Self::Share(share::Error::Numbers { .. }) => {
+                "name as many guardians as there are shares, and a --threshold among them"
+            }
+            Self::Share(share::Error::Damaged { .. } | share::Error::NotListed { .. }) => {
+                "leave that share out, and ask another guardian"
+            }
+            Self::Share(share::Error::Twice { .. }) => "give each share once",
+            Self::Share(_) | Self::WrongKeys { .. } | Self::OtherPatient { .. } => {
+                "take the newest backup, and what belongs to its set"
+            }
+            Self::Kept { .. } => {
+                "give the guardians' shares with --share, or sheet A with --sheet-a"
+            }
+            Self::Letter(letter::Error::OpenPgp(error)) => return error.hints(),
+            Self::TooLarge { .. } => "keep fewer contacts and notes in the home",
+            _ => "do not use it; ask for it again",
         };
         vec![hint.into()]
     }
@@ -127,6 +189,10 @@ impl Hint for home::Error {
             Self::OpenPgp(error) => return error.hints(),
             Self::Ethereum(error) => return error.hints(),
             Self::Io { .. } => CHECK_THE_DISK,
+            Self::OpenToOthers { path, .. } => {
+                let path = path.display();
+                return vec![format!("close it: chmod 600 {path}; if others use this machine, they may have read it").into()];
+            }
             Self::DeidKey { .. } => "restore the file from a backup of the home",
         };
         vec![hint.into()]

@@ -4,6 +4,7 @@
 //! each other; this crate is the only place that joins them.
 
 pub mod audit;
+pub mod backup;
 pub mod flow;
 pub mod home;
 pub mod papers;
@@ -35,6 +36,7 @@ pub use actor::relayer::{Relayed, Relayer};
 pub use actor::replicas::Replicas;
 pub use actor::requestor::{AccessRequest, AccessStatus, Requested, Requestor};
 pub use actor::reseal::{LeftOut, Resealed, Reshared};
+pub use actor::reviewed::Reviewed;
 pub use actor::signed::{SignedFate, SignedHere, Voided, VoidedCall};
 pub use actor::trace::Traced;
 pub use actor::watch::{Seen, Watching};
@@ -42,7 +44,7 @@ pub use error::{Error, Result};
 pub use flow::landing::Target;
 pub use flow::opening::OpenedFile;
 pub use flow::pipeline::{Progress, ProgressSink};
-pub use limits::{Limits, MAX_APPROVALS};
+pub use limits::{Limits, MAX_APPROVALS, RELAY_GAS};
 pub use operation::deed::{Deed, DeedKey, Once, UnknownDeed};
 pub use operation::journal;
 pub use operation::resume::{Fate, Resumed};

@@ -1,5 +1,6 @@
 //! A session: an open home at work, without its keys.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -34,6 +35,8 @@ pub struct Overrides {
     pub chunk_bytes: Option<u32>,
     /// The RPC API of a Kubo node.
     pub ipfs_api: Option<String>,
+    /// Takes an RPC of another machine over `http://`.
+    pub insecure_rpc: bool,
 }
 
 /// An open home with its journal, its IPFS node and its connection to the chain; without its keys.
@@ -46,6 +49,8 @@ pub struct Session {
     pub(crate) overrides: Overrides,
     pub(crate) journal: Journal,
     pub(crate) progress: Option<ProgressSink>,
+    /// Peers that this session dials beside the configured ones.
+    guests: Mutex<Vec<String>>,
     node: OnceCell<Node>,
     ledger: OnceCell<Ledger>,
 }
@@ -63,6 +68,7 @@ impl Session {
             overrides: Overrides::default(),
             journal,
             progress: None,
+            guests: Mutex::default(),
             node: OnceCell::new(),
             ledger: OnceCell::new(),
         })
@@ -119,17 +125,27 @@ impl Session {
     /// Names the chain and contract for which this home is set up.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`]
+    /// [`Error::NotConfigured`], [`Error::InsecureRpc`]
     pub fn deployment(&self) -> Result<Deployment> {
         let above = self.overrides.rpc_url.clone();
         let rpc_url = above.or_else(|| self.home.config().rpc_url.clone());
         let rpc_url = rpc_url.ok_or(Error::NotConfigured { missing: "rpc_url" })?;
+        self.check_rpc(&rpc_url)?;
         let (chain_id, contract) = self.contract()?;
         Ok(Deployment {
             rpc_url,
             chain_id,
             contract,
         })
+    }
+
+    /// Refuses an endpoint of another machine over plain text, unless that is wanted.
+    pub(crate) fn check_rpc(&self, url: &str) -> Result<()> {
+        let wanted = self.overrides.insecure_rpc || self.home.config().insecure_rpc;
+        match pcim_ledger::is_insecure(url) && !wanted {
+            true => Err(Error::InsecureRpc),
+            false => Ok(()),
+        }
     }
 
     /// The chain's id and the contract.
@@ -199,8 +215,7 @@ impl Session {
 
     /// The node of another process, if there is one.
     async fn other_node(&self) -> Result<Option<Node>> {
-        let (config, chunk) = (self.home.config(), self.chunk_size());
-        let peers = &config.peers;
+        let (peers, chunk) = (&self.dialled(), self.chunk_size());
         Ok(match self.ipfs_api() {
             Some(api) => Some(Node::over(&api, peers, chunk).await?),
             None => Node::beside(&self.home.socket_path(), peers, chunk).await?,
@@ -244,7 +259,7 @@ impl Session {
         let config = NodeConfig {
             repo: self.home.repo_dir(),
             listen: config.listen.clone(),
-            bootstrap: config.peers.clone(),
+            bootstrap: self.dialled(),
             chunk_size: self.chunk_size(),
         };
         Ok(Node::start_in(config, &network, key.as_ref()).await?)
@@ -266,6 +281,21 @@ impl Session {
             .into_iter()
             .filter(|ok| *ok)
             .count())
+    }
+
+    /// The peers that are dialled when a block is missing here.
+    fn dialled(&self) -> Vec<String> {
+        let guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut peers = self.home.config().peers.clone();
+        peers.extend(guests.iter().cloned());
+        peers
+    }
+
+    /// Has the node dial peers in this session alone: those of a paper that has not proven good yet. To be called before
+    /// the first use of the node.
+    pub(crate) fn expect_peers(&self, peers: &[String]) {
+        let mut guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        guests.extend(peers.iter().take(MAX_PEERS).cloned());
     }
 
     /// Remembers peers, so that the node dials them whenever it starts; no more once [`MAX_PEERS`] are known.

@@ -46,11 +46,16 @@ impl Session {
             (self, keys)
         })
         .await?;
-        Ok(Actor {
-            session,
-            keys: keys?,
+        Ok(session.with_keys(keys?))
+    }
+
+    /// Takes the home's keys, which were unlocked before.
+    pub fn with_keys(self, keys: Keys) -> Actor {
+        Actor {
+            session: self,
+            keys,
             signing: None,
-        })
+        }
     }
 }
 
@@ -66,11 +71,7 @@ impl Actor {
         })
         .await?;
         let keys = keys?;
-        Ok(Self {
-            session: Session::open(home)?,
-            keys,
-            signing: None,
-        })
+        Ok(Session::open(home)?.with_keys(keys))
     }
 
     /// Changes how long is waited for others.

@@ -20,7 +20,7 @@ import tomllib
 
 from eth_account import Account
 
-from pcimformat import Refused, blocks, chain, document, papers, payloads, pgp, seal
+from pcimformat import Refused, backup, blocks, chain, document, papers, payloads, pgp, seal
 from scene import PASSPHRASE, ROOT, Scene
 
 IMAGE = ROOT / "client/cli/assets/demo.dcm"
@@ -78,8 +78,8 @@ class Actor:
 class Outsider:
     """One whose keys and documents are all made here."""
 
-    def __init__(self):
-        self.account, self.own = Account.create(), pgp.Certificate.make()
+    def __init__(self, kind):
+        self.account, self.own = Account.create(), pgp.Certificate.make(kind)
         self.address = self.account.address.lower()
         self.card = papers.make_card(self.account, self.own)
 
@@ -183,7 +183,7 @@ class Story:
         document = payloads.open_identity(contents.payload)
         self.check.equal("it is about the study", image(document["image"]), opened.image)
         values = {pair["name"]: pair for pair in document["attributes"]}
-        master = (self.radiologist.home.folder / "deid.key").read_bytes()
+        master = papers.open_deid_key((self.radiologist.home.folder / "deid.key").read_bytes(), self.radiologist.own)
         own = payloads.Pseudonyms(master, values["PatientID"]["original"].encode())
         self.check.equal("the patient's pseudonym follows from deid.key", own.patient, values["PatientID"]["sealed"])
         pairs = [document["study_instance_uid"], *document["series"], *document["instances"]]
@@ -258,7 +258,7 @@ class Story:
         config = tomllib.loads((folder / "config.toml").read_text())
         self.check.equal("config.toml has no other keys", document.keys_of_config(config) - document.config_keys(), set())
         self.check.equal("and names the keystore's address", config["address"], self.patient.account.address)
-        self.check.equal("deid.key", len((folder / "deid.key").read_bytes()), 32)
+        self.check.equal("deid.key", len(papers.open_deid_key((folder / "deid.key").read_bytes(), self.patient.own)), 32)
         pins = {path.suffix for path in (folder / "ipfs/datastore/pins").glob("*/*")}
         self.check.equal("the repository's pins", pins, {".direct", ".recursive"})
         record = json.loads((self.folder / f"{self.chain_id}.json").read_text())
@@ -285,7 +285,7 @@ class Story:
 
     def makes_an_image(self):
         """A radiologist who has never run pcim: key, card, body, root, CAR file, attestation, handover."""
-        maker = self.maker = Outsider()
+        maker = self.maker = Outsider("pq")
         self.consortium("consortium", "accredit", maker.account.address)
         patient = papers.Card(self.card.read_bytes())
         # Several parts of the literal and of the container, and several leaves.
@@ -335,7 +335,7 @@ class Story:
 
     def makes_a_request(self):
         """A requestor who has never run pcim, by signed calls that another sends."""
-        reader = Outsider()
+        reader = Outsider("hybrid")
         patient = papers.Card(self.card.read_bytes())
         certificate = self.patient.home.holds(reader.own.bytes)
         about = self.chain_id, self.contract, image(self.image), reader.address
@@ -359,6 +359,49 @@ class Story:
             shared = json.loads(done.stdout)["shared_image"]
             contents = open_root(*self.patient.car(shared, self.scene), reader.own)[1]
             self.check.equal("the requestor opens the root that pcim made", contents.payload, IMAGE.read_bytes())
+
+    def reads_a_backup(self):
+        """Two guardians, two followers, and paper."""
+        keepers = {name: Actor(self.scene.home(f"keeper-{name}")) for name in ("ann", "ben", "fay", "gus")}
+        cards = {name: self.file(f"{name}.card") for name in keepers}
+        for name, keeper in keepers.items():
+            keeper.home("card", "--out", cards[name])
+        said = self.patient.home("backup", "--guardian", cards["ann"], "--guardian", cards["ben"], "--threshold", "2", "--follower", cards["fay"],
+                                 "--follower", cards["gus"], "--sheet-b", self.file("sheet-b.txt"), "--out", self.folder / "kept")
+        text = pathlib.Path(said["backup"]).read_bytes()
+        found = backup.Backup(text)
+        self.check.equal("a backup of pcim: card, signature, number", (found.author.address, found.document["number"]), (self.patient.address, 1))
+        letters = [pathlib.Path(it["file"]).read_bytes() for it in said["shares"]]
+        shares = [backup.Share(letter, keepers[name].own) for letter, name in zip(letters, ("ann", "ben"))]
+        secret, keys = backup.join_shares(found, shares), [found.key(keepers[name].own) for name in ("fay", "gus")]
+        self.check("its followers have the same key", keys[0] == keys[1])
+        contents = found.open(secret, keys[0])
+        key = pgp.Certificate(bytes.fromhex(contents["openpgp"]), pgp.MAX_KEY)
+        self.check.equal("with the joined secret and a follower's key it opens: the OpenPGP key", key.fingerprint, self.patient.own.fingerprint)
+        self.check.equal("… the key of de-identification", contents["deid"],
+                         papers.open_deid_key((self.patient.home.folder / "deid.key").read_bytes(), self.patient.own).hex())
+        self.check.equal("… the files", {it["name"] for it in contents["files"]} >= {"backup.pgp"}, True)
+        ethereum = Account.decrypt(json.loads((self.patient.home.folder / "ethereum.json").read_text()), PASSPHRASE)
+        self.check("… and no Ethereum key", bytes(ethereum).hex() not in json.dumps(contents))
+        self.check.refuses("one share", lambda: backup.join_shares(found, shares[:1]))
+        self.check.refuses("a share twice", lambda: backup.join_shares(found, [shares[0], shares[0]]))
+        self.check.refuses("a guardian's letter by another", lambda: backup.Share(letters[0], keepers["ben"].own))
+        self.check.refuses("a key of a stranger", lambda: found.key(self.stranger.own))
+        self.check.refuses("with the keys exchanged", lambda: found.open(keys[0], secret))
+        for field, value in (("number", 2), ("salt", "00" * 32), ("keys", []), ("more", 1)):
+            changed = json.dumps({**found.document, field: value}).encode()
+            self.check.refuses(f"a backup whose {field} was changed", lambda: backup.Backup(changed))
+            done = keepers["gus"].home.tries("backup", "release", "--backup", self.file("bad.json", changed), "--to", cards["ann"], "--out", self.file("no"))
+            self.check.program("… by pcim too", done, "backup")
+
+        words = lambda path: " ".join(word for line in path.read_text().splitlines() if len(it := line.split()) == 8 and it[0].isdigit() for word in it[1::2])
+        self.check.equal("sheet B is the followers' key", backup.read_words(words(self.file("sheet-b.txt"))), keys[0])
+        said = self.patient.home("backup", "paper", "--form", "text", "--out", self.folder / "paper")
+        seed, key = (backup.read_words(words(pathlib.Path(said[f"sheet_{it}"]))) for it in "ab")
+        found = backup.Backup(pathlib.Path(said["backup"]).read_bytes())
+        self.check("both sheets open a backup on paper", found.open(backup.from_seed(seed, b"secret"), key)["pcim-contents"] == 1)
+        guardian = Account.from_key(backup.from_seed(seed, b"guardian")).address
+        self.check.equal("the guardian of sheet A", guardian.lower(), said["paper_guardian"].lower())
 
     def reads_an_older_image(self):
         """Keys of version 4, and so a container of version 1."""
@@ -430,6 +473,13 @@ class Story:
             car = blocks.write_car(blocks.digest_of(blocks.cid_of(blocks.DAG_PB, block)), changed)
             self.check.refuses(what, lambda: blocks.Root(*blocks.read_car(car)))
             self.check.program("… by pcim too", self.patient.home.tries("node", "import", self.file("root.car", car)), "error: ")
+        car = blocks.write_car(digest, held)
+        for padding, index in ((b"", b""), (bytes(77), b"an index")):
+            wrapped = blocks.wrap_car(car, padding, index)
+            self.check.equal("a CAR file of version 2, read here", blocks.read_car(wrapped)[0], digest)
+            self.check.program("… by pcim too", self.patient.home.tries("node", "import", self.file("two.car", wrapped)))
+        cut = blocks.wrap_car(car[:-1], b"", b"")
+        self.check.program("cut off inside, it is refused by pcim", self.patient.home.tries("node", "import", self.file("two.car", cut)), "cut off")
         car = blocks.write_car(digest, {**held, blocks.cid_of(blocks.RAW, b"stray"): b"stray"})
         self.check.program("a CAR file with a block more, by pcim", self.patient.home.tries("node", "import", self.file("root.car", car)), "does not belong")
         del held[blocks.leaf(header).cid]
@@ -481,7 +531,7 @@ def main():
     try:
         story = Story(scene, check)
         for part in (story.reads_a_card, story.reads_an_image, story.reads_a_study, story.reads_a_request_and_an_approval,
-                     story.reads_a_signed_call, story.reads_the_contract, story.reads_a_home, story.reads_an_older_image, story.makes_an_image, story.makes_a_request,
+                     story.reads_a_signed_call, story.reads_the_contract, story.reads_a_home, story.reads_a_backup, story.reads_an_older_image, story.makes_an_image, story.makes_a_request,
                      story.limits_of_cards, story.limits_of_roots):
             print(f"-- {part.__name__.replace('_', ' ')}", flush=True)
             part()

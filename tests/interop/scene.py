@@ -57,6 +57,8 @@ class Scene:
     def __init__(self, folder):
         self.folder = folder
         self.passphrase = folder / "passphrase"
+        # Keys and passphrases are refused if others can read them.
+        os.umask(0o077)
         self.passphrase.write_text(PASSPHRASE)
         self.env = {"PCIM_PASSPHRASE_FILE": str(self.passphrase)}
         self.devnet = Served(PCIM_DEV, "devnet", "--port", "0", "--json", env=self.env)

@@ -165,7 +165,7 @@ async fn what_is_withdrawn_or_retracted_is_nobody_elses_until_it_is_back() {
         .radiologist()
         .reattest(&image, &to, None)
         .await;
-    let registered = patient.register(&handover.unwrap()).await.unwrap();
+    let registered = patient.register(&handover.unwrap(), None).await.unwrap();
     assert!(registered.mined().is_some());
     // The approval stood.
     assert!(doctor.status(&image, None).await.unwrap().authorized);
@@ -261,13 +261,13 @@ async fn what_is_approved_is_the_request_that_was_shown() {
     };
     let shown = open.grant(&image, doctor.address()).await.unwrap();
     let signed = open
-        .prepare(&doctor.unlocked().keys().account, &again)
+        .prepare(&doctor.unlocked().keys().account, &again, None)
         .await
         .unwrap();
     open.submit(&signed, Duration::from_secs(60)).await.unwrap();
     let changed = patient.approve(&image, doctor.address(), 0).await;
     assert!(
-        matches!(changed, Err(Error::RequestChanged { seen, .. }) if seen == shown.requested_at),
+        matches!(changed, Err(Error::RequestChanged { reviewed, .. }) if reviewed == shown.requested_at),
         "{changed:?}"
     );
     assert_eq!(patient.requests().await.unwrap().len(), 1);

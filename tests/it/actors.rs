@@ -17,9 +17,9 @@ use pcim_client::{
     AccessRequest, Actor, Limits, OpenedFile, Registered, Requested, SealOptions, SealedImage,
     Session, Target,
 };
-use pcim_core::{ImageDigest, Passphrase};
+use pcim_core::{ImageDigest, LockCost, Passphrase};
 use pcim_ledger::Account;
-use pcim_seal::KeyVersion;
+use pcim_seal::KeyKind;
 use sequoia_openpgp as openpgp;
 use tempfile::TempDir;
 
@@ -132,7 +132,7 @@ impl World {
         let registered = self
             .patient
             .patient()
-            .register(&sealed.handover)
+            .register(&sealed.handover, None)
             .await
             .unwrap()
             .mined()
@@ -192,7 +192,8 @@ async fn actor(chain: &Chain, dir: &Path, name: &str, account: usize, key: Optio
         let new = NewHome {
             config,
             passphrase: &passphrase(),
-            openpgp: KeyVersion::default(),
+            cost: LockCost::LIGHT,
+            openpgp: KeyKind::default(),
             user_id: None,
             account: Some(account),
         };

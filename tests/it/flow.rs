@@ -48,7 +48,7 @@ async fn the_papers_figures_event_by_event() {
     let registered = world
         .patient
         .patient()
-        .register(&sealed.handover)
+        .register(&sealed.handover, None)
         .await
         .unwrap()
         .mined()

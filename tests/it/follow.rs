@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use alloy_primitives::B256;
 use pcim_client::home::{Config, FollowSettings, Home, NewHome};
 use pcim_client::{Actor, FollowEvent, FollowSink, Kind, Session};
-use pcim_core::{ImageDigest, Passphrase};
+use pcim_core::{ImageDigest, LockCost, Passphrase};
 use pcim_node::{Error as NodeError, Node, NodeConfig};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -48,6 +48,7 @@ impl Follower {
                 passphrase: &Passphrase::new("never used again".to_owned()),
                 user_id: None,
                 account: None,
+                cost: LockCost::LIGHT,
                 openpgp: Default::default(),
             };
             drop(Home::init(&dir, new).unwrap());

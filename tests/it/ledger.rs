@@ -73,12 +73,12 @@ impl World {
     }
 
     pub(super) async fn send(&self, from: &Account, call: &Call) -> Mined {
-        let signed = self.ledger.prepare(from, call).await.unwrap();
+        let signed = self.ledger.prepare(from, call, None).await.unwrap();
         self.ledger.submit(&signed, WAIT).await.unwrap()
     }
 
     async fn refusal(&self, from: &Account, call: &Call) -> Revert {
-        match self.ledger.prepare(from, call).await {
+        match self.ledger.prepare(from, call, None).await {
             Err(Error::Refused(reason)) => reason,
             other => panic!("not refused: {other:?}"),
         }
@@ -139,7 +139,7 @@ async fn an_image_of_version_1_is_taken_over_by_version_2() {
     let before = w.ledger.image_record(&IMAGE).await.unwrap().unwrap();
     // What version 1 has not is said, and nothing is sent.
     let withdraw = Call::WithdrawImage { image: IMAGE };
-    let lacks = w.ledger.prepare(&w.patient, &withdraw).await;
+    let lacks = w.ledger.prepare(&w.patient, &withdraw, None).await;
     assert!(
         matches!(
             lacks,
@@ -173,12 +173,12 @@ async fn an_image_of_version_1_is_taken_over_by_version_2() {
     assert_eq!(next.predecessor().await.unwrap(), Some(old));
     assert_eq!(next.image_record(&IMAGE).await.unwrap(), None);
     let import = Call::ImportImage { image: IMAGE };
-    let stranger = next.prepare(&w.doctor, &import).await;
+    let stranger = next.prepare(&w.doctor, &import, None).await;
     assert!(matches!(
         stranger,
         Err(Error::Refused(Revert::NotPatient { .. }))
     ));
-    let signed = next.prepare(&w.patient, &import).await.unwrap();
+    let signed = next.prepare(&w.patient, &import, None).await.unwrap();
     let mined = next.submit(&signed, WAIT).await.unwrap();
     assert!(
         matches!(mined.events.last().map(|it| &it.event), Some(Event::ImageImported { registered_at, tag: 0, .. }) if *registered_at == before.registered_at),
@@ -190,7 +190,7 @@ async fn an_image_of_version_1_is_taken_over_by_version_2() {
         (after.patient, after.registered_at),
         (before.patient, before.registered_at)
     );
-    let twice = next.prepare(&w.patient, &import).await;
+    let twice = next.prepare(&w.patient, &import, None).await;
     assert!(matches!(
         twice,
         Err(Error::Refused(Revert::ImageTaken { .. }))
@@ -345,12 +345,20 @@ async fn a_call_goes_out_once_however_often_it_is_submitted() {
         status: Accreditation::Accredited,
         since: 0,
     };
-    let signed = w.ledger.prepare(&w.consortium, &accredit).await.unwrap();
+    let signed = w
+        .ledger
+        .prepare(&w.consortium, &accredit, None)
+        .await
+        .unwrap();
     // Another call prepared at the same time takes the same nonce.
     let transfer = Call::TransferConsortium {
         to: w.doctor.address(),
     };
-    let rival = w.ledger.prepare(&w.consortium, &transfer).await.unwrap();
+    let rival = w
+        .ledger
+        .prepare(&w.consortium, &transfer, None)
+        .await
+        .unwrap();
     assert_eq!(signed.nonce, rival.nonce);
 
     let mined = w.ledger.submit(&signed, WAIT).await.unwrap();

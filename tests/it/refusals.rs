@@ -64,7 +64,7 @@ async fn a_version_4_patient_and_a_version_4_requestor_share_a_body_of_version_1
         .unwrap()
         .mined()
         .unwrap();
-    assert!(decision.new_bytes <= 1024, "{} bytes", decision.new_bytes);
+    assert!(decision.new_bytes <= 2048, "{} bytes", decision.new_bytes);
     let (opened, bytes) = world.fetched(&old, &sealed.image, "opened.dcm").await;
     assert!(bytes == DEMO);
     let signer = card(&world.radiologist).await.certificate.fingerprint();
@@ -124,7 +124,7 @@ async fn a_handover_is_for_its_patient_only() {
     let world = World::start().await;
     let sealed = world.seal(DEMO, true).await;
     let doctor = world.actor("doctor", DOCTOR).await;
-    let stolen = doctor.patient().register(&sealed.handover).await;
+    let stolen = doctor.patient().register(&sealed.handover, None).await;
     assert!(
         matches!(&stolen, Err(Error::Handover(error)) if matches!(**error, handover::Error::NotForThisKey(_))),
         "{stolen:?}"
@@ -132,7 +132,7 @@ async fn a_handover_is_for_its_patient_only() {
     assert!(unregistered(&world, &sealed.image).await);
     let cut = &sealed.handover[..sealed.handover.len() / 2];
     assert!(matches!(
-        world.patient.patient().register(cut).await,
+        world.patient.patient().register(cut, None).await,
         Err(Error::Handover(_))
     ));
     assert!(unregistered(&world, &sealed.image).await);
@@ -140,12 +140,16 @@ async fn a_handover_is_for_its_patient_only() {
     world
         .patient
         .patient()
-        .register(&sealed.handover)
+        .register(&sealed.handover, None)
         .await
         .unwrap()
         .mined()
         .unwrap();
-    let again = world.patient.patient().register(&sealed.handover).await;
+    let again = world
+        .patient
+        .patient()
+        .register(&sealed.handover, None)
+        .await;
     let patient = world.patient.address();
     assert!(
         matches!(again, Err(Error::ImageTaken { owner, .. }) if owner == patient),
@@ -184,7 +188,7 @@ async fn the_signature_inside_must_be_the_attesting_radiologists() {
     let mallory = world.actor("mallory", OTHER).await;
     let forged = handover_by(&world, &mallory, sealed.image, sealed.seal).await;
 
-    let result = world.patient.patient().register(&forged).await;
+    let result = world.patient.patient().register(&forged, None).await;
     let address = mallory.address();
     assert!(
         matches!(result, Err(Error::NotAccredited { radiologist }) if radiologist == address),
@@ -196,7 +200,7 @@ async fn the_signature_inside_must_be_the_attesting_radiologists() {
     world.chain.done_2(consortium, &accredit).await;
     let radiologist = card(&world.radiologist).await;
     world.patient.dial(&radiologist.peers).await.unwrap();
-    let result = world.patient.patient().register(&forged).await;
+    let result = world.patient.patient().register(&forged, None).await;
     let (his, signed_by) = (
         card(&mallory).await.certificate.fingerprint(),
         radiologist.certificate.fingerprint(),
@@ -208,7 +212,7 @@ async fn the_signature_inside_must_be_the_attesting_radiologists() {
     // Another seal than the image's is refused too.
     let other = Seal([7; 32]);
     let wrong = handover_by(&world, &world.radiologist, sealed.image, other).await;
-    let result = world.patient.patient().register(&wrong).await;
+    let result = world.patient.patient().register(&wrong, None).await;
     assert!(
         matches!(result, Err(Error::SealMismatch { wanted, found }) if (wanted, found) == (other, sealed.seal)),
         "{result:?}"
@@ -217,7 +221,7 @@ async fn the_signature_inside_must_be_the_attesting_radiologists() {
     world
         .patient
         .patient()
-        .register(&sealed.handover)
+        .register(&sealed.handover, None)
         .await
         .unwrap()
         .mined()

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::{Actor, Error, Limits, Relayed};
-use pcim_core::{GrantStatus, Passphrase, U256};
+use pcim_core::{GrantStatus, LockCost, Passphrase, U256};
 use pcim_ledger::{Account, Accreditation, Call, Nonce, Revert};
-use pcim_seal::KeyVersion;
+use pcim_seal::KeyKind;
 
 use crate::ledger::{IMAGE, KEY, World};
 
@@ -17,6 +17,7 @@ const HASTY: Limits = Limits {
     mine: Duration::ZERO,
     fetch: Duration::from_secs(5),
     total: Duration::from_secs(60),
+    relay_gas: pcim_client::RELAY_GAS,
     body_bytes: 1 << 20,
 };
 
@@ -40,7 +41,8 @@ impl<'w> Member<'w> {
                 ..Config::default()
             },
             passphrase: &passphrase,
-            openpgp: KeyVersion::default(),
+            cost: LockCost::LIGHT,
+            openpgp: KeyKind::default(),
             user_id: None,
             account: Some(account),
         };
@@ -65,7 +67,12 @@ impl<'w> Member<'w> {
             requestor: account.address(),
             image: IMAGE,
         };
-        let signed = self.world.ledger.prepare(account, &probe).await.unwrap();
+        let signed = self
+            .world
+            .ledger
+            .prepare(account, &probe, None)
+            .await
+            .unwrap();
         signed.nonce
     }
 }

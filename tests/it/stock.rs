@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use pcim_client::{Actor, Error};
+use pcim_core::{LockCost, Passphrase};
+use pcim_seal::{KeyKind, LockedKey};
 
 use crate::actors::{DEMO, DOCTOR, PASSPHRASE, World, card, cat};
 
@@ -32,10 +34,12 @@ fn key_of(client: &Actor) -> PathBuf {
     client.home().dir().join("openpgp.asc")
 }
 
-async fn approved() -> Files {
+async fn approved(kind: KeyKind) -> Files {
     let mut world = World::start().await;
     let (sealed, _) = world.registered(DEMO).await;
-    let mut reader = world.actor("reader", DOCTOR).await;
+    let passphrase = Passphrase::new(PASSPHRASE.to_owned());
+    let key = LockedKey::generate(kind, None, &passphrase, LockCost::LIGHT).unwrap();
+    let mut reader = world.actor_with("reader", DOCTOR, &key.to_armored()).await;
     world.ask(&mut reader, sealed.image).await;
     let decision = world
         .patient
@@ -68,7 +72,7 @@ async fn sequoias_command_line_opens_and_verifies() {
         println!("skipped: PCIM_TEST_SOP names no Stateless OpenPGP program such as `sqop`");
         return;
     };
-    let files = approved().await;
+    let files = approved(KeyKind::Classic).await;
     let decrypt = |key: &Path, signer: &Path, name: &str| {
         let verifications = files.world.path(name);
         let output = Command::new(&sop)
@@ -115,7 +119,7 @@ async fn openpgpjs_opens_and_verifies() {
         return;
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/openpgpjs/open.mjs");
-    let files = approved().await;
+    let files = approved(KeyKind::Classic).await;
     let open = |key: &Path, signer: &Path| {
         Command::new("node")
             .arg(&script)
@@ -134,6 +138,45 @@ async fn openpgpjs_opens_and_verifies() {
     let refused = open(&key_of(&files.world.radiologist), &files.signer);
     assert!(!refused.status.success());
     assert!(refused.stdout.is_empty());
+}
+
+/// Programs that know nothing of RFC 9980 say so and give out nothing; those that do open the image.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_quantum_root_opens_or_is_refused() {
+    let sop = std::env::var_os("PCIM_TEST_SOP");
+    let npm = std::env::var_os("PCIM_TEST_NPM");
+    if sop.is_none() && npm.is_none() {
+        println!("skipped: neither PCIM_TEST_SOP nor PCIM_TEST_NPM is set");
+        return;
+    }
+    let files = approved(KeyKind::Hybrid).await;
+    let judge = |name: &str, output: Output| {
+        let first = said(&output).lines().next().unwrap_or_default().to_owned();
+        match output.status.success() {
+            true => assert!(output.stdout == DEMO, "{name}"),
+            false => assert!(output.stdout.is_empty() && !first.is_empty(), "{name}"),
+        }
+        let opened = if output.status.success() {
+            "opened"
+        } else {
+            "refused"
+        };
+        println!("{name}: {opened} {first}");
+    };
+    if let Some(sop) = sop {
+        let mut command = Command::new(sop);
+        command.arg("decrypt").arg("--with-key-password");
+        command.arg(&files.passphrase).arg(&files.key);
+        let root = std::fs::File::open(&files.root).unwrap();
+        judge("sqop", command.stdin(root).output().unwrap());
+    }
+    if npm.is_some() {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/openpgpjs/open.mjs");
+        let mut command = Command::new("node");
+        command.arg(&script);
+        command.args([&files.key, &files.passphrase, &files.signer, &files.root]);
+        judge("OpenPGP.js", command.output().unwrap());
+    }
 }
 
 fn gpg(home: &Path, args: &[&str]) -> Output {

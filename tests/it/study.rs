@@ -78,7 +78,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     let registered = world
         .patient
         .patient()
-        .register(&sealed.handover)
+        .register(&sealed.handover, None)
         .await
         .unwrap()
         .mined()
@@ -108,7 +108,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     let opened = world
         .patient
         .patient()
-        .open_handover(&identity.handover, &target)
+        .open_handover(&identity.handover, true, &target)
         .await
         .unwrap();
     assert_eq!(opened.contents, Contents::Identity);
@@ -168,7 +168,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
     let second = world
         .patient
         .patient()
-        .register(&identity.handover)
+        .register(&identity.handover, None)
         .await
         .unwrap()
         .mined()

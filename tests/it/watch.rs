@@ -12,7 +12,7 @@ use pcim_client::audit::watch::Rule;
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::journal::WatchStore;
 use pcim_client::{Session, Watching};
-use pcim_core::Passphrase;
+use pcim_core::{LockCost, Passphrase};
 
 use crate::actors::WAIT;
 use crate::audit::{Dice, many};
@@ -60,6 +60,7 @@ async fn home(history: &Historian, dir: &tempfile::TempDir) -> Session {
             passphrase: &Passphrase::new("never used again".to_owned()),
             user_id: None,
             account: None,
+            cost: LockCost::LIGHT,
             openpgp: Default::default(),
         };
         Home::init(&path, new).unwrap()

@@ -125,6 +125,14 @@ impl Run {
     }
 }
 
+/// Writes a file that only its owner can read, in the place of another one too.
+pub fn write_secret(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = path.as_ref();
+    std::fs::write(path, content).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 /// Lists the names in a directory.
 pub fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir(dir)

@@ -10,8 +10,8 @@ use crate::commands::account::moves::AccountCommand;
 use crate::commands::account::recover::RecoverCommand;
 use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
-    audit, card, consortium, deid, deploy, init, node, patient, radiologist, relay, report,
-    requestor, resume, search, trace, view, watch,
+    audit, backup, card, consortium, deid, deploy, device, init, node, passphrase, patient,
+    radiologist, relay, report, requestor, restore, resume, search, trace, unlock, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -54,7 +54,18 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(init::InitArgs),
+    /// Change the passphrase
+    #[command(subcommand)]
+    Passphrase(passphrase::PassphraseCommand),
+    Unlock(unlock::UnlockArgs),
+    Lock(unlock::LockArgs),
+    #[command(hide = true)]
+    Agent(unlock::AgentArgs),
     Card(card::CardArgs),
+    Backup(Box<backup::BackupArgs>),
+    Restore(restore::RestoreArgs),
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
     Deid(deid::DeidArgs),
     View(view::ViewArgs),
     /// Seal images to patients
@@ -112,7 +123,14 @@ impl Command {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         match self {
             Self::Init(args) => args.run(context).await,
+            Self::Passphrase(command) => command.run(context).await,
+            Self::Unlock(args) => args.run(context).await,
+            Self::Lock(args) => args.run(context).await,
+            Self::Agent(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
+            Self::Backup(args) => args.run(context).await,
+            Self::Restore(args) => args.run(context).await,
+            Self::Device(command) => command.run(context).await,
             Self::Deid(args) => args.run(context).await,
             Self::View(args) => args.run(context).await,
             Self::Radiologist(command) => command.run(context).await,

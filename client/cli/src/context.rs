@@ -1,18 +1,21 @@
 //! From the command line and the environment to an open home.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pcim_client::home::Home;
+use pcim_client::home::{Home, Keys};
 use pcim_client::papers::card::{Card, MAX_CARD_BYTES};
 use pcim_client::{Actor, Limits, Overrides, Session};
+use pcim_core::private::mode_open_to_others;
 use pcim_core::{Address, Passphrase};
 pub(crate) use pcim_terminal::interrupted;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use crate::agent;
 use crate::failure::Usage;
 use crate::global::Global;
 use crate::parse;
@@ -67,6 +70,17 @@ impl Context {
         self.client_with(Overrides::default()).await
     }
 
+    /// Opens the home and unlocks its keys; the passphrase is to lock others with.
+    pub(crate) async fn client_and_passphrase(&self) -> anyhow::Result<(Actor, Passphrase)> {
+        let home = Home::open(&self.home_dir()?)?;
+        let passphrase = self.passphrase("Passphrase: ")?;
+        // The keys that it holds are about to be others.
+        agent::forget(&home).await;
+        let client = Actor::open(home, passphrase.clone()).await?;
+        let client = client.with_overrides(self.overrides()?);
+        Ok((client.with_limits(self.limits()), passphrase))
+    }
+
     /// Opens the home and unlocks its keys, with a setting of the command's own.
     pub(crate) async fn client_with(&self, own: Overrides) -> anyhow::Result<Actor> {
         let home = Home::open(&self.home_dir()?)?;
@@ -74,16 +88,35 @@ impl Context {
             chunk_bytes: own.chunk_bytes,
             ..self.overrides()?
         };
-        let passphrase = self.passphrase("Passphrase: ")?;
-        let client = Actor::open(home, passphrase).await?;
+        let (home, keys) = self.unlock(home).await?;
+        let client = Session::open(home)?.with_keys(keys);
         Ok(client
             .with_overrides(overrides)
             .with_limits(self.limits())
             .with_progress(self.ui.progress()))
     }
 
+    /// The keys of an open home: its agent's, or those that the passphrase unlocks.
+    pub(crate) async fn unlock(&self, home: Home) -> anyhow::Result<(Home, Keys)> {
+        match agent::keys(&home).await {
+            Some(keys) => Ok((home, keys)),
+            None => self.unlock_by_passphrase(home).await,
+        }
+    }
+
+    /// Unlocks an open home's keys, whatever an agent holds.
+    pub(crate) async fn unlock_by_passphrase(&self, home: Home) -> anyhow::Result<(Home, Keys)> {
+        let passphrase = self.passphrase("Passphrase: ")?;
+        let unlocked = tokio::task::spawn_blocking(move || {
+            let keys = home.unlock(&passphrase);
+            (home, keys)
+        });
+        let (home, keys) = unlocked.await?;
+        Ok((home, keys?))
+    }
+
     /// How long is waited for others.
-    fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         if let Some(seconds) = self.global.wait {
             limits.fetch = Duration::from_secs(seconds.into());
@@ -131,6 +164,7 @@ impl Context {
             contract,
             chunk_bytes: None,
             ipfs_api: self.global.ipfs_api.clone(),
+            insecure_rpc: self.global.insecure_rpc,
         })
     }
 
@@ -143,11 +177,31 @@ impl Context {
         Ok(Passphrase::new(secret.to_string()))
     }
 
-    /// A new passphrase; typed twice on a terminal.
-    pub(crate) fn new_passphrase(&self) -> anyhow::Result<Passphrase> {
-        if let Some(passphrase) = passphrase_file()? {
-            return Ok(passphrase);
+    /// A new passphrase, from a file or typed twice on a terminal; one that is guessed soon only if it `may_be_weak`.
+    /// `known` are words that stand beside it in the home.
+    pub(crate) fn new_passphrase(
+        &self,
+        file: Option<&Path>,
+        known: &[&str],
+        may_be_weak: bool,
+    ) -> anyhow::Result<Passphrase> {
+        let passphrase = match file {
+            Some(path) => read_passphrase(path)?,
+            None => self.type_new_passphrase()?,
+        };
+        if !may_be_weak {
+            refuse_weak(&passphrase, known)?;
         }
+        if passphrase.normalized().is_some() {
+            self.ui.note(
+                "note: the passphrase is stored in its compatibility form (Unicode NFKC), as Ethereum wallets do; it opens as \
+                 you type it here and there. Programs that know no such form, GnuPG among them, take only that form",
+            );
+        }
+        Ok(passphrase)
+    }
+
+    fn type_new_passphrase(&self) -> anyhow::Result<Passphrase> {
         let ask = |prompt| self.ui.ask_secret(prompt)?.ok_or_else(no_passphrase);
         let first = ask("New passphrase: ")?;
         if first.is_empty() {
@@ -167,29 +221,77 @@ fn no_passphrase() -> anyhow::Error {
     .into()
 }
 
+/// The passphrase file that the environment names.
+pub(crate) fn passphrase_path() -> Option<PathBuf> {
+    std::env::var_os(PASSPHRASE_VARIABLE).map(PathBuf::from)
+}
+
 /// The first line of the passphrase file, if one is named.
 fn passphrase_file() -> anyhow::Result<Option<Passphrase>> {
-    let Some(path) = std::env::var_os(PASSPHRASE_VARIABLE) else {
-        return Ok(None);
-    };
-    let path = PathBuf::from(path);
+    let path = passphrase_path();
+    let read = |path: &PathBuf| read_passphrase(path).context(PASSPHRASE_VARIABLE);
+    path.as_ref().map(read).transpose()
+}
+
+/// The first line of a file that only its owner may read.
+fn read_passphrase(path: &Path) -> anyhow::Result<Passphrase> {
     let mut text = Zeroizing::new(String::new());
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(MAX_PASSPHRASE).read_to_string(&mut text))
-        .with_context(|| format!("{PASSPHRASE_VARIABLE}: {}", path.display()))?;
+    let read = open_secret(path)?
+        .take(MAX_PASSPHRASE)
+        .read_to_string(&mut text);
+    read.with_context(|| path.display().to_string())?;
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
-        let text = format!("{PASSPHRASE_VARIABLE}: {} is empty", path.display());
-        return Err(Usage(text).into());
+        return Err(Usage(format!("{} is empty", path.display())).into());
     }
-    Ok(Some(Passphrase::new(line.to_owned())))
+    Ok(Passphrase::new(line.to_owned()))
+}
+
+/// Refuses a passphrase that is guessed soon. The error does not say what it was.
+fn refuse_weak(passphrase: &Passphrase, known: &[&str]) -> anyhow::Result<()> {
+    let estimate = zxcvbn::zxcvbn(passphrase.expose(), known);
+    if estimate.score() >= zxcvbn::Score::Three {
+        return Ok(());
+    }
+    let guesses = estimate.guesses_log10();
+    let text = format!(
+        "the passphrase is weak: about 10^{guesses:.0} guesses find it, 10^8 are wanted; take four or more random words, or \
+         give --weak"
+    );
+    Err(Usage(text).into())
+}
+
+/// Opens a file with a secret, which others than its owner may not be able to read.
+pub(crate) fn open_secret(path: &Path) -> anyhow::Result<File> {
+    let at = || path.display().to_string();
+    let file = File::open(path).with_context(at)?;
+    match mode_open_to_others(&file).with_context(at)? {
+        Some(mode) => {
+            let path = path.display();
+            let text = format!(
+                "{path} has mode {mode:04o}: others can read the secret in it; close it with `chmod 600 {path}`"
+            );
+            Err(Usage(text).into())
+        }
+        None => Ok(file),
+    }
 }
 
 /// Reads a file of at most 1 MiB.
 pub(crate) fn read_small(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    read_at_most(file, path)
+}
+
+/// Reads a file with a secret, of at most 1 MiB.
+pub(crate) fn read_secret(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    Ok(Zeroizing::new(read_at_most(open_secret(path)?, path)?))
+}
+
+fn read_at_most(file: File, path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut content = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_SMALL_FILE + 1).read_to_end(&mut content))
+    file.take(MAX_SMALL_FILE + 1)
+        .read_to_end(&mut content)
         .with_context(|| path.display().to_string())?;
     if content.len() as u64 > MAX_SMALL_FILE {
         let text = format!("larger than {MAX_SMALL_FILE} bytes");

@@ -19,6 +19,9 @@ pub(crate) struct Global {
     /// The chain's JSON-RPC endpoint
     #[arg(long, global = true, value_name = "URL", help_heading = "Network")]
     pub(crate) rpc_url: Option<String>,
+    /// Take an RPC of another machine over http://, where anyone on the way can change what it says
+    #[arg(long, global = true, help_heading = "Network")]
+    pub(crate) insecure_rpc: bool,
     /// The chain's id; any other chain is refused
     #[arg(long, global = true, value_name = "ID", help_heading = "Network")]
     pub(crate) chain_id: Option<u64>,

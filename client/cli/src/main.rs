@@ -1,7 +1,9 @@
 //! `pcim`: patient-centric image management for radiologists, patients and requestors.
 
+mod agent;
 mod args;
 mod commands;
+mod contacts;
 mod context;
 mod failure;
 mod global;

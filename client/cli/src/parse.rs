@@ -58,6 +58,14 @@ pub(crate) enum Expiry {
     At(u64),
 }
 
+/// When an approval ends: as [`expiry`], or `never`, which is 0 on the chain.
+pub(crate) fn approval_end(text: &str) -> Result<Expiry, String> {
+    match text {
+        "never" => Ok(Expiry::At(0)),
+        _ => expiry(text),
+    }
+}
+
 /// `30d` from now, or a moment in unix seconds.
 pub(crate) fn expiry(text: &str) -> Result<Expiry, String> {
     if let Ok(moment) = text.parse::<u64>() {

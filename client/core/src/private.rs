@@ -42,6 +42,31 @@ pub fn noted_file_beside(
     })
 }
 
+/// Makes a new directory, closed to all others.
+pub fn create_dir(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, DIRECTORY_MODE);
+    builder.create(path)
+}
+
+/// Tells the permissions of a regular file that others than its owner can read or write; none if nobody else can.
+///
+/// A pipe or a terminal has no permissions that say anything.
+pub fn mode_open_to_others(file: &File) -> io::Result<Option<u32>> {
+    let found = file.metadata()?;
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o7777;
+        Ok((found.is_file() && mode & 0o077 != 0).then_some(mode))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = found;
+        Ok(None)
+    }
+}
+
 /// Makes a directory as [`temp_dir_beside`] does; `record` as in [`noted_file_beside`].
 pub fn noted_dir_beside(
     sibling: &Path,

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pcim_core::{Address, U256};
+use pcim_core::{Address, ImageDigest, U256};
 use pcim_fuzz::{account, edited, write};
 use pcim_ledger::{Call, Deployment, Nonce, RelayCall};
 use serde_json::Value;
@@ -23,7 +23,7 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
     };
     let call = Call::RemoveIrs {
         requestor: Address::repeat_byte(0xaa),
-        image: [1; 32].into(),
+        image: ImageDigest([1; 32]),
     };
     let signed = account(1).sign_call(&here, &call, Nonce::Free(U256::from(5)), 1_790_000_000);
     signed

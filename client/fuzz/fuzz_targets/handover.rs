@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use pcim_client::papers::card::Card;
-use pcim_client::papers::handover::{Addressee, Facts, Handover};
+use pcim_client::papers::handover::{Addressee, Handover, HandoverFacts};
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_fuzz::{account, edited, key};
 use pcim_seal::UnlockedKey;
@@ -36,7 +36,7 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
         contract: Address::repeat_byte(5),
     };
     let card = Card::issue(&account, &radiologist, Vec::new()).expect("both keys sign");
-    let facts = Facts {
+    let facts = HandoverFacts {
         to,
         reader: &patient.certificate(),
         account: None,

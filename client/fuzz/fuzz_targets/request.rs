@@ -78,7 +78,9 @@ fuzz_target!(
             }
         };
         let signer = scene.requestor.certificate();
+        let is_document = pcim_seal::is_document(&bytes);
         if let Ok(read) = RequestDocument::open(&bytes, &scene.patient, &signer, &scene.subject) {
+            assert!(is_document);
             assert!(read.subject == scene.subject);
             assert!(way >= 2 || read == scene.document);
         }

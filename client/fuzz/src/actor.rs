@@ -3,14 +3,11 @@
 use sequoia_openpgp as openpgp;
 
 use openpgp::Cert;
-use openpgp::crypto::{KeyPair, Password};
+use openpgp::crypto::KeyPair;
 use openpgp::parse::Parse;
 
-use pcim_core::Passphrase;
 use pcim_ledger::Account;
-use pcim_seal::{KeyVersion, LockedKey, UnlockedKey};
-
-const PASSPHRASE: &str = "fuzz";
+use pcim_seal::{KeyKind, UnlockedKey};
 
 /// Makes an account whose private key is 32 times this byte.
 pub fn account(byte: u8) -> Account {
@@ -24,20 +21,10 @@ pub fn key() -> UnlockedKey {
 
 /// Makes a new key, and the pair that signs with it below the client.
 pub fn signer() -> (UnlockedKey, KeyPair) {
-    let passphrase = Passphrase::new(PASSPHRASE.to_owned());
-    let locked = LockedKey::generate(KeyVersion::V6, None, &passphrase).expect("keys are made");
-    let cert = Cert::from_bytes(&locked.to_armored()).expect("a key that was made reads");
-    let key = cert.primary_key().key().clone().parts_into_secret();
-    let key = key
-        .expect("it has a secret")
-        .decrypt_secret(&Password::from(PASSPHRASE));
-    let pair = key
-        .and_then(|key| key.into_keypair())
-        .expect("it is unlocked by its passphrase");
-    (
-        locked
-            .unlock(&passphrase)
-            .expect("it is unlocked by its passphrase"),
-        pair,
-    )
+    let key = UnlockedKey::generate(KeyKind::Hybrid, None).expect("keys are made");
+    let bytes = key.expose().expect("a key that was made is written");
+    let cert = Cert::from_bytes(&bytes).expect("a key that was made reads");
+    let signing = cert.primary_key().key().clone().parts_into_secret();
+    let pair = signing.and_then(|signing| signing.into_keypair());
+    (key, pair.expect("its secret is not locked"))
 }

@@ -11,7 +11,7 @@ use ethers::utils::hash_message;
 use zeroize::Zeroizing;
 
 use super::{Error, Result, keystore};
-use pcim_core::{Address, B256, Passphrase};
+use pcim_core::{Address, B256, LockCost, Passphrase};
 
 /// An Ethereum account, unlocked; its key is zeroized on drop and never printed.
 pub struct Account {
@@ -56,9 +56,15 @@ impl Account {
     /// Locks the key into a Web3 Secret Storage v3 JSON document (scrypt, AES-128-CTR).
     ///
     /// # Errors
-    /// [`Error::Io`] if the temporary folder cannot be written; only ciphertext ever goes there.
-    pub fn to_keystore(&self, passphrase: &Passphrase) -> Result<Vec<u8>> {
-        keystore::lock(&self.expose_key(), self.address(), passphrase)
+    /// [`Error::Keystore`] if the derivation fails, for want of memory.
+    pub fn to_keystore(&self, passphrase: &Passphrase, cost: LockCost) -> Result<Vec<u8>> {
+        let (key, log_n) = (self.expose_key(), cost.scrypt_log_n);
+        keystore::lock(&key, self.address(), passphrase, log_n)
+    }
+
+    /// Says whether a keystore costs as little to guess at as those of the first homes (scrypt with n = 8192).
+    pub fn is_lightly_locked(json: &[u8]) -> bool {
+        keystore::is_lightly_locked(json)
     }
 
     /// Returns the private key, for a signer that is not this one (deploying) and nothing else.

@@ -20,6 +20,9 @@ pub struct Ledger {
     pub(super) code_hash: B256,
 }
 
+/// How often a busy node (HTTP status 429 or 503) is asked again.
+const PATIENCE: u32 = 5;
+
 /// First bytes of a Stylus program's code.
 const STYLUS: [u8; 2] = [0xef, 0xf0];
 
@@ -31,7 +34,7 @@ impl Ledger {
     /// [`Error::BadUrl`], [`Error::Rpc`], [`Error::Timeout`], [`Error::Nonsense`], [`Error::WrongChain`],
     /// [`Error::NoContract`], [`Error::NotActivated`], [`Error::NotPcac`], [`Error::UnknownVersion`]
     pub async fn connect(deployment: Deployment) -> Result<Self> {
-        let rpc = Rpc::new(&deployment.rpc_url)?;
+        let rpc = Rpc::new(&deployment.rpc_url)?.patient(PATIENCE);
         Self::check(rpc, deployment).await
     }
 
@@ -157,6 +160,26 @@ mod tests {
 
     fn word(last: u8) -> Value {
         json!(format!("0x{last:064x}"))
+    }
+
+    #[tokio::test]
+    async fn a_busy_node_is_asked_again() {
+        let mut refusals = vec![429, 503, 429];
+        let fake = Fake::new(move |method, params| match (refusals.pop(), method) {
+            (Some(status), _) => Reply::Http(status, "busy".into()),
+            (None, "eth_chainId") => Reply::Result(json!("0x1")),
+            (None, "eth_getCode") => Reply::Result(json!("0x60")),
+            (None, "eth_call") if params[0]["data"] == json!("0x54fd4d50") => text("2"),
+            (None, _) => Reply::Result(word(1)),
+        });
+        let fake = fake.await;
+        let deployment = Deployment {
+            rpc_url: fake.url.clone(),
+            chain_id: 1,
+            contract: AT,
+        };
+        Ledger::connect(deployment).await.unwrap();
+        assert_eq!(fake.count("eth_chainId"), 4);
     }
 
     /// A text as a contract returns it.

@@ -137,6 +137,14 @@ pub enum Error {
         /// The limit in wei.
         max: U256,
     },
+    /// A call that would take more gas than the caller pays for.
+    #[error("the call would take {found} gas; at most {max} is paid for")]
+    Gas {
+        /// The estimate.
+        found: u64,
+        /// The limit.
+        max: u64,
+    },
     /// The transaction was mined and failed.
     #[error("transaction {tx} was mined in block {block} and reverted{}", reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default())]
     Reverted {

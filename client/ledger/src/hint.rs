@@ -30,6 +30,9 @@ impl Hint for Error {
                  `pcim patient migrate`"
             }
             Self::Funds { .. } => "send ether to this address on this chain",
+            Self::Gas { .. } => {
+                "the signer's contract account may burn gas on purpose; --max-gas pays for more"
+            }
             Self::Fee { .. } => "check that --rpc-url is the endpoint you mean",
             Self::NotMined { .. } => {
                 "run the same command again: it goes on with the same transaction"

@@ -1,19 +1,17 @@
 //! Web3 Secret Storage, version 3: one private key, locked with a passphrase.
-//!
-//! The library reads and writes files, so a private folder that lives for one call stands between; it only
-//! ever holds the locked form.
 
-use std::fs;
-use std::io::Write;
-
-use ethers::core::rand::thread_rng;
-use ethers::signers::{LocalWallet, WalletError};
+use openssl::hash::MessageDigest;
+use openssl::pkcs5::{pbkdf2_hmac, scrypt};
+use openssl::symm::{Cipher, Crypter, Mode};
+// Named so that this library is built along, not looked for on the machine.
+use openssl_sys as _;
+use rand::RngCore;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{Error, Result};
-use pcim_core::private::create_new;
+use alloy_primitives::keccak256;
 use pcim_core::{Address, Passphrase};
 
 /// Real keystores have about 500 bytes.
@@ -21,58 +19,152 @@ const MAX_BYTES: usize = 16 << 10;
 /// 128·n·r bytes are worked on.
 const MAX_SCRYPT_BYTES: u64 = 1 << 30;
 const MAX_SCRYPT_LANES: u64 = 16;
+/// The memory that all of it may take.
+const MAX_WORK: u64 = MAX_SCRYPT_BYTES + (16 << 20);
 const MAX_PBKDF2_ROUNDS: u64 = 10_000_000;
 
-const NAME: &str = "key.json";
+/// The n of keystores of the first homes, whose guesses cost 28 ms.
+const FIRST_SCRYPT_N: u64 = 8192;
 
 /// Opens a keystore: the key, and the address that the file names, if it does.
 pub(super) fn open(
     json: &[u8],
     passphrase: &Passphrase,
 ) -> Result<(Zeroizing<[u8; 32]>, Option<Address>)> {
-    let document = parse(json)?;
-    let named = check(&document)?;
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join(NAME);
-    create_new(&path)?.write_all(document.to_string().as_bytes())?;
-    let wallet =
-        LocalWallet::decrypt_keystore(&path, passphrase.expose()).map_err(|e| match e {
-            WalletError::EthKeystoreError(inner) if inner.to_string() == MAC_MISMATCH => {
-                Error::Passphrase
-            }
-            other => Error::Keystore {
-                reason: other.to_string(),
-            },
-        })?;
-    let key = Zeroizing::new(wallet.signer().to_bytes().into());
-    Ok((key, named))
+    let store = Store::read(json)?;
+    let derived = store.work.derive(passphrase, &store.salt)?;
+    let mac = keccak256([&derived[16..], &store.ciphertext].concat());
+    if mac.as_slice() != store.mac {
+        return Err(Error::Passphrase);
+    }
+    let mut key = Zeroizing::new([0; 32]);
+    key.copy_from_slice(&store.ciphertext);
+    cipher(&derived, &store.iv, &mut key)?;
+    Ok((key, store.address))
 }
 
-/// Locks a key.
-pub(super) fn lock(key: &[u8; 32], address: Address, passphrase: &Passphrase) -> Result<Vec<u8>> {
-    let folder = tempfile::tempdir()?;
-    LocalWallet::encrypt_keystore(
-        folder.path(),
-        &mut thread_rng(),
-        key,
-        passphrase.expose(),
-        Some(NAME),
-    )
-    .map_err(keystore)?;
-    let json = fs::read(folder.path().join(NAME))?;
-    let mut json: Value = serde_json::from_slice(&json).map_err(keystore)?;
-    // Optional in the format; other wallets show it without the passphrase.
-    json["address"] = hex::encode(address).into();
-    serde_json::to_vec_pretty(&json).map_err(keystore)
+/// Locks a key with scrypt, n being two to the power of `log_n`.
+pub(super) fn lock(
+    key: &[u8; 32],
+    address: Address,
+    passphrase: &Passphrase,
+    log_n: u8,
+) -> Result<Vec<u8>> {
+    let mut random = [0; 64];
+    rand::rng().fill_bytes(&mut random);
+    let (salt, rest) = random.split_at(32);
+    let (iv, id) = rest.split_at(16);
+    let n = 1_u64.checked_shl(log_n.into()).unwrap_or(0);
+    let derived = Work::scrypt(n, 8, 1)?.derive(passphrase, salt)?;
+    let mut ciphertext = *key;
+    cipher(&derived, iv, &mut ciphertext)?;
+    let mac = keccak256([&derived[16..], &ciphertext].concat());
+    let document = json!({
+        // Optional in the format; other wallets show it without the passphrase.
+        "address": hex::encode(address),
+        "crypto": {
+            "cipher": "aes-128-ctr",
+            "cipherparams": { "iv": hex::encode(iv) },
+            "ciphertext": hex::encode(ciphertext),
+            "kdf": "scrypt",
+            "kdfparams": { "dklen": 32, "n": n, "r": 8, "p": 1, "salt": hex::encode(salt) },
+            "mac": hex::encode(mac),
+        },
+        "id": uuid(id),
+        "version": 3,
+    });
+    serde_json::to_vec_pretty(&document).map_err(keystore)
 }
 
-/// The library's words for a wrong passphrase; its error type is not exported.
-const MAC_MISMATCH: &str = "Mac Mismatch";
+/// Encrypts or decrypts: AES-128-CTR under the first half of the derived key.
+fn cipher(derived: &[u8; 32], iv: &[u8], text: &mut [u8; 32]) -> Result<()> {
+    let aes = Cipher::aes_128_ctr();
+    let mut out = Zeroizing::new([0; 32]);
+    let done = Crypter::new(aes, Mode::Encrypt, &derived[..16], Some(iv))
+        .and_then(|mut crypter| crypter.update(text, out.as_mut()));
+    done.map_err(keystore)?;
+    text.copy_from_slice(out.as_ref());
+    Ok(())
+}
+
+/// Says whether a keystore costs as little to guess at as those of the first homes.
+pub(super) fn is_lightly_locked(json: &[u8]) -> bool {
+    let work = Store::read(json).map(|store| store.work);
+    matches!(work, Ok(Work::Scrypt(FIRST_SCRYPT_N, ..)))
+}
+
+/// A random UUID (RFC 9562, version 4) of 16 random bytes.
+fn uuid(random: &[u8]) -> String {
+    let mut bytes = random.to_vec();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let text = hex::encode(bytes);
+    let part = |from: usize, to: usize| &text[from..to];
+    [
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32),
+    ]
+    .join("-")
+}
 
 fn keystore(e: impl std::fmt::Display) -> Error {
     Error::Keystore {
         reason: e.to_string(),
     }
+}
+
+/// How a passphrase becomes a key.
+enum Work {
+    /// With n, r and p.
+    Scrypt(u64, u64, u64),
+    /// With HMAC-SHA-256, in this many rounds.
+    Pbkdf2(usize),
+}
+
+impl Work {
+    /// Refuses what the library would not take, and what is more work than any owner asks for.
+    fn scrypt(n: u64, r: u64, p: u64) -> Result<Self> {
+        let bytes = n.checked_mul(128).and_then(|b| b.checked_mul(r));
+        let fits = bytes.is_some_and(|b| b <= MAX_SCRYPT_BYTES);
+        let sound = n.is_power_of_two() && n >= 2 && r > 0 && p > 0 && p <= MAX_SCRYPT_LANES;
+        match sound && fits {
+            true => Ok(Self::Scrypt(n, r, p)),
+            false => Err(keystore(format!("scrypt with n {n}, r {r}, p {p}"))),
+        }
+    }
+
+    fn pbkdf2(rounds: u64) -> Result<Self> {
+        match usize::try_from(rounds) {
+            Ok(narrow) if rounds > 0 && rounds <= MAX_PBKDF2_ROUNDS => Ok(Self::Pbkdf2(narrow)),
+            _ => Err(keystore(format!("pbkdf2 with {rounds} rounds"))),
+        }
+    }
+
+    fn derive(&self, passphrase: &Passphrase, salt: &[u8]) -> Result<Zeroizing<[u8; 32]>> {
+        let pass = passphrase.expose().as_bytes();
+        let mut key = Zeroizing::new([0; 32]);
+        match self {
+            Self::Scrypt(n, r, p) => scrypt(pass, salt, *n, *r, *p, MAX_WORK, key.as_mut()),
+            Self::Pbkdf2(rounds) => {
+                pbkdf2_hmac(pass, salt, *rounds, MessageDigest::sha256(), key.as_mut())
+            }
+        }
+        .map_err(keystore)?;
+        Ok(key)
+    }
+}
+
+/// A keystore that was read, all of it checked.
+struct Store {
+    address: Option<Address>,
+    work: Work,
+    salt: Vec<u8>,
+    iv: Vec<u8>,
+    ciphertext: Vec<u8>,
+    mac: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -110,7 +202,7 @@ struct KdfParams {
     prf: Option<String>,
 }
 
-/// Reads the file's members, whose names may differ in case: ethers 6 writes `Crypto`, and the library reads `crypto`.
+/// Reads the file's members, whose names may differ in case: ethers 6 writes `Crypto`, and others `crypto`.
 fn parse(json: &[u8]) -> Result<Value> {
     if json.len() > MAX_BYTES {
         return Err(keystore(format!(
@@ -130,77 +222,68 @@ fn parse(json: &[u8]) -> Result<Value> {
     Ok(lower.into())
 }
 
-/// Checks all that the library takes on trust: sizes, names, and how much work the file asks for.
-fn check(document: &Value) -> Result<Option<Address>> {
-    let bad = |reason: String| Error::Keystore { reason };
-    let document = Document::deserialize(document).map_err(keystore)?;
-    if document.version != 3 {
-        return Err(bad(format!("version {}", document.version)));
-    }
-    let Crypto {
-        cipher,
-        ciphertext,
-        cipherparams,
-        kdf,
-        kdfparams,
-        mac,
-    } = document.crypto;
-    if cipher != "aes-128-ctr" {
-        return Err(bad(format!("cipher `{cipher}`, wanted `aes-128-ctr`")));
-    }
-    for (what, text, wanted) in [
-        ("ciphertext", &ciphertext, 32),
-        ("iv", &cipherparams.iv, 16),
-        ("mac", &mac, 32),
-    ] {
-        let found = hex::decode(text).map_err(|_| bad(format!("{what} is not hex")))?;
-        if found.len() != wanted {
-            return Err(bad(format!(
-                "{what} has {} bytes, wanted {wanted}",
-                found.len()
-            )));
+impl Store {
+    fn read(json: &[u8]) -> Result<Self> {
+        let document = Document::deserialize(parse(json)?).map_err(keystore)?;
+        if document.version != 3 {
+            return Err(keystore(format!("version {}", document.version)));
         }
-    }
-    if hex::decode(&kdfparams.salt).is_err() {
-        return Err(bad("salt is not hex".into()));
-    }
-    if kdfparams.dklen != 32 {
-        return Err(bad(format!("dklen {}, wanted 32", kdfparams.dklen)));
-    }
-    match (kdf.as_str(), kdfparams) {
-        (
-            "scrypt",
-            KdfParams {
-                n: Some(n),
-                r: Some(r),
-                p: Some(p),
-                c: None,
-                ..
-            },
-        ) => {
-            let bytes = n.checked_mul(128).and_then(|b| b.checked_mul(r));
-            let fits = bytes.is_some_and(|b| b <= MAX_SCRYPT_BYTES);
-            if !n.is_power_of_two() || n < 2 || r == 0 || p == 0 || p > MAX_SCRYPT_LANES || !fits {
-                return Err(bad(format!("scrypt with n {n}, r {r}, p {p}")));
+        let crypto = document.crypto;
+        if crypto.cipher != "aes-128-ctr" {
+            let cipher = crypto.cipher;
+            return Err(keystore(format!("cipher `{cipher}`, wanted `aes-128-ctr`")));
+        }
+        let bytes = |what: &str, text: &str, wanted: usize| {
+            let found = hex::decode(text).map_err(|_| keystore(format!("{what} is not hex")))?;
+            match found.len() == wanted {
+                true => Ok(found),
+                false => {
+                    let found = found.len();
+                    Err(keystore(format!(
+                        "{what} has {found} bytes, wanted {wanted}"
+                    )))
+                }
             }
+        };
+        let derivation = crypto.kdfparams;
+        if derivation.dklen != 32 {
+            return Err(keystore(format!("dklen {}, wanted 32", derivation.dklen)));
         }
-        (
-            "pbkdf2",
-            KdfParams {
-                c: Some(c), prf, ..
-            },
-        ) => {
-            if c == 0 || c > MAX_PBKDF2_ROUNDS || prf.as_deref() != Some("hmac-sha256") {
-                return Err(bad(format!("pbkdf2 with {c} rounds")));
-            }
-        }
-        _ => return Err(bad(format!("key derivation `{kdf}`"))),
+        let work = match (crypto.kdf.as_str(), &derivation) {
+            (
+                "scrypt",
+                &KdfParams {
+                    n: Some(n),
+                    r: Some(r),
+                    p: Some(p),
+                    c: None,
+                    ..
+                },
+            ) => Work::scrypt(n, r, p)?,
+            (
+                "pbkdf2",
+                KdfParams {
+                    c: Some(c),
+                    prf: Some(prf),
+                    ..
+                },
+            ) if prf == "hmac-sha256" => Work::pbkdf2(*c)?,
+            (name, _) => return Err(keystore(format!("key derivation `{name}`"))),
+        };
+        let address = document
+            .address
+            .map(|text| text.trim_start_matches("0x").parse::<Address>())
+            .transpose()
+            .map_err(|_| keystore("the address is not one"))?;
+        Ok(Self {
+            address,
+            work,
+            salt: hex::decode(&derivation.salt).map_err(|_| keystore("salt is not hex"))?,
+            iv: bytes("iv", &crypto.cipherparams.iv, 16)?,
+            ciphertext: bytes("ciphertext", &crypto.ciphertext, 32)?,
+            mac: bytes("mac", &crypto.mac, 32)?,
+        })
     }
-    document
-        .address
-        .map(|text| text.trim_start_matches("0x").parse::<Address>())
-        .transpose()
-        .map_err(|_| bad("the address is not one".into()))
 }
 
 #[cfg(test)]
@@ -209,6 +292,7 @@ mod tests {
 
     use super::super::Account;
     use super::*;
+    use pcim_core::LockCost;
 
     fn pass(text: &str) -> Passphrase {
         Passphrase::new(text.into())
@@ -278,7 +362,9 @@ mod tests {
     #[test]
     fn a_key_comes_back_and_only_with_its_passphrase() {
         let account = Account::generate();
-        let json = account.to_keystore(&pass("correct horse")).unwrap();
+        let json = account
+            .to_keystore(&pass("correct horse"), LockCost::LIGHT)
+            .unwrap();
         let document: Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(document["version"], 3);
         assert_eq!(document["address"], hex::encode(account.address()));
@@ -288,7 +374,12 @@ mod tests {
             Account::from_keystore(&json, &pass("wrong horse")),
             Err(Error::Passphrase)
         ));
-        assert_ne!(json, account.to_keystore(&pass("correct horse")).unwrap());
+        assert_ne!(
+            json,
+            account
+                .to_keystore(&pass("correct horse"), LockCost::LIGHT)
+                .unwrap()
+        );
 
         let mut other = document;
         other["address"] = "00000000000000000000000000000000000000aa".into();

@@ -42,6 +42,7 @@ pub use self::guardians::{GuardianSet, MAX_GUARDIANS, RecoveryTerms};
 pub use self::history::{BlockHead, ChainLog, Trouble, decode_event};
 pub use self::live::{Live, Nudge};
 pub use self::revert::Revert;
+pub use self::text::is_insecure;
 pub use self::types::{
     AccountRecord, Accreditation, AccreditationRecord, BadNonce, Call, ChangeKind, Deployment,
     EventFilter, Grant, ImageFlags, ImageRecord, Mined, Nonce, NotesDigest, Pending, Recovery,

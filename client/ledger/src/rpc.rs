@@ -414,7 +414,10 @@ mod tests {
 
     #[test]
     fn a_nodes_words_cannot_draw_on_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\u{a}");
+        assert_eq!(
+            printable("a\u{1b}[2Jb\u{200b}\n"),
+            "a\\u{1b}[2Jb\\u{200b}\\n"
+        );
         assert_eq!(printable(&"x".repeat(500)).chars().count(), 201);
     }
 }

@@ -32,14 +32,21 @@ const MOST_FEE: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
 const NONCE_SEEN_USED: u32 = 3;
 
 impl Ledger {
-    /// Simulates the call (typed error if the contract refuses), then signs it with the next nonce; sends nothing.
+    /// Simulates the call (typed error if the contract refuses), then signs it with the next nonce; sends nothing. A call that
+    /// would take more gas than `most_gas` is not signed.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the contract's reason, [`Error::Lacks`], [`Error::Funds`], and those of the RPC.
-    pub async fn prepare(&self, from: &Account, call: &Call) -> Result<SignedCall> {
+    /// [`Error::Refused`] with the contract's reason, [`Error::Lacks`], [`Error::Gas`], [`Error::Funds`], and those of the
+    /// RPC.
+    pub async fn prepare(
+        &self,
+        from: &Account,
+        call: &Call,
+        most_gas: Option<u64>,
+    ) -> Result<SignedCall> {
         let returns = self.simulate(from.address(), call).await?;
         let (to, data) = (self.deployment.contract, call.calldata(self.version)?);
-        let signed = self.sign(from, to, U256::ZERO, data).await?;
+        let signed = self.sign(from, (to, U256::ZERO), data, most_gas).await?;
         Ok(SignedCall { returns, ..signed })
     }
 
@@ -125,7 +132,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::prepare`] and [`Ledger::submit`].
     pub async fn transfer(&self, from: &Account, to: Address, wei: U256) -> Result<Mined> {
-        let signed = self.sign(from, to, wei, Vec::new()).await?;
+        let signed = self.sign(from, (to, wei), Vec::new(), None).await?;
         self.submit(&signed, TRANSFER_WAIT).await
     }
 
@@ -263,9 +270,9 @@ impl Ledger {
     async fn sign(
         &self,
         from: &Account,
-        to: Address,
-        value: U256,
+        (to, value): (Address, U256),
         data: Vec<u8>,
+        most_gas: Option<u64>,
     ) -> Result<SignedCall> {
         let address = from.address();
         let have = self.balance(address).await?;
@@ -278,9 +285,14 @@ impl Ledger {
             });
         }
         let gas = match self.estimate(address, to, value, &data).await? {
-            Ok(gas) => gas + gas / 10,
+            Ok(found) if most_gas.is_some_and(|max| found > max) => {
+                let max = most_gas.unwrap_or_default();
+                return Err(Error::Gas { found, max });
+            }
+            // The limit binds what is spent, whatever was estimated.
+            Ok(gas) => most_gas.unwrap_or(u64::MAX).min(gas + gas / 10),
             Err(revert) => match Revert::decode(&revert) {
-                Revert::TooSoon { .. } => LATER_GAS,
+                Revert::TooSoon { .. } => most_gas.unwrap_or(u64::MAX).min(LATER_GAS),
                 refused => return Err(Error::Refused(refused)),
             },
         };

@@ -1,4 +1,5 @@
-//! CAR version 1 (IPLD specification "CARv1"): a header that names roots, then blocks, each with its CID.
+//! CAR version 1 (IPLD specification "CARv1"): a header that names roots, then blocks, each with its CID. Version 2 is read
+//! as well: a file of version 1 between a header that says where it stands and an index, which is passed over.
 //!
 //! Only what the storage profile writes is read: CIDv1, raw or dag-pb, sha2-256, blocks of at most [`MAX_BLOCK`]. Every
 //! block is hashed. The header is DAG-CBOR in its one canonical form.
@@ -15,14 +16,35 @@ const MAX_ROOTS: usize = 16;
 const MAX_CAR_HEADER: usize = 1024;
 /// Bytes of a CID of the profile: version, codec, hash, length, digest.
 const CID_BYTES: usize = 36;
+/// The map with which a file of version 2 begins.
+const PRAGMA: &[u8] = b"\xa1\x67version\x02";
+/// Bytes of the header of version 2 behind the pragma: characteristics, then where the data begin, how many bytes they
+/// have, and where the index begins.
+const PLACES: usize = 40;
+/// Where that header ends.
+const PLACES_END: u64 = 51;
+/// The most bytes that may stand between that header and the data.
+const MAX_PADDING: u64 = 1 << 20;
 
 /// The reason why bytes are not a CAR file that is read here.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedCar {
     /// The header is something else, or of another version.
-    #[error("not the header of a CAR file of version 1 with at most {MAX_ROOTS} roots")]
+    #[error("not the header of a CAR file of version 1 or 2 with at most {MAX_ROOTS} roots")]
     Header,
+    /// The header of version 2 names places that cannot be.
+    #[error(
+        "a file of version 2 whose data begin at byte {at} and end at {end}, and whose index begins at {index}"
+    )]
+    Places {
+        /// Where the data begin.
+        at: u64,
+        /// Where they end.
+        end: u64,
+        /// Where the index begins; 0 for none.
+        index: u64,
+    },
     /// A length that is none.
     #[error("a length that is not a canonical varint")]
     Length,
@@ -111,12 +133,38 @@ pub(super) fn section(cid: &Cid, length: usize) -> Vec<u8> {
 pub struct Decoder {
     buffer: BytesMut,
     roots: Option<Vec<Cid>>,
+    wrapped: Wrapped,
+}
+
+/// How far a file of version 2 is.
+#[derive(Debug, Default)]
+enum Wrapped {
+    /// Of version 1, or nothing read yet.
+    #[default]
+    No,
+    /// Behind its pragma.
+    Begun,
+    /// The bytes that are still to be passed over, and those of data behind them; the rest is passed over.
+    Data { skip: u64, left: u64 },
 }
 
 impl Decoder {
     /// Takes the next bytes of the file. At most one block of what was taken before should be left.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        let Wrapped::Data { skip, left } = &mut self.wrapped else {
+            self.buffer.extend_from_slice(bytes);
+            return;
+        };
+        let passed = bytes
+            .len()
+            .min(usize::try_from(*skip).unwrap_or(usize::MAX));
+        *skip -= passed as u64;
+        let bytes = &bytes[passed..];
+        let data = bytes
+            .len()
+            .min(usize::try_from(*left).unwrap_or(usize::MAX));
+        *left -= data as u64;
+        self.buffer.extend_from_slice(&bytes[..data]);
     }
 
     /// Reads the next block, verified; `None` until more bytes are pushed.
@@ -124,11 +172,17 @@ impl Decoder {
     /// # Errors
     /// [`MalformedCar`]; the file is to be given up then.
     pub fn next_block(&mut self) -> Result<Option<(Cid, Bytes)>, MalformedCar> {
-        if self.roots.is_none() {
+        while self.roots.is_none() {
+            if matches!(self.wrapped, Wrapped::Begun) && !self.unwrap()? {
+                return Ok(None);
+            }
             let Some(header) = self.part("a header", MAX_CAR_HEADER)? else {
                 return Ok(None);
             };
-            self.roots = Some(read_header(&header).ok_or(MalformedCar::Header)?);
+            match matches!(self.wrapped, Wrapped::No) && header == PRAGMA {
+                true => self.wrapped = Wrapped::Begun,
+                false => self.roots = Some(read_header(&header).ok_or(MalformedCar::Header)?),
+            }
         }
         let Some(mut bytes) = self.part("a block", MAX_BLOCK + CID_BYTES)? else {
             return Ok(None);
@@ -151,10 +205,38 @@ impl Decoder {
     /// # Errors
     /// [`MalformedCar::CutOff`]
     pub fn finish(self) -> Result<Vec<Cid>, MalformedCar> {
+        let whole = match self.wrapped {
+            Wrapped::No => true,
+            Wrapped::Begun => false,
+            Wrapped::Data { left, .. } => left == 0,
+        };
         match self.roots {
-            Some(roots) if self.buffer.is_empty() => Ok(roots),
+            Some(roots) if whole && self.buffer.is_empty() => Ok(roots),
             _ => Err(MalformedCar::CutOff),
         }
+    }
+
+    /// Reads where the data of a file of version 2 stand, once that is there.
+    fn unwrap(&mut self) -> Result<bool, MalformedCar> {
+        let Some(places) = self.buffer.get(..PLACES) else {
+            return Ok(false);
+        };
+        let number = |at| {
+            let bytes = places[at..].first_chunk().copied().unwrap_or_default();
+            u64::from_le_bytes(bytes)
+        };
+        let (at, length, index) = (number(16), number(24), number(32));
+        let end = at.saturating_add(length);
+        let skip = at.checked_sub(PLACES_END).filter(|it| *it <= MAX_PADDING);
+        let apart = length > 0 && end < u64::MAX && (index == 0 || index >= end);
+        let Some(skip) = skip.filter(|_| apart) else {
+            return Err(MalformedCar::Places { at, end, index });
+        };
+        let rest = self.buffer.split_off(PLACES);
+        self.buffer.clear();
+        self.wrapped = Wrapped::Data { skip, left: length };
+        self.push(&rest);
+        Ok(true)
     }
 
     /// The next bytes with a length before them, once all of them are there.

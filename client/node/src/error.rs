@@ -135,6 +135,12 @@ pub enum Error {
         /// The reason.
         source: Malformed,
     },
+    /// A block that is neither a certificate nor an encrypted document.
+    #[error("{cid} is neither an OpenPGP certificate nor an encrypted document")]
+    NotOpenPgp {
+        /// The block.
+        cid: String,
+    },
     /// The stream that was to be stored failed; nothing of it is kept.
     #[error("the body broke off")]
     Body(#[source] io::Error),
@@ -203,7 +209,8 @@ impl From<Error> for io::Error {
             Error::BlockMismatch { .. }
             | Error::TooLarge { .. }
             | Error::NotARoot { .. }
-            | Error::NotABody { .. } => io::ErrorKind::InvalidData,
+            | Error::NotABody { .. }
+            | Error::NotOpenPgp { .. } => io::ErrorKind::InvalidData,
             Error::Io { source, .. } | Error::Body(source) => source.kind(),
             _ => io::ErrorKind::Other,
         };

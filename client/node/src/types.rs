@@ -9,7 +9,7 @@ use pcim_core::{BodyRef, ImageDigest};
 /// Most bytes of a leaf or of a block stored by itself.
 pub const MAX_BLOCK: usize = 1024 * 1024;
 /// Most bytes of a header (format.md §4.2).
-pub const MAX_HEADER: usize = 1024;
+pub const MAX_HEADER: usize = 4096;
 /// Most bytes of a root block.
 pub const MAX_ROOT: usize = 4096;
 /// Bytes per leaf unless the configuration says otherwise.

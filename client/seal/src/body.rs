@@ -34,6 +34,8 @@ const PREDECESSOR: &str = "predecessor@pcim.invalid";
 
 /// The signature's hash: processors have instructions for it, and everything else here rests on it too.
 const HASH: HashAlgorithm = HashAlgorithm::SHA256;
+/// The most bytes of a certificate that a signature carries: the library's subpacket areas end at 64 KiB.
+const CARRIED_MAX: usize = 65_000;
 
 /// How much payload is held back, at least, until everything is verified.
 const HELD_BACK: usize = 1024 * 1024;
@@ -323,10 +325,18 @@ pub fn open_sealed(
 /// Prepares what the signature will say: binary, its signer, and the image that this one replaces. Notations are hashed and not critical, so
 /// that other software verifies it too; no intended recipient, so that later readers can.
 fn template(signer: &Certificate, predecessor: Option<ImageDigest>) -> Result<SignatureBuilder> {
+    let carried = signer.to_published_bytes();
+    if carried.len() > CARRIED_MAX {
+        return Err(Error::TooLarge {
+            what: "signer's certificate",
+            found: carried.len(),
+            max: CARRIED_MAX,
+        });
+    }
     let mut template = SignatureBuilder::new(SignatureType::Binary)
         .set_notation(
             SIGNER_CERTIFICATE,
-            signer.to_published_bytes(),
+            carried,
             NotationDataFlags::empty(),
             false,
         )

@@ -10,7 +10,7 @@ use openpgp::packet::key::PublicParts;
 use openpgp::parse::Parse;
 use openpgp::policy::StandardPolicy;
 use openpgp::serialize::MarshalInto;
-use openpgp::types::RevocationStatus;
+use openpgp::types::{PublicKeyAlgorithm, RevocationStatus};
 use openpgp::{Cert, Packet};
 
 use super::{Error, Result, Unusable};
@@ -19,14 +19,14 @@ use super::{Error, Result, Unusable};
 pub(super) static POLICY: StandardPolicy<'static> = StandardPolicy::new();
 
 /// The most bytes that are read of a certificate.
-const CERTIFICATE_MAX: usize = 64 * 1024;
+const CERTIFICATE_MAX: usize = 256 * 1024;
 
 /// A public OpenPGP certificate.
 #[derive(Clone)]
 pub struct Certificate(pub(super) Cert);
 
 impl Certificate {
-    /// Reads one certificate, binary or armored, of at most 64 KiB. Secrets in it are dropped.
+    /// Reads one certificate, binary or armored, of at most 256 KiB. Secrets in it are dropped.
     ///
     /// Expired and revoked certificates can be read (their old signatures must verify); they are refused when used.
     ///
@@ -84,6 +84,13 @@ impl Certificate {
             .is_some_and(|features| features.supports_seipdv2())
     }
 
+    /// Returns true if what is encrypted to this certificate now stays secret when X25519 falls: the key that would be used
+    /// combines ML-KEM with a curve (RFC 9980).
+    pub fn is_post_quantum(&self) -> bool {
+        self.encryption_key()
+            .is_ok_and(|ka| is_post_quantum(ka.key().pk_algo()))
+    }
+
     /// Checks that the certificate can be encrypted to now, without encrypting anything.
     ///
     /// # Errors
@@ -124,6 +131,14 @@ impl PartialEq for Certificate {
     }
 }
 impl Eq for Certificate {}
+
+/// Says whether an algorithm combines ML-KEM with a curve.
+pub(super) fn is_post_quantum(algorithm: PublicKeyAlgorithm) -> bool {
+    matches!(
+        algorithm,
+        PublicKeyAlgorithm::MLKEM768_X25519 | PublicKeyAlgorithm::MLKEM1024_X448
+    )
+}
 
 /// The certificate if it is valid, alive and not revoked now.
 pub(super) fn usable(cert: &Cert) -> Result<ValidCert<'_>> {

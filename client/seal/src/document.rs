@@ -180,6 +180,27 @@ pub fn verify_detached(data: &[u8], signature: &[u8], signer: &Certificate) -> R
         .map_err(|e| refuse(e.into()))
 }
 
+/// Says, without any key, whether the bytes have the form of an encrypted document: packets that wrap a key, then one encrypted
+/// container, and nothing else.
+pub fn is_document(bytes: &[u8]) -> bool {
+    let Ok(mut rest) = PacketParser::from_bytes(bytes) else {
+        return false;
+    };
+    let (mut keys, mut containers) = (0, 0);
+    while let PacketParserResult::Some(packet) = rest {
+        match packet.packet {
+            Packet::PKESK(_) if containers == 0 => keys += 1,
+            Packet::SEIP(_) => containers += 1,
+            _ => return false,
+        }
+        match packet.next() {
+            Ok((_, next)) => rest = next,
+            Err(_) => return false,
+        }
+    }
+    keys > 0 && containers == 1
+}
+
 fn check_size(what: &'static str, found: usize, max: usize) -> Result<()> {
     if found > max {
         return Err(Error::TooLarge { what, found, max });

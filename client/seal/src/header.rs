@@ -11,11 +11,11 @@ use openpgp::parse::{PacketParser, PacketParserResult, Parse};
 use openpgp::serialize::MarshalInto;
 use openpgp::types::SymmetricAlgorithm;
 
-use super::cert::unusable;
+use super::cert::{is_post_quantum, unusable};
 use super::{BodyVersion, Certificate, Error, Result, UnlockedKey, Unusable};
 
 /// The most bytes that a header may have.
-pub(super) const HEADER_MAX: usize = 1024;
+pub(super) const HEADER_MAX: usize = 4096;
 
 /// The cipher of every body.
 pub(super) const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;
@@ -50,7 +50,7 @@ impl fmt::Debug for SessionKey {
 }
 
 /// Makes a header: the PKESK packet that wraps the session key to `reader`'s newest encryption key
-/// (PKESK v6 for a SEIPDv2 body, v3 for SEIPDv1).
+/// (PKESK v6 for a SEIPDv2 body, v3 for SEIPDv1), anonymous: holders of the block do not learn whose it is.
 ///
 /// # Errors
 /// [`Error::VersionMismatch`] if `version` is not the key's; [`Error::Unusable`] if the certificate is invalid,
@@ -67,19 +67,25 @@ pub fn header_for(key: &SessionKey, version: BodyVersion, reader: &Certificate) 
         BodyVersion::V2 if !reader.accepts_v2() => {
             return Err(unusable(&reader.0, Unusable::LacksSeipdV2));
         }
-        BodyVersion::V2 => PKESK6::for_recipient(&key.secret, recipient.key())
-            .map_err(Error::openpgp)?
-            .into(),
-        BodyVersion::V1 => PKESK3::for_recipient(CIPHER, &key.secret, recipient.key())
-            .map_err(Error::openpgp)?
-            .into(),
+        BodyVersion::V2 => {
+            let mut pkesk =
+                PKESK6::for_recipient(&key.secret, recipient.key()).map_err(Error::openpgp)?;
+            pkesk.set_recipient(None);
+            pkesk.into()
+        }
+        BodyVersion::V1 => {
+            let mut pkesk = PKESK3::for_recipient(CIPHER, &key.secret, recipient.key())
+                .map_err(Error::openpgp)?;
+            pkesk.set_recipient(None);
+            pkesk.into()
+        }
     };
     let header = Packet::from(pkesk).to_vec().map_err(Error::openpgp)?;
     check_size(&header)?;
     Ok(header)
 }
 
-/// Takes the session key out of a header; strict: PKESK packets of one version and nothing else, at most 1 KiB.
+/// Takes the session key out of a header; strict: PKESK packets of one version and nothing else, at most 4 KiB.
 ///
 /// # Errors
 /// [`Error::TooLarge`] and [`Error::Header`] for anything that is not a header, for every reader;
@@ -108,6 +114,16 @@ pub fn unwrap_header(header: &[u8], reader: &UnlockedKey) -> Result<(SessionKey,
 /// [`Error::TooLarge`], [`Error::Header`].
 pub fn check_header(header: &[u8]) -> Result<BodyVersion> {
     parse(header).map(|(_, version)| version)
+}
+
+/// Tells, without any key, whether a header stays shut when X25519 falls: every packet of it is for a key that combines ML-KEM
+/// with a curve.
+///
+/// # Errors
+/// [`Error::TooLarge`], [`Error::Header`].
+pub fn is_post_quantum_header(header: &[u8]) -> Result<bool> {
+    let (pkesks, _) = parse(header)?;
+    Ok(pkesks.iter().all(|it| is_post_quantum(it.pk_algo())))
 }
 
 /// Every session key that one of the reader's keys takes out of the packets, lazily.

@@ -40,12 +40,12 @@ mod version;
 pub use body::{Opened, Sealed, open_body, open_sealed, reseal_body, seal_body};
 pub use cert::Certificate;
 pub use document::{
-    DOCUMENT_MAX, Unverified, decrypt_document, encrypt_document, open_document, sign_detached,
-    verify_detached,
+    DOCUMENT_MAX, Unverified, decrypt_document, encrypt_document, is_document, open_document,
+    sign_detached, verify_detached,
 };
 pub use error::{Cause, Error, Result, Unusable};
-pub use header::{SessionKey, check_header, header_for, unwrap_header};
-pub use key::{KeyVersion, LockedKey, UnlockedKey};
+pub use header::{SessionKey, check_header, header_for, is_post_quantum_header, unwrap_header};
+pub use key::{KEY_MAX, KeyKind, LockedKey, UnlockedKey};
 pub use speed::cipher_time;
 pub use version::BodyVersion;
 

@@ -141,6 +141,7 @@ impl Auditor<'_> {
     /// Connects to a second provider of this home's chain and contract.
     pub async fn second_ledger(&self, rpc_url: String) -> Result<Ledger> {
         let (chain_id, contract) = self.contract()?;
+        self.check_rpc(&rpc_url)?;
         Ok(Ledger::connect(Deployment {
             rpc_url,
             chain_id,

@@ -20,6 +20,7 @@ pub(crate) mod replicas;
 pub(crate) mod requestor;
 pub(crate) mod requests;
 pub(crate) mod reseal;
+pub(crate) mod reviewed;
 pub(crate) mod signed;
 pub(crate) mod trace;
 pub(crate) mod watch;

@@ -4,6 +4,7 @@ use crate::unlocked::{Actor, Unlocked};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::ops::Deref;
+use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ use pcim_ledger::Call;
 use pcim_seal::Certificate;
 
 /// Requests whose documents are fetched at the same time: a requestor who is away holds nobody else up.
-const REQUESTS_AT_ONCE: usize = 16;
+const REQUESTS_AT_ONCE: usize = 64;
 
 /// A request that waits for the patient's decision.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +36,9 @@ pub struct PendingRequest {
     pub purpose: String,
     /// The block of the requestor's certificate.
     pub public_key: BlockDigest,
+    /// False if the certificate is not post-quantum: a header made for it can be opened once X25519 falls. `None` if it could
+    /// not be fetched.
+    pub post_quantum: Option<bool>,
     /// The encrypted document, if there is one and it could be fetched and verified.
     pub document: Option<RequestDocument>,
     /// Why the document could not be read.
@@ -82,12 +86,14 @@ impl<'s> Deref for Patient<'s> {
 }
 
 impl Patient<'_> {
-    /// Lists the requests that wait for this patient's decision, with their documents where they can be had. A listed
-    /// request counts as shown: if it changes after that, it is not approved before it is listed again.
+    /// Lists the requests that wait for this patient's decision, with their documents where they can be had: all of them
+    /// together are waited for as long as one block is. A listed request counts as shown: if it changes after that, it is not
+    /// approved before it is listed again.
     pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
         let asked = self.requested().await?;
+        let until = Instant::now() + self.limits.fetch;
         let pending = stream::iter(asked)
-            .map(|(image, requestor)| self.pending(image, requestor))
+            .map(|(image, requestor)| self.pending(image, requestor, until))
             .buffered(REQUESTS_AT_ONCE)
             .try_collect::<Vec<_>>()
             .await?;
@@ -99,20 +105,30 @@ impl Patient<'_> {
         &self,
         image: ImageDigest,
         requestor: Address,
+        until: Instant,
     ) -> Result<Option<PendingRequest>> {
         let open = match self.open_request(&image, requestor).await {
             Ok(open) => open,
             Err(Error::NoOpenRequest { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let (public_key, notes) = (open.public_key, &open.notes);
-        let document = match self.certificate(&public_key).await {
-            Ok(certificate) => self.document(&image, requestor, notes, &certificate).await,
-            Err(error) => Err(error),
+        let public_key = open.public_key;
+        let mut post_quantum = None;
+        let document = async {
+            let certificate = self.certificate(&public_key).await?;
+            post_quantum = Some(certificate.is_post_quantum());
+            self.document(&image, requestor, &open.notes, &certificate)
+                .await
         };
-        let (document, document_error) = match document {
-            Ok(document) => (document, None),
-            Err(error) => (None, Some(error.to_string())),
+        let (document, document_error) = match timeout_at(until, document).await {
+            Ok(Ok(document)) => (document, None),
+            Ok(Err(error)) => (None, Some(error.to_string())),
+            Err(_) => {
+                let seconds = self.limits.fetch.as_secs();
+                let text =
+                    format!("it did not arrive within {seconds} s, for all requests together");
+                (None, Some(text))
+            }
         };
         self.journal
             .show_request(&image, requestor, &open.shown())?;
@@ -122,6 +138,7 @@ impl Patient<'_> {
             requested_at: open.requested_at,
             purpose: open.notes.purpose,
             public_key,
+            post_quantum,
             document,
             document_error,
         }))

@@ -376,7 +376,7 @@ impl Radiologist<'_> {
     fn deid_options(&self, options: &SealOptions) -> Result<Option<deid::Options>> {
         Ok(match options.deidentify {
             true => Some(deid::Options {
-                key: *self.home.deid_key()?,
+                key: *self.home.deid_key(self.keys)?,
                 profile: options.profile.clone(),
             }),
             false => None,

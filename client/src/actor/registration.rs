@@ -49,9 +49,24 @@ fn is_attested_again(record: &ImageRecord, handover: &Handover) -> bool {
 impl Patient<'_> {
     /// Registers an image: verifies the handover, fetches the image, opens it, verifies the
     /// radiologist's signature, keeps a copy, and only then writes to the chain.
-    pub async fn register(&self, handover: &[u8]) -> Result<Outcome<Registered>> {
+    ///
+    /// `description` stands on the chain in the place of the handover's; empty for none.
+    ///
+    /// # Errors
+    /// [`Error::Description`] if the description has words that are not on the standard's lists, before anything is fetched.
+    pub async fn register(
+        &self,
+        handover: &[u8],
+        description: Option<&str>,
+    ) -> Result<Outcome<Registered>> {
         let me = self.addressee()?;
-        let handover = self.verified(handover, me).await?;
+        let mut handover = self.verified(handover, me).await?;
+        if let Some(own) = description {
+            handover.description = own.to_owned();
+        }
+        if !is_public(&handover.description) {
+            return Err(Error::Description);
+        }
         let (image, radiologist) = (handover.image, handover.attester);
         let deed = Deed::Register { image };
         let ledger = self.ledger().await?;
@@ -75,12 +90,13 @@ impl Patient<'_> {
                     return Err(Error::NotAccredited { radiologist });
                 }
                 self.check_predecessor(&image, handover.predecessor).await?;
-                // Remembered before the node starts, it dials them until the image is here.
-                self.remember_peers(&handover.radiologist.peers)?;
+                // Named before the node starts, it dials them until the image is here.
+                self.expect_peers(&handover.radiologist.peers);
                 self.dial(&handover.radiologist.peers).await?;
                 let mut payload_sha256 = String::new();
                 let call = async |operation| {
                     payload_sha256 = self.take_in(&handover, Some(operation)).await?;
+                    self.remember_peers(&handover.radiologist.peers)?;
                     Ok(Call::CreateContract {
                         image,
                         patient: me.patient,
@@ -112,6 +128,15 @@ impl Patient<'_> {
             identity: handover.identity,
             written,
         }))
+    }
+
+    /// Opens and verifies a handover, and tells the description that registering it would write on the chain.
+    ///
+    /// # Errors
+    /// Those of verifying.
+    pub async fn description_of(&self, handover: &[u8]) -> Result<String> {
+        let me = self.addressee()?;
+        Ok(self.verified(handover, me).await?.description)
     }
 
     /// Opens and verifies a handover. A contract account that attests is asked whether it does.
@@ -169,11 +194,24 @@ impl Patient<'_> {
     }
 
     /// Opens what a handover names, registered or not, after the same verification as at registering, and keeps the
-    /// sealed image here. Nothing is written to the chain.
-    pub async fn open_handover(&self, handover: &[u8], target: &Target) -> Result<OpenedFile> {
+    /// sealed image here. Nothing is written to the chain. The radiologist must be accredited, unless that is not asked
+    /// for.
+    ///
+    /// # Errors
+    /// [`Error::NotAccredited`], before anything is fetched; those of verifying, fetching and opening.
+    pub async fn open_handover(
+        &self,
+        handover: &[u8],
+        accredited: bool,
+        target: &Target,
+    ) -> Result<OpenedFile> {
         let me = self.addressee()?;
         let handover = self.verified(handover, me).await?;
-        self.remember_peers(&handover.radiologist.peers)?;
+        let radiologist = handover.attester;
+        if accredited && !self.ledger().await?.is_accredited(radiologist).await? {
+            return Err(Error::NotAccredited { radiologist });
+        }
+        self.expect_peers(&handover.radiologist.peers);
         self.dial(&handover.radiologist.peers).await?;
         let operation = self.begin_once(Deed::Keep(Once::draw()))?;
         let taken = self.take_in(&handover, Some(operation)).await;
@@ -191,7 +229,13 @@ impl Patient<'_> {
         let image = handover.image;
         let opened = self.open_attested(&image, me.patient, &attested, target);
         let opened = opened.await?;
+        self.remember_peers(&handover.radiologist.peers)?;
         self.note_opened(&image, &opened).await;
         Ok(opened)
     }
+}
+
+/// Says whether a description may stand on the chain: codes of the standard's lists, or nothing.
+fn is_public(description: &str) -> bool {
+    description.is_empty() || pcim_dicom::deid::is_public_description(description)
 }

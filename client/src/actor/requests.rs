@@ -134,10 +134,8 @@ impl Patient<'_> {
         match shown == open.shown() {
             true => Ok(()),
             false => Err(Error::RequestChanged {
-                requestor,
-                image: *image,
-                seen: shown.requested_at,
-                found: open.requested_at,
+                reviewed: shown.requested_at,
+                requested: open.requested_at,
             }),
         }
     }

@@ -108,6 +108,27 @@ impl Patient<'_> {
         Ok(resealed)
     }
 
+    /// Seals an image of one's own again, under a new session key and header, if its own header can be opened once X25519
+    /// falls; `None` if it is post-quantum already. Headers of readers are made for the certificates that they asked with.
+    ///
+    /// # Errors
+    /// [`Error::NotMine`], [`Error::Node`], those of the chain.
+    pub async fn rekey_post_quantum(&self, image: &ImageDigest) -> Result<Option<Resealed>> {
+        self.own_record(image).await?;
+        self.finish_earlier_reseal(image, None).await?;
+        let root = self.own_root(image).await?;
+        let root = self
+            .node()
+            .await?
+            .get_root(&root, self.limits.fetch)
+            .await?;
+        if pcim_seal::is_post_quantum_header(&root.header)? {
+            return Ok(None);
+        }
+        let (_, resealed) = self.begin_reseal(image, None, None).await?;
+        Ok(Some(resealed))
+    }
+
     /// Approves as [`approve_certificate`](Self::approve_certificate), also for a reader whose certificate lacks SEIPDv2:
     /// the image is then first sealed again as SEIPDv1, for everybody.
     pub async fn approve_resealing(

@@ -20,6 +20,8 @@ pub struct Config {
     pub network: Option<String>,
     /// The chain's JSON-RPC endpoint.
     pub rpc_url: Option<String>,
+    /// Takes an RPC of another machine over `http://`, where anyone on the way can change what it says.
+    pub insecure_rpc: bool,
     /// The chain's WebSocket endpoint, if it is not at the RPC's own address.
     pub ws_url: Option<String>,
     /// The chain's id; any other chain is refused.
@@ -71,6 +73,7 @@ impl Default for Config {
             address: Address::ZERO,
             network: None,
             rpc_url: None,
+            insecure_rpc: false,
             ws_url: None,
             chain_id: None,
             contract: None,
@@ -86,7 +89,7 @@ impl Default for Config {
 }
 
 impl Config {
-    pub(super) fn from_toml(text: &[u8]) -> Result<Self, String> {
+    pub(crate) fn from_toml(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|_| "not UTF-8".to_owned())?;
         toml::from_str(text).map_err(|error| {
             let line = error
@@ -99,7 +102,7 @@ impl Config {
         })
     }
 
-    pub(super) fn to_toml(&self) -> String {
+    pub(crate) fn to_toml(&self) -> String {
         let mut lines = Vec::new();
         // A key that is not set shows how it would be.
         let mut put = |key: &str, value: Option<String>, example: &str| {
@@ -113,6 +116,8 @@ impl Config {
         put("address", Some(quote(&self.address.to_string())), "");
         put("network", text(&self.network), "\"arbitrum-sepolia\"");
         put("rpc_url", text(&self.rpc_url), "\"https://host\"");
+        let insecure = self.insecure_rpc.then(|| "true".to_owned());
+        put("insecure_rpc", insecure, "true");
         put("ws_url", text(&self.ws_url), "\"wss://host\"");
         put("chain_id", self.chain_id.map(|id| id.to_string()), "421614");
         let contract = self.contract.map(|it| quote(&it.to_string()));
@@ -198,6 +203,7 @@ mod tests {
             address: Address::repeat_byte(7),
             network: Some("devnet".to_owned()),
             rpc_url: Some("http://127.0.0.1:8547".to_owned()),
+            insecure_rpc: true,
             ws_url: Some("ws://127.0.0.1:8548".to_owned()),
             chain_id: Some(412_346),
             contract: Some(Address::repeat_byte(9)),

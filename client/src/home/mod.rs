@@ -5,19 +5,27 @@
 //! | `config.toml` | name, network, contract, the node's addresses: [`Config`] |
 //! | `ethereum.json` | the Ethereum key, Web3 v3 keystore (0600) |
 //! | `openpgp.asc` | the OpenPGP key, its secrets locked (0600) |
-//! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification (0600) |
+//! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification, encrypted to the home's own OpenPGP key and signed by it (0600) |
 //! | `ipfs/` | the node's repository |
 //! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
+//! | `agent.sock` | there while `pcim unlock` has an agent hold the keys, for the home's other commands (0600) |
 //! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read again then |
 //! | `watch-*.sqlite` | what `pcim watch` has done about which events |
 //! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
 //! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read again then (0600) |
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
+//! | `held/` | letters with shares and keys of others' backups; may be missing |
+//! | `backup.pgp` | the keys of the home's own backups, encrypted to its own key (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images |
+//! | `.renewed/` | there for the instant in which keys are locked again: the new files, complete |
 //! | `lock` | held while a command has the home open; names that process |
 
 pub(crate) mod config;
+mod deid;
+mod kept;
+mod locks;
+mod renewal;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -28,9 +36,9 @@ use rand::RngCore;
 use zeroize::Zeroizing;
 
 use pcim_core::private;
-use pcim_core::{Address, Passphrase};
+use pcim_core::{Address, LockCost, Passphrase};
 use pcim_ledger::Account;
-use pcim_seal::{KeyVersion, LockedKey, UnlockedKey};
+use pcim_seal::{KeyKind, UnlockedKey};
 
 pub use crate::home::config::{Config, FollowSettings};
 
@@ -38,13 +46,16 @@ const CONFIG: &str = "config.toml";
 const ETHEREUM: &str = "ethereum.json";
 const OPENPGP: &str = "openpgp.asc";
 const DEID: &str = "deid.key";
+/// The files that are replaced together.
+const KEYS: [&str; 3] = [ETHEREUM, OPENPGP, DEID];
 const REPO: &str = "ipfs";
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
 const SOCKET: &str = "node.sock";
+const AGENT: &str = "agent.sock";
 
-/// Most bytes of a file of the home that is read whole.
-const MAX_FILE: usize = 256 * 1024;
+/// Most bytes of a file of the home that is read whole; the OpenPGP key is the largest.
+const MAX_FILE: usize = pcim_seal::KEY_MAX;
 
 /// An open home; while it lives, or until [`Home::let_others_in`], no other process can open it.
 pub struct Home {
@@ -57,10 +68,12 @@ pub struct Home {
 pub struct NewHome<'a> {
     /// Network and addresses; its `address` is set from the key.
     pub config: Config,
-    /// Locks both keys.
+    /// Locks both keys, in its compatibility form (Unicode NFKC), so that other wallets open them too.
     pub passphrase: &'a Passphrase,
+    /// The work that a guess at the passphrase costs.
+    pub cost: LockCost,
     /// Which OpenPGP the key is of.
-    pub openpgp: KeyVersion,
+    pub openpgp: KeyKind,
     /// A User ID for the OpenPGP certificate. It is never published.
     pub user_id: Option<&'a str>,
     /// The Ethereum account; a new one if none is given.
@@ -107,13 +120,21 @@ pub enum Error {
         /// The fault, and its place.
         reason: String,
     },
-    /// `deid.key` is not 32 bytes.
-    #[error("{}: {found} bytes instead of 32", path.display())]
+    /// `deid.key` does not hold a key of this home's.
+    #[error("{}: {reason}", path.display())]
     DeidKey {
         /// The file.
         path: PathBuf,
-        /// Its length in bytes.
-        found: usize,
+        /// Why.
+        reason: String,
+    },
+    /// Others than its owner can read a file of keys.
+    #[error("{} has mode {mode:04o}: others can read the keys in it", path.display())]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
     },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
@@ -155,12 +176,14 @@ impl Home {
             return Err(exists());
         }
         let account = new.account.unwrap_or_else(Account::generate);
+        let stored = new.passphrase.normalized();
+        let passphrase = stored.as_ref().unwrap_or(new.passphrase);
         let keystore = account
-            .to_keystore(new.passphrase)
+            .to_keystore(passphrase, new.cost)
             .map_err(Error::Ethereum)?;
-        let openpgp = LockedKey::generate(new.openpgp, new.user_id, new.passphrase)
-            .map_err(Error::OpenPgp)?;
-        let deid = new_deid_key();
+        let openpgp = UnlockedKey::generate(new.openpgp, new.user_id).map_err(Error::OpenPgp)?;
+        let deid = deid::seal(&new_deid_key(), &openpgp).map_err(Error::OpenPgp)?;
+        let openpgp = openpgp.lock(passphrase, new.cost).map_err(Error::OpenPgp)?;
         let mut config = new.config;
         config.address = account.address();
 
@@ -174,7 +197,7 @@ impl Home {
         put(CONFIG, config.to_toml().as_bytes())?;
         put(ETHEREUM, &keystore)?;
         put(OPENPGP, &openpgp.to_armored())?;
-        put(DEID, deid.as_ref())?;
+        put(DEID, &deid)?;
         put(JOURNAL, b"")?;
         put(LOCK, b"")?;
         let repo = staging.path().join(REPO);
@@ -211,6 +234,7 @@ impl Home {
         }
         let lock = lock(dir)?;
         private::sweep(dir).map_err(io_at(dir))?;
+        renewal::finish(dir, &KEYS).map_err(io_at(dir))?;
         let text = private::read_limited(&path, MAX_FILE).map_err(io_at(&path))?;
         let config = Config::from_toml(&text).map_err(|reason| Error::Config { path, reason })?;
         Ok(Self {
@@ -248,38 +272,6 @@ impl Home {
         self.config().address
     }
 
-    /// Unlocks both keys, one beside the other. Takes a good part of a second of both processors.
-    pub fn unlock(&self, passphrase: &Passphrase) -> Result<Keys> {
-        let keystore = self.read(ETHEREUM)?;
-        let openpgp = self.openpgp()?;
-        std::thread::scope(|scope| {
-            let account = scope.spawn(|| Account::from_keystore(&keystore, passphrase));
-            let openpgp = openpgp.unlock(passphrase).map_err(Error::OpenPgp);
-            let account = account
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok(Keys {
-                account: account.map_err(Error::Ethereum)?,
-                openpgp: Arc::new(openpgp?),
-            })
-        })
-    }
-
-    /// Reads the OpenPGP key, still locked.
-    pub fn openpgp(&self) -> Result<LockedKey> {
-        LockedKey::from_bytes(&self.read(OPENPGP)?).map_err(Error::OpenPgp)
-    }
-
-    /// Reads the key of the UID mapping.
-    pub fn deid_key(&self) -> Result<Zeroizing<[u8; 32]>> {
-        let bytes = Zeroizing::new(self.read(DEID)?);
-        let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| Error::DeidKey {
-            path: self.dir.join(DEID),
-            found: bytes.len(),
-        })?;
-        Ok(Zeroizing::new(key))
-    }
-
     /// Names the directory of the node's repository.
     pub fn repo_dir(&self) -> PathBuf {
         self.dir.join(REPO)
@@ -288,6 +280,16 @@ impl Home {
     /// Names the socket on which this home's node listens while it serves the home's other processes.
     pub fn socket_path(&self) -> PathBuf {
         self.dir.join(SOCKET)
+    }
+
+    /// Names the socket on which this home's agent listens while it holds the unlocked keys.
+    pub fn agent_path(&self) -> PathBuf {
+        Self::agent_path_in(&self.dir)
+    }
+
+    /// Names the socket of the agent of the home in `dir`, which need not be open.
+    pub fn agent_path_in(dir: &Path) -> PathBuf {
+        dir.join(AGENT)
     }
 
     /// Lets other processes open the home. This one changes nothing in it any more but the node's repository, whose own
@@ -329,11 +331,6 @@ impl Home {
     /// Names the journal's file.
     pub fn journal_path(&self) -> PathBuf {
         self.dir.join(JOURNAL)
-    }
-
-    fn read(&self, name: &str) -> Result<Vec<u8>> {
-        let path = self.dir.join(name);
-        private::read_limited(&path, MAX_FILE).map_err(io_at(&path))
     }
 }
 
@@ -380,7 +377,8 @@ mod tests {
                 ..Config::default()
             },
             passphrase,
-            openpgp: KeyVersion::default(),
+            cost: LockCost::LIGHT,
+            openpgp: KeyKind::default(),
             user_id: None,
             account: None,
         }
@@ -415,7 +413,7 @@ mod tests {
         assert_eq!(home.config().name.as_deref(), Some("Ada \"quoted\""));
         let keys = home.unlock(&passphrase).unwrap();
         assert_eq!(keys.account.address(), address);
-        assert_eq!(home.deid_key().unwrap().len(), 32);
+        assert_eq!(home.deid_key(&keys).unwrap().len(), 32);
         assert!(home.unlock(&Passphrase::new("wrong".to_owned())).is_err());
     }
 

@@ -186,7 +186,9 @@ impl Unlocked<'_> {
             )
         };
         let Some(signing) = self.signing else {
-            let signed = ledger.prepare(account, &call).await?;
+            let signed = ledger
+                .prepare(account, &call, self.limits.most_gas(&call))
+                .await?;
             return Ok((!idle(signed.returns)).then_some(Prepared::Send(signed)));
         };
         if idle(ledger.simulate(account.address(), &call).await?) {

@@ -12,15 +12,15 @@ use pcim_core::Address;
 use pcim_ledger::Account;
 use pcim_seal::{Certificate, UnlockedKey};
 
-/// Most bytes of a card.
-pub const MAX_CARD_BYTES: usize = 64 * 1024;
+/// Most bytes of a card: hex of a certificate of 256 KiB and of a signature of 64 KiB, and the rest.
+pub const MAX_CARD_BYTES: usize = 704 * 1024;
 /// Most addresses of a node in a card.
 const MAX_PEERS: usize = 32;
 /// Most bytes of one address.
 const MAX_PEER_BYTES: usize = 256;
 
 /// A contact card whose signatures were verified.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Card {
     /// The owner's Ethereum address.
     pub address: Address,
@@ -188,15 +188,13 @@ fn unhex(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
-    use pcim_core::Passphrase;
     use pcim_core::chance::{Numbers, mutations};
-    use pcim_seal::{KeyVersion, LockedKey};
+    use pcim_seal::KeyKind;
 
     /// Two new keys of one actor.
     pub(crate) fn actor() -> (Account, UnlockedKey) {
-        let passphrase = Passphrase::new("test".to_owned());
-        let key = LockedKey::generate(KeyVersion::V6, None, &passphrase).unwrap();
-        (Account::generate(), key.unlock(&passphrase).unwrap())
+        let key = UnlockedKey::generate(KeyKind::Classic, None).unwrap();
+        (Account::generate(), key)
     }
 
     fn document() -> CardDocument {

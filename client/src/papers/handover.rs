@@ -12,7 +12,7 @@ use pcim_ledger::{Account, Attestation, Version};
 use pcim_seal::{Certificate, UnlockedKey};
 
 /// Most bytes of a handover file.
-pub const MAX_HANDOVER_BYTES: usize = 256 * 1024;
+pub const MAX_HANDOVER_BYTES: usize = 896 * 1024;
 /// Most bytes of a description, as the contract has it.
 const MAX_DESCRIPTION_BYTES: usize = 256;
 

@@ -1,6 +1,11 @@
-//! Documents that actors hand to each other: contact cards, handovers, access requests.
+//! Documents that actors hand to each other: contact cards, handovers, access requests, shares of backups; and paper.
 
+pub mod backup;
 pub mod card;
 pub mod handover;
+pub mod letter;
 pub mod recovery;
 pub mod request;
+pub mod share;
+pub mod sheet;
+pub mod words;

@@ -16,7 +16,7 @@ use pcim_seal::{Certificate, UnlockedKey};
 /// Most bytes of an encrypted request document.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// Most bytes of a published certificate.
-pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
+pub const MAX_CERTIFICATE_BYTES: usize = 256 * 1024;
 /// Most bytes of the requestor's name.
 const MAX_NAME_BYTES: usize = 256;
 /// Most bytes of the note to the patient.

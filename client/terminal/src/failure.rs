@@ -101,7 +101,7 @@ fn one_line(error: &anyhow::Error) -> String {
         }
     }
     // Causes quote what was read: nothing of it may steer a terminal.
-    printable(&line)
+    printable(&line.replace(['\n', '\r'], " "))
 }
 
 /// The exit code, and what can be done.
@@ -122,7 +122,7 @@ fn explain(error: &anyhow::Error) -> (u8, Hints) {
     }
     let code = match error.downcast_ref::<E>() {
         Some(E::NotAuthorized { .. }) => NOT_AUTHORIZED,
-        Some(E::NotConfigured { .. } | E::NoFile | E::Description) => USAGE,
+        Some(E::NotConfigured { .. } | E::InsecureRpc | E::NoFile | E::Description) => USAGE,
         _ => FAILED,
     };
     (code, hints(error))
@@ -165,6 +165,8 @@ mod tests {
         assert_eq!(one_line(&error), "cannot write x: disk full");
         let error = anyhow::anyhow!("line 1\nline 2").context("outer");
         assert_eq!(one_line(&error), "outer: line 1 line 2");
+        let error = anyhow::anyhow!("a\u{1b}[2J\u{200b}\u{202e}b");
+        assert_eq!(one_line(&error), r"a\u{1b}[2J\u{200b}\u{202e}b");
     }
 
     #[test]

@@ -5,5 +5,6 @@ pub mod failure;
 pub mod files;
 mod program;
 pub mod ui;
+mod warnings;
 
 pub use program::{interrupted, run};

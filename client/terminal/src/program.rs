@@ -2,10 +2,13 @@
 
 use std::process::ExitCode;
 
+#[cfg(target_os = "linux")]
+use nix::sys::prctl::set_dumpable;
 use pcim_core::hint::Hints;
 
 use crate::failure::{Failure, Interrupted};
 use crate::ui::Ui;
+use crate::warnings::Warnings;
 
 /// Runs a command to its end, or until an interrupt if it `is_cut`, and writes its error.
 ///
@@ -16,6 +19,9 @@ pub fn run(
     is_cut: bool,
     command: impl Future<Output = anyhow::Result<()>>,
 ) -> ExitCode {
+    keep_out_of_dumps(ui);
+    // Another one can only be there if a program set it for itself.
+    let _ = tracing::subscriber::set_global_default(Warnings(ui));
     let fail = |error: &anyhow::Error| Failure::of(error).with_hints(hint(error)).tell(ui);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -35,6 +41,20 @@ pub fn run(
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
+    }
+}
+
+/// Has the system write no core file of this process, and let no other process of the user look into its memory.
+fn keep_out_of_dumps(ui: Ui) {
+    #[cfg(unix)]
+    if let Err(error) = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0) {
+        ui.note(&format!("note: core files cannot be switched off: {error}"));
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = set_dumpable(false) {
+        ui.note(&format!(
+            "note: memory dumps cannot be switched off: {error}"
+        ));
     }
 }
 

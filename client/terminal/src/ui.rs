@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use pcim_client::{Progress, ProgressSink};
+use pcim_core::text::escaped;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -160,14 +161,10 @@ fn progress_line(progress: Progress) -> String {
     line
 }
 
-/// Makes a stranger's text one line without anything that could steer a terminal: controls, and the characters that turn
-/// the direction of writing (Unicode UAX #9), become spaces.
+/// Makes a stranger's text one line without anything that could steer a terminal or hide: such characters are written as
+/// Rust writes them.
 pub fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.replace(steers, " ")
+    escaped(text.chars())
 }
 
 fn write(bytes: &[u8]) -> anyhow::Result<()> {

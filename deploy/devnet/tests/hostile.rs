@@ -39,10 +39,6 @@ async fn goes_on(devnet: &Handle) {
         .trim_end_matches(" kB")
         .parse()
         .unwrap();
-    println!(
-        "{}: at most {peak} KiB so far",
-        std::thread::current().name().unwrap_or_default()
-    );
     assert!(peak < MEMORY, "{peak} KiB");
 }
 fn call(id: u64, method: &str, params: Value) -> Value {

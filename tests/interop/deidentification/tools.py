@@ -14,6 +14,7 @@ def pcim(planted, out):
     """This program, for care; the files whose pixels show something with the region that hides it."""
     program = os.environ.get("PCIM", Path(__file__).parents[3] / "target/debug/pcim")
     (out / "key").write_bytes(bytes(32))
+    (out / "key").chmod(0o600)
     results = [None] * len(planted.paths)
     region = ",".join(map(str, REGION))
     for group, options in (("plain", []), ("burned", ["--blank", region])):

@@ -1,5 +1,7 @@
 """Blocks, trees, roots and CAR files (§2, §4.1)."""
 
+import struct
+
 import dag_cbor
 from multiformats import CID, multihash
 
@@ -9,7 +11,7 @@ RAW, DAG_PB = "raw", "dag-pb"
 MAX_BLOCK = 1_048_576
 MAX_NODE = 98_304
 MAX_LINKS = 1_024
-MAX_HEADER = 1_024
+MAX_HEADER = 4_096
 MAX_ROOT = 4_096
 MAX_DEPTH = 8
 MAX_CAR_BLOCKS = 1_048_576
@@ -224,8 +226,23 @@ def write_car(digest, blocks):
     return b"".join(varint(len(section)) + section for section in sections)
 
 
+PRAGMA = b"\x0a\xa1\x67version\x02"
+
+
+def wrap_car(car, padding=b"", index=b""):
+    """A file of version 2 around one of version 1."""
+    at = 51 + len(padding)
+    places = struct.pack("<QQQ", at, len(car), at + len(car) if index else 0)
+    return PRAGMA + bytes(16) + places + padding + car + index
+
+
 def read_car(data):
     """The digest of the one root, and the blocks (§2.4)."""
+    if data.startswith(PRAGMA):
+        at, length, index = struct.unpack("<QQQ", data[27:51])
+        want(51 <= at <= 51 + 1_048_576 and length and at + length <= len(data) and (not index or index >= at + length), "other places")
+        data = data[at:at + length]
+        want(not data.startswith(PRAGMA), "a file of version 2 in another one")
     reader, blocks = Reader(data), {}
     header = bytes(reader.take(reader.varint()))
     said = dag_cbor.decode(header)

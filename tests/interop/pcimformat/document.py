@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 
-from . import blocks, chain, papers, payloads, pgp, seal
+from . import backup, blocks, chain, papers, payloads, pgp, seal
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[3] / "docs/format.md"
 PASSPHRASE = b"correct horse battery staple"
@@ -33,6 +33,7 @@ LIMITS = {
     "roots of a CAR file": blocks.MAX_CAR_ROOTS,
     "certificate": pgp.MAX_CERTIFICATE,
     "key file": pgp.MAX_KEY,
+    "certificate that a signature carries": seal.MAX_CARRIED,
     "detached signature": pgp.MAX_SIGNATURE,
     "document": seal.MAX_DOCUMENT,
     "document, encrypted": seal.MAX_SEALED_DOCUMENT,
@@ -50,6 +51,12 @@ LIMITS = {
     "signed call": papers.MAX_SIGNED_CALL,
     "calldata of a signed call": papers.MAX_CALL,
     "note": papers.MAX_NOTE,
+    "letter": backup.MAX_LETTER,
+    "shares of a secret": backup.MAX_SHARES,
+    "backup": backup.MAX_BACKUP,
+    "contents of a backup": backup.MAX_CONTENTS,
+    "keys of a backup": backup.MAX_KEYS,
+    "words of a sheet, with white space": backup.MAX_WORDS,
     "files of a study": payloads.MAX_FILES,
     "manifest": payloads.MAX_MANIFEST,
 }

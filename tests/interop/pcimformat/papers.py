@@ -7,10 +7,10 @@ import re
 from . import chain, pgp, seal, want
 from .blocks import DAG_PB, RAW, cid_named, digest_named
 
-MAX_CARD = 65_536
+MAX_CARD = 720_896
 MAX_PEERS = 32
 MAX_PEER = 256
-MAX_HANDOVER = 262_144
+MAX_HANDOVER = 917_504
 MAX_ATTESTATION = 2_048
 MAX_DESCRIPTION = 256
 MAX_REQUEST = 65_536
@@ -186,6 +186,14 @@ def make_signed_call(account, chain_id, contract, function, values, nonce, deadl
 
 
 # ---- notes ---------------------------------------------------------------------------------------------------------
+
+def open_deid_key(message, own):
+    """A home's key of de-identification (§11.5)."""
+    text = bytes(seal.open_document(message, own, lambda _: own))
+    head = b"pcim-deid-key 1\n"
+    want(text.startswith(head) and len(text) == len(head) + 32, "not a key of de-identification")
+    return text[len(head):]
+
 
 def open_notes(message, own):
     """A home's notes (§11.6)."""

@@ -10,6 +10,8 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import AESOCB3
@@ -20,10 +22,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from . import Refused, want
 
 PKESK, SIGNATURE, ONE_PASS, SECRET, PUBLIC, SECRET_SUB, LITERAL, USER_ID, PUBLIC_SUB, SEIPD = 1, 2, 4, 5, 6, 7, 11, 13, 14, 18
-EDDSA_LEGACY, ECDH, X25519, ED25519 = 22, 18, 25, 27
+EDDSA_LEGACY, ECDH, X25519, ED25519, ML_DSA, ML_KEM = 22, 18, 25, 27, 30, 35
+# Of a key that is composed with a curve: bytes of the other public key, and of its seed (RFC 9980).
+COMPOSED = {ML_DSA: (1952, 32), ML_KEM: (1184, 64)}
 HASHES = {8: ("sha256", 16), 9: ("sha384", 24), 10: ("sha512", 32)}
-MAX_CERTIFICATE = 65_536
-MAX_KEY = 65_536
+MAX_CERTIFICATE = 262_144
+MAX_KEY = 393_216
 MAX_SIGNATURE = 65_536
 CREATED, NOTATION, PREFERRED, FLAGS, FEATURES, ISSUER, INTENDED, CIPHERS = 2, 20, 11, 27, 30, 33, 35, 39
 RAW = (Encoding.Raw, PublicFormat.Raw)
@@ -109,6 +113,9 @@ class Key:
         at = 10 if self.version == 6 else 6
         if self.algorithm in (ED25519, X25519):
             self.point, end = body[at:at + 32], at + 32
+        elif self.algorithm in COMPOSED:
+            end = at + 32 + COMPOSED[self.algorithm][0]
+            self.point, self.lattice = body[at:at + 32], body[at + 32:end]
         elif self.algorithm in (EDDSA_LEGACY, ECDH):
             self.oid, at = body[at + 1:at + 1 + body[at]], at + 1 + body[at]
             point, end = mpi(body, at)
@@ -126,9 +133,12 @@ class Key:
 
     @classmethod
     def make(cls, tag, algorithm, secret):
-        point = secret.public_key().public_bytes(*RAW)
-        key = cls(tag, struct.pack(">BIBI", 6, int(time.time()) - 60, algorithm, 32) + point)
-        key.secret = secret
+        point, other = secret.public_key().public_bytes(*RAW), None
+        if algorithm in COMPOSED:
+            other = (MLKEM768PrivateKey if algorithm == ML_KEM else MLDSA65PrivateKey).generate()
+            point += other.public_key().public_bytes_raw()
+        key = cls(tag, struct.pack(">BIBI", 6, int(time.time()) - 60, algorithm, len(point)) + point)
+        key.secret, key.lattice_secret = secret, other
         return key
 
     def unlock(self, passphrase):
@@ -167,9 +177,19 @@ class Key:
             plain = mpi(plain, 0)[0].rjust(32, b"\0")
         if self.algorithm == ECDH:
             plain = plain[::-1]
-        kind = X25519PrivateKey if self.algorithm in (X25519, ECDH) else Ed25519PrivateKey
+        if self.algorithm in COMPOSED:
+            want(len(plain) == 32 + COMPOSED[self.algorithm][1], "a secret of another length")
+            kind = MLKEM768PrivateKey if self.algorithm == ML_KEM else MLDSA65PrivateKey
+            self.lattice_secret = kind.from_seed_bytes(plain[32:])
+            want(self.lattice_secret.public_key().public_bytes_raw() == self.lattice, "a secret of another key")
+            plain = plain[:32]
+        kind = X25519PrivateKey if self.algorithm in (X25519, ECDH, ML_KEM) else Ed25519PrivateKey
         self.secret = kind.from_private_bytes(plain)
         want(self.secret.public_key().public_bytes(*RAW) == self.point, "a secret of another key")
+
+    def sign(self, digest):
+        other = self.lattice_secret.sign(digest) if self.algorithm == ML_DSA else b""
+        return self.secret.sign(digest) + other
 
     def raw_secret(self):
         return self.secret.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
@@ -225,10 +245,10 @@ class Certificate:
         return own
 
     @classmethod
-    def make(cls):
+    def make(cls, kind="classic"):
         """A new key of version 6, which is nowhere but in memory."""
-        primary = Key.make(PUBLIC, ED25519, Ed25519PrivateKey.generate())
-        sub = Key.make(PUBLIC_SUB, X25519, X25519PrivateKey.generate())
+        primary = Key.make(PUBLIC, ML_DSA if kind == "pq" else ED25519, Ed25519PrivateKey.generate())
+        sub = Key.make(PUBLIC_SUB, X25519 if kind == "classic" else ML_KEM, X25519PrivateKey.generate())
         direct = sign(primary, primary.framed, 0x1F, [(FLAGS, b"\x03"), (FEATURES, b"\x08"), (PREFERRED, b"\x09"), (CIPHERS, b"\x09\x02")])
         binding = sign(primary, primary.framed + sub.framed, 0x18, [(FLAGS, b"\x0c")])
         own = cls(packet(PUBLIC, primary.public) + direct + packet(PUBLIC_SUB, sub.public) + binding)
@@ -275,7 +295,8 @@ class Signature:
             r, at = mpi(self.value, 0)
             s, at = mpi(self.value, at)
             self.value = r.rjust(32, b"\0") + s.rjust(32, b"\0")
-        want(self.algorithm in (ED25519, EDDSA_LEGACY) and len(self.value) == 64, "not a signature by Ed25519")
+        wanted = 64 + 3309 * (self.algorithm == ML_DSA)
+        want(self.algorithm in (ED25519, EDDSA_LEGACY, ML_DSA) and len(self.value) == wanted, "not a signature by Ed25519 or ML-DSA-65+Ed25519")
 
     def all(self, kind):
         return [value for found, value in self.hashed if found == kind]
@@ -307,8 +328,11 @@ class Signature:
         digest = self.digest(data)
         want(digest[:2] == self.left, "a signature over something else")
         want(self.created >= key.created, "a signature that is older than its key")
+        want(self.algorithm == key.algorithm, "a signature of another algorithm than its key")
         try:
-            Ed25519PublicKey.from_public_bytes(key.point).verify(self.value, digest)
+            Ed25519PublicKey.from_public_bytes(key.point).verify(self.value[:64], digest)
+            if self.algorithm == ML_DSA:
+                MLDSA65PublicKey.from_public_bytes(key.lattice).verify(self.value[64:], digest)
         except InvalidSignature:
             raise Refused("a signature that does not verify") from None
 
@@ -327,9 +351,9 @@ def sign(key, data, kind=0, more=(), salt=None):
     salt = os.urandom(16) if salt is None else salt
     fields = [(CREATED, struct.pack(">I", int(time.time()))), (ISSUER, b"\x06" + key.fingerprint), *more]
     hashed = b"".join(subpacket(*field) for field in fields)
-    signed = bytes([6, kind, ED25519, 8]) + struct.pack(">I", len(hashed)) + hashed
+    signed = bytes([6, kind, key.algorithm, 8]) + struct.pack(">I", len(hashed)) + hashed
     digest = hashlib.sha256(salt + data + signed + b"\x06\xff" + struct.pack(">I", len(signed))).digest()
-    return packet(SIGNATURE, signed + struct.pack(">I", 0) + digest[:2] + bytes([16]) + salt + key.secret.sign(digest))
+    return packet(SIGNATURE, signed + struct.pack(">I", 0) + digest[:2] + bytes([16]) + salt + key.sign(digest))
 
 
 def verify_detached(data, signature, certificate):

@@ -6,16 +6,18 @@ import struct
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESOCB3
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from . import Refused, want
-from .pgp import (ECDH, ED25519, INTENDED, LITERAL, ONE_PASS, PKESK, RAW, SEIPD, SIGNATURE, X25519, Certificate, Signature, hkdf,
+from .pgp import (ECDH, INTENDED, LITERAL, ML_KEM, ONE_PASS, PKESK, RAW, SEIPD, SIGNATURE, X25519, Certificate, Signature, hkdf,
                   length_field, notation, packet, packets, sign)
 
-MAX_HEADER = 1_024
+MAX_HEADER = 4_096
+MAX_CARRIED = 65_000
 MAX_DOCUMENT = 1_048_576
 MAX_SEALED_DOCUMENT = 1_310_720
 MIN_CONTAINER = 100
@@ -30,13 +32,22 @@ def wrapping_key(ephemeral, recipient, shared):
     return hkdf(ephemeral + recipient + shared, 16, b"OpenPGP X25519")
 
 
+def combined_key(lattice, shared, point, recipient):
+    return hashlib.sha3_256(lattice + shared + point + recipient + bytes([ML_KEM]) + b"OpenPGPCompositeKDFv1" + b"\x15").digest()
+
+
 def wrap(session_key, reader):
-    """A PKESK packet of version 6 (§6.6)."""
+    """A PKESK packet of version 6 (§6.6) that names no reader."""
     ephemeral = X25519PrivateKey.generate()
     point = ephemeral.public_key().public_bytes(*RAW)
     shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(reader.point))
-    wrapped = aes_key_wrap(wrapping_key(point, reader.point, shared), session_key)
-    return packet(PKESK, b"\x06\x21\x06" + reader.fingerprint + bytes([X25519]) + point + bytes([len(wrapped)]) + wrapped)
+    if reader.algorithm == ML_KEM:
+        lattice, sealed = MLKEM768PublicKey.from_public_bytes(reader.lattice).encapsulate()
+        kek, material = combined_key(lattice, shared, point, reader.point), point + sealed
+    else:
+        kek, material = wrapping_key(point, reader.point, shared), point
+    wrapped = aes_key_wrap(kek, session_key)
+    return packet(PKESK, b"\x06\x00" + bytes([reader.algorithm]) + material + bytes([len(wrapped)]) + wrapped)
 
 
 def unwrap(body, own):
@@ -51,15 +62,24 @@ def unwrap(body, own):
         is_for = lambda key: not any(named) or named == key.id
     algorithm, material = body[at], body[at + 1:]
     for key in own.keys:
-        if key.algorithm != algorithm or key.algorithm not in (X25519, ECDH) or not is_for(key):
+        if key.algorithm != algorithm or key.algorithm not in (X25519, ECDH, ML_KEM) or not is_for(key):
             continue
-        if algorithm == X25519:
-            point, rest = material[:32], material[33:33 + material[32]]
-            cipher = None
+        if algorithm in (X25519, ML_KEM):
+            point, rest = material[:32], material[32:]
+            sealed, rest = (rest[:1088], rest[1088:]) if algorithm == ML_KEM else (b"", rest)
+            rest, cipher = rest[1:1 + rest[0]], None
             if version == 3:
                 cipher, rest = rest[0], rest[1:]
             shared = key.secret.exchange(X25519PublicKey.from_public_bytes(point))
-            secret = aes_key_unwrap(wrapping_key(point, key.point, shared), rest)
+            if algorithm == ML_KEM:
+                kek = combined_key(key.lattice_secret.decapsulate(sealed), shared, point, key.point)
+            else:
+                kek = wrapping_key(point, key.point, shared)
+            try:
+                secret = aes_key_unwrap(kek, rest)
+            except InvalidUnwrap:
+                # Of a packet that names nobody, each key is tried.
+                continue
         else:
             # RFC 9580 §11.5; the point has 263 bits.
             point, rest = material[3:35], material[36:36 + material[35]]
@@ -189,7 +209,7 @@ def inner(payload, signer, more):
     """One-pass signature, literal, signature; and the seal."""
     salt = os.urandom(16)
     signature = sign(signer.signer, payload, 0, more, salt)
-    announced = bytes([6, 0, 8, ED25519, 16]) + salt + signer.signer.fingerprint + b"\x01"
+    announced = bytes([6, 0, 8, signer.signer.algorithm, 16]) + salt + signer.signer.fingerprint + b"\x01"
     return packet(ONE_PASS, announced) + literal(payload) + signature, hashlib.sha256(signature).digest()
 
 

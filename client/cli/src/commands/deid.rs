@@ -5,7 +5,6 @@ pub(crate) mod found;
 mod told;
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -21,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::commands::deid::found::BlankArg;
 use crate::commands::deid::told::{Outcome, Told};
 use crate::commands::reports::{Reports, sink};
-use crate::context::Context;
+use crate::context::{Context, read_secret};
 use crate::failure::Usage;
 use crate::ui::{Ui, printable};
 
@@ -142,7 +141,7 @@ pub(crate) struct DeidArgs {
     /// Leave out files of a study that are refused, and list them; otherwise the first stops everything
     #[arg(long)]
     skip_refused: bool,
-    /// 32 secret bytes: the same key gives the same patient the same pseudonyms
+    /// File, closed to others (mode 0600), of 32 secret bytes: the same key gives the same patient the same pseudonyms
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
     #[command(flatten)]
@@ -177,7 +176,7 @@ impl DeidArgs {
             return check::run(context, &self.files, self.out.as_deref(), rules);
         };
         let options = Options {
-            key: *self.key(context)?,
+            key: *self.key(context).await?,
             profile,
         };
         if blank_found {
@@ -308,17 +307,18 @@ impl DeidArgs {
         }
     }
 
-    fn key(&self, context: &Context) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    async fn key(&self, context: &Context) -> anyhow::Result<Zeroizing<[u8; 32]>> {
         if let Some(path) = &self.key_file {
-            let mut bytes = Zeroizing::new(Vec::new());
-            let read = File::open(path).and_then(|f| f.take(33).read_to_end(&mut bytes));
-            read.with_context(|| format!("cannot read {}", path.display()))?;
+            let bytes = read_secret(path)?;
             let key = <[u8; 32]>::try_from(bytes.as_slice())
                 .map_err(|_| Usage(format!("{}: not a key of 32 bytes", path.display())))?;
             return Ok(Zeroizing::new(key));
         }
         match Home::open(&context.home_dir()?) {
-            Ok(home) => Ok(home.deid_key()?),
+            Ok(home) => {
+                let (home, keys) = context.unlock(home).await?;
+                Ok(home.deid_key(&keys)?)
+            }
             Err(home::Error::NotAHome { .. }) => {
                 context.ui.note(
                     "note: no key was given and there is no home: the pseudonyms are for this run alone",

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use pcim_client::home::{Config, Home, NewHome};
+use pcim_core::LockCost;
 use pcim_ledger::Account;
-use pcim_seal::KeyVersion;
+use pcim_seal::KeyKind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::context::{Context, read_small};
+use crate::context::{Context, passphrase_path, read_secret};
 use crate::failure::Usage;
 use crate::parse;
 
@@ -21,14 +22,16 @@ use crate::parse;
 /// made whole or not at all, and never over something that is there.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The passphrase is asked for, or is the first line of the file that PCIM_PASSPHRASE_FILE names."
+    after_help = "The passphrase is asked for, or is the first line of the file that PCIM_PASSPHRASE_FILE names, which others may not be \
+able to read (mode 0600). A guess at it costs 256 MiB and about a second; one that falls in fewer than 10^8 guesses is refused without \
+--weak."
 )]
 pub(crate) struct InitArgs {
     /// Name by which you call this home; stays here
     #[arg(long)]
     name: Option<String>,
-    /// v4 (RFC 4880) for a home whose images GnuPG opens and verifies: a patient's or a radiologist's
-    #[arg(long, value_name = "VERSION", value_enum, default_value_t = OpenPgp::V6)]
+    /// Which OpenPGP the home's key is of
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = OpenPgp::Default)]
     openpgp: OpenPgp,
     /// A User ID for the OpenPGP certificate; never published
     #[arg(long, value_name = "TEXT")]
@@ -42,7 +45,10 @@ pub(crate) struct InitArgs {
     /// Bytes per leaf of the images added
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse::bytes)]
     chunk: u32,
-    /// File with an Ethereum private key (64 hex digits) to use instead of a new one
+    /// Take a passphrase that is guessed soon
+    #[arg(long)]
+    weak: bool,
+    /// File, closed to others (mode 0600), with an Ethereum private key (64 hex digits) to use instead of a new one
     #[arg(long, value_name = "FILE")]
     import_key: Option<PathBuf>,
 }
@@ -50,17 +56,24 @@ pub(crate) struct InitArgs {
 /// Which OpenPGP the home's key is of.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum OpenPgp {
-    /// RFC 4880: SEIPDv1, what GnuPG reads and verifies
+    /// RFC 9980: signs with Ed25519, encrypts with ML-KEM-768 and X25519: sealed for decades
+    Default,
+    /// RFC 9980: signs with ML-DSA-65 and Ed25519 as well; certificates of 10 KB, signatures of 3.5 KB
+    Pq,
+    /// RFC 9580: Ed25519 and X25519, for readers of images whose software knows no post-quantum keys
+    #[value(alias = "v6")]
+    Classic,
+    /// RFC 4880: SEIPDv1, what GnuPG opens and verifies: a patient's or a radiologist's
     V4,
-    /// RFC 9580: SEIPDv2, authenticated encryption
-    V6,
 }
 
-impl From<OpenPgp> for KeyVersion {
-    fn from(version: OpenPgp) -> Self {
-        match version {
+impl From<OpenPgp> for KeyKind {
+    fn from(kind: OpenPgp) -> Self {
+        match kind {
+            OpenPgp::Default => Self::Hybrid,
+            OpenPgp::Pq => Self::PostQuantum,
+            OpenPgp::Classic => Self::Classic,
             OpenPgp::V4 => Self::V4,
-            OpenPgp::V6 => Self::V6,
         }
     }
 }
@@ -81,6 +94,7 @@ impl InitArgs {
             name: self.name.clone(),
             network: context.global().network.clone(),
             rpc_url: network.rpc_url,
+            insecure_rpc: network.insecure_rpc,
             chain_id: network.chain_id,
             contract: network.contract,
             listen,
@@ -88,12 +102,16 @@ impl InitArgs {
             chunk_bytes: self.chunk,
             ..Config::default()
         };
-        let passphrase = context.new_passphrase()?;
+        let known = [self.name.as_deref(), self.user_id.as_deref()];
+        let known: Vec<_> = known.into_iter().flatten().collect();
+        let file = passphrase_path();
+        let passphrase = context.new_passphrase(file.as_deref(), &known, self.weak)?;
         let (openpgp, user_id) = (self.openpgp, self.user_id.clone());
         let home = tokio::task::spawn_blocking(move || {
             let new = NewHome {
                 config,
                 passphrase: &passphrase,
+                cost: LockCost::FULL,
                 openpgp: openpgp.into(),
                 user_id: user_id.as_deref(),
                 account,
@@ -128,7 +146,7 @@ fn free_address() -> anyhow::Result<String> {
 
 /// Reads an Ethereum private key in hex.
 pub(crate) fn private_key(path: &std::path::Path) -> anyhow::Result<Zeroizing<[u8; 32]>> {
-    let content = Zeroizing::new(read_small(path)?);
+    let content = read_secret(path)?;
     let wrong = || Usage(format!("{}: not 64 hex digits", path.display()));
     let text = std::str::from_utf8(&content).map_err(|_| wrong())?.trim();
     let text = text.strip_prefix("0x").unwrap_or(text);

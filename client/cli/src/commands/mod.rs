@@ -2,23 +2,28 @@
 
 pub(crate) mod account;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod card;
 pub(crate) mod consortium;
 pub(crate) mod deid;
 pub(crate) mod deploy;
+pub(crate) mod device;
 pub(crate) mod follow;
 pub(crate) mod init;
 pub(crate) mod node;
+pub(crate) mod passphrase;
 pub(crate) mod patient;
 pub(crate) mod radiologist;
 pub(crate) mod relay;
 pub(crate) mod report;
 pub(crate) mod reports;
 pub(crate) mod requestor;
+pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod search;
 pub(crate) mod sign;
 pub(crate) mod trace;
+pub(crate) mod unlock;
 pub(crate) mod view;
 pub(crate) mod watch;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pcim_client::{Actor, Error, Relayed};
+use pcim_client::{Actor, Error, RELAY_GAS, Relayed};
 use pcim_ledger::{Nonce, RelayCall};
 use serde::Serialize;
 
@@ -12,6 +12,8 @@ use crate::context::{Context, read_small};
 use crate::failure::{Failure, NotRelayed, Usage};
 use crate::ui::printable;
 
+/// Most gas of a run unless another limit is given: a hundred calls of the dearest kind.
+const BUDGET: u64 = 100 * RELAY_GAS;
 /// Most files that are read at a time.
 const MAX_FILES: usize = 10_000;
 
@@ -26,6 +28,12 @@ pub(crate) struct RelayArgs {
     /// Signed calls
     #[arg(value_name = "FILE|DIR", required = true)]
     paths: Vec<PathBuf>,
+    /// Most gas of one call: the contract account that signed it may burn what it is given
+    #[arg(long, value_name = "GAS", default_value_t = RELAY_GAS)]
+    max_gas: u64,
+    /// Most gas of all calls together; those that are left when it is used up are not sent
+    #[arg(long, value_name = "GAS", default_value_t = BUDGET)]
+    gas_budget: u64,
 }
 
 /// The outcome of a file.
@@ -39,6 +47,9 @@ struct Report {
     done: Option<Relayed>,
     /// Why nothing was done.
     error: Option<String>,
+    /// The gas that was paid for it, or may have been.
+    #[serde(skip)]
+    paid: u64,
 }
 
 /// Which call it is.
@@ -47,6 +58,31 @@ struct Named {
     function: String,
     signer: pcim_core::Address,
     nonce: Nonce,
+}
+
+impl Report {
+    /// A call for which there is no gas left.
+    fn unsent(file: PathBuf, call: RelayCall, left: u64) -> Self {
+        Self {
+            file,
+            call: Some(Named::of(call)),
+            done: None,
+            error: Some(format!(
+                "not sent: {left} gas of this run's --gas-budget is left, less than --max-gas"
+            )),
+            paid: 0,
+        }
+    }
+}
+
+impl Named {
+    fn of(call: RelayCall) -> Self {
+        Self {
+            function: call.function,
+            signer: call.signer,
+            nonce: call.nonce,
+        }
+    }
 }
 
 impl RelayArgs {
@@ -62,14 +98,23 @@ impl RelayArgs {
                     call: None,
                     done: None,
                     error: Some(Failure::of(&error).message),
+                    paid: 0,
                 }),
             }
         }
         calls.sort_by_key(|(_, call)| (call.signer, call.nonce));
         if !calls.is_empty() {
-            let client = context.client().await?;
+            let mut limits = context.limits();
+            limits.relay_gas = self.max_gas;
+            let client = context.client().await?.with_limits(limits);
+            let mut left = self.gas_budget;
             for (file, call) in calls {
-                reports.push(relay(&client, file, call).await);
+                let report = match left < self.max_gas {
+                    true => Report::unsent(file, call, left),
+                    false => relay(&client, file, call, self.max_gas).await,
+                };
+                left = left.saturating_sub(report.paid);
+                reports.push(report);
             }
             client.shutdown().await;
         }
@@ -124,20 +169,31 @@ fn read(path: &Path) -> anyhow::Result<RelayCall> {
     Ok(RelayCall::parse(&read_small(path)?)?)
 }
 
-async fn relay(client: &Actor, file: PathBuf, call: RelayCall) -> Report {
-    let (done, error) = match client.relayer().relay(&call).await {
-        Ok(done) => (Some(done), None),
-        Err(error) => (None, Some(Failure::of(&error.into()).message)),
+async fn relay(client: &Actor, file: PathBuf, call: RelayCall, most_gas: u64) -> Report {
+    let (done, error, paid) = match client.relayer().relay(&call).await {
+        Ok(done) => {
+            let paid = match &done {
+                Relayed::Sent(written) => written.mined.gas_used,
+                Relayed::Found(_) | Relayed::Used { .. } => 0,
+            };
+            (Some(done), None, paid)
+        }
+        Err(error) => {
+            use pcim_ledger::Error as Chain;
+            // One that was mined and failed, or may be, has been paid for.
+            let paid = match &error {
+                Error::Ledger(Chain::Reverted { .. } | Chain::NotMined { .. }) => most_gas,
+                _ => 0,
+            };
+            (None, Some(Failure::of(&error.into()).message), paid)
+        }
     };
     Report {
         file,
-        call: Some(Named {
-            function: call.function,
-            signer: call.signer,
-            nonce: call.nonce,
-        }),
+        call: Some(Named::of(call)),
         done,
         error,
+        paid,
     }
 }
 

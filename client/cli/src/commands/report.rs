@@ -1,6 +1,6 @@
 //! `pcim report`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use pcim_client::Session;
@@ -10,12 +10,10 @@ use serde_json::Value;
 
 use super::audit::say_rebuilt;
 use super::write_result;
-use crate::context::{Context, read_card};
+use crate::contacts;
+use crate::context::Context;
 use crate::failure::Usage;
 use crate::ui::printable;
-
-/// Most contact cards that are read.
-const MAX_CONTACTS: usize = 10_000;
 
 /// Write a report about your images, in a form that others know
 ///
@@ -147,52 +145,19 @@ impl ReportArgs {
         })
     }
 
-    /// Reads the cards of the folder, each verified; one that is no good is reported and left out.
+    /// Reads the cards of the folder that was named, or of the home.
     fn contacts(&self, context: &Context, client: &Session) -> anyhow::Result<Contacts> {
-        let home = client.home().contacts_dir();
-        let dir = self.contacts.as_ref().unwrap_or(&home);
-        let mut contacts = Contacts::new();
-        if !dir.is_dir() {
-            return match &self.contacts {
-                Some(dir) => Err(Usage(format!("{} is not a folder", dir.display())).into()),
-                None => Ok(contacts),
-            };
-        }
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(dir)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|it| it == "card") {
-                paths.push(path);
+        match &self.contacts {
+            Some(dir) if !dir.is_dir() => {
+                Err(Usage(format!("{} is not a folder", dir.display())).into())
             }
-            if paths.len() > MAX_CONTACTS {
-                let text = format!("{}: more than {MAX_CONTACTS} cards", dir.display());
-                return Err(Usage(text).into());
-            }
+            Some(dir) => contacts::read(context.ui, dir),
+            None => contacts::read(context.ui, &client.home().contacts_dir()),
         }
-        paths.sort();
-        for path in paths {
-            match read_card(&path) {
-                Ok(card) => contacts.add(&card, &name(&path)),
-                Err(error) => {
-                    let why = printable(&format!("{error:#}"));
-                    context.ui.note(&format!(
-                        "note: no name is taken from a card that is no good: {why}"
-                    ));
-                }
-            }
-        }
-        Ok(contacts)
     }
 }
 
 /// The owner's name for the holder of a card.
-fn name(path: &Path) -> String {
-    let stem = path
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned());
-    stem.unwrap_or_default()
-}
-
 fn json(value: &Value) -> anyhow::Result<String> {
     Ok(report::visible_json(&serde_json::to_string_pretty(value)?) + "\n")
 }

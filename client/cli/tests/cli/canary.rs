@@ -24,7 +24,12 @@ const TEXT: &[u8] = b"CanaryInTheText^A";
 const PIXELS: &[u8] = b"canary among the pixels, thirty-eight.";
 
 /// Every file under `dir` in which one of the needles stands, with the needle's name.
-fn search(dir: &Path, needles: &[(String, Vec<u8>)], found: &mut Vec<String>, files: &mut usize) {
+pub(crate) fn search(
+    dir: &Path,
+    needles: &[(String, Vec<u8>)],
+    found: &mut Vec<String>,
+    files: &mut usize,
+) {
     for entry in fs::read_dir(dir).unwrap() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_dir() {
@@ -63,7 +68,7 @@ fn forms(name: &str, secret: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The raw secrets of an actor.
-fn secrets(actor: &Actor, name: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn secrets(actor: &Actor, name: &str) -> Vec<(String, Vec<u8>)> {
     let home = Home::open(&actor.home).unwrap();
     let passphrase = Passphrase::new(PASSPHRASE.to_owned());
     let keys = home.unlock(&passphrase).unwrap();
@@ -72,7 +77,7 @@ fn secrets(actor: &Actor, name: &str) -> Vec<(String, Vec<u8>)> {
     for (number, pair) in key_pairs(actor).iter().enumerate() {
         pair.secret().map(|secret| {
             let raw = secret.to_vec().unwrap();
-            assert_eq!(raw.len(), 32);
+            assert!(raw.len() >= 32);
             all.extend(forms(&format!("{name}'s OpenPGP secret {number}"), &raw));
         });
     }
@@ -100,7 +105,7 @@ fn session_keys(actor: &Actor, home: &Path) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for path in block_files(home) {
         let block = fs::read(path).unwrap();
-        if block.len() > 1024 {
+        if block.len() > 4096 {
             continue;
         }
         let Ok(packets) = PacketPile::from_bytes(&block) else {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{Run, pcim};
+use crate::program::{Run, pcim, write_secret};
 use crate::stage::{IMAGE, PATIENT_NAME};
 
 fn run(dir: &Path, args: &[&str]) -> Run {
@@ -17,7 +17,7 @@ fn results_are_clean_and_originals_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     fs::write(dir.join("a.dcm"), IMAGE).unwrap();
-    fs::write(dir.join("key"), [9; 32]).unwrap();
+    write_secret(dir.join("key"), [9; 32]);
     let made = run(dir, &["a.dcm", "--out", "out", "--key-file", "key"]);
     assert_eq!(made.code, Some(0), "{made:?}");
     for args in [
@@ -95,7 +95,7 @@ fn folders_pair_by_content_and_what_has_no_pair_is_told() {
         bytes[at] ^= 1 << number;
         fs::write(dir.join("in").join(name), bytes).unwrap();
     }
-    fs::write(dir.join("key"), [9; 32]).unwrap();
+    write_secret(dir.join("key"), [9; 32]);
     let all = ["in/z", "in/m", "in/a", "--out", "out", "--key-file", "key"];
     assert_eq!(run(dir, &all).code, Some(0));
     let clean = run(dir, &["--check", "in", "out"]);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::{Run, names, pcim};
+use crate::program::{Run, names, pcim, write_secret};
 use crate::stage::{IMAGE, PATIENT_NAME};
 
 /// `pcim deid FILE… --out DIR`, in a directory without a home.
@@ -31,7 +31,7 @@ fn files_are_deidentified_without_a_home() {
     let dir = dir.path();
     fs::write(dir.join("a.dcm"), IMAGE).unwrap();
     fs::write(dir.join("b.dcm"), IMAGE).unwrap();
-    fs::write(dir.join("key"), [9; 32]).unwrap();
+    write_secret(dir.join("key"), [9; 32]);
     let run = deid(dir, &["a.dcm", "b.dcm"], &["--key-file", "key", "--json"]);
     let told = run.json();
     assert_eq!(told.as_array().unwrap().len(), 2);
@@ -122,7 +122,7 @@ fn what_cannot_be_meant_is_wrong_usage() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     fs::write(dir.join("a.dcm"), IMAGE).unwrap();
-    fs::write(dir.join("short"), [1; 31]).unwrap();
+    write_secret(dir.join("short"), [1; 31]);
     for args in [
         ["--option", "113101"],
         ["--option", "113199"],

@@ -6,7 +6,7 @@ use pcim_deploy::artifact;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::program::{Run, names, pcim};
+use crate::program::{Run, names, pcim, write_secret};
 use crate::rpc::ask;
 use crate::stage::Chain;
 
@@ -18,7 +18,7 @@ fn a_network_by_name_is_deployed_to_recorded_and_kept() {
     assert_eq!(*devnet.told("chain_id"), 421_614);
     assert_eq!(ask(devnet.url(), "eth_chainId", json!([])), "0x66eee");
     let key = dir.path().join("key");
-    fs::write(&key, devnet.account(0, "private_key")).unwrap();
+    write_secret(&key, devnet.account(0, "private_key"));
     let consortium = devnet.account(1, "address").to_owned();
 
     let deploy = |url: &str, network: &str| {
@@ -37,6 +37,12 @@ fn a_network_by_name_is_deployed_to_recorded_and_kept() {
     let record = records.join("421614.json");
     let recorded: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
     assert_eq!(recorded, deployed);
+    // This chain's cache manager is not the one that is known of the network: nothing is bid.
+    let mut bid = pcim();
+    bid.args(["--json", "--network", "arbitrum-sepolia", "--rpc-url"]);
+    bid.args([devnet.url(), "--contract"]).arg(&record);
+    bid.args(["deploy", "cache-bid", "--key-file"]).arg(&key);
+    Run::of(&mut bid).refused(1, "the one known of it is");
 
     let contract = recorded["contract"].as_str().unwrap();
     let code = |url: &str| ask(url, "eth_getCode", json!([contract, "latest"]));
@@ -60,8 +66,8 @@ fn a_network_by_name_is_deployed_to_recorded_and_kept() {
 
     // An event: the consortium accredits someone.
     let passphrase = dir.path().join("passphrase");
-    fs::write(&passphrase, "x").unwrap();
-    fs::write(&key, devnet.account(1, "private_key")).unwrap();
+    write_secret(&passphrase, "x");
+    write_secret(&key, devnet.account(1, "private_key"));
     let run = |url: &str, args: &[&str]| {
         let mut command = pcim();
         command.env("PCIM_PASSPHRASE_FILE", &passphrase);
@@ -78,7 +84,7 @@ fn a_network_by_name_is_deployed_to_recorded_and_kept() {
     };
     run(
         devnet.url(),
-        &["init", "--import-key", key.to_str().unwrap()],
+        &["init", "--weak", "--import-key", key.to_str().unwrap()],
     )
     .json();
     let someone = devnet.account(2, "address").to_owned();
@@ -118,7 +124,7 @@ fn a_network_by_name_is_deployed_to_recorded_and_kept() {
 fn a_deployment_that_cannot_be_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let key = dir.path().join("key");
-    fs::write(&key, "11".repeat(32)).unwrap();
+    write_secret(&key, "11".repeat(32));
     let consortium = "0x000000000000000000000000000000000000dEaD";
     let devnet = Chain::start(&dir.path().join("state"));
     let records = dir.path().join("records");

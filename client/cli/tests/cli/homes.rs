@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Run, pcim};
+use crate::program::{Run, pcim, write_secret};
 use crate::stage;
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -48,7 +48,7 @@ impl Home {
                 false => format!("{line}\n"),
             });
         fs::write(&config, lines.collect::<String>()).unwrap();
-        fs::write(copy.path().join("passphrase"), PASSPHRASE).unwrap();
+        write_secret(copy.path().join("passphrase"), PASSPHRASE);
         Self(copy)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::{Run, names, pcim};
+use crate::program::{Run, names, pcim, write_secret};
 use crate::stage::{IMAGE, PATIENT_NAME, Stage, block_files};
 
 #[test]
@@ -56,7 +56,7 @@ fn a_wrong_passphrase_opens_nothing() {
     let stage = Stage::new();
     let mut patient = stage.actor("patient");
     patient.passphrase = stage.file("wrong").into();
-    fs::write(&patient.passphrase, "seven loud herons\n").unwrap();
+    write_secret(&patient.passphrase, "seven loud herons\n");
     let before = stage.nonce(&patient);
     let doctor = stage.actor("doctor").address;
     let run = patient.run(["patient", "approve", &stage.known.image, &doctor]);

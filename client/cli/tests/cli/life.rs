@@ -90,7 +90,7 @@ fn sealing_anew_leaves_the_removed_reader_nothing_and_the_others_everything() {
     let approve = ["patient", "approve", image, &hospital.address];
     let approved = patient.run(approve).json();
     drop(served);
-    assert!(approved["new_bytes"].as_u64().unwrap() <= 1024);
+    assert!(approved["new_bytes"].as_u64().unwrap() <= 2048);
     assert_eq!(fetched(&stage, &patient, &hospital, "later.dcm"), IMAGE);
 }
 

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod account;
+mod agent;
 mod audit;
+mod backup;
 mod canary;
 mod chain;
 mod check;
@@ -20,6 +22,7 @@ mod interrupted;
 mod killed;
 mod life;
 mod lifecycle;
+mod locks;
 mod older;
 mod peers;
 mod program;
@@ -27,9 +30,11 @@ mod receipts;
 mod relay;
 mod repo;
 mod report;
+mod review;
 mod rpc;
 mod stage;
 mod study;
 mod transcripts;
+mod trust;
 mod view;
 mod watch;

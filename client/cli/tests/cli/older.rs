@@ -44,6 +44,77 @@ fn message(stage: &Stage, from: &Actor, root: &str) -> Vec<u8> {
     blocks[1..].concat()
 }
 
+/// A patient whose home was made before there were post-quantum keys moves her images to one.
+#[test]
+fn old_images_are_moved_to_a_post_quantum_key() {
+    let stage = Stage::new();
+    let (radiologist, clinic) = (stage.actor("radiologist"), stage.actor("clinic"));
+    let patient = stage.newcomer("classic", 6, &["--openpgp", "classic"]);
+    let (file, card, handover) = (
+        stage.file("image.dcm"),
+        stage.file("classic.card"),
+        stage.file("classic.handover"),
+    );
+    patient.run(["card", "--out", &card]).json();
+    let mut seal = radiologist.command();
+    seal.args(["radiologist", "seal", &file, "--no-deid", "--to", &card]);
+    let sealed = Run::of(seal.args(["--out", &handover])).json();
+    let image = sealed["image"].as_str().unwrap();
+    let served = radiologist.serve();
+    patient.knows(&served.address);
+    patient.run(["patient", "register", &handover]).json();
+    drop(served);
+    let ask = [
+        "requestor",
+        "request",
+        "--image",
+        image,
+        "--patient",
+        &card,
+        "--purpose",
+        "TREAT",
+    ];
+    Run::of(clinic.command().args(ask)).json();
+    let served = clinic.serve();
+    patient.knows(&served.address);
+    let asked = patient.run(["patient", "requests"]).json();
+    assert_eq!(asked[0]["post_quantum"], true);
+    patient
+        .run(["patient", "approve", image, &clinic.address])
+        .json();
+    drop(served);
+
+    let before = patient.run(["card"]).json();
+    let moved = patient.run(["patient", "rekey", "--pq"]).json();
+    assert_eq!(moved["subkey_added"], true);
+    assert_eq!(moved["rekeyed"][0]["image"], image);
+    assert_eq!(
+        moved["rekeyed"][0]["readers"][0]["requestor"],
+        clinic.address
+    );
+    let nonce = stage.nonce(&patient);
+    let again = patient.run(["patient", "rekey", "--pq", image]).json();
+    assert_eq!(again["unchanged"], json!([image]));
+    assert_eq!(again["subkey_added"], false);
+    assert_eq!(stage.nonce(&patient), nonce, "nothing was sent");
+    let after = patient.run(["card"]).json();
+    assert_eq!(before["address"], after["address"]);
+    assert_ne!(before["certificate"], after["certificate"]);
+
+    let own = stage.file("own.dcm");
+    patient
+        .run(["patient", "open", image, "--out", &own])
+        .json();
+    assert_eq!(fs::read(own).unwrap(), IMAGE);
+    let served = patient.serve();
+    clinic.knows(&served.address);
+    let out = stage.file("clinic.dcm");
+    clinic
+        .run(["requestor", "fetch", image, "--out", &out])
+        .json();
+    assert_eq!(fs::read(out).unwrap(), IMAGE);
+}
+
 #[test]
 fn an_image_is_sealed_anew_for_a_reader_of_version_4_who_opens_it_with_gnupg_too() {
     let stage = Stage::new();

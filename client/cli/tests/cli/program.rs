@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-pub(crate) use pcim_tests::program::{PATIENCE, Process, Run, first_document, names};
+pub(crate) use pcim_tests::program::{PATIENCE, Process, Run, first_document, names, write_secret};
 
 /// The program, with nothing of the environment that it would heed: the one that was built with these tests, or a copy of it
 /// (`PCIM_TEST_PROGRAM`) which goes on in long runs while another one is built.

@@ -290,9 +290,33 @@ fn many_requests_are_approved_by_one_transaction_or_none_is() {
         .run(["patient", "approve", image, &doctor.address, image])
         .refused(2, "names no requestor");
     assert_eq!(stage.nonce(&patient), before);
-    let done = patient
-        .run(["patient", "approve", "--all", "--expires", "30d"])
-        .json();
+    // What she has looked at is approved, and only as it was then.
+    let reviewed = stage.file("reviewed.json");
+    let mut list = patient.run(["patient", "requests"]).json();
+    assert_eq!(list.as_array().unwrap().len(), 2, "{list}");
+    let was = list[0]["requested_at"].take();
+    list[0]["requested_at"] = json!(was.as_u64().unwrap() - 1);
+    fs::write(&reviewed, list.to_string()).unwrap();
+    let approve = ["patient", "approve", "--reviewed", &reviewed];
+    patient
+        .run(approve)
+        .refused(1, "the request was made again at");
+    assert_eq!(stage.nonce(&patient), before);
+    list[0]["requested_at"] = was;
+    fs::write(&reviewed, list.to_string()).unwrap();
+    let done = patient.run(approve).json();
+    let end = done["approvals"][0]["expires_at"].as_u64().unwrap();
+    let now = ask(
+        stage.chain.url(),
+        "eth_getBlockByNumber",
+        json!(["latest", false]),
+    );
+    let now = now["timestamp"].as_str().unwrap().trim_start_matches("0x");
+    let now = u64::from_str_radix(now, 16).unwrap();
+    assert!(
+        (29 * 86_400..=30 * 86_400).contains(&(end - now)),
+        "{end} at {now}"
+    );
     assert_eq!(done["approvals"].as_array().unwrap().len(), 2, "{done}");
     assert_eq!(done["events"].as_array().unwrap().len(), 4);
     assert!(done["new_bytes"].as_u64().unwrap() > 0);
@@ -313,14 +337,21 @@ fn many_requests_are_approved_by_one_transaction_or_none_is() {
     drop(served);
 
     patient
-        .run(["patient", "approve", "--all"])
-        .refused(1, "no open request");
+        .run(approve)
+        .explained(1, "authorized to open image");
     let list = stage.file("pairs");
     fs::write(&list, format!("{image} {}\n", doctor.address)).unwrap();
     patient
         .run(["patient", "approve", "--file", &list])
         .refused(1, "nothing was done");
-    let run = patient.run(["patient", "approve", "--all", "--sign-only", &list]);
+    let run = patient.run([
+        "patient",
+        "approve",
+        "--reviewed",
+        &reviewed,
+        "--sign-only",
+        &list,
+    ]);
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("cannot be used with"), "{run:?}");
 }

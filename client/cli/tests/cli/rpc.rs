@@ -74,6 +74,8 @@ pub(crate) enum Fault {
     WebPage,
     /// Every answer is JSON, but no answer to what was asked.
     Nonsense,
+    /// In every answer these hex digits stand in the place of those.
+    Swap(&'static str, &'static str),
     /// This method's request is lost on the way to the chain, and nobody answers.
     LoseRequest(&'static str),
     /// This method's request reaches the chain, and its answer is lost.
@@ -144,6 +146,12 @@ fn serve(
                 "application/json",
                 br#"{"jsonrpc":"2.0","id":1,"result":["?"]}"#,
             );
+            return;
+        }
+        Fault::Swap(from, to) => {
+            let body = String::from_utf8(post(url, &request)).unwrap();
+            let body = body.replace(from, to);
+            let _ = answer(&mut stream, "application/json", body.as_bytes());
             return;
         }
         Fault::LoseRequest(name) => (method != name, method != name),

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
 
-use pcim_client::home::{Home, Keys};
+use pcim_client::home::{self, Home, Keys, NewHome};
 use pcim_client::papers::card::Card;
 use pcim_client::papers::handover::{Addressee, Handover, HandoverFacts};
-use pcim_core::{Address, Passphrase};
+use pcim_core::{Address, B256, LockCost, Passphrase};
 use pcim_ledger::Account;
+use pcim_seal::KeyKind;
 use serde_json::{Value, json};
 use stylus_devnet::{Config, DevAccount, Handle, spawn};
 use tempfile::TempDir;
@@ -22,13 +23,16 @@ use tokio::runtime::Runtime;
 
 pub(crate) use pcim_tests::program::{PASSPHRASE, PATIENT_NAME};
 
-use crate::program::{Actor, Run, pcim};
+use crate::program::{Actor, Run, pcim, write_secret};
 use crate::rpc::{self, ask};
 
 /// The image, the program's own.
 pub(crate) const IMAGE: &[u8] = include_bytes!("../../assets/demo.dcm");
 /// The chain's id.
 pub(crate) const CHAIN_ID: u64 = 412_346;
+
+/// A description that does not belong on the chain.
+pub(crate) const WORDY: &str = "Anna Meier, carcinoma of the lung";
 
 /// Who has a home: the chain's second account, its third, and so on.
 const ACTORS: [&str; 5] = ["consortium", "radiologist", "patient", "doctor", "clinic"];
@@ -179,7 +183,10 @@ impl Stage {
             rpc_url: self.chain.url().to_owned(),
         };
         let key = self.chain.account(number, "private_key");
-        init(&actor, key, &self.known.contract, args);
+        match args.is_empty() {
+            true => make_home(&actor, key, &self.known.contract),
+            false => init(&actor, key, &self.known.contract, args),
+        }
         actor
     }
 
@@ -236,7 +243,7 @@ fn template() -> (&'static Path, &'static Known) {
 }
 
 fn make(dir: &Path) -> Known {
-    fs::write(dir.join("passphrase"), format!("{PASSPHRASE}\n")).unwrap();
+    write_secret(dir.join("passphrase"), format!("{PASSPHRASE}\n"));
     fs::write(dir.join("image.dcm"), IMAGE).unwrap();
     let chain = Chain::start(&dir.join("chain"));
     let contract = deploy(dir, &chain);
@@ -244,7 +251,7 @@ fn make(dir: &Path) -> Known {
     thread::scope(|scope| {
         for (actor, number) in actors.iter().zip(1..) {
             let (chain, contract) = (&chain, &contract);
-            scope.spawn(move || init(actor, chain.account(number, "private_key"), contract, &[]));
+            scope.spawn(move || make_home(actor, chain.account(number, "private_key"), contract));
         }
     });
     let [consortium, radiologist, patient, doctor, clinic] = &actors;
@@ -311,7 +318,7 @@ fn make(dir: &Path) -> Known {
 /// Deploys, for the consortium.
 fn deploy(dir: &Path, chain: &Chain) -> String {
     let key = file(dir, "key");
-    fs::write(&key, chain.account(0, "private_key")).unwrap();
+    write_secret(&key, chain.account(0, "private_key"));
     let mut deploy = pcim();
     deploy.args([
         "--json",
@@ -332,9 +339,31 @@ fn deploy(dir: &Path, chain: &Chain) -> String {
     record["contract"].as_str().unwrap().to_owned()
 }
 
+/// Makes a home as `pcim init` does, but with locks that cost little.
+fn make_home(actor: &Actor, key: &str, contract: &str) {
+    let key: B256 = key.parse().unwrap();
+    let new = NewHome {
+        config: home::Config {
+            network: Some("devnet".to_owned()),
+            rpc_url: Some(actor.rpc_url.clone()),
+            chain_id: Some(CHAIN_ID),
+            contract: Some(contract.parse().unwrap()),
+            ..home::Config::default()
+        },
+        passphrase: &Passphrase::new(PASSPHRASE.to_owned()),
+        cost: LockCost::LIGHT,
+        openpgp: KeyKind::default(),
+        user_id: None,
+        account: Some(Account::from_private_key(&key.0).unwrap()),
+    };
+    let home = Home::init(&actor.home, new).unwrap();
+    assert_eq!(home.address(), actor.address.parse::<Address>().unwrap());
+}
+
+/// Makes a home by `pcim init`, whose locks cost what they should.
 fn init(actor: &Actor, key: &str, contract: &str, args: &[&str]) {
     let path = actor.home.with_extension("key");
-    fs::write(&path, key).unwrap();
+    write_secret(&path, key);
     let mut init = actor.command();
     init.args(["init", "--network", "devnet", "--contract", contract]);
     init.args(["--listen", "/ip4/127.0.0.1/tcp/0", "--import-key"])
@@ -345,14 +374,14 @@ fn init(actor: &Actor, key: &str, contract: &str, args: &[&str]) {
 }
 
 /// Writes handovers of the fresh image that the program would not write: one whose attestation is another's,
-/// and one that names another patient.
+/// one that names another patient, and one whose description is words about her.
 fn forge(dir: &Path, radiologist: &Actor, doctor: &str, contract: &str, fresh: &Value) {
     let home = Home::open(&radiologist.home).unwrap();
     let Keys { account, openpgp } = home
         .unlock(&Passphrase::new(PASSPHRASE.to_owned()))
         .unwrap();
     let patient = Card::read(&fs::read(dir.join("patient.card")).unwrap()).unwrap();
-    let handover = |to: Address, attester: &Account| {
+    let handover = |to: Address, attester: &Account, description: &str| {
         let facts = HandoverFacts {
             version: pcim_ledger::Version::V2,
             replaces: 0,
@@ -365,17 +394,19 @@ fn forge(dir: &Path, radiologist: &Actor, doctor: &str, contract: &str, fresh: &
             account: None,
             image: fresh["image"].as_str().unwrap().parse().unwrap(),
             seal: fresh["seal"].as_str().unwrap().parse().unwrap(),
-            description: "CT",
+            description,
             predecessor: None,
             identity: None,
         };
         let card = Card::issue(&account, &openpgp, Vec::new()).unwrap();
         Handover::issue(facts, card, attester, &openpgp).unwrap()
     };
-    let forged = handover(patient.address, &Account::generate());
+    let forged = handover(patient.address, &Account::generate(), "CT");
     fs::write(dir.join("forged.handover"), forged).unwrap();
-    let misaddressed = handover(doctor.parse().unwrap(), &account);
+    let misaddressed = handover(doctor.parse().unwrap(), &account, "CT");
     fs::write(dir.join("misaddressed.handover"), misaddressed).unwrap();
+    let wordy = handover(patient.address, &account, WORDY);
+    fs::write(dir.join("wordy.handover"), wordy).unwrap();
 }
 
 /// Copies a directory and all that is in it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Actor, Process, Run, names, pcim};
+use crate::program::{Actor, Process, Run, names, pcim, write_secret};
 use crate::repo;
 use crate::stage::{IMAGE, PATIENT_NAME, Stage, block_files};
 
@@ -42,7 +42,7 @@ fn a_folder_is_deidentified_study_by_study() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     folder(dir);
-    fs::write(dir.join("key"), [9; 32]).unwrap();
+    write_secret(dir.join("key"), [9; 32]);
     let deid = |args: &[&str]| {
         let mut command = pcim();
         command

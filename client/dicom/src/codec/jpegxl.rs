@@ -1,5 +1,6 @@
 //! JPEG XL (ISO/IEC 18181), lossless and not.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use jxl_oxide::{AllocTracker, JxlImage, JxlThreadPool};
@@ -26,6 +27,50 @@ fn open(stream: &[u8]) -> Result<JxlImage, Undecodable> {
         .alloc_tracker(AllocTracker::with_limit(MEMORY_MAX))
         .read(Cursor::new(stream))
         .map_err(|_| SHORT)
+}
+
+/// The codestream alone, without boxes and bytes behind its end; none if the frame is that, and at most a zero of padding.
+///
+/// # Errors
+/// It is cut short, or names a frame: the name cannot be taken out.
+pub(super) fn stripped(frame: &[u8]) -> Result<Option<Vec<u8>>, Undecodable> {
+    let stream = jxlbox::codestream(frame)?;
+    let image = open(&stream)?;
+    let mut frames = (0..image.num_loaded_frames()).map_while(|number| image.frame(number));
+    if frames.any(|frame| !frame.header().name.is_empty()) {
+        return Err("it has a name in it, which cannot be taken out");
+    }
+    if !image.is_loading_done() {
+        return Err(SHORT);
+    }
+    let length = length(&stream);
+    let padded = stream.len() == length + 1 && stream[length] == 0;
+    let bare = matches!(stream, Cow::Borrowed(_)) && (padded || stream.len() == length);
+    Ok((!bare).then(|| stream[..length].to_vec()))
+}
+
+/// The bytes of the shortest beginning of a whole codestream that is whole itself.
+fn length(stream: &[u8]) -> usize {
+    let whole = |length| open(&stream[..length]).is_ok_and(|image| image.is_loading_done());
+    let (mut short, mut long) = (0, stream.len());
+    // Most have nothing behind their end, or a zero.
+    for guess in [stream.len() - 1, stream.len().saturating_sub(2)] {
+        match whole(guess) {
+            true => long = guess,
+            false => {
+                short = guess;
+                break;
+            }
+        }
+    }
+    while long - short > 1 {
+        let middle = short + (long - short) / 2;
+        match whole(middle) {
+            true => long = middle,
+            false => short = middle,
+        }
+    }
+    long
 }
 
 fn bits(image: &JxlImage) -> Result<u32, Undecodable> {
@@ -95,4 +140,46 @@ pub(super) fn decode(data: &[u8], format: &Format) -> Result<Decoded, Undecodabl
         // What a JPEG file held as luminance and chrominance is shown as RGB.
         colour: (format.samples == 3).then_some(Colour::Rgb),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// Grey, 8 × 8, lossless; by libjxl.
+    const STREAM: &str =
+        "ff0a414050dc080804010060004b2824c6970a129262d234404f80072c60010b58c0021600";
+
+    #[test]
+    fn bytes_behind_the_codestream_go() {
+        let stream = hex::decode(STREAM).unwrap();
+        assert_eq!(stripped(&stream), Ok(None));
+        assert_eq!(stripped(&[&stream[..], &[0]].concat()), Ok(None));
+        for tail in [&b"N"[..], b"\0\0", b"Name^Given", &stream, &[7; 5000]] {
+            let long = [&stream[..], tail].concat();
+            assert_eq!(stripped(&long), Ok(Some(stream.clone())));
+        }
+        for cut in 0..stream.len() {
+            assert!(stripped(&stream[..cut]).is_err(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn boxes_and_what_stands_behind_the_codestream_in_one_go() {
+        let stream = hex::decode(STREAM).unwrap();
+        for tail in [&b""[..], b"Name"] {
+            let length = (8 + stream.len() + tail.len()) as u32;
+            let boxed = [
+                b"\0\0\0\x0cJXL \r\n\x87\n",
+                &length.to_be_bytes()[..],
+                b"jxlc",
+                &stream,
+                tail,
+            ]
+            .concat();
+            assert_eq!(stripped(&boxed), Ok(Some(stream.clone())));
+        }
+    }
 }

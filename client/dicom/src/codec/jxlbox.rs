@@ -8,11 +8,6 @@ const SIGNATURE: &[u8; 12] = b"\0\0\0\x0cJXL \r\n\x87\n";
 /// The start of a codestream.
 const START: [u8; 2] = [0xff, 0x0a];
 
-/// Checks whether a fragment begins a frame.
-pub(super) fn begins(fragment: &[u8]) -> bool {
-    fragment.starts_with(&START) || fragment.starts_with(SIGNATURE)
-}
-
 /// The codestream of a frame: the frame itself, or what its boxes hold of it.
 ///
 /// # Errors
@@ -57,17 +52,6 @@ pub(super) fn codestream(frame: &[u8]) -> Result<Cow<'_, [u8]>, Undecodable> {
     }
 }
 
-/// The frame without what stands beside its codestream; none if nothing does.
-///
-/// # Errors
-/// As [`codestream`].
-pub(super) fn stripped(frame: &[u8]) -> Result<Option<Vec<u8>>, Undecodable> {
-    match codestream(frame)? {
-        Cow::Borrowed(_) => Ok(None),
-        Cow::Owned(stream) => Ok(Some(stream)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -82,7 +66,7 @@ mod tests {
     #[test]
     fn boxes_beside_the_codestream_go() {
         let stream = [0xff, 0x0a, 1, 2, 3];
-        assert_eq!(stripped(&stream), Ok(None));
+        assert!(matches!(codestream(&stream), Ok(Cow::Borrowed(_))));
         let whole = boxed(b"jxlc", &stream);
         let parts = [
             boxed(b"jxlp", &[0, 0, 0, 0, 0xff, 0x0a, 1]),
@@ -94,12 +78,12 @@ mod tests {
             [&SIGNATURE[..], &exif, &whole, &exif].concat(),
             [&SIGNATURE[..], &parts[0], &exif, &parts[1], &[0]].concat(),
         ] {
-            assert_eq!(stripped(&file), Ok(Some(stream.to_vec())));
+            assert_eq!(codestream(&file).as_deref(), Ok(&stream[..]));
             for cut in 0..file.len() - 5 {
-                let short = stripped(&file[..cut]);
-                assert!(short != Ok(Some(stream.to_vec())) || cut + exif.len() >= file.len());
+                let short = codestream(&file[..cut]);
+                assert!(short.as_deref() != Ok(&stream[..]) || cut + exif.len() >= file.len());
             }
         }
-        assert!(stripped(b"JPEG").is_err() && stripped(SIGNATURE).is_err());
+        assert!(codestream(b"JPEG").is_err() && codestream(SIGNATURE).is_err());
     }
 }

@@ -14,6 +14,7 @@ mod jpeg2000;
 mod jpegls;
 #[cfg(feature = "modern-codecs")]
 mod jpegxl;
+#[cfg(feature = "modern-codecs")]
 mod jxlbox;
 mod marker;
 mod rle;

@@ -2,9 +2,10 @@
 
 use super::decoded::{SHORT, Undecodable};
 use super::jpeg2000::Stream;
+#[cfg(feature = "modern-codecs")]
+use super::jpegxl;
 use super::marker::{EOI, SOI, SOS, Segments};
-use super::rle;
-use super::{deflated, jxlbox};
+use super::{deflated, rle};
 use crate::format::Format;
 
 /// Families of codestreams that are taken apart alike.
@@ -61,7 +62,9 @@ impl Family {
         match self {
             Self::Rle => rle::begins(fragment),
             Self::Jpeg | Self::JpegLs => fragment.starts_with(&[0xff, SOI]),
-            Self::JpegXl => jxlbox::begins(fragment),
+            Self::JpegXl => {
+                fragment.starts_with(&[0xff, 0x0a]) || fragment.starts_with(b"\0\0\0\x0cJXL ")
+            }
             Self::Deflated | Self::Wrapped => true,
             Self::Jpeg2000 => {
                 fragment.starts_with(&[0xff, 0x4f]) || fragment.starts_with(b"\0\0\0\x0cjP")
@@ -86,7 +89,12 @@ impl Family {
                 let stream = Stream::of(frame)?;
                 Ok((!stream.whole).then_some(stream.bytes))
             }
-            Self::JpegXl => jxlbox::stripped(frame),
+            #[cfg(feature = "modern-codecs")]
+            Self::JpegXl => jpegxl::stripped(frame),
+            #[cfg(not(feature = "modern-codecs"))]
+            Self::JpegXl => {
+                Err("this program, built without `modern-codecs`, cannot tell where it ends")
+            }
             Self::Deflated => deflated::stripped(frame, format),
             Self::Wrapped => deflated::stripped_wrapped(frame, format),
         }

@@ -34,9 +34,10 @@ impl Picture {
         }
     }
 
-    /// Makes a grey picture of samples row by row.
+    /// Makes a grey picture of `width` × `height` samples, row by row.
     #[cfg(feature = "lettering")]
-    pub(crate) fn of_grey(width: usize, height: usize, pixels: Vec<u8>) -> Self {
+    #[must_use]
+    pub fn of_grey(width: usize, height: usize, pixels: Vec<u8>) -> Self {
         Self::grey(width, height, pixels)
     }
 

@@ -168,7 +168,7 @@ fn call() -> Call {
 async fn a_call_is_simulated_signed_sent_once_and_read() {
     let (fake, ledger, _) = Chain::default().start().await;
     let patient = Account::generate();
-    let signed = ledger.prepare(&patient, &call()).await.unwrap();
+    let signed = ledger.prepare(&patient, &call(), None).await.unwrap();
     assert_eq!((signed.nonce, signed.returns), (4, Some(true)));
     assert_eq!(fake.count("eth_sendRawTransaction"), 0);
 
@@ -207,7 +207,10 @@ async fn a_call_is_simulated_signed_sent_once_and_read() {
 #[tokio::test]
 async fn a_recorded_call_survives_json() {
     let (_fake, ledger, _) = Chain::default().start().await;
-    let signed = ledger.prepare(&Account::generate(), &call()).await.unwrap();
+    let signed = ledger
+        .prepare(&Account::generate(), &call(), None)
+        .await
+        .unwrap();
     let json = serde_json::to_string(&signed).unwrap();
     assert!(json.contains(&format!("\"0x{}\"", hex::encode(&signed.raw))));
     assert_eq!(serde_json::from_str::<SignedCall>(&json).unwrap(), signed);
@@ -220,7 +223,10 @@ async fn a_chain_without_a_base_fee_gets_a_legacy_transaction() {
         ..Chain::default()
     };
     let (_fake, ledger, _) = chain.start().await;
-    let signed = ledger.prepare(&Account::generate(), &call()).await.unwrap();
+    let signed = ledger
+        .prepare(&Account::generate(), &call(), None)
+        .await
+        .unwrap();
     assert!(signed.raw[0] >= 0xc0);
     assert_eq!(
         Origin::read(&signed).unwrap().cost,
@@ -243,7 +249,7 @@ async fn a_refusal_is_typed_and_nothing_is_signed() {
     };
     let (fake, ledger, _) = chain.start().await;
     let error = ledger
-        .prepare(&Account::generate(), &call())
+        .prepare(&Account::generate(), &call(), None)
         .await
         .unwrap_err();
     let Error::Refused(reason) = error else {
@@ -261,7 +267,7 @@ async fn too_little_ether_tells_both_amounts() {
     };
     let (_fake, ledger, _) = chain.start().await;
     let poor = Account::generate();
-    let error = ledger.prepare(&poor, &call()).await.unwrap_err();
+    let error = ledger.prepare(&poor, &call(), None).await.unwrap_err();
     assert!(
         matches!(&error, Error::Funds { address, have, need }
             if *address == poor.address() && *have == U256::from(1_000) && *need == U256::from(22_000_000)),
@@ -285,7 +291,7 @@ async fn a_node_cannot_name_any_price() {
         .start()
         .await;
         // 110,000 gas at twice the base fee.
-        match ledger.prepare(&Account::generate(), &call()).await {
+        match ledger.prepare(&Account::generate(), &call(), None).await {
             Ok(_) => assert!(honest),
             Err(Error::Fee { found, max, .. }) => {
                 assert!(!honest);
@@ -307,7 +313,10 @@ async fn submit(sends: Vec<Send>, mines: Option<u8>, wait: Duration) -> (Result<
     }
     .start()
     .await;
-    let signed = ledger.prepare(&Account::generate(), &call()).await.unwrap();
+    let signed = ledger
+        .prepare(&Account::generate(), &call(), None)
+        .await
+        .unwrap();
     let result = ledger.submit(&signed, wait).await;
     (result, fake.count("eth_sendRawTransaction"))
 }
@@ -370,7 +379,10 @@ async fn a_nonce_that_another_transaction_used_ends_the_wait() {
     }
     .start()
     .await;
-    let signed = ledger.prepare(&Account::generate(), &call()).await.unwrap();
+    let signed = ledger
+        .prepare(&Account::generate(), &call(), None)
+        .await
+        .unwrap();
     *nonce.lock().unwrap() = 5;
     let error = ledger.submit(&signed, LATER).await.unwrap_err();
     assert!(
@@ -403,7 +415,10 @@ async fn a_mined_call_that_failed_says_why() {
         ..Chain::default()
     };
     let (_fake, ledger, _) = chain.start().await;
-    let signed = ledger.prepare(&Account::generate(), &call()).await.unwrap();
+    let signed = ledger
+        .prepare(&Account::generate(), &call(), None)
+        .await
+        .unwrap();
     let error = ledger.submit(&signed, LATER).await.unwrap_err();
     assert!(
         matches!(&error, Error::Reverted { tx, block: 9, reason: Some(reason) }
@@ -420,7 +435,10 @@ async fn a_mined_call_that_failed_says_why() {
 #[tokio::test]
 async fn only_an_intact_record_for_this_chain_is_sent() {
     let (fake, ledger, _) = Chain::default().start().await;
-    let signed = ledger.prepare(&Account::generate(), &call()).await.unwrap();
+    let signed = ledger
+        .prepare(&Account::generate(), &call(), None)
+        .await
+        .unwrap();
     let damaged = |change: fn(&mut SignedCall)| {
         let mut record = signed.clone();
         change(&mut record);
@@ -464,7 +482,10 @@ async fn a_node_that_lies_about_a_transaction_is_not_believed() {
         })
     };
     let (_honest, ledger, _) = Chain::default().start().await;
-    let signed = ledger.prepare(&Account::generate(), &call()).await.unwrap();
+    let signed = ledger
+        .prepare(&Account::generate(), &call(), None)
+        .await
+        .unwrap();
     for method in ["eth_getTransactionReceipt", "eth_sendRawTransaction"] {
         let fake = lies(method).await;
         let ledger = Ledger {
@@ -505,7 +526,7 @@ fn every_future_may_move_between_threads() {
         returns: None,
     };
     send(&Ledger::connect(ledger.deployment.clone()));
-    send(&ledger.prepare(&account, &call));
+    send(&ledger.prepare(&account, &call, None));
     send(&ledger.submit(&signed, SOON));
     send(&ledger.transfer(&account, CONTRACT, U256::ZERO));
     send(&ledger.events(&filter));

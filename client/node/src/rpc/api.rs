@@ -12,11 +12,12 @@ use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::common::{Body, CONNECT, Tied, short};
+use super::common::{Body, CONNECT, Tied};
 use crate::{Cause, Error, Result};
+use pcim_core::text::escaped;
 
 /// Most bytes of a refusal that are read, and most characters that are shown.
 const MAX_REFUSAL: usize = 64 * 1024;
@@ -186,10 +187,7 @@ impl Api {
                     stream.set_nodelay(true)?;
                     Box::new(stream) as Box<dyn Stream>
                 }
-                Endpoint::Unix(path) => {
-                    let (path, _folder) = short(path)?;
-                    Box::new(UnixStream::connect(path).await?)
-                }
+                Endpoint::Unix(path) => Box::new(pcim_core::socket::connect(path).await?),
             })
         });
         match connected.await {
@@ -235,9 +233,5 @@ fn refusal(status: StatusCode, body: &[u8]) -> String {
 }
 
 fn shortened(text: &str) -> String {
-    let line = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_SHOWN);
-    line.collect()
+    escaped(text.chars().take(MAX_SHOWN))
 }

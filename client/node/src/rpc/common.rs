@@ -1,9 +1,5 @@
 //! Limits, the body of a request, and small helps that both sides share.
 
-use std::fs::File;
-use std::io;
-use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
@@ -20,22 +16,6 @@ pub(super) const WORK: Duration = Duration::from_secs(1800);
 
 /// The bytes of a request.
 pub(super) type Body = UnsyncBoxBody<bytes::Bytes, std::io::Error>;
-
-/// Most bytes of a socket's path that every system takes.
-const MAX_SOCKET_PATH: usize = 90;
-
-/// A path to a socket that is short enough; a long one goes by its folder, which stays open with the second part.
-pub(super) fn short(socket: &Path) -> io::Result<(PathBuf, Option<File>)> {
-    let (Some(folder), Some(name)) = (socket.parent(), socket.file_name()) else {
-        return Ok((socket.to_owned(), None));
-    };
-    if socket.as_os_str().len() <= MAX_SOCKET_PATH || !Path::new("/proc/self/fd").exists() {
-        return Ok((socket.to_owned(), None));
-    }
-    let folder = File::open(folder)?;
-    let path = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string());
-    Ok((path.join(name), Some(folder)))
-}
 
 /// A task that ends with its owner.
 pub(super) struct Tied<T>(pub(super) JoinHandle<T>);

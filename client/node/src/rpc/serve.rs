@@ -1,7 +1,6 @@
 //! The daemon's side: this node's part of the API, on a Unix socket for its owner alone.
 
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 
-use super::common::{ANSWER, Tied, short};
+use super::common::{ANSWER, Tied};
 use super::form::Form;
 use crate::node::Node;
 use crate::storage::Reach;
@@ -32,7 +31,7 @@ use crate::types::MAX_BLOCK;
 use crate::unixfs::{DAG_PB, digest_of, is_of_profile};
 use crate::{Cause, Error, Result, body, car};
 use pcim_core::ImageDigest;
-use pcim_core::private;
+use pcim_core::socket::bind;
 
 /// Requests that are answered at the same time.
 const MAX_REQUESTS: usize = 256;
@@ -97,18 +96,6 @@ impl Node {
             _task: Tied(task),
         })
     }
-}
-
-/// Makes the socket out of others' sight, and gives it its name when only its owner can open it.
-fn bind(socket: &Path) -> io::Result<(UnixListener, u32)> {
-    let hidden = private::temp_dir_beside(socket)?;
-    let path = hidden.path().join("s");
-    let (short, _folder) = short(&path)?;
-    let listener = UnixListener::bind(short)?;
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))?;
-    let owner = std::fs::metadata(&path)?.uid();
-    std::fs::rename(&path, socket)?;
-    Ok((listener, owner))
 }
 
 async fn accept(listener: UnixListener, owner: u32, service: Arc<Serving>) {

@@ -380,7 +380,7 @@ async fn a_node_that_lies_is_found_out() {
     let wanted = [
         "is damaged",
         "at most 10 allowed",
-        "no way",
+        "no\\nway",
         "broke",
         "broke",
     ];

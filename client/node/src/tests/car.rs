@@ -70,20 +70,96 @@ fn what_is_beyond_the_profile_is_refused() {
     ));
 }
 
+/// A file of version 1 inside one of version 2, with bytes before it and behind it.
+fn wrapped(file: &[u8], padding: usize, behind: &[u8]) -> Vec<u8> {
+    let mut out = b"\x0a\xa1\x67version\x02".to_vec();
+    out.extend([0; 16]);
+    let at = 51 + padding as u64;
+    let index = if behind.is_empty() {
+        0
+    } else {
+        at + file.len() as u64
+    };
+    for number in [at, file.len() as u64, index] {
+        out.extend(number.to_le_bytes());
+    }
+    out.extend(vec![0xee; padding]);
+    out.extend(file);
+    out.extend(behind);
+    out
+}
+
+#[test]
+fn a_file_of_version_2_reads_as_what_is_in_it() {
+    let inner = file();
+    for (padding, behind) in [
+        (0, &b""[..]),
+        (0, b"an index"),
+        (77, b"an index"),
+        (1 << 20, b""),
+    ] {
+        let file = wrapped(&inner, padding, behind);
+        for piece in [1, 7, 51, 64, 1 << 16] {
+            assert_eq!(read(&file, piece).unwrap(), (1, 3), "{padding} {piece}");
+        }
+        // Cut anywhere before the end of its data it is not whole, though a section may end there.
+        let end = file.len() - behind.len();
+        let cuts = (0..end).filter(|cut| padding < 100 || *cut < 60 || end - cut < 200);
+        for cut in cuts {
+            assert!(read(&file[..cut], 97).is_err(), "{padding} {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_version_2_with_places_that_cannot_be_is_refused() {
+    let good = wrapped(&file(), 3, b"an index");
+    let with = |at: usize, value: u64| {
+        let mut bad = good.clone();
+        bad[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        read(&bad, 64).unwrap_err()
+    };
+    // Where the data begin, their length, where the index begins.
+    for (at, value) in [
+        (27, 0),
+        (27, 50),
+        (27, 52 + (1 << 20)),
+        (27, u64::MAX),
+        (35, 0),
+        (35, 200),
+        (35, u64::MAX),
+        (43, 1),
+        (43, 60),
+    ] {
+        let refused = with(at, value);
+        assert!(
+            matches!(refused, MalformedCar::Places { .. }),
+            "{at} {value}"
+        );
+    }
+    let twice = wrapped(&good, 0, b"");
+    assert!(matches!(read(&twice, 64), Err(MalformedCar::Header)));
+    let short = with(35, 150);
+    assert!(
+        matches!(short, MalformedCar::CutOff | MalformedCar::Header),
+        "{short}"
+    );
+}
+
 #[test]
 fn mutated_files_never_pass_a_wrong_block() {
-    let good = file();
+    let goods = [file(), wrapped(&file(), 5, b"an index")];
     let mut numbers = Numbers(0x5eed_2030);
     let (mut passed, mut refused) = (0, 0);
-    for _ in 0..20_000 {
-        let file = numbers.mutated(&good);
+    for round in 0..20_000 {
+        let file = numbers.mutated(&goods[round % 2]);
         match read(&file, 1 + numbers.below(80)) {
             Ok(_) => passed += 1,
             Err(_) => refused += 1,
         }
     }
-    // A file that is cut off where a section ends.
-    assert!(passed < 1000, "{passed} passed, {refused} did not");
+    // A file that is cut off where a section ends, or was changed in what is passed over.
+    assert!(passed < 8000, "{passed} passed, {refused} did not");
 }
 
 /// A file's blocks under the CIDs that they have, the first one as its root.

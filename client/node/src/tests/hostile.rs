@@ -149,8 +149,8 @@ async fn only_a_root_is_read_as_a_root() {
                 matches!(
                     e,
                     Malformed::TooLarge {
-                        found: 1025,
-                        max: 1024,
+                        found: 4097,
+                        max: 4096,
                         ..
                     }
                 )

@@ -178,7 +178,7 @@ fn a_header_is_pkesk_packets_and_nothing_else() {
     let many = good.repeat(HEADER_MAX / good.len() + 1);
     assert!(matches!(
         check_header(&many),
-        Err(Error::TooLarge { max: 1024, .. })
+        Err(Error::TooLarge { max: 4096, .. })
     ));
     // Several readers in one header are fine.
     let other = header_for(
@@ -197,6 +197,30 @@ fn a_header_is_pkesk_packets_and_nothing_else() {
             .0,
         b"image"
     );
+}
+
+/// Holders of two headers cannot tell whether they are for one reader: the keys of neither stand in them.
+#[test]
+fn a_header_names_no_reader() {
+    for version in [BodyVersion::V1, BodyVersion::V2] {
+        let reader = match version {
+            BodyVersion::V1 => v4(None),
+            BodyVersion::V2 => v6(None),
+        };
+        let (_, sealed) = seal(b"payload", &reader, version);
+        let header = header_for(&sealed.session_key, version, &reader.certificate()).unwrap();
+        for key in reader.0.keys() {
+            let fingerprint = key.key().fingerprint();
+            let named = [fingerprint.as_bytes(), key.key().keyid().as_bytes()]
+                .map(|name| header.windows(name.len()).any(|at| at == name));
+            assert_eq!(named, [false, false], "{version:?}");
+        }
+        assert!(unwrap_header(&header, &reader).is_ok());
+        assert!(matches!(
+            unwrap_header(&header, &v6(None)),
+            Err(Error::NotForReader { .. })
+        ));
+    }
 }
 
 #[test]

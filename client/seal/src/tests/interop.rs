@@ -16,6 +16,7 @@ use openpgp::serialize::stream::LiteralWriter;
 use openpgp::types::SymmetricAlgorithm;
 
 use super::*;
+use pcim_core::LockCost;
 
 /// Does what any program on top of Sequoia does: PKESK packets, the reader's key, the signer's certificate.
 struct Stock<'a> {
@@ -224,8 +225,9 @@ fn samples_for_other_programs() {
     let payload: Vec<u8> = (0..100_000_u32).map(|i| (i * 7) as u8).collect();
     write("payload", &payload);
     let passphrase = pcim_core::Passphrase::new("open sesame".to_owned());
-    let radiologist = LockedKey::generate(KeyVersion::V6, None, &passphrase).unwrap();
-    let reader = LockedKey::generate(KeyVersion::V6, None, &passphrase).unwrap();
+    let radiologist =
+        LockedKey::generate(KeyKind::Classic, None, &passphrase, LockCost::LIGHT).unwrap();
+    let reader = LockedKey::generate(KeyKind::Classic, None, &passphrase, LockCost::LIGHT).unwrap();
     write("reader-key.asc", &reader.to_armored());
     let cert = radiologist.certificate();
     write("signer-cert.pgp", &cert.to_published_bytes());
@@ -252,7 +254,7 @@ fn gnupg_opens_and_verifies_what_a_version_4_radiologist_sealed() {
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path();
     let passphrase = pcim_core::Passphrase::new("open sesame".to_owned());
-    let locked = LockedKey::generate(KeyVersion::V4, None, &passphrase).unwrap();
+    let locked = LockedKey::generate(KeyKind::V4, None, &passphrase, LockCost::LIGHT).unwrap();
     let radiologist = locked.unlock(&passphrase).unwrap();
     let reader = v4(Some("Reader <reader@example.org>"));
     let payload: Vec<u8> = (0..200_000_u32).map(|i| (i * 3) as u8).collect();

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use pcim_core::Passphrase;
+use pcim_core::{LockCost, Passphrase};
 
 fn pass(text: &str) -> Passphrase {
     Passphrase::new(text.to_owned())
@@ -10,7 +10,13 @@ fn pass(text: &str) -> Passphrase {
 #[test]
 fn a_key_is_locked_with_its_passphrase_only() {
     let started = std::time::Instant::now();
-    let key = LockedKey::generate(KeyVersion::V6, Some("Ada"), &pass("right")).unwrap();
+    let key = LockedKey::generate(
+        KeyKind::Classic,
+        Some("Ada"),
+        &pass("right"),
+        LockCost::LIGHT,
+    )
+    .unwrap();
     println!("made and locked in {:?}", started.elapsed());
     let file = key.to_armored();
     assert!(file.starts_with(b"-----BEGIN PGP PRIVATE KEY BLOCK-----"));
@@ -40,7 +46,7 @@ fn a_key_is_locked_with_its_passphrase_only() {
 
 #[test]
 fn keys_follow_the_rfc_9580_profile() {
-    let key = LockedKey::generate(KeyVersion::V6, None, &pass("p")).unwrap();
+    let key = LockedKey::generate(KeyKind::Classic, None, &pass("p"), LockCost::LIGHT).unwrap();
     let cert = key.certificate();
     assert_eq!(cert.fingerprint().len(), 64);
     assert!(cert.accepts_v2());
@@ -71,7 +77,7 @@ fn what_is_not_a_locked_key_is_refused() {
         ));
     }
     assert!(matches!(
-        LockedKey::from_bytes(&[0; 70_000]),
+        LockedKey::from_bytes(&[0; 400_000]),
         Err(Error::TooLarge { .. })
     ));
 }
@@ -161,10 +167,10 @@ fn foreign_bytes_are_not_certificates() {
         );
     }
     assert!(matches!(
-        Certificate::from_bytes(&[b' '; 65_537]),
+        Certificate::from_bytes(&[b' '; 262_145]),
         Err(Error::TooLarge {
-            found: 65_537,
-            max: 65_536,
+            found: 262_145,
+            max: 262_144,
             ..
         })
     ));

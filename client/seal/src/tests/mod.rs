@@ -5,6 +5,7 @@ mod document;
 mod forgery;
 mod interop;
 mod keys;
+mod kinds;
 
 use std::io::{self, Read, Write};
 

@@ -139,9 +139,20 @@ pub(crate) async fn fetch_block(
     patience: Duration,
 ) -> pcim_node::Result<Brought> {
     let bytes = node.get_raw(digest, MAX_BLOCK_BYTES, patience).await?;
+    if !is_of_a_request(&bytes) {
+        return Err(pcim_node::Error::NotOpenPgp {
+            cid: digest.to_string(),
+        });
+    }
     let length = bytes.len() as u64;
     node.put_raw(bytes).await?;
     Ok(Brought::Block(length))
+}
+
+/// Says whether a block is what requests name: a certificate or an encrypted document. Anything else is a stranger's, who would
+/// have it kept and served at a follower's cost.
+fn is_of_a_request(bytes: &[u8]) -> bool {
+    pcim_seal::is_document(bytes) || pcim_seal::Certificate::from_bytes(bytes).is_ok()
 }
 
 /// Says whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.
@@ -150,6 +161,37 @@ pub(crate) fn is_final(error: &pcim_node::Error) -> bool {
         error,
         pcim_node::Error::NotARoot { .. }
             | pcim_node::Error::NotABody { .. }
+            | pcim_node::Error::NotOpenPgp { .. }
             | pcim_node::Error::TooLarge { .. }
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use pcim_seal::{KeyKind, UnlockedKey};
+
+    use super::*;
+
+    #[test]
+    fn a_request_names_certificates_and_documents_and_nothing_else_is_kept() {
+        let key = UnlockedKey::generate(KeyKind::Hybrid, None).unwrap();
+        let certificate = key.certificate();
+        let document = pcim_seal::encrypt_document(b"a request", &key, &[&certificate]).unwrap();
+        assert!(is_of_a_request(&document));
+        assert!(is_of_a_request(&certificate.to_published_bytes()));
+        let prose = "It was a dark and stormy night. ".repeat(1252);
+        let twice = [&document[..], &document].concat();
+        let behind = [&document[..], b"more"].concat();
+        for (name, bytes) in [
+            ("nothing", &b""[..]),
+            ("prose", prose.as_bytes()),
+            ("cut", &document[..40]),
+            ("twice", &twice),
+            ("more behind it", &behind),
+            ("no document before it", &document[1..]),
+        ] {
+            assert!(!is_of_a_request(bytes), "{name}");
+        }
+    }
 }

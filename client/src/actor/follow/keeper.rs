@@ -60,6 +60,9 @@ struct Failures {
     due: Instant,
 }
 
+/// The part of all that is kept which blocks of requests may take: one in so much.
+const REQUESTS_SHARE: u64 = 8;
+
 impl<'a> Keeper<'a> {
     pub(crate) fn new(
         node: &'a Node,
@@ -257,6 +260,19 @@ impl<'a> Keeper<'a> {
                     "{} bytes beside {others}; at most {} are kept of an image",
                     held.bytes, limits.max_image_bytes
                 );
+                self.fail(item, held.image, reason);
+                return false;
+            }
+        }
+        if let Item::Block(_) = item {
+            // Requests cost strangers little: they leave room for images.
+            let blocks = self.held.iter().chain(&self.begun);
+            let blocks =
+                blocks.filter(|(other, _)| matches!(other, Item::Block(_)) && *other != item);
+            let used = blocks.fold(0_u64, |sum, (_, kept)| sum.saturating_add(kept.bytes));
+            let most = limits.max_bytes / REQUESTS_SHARE;
+            if used.saturating_add(held.bytes) > most {
+                let reason = format!("{used} bytes of requests are kept; at most {most} are");
                 self.fail(item, held.image, reason);
                 return false;
             }

@@ -16,9 +16,9 @@ use crate::home::{Home, NewHome};
 use crate::limits::Limits;
 use crate::unlocked::Actor;
 use pcim_core::chance::{Numbers, rounds};
-use pcim_core::{Address, BlockDigest, ImageDigest, Passphrase};
+use pcim_core::{Address, BlockDigest, ImageDigest, LockCost, Passphrase};
 use pcim_node::BodyRef;
-use pcim_seal::{BodyVersion, KeyVersion};
+use pcim_seal::{BodyVersion, KeyKind};
 
 /// Random flips of bits in headers, roots and bodies together, unless `PCIM_TEST_FLIPS` says how many.
 const FLIPS: usize = 1000;
@@ -60,7 +60,8 @@ impl Scene {
                 ..Config::default()
             },
             passphrase: &passphrase,
-            openpgp: KeyVersion::default(),
+            cost: LockCost::LIGHT,
+            openpgp: KeyKind::default(),
             user_id: None,
             account: None,
         };

@@ -10,21 +10,14 @@ use futures::stream::{self, StreamExt};
 
 use crate::flow::payload::Payload;
 use crate::flow::pipeline::{Meter, Progress, in_time, open, seal, share};
-use pcim_core::Passphrase;
 use pcim_node::{MAX_BLOCK, Node, NodeConfig};
-use pcim_seal::{
-    BodyVersion, KeyVersion, LockedKey, UnlockedKey, header_for, open_sealed, unwrap_header,
-};
+use pcim_seal::{BodyVersion, KeyKind, UnlockedKey, header_for, open_sealed, unwrap_header};
 
 const STALL: Duration = Duration::from_secs(20);
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cli/assets/demo.dcm");
 
 fn key() -> UnlockedKey {
-    let passphrase = Passphrase::new("test".to_owned());
-    LockedKey::generate(KeyVersion::V6, None, &passphrase)
-        .unwrap()
-        .unlock(&passphrase)
-        .unwrap()
+    UnlockedKey::generate(KeyKind::Hybrid, None).unwrap()
 }
 
 async fn node(repo: &Path) -> Node {
@@ -71,7 +64,7 @@ async fn what_is_sealed_here_opens_elsewhere_and_progress_is_told() {
         .await
         .unwrap();
     assert!(
-        (1..=1024).contains(&shared.new_bytes),
+        (1..=2048).contains(&shared.new_bytes),
         "{}",
         shared.new_bytes
     );

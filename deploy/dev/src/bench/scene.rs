@@ -14,12 +14,12 @@ use pcim_client::flow::landing::{Landing, Target};
 use pcim_client::flow::payload::Payload;
 use pcim_client::flow::pipeline::{self, Meter};
 use pcim_client::{Error, Result};
+use pcim_core::ImageDigest;
 use pcim_core::private;
-use pcim_core::{ImageDigest, Passphrase};
 use pcim_dicom::deid;
 use pcim_dicom::sample::write_instance;
 use pcim_node::{BodyRef, DEFAULT_CHUNK, Node, NodeConfig};
-use pcim_seal::{BodyVersion, KeyVersion, LockedKey, UnlockedKey};
+use pcim_seal::{BodyVersion, KeyKind, UnlockedKey};
 
 /// How long a peer may keep silent.
 const STALL: Duration = Duration::from_secs(60);
@@ -222,9 +222,7 @@ async fn node(repo: &Path) -> Result<Node> {
 }
 
 fn key() -> Result<UnlockedKey> {
-    let passphrase = Passphrase::new("benchmark".to_owned());
-    let locked = LockedKey::generate(KeyVersion::V6, None, &passphrase)?;
-    Ok(locked.unlock(&passphrase)?)
+    Ok(UnlockedKey::generate(KeyKind::Hybrid, None)?)
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> Error {

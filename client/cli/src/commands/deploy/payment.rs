@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use pcim_client::Error;
 use pcim_client::home::Home;
 use pcim_core::U256;
 use pcim_deploy::deploy::MAX_FEE;
@@ -26,6 +27,9 @@ pub(super) fn network(context: &Context) -> anyhow::Result<(String, u64)> {
     let missing = |what: &str| Usage(format!("which chain? give --network, or {what}"));
     let rpc_url = network.rpc_url.ok_or_else(|| missing("--rpc-url"))?;
     let chain_id = network.chain_id.ok_or_else(|| missing("--chain-id"))?;
+    if pcim_ledger::is_insecure(&rpc_url) && !network.insecure_rpc {
+        return Err(Error::InsecureRpc.into());
+    }
     Ok((rpc_url, chain_id))
 }
 
@@ -38,7 +42,6 @@ pub(super) async fn payer(
         return private_key(path);
     }
     let home = Home::open(&context.home_dir()?)?;
-    let passphrase = context.passphrase("Passphrase: ")?;
-    let keys = tokio::task::spawn_blocking(move || home.unlock(&passphrase)).await??;
+    let (_home, keys) = context.unlock(home).await?;
     Ok(keys.account.expose_key())
 }

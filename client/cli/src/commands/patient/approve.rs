@@ -1,8 +1,10 @@
 //! `pcim patient approve`
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
-use pcim_client::{Actor, Approvals, Decision, Outcome, Resealed};
-use pcim_core::{Address, BlockDigest, ImageDigest};
+use pcim_client::{Actor, Approvals, Decision, Outcome, Resealed, Reviewed};
+use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
 use serde::Serialize;
 
 use super::pairs::Pairs;
@@ -10,32 +12,41 @@ use super::replicas::{self, AwaitReplicas};
 use super::revoke::resealed;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
-use crate::context::Context;
+use crate::context::{Context, read_small};
 use crate::failure::Usage;
 use crate::parse::{self, Expiry};
 
+/// Oldest request that is approved without more, in days.
+const MAX_AGE_DAYS: u64 = 90;
+
 /// Let requestors open images
 ///
-/// Adds a header of less than 1 KiB for each requestor; the image itself is neither encrypted nor
+/// Adds a header of less than 2 KiB for each requestor; the image itself is neither encrypted nor
 /// uploaded again. Serve it with `pcim node`. Several approvals are one transaction: all or none.
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
     #[command(flatten)]
     pairs: Pairs,
-    /// Approve every open request for your images
-    #[arg(long, conflicts_with_all = ["pairs", "file", "sign_only"])]
-    all: bool,
+    /// Approve the requests of this list and no others: what `pcim --json patient requests` printed, with the entries taken
+    /// out that you do not approve
+    ///
+    /// Nothing is approved if one of them has changed since: another certificate, or a newer request.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "file", "sign_only"])]
+    reviewed: Option<PathBuf>,
     /// The requestor's certificate as `pcim patient requests` showed it; a request that names another is refused
-    #[arg(long, value_name = "CID", conflicts_with_all = ["all", "file"])]
+    #[arg(long, value_name = "CID", conflicts_with_all = ["reviewed", "file"])]
     certificate: Option<BlockDigest>,
-    /// When the approval ends: 12h or 30d from now, or unix seconds [default: never]
-    #[arg(long, value_name = "WHEN", value_parser = parse::expiry)]
-    expires: Option<Expiry>,
+    /// When the approval ends: 12h or 30d from now, unix seconds, or `never`
+    #[arg(long, value_name = "WHEN", default_value = "30d", value_parser = parse::approval_end)]
+    expires: Expiry,
+    /// Approve a request that is older than 90 days
+    #[arg(long)]
+    old: bool,
     /// If the requestor's certificate does not accept the image's encryption (SEIPDv2), seal the image again as SEIPDv1
     ///
     /// For all its readers: the other approvals go on, each with a root of its own on the chain, and the old body is
     /// dropped from this node. Without this option such a request is refused. For one approval at a time.
-    #[arg(long, conflicts_with_all = ["all", "file", "sign_only"])]
+    #[arg(long, conflicts_with_all = ["reviewed", "file", "sign_only"])]
     reseal_v1: bool,
     #[command(flatten)]
     sign: SignArgs,
@@ -67,19 +78,52 @@ struct AllApproved {
 
 impl ApproveArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let pairs = match self.all {
-            true => Vec::new(),
-            false => self.pairs.read(&self.sign)?,
+        let reviewed = self.reviewed.as_deref().map(read_reviewed).transpose()?;
+        let pairs = match &reviewed {
+            Some(list) => list.iter().map(|it| (it.image, it.requestor)).collect(),
+            None => self.pairs.read(&self.sign)?,
         };
         let client = self.sign.set(context.client().await?).await?;
-        let shown = match pairs.as_slice() {
-            [(image, requestor)] if !self.pairs.in_file() => {
-                self.one(context, &client, image, *requestor).await
-            }
-            pairs => self.many(context, &client, pairs).await,
+        let shown = match self.check(&client, &pairs, reviewed.as_deref()).await {
+            Ok(()) => match pairs.as_slice() {
+                [(image, requestor)] if !self.pairs.in_file() && reviewed.is_none() => {
+                    self.one(context, &client, image, *requestor).await
+                }
+                pairs => self.many(context, &client, pairs).await,
+            },
+            Err(error) => Err(error),
         };
         client.shutdown().await;
         shown
+    }
+
+    /// Refuses requests that have changed since they were reviewed, and old ones.
+    async fn check(
+        &self,
+        client: &Actor,
+        pairs: &[(ImageDigest, Address)],
+        reviewed: Option<&[Reviewed]>,
+    ) -> anyhow::Result<()> {
+        if let Some(reviewed) = reviewed {
+            client.patient().check_reviewed(reviewed).await?;
+        }
+        if self.old {
+            return Ok(());
+        }
+        let ledger = client.ledger().await?;
+        let now = ledger.now().await?;
+        for (image, requestor) in pairs {
+            let grant = ledger.grant(image, *requestor).await?;
+            let days = now.saturating_sub(grant.requested_at) / 86_400;
+            if grant.status == GrantStatus::Requested && days > MAX_AGE_DAYS {
+                let text = format!(
+                    "the request of {requestor} for image {image} is {days} days old, and more may have changed than the \
+                     request: ask whether it still holds, or give --old"
+                );
+                return Err(Usage(text).into());
+            }
+        }
+        Ok(())
     }
 
     async fn one(
@@ -136,16 +180,7 @@ impl ApproveArgs {
             return Err(Usage(text.to_owned()).into());
         }
         let expires_at = self.expires_at(client).await?;
-        let approvals = match self.all {
-            true => {
-                client
-                    .patient()
-                    .approve_all(&client.patient().open_requests().await?, expires_at)
-                    .await
-            }
-            false => client.patient().approve_all(pairs, expires_at).await,
-        };
-        let approvals = approvals?;
+        let approvals = client.patient().approve_all(pairs, expires_at).await?;
         let mut text = approvals_text(&approvals);
         let roots = approvals.approvals.iter().map(|one| one.shared_image);
         let waited = self.replicas.wait_for_all(client, roots).await;
@@ -163,13 +198,21 @@ impl ApproveArgs {
 
     async fn expires_at(&self, client: &Actor) -> anyhow::Result<u64> {
         Ok(match self.expires {
-            None => 0,
-            Some(Expiry::At(moment)) => moment,
-            Some(Expiry::After(seconds)) => {
-                client.ledger().await?.now().await? + u64::from(seconds)
-            }
+            Expiry::At(moment) => moment,
+            Expiry::After(seconds) => client.ledger().await?.now().await? + u64::from(seconds),
         })
     }
+}
+
+/// Reads a list of reviewed requests.
+fn read_reviewed(path: &Path) -> anyhow::Result<Vec<Reviewed>> {
+    let list = serde_json::from_slice(&read_small(path)?);
+    Ok(list.map_err(|error| {
+        let path = path.display();
+        Usage(format!(
+            "{path}: not what `pcim --json patient requests` prints: {error}"
+        ))
+    })?)
 }
 
 /// A decision with what had to be sealed again for it.

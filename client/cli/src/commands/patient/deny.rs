@@ -6,6 +6,7 @@ use super::pairs::{Pairs, shown};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
+use crate::ui::printable;
 
 /// Refuse requests
 ///
@@ -33,6 +34,11 @@ impl DenyArgs {
         let client = self.sign.set(context.client().await?).await?;
         if self.all {
             pairs = client.patient().open_requests().await?;
+        }
+        if !self.reason.is_empty() {
+            let shown = printable(&self.reason);
+            let text = format!("note: on the chain, for everyone to read: `{shown}`");
+            context.ui.note(&text);
         }
         let many = self.all || self.pairs.in_file();
         let ([(image, requestor)], false) = (pairs.as_slice(), many) else {

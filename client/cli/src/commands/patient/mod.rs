@@ -11,6 +11,7 @@ mod note;
 pub(crate) mod open;
 mod pairs;
 mod register;
+mod rekey;
 mod replicas;
 mod requests;
 mod revoke;
@@ -28,6 +29,7 @@ pub(crate) enum PatientCommand {
     Approve(approve::ApproveArgs),
     Deny(deny::DenyArgs),
     Revoke(revoke::RevokeArgs),
+    Rekey(rekey::RekeyArgs),
     Limit(limit::LimitArgs),
     Audit(audit::PatientAuditArgs),
     Note(note::NoteArgs),
@@ -51,6 +53,7 @@ impl PatientCommand {
             Self::Approve(args) => args.run(context).await,
             Self::Deny(args) => args.run(context).await,
             Self::Revoke(args) => args.run(context).await,
+            Self::Rekey(args) => args.run(context).await,
             Self::Limit(args) => args.run(context).await,
             Self::Audit(args) => args.run(context).await,
             Self::Note(args) => args.run(context).await,

@@ -24,6 +24,9 @@ pub(crate) struct OpenArgs {
     /// A handover, in the place of the image
     #[arg(long, value_name = "HANDOVER", conflicts_with = "image")]
     handover: Option<PathBuf>,
+    /// Open it though its radiologist is not accredited
+    #[arg(long, requires = "handover")]
+    unaccredited: bool,
     /// Where it is written: a file, or the folder of a study
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
@@ -44,7 +47,12 @@ impl OpenArgs {
         };
         let client = context.client().await?;
         let opened = match (&handover, &self.image) {
-            (Some(handover), _) => client.patient().open_handover(handover, &target).await,
+            (Some(handover), _) => {
+                let patient = client.patient();
+                patient
+                    .open_handover(handover, !self.unaccredited, &target)
+                    .await
+            }
             (None, Some(image)) => client.patient().open_own(image, &target).await,
             (None, None) => return Err(Usage("neither an image nor a handover".to_owned()).into()),
         };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_client::{Outcome, Registered};
+use pcim_client::{Actor, Error, Outcome, Registered};
 use serde::Serialize;
 
 use super::replicas::{self, AwaitReplicas};
@@ -20,6 +20,12 @@ use crate::ui::printable;
 pub(crate) struct RegisterArgs {
     /// The handover file
     handover: PathBuf,
+    /// Modality and body part codes for the chain, readable by everyone [default: the handover's]
+    #[arg(long, value_name = "CODES")]
+    description: Option<String>,
+    /// Write no description on the chain
+    #[arg(long, conflicts_with = "description")]
+    no_description: bool,
     #[command(flatten)]
     sign: SignArgs,
     #[command(flatten)]
@@ -37,10 +43,31 @@ struct Done {
 }
 
 impl RegisterArgs {
+    /// Registers, after it has said which words everyone will read.
+    async fn register(
+        &self,
+        context: &Context,
+        client: &Actor,
+        handover: &[u8],
+    ) -> Result<Outcome<Registered>, Error> {
+        let patient = client.patient();
+        let description = match (self.no_description, &self.description) {
+            (true, _) => String::new(),
+            (false, Some(own)) => own.clone(),
+            (false, None) => patient.description_of(handover).await?,
+        };
+        if !description.is_empty() {
+            let shown = printable(&description);
+            let text = format!("note: on the chain, for everyone to read: `{shown}`");
+            context.ui.note(&text);
+        }
+        patient.register(handover, Some(&description)).await
+    }
+
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let handover = read_small(&self.handover)?;
         let client = self.sign.set(context.client().await?).await?;
-        let registered = client.patient().register(&handover).await;
+        let registered = self.register(context, &client, &handover).await;
         let replicas = match &registered {
             Ok(Outcome::Mined(done)) => self.replicas.wait(&client, &done.image).await,
             Ok(Outcome::Signed(_)) | Err(_) => Ok(None),

@@ -1,45 +1,78 @@
 //! `pcim patient requests`
 
 use clap::Args;
+use pcim_client::PendingRequest;
+use serde::Serialize;
 
+use crate::contacts;
 use crate::context::Context;
 use crate::ui::printable;
 
 /// List the requests that wait for your decision
 ///
-/// Names and notes come from documents that the requestors encrypted to you. That a name is true is
-/// for you to judge: the document proves only that the requestor's key wrote it.
+/// A requestor whose contact card lies in the home's folder `contacts` is shown by the name that you gave the card. The names and
+/// notes of all others come from documents that they encrypted to you, which prove only that the requestor's key wrote them: that
+/// such a name is true is for you to judge.
 #[derive(Debug, Args)]
 pub(crate) struct RequestsArgs {}
+
+/// A request, and whom the owner of the home knows its requestor as.
+#[derive(Serialize)]
+struct Listed<'r> {
+    #[serde(flatten)]
+    request: &'r PendingRequest,
+    known_as: Option<&'r str>,
+}
 
 impl RequestsArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.client().await?;
+        let contacts = contacts::read(context.ui, &client.home().contacts_dir())?;
         let requests = client.patient().requests().await;
         client.shutdown().await;
         let requests = requests?;
-        let mut text = String::new();
-        for request in &requests {
-            text.push_str(&format!(
-                "image        {}\nrequestor    {}\ncertificate  {}\npurpose      {}\nsince        {} (unix seconds)\n",
-                request.image,
-                request.requestor,
-                request.public_key,
-                printable(&request.purpose),
-                request.requested_at
-            ));
-            if let Some(document) = &request.document {
-                for (label, value) in [("name", &document.name), ("note", &document.note)] {
-                    if let Some(value) = value {
-                        text.push_str(&format!("{label:<11}  {}\n", printable(value)));
-                    }
-                }
-            }
-            if let Some(error) = &request.document_error {
-                text.push_str(&format!("document     not read: {}\n", printable(error)));
-            }
-            text.push('\n');
+        let listed: Vec<_> = requests
+            .iter()
+            .map(|request| Listed {
+                request,
+                known_as: contacts.name(request.requestor),
+            })
+            .collect();
+        let text: String = listed.iter().map(Listed::text).collect();
+        context.ui.result(&listed, text.trim_end())
+    }
+}
+
+impl Listed<'_> {
+    fn text(&self) -> String {
+        let request = self.request;
+        let mut text = format!("image        {}\n", request.image);
+        if let Some(name) = self.known_as {
+            text.push_str(&format!("known as     {}\n", printable(name)));
         }
-        context.ui.result(&requests, text.trim_end())
+        text.push_str(&format!(
+            "requestor    {}\ncertificate  {}\npurpose      {}\nsince        {} (unix seconds)\n",
+            request.requestor,
+            request.public_key,
+            printable(&request.purpose),
+            request.requested_at
+        ));
+        if request.post_quantum == Some(false) {
+            text.push_str(
+                "encryption   not post-quantum: what is shared with it can be opened once X25519 falls\n",
+            );
+        }
+        let document = request.document.as_ref();
+        let name = document.and_then(|document| document.name.as_ref());
+        let note = document.and_then(|document| document.note.as_ref());
+        for (label, value) in [("says to be", name), ("note", note)] {
+            if let Some(value) = value {
+                text.push_str(&format!("{label:<11}  {}\n", printable(value)));
+            }
+        }
+        if let Some(error) = &request.document_error {
+            text.push_str(&format!("document     not read: {}\n", printable(error)));
+        }
+        text + "\n"
     }
 }

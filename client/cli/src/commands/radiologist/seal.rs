@@ -10,6 +10,7 @@ use pcim_core::{Address, ImageDigest};
 use pcim_dicom::deid::{BurnedIn, Report};
 use serde::Serialize;
 
+use crate::commands::card::spoken;
 use crate::commands::deid::{ProfileArgs, counts, say_skipped};
 use crate::commands::reports::{self, Reports};
 use crate::commands::{begin_result, end_result, write_result};
@@ -101,6 +102,9 @@ impl SealArgs {
             with_identity: self.with_identity,
             attest_as: self.attest_as,
         };
+        let (address, key) = (patient.address, spoken(&patient));
+        let text = format!("note: sealing to {address}, OpenPGP key {key}");
+        context.ui.note(&text);
         let inputs = Inputs::gather(&self.paths, self.skip_refused)?;
         say_skipped(context.ui, &inputs);
         let client = context.client_with(own).await?;

@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use futures::future::{join_all, try_join_all};
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::{Actor, Limits};
-use pcim_core::{B256, Passphrase, U256};
+use pcim_core::{B256, LockCost, Passphrase, U256};
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{MAX_FEE, Record, Request, deploy};
 use pcim_ledger::{Account, Deployment, Ledger};
-use pcim_seal::KeyVersion;
+use pcim_seal::KeyKind;
 
 use super::report::{OnChain, Timeline};
 use pcim_terminal::files::write_secret;
@@ -150,7 +150,9 @@ async fn make_home(
                 ..Config::default()
             },
             passphrase: &passphrase,
-            openpgp: KeyVersion::default(),
+            // Nobody guesses at 256 random bits.
+            cost: LockCost::LIGHT,
+            openpgp: KeyKind::default(),
             user_id: None,
             account: Some(account),
         };

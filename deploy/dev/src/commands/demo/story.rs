@@ -79,7 +79,7 @@ pub(super) async fn tell(
     let handover = std::fs::read(&handover).context("handover.pgp")?;
     let registered = patient
         .patient()
-        .register(&handover)
+        .register(&handover, None)
         .await?
         .mined()
         .context("signed, and not sent")?;
