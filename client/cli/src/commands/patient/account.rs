@@ -87,7 +87,7 @@ pub(crate) struct WithdrawArgs {
 
 /// End a withdrawal: who was approved has access again
 #[derive(Debug, Args)]
-pub(crate) struct RestoreArgs {
+pub(crate) struct RestoreImageArgs {
     /// The image
     image: ImageDigest,
     #[command(flatten)]
@@ -196,7 +196,7 @@ impl WithdrawArgs {
     }
 }
 
-impl RestoreArgs {
+impl RestoreImageArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = self.sign.set(context.client().await?).await?;
         let restored = client.patient().restore(&self.image).await;
