@@ -74,7 +74,7 @@ impl Unlocked<'_> {
     /// [`Error::NotAuthorized`], [`Error::UnknownImage`].
     pub(crate) async fn root_to_open(&self, image: &ImageDigest) -> Result<(ImageDigest, Address)> {
         let patient = self.record(image).await?.patient;
-        match patient == self.address() {
+        match patient == self.patient_address() {
             true => Ok((self.patient().own_root(image).await?, patient)),
             false => self.requestor().granted(image).await,
         }

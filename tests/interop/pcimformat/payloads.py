@@ -75,7 +75,7 @@ def open_study(contents, signer):
     want(hashlib.sha256(text).digest() == contents.index, "another index than the signature names")
     verify_detached(text, signature, signer)
     names = ("study_instance_uid", "modalities", "body_parts", "series", "key_objects")
-    manifest = read(text, "pcim-study", names, limit=MAX_MANIFEST, version=2)
+    manifest = read(text, "pcim-study", names, limit=MAX_MANIFEST, versions=(2,))
     want(list(files)[-1] == "key-objects.dcm", "key objects that are not the last file")
     listed = [file for series in manifest["series"] for file in series["instances"]] + [manifest["key_objects"]]
     want([file["file"] for file in listed] == list(files), "other files than are listed")

@@ -85,6 +85,7 @@ impl Scene {
         let attested = Attested {
             radiologist: self.actor.address(),
             seal: image.1,
+            description: String::new(),
         };
         let (actor, patient) = (self.actor.unlocked(), self.actor.address());
         actor
