@@ -205,7 +205,8 @@ class OpenPgpJs(Sop):
         if done.returncode == 0:
             out.write_bytes(done.stdout)
         # It writes nothing unless the signature verifies.
-        return out, done.returncode == 0, done.stderr.decode(errors="replace")[-200:]
+        said = done.stderr.decode(errors="replace")
+        return out, done.returncode == 0, next((line for line in said.splitlines() if "Error: " in line), said[-200:])
 
 
 PAST = ("--faked-system-time", "20200101T000000!")
