@@ -9,8 +9,10 @@ use crate::home;
 use crate::operation::journal;
 use crate::papers::card;
 use crate::papers::handover;
+use crate::papers::network;
 use crate::papers::request;
 use crate::study::error as study;
+use pcim_core::date::time;
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
 
 /// Why something was not done.
@@ -23,6 +25,9 @@ pub enum Error {
     /// A contact card.
     #[error(transparent)]
     Card(#[from] card::Error),
+    /// A network file.
+    #[error(transparent)]
+    Network(Box<network::Error>),
     /// A handover.
     #[error(transparent)]
     Handover(Box<handover::Error>),
@@ -106,6 +111,12 @@ pub enum Error {
     NotConfigured {
         /// `rpc_url`, `chain_id` or `contract`.
         missing: &'static str,
+    },
+    /// A network that the home does not know.
+    #[error("this home knows no network `{name}`")]
+    UnknownNetwork {
+        /// The name.
+        name: String,
     },
     /// An RPC of another machine over plain text.
     #[error(
@@ -263,7 +274,9 @@ pub enum Error {
     },
     /// The requestor asked again after the request was reviewed.
     #[error(
-        "the request was made again at {requested} (unix seconds), and the one of {reviewed} was reviewed"
+        "the request was made again at {}, and the one of {} was reviewed",
+        time(*requested),
+        time(*reviewed)
     )]
     RequestChanged {
         /// When the reviewed request was made, unix seconds.
@@ -341,6 +354,12 @@ impl From<handover::Error> for Error {
     }
 }
 
+impl From<network::Error> for Error {
+    fn from(error: network::Error) -> Self {
+        Self::Network(Box::new(error))
+    }
+}
+
 impl From<study::Error> for Error {
     fn from(error: study::Error) -> Self {
         Self::Study(Box::new(error))
@@ -358,7 +377,7 @@ fn standing(status: GrantStatus, expires_at: u64) -> String {
     match status {
         GrantStatus::None => "no access was requested".to_owned(),
         GrantStatus::Requested => "the patient has not decided yet".to_owned(),
-        GrantStatus::Approved => format!("the approval expired at {expires_at} (unix seconds)"),
+        GrantStatus::Approved => format!("the approval expired at {}", time(expires_at)),
         GrantStatus::Denied => "the patient denied the request".to_owned(),
         GrantStatus::Removed => "the patient removed the access".to_owned(),
     }

@@ -6,12 +6,14 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    audit, backup, card, consortium, deid, deploy, device, init, node, passphrase, patient,
-    radiologist, relay, report, requestor, restore, resume, search, trace, unlock, view, watch,
+    audit, backup, card, completions, config, consortium, deid, deploy, device, doctor, init, man,
+    network, node, passphrase, patient, radiologist, relay, report, requestor, restore, resume,
+    search, trace, unlock, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
 use crate::global::Global;
+use crate::version;
 
 /// What each exit code means.
 const EXIT_CODES: [(u8, &str); 4] = [
@@ -36,6 +38,7 @@ const EXIT_CODES: [(u8, &str); 4] = [
 #[command(
     name = "pcim",
     version,
+    long_version = version::long(),
     propagate_version = true,
     after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 4 not authorized (see `pcim help exit-codes`)."
 )]
@@ -58,6 +61,13 @@ pub(crate) enum Command {
     #[command(hide = true)]
     Agent(unlock::AgentArgs),
     Card(card::CardArgs),
+    /// Join networks, and sign the file of one
+    #[command(subcommand)]
+    Network(network::NetworkCommand),
+    Doctor(doctor::DoctorArgs),
+    /// Read and change the home's settings
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     Backup(Box<backup::BackupArgs>),
     Restore(restore::RestoreArgs),
     #[command(subcommand)]
@@ -85,13 +95,17 @@ pub(crate) enum Command {
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
     Deploy(deploy::DeployArgs),
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Complete(completions::CompleteArgs),
+    Man(man::ManArgs),
     /// List the meaning of each exit code
     #[command(name = "exit-codes", long_about = exit_codes())]
     ExitCodes,
     /// The commands of `pcim-dev`
     #[command(
         name = "demo",
-        aliases = ["gas", "bench", "devnet"],
+        aliases = ["gas", "bench", "devnet", "faucet"],
         hide = true,
         disable_help_flag = true,
         disable_version_flag = true
@@ -112,6 +126,9 @@ impl Command {
             Self::Lock(args) => args.run(context).await,
             Self::Agent(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
+            Self::Network(command) => command.run(context).await,
+            Self::Config(command) => command.run(context),
+            Self::Doctor(args) => args.run(context).await,
             Self::Backup(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
             Self::Device(command) => command.run(context).await,
@@ -130,8 +147,12 @@ impl Command {
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
+            Self::Completions(args) => args.run(context),
+            Self::Complete(args) => args.run(context),
+            Self::Man(args) => args.run(context),
             Self::InPcimDev { .. } => {
-                let text = "`demo`, `gas`, `bench` and `devnet` are commands of `pcim-dev`";
+                let text =
+                    "`demo`, `gas`, `bench`, `devnet` and `faucet` are commands of `pcim-dev`";
                 Err(OtherProgram(text.to_owned()).into())
             }
             Self::ExitCodes => {

@@ -24,8 +24,10 @@ mod revert;
 mod rpc;
 mod send;
 mod text;
+mod typed;
 mod types;
 mod views;
+mod web;
 
 #[cfg(test)]
 mod fake;
@@ -38,8 +40,10 @@ pub use self::error::{Error, Result};
 pub use self::history::{BlockHead, ChainLog, Trouble, decode_event};
 pub use self::live::{Live, Nudge};
 pub use self::revert::Revert;
-pub use self::text::is_insecure;
+pub use self::text::{is_insecure, shown as shown_url};
+pub use self::typed::recover_typed;
 pub use self::types::{
     Call, Deployment, EventFilter, Grant, ImageRecord, Mined, RelayCall, SignedCall,
 };
+pub use self::web::fetch_document;
 pub use pcim_core::{Event, LoggedEvent};

@@ -4,6 +4,7 @@ use alloy_sol_types::{Panic, Revert as RevertString, SolError, SolInterface};
 
 use super::abi::IPcac::IPcacErrors as E;
 use super::text::printable;
+use pcim_core::date::time;
 use pcim_core::{Address, B256, ImageDigest};
 
 /// A refusal of the contract. [`Revert::name`] is the error's name in the ABI.
@@ -97,7 +98,7 @@ pub enum Revert {
     #[error("the patient cannot request an image of his own")]
     OwnImage,
     /// `PcacApprovalLimitReached`
-    #[error("the limit of {limit} approvals is reached; again at {retry_at} (unix seconds)")]
+    #[error("the limit of {limit} approvals is reached; again at {}", time(*retry_at))]
     ApprovalLimitReached {
         /// Approvals a window.
         limit: u32,
@@ -113,7 +114,7 @@ pub enum Revert {
         window_seconds: u32,
     },
     /// `PcacBadExpiry`
-    #[error("not an expiry: {expires_at} (now is {now}, unix seconds)")]
+    #[error("not an expiry: {} (now is {})", time(*expires_at), time(*now))]
     BadExpiry {
         /// The value that was given.
         expires_at: u64,
@@ -135,7 +136,7 @@ pub enum Revert {
         argument: u8,
     },
     /// `PcacExpired`
-    #[error("the signed call was to be relayed by {deadline} (now is {now}, unix seconds)")]
+    #[error("the signed call was to be relayed by {} (now is {})", time(*deadline), time(*now))]
     Expired {
         /// The last second.
         deadline: u64,

@@ -26,6 +26,7 @@ use pcim_seal::Opened;
 #[derive(Clone, Debug, Serialize)]
 pub struct OpenedFile {
     /// Where it is.
+    #[serde(serialize_with = "pcim_core::text::path")]
     pub path: PathBuf,
     /// Its kind.
     pub contents: Contents,

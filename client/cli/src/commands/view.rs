@@ -16,6 +16,7 @@ use crate::commands::deid::found;
 use crate::commands::write_result;
 use crate::context::Context;
 use crate::failure::Usage;
+use crate::names;
 use crate::ui::printable;
 
 /// Most bytes of one file, and of an image that is opened in memory.
@@ -70,6 +71,7 @@ pub(crate) struct ViewArgs {
 #[derive(Debug, Serialize)]
 struct Viewed {
     /// The PNG, if one was written.
+    #[serde(serialize_with = "pcim_core::text::path_if_any")]
     out: Option<PathBuf>,
     /// In pixels.
     width: usize,
@@ -86,7 +88,7 @@ impl ViewArgs {
         let path = Path::new(&self.source);
         let digest = match path.exists() {
             true => None,
-            false => self.source.parse::<ImageDigest>().ok(),
+            false => names::image(&self.source).ok(),
         };
         let mut refused = Vec::new();
         let (picture, frames) = match digest {

@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use pcim_deploy::artifact;
+use sha2::{Digest, Sha256};
+
 use crate::program::{Run, pcim};
 
 /// Every command of a program with its subcommands, found through the help texts themselves.
@@ -79,6 +82,17 @@ fn every_command_explains_itself() {
         "node pins",
         "node unpin",
         "deploy",
+        "network join",
+        "network leave",
+        "network list",
+        "network show",
+        "network sign",
+        "config get",
+        "config list",
+        "config set",
+        "doctor",
+        "completions",
+        "man",
         "exit-codes",
     ] {
         assert!(
@@ -136,11 +150,14 @@ fn exit_codes_are_documented() {
         assert!(command.stdout.contains(&line), "{line}: {command:?}");
         assert!(help.stdout.contains(&line), "{line}: {help:?}");
     }
-    let version = Run::of(pcim().arg("--version"));
-    assert_eq!(
-        version.stdout.trim(),
-        concat!("pcim ", env!("CARGO_PKG_VERSION"))
-    );
+    let version = concat!("pcim ", env!("CARGO_PKG_VERSION"));
+    assert_eq!(Run::of(pcim().arg("-V")).stdout.trim(), version);
+    let long = Run::of(pcim().arg("--version"));
+    let lines: Vec<_> = long.stdout.lines().collect();
+    assert_eq!(lines[0], version);
+    assert!(lines[1].starts_with("commit    "), "{long:?}");
+    let contract = hex::encode(Sha256::digest(artifact::PCAC_WASM));
+    assert_eq!(lines[2], format!("contract  sha-256 {contract}"));
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod killed;
 mod life;
 mod lifecycle;
 mod locks;
+mod network;
 mod older;
 mod peers;
 mod program;

@@ -35,6 +35,9 @@ impl DenyArgs {
         if self.all {
             pairs = client.patient().open_requests().await?;
         }
+        if !self.pairs.confirmed(context, "deny", &pairs)? {
+            return Ok(());
+        }
         if !self.reason.is_empty() {
             let shown = printable(&self.reason);
             let text = format!("note: on the chain, for everyone to read: `{shown}`");

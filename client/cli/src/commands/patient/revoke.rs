@@ -46,6 +46,9 @@ struct Revoked {
 impl RevokeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let pairs = self.pairs.read(&self.sign)?;
+        if !self.pairs.confirmed(context, "revoke", &pairs)? {
+            return Ok(());
+        }
         let ([(image, requestor)], false) = (pairs.as_slice(), self.pairs.in_file()) else {
             if self.rekey {
                 return Err(Usage("--rekey is for one removal at a time".to_owned()).into());
