@@ -183,6 +183,8 @@ impl Hint for home::Error {
             Self::Config { .. } => "correct the file by hand",
             Self::OpenPgp(error) => return error.hints(),
             Self::Ethereum(error) => return error.hints(),
+            Self::ContactName => "give a plain name with --name",
+            Self::Contact(error) => return error.hints(),
             Self::Network { .. } => "join the network again: `pcim network join FILE`",
             Self::Io { .. } => CHECK_THE_DISK,
             Self::OpenToOthers { path, .. } => {

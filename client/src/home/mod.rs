@@ -23,6 +23,7 @@
 //! | `lock` | held while a command has the home open; names that process |
 
 pub(crate) mod config;
+mod contacts;
 mod deid;
 mod kept;
 mod locks;
@@ -39,7 +40,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rand::RngCore;
 use zeroize::Zeroizing;
 
-use crate::papers::network;
+use crate::papers::{card, network};
 use pcim_core::private;
 use pcim_core::{Address, LockCost, Passphrase};
 use pcim_ledger::Account;
@@ -142,6 +143,14 @@ pub enum Error {
         /// Its permissions.
         mode: u32,
     },
+    /// No contact can have that name.
+    #[error(
+        "a contact's name has 1 to 100 characters, without control characters, `/` or `\\`, and does not begin with a point"
+    )]
+    ContactName,
+    /// A card that does not verify.
+    #[error(transparent)]
+    Contact(card::Error),
     /// The file of a network that the home knows does not read.
     #[error("{}: {source}", path.display())]
     Network {

@@ -8,4 +8,5 @@ pub mod network;
 pub mod request;
 pub mod share;
 pub mod sheet;
+mod spoken;
 pub mod words;

@@ -43,9 +43,7 @@ impl ManArgs {
         written: &mut Vec<String>,
     ) -> anyhow::Result<()> {
         let mut page = Vec::new();
-        // A page has the name that `man` finds it by.
-        let titled = command.clone().name(name.to_owned());
-        Man::new(titled).render(&mut page)?;
+        Man::new(command.clone()).title(name).render(&mut page)?;
         let file = format!("{name}.1");
         write_result(&self.out.join(Path::new(&file)), &page, self.force)?;
         written.push(file);

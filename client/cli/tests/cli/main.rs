@@ -37,5 +37,6 @@ mod stage;
 mod study;
 mod transcripts;
 mod trust;
+mod usage;
 mod view;
 mod watch;

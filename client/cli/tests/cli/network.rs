@@ -47,7 +47,7 @@ fn account(stage: &Stage, number: usize) -> Account {
 }
 
 /// The stage's network, unsigned.
-fn network(stage: &Stage) -> NetworkFile {
+pub(crate) fn network(stage: &Stage) -> NetworkFile {
     let contract = &stage.known.contract;
     let code = ask(
         stage.chain.url(),
@@ -80,7 +80,7 @@ fn put(stage: &Stage, name: &str, file: &NetworkFile) -> String {
 }
 
 /// Changes the stage's network, has the consortium sign it, and writes it.
-fn signed(stage: &Stage, name: &str, change: impl Fn(&mut NetworkFile)) -> String {
+pub(crate) fn signed(stage: &Stage, name: &str, change: impl Fn(&mut NetworkFile)) -> String {
     let mut file = network(stage);
     change(&mut file);
     file.sign(&account(stage, 1), now(), DAY).unwrap();
@@ -424,4 +424,62 @@ fn deploying_writes_a_network_file_which_the_consortium_signs() {
     deploy(1).json();
     let file = NetworkFile::read(&fs::read(&path).unwrap()).unwrap();
     assert!(file.is_signed_by_key());
+}
+
+#[test]
+fn a_home_is_looked_at_and_each_fault_has_its_remedy() {
+    let stage = Stage::new();
+    let patient = stage.actor("patient");
+    let two = vec![rpc(stage.chain.url()), rpc(NOWHERE)];
+    let clinic = signed(&stage, "clinic", |file| {
+        file.rpcs = two.clone();
+        file.followers = vec![
+            "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"
+                .to_owned(),
+        ];
+    });
+    run(&patient, &["network", "join", &clinic]).json();
+    let looked = run(&patient, &["doctor"]);
+    let findings = looked.json();
+    let found = |what: &str, findings: &Value| {
+        let all = findings.as_array().unwrap().iter();
+        let about: Vec<_> = all.filter(|it| it["what"] == what).cloned().collect();
+        assert!(!about.is_empty(), "{what}: {findings}");
+        about
+    };
+    let state = |what: &str| found(what, &findings)[0]["state"].clone();
+    for good in ["keys", "passphrase", "contract", "program", "ether", "disk"] {
+        assert_eq!(state(good), "good", "{good}: {findings}");
+    }
+    let rpcs = found("rpc", &findings);
+    assert_eq!(
+        (&rpcs[0]["state"], &rpcs[1]["state"]),
+        (&json!("good"), &json!("note"))
+    );
+    for note in ["network", "reachable", "follower", "backup"] {
+        assert_eq!(state(note), "note", "{note}: {findings}");
+        assert!(
+            found(note, &findings)[0]["remedy"].is_string(),
+            "{findings}"
+        );
+    }
+    let reachable = found("reachable", &findings)[0]["found"].to_string();
+    assert!(
+        reachable.contains("127.0.0.1") && reachable.contains("card says so"),
+        "{reachable}"
+    );
+
+    // Another contract's code, and no endpoint at all.
+    ask(
+        stage.chain.url(),
+        "anvil_setCode",
+        json!([stage.known.contract, "0x6000"]),
+    );
+    let broken = run(&patient, &["doctor"]);
+    assert_eq!(broken.code, Some(1), "{broken:?}");
+    assert_eq!(found("contract", &broken.document())[0]["state"], "bad");
+    run(&patient, &["config", "set", "rpc_url", NOWHERE]).json();
+    let silent = run(&patient, &["doctor"]);
+    assert_eq!(silent.code, Some(1), "{silent:?}");
+    assert_eq!(found("rpc", &silent.document())[0]["state"], "bad");
 }

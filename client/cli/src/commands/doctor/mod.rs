@@ -4,6 +4,8 @@ mod chain;
 mod local;
 mod reach;
 
+pub(crate) use self::reach::is_here_only;
+
 use clap::Args;
 use pcim_client::Session;
 use pcim_client::home::Home;

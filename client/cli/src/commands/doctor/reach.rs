@@ -70,6 +70,13 @@ fn listening(session: &Session) -> Finding {
     }
 }
 
+/// Says whether no address of a node can be dialled from another machine.
+pub(crate) fn is_here_only(addresses: &[String]) -> bool {
+    addresses
+        .iter()
+        .all(|address| place(address) == Place::Here)
+}
+
 /// From where an address can be dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {

@@ -6,6 +6,7 @@ use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 
 use super::pairs::{Pairs, shown};
+use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
@@ -32,6 +33,8 @@ pub(crate) struct RevokeArgs {
     rekey: bool,
     #[command(flatten)]
     sign: SignArgs,
+    #[command(flatten)]
+    replicas: AwaitReplicas,
 }
 
 /// A removal, and what followed from it.
@@ -60,6 +63,13 @@ impl RevokeArgs {
         };
         let client = self.sign.set(context.client().await?).await?;
         let revoked = self.revoke(&client, image, *requestor).await;
+        let waited = match &revoked {
+            Ok(Outcome::Mined(Revoked {
+                rekeyed: Some(rekeyed),
+                ..
+            })) => self.replicas.wait(&client, &rekeyed.root).await,
+            _ => Ok(None),
+        };
         client.shutdown().await;
         let Some(revoked) = self.sign.settle(context, revoked)? else {
             return Ok(());
@@ -71,7 +81,14 @@ impl RevokeArgs {
         if let Some(rekeyed) = &revoked.rekeyed {
             text.push_str(&resealed(context, rekeyed));
         }
-        context.ui.result(&revoked, &text)
+        text.push_str(&replicas::line(*waited.as_ref().unwrap_or(&None)));
+        if revoked.rekeyed.is_some() && !matches!(waited, Ok(Some(1..))) {
+            context.ui.note(
+                "note: the new body is on this node alone: let `pcim node` run until followers have it (--replicas N waits)",
+            );
+        }
+        context.ui.result(&revoked, &text)?;
+        waited.map(drop)
     }
 
     async fn revoke(
