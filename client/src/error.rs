@@ -329,6 +329,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Says whether no endpoint of the chain answered.
+    pub fn is_silence(&self) -> bool {
+        use pcim_ledger::Error as L;
+        matches!(self, Self::Ledger(L::Rpc { .. } | L::Timeout { .. }))
+    }
+
     /// Says whether it is the chain's, which may answer another time, and not this home's.
     pub fn is_of_chain(&self) -> bool {
         use audit::Error as A;

@@ -3,9 +3,11 @@
 //! An image is one that the home has to do with; a contact is a card in the home's folder `contacts`, by the name of its file.
 //! Ids and files that are written out need no home.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use pcim_client::home::Home;
 use pcim_client::known::images_in;
@@ -21,6 +23,10 @@ const LEAST_DIGITS: usize = 4;
 const LEAST_HEX: usize = 4;
 /// What every digest in base 32 begins with.
 const DIGEST_HEAD: &str = "bafybei";
+/// Most contacts whose names are shown: their cards are verified first.
+const MAX_SHOWN: usize = 1_000;
+/// Most characters of a name beside an address.
+const SHOWN_CHARS: usize = 32;
 /// Most candidates that are named.
 const SHOWN: usize = 4;
 
@@ -149,6 +155,26 @@ pub(crate) fn contacts_in(dir: &Path) -> Vec<(String, PathBuf)> {
         .collect();
     found.sort();
     found
+}
+
+/// Writes an address, with the name of the contact whose it is.
+pub(crate) fn shown(address: Address) -> String {
+    static NAMES: LazyLock<BTreeMap<Address, String>> = LazyLock::new(|| {
+        let mut names = BTreeMap::new();
+        for (name, path) in contacts().into_iter().take(MAX_SHOWN) {
+            if let Ok(card) = read_card_file(&path) {
+                names.entry(card.address).or_insert(name);
+            }
+        }
+        names
+    });
+    match NAMES.get(&address) {
+        Some(name) => {
+            let name: String = name.chars().take(SHOWN_CHARS).collect();
+            format!("{address}  {}", printable(&name))
+        }
+        None => address.to_string(),
+    }
 }
 
 /// Says which of several it may be.

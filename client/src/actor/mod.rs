@@ -14,6 +14,7 @@ pub(crate) mod radiologist;
 pub(crate) mod receipt;
 pub(crate) mod registration;
 pub(crate) mod relayer;
+pub(crate) mod remembered;
 pub(crate) mod replicas;
 pub(crate) mod requestor;
 pub(crate) mod requests;

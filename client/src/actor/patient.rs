@@ -328,7 +328,12 @@ impl Patient<'_> {
 
     /// Opens an image of one's own into a file, or a study into a folder.
     pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
-        self.own_record(image).await?;
+        if let Err(error) = self.own_record(image).await {
+            return match error.is_silence() {
+                true => self.open_remembered(image, target, error).await,
+                false => Err(error),
+            };
+        }
         let root = self.own_root(image).await?;
         let opened = self.open_into(image, &root, self.address(), target).await?;
         self.note_opened(image, &opened).await;
@@ -342,7 +347,12 @@ impl Patient<'_> {
         image: &ImageDigest,
         max: u64,
     ) -> Result<Zeroizing<Vec<u8>>> {
-        self.own_record(image).await?;
+        if let Err(error) = self.own_record(image).await {
+            return match error.is_silence() {
+                true => self.open_remembered_in_memory(image, max, error).await,
+                false => Err(error),
+            };
+        }
         let root = self.own_root(image).await?;
         self.open_in_memory(image, &root, max).await
     }

@@ -170,6 +170,16 @@ impl Unlocked<'_> {
         max: u64,
     ) -> Result<Zeroizing<Vec<u8>>> {
         let attested = self.attested(image).await?;
+        self.open_sealed_in_memory(root, attested.seal, max).await
+    }
+
+    /// Opens a sealed root whose seal was attested, in memory.
+    pub(crate) async fn open_sealed_in_memory(
+        &self,
+        root: &ImageDigest,
+        seal: Seal,
+        max: u64,
+    ) -> Result<Zeroizing<Vec<u8>>> {
         let root = self.node().await?.get_root(root, self.limits.fetch).await?;
         let found = root.body.file_size;
         // The payload is shorter than the body that it is sealed in.
@@ -178,7 +188,7 @@ impl Unlocked<'_> {
         }
         let sink = Memory(Zeroizing::new(Vec::with_capacity(found as usize)));
         let (opened, Memory(bytes)) = self.open_root(root, sink).await?;
-        check_seal(attested.seal, &opened)?;
+        check_seal(seal, &opened)?;
         Ok(bytes)
     }
 

@@ -59,6 +59,18 @@ fn people_are_called_by_name_and_images_by_their_beginning() {
     ];
     assert_eq!(patient.run(status).json()["authorized"], true);
 
+    let mut audit = pcim();
+    audit
+        .arg("--home")
+        .arg(&patient.home)
+        .args(["--rpc-url", &patient.rpc_url]);
+    let audit = Run::of(audit.args(["audit", "--who"]));
+    assert!(
+        audit
+            .stdout
+            .contains(&format!("{}  Dora  ", doctor.address)),
+        "{audit:?}"
+    );
     let shown = patient.run(["card", "show", "Dora"]).json();
     assert_eq!(shown["words"].as_str().unwrap().split(' ').count(), 12);
     assert_eq!(shown, patient.run(["card", "show", &card]).json());
@@ -206,6 +218,28 @@ fn ends_are_days_and_an_approval_ends_on_a_chain_that_stands_still() {
     doctor
         .run(["requestor", "fetch", image, "--out", &out])
         .refused(4, "the approval expired at 2");
+}
+
+#[test]
+fn own_images_open_while_the_chain_is_away() {
+    let stage = Stage::new();
+    let patient = stage.actor("patient");
+    let away = patient.through("http://127.0.0.1:1");
+    let out = stage.file("own.dcm");
+    let open = ["patient", "open", &stage.known.image, "--out", &out];
+    // Nothing was read of the chain yet.
+    away.run(open).refused(1, "does not answer");
+    patient.run(["audit"]).json();
+    let opened = away.run(open);
+    assert_eq!(opened.json()["patient"], *patient.address);
+    assert!(
+        opened.stderr.contains("the chain is not asked"),
+        "{opened:?}"
+    );
+    assert_eq!(fs::read(&out).unwrap(), IMAGE);
+    // An image of another is not opened so.
+    let other = stage.actor("doctor").through("http://127.0.0.1:1");
+    other.run(open).refused(1, "does not answer");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
 use crate::failure::Usage;
+use crate::names;
 use crate::parse::{self, Expiry};
 
 /// Oldest request that is approved without more, in days.
@@ -256,7 +257,7 @@ fn approvals_text(approvals: &Approvals) -> String {
         text.push_str(&format!(
             "image        {}\nrequestor    {}\nshared as    {}\nexpires      {}\n\n",
             approval.image,
-            approval.requestor,
+            names::shown(approval.requestor),
             approval.shared_image,
             moment(approval.expires_at)
         ));

@@ -71,7 +71,7 @@ pub(crate) fn opened_text(opened: &OpenedFile) -> String {
         opened.contents,
         opened.bytes,
         opened.sha256,
-        opened.radiologist,
+        names::shown(opened.radiologist),
         opened.signer
     );
     if let Some(predecessor) = &opened.predecessor {

@@ -88,7 +88,8 @@ pub(crate) fn shown(what: &str, context: &Context, endings: &Endings) -> anyhow:
     for ending in &endings.ended {
         text.push_str(&format!(
             "{what:<13}{}\nimage        {}\n\n",
-            ending.requestor, ending.image
+            names::shown(ending.requestor),
+            ending.image
         ));
     }
     text.push_str(&transaction(&endings.written));

@@ -11,6 +11,7 @@ use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
 use crate::failure::Usage;
+use crate::names;
 
 /// Withdraw an approval or an open request
 ///
@@ -74,7 +75,7 @@ impl RevokeArgs {
         let Some(revoked) = self.sign.settle(context, revoked)? else {
             return Ok(());
         };
-        let mut text = format!("revoked      {requestor}\n");
+        let mut text = format!("revoked      {}\n", names::shown(*requestor));
         if let Some(written) = &revoked.written {
             text.push_str(&transaction(written));
         }

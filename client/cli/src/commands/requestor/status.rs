@@ -34,7 +34,7 @@ impl StatusArgs {
         let mut text = format!(
             "status      {status}\nauthorized  {}\npatient     {}\n",
             if standing.authorized { "yes" } else { "no" },
-            standing.patient
+            names::shown(standing.patient)
         );
         if let Some(root) = standing.shared_image.filter(|_| standing.authorized) {
             text.push_str(&format!("shared as   {root}\n"));
