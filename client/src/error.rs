@@ -292,6 +292,14 @@ pub enum Error {
         /// The image.
         image: ImageDigest,
     },
+    /// No approval in force.
+    #[error("{requestor} has no approval in force for image {image}")]
+    NoApproval {
+        /// The named requestor.
+        requestor: Address,
+        /// The image.
+        image: ImageDigest,
+    },
     /// Neither an open request nor an approval.
     #[error("{requestor} has neither a request nor an approval for image {image}")]
     NothingToRevoke {

@@ -64,6 +64,9 @@ impl Hint for Error {
                 }
                 _ => "ask the patient: `pcim requestor request`; look with `pcim requestor status`",
             },
+            Self::NoApproval { .. } => {
+                "see `pcim audit --who`; `pcim patient approve` decides about a request"
+            }
             Self::NoOpenRequest { .. } => "see `pcim patient requests`",
             Self::AlreadyAuthorized { .. } => {
                 "nothing to do; the image can be fetched with `pcim requestor fetch`"

@@ -5,6 +5,7 @@ pub(crate) mod auditor;
 pub(crate) mod batch;
 pub(crate) mod consortium;
 pub(crate) mod endings;
+pub(crate) mod extend;
 pub(crate) mod follow;
 pub(crate) mod follower;
 pub(crate) mod history;

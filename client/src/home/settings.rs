@@ -12,7 +12,7 @@ use pcim_node::MAX_BLOCK;
 pub struct Setting {
     /// Its name: a key of `config.toml`, with its table before a point.
     pub name: &'static str,
-    /// What it is for.
+    /// Its use.
     pub about: &'static str,
     kind: Kind,
 }

@@ -51,6 +51,7 @@ fn every_command_explains_itself() {
         "patient requests",
         "patient approve",
         "patient deny",
+        "patient extend",
         "patient revoke",
         "patient limit",
         "patient rekey",

@@ -191,9 +191,26 @@ fn ends_are_days_and_an_approval_ends_on_a_chain_that_stands_still() {
         "{shown:?}"
     );
 
+    // Another end costs no header.
+    let extend = |end: &str| {
+        let mut command = patient.command();
+        Run::of(command.args([
+            "patient",
+            "extend",
+            image,
+            &doctor.address,
+            "--expires",
+            end,
+        ]))
+    };
+    extend("2098-01-31").json();
+    assert_eq!(doctor.run(status).json()["expires_at"], 4_042_051_199_u64);
+    extend("1970-01-02").refused(1, "not an expiry: 1970-01-02T23:59:59Z");
+
     patient
         .run(["patient", "revoke", image, &doctor.address])
         .json();
+    extend("30d").refused(1, "has no approval in force");
     let card = stage.file("patient.card");
     let request = [
         "requestor",
