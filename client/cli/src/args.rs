@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
@@ -148,8 +148,8 @@ impl Command {
             Self::Node(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
-            Self::Complete(args) => args.run(context),
-            Self::Man(args) => args.run(context),
+            Self::Complete(args) => args.run(context, Cli::command()),
+            Self::Man(args) => args.run(context, Cli::command()),
             Self::InPcimDev { .. } => {
                 let text =
                     "`demo`, `gas`, `bench`, `devnet` and `faucet` are commands of `pcim-dev`";
@@ -183,9 +183,37 @@ mod tests {
     use clap::CommandFactory;
 
     use super::Cli;
+    use crate::commands::completions::candidates;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    fn found(line: &str) -> Vec<String> {
+        let mut root = Cli::command();
+        root.build();
+        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+        candidates(&root, &words)
+    }
+
+    #[test]
+    fn commands_options_and_their_values_are_completed() {
+        assert_eq!(found("pat"), ["patient"]);
+        assert_eq!(found("patient app"), ["approve"]);
+        assert_eq!(found("--json patient app"), ["approve"]);
+        assert_eq!(found("patient approve --exp"), ["--expires"]);
+        assert_eq!(found("--home x completions "), ["bash", "fish", "zsh"]);
+        assert_eq!(found("init --openpgp p"), ["pq"]);
+        assert_eq!(found("config set node.d"), ["node.dht"]);
+        assert!(
+            found("compl").iter().all(|word| word == "completions"),
+            "hidden ones are not shown"
+        );
+        assert!(
+            found("patient nonsense ").is_empty()
+                || found("patient nonsense ").contains(&"images".to_owned())
+        );
+        assert!(found("patient open --out ").is_empty());
     }
 }

@@ -1,13 +1,13 @@
 //! From the command line and the environment to an open home.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use pcim_client::home::{Home, Keys};
-use pcim_client::papers::card::{Card, MAX_CARD_BYTES};
+use pcim_client::papers::card::Card;
 use pcim_client::{Actor, Limits, Overrides, Session};
 use pcim_core::private::mode_open_to_others;
 use pcim_core::{Address, Passphrase};
@@ -19,15 +19,13 @@ use zeroize::Zeroizing;
 use crate::agent;
 use crate::failure::Usage;
 use crate::global::Global;
+use crate::input::read_at_most;
+pub(crate) use crate::input::{home_dir, read_card_file, read_small};
 use crate::ui::Ui;
-use crate::{names, parse};
+use crate::{names, written};
 
-/// Names the actor's home.
-const HOME_VARIABLE: &str = "PCIM_HOME";
 /// Names a file that holds the passphrase.
 const PASSPHRASE_VARIABLE: &str = "PCIM_PASSPHRASE_FILE";
-/// Most bytes of a small file named on the command line.
-const MAX_SMALL_FILE: u64 = 1024 * 1024;
 /// Most bytes of a passphrase.
 const MAX_PASSPHRASE: u64 = 4096;
 
@@ -151,7 +149,7 @@ impl Context {
         let (contract, recorded_chain) = match self.global.contract.as_deref() {
             None => (None, None),
             Some(text) if text.starts_with("0x") => {
-                (Some(parse::written_address(text).map_err(Usage)?), None)
+                (Some(written::address(text).map_err(Usage)?), None)
             }
             Some(path) => {
                 let json = read_small(Path::new(path))?;
@@ -227,19 +225,6 @@ impl Context {
         }
         Ok(Passphrase::new(first.to_string()))
     }
-}
-
-/// The home that is named, or else the one of the environment.
-pub(crate) fn home_dir(named: Option<&Path>) -> anyhow::Result<PathBuf> {
-    if let Some(dir) = named {
-        return Ok(dir.to_owned());
-    }
-    if let Some(dir) = std::env::var_os(HOME_VARIABLE) {
-        return Ok(dir.into());
-    }
-    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-    let home = home.ok_or_else(|| Usage("no home directory: give --home DIR".to_owned()))?;
-    Ok(home.join(".pcim"))
 }
 
 fn no_passphrase() -> anyhow::Error {
@@ -320,28 +305,9 @@ pub(crate) fn open_secret(path: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Reads a file of at most 1 MiB.
-pub(crate) fn read_small(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    read_at_most(file, path)
-}
-
 /// Reads a file with a secret, of at most 1 MiB.
 pub(crate) fn read_secret(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     Ok(Zeroizing::new(read_at_most(open_secret(path)?, path)?))
-}
-
-fn read_at_most(file: File, path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    file.take(MAX_SMALL_FILE + 1)
-        .read_to_end(&mut content)
-        .with_context(|| path.display().to_string())?;
-    if content.len() as u64 > MAX_SMALL_FILE {
-        let text = format!("larger than {MAX_SMALL_FILE} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
-            .with_context(|| path.display().to_string());
-    }
-    Ok(content)
 }
 
 /// Reads and verifies a contact card: a file, or that of a contact by its name.
@@ -350,13 +316,6 @@ pub(crate) fn read_card(path: &Path) -> anyhow::Result<Card> {
         Some(name) if !path.exists() => Ok(names::card(name).map_err(Usage)?),
         _ => read_card_file(path),
     }
-}
-
-/// Reads and verifies a contact card in a file.
-pub(crate) fn read_card_file(path: &Path) -> anyhow::Result<Card> {
-    let mut content = read_small(path)?;
-    content.truncate(MAX_CARD_BYTES + 1);
-    Card::read(&content).with_context(|| path.display().to_string())
 }
 
 /// An actor by address, by contact card or by the name of a contact.

@@ -7,9 +7,11 @@ mod contacts;
 mod context;
 mod failure;
 mod global;
+mod input;
 mod names;
 mod parse;
 mod version;
+mod written;
 
 use std::process::ExitCode;
 
@@ -27,8 +29,10 @@ fn usage(error: &clap::Error) -> ExitCode {
         error.exit();
     }
     let text = error.to_string();
-    let line = text.trim_start_matches("error: ").lines().next();
-    let usage = failure::Usage(line.unwrap_or_default().to_owned());
+    let said = text.split("\n\nUsage").next().unwrap_or_default();
+    let words: Vec<_> = said.split_whitespace().collect();
+    let line = words.join(" ");
+    let usage = failure::Usage(line.trim_start_matches("error: ").to_owned());
     failure::Failure::of(&usage.into()).tell(Ui::new(true))
 }
 

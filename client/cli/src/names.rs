@@ -1,4 +1,4 @@
-//! What an owner types in the place of an id: the beginning of an image's digest or of an address, and the name of a contact.
+//! Short forms of ids that an owner types: the beginning of an image's digest or of an address, and the name of a contact.
 //!
 //! An image is one that the home has to do with; a contact is a card in the home's folder `contacts`, by the name of its file.
 //! Ids and files that are written out need no home.
@@ -14,8 +14,9 @@ use pcim_client::known::images_in;
 use pcim_client::papers::card::Card;
 use pcim_core::{Address, ImageDigest};
 
-use crate::context::{home_dir, read_card_file};
+use crate::input::{home_dir, read_card_file};
 use crate::ui::printable;
+use crate::written;
 
 /// Fewest characters of the beginning of an image's digest, after what every digest begins with.
 const LEAST_DIGITS: usize = 4;
@@ -79,7 +80,7 @@ pub(crate) fn person(text: &str) -> Result<Address, String> {
     };
     let is_hex = hex.bytes().all(|b| b.is_ascii_hexdigit());
     if !is_hex || !(LEAST_HEX..40).contains(&hex.len()) {
-        return crate::parse::written_address(text);
+        return written::address(text);
     }
     let mut found: Vec<(String, Address)> = Vec::new();
     for (name, path) in contacts() {

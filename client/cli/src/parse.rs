@@ -9,19 +9,6 @@ pub(crate) fn address(text: &str) -> Result<Address, String> {
     names::person(text)
 }
 
-/// An address; one in mixed case must have its checksum right (EIP-55).
-pub(crate) fn written_address(text: &str) -> Result<Address, String> {
-    let wrong = || format!("`{text}` is not an address (0x and 40 hex digits)");
-    let digits = text.strip_prefix("0x").ok_or_else(wrong)?;
-    let mixed = digits.bytes().any(|b| b.is_ascii_lowercase())
-        && digits.bytes().any(|b| b.is_ascii_uppercase());
-    if mixed {
-        return Address::parse_checksummed(text, None)
-            .map_err(|_| format!("`{text}` is mistyped: its checksum is wrong (EIP-55)"));
-    }
-    text.parse().map_err(|_| wrong())
-}
-
 /// Bytes: `262144`, `256KiB`, `1MiB`.
 pub(crate) fn bytes(text: &str) -> Result<u32, String> {
     let (number, factor) = if let Some(number) = text.strip_suffix("KiB") {
@@ -154,20 +141,6 @@ pub(crate) fn moment(text: &str) -> Result<u64, String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_checked() {
-        let good = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
-        assert_eq!(written_address(good).unwrap().to_string(), good);
-        assert!(written_address(&good.to_lowercase()).is_ok());
-        assert!(
-            written_address(&good.replace('F', "f"))
-                .unwrap_err()
-                .contains("checksum")
-        );
-        assert!(written_address("0x12").is_err());
-        assert!(written_address("f39fd6e51aad88f6f4ce6ab8827279cfffb92266").is_err());
-    }
 
     #[test]
     fn moments_are_days_times_or_seconds() {

@@ -91,7 +91,7 @@ impl Home {
         })
     }
 
-    /// Forgets a network; false if the home did not know it. What the home holds of its images stays.
+    /// Forgets a network; false if the home did not know it. Its images stay.
     ///
     /// # Errors
     /// [`Error::Io`]

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::Config;
+use crate::home::config::Config;
 use crate::papers::network::{is_node, is_url};
 use pcim_core::Address;
 use pcim_node::MAX_BLOCK;

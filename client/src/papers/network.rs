@@ -1,4 +1,4 @@
-//! Network files: what a home needs to know of a network, signed by the network's consortium (format.md §13.13).
+//! Network files: the facts of a network that a home needs, signed by the network's consortium (format.md §13.13).
 //!
 //! A network file is a JSON document. The consortium's Ethereum account signs the struct that its fields make (EIP-712), in a
 //! domain of the file's own chain and contract. It says nothing about any person.

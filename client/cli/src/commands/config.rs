@@ -30,7 +30,7 @@ pub(crate) struct ListArgs {}
 
 /// Change a setting: it is checked by its type, and the file is replaced in one step
 ///
-/// A list takes several values. Without a value the setting gets its default, or none. What runs already (`pcim node`) takes it
+/// A list takes several values. Without a value the setting gets its default, or none. A program that runs already (`pcim node`) takes it
 /// at its next start.
 #[derive(Debug, Args)]
 pub(crate) struct SetArgs {

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man;
 use serde_json::json;
 
 use super::write_result;
-use crate::args::Cli;
 use crate::context::Context;
 
 /// Write manual pages: one a command
@@ -25,9 +24,8 @@ pub(crate) struct ManArgs {
 }
 
 impl ManArgs {
-    pub(crate) fn run(&self, context: &Context) -> anyhow::Result<()> {
+    pub(crate) fn run(&self, context: &Context, mut root: Command) -> anyhow::Result<()> {
         std::fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
-        let mut root = Cli::command();
         root.build();
         let mut written = Vec::new();
         self.write(&root, "pcim", &mut written)?;

@@ -1,4 +1,4 @@
-//! What people meet: names in the place of ids, dates, a look before what is for good, errors as JSON, files that are not
+//! Daily use: names in the place of ids, dates, a look before what is for good, errors as JSON, files that are not
 //! what they should be.
 
 use std::ffi::OsStr;

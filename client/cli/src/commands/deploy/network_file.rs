@@ -17,7 +17,7 @@ use crate::ui::printable;
 /// Seconds for which homes may join by the file: 90 days.
 const LASTS: u64 = 90 * 86_400;
 
-/// What the network file of a deployment says beside the record.
+/// Options of a deployment's network file.
 #[derive(Debug, Args)]
 pub(crate) struct NetworkFileArgs {
     /// Name of the network in its file: lower-case letters, digits and `-` [default: --network, or chain-<ID>]
@@ -34,7 +34,8 @@ impl NetworkFileArgs {
             return Err(Usage(text).into());
         }
         let path = path(beside);
-        match path.exists() {
+        // With a record nothing is deployed at all.
+        match path.exists() && !beside.exists() {
             true => Err(Error::FileExists { path }.into()),
             false => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! What the chain says: endpoints and whether they agree, the contract, the account's ether.
+//! The chain: endpoints and whether they agree, the contract, the account's ether.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use pcim_ledger::{Chain, Deployment, shown_url};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Finding;
+use super::finding::Finding;
 
 /// How long an endpoint has to answer.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Blocks by which an endpoint may be behind another one.
 const BEHIND: u64 = 240;
-/// Seconds before the end of a network file or program from which the end is told.
+/// Seconds before the end of a network file or program from which the end is reported.
 const SOON: u64 = 30 * 86_400;
 /// Wei for a few transactions: the fee's cap of one.
 const LITTLE_WEI: u64 = 5_000_000_000_000_000;

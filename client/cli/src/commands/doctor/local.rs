@@ -1,8 +1,8 @@
-//! What a home has of itself: keys, passphrase, backup, room on the disk.
+//! The home itself: keys, passphrase, backup, room on the disk.
 
 use pcim_client::home::Home;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::context::{Context, WANTED_GUESSES, guesses, passphrase_path};
 
 /// Below this a node that fetches an image is likely to fail.

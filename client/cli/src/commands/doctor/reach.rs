@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pcim_client::Session;
 
-use super::Finding;
+use super::finding::Finding;
 
 /// How long a follower has to answer.
 const LIMIT: Duration = Duration::from_secs(15);

@@ -9,7 +9,7 @@ use pcim_client::papers::network::{MAX_NETWORK_BYTES, NetworkFile};
 use pcim_core::date::now;
 use serde_json::json;
 
-use super::{read, tell_answers, text};
+use super::file::{read, tell_answers, text};
 use crate::context::Context;
 
 /// Join a network, or take a renewed file of one that the home knows

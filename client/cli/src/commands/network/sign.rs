@@ -8,14 +8,14 @@ use pcim_client::papers::network::{Error, NetworkFile, NetworkRpc};
 
 use pcim_core::date::now;
 
-use super::{read, tell_answers, text};
+use super::file::{read, tell_answers, text};
 use crate::commands::write_result;
 use crate::context::Context;
 use crate::parse;
 
 /// Sign a network file as its consortium, or renew one
 ///
-/// The file comes from `pcim deploy`, or is the one that runs out. What is given here takes the place of what it says. Before it
+/// The file comes from `pcim deploy`, or is the one that runs out. Options take the place of what it says. Before it
 /// is written every endpoint is asked, as on joining. A consortium that is a contract account (ERC-1271) is asked whether it takes
 /// the signature of this home's key.
 #[derive(Debug, Args)]
