@@ -2,7 +2,8 @@
 
 use alloy_sol_types::{SolCall, SolType, sol_data};
 
-use super::abi::{IERC1271, IPcac};
+use super::abi::IERC1271;
+use super::abi::v2::IPcac;
 use super::account::recover_digest;
 use super::{Account, Chain, Result};
 use pcim_core::{Address, B256};

@@ -35,6 +35,7 @@ impl Patient<'_> {
             Ok(Call::ReshareIrs {
                 requestor,
                 image: *image,
+                decided_at: standing.decided_at,
                 shared_image: root,
                 expires_at,
             })

@@ -18,7 +18,7 @@ impl Unlocked<'_> {
         };
         let index = self.auditor().audit_index()?;
         let known = index.images(&query)?.remove(image);
-        Ok(known.filter(|known| known.patient == self.address()))
+        Ok(known.filter(|known| known.patient == self.patient_address()))
     }
 
     /// Opens an image of one's own by what the index remembers of its attestation.
@@ -39,6 +39,7 @@ impl Unlocked<'_> {
         let attested = Attested {
             radiologist: known.radiologist,
             seal: known.seal,
+            description: known.description,
         };
         self.open_attested(&root, known.patient, &attested, target)
             .await

@@ -5,6 +5,7 @@ pub mod card;
 pub mod handover;
 pub mod letter;
 pub mod network;
+pub mod recovery;
 pub mod request;
 pub mod share;
 pub mod sheet;

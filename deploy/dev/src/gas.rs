@@ -111,6 +111,7 @@ async fn publish(ground: &Ground<'_>) -> Result<Record, Error> {
         consortium: Account::from_private_key(consortium)
             .map_err(|_| Error::Keys { found: 1 })?
             .address(),
+        predecessor: None,
         wasm: ground.wasm,
         max_fee: deploy::MAX_FEE,
         records: None,

@@ -5,7 +5,7 @@
 use alloy_primitives::{Address, address};
 use alloy_sol_types::sol;
 
-sol!("../../contract/abi/IPcac.sol");
+sol!("../../contract/artifacts/v1/IPcac.sol");
 
 /// Arbitrum's precompile that manages Stylus programs.
 pub(super) const ARB_WASM: Address = address!("0000000000000000000000000000000000000071");

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, LogData};
 use alloy_sol_types::{SolCall, SolEvent};
-use pcim_ledger::{Call, Deployment};
+use pcim_ledger::{Attestation, Call, Deployment, Nonce, NotesDigest, Version};
 
 use super::abi::IPcac;
 use super::chain::{Chain, Mined};
@@ -203,13 +203,16 @@ impl<'a> Cast<'a> {
     fn create(&self, image: B256) -> Result<Operation, Error> {
         let patient = self.address(self.patient);
         let radiologist = self.address(Stage::RADIOLOGIST);
-        let attestation = self.chain.account(Stage::RADIOLOGIST).attest(
-            self.chain.chain_id(),
-            self.contract,
-            &image.into(),
+        let attested = Attestation {
+            version: Version::V1,
+            chain_id: self.chain.chain_id(),
+            contract: self.contract,
+            image: image.into(),
             patient,
-            &SEAL.into(),
-        )?;
+            seal: SEAL.into(),
+            replaces: 0,
+        };
+        let attestation = self.chain.account(Stage::RADIOLOGIST).attest(&attested)?;
         let call = IPcac::create_contractCall {
             image,
             patient,
@@ -293,15 +296,18 @@ impl<'a> Cast<'a> {
             requestor: self.address(requestor),
             image: image.into(),
             public_key: KEY.into(),
+            requested_at: 0,
+            notes_digest: NotesDigest::default(),
             shared_image: SHARED.into(),
             expires_at: 0,
             notes: NOTES.into(),
         };
         let patient = self.chain.account(self.patient);
-        let signed = patient.sign_call(&here, &signed, 0, DEADLINE)?;
+        let nonce = 0;
+        let signed = patient.sign_call(&here, &signed, Nonce::Ordered(nonce), DEADLINE)?;
         let call = IPcac::relayCall {
             signer: signed.signer,
-            nonce: signed.nonce,
+            nonce,
             deadline: signed.deadline,
             call: signed.call,
             signature: signed.signature,

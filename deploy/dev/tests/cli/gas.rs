@@ -152,7 +152,8 @@ fn workspace() -> PathBuf {
 
 /// The functions of the interface that change state, but for those that carry calls of others.
 fn functions() -> Vec<String> {
-    let interface = std::fs::read_to_string(workspace().join("contract/abi/IPcac.sol")).unwrap();
+    let interface =
+        std::fs::read_to_string(workspace().join("contract/artifacts/v1/IPcac.sol")).unwrap();
     let lines = interface.lines().filter(|line| !line.contains(" view "));
     lines
         .filter_map(|line| line.trim().strip_prefix("function "))

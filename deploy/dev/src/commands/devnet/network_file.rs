@@ -35,6 +35,7 @@ pub(super) async fn write(devnet: &Handle, path: &Path) -> anyhow::Result<Networ
                 chain_id: devnet.chain_id(),
                 deployer_key: &payer.private_key.0,
                 consortium: consortium.address(),
+                predecessor: None,
                 wasm: artifact::PCAC_WASM,
                 max_fee: MAX_FEE,
                 records: None,

@@ -66,7 +66,7 @@ impl GasArgs {
     pub(crate) async fn run(&self, ui: Ui) -> anyhow::Result<()> {
         let wasm = match &self.wasm {
             Some(path) => read_module(path)?,
-            None => artifact::PCAC_WASM.to_vec(),
+            None => artifact::V1_WASM.to_vec(),
         };
         let devnet = stylus_devnet::spawn(Config {
             arbos: self.arbos,
