@@ -313,7 +313,9 @@ pub(crate) fn read_secret(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
 /// Reads and verifies a contact card: a file, or that of a contact by its name.
 pub(crate) fn read_card(path: &Path) -> anyhow::Result<Card> {
     match path.to_str() {
-        Some(name) if !path.exists() => Ok(names::card(name).map_err(Usage)?),
+        Some(name) if !path.exists() && !name.contains(['/', '\\']) => {
+            Ok(names::card(name).map_err(Usage)?)
+        }
         _ => read_card_file(path),
     }
 }

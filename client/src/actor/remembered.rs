@@ -34,7 +34,7 @@ impl Unlocked<'_> {
         let Some(known) = self.remembered(image)? else {
             return Err(silent);
         };
-        tracing::warn!(error = %silent, "the chain is not asked: opened by what was read of it before");
+        tracing::warn!(reason = %silent, "the chain is not asked: opened by what was read of it before");
         let root = self.journal.root_of(image)?.unwrap_or(known.root);
         let attested = Attested {
             radiologist: known.radiologist,
@@ -58,7 +58,7 @@ impl Unlocked<'_> {
         let Some(known) = self.remembered(image)? else {
             return Err(silent);
         };
-        tracing::warn!(error = %silent, "the chain is not asked: opened by what was read of it before");
+        tracing::warn!(reason = %silent, "the chain is not asked: opened by what was read of it before");
         let root = self.journal.root_of(image)?.unwrap_or(known.root);
         self.open_sealed_in_memory(&root, known.seal, max).await
     }

@@ -74,7 +74,11 @@ fn rpc(url: &str) -> NetworkRpc {
 
 /// Writes a file of the stage; its path.
 fn put(stage: &Stage, name: &str, file: &NetworkFile) -> String {
-    let path = stage.file(name);
+    // Homes and the chain have plain names.
+    let path = match name.contains('.') {
+        true => stage.file(name),
+        false => stage.file(&format!("{name}.file")),
+    };
     fs::write(&path, file.to_json().unwrap()).unwrap();
     path
 }

@@ -49,7 +49,7 @@ fn people_are_called_by_name_and_images_by_their_beginning() {
     let requests = patient.run(["patient", "requests"]).json();
     assert_eq!(requests[0]["known_as"], "Dora");
     let approved = approve(begin, "dora").json();
-    assert_eq!(approved["requestor"], *doctor.address);
+    assert!(approved["shared_image"].is_string(), "{approved}");
     let status = [
         "requestor",
         "status",
@@ -153,7 +153,11 @@ fn what_is_for_good_is_asked_and_what_is_many_can_be_looked_at() {
     ];
     let dry = patient.run(many).json();
     assert!(
-        dry["would"].as_str().unwrap().contains(&*clinic.address),
+        dry["would"]
+            .as_str()
+            .unwrap()
+            .to_lowercase()
+            .contains(&clinic.address.to_lowercase()),
         "{dry}"
     );
     assert_eq!([stage.nonce(&consortium), stage.nonce(&patient)], before);
