@@ -30,14 +30,15 @@ interface IPcac {
 
     /// Asks for access. True if the caller is authorized now; nothing changes and no event is emitted. Otherwise opens a request and
     /// returns false. While one is open the same key and notes change nothing; another key or other notes open it again
-    /// with another `requestedAt`. Each `requestedAt` is later than the one before and the decision before.
+    /// with another `requestedAt`. Each `requestedAt` is later than the one before and the decision before. The patient cannot
+    /// ask as long as she acts for herself.
     /// # Events
     /// `RequestedForApproval`, if a request was opened.
     function requesting_access(address patient, bytes32 image, bytes32 publicKey, string calldata notes) external returns (bool);
 
     /// Grants the open request that was made with just this key, at `requestedAt`, with notes of this digest (the first
-    /// ten bytes of their keccak256), until `expiresAt` (0: for good). By the acting key or a delegate; a delegate neither for
-    /// himself, nor for good, nor beyond his own end. False, and nothing changes, if already authorized.
+    /// ten bytes of their keccak256), until `expiresAt` (0: for good). By the acting key or a delegate, not for
+    /// himself; a delegate neither for good nor beyond his own end. False, and nothing changes, if already authorized.
     /// # Events
     /// `Requestaccepted`, `Approved`, then `Acted` unless sent by the patient's own address.
     function approve_IRs(address requester, bytes32 image, bytes32 publicKey, uint64 requestedAt, bytes10 notesDigest, bytes32 sharedImage, uint64 expiresAt, string calldata notes) external returns (bool);
@@ -313,7 +314,7 @@ interface IPcac {
     error PcacNotSuccessor(address caller, address successor);
     /// The caller did not attest the image.
     error PcacNotAttester(address caller);
-    /// A delegate, or the desk, cannot decide about himself.
+    /// The acting key, a delegate, or the desk cannot give to himself.
     error PcacOwnRequest(address caller);
     /// No such image is registered.
     error PcacUnknownImage(bytes32 image);

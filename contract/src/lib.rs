@@ -27,6 +27,7 @@ mod emergency;
 mod interface;
 mod limit;
 mod log;
+mod mandate;
 mod predecessor;
 mod record;
 mod recovery;

@@ -1,7 +1,7 @@
 //! Recovery: guardians move an account whose key is lost or stolen.
 //!
-//! The set is hidden until it is used: storage holds a commitment to it. Whose signatures are good together is checked here,
-//! who may finish in `change`.
+//! The set is hidden until it is used: storage holds a commitment to it. Signatures are checked here; `change` says who may
+//! finish.
 
 use alloc::vec::Vec;
 

@@ -151,7 +151,7 @@ contract Pcac is IPcac {
         _short(notes);
         address owner = _known(image);
         address requester = _sender();
-        if (requester == _acting(owner)) revert PcacOwnImage();
+        if (requester == owner && requester == _acting(owner)) revert PcacOwnImage();
         _available(image);
         if (patient != owner) revert PcacWrongOwner(image, patient, owner);
         Grant storage g = grants[image][requester];
@@ -183,7 +183,7 @@ contract Pcac is IPcac {
         _nonzero(5, sharedImage);
         _short(notes);
         (address patient, uint256 until) = _decides(image);
-        if (until != 0 && requester == _sender()) revert PcacOwnRequest(requester);
+        if (requester == _sender()) revert PcacOwnRequest(requester);
         _unlocked(patient);
         _available(image);
         _mayEnd(expiresAt, until, false, 0);

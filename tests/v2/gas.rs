@@ -144,9 +144,9 @@ async fn rows(chain: &Chain, to: Address) -> Vec<(&'static str, u64)> {
 /// The most gas that the five calls and a denial may take with the program cached.
 const MOST: [(&str, u64); 6] = [
     ("create_contract", 60_000),
-    ("requesting_access", 53_500),
+    ("requesting_access", 51_500),
     ("approve_IRs", 61_500),
-    ("trace_authorization", 32_500),
+    ("trace_authorization", 30_000),
     ("remove_IRs", 37_300),
     ("deny_IRs", 37_300),
 ];

@@ -97,9 +97,9 @@ pub(super) fn standing(standing: Standing) -> String {
             format!("{approved} AND (expires_at <= 0 OR expires_at > ?)")
         }
         Standing::Expired => {
-            let ends = [GrantStatus::Approved, GrantStatus::Emergency].map(is);
-            let ends = ends.join(" OR ");
-            format!("({ends}) AND expires_at > 0 AND expires_at <= ?")
+            let [approved, emergency] = [GrantStatus::Approved, GrantStatus::Emergency].map(is);
+            let ended = format!("{approved} AND expires_at > 0 OR {emergency} AND expires_at >= 0");
+            format!("({ended}) AND expires_at <= ?")
         }
         Standing::Emergency => {
             let open = is(GrantStatus::Emergency);

@@ -300,7 +300,12 @@ async fn one_transaction_deploys_activates_and_constructs() {
     assert_eq!(call.bytecode, program.init_code());
     assert_eq!(
         hex::encode(&call.initData),
-        format!("5585258d{}{}", "00".repeat(12), hex::encode(CONSORTIUM))
+        format!(
+            "5585258d{}{}{}",
+            "00".repeat(12),
+            hex::encode(CONSORTIUM),
+            "00".repeat(32)
+        )
     );
     assert_eq!((call.initValue, call.salt), (U256::ZERO, B256::ZERO));
 }

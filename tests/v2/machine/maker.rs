@@ -267,8 +267,8 @@ impl Maker<'_> {
                     image,
                     approvals: *self
                         .random
-                        .of(&[0, 0, 1, 2, (1 << 24) - 1, 1 << 24, u32::MAX]),
-                    windowSeconds: *self.random.of(&[0, 1, 100, 10_000, u32::MAX]),
+                        .of(&[0, 1, 1, 1, 2, (1 << 24) - 1, 1 << 24, u32::MAX]),
+                    windowSeconds: *self.random.of(&[0, 1, 100, 10_000, u32::MAX, u32::MAX]),
                     round,
                 };
                 (act(Function::set_approval_limit(call)), acting)

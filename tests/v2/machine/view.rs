@@ -12,13 +12,16 @@ use super::IMAGES;
 /// Status, time of the first accreditation, since; and whether attestations are taken.
 type Accreditation = (u8, u64, u64, bool);
 
+/// Patient, time of registration, limit and its window, flags, tag, round.
+type Record = (Address, u64, u32, u32, u8, u64, u32);
+
 /// The views of the people and an epoch's images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) consortium: (Address, Address),
     pub(super) accredited: BTreeMap<Address, Accreditation>,
     pub(super) nonces: BTreeMap<(Address, U256), U256>,
-    pub(super) images: BTreeMap<B256, (Address, u64, u32, u32, u8, u64, u32)>,
+    pub(super) images: BTreeMap<B256, Record>,
     pub(super) grants: BTreeMap<(B256, Address), Grant>,
     pub(super) authorized: BTreeSet<(B256, Address)>,
     pub(super) accounts: BTreeMap<Address, Account>,

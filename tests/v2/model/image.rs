@@ -159,7 +159,7 @@ impl Model {
         ])?;
         short(&c.notes)?;
         let record = self.known(c.image)?;
-        if caller == self.account(record.patient).acting {
+        if caller == record.patient && caller == self.account(caller).acting {
             return refuse!(PcacOwnImage {});
         }
         available(c.image, &record)?;
@@ -204,7 +204,7 @@ impl Model {
         nonzero_at(5, c.sharedImage.as_slice())?;
         short(&c.notes)?;
         let (mut record, _, until) = self.decided(caller, now, image)?;
-        if until.is_some() && requester == caller {
+        if requester == caller {
             return refuse!(PcacOwnRequest { caller });
         }
         self.may_give(now, image, &record)?;

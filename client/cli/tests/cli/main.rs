@@ -25,6 +25,7 @@ mod lifecycle;
 mod locks;
 mod network;
 mod older;
+mod ordered;
 mod peers;
 mod program;
 mod receipts;

@@ -7,9 +7,9 @@ use crate::context::Context;
 
 /// Take the consortium's role that was offered to this home's account
 #[derive(Debug, Args)]
-pub(crate) struct AcceptArgs {}
+pub(crate) struct AcceptRoleArgs {}
 
-impl AcceptArgs {
+impl AcceptRoleArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.client().await?;
         let accepted = client.consortium().accept_consortium().await;

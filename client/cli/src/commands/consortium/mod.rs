@@ -13,7 +13,7 @@ use crate::context::Context;
 pub(crate) enum ConsortiumCommand {
     Accredit(accredit::AccreditArgs),
     Transfer(transfer::TransferArgs),
-    Accept(accept::AcceptArgs),
+    Accept(accept::AcceptRoleArgs),
 }
 
 impl ConsortiumCommand {

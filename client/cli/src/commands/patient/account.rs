@@ -12,6 +12,7 @@ use crate::commands::sign::SignArgs;
 use crate::commands::{transaction, write_result};
 use crate::context::{Context, actor};
 use crate::failure::Usage;
+use crate::names;
 use crate::parse::{self, Expiry};
 
 /// Name guardians, who together can hand your account to another key if yours is lost or stolen
@@ -81,6 +82,7 @@ pub(crate) struct EmergencyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WithdrawArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     #[command(flatten)]
     sign: SignArgs,
@@ -88,8 +90,9 @@ pub(crate) struct WithdrawArgs {
 
 /// End a withdrawal: who was approved has access again
 #[derive(Debug, Args)]
-pub(crate) struct RestoreArgs {
+pub(crate) struct RestoreImageArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     #[command(flatten)]
     sign: SignArgs,
@@ -197,7 +200,7 @@ impl WithdrawArgs {
     }
 }
 
-impl RestoreArgs {
+impl RestoreImageArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = self.sign.set(context.client().await?).await?;
         let restored = client.patient().restore(&self.image).await;

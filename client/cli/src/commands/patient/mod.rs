@@ -42,7 +42,7 @@ pub(crate) enum PatientCommand {
     Delegate(account::DelegateArgs),
     Emergency(account::EmergencyArgs),
     Withdraw(account::WithdrawArgs),
-    Restore(account::RestoreArgs),
+    Restore(account::RestoreImageArgs),
     Migrate(account::MigrateArgs),
 }
 
