@@ -91,6 +91,24 @@ pub(crate) fn signed(stage: &Stage, name: &str, change: impl Fn(&mut NetworkFile
     put(stage, name, &file)
 }
 
+/// Deploys another contract on the stage's chain.
+fn deploy(stage: &Stage, consortium: Address) -> Address {
+    let key = stage.file("deployer.key");
+    write_secret(&key, stage.chain.account(0, "private_key"));
+    let mut command = pcim();
+    command.args([
+        "--json",
+        "deploy",
+        "--rpc-url",
+        stage.chain.url(),
+        "--chain-id",
+        "412346",
+    ]);
+    command.args(["--consortium", &consortium.to_string(), "--key-file", &key]);
+    let record = Run::of(command.args(["--record-dir", &stage.file("elsewhere")])).json();
+    record["contract"].as_str().unwrap().parse().unwrap()
+}
+
 #[test]
 fn a_home_joins_by_a_signed_file_and_knows_where_everything_is() {
     let stage = Stage::new();
@@ -220,33 +238,11 @@ fn files_that_are_no_good_are_refused_by_name() {
 
     // What was known stays when a renewal is refused.
     run(&patient, &["network", "join", &good]).json();
-    let moved = |name: &str| {
-        let twin: Address = account(&stage, 5).address();
-        let mut file = network(&stage);
-        // The same code elsewhere, which answers as the contract does.
-        let code = ask(
-            stage.chain.url(),
-            "eth_getCode",
-            json!([file.contract, "latest"]),
-        );
-        ask(stage.chain.url(), "anvil_setCode", json!([twin, code]));
-        let slot = |at: Address| {
-            ask(
-                stage.chain.url(),
-                "eth_getStorageAt",
-                json!([at, "0x0", "latest"]),
-            )
-        };
-        ask(
-            stage.chain.url(),
-            "anvil_setStorageAt",
-            json!([twin, "0x0", slot(file.contract)]),
-        );
-        file.contract = twin;
-        file.sign(&account(&stage, 1), now(), DAY).unwrap();
-        put(&stage, name, &file)
-    };
-    let moved = moved("moved");
+    // The same code elsewhere, of the same consortium.
+    let mut elsewhere = network(&stage);
+    elsewhere.contract = deploy(&stage, account(&stage, 1).address());
+    elsewhere.sign(&account(&stage, 1), now(), DAY).unwrap();
+    let moved = put(&stage, "moved", &elsewhere);
     join(&moved, "changes its contract from");
     let mut older = network(&stage);
     older.sign(&account(&stage, 1), now() - 60, DAY).unwrap();
@@ -265,17 +261,14 @@ fn files_that_are_no_good_are_refused_by_name() {
 #[test]
 fn a_consortium_that_is_a_contract_account_is_asked() {
     let stage = Stage::new();
-    let (patient, consortium) = (stage.actor("patient"), stage.actor("consortium"));
+    let patient = stage.actor("patient");
     let url = stage.chain.url();
-    let file = network(&stage);
-    // The consortium's role goes to an account whose code takes every signature: it returns the magic word.
+    // The consortium is an account whose code takes every signature: it returns the magic word.
     let takes = Address::repeat_byte(0x71);
     let code = |magic: &str| format!("0x63{magic}60e01b60005260206000f3");
     ask(url, "anvil_setCode", json!([takes, code("1626ba7e")]));
-    consortium
-        .run(["consortium", "transfer", &takes.to_string(), "--yes"])
-        .json();
-    let mut draft = file.clone();
+    let mut draft = network(&stage);
+    draft.contract = deploy(&stage, takes);
     draft.consortium = takes;
     let draft = put(&stage, "draft", &draft);
     let signed = stage.file("signed");
