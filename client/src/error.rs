@@ -9,8 +9,10 @@ use crate::home;
 use crate::operation::journal;
 use crate::papers::card;
 use crate::papers::handover;
+use crate::papers::network;
 use crate::papers::request;
 use crate::study::error as study;
+use pcim_core::date::time;
 use pcim_core::{Address, B256, BlockDigest, GrantStatus, ImageDigest, Seal};
 use pcim_ledger::Nonce;
 
@@ -24,6 +26,9 @@ pub enum Error {
     /// A contact card.
     #[error(transparent)]
     Card(#[from] card::Error),
+    /// A network file.
+    #[error(transparent)]
+    Network(Box<network::Error>),
     /// A handover.
     #[error(transparent)]
     Handover(Box<handover::Error>),
@@ -108,6 +113,12 @@ pub enum Error {
         /// `rpc_url`, `chain_id` or `contract`.
         missing: &'static str,
     },
+    /// A network that the home does not know.
+    #[error("this home knows no network `{name}`")]
+    UnknownNetwork {
+        /// The name.
+        name: String,
+    },
     /// A contract with another code than at its first use.
     #[error(
         "the code of contract {contract} is not what it was at its first use: {found}, wanted {wanted}"
@@ -163,7 +174,9 @@ pub enum Error {
     },
     /// A signed call that gives, and could be held back for long.
     #[error(
-        "a call that gives can be sent for a day, until {latest} (unix seconds), not until {found}"
+        "a call that gives can be sent for a day, until {}, not until {}",
+        time(*latest),
+        time(*found)
     )]
     DeadlineTooLate {
         /// The deadline given.
@@ -173,7 +186,9 @@ pub enum Error {
     },
     /// A signed call that takes away, and might be too late.
     #[error(
-        "a call that takes away can be sent for seven days, until {earliest} (unix seconds) at least, not until {found}"
+        "a call that takes away can be sent for seven days, until {} at least, not until {}",
+        time(*earliest),
+        time(*found)
     )]
     DeadlineTooSoon {
         /// The deadline given.
@@ -183,7 +198,8 @@ pub enum Error {
     },
     /// A signed call that takes away, and may still be sent after what is to be given.
     #[error(
-        "{function} was signed here as call {nonce} and may be sent until {deadline} (unix seconds): it would end what is given now"
+        "{function} was signed here as call {nonce} and may be sent until {}: it would end what is given now",
+        time(*deadline)
     )]
     Outstanding {
         /// Its function.
@@ -218,7 +234,7 @@ pub enum Error {
         patient: Address,
     },
     /// A change of the account that has to wait.
-    #[error("the change can be finished from {ripe} (now is {now}, unix seconds){}", last.map(|it| format!(", until {it}")).unwrap_or_default())]
+    #[error("the change can be finished from {} (now is {}){}", time(*ripe), time(*now), last.map(|it| format!(", until {}", time(it))).unwrap_or_default())]
     NotRipe {
         /// Unix seconds.
         ripe: u64,
@@ -400,7 +416,9 @@ pub enum Error {
     },
     /// The requestor asked again after the request was reviewed.
     #[error(
-        "the request was made again at {requested} (unix seconds), and the one of {reviewed} was reviewed"
+        "the request was made again at {}, and the one of {} was reviewed",
+        time(*requested),
+        time(*reviewed)
     )]
     RequestChanged {
         /// When the reviewed request was made, unix seconds.
@@ -412,6 +430,14 @@ pub enum Error {
     #[error("{requestor} is authorized to open image {image} already")]
     AlreadyAuthorized {
         /// The requestor.
+        requestor: Address,
+        /// The image.
+        image: ImageDigest,
+    },
+    /// No approval in force.
+    #[error("{requestor} has no approval in force for image {image}")]
+    NoApproval {
+        /// The named requestor.
         requestor: Address,
         /// The image.
         image: ImageDigest,
@@ -453,6 +479,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Says whether no endpoint of the chain answered.
+    pub fn is_silence(&self) -> bool {
+        use pcim_ledger::Error as L;
+        matches!(self, Self::Ledger(L::Rpc { .. } | L::Timeout { .. }))
+    }
+
     /// Says whether it is the chain's, which may answer another time, and not this home's.
     pub fn is_of_chain(&self) -> bool {
         use audit::Error as A;
@@ -478,6 +510,12 @@ impl From<handover::Error> for Error {
     }
 }
 
+impl From<network::Error> for Error {
+    fn from(error: network::Error) -> Self {
+        Self::Network(Box::new(error))
+    }
+}
+
 impl From<study::Error> for Error {
     fn from(error: study::Error) -> Self {
         Self::Study(Box::new(error))
@@ -495,11 +533,11 @@ fn standing(status: GrantStatus, expires_at: u64) -> String {
     match status {
         GrantStatus::None => "no access was requested".to_owned(),
         GrantStatus::Requested => "the patient has not decided yet".to_owned(),
-        GrantStatus::Approved => format!("the approval expired at {expires_at} (unix seconds)"),
+        GrantStatus::Approved => format!("the approval expired at {}", time(expires_at)),
         GrantStatus::Denied => "the patient denied the request".to_owned(),
         GrantStatus::Removed => "the patient removed the access".to_owned(),
         GrantStatus::Emergency => {
-            format!("the emergency access ended at {expires_at} (unix seconds)")
+            format!("the emergency access ended at {}", time(expires_at))
         }
     }
 }

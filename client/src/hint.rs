@@ -3,8 +3,9 @@
 use crate::error::Error;
 use crate::operation::journal;
 use crate::papers::backup as papers;
-use crate::papers::{card, handover, letter, share};
+use crate::papers::{card, handover, letter, network, share};
 use crate::{audit, backup, home, study};
+use pcim_core::GrantStatus;
 use pcim_core::hint::{CHECK_THE_DISK, Hint, Hints};
 
 impl Hint for Error {
@@ -13,6 +14,7 @@ impl Hint for Error {
             Self::Home(error) => return error.hints(),
             Self::Card(error) => return error.hints(),
             Self::Handover(error) => return error.hints(),
+            Self::Network(error) => return error.hints(),
             Self::Seal(error) => return error.hints(),
             Self::Node(error) => return error.hints(),
             Self::Ledger(error) => return error.hints(),
@@ -29,12 +31,17 @@ impl Hint for Error {
             Self::Description => {
                 "give --description with codes such as `CT CHEST`, or register with --no-description"
             }
-            Self::FileExists { .. } => "give another --out, or --force to replace the file",
+            Self::FileExists { .. } => {
+                "name another file; --force, where the command has it, replaces this one"
+            }
             Self::NotConfigured { .. } => {
-                "give --network, --rpc-url, --chain-id and --contract, or write them into the home's config.toml"
+                "join the network of your consortium: `pcim network join FILE`; or give --rpc-url, --chain-id and --contract"
+            }
+            Self::UnknownNetwork { .. } => {
+                "see `pcim network list`; `pcim network join FILE` joins one"
             }
             Self::InsecureRpc => {
-                "give an https:// address or a node of this machine; --insecure-rpc, or `insecure_rpc = true` in the home's config.toml, takes it all the same"
+                "give an https:// address or a node of this machine; --insecure-rpc, or `pcim config set insecure_rpc true`, takes it all the same"
             }
             Self::UnknownImage { .. } => {
                 "check the digest and the contract; the patient registers an image with `pcim patient register`"
@@ -51,8 +58,14 @@ impl Hint for Error {
             | Self::EndlessHistory { .. } => {
                 "do not use this image; ask the radiologist for a new handover"
             }
-            Self::NotAuthorized { .. } => {
-                "ask the patient: `pcim requestor request`; look with `pcim requestor status`"
+            Self::NotAuthorized { status, .. } => match status {
+                GrantStatus::Requested => {
+                    "wait: a second request would cost again and change nothing; look with `pcim requestor status`"
+                }
+                _ => "ask the patient: `pcim requestor request`; look with `pcim requestor status`",
+            },
+            Self::NoApproval { .. } => {
+                "see `pcim audit --who`; `pcim patient approve` decides about a request"
             }
             Self::NoIndex { .. } => {
                 "open it whole: `pcim requestor fetch` without --instance, --series and --first"
@@ -198,6 +211,9 @@ impl Hint for home::Error {
             Self::Config { .. } => "correct the file by hand",
             Self::OpenPgp(error) => return error.hints(),
             Self::Ethereum(error) => return error.hints(),
+            Self::ContactName => "give a plain name with --name",
+            Self::Contact(error) => return error.hints(),
+            Self::Network { .. } => "join the network again: `pcim network join FILE`",
             Self::Io { .. } => CHECK_THE_DISK,
             Self::OpenToOthers { path, .. } => {
                 let path = path.display();
@@ -238,6 +254,33 @@ impl Hint for journal::Error {
             Self::Newer { .. } => "update pcim",
             Self::Io { .. } | Self::Sqlite(_) => CHECK_THE_DISK,
             _ => return Vec::new(),
+        };
+        vec![hint.into()]
+    }
+}
+
+impl Hint for network::Error {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::Version { .. } => "update pcim",
+            Self::Unsigned { .. } => {
+                "the consortium signs it: `pcim network sign FILE`; ask it for the signed one"
+            }
+            Self::Altered { .. } | Self::OtherConsortium { .. } | Self::OtherCode { .. } => {
+                "do not use it; ask the consortium for its network file by another channel"
+            }
+            Self::Expired { .. } | Self::Older { .. } => {
+                "ask the consortium for its newest network file"
+            }
+            Self::Early { .. } => "set this machine's clock",
+            Self::OtherChain { .. } => "tell the consortium: the file names a wrong endpoint",
+            Self::Silent { .. } => "check this machine's connection, and try again later",
+            Self::Changed { .. } => {
+                "ask the consortium why by another channel; --accept-change takes it all the same"
+            }
+            Self::NotConsortium { .. } => "use the consortium's home (--home)",
+            Self::Ledger(error) => return error.hints(),
+            _ => "ask the consortium for its network file again",
         };
         vec![hint.into()]
     }

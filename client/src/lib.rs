@@ -7,6 +7,8 @@ pub mod audit;
 pub mod backup;
 pub mod flow;
 pub mod home;
+pub mod known;
+pub mod network;
 pub mod papers;
 pub mod study;
 
@@ -15,6 +17,7 @@ mod error;
 mod hint;
 mod limits;
 mod operation;
+mod place;
 mod session;
 mod unlocked;
 

@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::operation::journal::{Journal, PinnedContract};
 use crate::papers::handover::Addressee;
 use pcim_core::{Address, ImageDigest};
-use pcim_ledger::{Deployment, ImageRecord, Ledger, Version};
+use pcim_ledger::{ImageRecord, Ledger, Version};
 use pcim_node::{Node, NodeConfig, Server, SwarmKey};
 
 use crate::flow::pipeline::{Meter, Progress, ProgressSink};
@@ -25,6 +25,8 @@ const MAX_PEERS: usize = 256;
 /// Settings that stand above the home's configuration for as long as a session lives.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
+    /// A network that the home knows, in the place of the one it is set up for.
+    pub network: Option<String>,
     /// The chain's JSON-RPC endpoint.
     pub rpc_url: Option<String>,
     /// The chain's id.
@@ -122,44 +124,6 @@ impl Session {
         self.home.config().patient.unwrap_or(self.address())
     }
 
-    /// Names the chain and contract for which this home is set up.
-    ///
-    /// # Errors
-    /// [`Error::NotConfigured`], [`Error::InsecureRpc`]
-    pub fn deployment(&self) -> Result<Deployment> {
-        let above = self.overrides.rpc_url.clone();
-        let rpc_url = above.or_else(|| self.home.config().rpc_url.clone());
-        let rpc_url = rpc_url.ok_or(Error::NotConfigured { missing: "rpc_url" })?;
-        self.check_rpc(&rpc_url)?;
-        let (chain_id, contract) = self.contract()?;
-        Ok(Deployment {
-            rpc_url,
-            chain_id,
-            contract,
-        })
-    }
-
-    /// Refuses an endpoint of another machine over plain text, unless that is wanted.
-    pub(crate) fn check_rpc(&self, url: &str) -> Result<()> {
-        let wanted = self.overrides.insecure_rpc || self.home.config().insecure_rpc;
-        match pcim_ledger::is_insecure(url) && !wanted {
-            true => Err(Error::InsecureRpc),
-            false => Ok(()),
-        }
-    }
-
-    /// The chain's id and the contract.
-    pub(crate) fn contract(&self) -> Result<(u64, Address)> {
-        let (config, above) = (self.home.config(), &self.overrides);
-        let missing = |missing| Error::NotConfigured { missing };
-        let chain_id = above.chain_id.or(config.chain_id);
-        let contract = above.contract.or(config.contract);
-        Ok((
-            chain_id.ok_or(missing("chain_id"))?,
-            contract.ok_or(missing("contract"))?,
-        ))
-    }
-
     /// Returns the connection to the chain, made at the first call. The contract must be what it was at its first use.
     ///
     /// # Errors
@@ -167,7 +131,7 @@ impl Session {
     pub async fn ledger(&self) -> Result<&Ledger> {
         self.ledger
             .get_or_try_init(|| async {
-                let ledger = Ledger::connect(self.deployment()?).await?;
+                let ledger = self.connect().await?;
                 self.pin(&ledger)?;
                 Ok(ledger)
             })
@@ -283,10 +247,14 @@ impl Session {
             .count())
     }
 
-    /// The peers that are dialled when a block is missing here.
-    fn dialled(&self) -> Vec<String> {
+    /// Lists the peers that are dialled when a block is missing here: the home's own, the network's followers, and guests.
+    pub fn dialled(&self) -> Vec<String> {
         let guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
         let mut peers = self.home.config().peers.clone();
+        match self.network() {
+            Ok(network) => peers.extend(network.into_iter().flat_map(|file| file.followers)),
+            Err(error) => tracing::warn!(%error, "followers of the network are not known"),
+        }
         peers.extend(guests.iter().cloned());
         peers
     }

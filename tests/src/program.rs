@@ -112,7 +112,15 @@ impl Run {
     #[track_caller]
     pub fn explained(&self, code: i32, why: &str) {
         assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(!self.stderr.contains("panicked"), "{self:#?}");
         let lines: Vec<_> = self.stderr.lines().collect();
+        if let Some(Ok(last)) = lines.last().map(|line| serde_json::from_str::<Value>(line)) {
+            let error = last["error"].as_str().unwrap_or_default();
+            assert!(error.contains(why), "`{why}` is not said: {self:#?}");
+            assert!(last["hints"][0].is_string(), "a hint is wanted: {self:#?}");
+            assert_eq!(last["code"], code, "{self:#?}");
+            return;
+        }
         let [.., error, hint] = lines[..] else {
             panic!("an error and a hint are wanted: {self:#?}")
         };
@@ -121,7 +129,6 @@ impl Run {
         assert!(hint.starts_with("hint: "), "{self:#?}");
         let errors = lines.iter().filter(|line| line.starts_with("error:"));
         assert_eq!(errors.count(), 1, "{self:#?}");
-        assert!(!self.stderr.contains("panicked"), "{self:#?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::account::guardian::GuardianCommand;
@@ -10,12 +10,14 @@ use crate::commands::account::moves::AccountCommand;
 use crate::commands::account::recover::RecoverCommand;
 use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
-    audit, backup, card, consortium, deid, deploy, device, init, node, passphrase, patient,
-    radiologist, relay, report, requestor, restore, resume, search, trace, unlock, view, watch,
+    audit, backup, card, completions, config, consortium, deid, deploy, device, doctor, init, man,
+    network, node, passphrase, patient, radiologist, relay, report, requestor, restore, resume,
+    search, trace, unlock, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
 use crate::global::Global;
+use crate::version;
 
 /// What each exit code means.
 const EXIT_CODES: [(u8, &str); 4] = [
@@ -40,6 +42,7 @@ const EXIT_CODES: [(u8, &str); 4] = [
 #[command(
     name = "pcim",
     version,
+    long_version = version::long(),
     propagate_version = true,
     after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 4 not authorized (see `pcim help exit-codes`)."
 )]
@@ -62,6 +65,13 @@ pub(crate) enum Command {
     #[command(hide = true)]
     Agent(unlock::AgentArgs),
     Card(card::CardArgs),
+    /// Join networks, and sign the file of one
+    #[command(subcommand)]
+    Network(network::NetworkCommand),
+    Doctor(doctor::DoctorArgs),
+    /// Read and change the home's settings
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     Backup(Box<backup::BackupArgs>),
     Restore(restore::RestoreArgs),
     #[command(subcommand)]
@@ -101,13 +111,17 @@ pub(crate) enum Command {
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
     Deploy(deploy::DeployArgs),
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Complete(completions::CompleteArgs),
+    Man(man::ManArgs),
     /// List the meaning of each exit code
     #[command(name = "exit-codes", long_about = exit_codes())]
     ExitCodes,
     /// The commands of `pcim-dev`
     #[command(
         name = "demo",
-        aliases = ["gas", "bench", "devnet"],
+        aliases = ["gas", "bench", "devnet", "faucet"],
         hide = true,
         disable_help_flag = true,
         disable_version_flag = true
@@ -128,6 +142,9 @@ impl Command {
             Self::Lock(args) => args.run(context).await,
             Self::Agent(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
+            Self::Network(command) => command.run(context).await,
+            Self::Config(command) => command.run(context),
+            Self::Doctor(args) => args.run(context).await,
             Self::Backup(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
             Self::Device(command) => command.run(context).await,
@@ -150,8 +167,12 @@ impl Command {
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
+            Self::Completions(args) => args.run(context),
+            Self::Complete(args) => args.run(context, Cli::command()),
+            Self::Man(args) => args.run(context, Cli::command()),
             Self::InPcimDev { .. } => {
-                let text = "`demo`, `gas`, `bench` and `devnet` are commands of `pcim-dev`";
+                let text =
+                    "`demo`, `gas`, `bench`, `devnet` and `faucet` are commands of `pcim-dev`";
                 Err(OtherProgram(text.to_owned()).into())
             }
             Self::ExitCodes => {
@@ -182,9 +203,37 @@ mod tests {
     use clap::CommandFactory;
 
     use super::Cli;
+    use crate::commands::completions::candidates;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    fn found(line: &str) -> Vec<String> {
+        let mut root = Cli::command();
+        root.build();
+        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+        candidates(&root, &words)
+    }
+
+    #[test]
+    fn commands_options_and_their_values_are_completed() {
+        assert_eq!(found("pat"), ["patient"]);
+        assert_eq!(found("patient app"), ["approve"]);
+        assert_eq!(found("--json patient app"), ["approve"]);
+        assert_eq!(found("patient approve --exp"), ["--expires"]);
+        assert_eq!(found("--home x completions "), ["bash", "fish", "zsh"]);
+        assert_eq!(found("init --openpgp p"), ["pq"]);
+        assert_eq!(found("config set node.d"), ["node.dht"]);
+        assert!(
+            found("compl").iter().all(|word| word == "completions"),
+            "hidden ones are not shown"
+        );
+        assert!(
+            found("patient nonsense ").is_empty()
+                || found("patient nonsense ").contains(&"images".to_owned())
+        );
+        assert!(found("patient open --out ").is_empty());
     }
 }

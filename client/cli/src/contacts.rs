@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pcim_client::audit::report::Contacts;
 
-use crate::context::read_card;
+use crate::context::read_card_file;
 use crate::failure::Usage;
 use crate::ui::{Ui, printable};
 
@@ -32,7 +32,7 @@ pub(crate) fn read(ui: Ui, dir: &Path) -> anyhow::Result<Contacts> {
     paths.sort();
     for path in paths {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        match read_card(&path) {
+        match read_card_file(&path) {
             Ok(card) => contacts.add(&card, &name),
             Err(error) => {
                 let why = printable(&format!("{error:#}"));

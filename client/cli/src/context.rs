@@ -1,16 +1,17 @@
 //! From the command line and the environment to an open home.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use pcim_client::home::{Home, Keys};
-use pcim_client::papers::card::{Card, MAX_CARD_BYTES};
+use pcim_client::papers::card::Card;
 use pcim_client::{Actor, Limits, Overrides, Session};
 use pcim_core::private::mode_open_to_others;
 use pcim_core::{Address, Passphrase};
+use pcim_deploy::networks::Network;
 pub(crate) use pcim_terminal::interrupted;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -18,15 +19,13 @@ use zeroize::Zeroizing;
 use crate::agent;
 use crate::failure::Usage;
 use crate::global::Global;
-use crate::parse;
+use crate::input::read_at_most;
+pub(crate) use crate::input::{home_dir, read_card_file, read_small};
 use crate::ui::Ui;
+use crate::{names, written};
 
-/// Names the actor's home.
-const HOME_VARIABLE: &str = "PCIM_HOME";
 /// Names a file that holds the passphrase.
 const PASSPHRASE_VARIABLE: &str = "PCIM_PASSPHRASE_FILE";
-/// Most bytes of a small file named on the command line.
-const MAX_SMALL_FILE: u64 = 1024 * 1024;
 /// Most bytes of a passphrase.
 const MAX_PASSPHRASE: u64 = 4096;
 
@@ -47,21 +46,14 @@ impl Context {
 
     /// The actor's home: `--home`, `$PCIM_HOME` or `~/.pcim`.
     pub(crate) fn home_dir(&self) -> anyhow::Result<PathBuf> {
-        if let Some(dir) = &self.global.home {
-            return Ok(dir.clone());
-        }
-        if let Some(dir) = std::env::var_os(HOME_VARIABLE) {
-            return Ok(dir.into());
-        }
-        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-        let home = home.ok_or_else(|| Usage("no home directory: give --home DIR".to_owned()))?;
-        Ok(home.join(".pcim"))
+        home_dir(self.global.home.as_deref())
     }
 
     /// Opens the home with its keys locked: enough to read the chain.
     pub(crate) fn reader(&self) -> anyhow::Result<Session> {
         let home = Home::open(&self.home_dir()?)?;
-        let client = Session::open(home)?.with_overrides(self.overrides()?);
+        let overrides = self.overrides_in(&home)?;
+        let client = Session::open(home)?.with_overrides(overrides);
         Ok(client.with_limits(self.limits()))
     }
 
@@ -76,8 +68,9 @@ impl Context {
         let passphrase = self.passphrase("Passphrase: ")?;
         // The keys that it holds are about to be others.
         agent::forget(&home).await;
+        let overrides = self.overrides_in(&home)?;
         let client = Actor::open(home, passphrase.clone()).await?;
-        let client = client.with_overrides(self.overrides()?);
+        let client = client.with_overrides(overrides);
         Ok((client.with_limits(self.limits()), passphrase))
     }
 
@@ -86,7 +79,7 @@ impl Context {
         let home = Home::open(&self.home_dir()?)?;
         let overrides = Overrides {
             chunk_bytes: own.chunk_bytes,
-            ..self.overrides()?
+            ..self.overrides_in(&home)?
         };
         let (home, keys) = self.unlock(home).await?;
         let client = Session::open(home)?.with_keys(keys);
@@ -124,20 +117,39 @@ impl Context {
         limits
     }
 
-    /// What the command line says of the network.
-    pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
-        let network = match &self.global.network {
-            Some(name) => Some(pcim_deploy::networks::by_name(name).ok_or_else(|| {
-                Usage(format!(
-                    "unknown network `{name}`: wanted devnet, arbitrum-sepolia or arbitrum-one"
-                ))
-            })?),
+    /// What the command line says of the network; a name may be that of a network that the home knows.
+    pub(crate) fn overrides_in(&self, home: &Home) -> anyhow::Result<Overrides> {
+        let known = match &self.global.network {
+            Some(name) => home.network(name)?.map(|file| file.name),
             None => None,
         };
+        match known {
+            Some(name) => Ok(Overrides {
+                network: Some(name),
+                ..self.overrides_on(None)?
+            }),
+            None => self.overrides(),
+        }
+    }
+
+    /// What the command line says of the network, where no home is asked.
+    pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
+        let named = self.global.network.as_ref().map(|name| {
+            pcim_deploy::networks::by_name(name).ok_or_else(|| {
+                Usage(format!(
+                    "unknown network `{name}`: neither one that this home has joined (`pcim network list`), nor devnet, \
+                     arbitrum-sepolia or arbitrum-one"
+                ))
+            })
+        });
+        self.overrides_on(named.transpose()?)
+    }
+
+    fn overrides_on(&self, network: Option<Network>) -> anyhow::Result<Overrides> {
         let (contract, recorded_chain) = match self.global.contract.as_deref() {
             None => (None, None),
             Some(text) if text.starts_with("0x") => {
-                (Some(parse::address(text).map_err(Usage)?), None)
+                (Some(written::address(text).map_err(Usage)?), None)
             }
             Some(path) => {
                 let json = read_small(Path::new(path))?;
@@ -159,6 +171,7 @@ impl Context {
             .clone()
             .or(network.map(|network| network.rpc_url));
         Ok(Overrides {
+            network: None,
             rpc_url,
             chain_id,
             contract,
@@ -226,34 +239,49 @@ pub(crate) fn passphrase_path() -> Option<PathBuf> {
     std::env::var_os(PASSPHRASE_VARIABLE).map(PathBuf::from)
 }
 
-/// The first line of the passphrase file, if one is named.
+/// The passphrase in the file that the environment names, if it names one.
 fn passphrase_file() -> anyhow::Result<Option<Passphrase>> {
     let path = passphrase_path();
     let read = |path: &PathBuf| read_passphrase(path).context(PASSPHRASE_VARIABLE);
     path.as_ref().map(read).transpose()
 }
 
-/// The first line of a file that only its owner may read.
+/// The one line of a file that only its owner may read.
 fn read_passphrase(path: &Path) -> anyhow::Result<Passphrase> {
     let mut text = Zeroizing::new(String::new());
     let read = open_secret(path)?
         .take(MAX_PASSPHRASE)
         .read_to_string(&mut text);
     read.with_context(|| path.display().to_string())?;
-    let line = text.lines().next().unwrap_or_default();
+    let mut lines = text.lines();
+    let line = lines.next().unwrap_or_default();
     if line.is_empty() {
         return Err(Usage(format!("{} is empty", path.display())).into());
+    }
+    if lines.next().is_some() {
+        let path = path.display();
+        return Err(Usage(format!(
+            "{path} has more than one line; a passphrase is one"
+        ))
+        .into());
     }
     Ok(Passphrase::new(line.to_owned()))
 }
 
+/// Guesses that a passphrase should withstand, as a power of ten.
+pub(crate) const WANTED_GUESSES: f64 = 8.0;
+
+/// Estimates how many guesses find a passphrase, as a power of ten. `known` are words that stand beside it in the home.
+pub(crate) fn guesses(passphrase: &Passphrase, known: &[&str]) -> f64 {
+    zxcvbn::zxcvbn(passphrase.expose(), known).guesses_log10()
+}
+
 /// Refuses a passphrase that is guessed soon. The error does not say what it was.
 fn refuse_weak(passphrase: &Passphrase, known: &[&str]) -> anyhow::Result<()> {
-    let estimate = zxcvbn::zxcvbn(passphrase.expose(), known);
-    if estimate.score() >= zxcvbn::Score::Three {
+    let guesses = guesses(passphrase, known);
+    if guesses >= WANTED_GUESSES {
         return Ok(());
     }
-    let guesses = estimate.guesses_log10();
     let text = format!(
         "the passphrase is weak: about 10^{guesses:.0} guesses find it, 10^8 are wanted; take four or more random words, or \
          give --weak"
@@ -277,43 +305,27 @@ pub(crate) fn open_secret(path: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Reads a file of at most 1 MiB.
-pub(crate) fn read_small(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    read_at_most(file, path)
-}
-
 /// Reads a file with a secret, of at most 1 MiB.
 pub(crate) fn read_secret(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     Ok(Zeroizing::new(read_at_most(open_secret(path)?, path)?))
 }
 
-fn read_at_most(file: File, path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    file.take(MAX_SMALL_FILE + 1)
-        .read_to_end(&mut content)
-        .with_context(|| path.display().to_string())?;
-    if content.len() as u64 > MAX_SMALL_FILE {
-        let text = format!("larger than {MAX_SMALL_FILE} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
-            .with_context(|| path.display().to_string());
-    }
-    Ok(content)
-}
-
-/// Reads and verifies a contact card.
+/// Reads and verifies a contact card: a file, or that of a contact by its name.
 pub(crate) fn read_card(path: &Path) -> anyhow::Result<Card> {
-    let mut content = read_small(path)?;
-    content.truncate(MAX_CARD_BYTES + 1);
-    Card::read(&content).with_context(|| path.display().to_string())
+    match path.to_str() {
+        Some(name) if !path.exists() && !name.contains(['/', '\\']) => {
+            Ok(names::card(name).map_err(Usage)?)
+        }
+        _ => read_card_file(path),
+    }
 }
 
-/// An actor by address or by contact card.
+/// An actor by address, by contact card or by the name of a contact.
 pub(crate) fn actor(text: &str) -> anyhow::Result<Address> {
-    if text.starts_with("0x") {
-        return Ok(parse::address(text).map_err(Usage)?);
+    if Path::new(text).exists() {
+        return Ok(read_card_file(Path::new(text))?.address);
     }
-    Ok(read_card(Path::new(text))?.address)
+    Ok(names::person(text).map_err(Usage)?)
 }
 
 /// A request of the user or the system that the program end, for work that is not to be cut in the middle.

@@ -25,6 +25,13 @@ pub(crate) struct NotRelayed {
     pub(crate) all: usize,
 }
 
+/// Something of a home does not work.
+#[derive(Debug, thiserror::Error)]
+#[error("{count} of what was looked at does not work")]
+pub(crate) struct Unwell {
+    pub(crate) count: usize,
+}
+
 /// The check found something.
 #[derive(Debug, thiserror::Error)]
 #[error("the check found {found} faults in {files} files")]
@@ -43,6 +50,11 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<Hints> {
     }
     if error.is::<NotTheSame>() {
         return Some(vec!["do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url".into()]);
+    }
+    if error.is::<Unwell>() {
+        return Some(vec![
+            "each line that begins with BAD has its remedy below".into(),
+        ]);
     }
     if error.is::<Faulty>() {
         return Some(vec![

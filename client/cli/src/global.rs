@@ -13,7 +13,7 @@ pub(crate) struct Global {
     /// Print the result as one JSON document
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// A network by name: devnet, arbitrum-sepolia, arbitrum-one
+    /// A network by name: one that the home has joined, or devnet, arbitrum-sepolia, arbitrum-one
     #[arg(long, global = true, value_name = "NAME", help_heading = "Network")]
     pub(crate) network: Option<String>,
     /// The chain's JSON-RPC endpoint

@@ -2,17 +2,11 @@
 
 use pcim_core::Address;
 
-/// An address; one in mixed case must have its checksum right (EIP-55).
+use crate::names;
+
+/// A person's address, written out or by a contact.
 pub(crate) fn address(text: &str) -> Result<Address, String> {
-    let wrong = || format!("`{text}` is not an address (0x and 40 hex digits)");
-    let digits = text.strip_prefix("0x").ok_or_else(wrong)?;
-    let mixed = digits.bytes().any(|b| b.is_ascii_lowercase())
-        && digits.bytes().any(|b| b.is_ascii_uppercase());
-    if mixed {
-        return Address::parse_checksummed(text, None)
-            .map_err(|_| format!("`{text}` is mistyped: its checksum is wrong (EIP-55)"));
-    }
-    text.parse().map_err(|_| wrong())
+    names::person(text)
 }
 
 /// Bytes: `262144`, `256KiB`, `1MiB`.
@@ -29,6 +23,17 @@ pub(crate) fn bytes(text: &str) -> Result<u32, String> {
         .and_then(|bytes| bytes.checked_mul(factor))
         .filter(|bytes| *bytes > 0)
         .ok_or_else(|| format!("`{text}` is not a size such as 256KiB or 1MiB"))
+}
+
+/// Bytes of a leaf of an image, as [`bytes`]: at most 1 MiB, which is what nodes exchange in one block.
+pub(crate) fn leaf(text: &str) -> Result<u32, String> {
+    let bytes = bytes(text)?;
+    match bytes as usize <= pcim_node::MAX_BLOCK {
+        true => Ok(bytes),
+        false => Err(format!(
+            "`{text}` is more than 1MiB, the most that nodes exchange in one block"
+        )),
+    }
 }
 
 /// A length of time in seconds: `90s`, `45m`, `12h`, `30d`.
@@ -49,6 +54,9 @@ pub(crate) fn seconds(text: &str) -> Result<u32, String> {
         .ok_or_else(wrong)
 }
 
+/// The last second of a day.
+const LAST_SECOND: u64 = 86_399;
+
 /// When an approval ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
@@ -66,14 +74,17 @@ pub(crate) fn approval_end(text: &str) -> Result<Expiry, String> {
     }
 }
 
-/// `30d` from now, or a moment in unix seconds.
+/// `30d` from now, the end of a day (`2027-01-31`, UTC), or a moment.
 pub(crate) fn expiry(text: &str) -> Result<Expiry, String> {
-    if let Ok(moment) = text.parse::<u64>() {
-        return Ok(Expiry::At(moment));
+    if let Ok(length) = seconds(text) {
+        return Ok(Expiry::After(length));
     }
-    seconds(text)
-        .map(Expiry::After)
-        .map_err(|_| format!("`{text}` is neither a length of time (12h, 30d) nor unix seconds"))
+    let wrong = || {
+        format!("`{text}` is neither a length of time (12h, 30d) nor a day (2027-01-31) or moment")
+    };
+    let moment = moment(text).map_err(|_| wrong())?;
+    let is_day = text.contains('-') && !text.contains('T');
+    Ok(Expiry::At(moment + if is_day { LAST_SECOND } else { 0 }))
 }
 
 /// A moment in unix seconds, as such, as a day (`2026-11-22`, its beginning) or a time of day (`2026-11-22T23:36:01Z`), in
@@ -132,20 +143,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_checked() {
-        let good = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
-        assert_eq!(address(good).unwrap().to_string(), good);
-        assert!(address(&good.to_lowercase()).is_ok());
-        assert!(
-            address(&good.replace('F', "f"))
-                .unwrap_err()
-                .contains("checksum")
-        );
-        assert!(address("0x12").is_err());
-        assert!(address("f39fd6e51aad88f6f4ce6ab8827279cfffb92266").is_err());
-    }
-
-    #[test]
     fn moments_are_days_times_or_seconds() {
         assert_eq!(moment("1970-01-01"), Ok(0));
         assert_eq!(moment("2000-02-29"), Ok(951_782_400));
@@ -172,11 +169,19 @@ mod tests {
         assert_eq!(bytes("256KiB"), Ok(262_144));
         assert_eq!(bytes("1MiB"), Ok(1_048_576));
         assert_eq!(bytes("512"), Ok(512));
+        assert_eq!(leaf("1MiB"), Ok(1_048_576));
+        assert!(leaf("1048577").is_err() && leaf("4MiB").is_err());
         assert!(bytes("0").is_err() && bytes("5000MiB").is_err() && bytes("1GB").is_err());
         assert_eq!(seconds("30d"), Ok(2_592_000));
         assert!(seconds("").is_err() && seconds("é").is_err() && seconds("0h").is_err());
         assert_eq!(expiry("12h"), Ok(Expiry::After(43_200)));
         assert_eq!(expiry("1900000000"), Ok(Expiry::At(1_900_000_000)));
-        assert!(expiry("tomorrow").is_err());
+        assert_eq!(expiry("1970-01-01"), Ok(Expiry::At(86_399)));
+        assert_eq!(expiry("2027-01-31"), Ok(Expiry::At(1_801_439_999)));
+        assert_eq!(
+            expiry("2027-01-31T12:00:00Z"),
+            Ok(Expiry::At(1_801_396_800))
+        );
+        assert!(expiry("tomorrow").is_err() && expiry("2027-02-30").is_err());
     }
 }

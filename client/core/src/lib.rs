@@ -4,6 +4,7 @@
 
 pub mod buffers;
 pub mod chance;
+pub mod date;
 pub mod direct;
 pub mod hint;
 pub mod parallel;

@@ -149,6 +149,13 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 pub fn persist(file: NamedTempFile, path: &Path, overwrite: bool) -> io::Result<()> {
     file.as_file().sync_all()?;
     if overwrite {
+        // A rename would put it in the place of a device or a pipe as well.
+        if let Ok(found) = std::fs::metadata(path)
+            && !found.is_file()
+        {
+            let text = "there is something that is no file; it is not replaced";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         file.persist(path)?;
     } else {
         file.persist_noclobber(path)?;

@@ -1,5 +1,9 @@
 //! How text of others is shown: nothing of it may draw on a terminal, turn a line around, hide or pass for something else.
 
+use std::path::Path;
+
+use serde::Serializer;
+
 /// Makes text of others fit for one line of a terminal: controls, line breaks, format and bidirectional characters,
 /// private and unassigned ones that are usual in spoofs, and the backslash are written as Rust writes them (`\u{202e}`).
 pub fn escaped(text: impl IntoIterator<Item = char>) -> String {
@@ -12,6 +16,28 @@ pub fn escaped(text: impl IntoIterator<Item = char>) -> String {
         }
     }
     out
+}
+
+/// Serializes a path as text; bytes of a name that are no UTF-8 are replaced, so that the document is written all the same.
+///
+/// # Errors
+/// The serializer's own.
+pub fn path<S: Serializer>(path: &impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.as_ref().display())
+}
+
+/// Serializes a path, if there is one, as [`path`] does.
+///
+/// # Errors
+/// The serializer's own.
+pub fn path_if_any<S: Serializer>(
+    path: &Option<impl AsRef<Path>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => serializer.collect_str(&path.as_ref().display()),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// Says whether a character could steer a terminal or hide: controls (general category Cc), formats (Cf), line and paragraph

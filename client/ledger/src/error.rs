@@ -28,6 +28,14 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// A document was not served.
+    #[error("{url} does not serve the document: {reason}")]
+    Web {
+        /// As shown, without credentials.
+        url: String,
+        /// The reason.
+        reason: String,
+    },
     /// The RPC does not answer.
     #[error("the RPC at {url} does not answer")]
     Rpc {

@@ -11,6 +11,7 @@ impl Hint for Error {
             Self::BadSocketUrl { .. } => {
                 "give a ws:// or wss:// address with --ws-url, or as `ws_url` in the home's config.toml"
             }
+            Self::Web { .. } => "check the address, or ask for the file itself",
             Self::Rpc { .. } | Self::Timeout { .. } => {
                 "check --rpc-url and that the chain runs (`pcim-dev devnet` starts one here)"
             }
@@ -24,12 +25,14 @@ impl Hint for Error {
             Self::NotActivated { .. } => {
                 "activate the contract again: `pcim deploy` deploys and activates"
             }
+            Self::Funds { .. } => {
+                "have others send it, who pay: the same command with --sign-only FILE, then `pcim relay FILE`; or send ether to this address on this chain"
+            }
             Self::UnknownVersion { .. } => "check --contract; a newer pcim may know it",
             Self::Lacks { .. } => {
                 "images can be moved to a contract of version 2 that names this one as its predecessor: \
                  `pcim patient migrate`"
             }
-            Self::Funds { .. } => "send ether to this address on this chain",
             Self::Gas { .. } => {
                 "the signer's contract account may burn gas on purpose; --max-gas pays for more"
             }
@@ -93,7 +96,7 @@ impl Hint for Revert {
             Self::NotRequestorOrPatient { .. } => "only the requestor and the patient may trace",
             Self::OwnImage => "open your own image with `pcim patient open`",
             Self::BadExpiry { .. } => {
-                "give --expires as a length of time (12h, 30d) or later unix seconds"
+                "give --expires as a length of time (12h, 30d) or a later day (2027-01-31)"
             }
             _ => return Vec::new(),
         };

@@ -27,8 +27,10 @@ mod revert;
 mod rpc;
 mod send;
 mod text;
+mod typed;
 mod types;
 mod views;
+mod web;
 
 #[cfg(test)]
 mod fake;
@@ -42,10 +44,12 @@ pub use self::guardians::{GuardianSet, MAX_GUARDIANS, RecoveryTerms};
 pub use self::history::{BlockHead, ChainLog, Trouble, decode_event};
 pub use self::live::{Live, Nudge};
 pub use self::revert::Revert;
-pub use self::text::is_insecure;
+pub use self::text::{is_insecure, shown as shown_url};
+pub use self::typed::recover_typed;
 pub use self::types::{
     AccountRecord, Accreditation, AccreditationRecord, BadNonce, Call, ChangeKind, Deployment,
     EventFilter, Grant, ImageFlags, ImageRecord, Mined, Nonce, NotesDigest, Pending, Recovery,
     RelayCall, SignedCall, Version,
 };
+pub use self::web::fetch_document;
 pub use pcim_core::{Event, LoggedEvent};

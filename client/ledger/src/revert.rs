@@ -9,6 +9,7 @@ use alloy_sol_types::{Panic, Revert as RevertString, SolError, SolInterface};
 use super::abi::{v1, v2};
 use super::text::printable;
 use super::types::{ImageFlags, Nonce, NotesDigest};
+use pcim_core::date::time;
 use pcim_core::{Address, B256, ImageDigest};
 
 /// A refusal of the contract. [`Revert::name`] is the error's name in the ABI.
@@ -102,7 +103,7 @@ pub enum Revert {
     #[error("the patient cannot request an image of his own")]
     OwnImage,
     /// `PcacApprovalLimitReached`
-    #[error("the limit of {limit} approvals is reached; again at {retry_at} (unix seconds)")]
+    #[error("the limit of {limit} approvals is reached; again at {}", time(*retry_at))]
     ApprovalLimitReached {
         /// Approvals a window.
         limit: u32,
@@ -118,7 +119,7 @@ pub enum Revert {
         window_seconds: u32,
     },
     /// `PcacBadExpiry`
-    #[error("not an expiry: {expires_at} (now is {now}{}, unix seconds)", latest.map(|it| format!(", at the latest {it}")).unwrap_or_default())]
+    #[error("not an expiry: {} (now is {}{})", time(*expires_at), time(*now), latest.map(|it| format!(", at the latest {}", time(it))).unwrap_or_default())]
     BadExpiry {
         /// The value that was given.
         expires_at: u64,
@@ -142,7 +143,7 @@ pub enum Revert {
         argument: u8,
     },
     /// `PcacExpired`
-    #[error("the signed call was to be relayed by {deadline} (now is {now}, unix seconds)")]
+    #[error("the signed call was to be relayed by {} (now is {})", time(*deadline), time(*now))]
     Expired {
         /// The last second.
         deadline: u64,

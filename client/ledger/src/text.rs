@@ -15,8 +15,8 @@ pub(super) fn printable(text: &str) -> String {
     out
 }
 
-/// Scheme, host and port; user, password, path and query may be credentials.
-pub(super) fn shown(url: &str) -> String {
+/// Makes a URL fit to be shown: scheme, host and port, for user, password, path and query may be credentials.
+pub fn shown(url: &str) -> String {
     let Ok(url) = Url::parse(url) else {
         return "(unreadable URL)".into();
     };

@@ -90,6 +90,15 @@ impl LockedKey {
             ));
         }
         for ka in cert.keys().secret() {
+            // GnuPG writes such a stub for a part that is on a card, or was exported without it.
+            if let SecretKeyMaterial::Encrypted(secret) = ka.key().secret()
+                && let S2K::Private { .. } | S2K::Unknown { .. } = secret.s2k()
+            {
+                let part = ka.key().fingerprint();
+                return Err(refuse(&format!(
+                    "the secret of its part {part} is not in the file but a stub: export it whole"
+                )));
+            }
             if let SecretKeyMaterial::Encrypted(secret) = ka.key().secret()
                 && let S2K::Argon2 { m, .. } = secret.s2k()
                 && *m > ARGON2_MEMORY_MAX

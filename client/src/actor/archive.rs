@@ -18,6 +18,7 @@ pub struct Exported {
     /// The sealed root in it.
     pub image: ImageDigest,
     /// Where it is.
+    #[serde(serialize_with = "pcim_core::text::path")]
     pub path: PathBuf,
     /// Its length.
     pub bytes: u64,

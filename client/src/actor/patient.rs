@@ -341,7 +341,12 @@ impl Patient<'_> {
 
     /// Opens an image of one's own into a file, or a study into a folder.
     pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
-        self.own_record(image).await?;
+        if let Err(error) = self.own_record(image).await {
+            return match error.is_silence() {
+                true => self.open_remembered(image, target, error).await,
+                false => Err(error),
+            };
+        }
         let root = self.own_root(image).await?;
         let patient = self.patient_address();
         let opened = self.open_into(image, &root, patient, target).await?;

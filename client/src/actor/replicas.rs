@@ -95,7 +95,7 @@ impl Session {
 
     /// Asks every connected node, and those of the configuration, what it has of a sealed root.
     pub async fn replicas(&self, root: &ImageDigest) -> Result<Replicas> {
-        self.dial(&self.home.config().peers).await?;
+        self.dial(&self.dialled()).await?;
         let survey = self.node().await?.survey(root, self.limits.fetch).await?;
         Ok(Replicas::of(*root, survey))
     }

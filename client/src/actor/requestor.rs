@@ -13,6 +13,7 @@ use crate::operation::write::{Outcome, Wanted, Written};
 use crate::papers::card::Card;
 use crate::papers::request::{Notes, Purpose, RequestDocument, Subject};
 use crate::session::Session;
+use pcim_core::date::now;
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
 use pcim_ledger::{Call, ImageFlags};
 use pcim_node::block_digest;
@@ -81,7 +82,9 @@ impl Session {
         let patient = record.patient;
         let ledger = self.ledger().await?;
         let grant = ledger.grant(image, requestor).await?;
-        let authorized = ledger.is_authorized(patient, requestor, image).await?;
+        // A chain without transactions has no new blocks, and stops at the time of its last one.
+        let ended = grant.expires_at != 0 && grant.expires_at <= now();
+        let authorized = !ended && ledger.is_authorized(patient, requestor, image).await?;
         Ok(AccessStatus {
             image: *image,
             patient,

@@ -100,11 +100,8 @@ impl<'s> Auditor<'s> {
     /// [`Error::NotConfigured`]; [`Error::Ledger`] if that is no address of a WebSocket.
     pub fn live(&self, every: Duration, ws_url: Option<&str>) -> Result<Live> {
         let live = Live::new(&self.deployment()?, every);
-        // The configuration's belongs to the configuration's RPC.
-        let config = self.home.config();
-        let own = config.ws_url.as_deref();
-        let own = own.filter(|_| self.overrides.rpc_url.is_none());
-        Ok(match ws_url.or(own) {
+        let own = self.ws_url()?;
+        Ok(match ws_url.or(own.as_deref()) {
             Some(url) => live.at(url)?,
             None => live,
         })

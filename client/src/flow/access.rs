@@ -87,13 +87,22 @@ impl Unlocked<'_> {
     /// [`Error::NotAuthorized`] before anything is fetched; [`Error::NoIndex`] for an image that can only be opened whole;
     /// [`Error::SealMismatch`], [`Error::Study`], [`Error::Seal`] for one that is not as it was attested.
     pub async fn open_at_index(&self, image: &ImageDigest) -> Result<Opened> {
-        let (root, patient) = self.root_to_open(image).await?;
-        let attested = self.attested(image).await?;
+        let (root, patient, radiologist, seal) = match self.root_to_open(image).await {
+            Ok((root, patient)) => {
+                let attested = self.attested(image).await?;
+                (root, patient, attested.radiologist, attested.seal)
+            }
+            Err(silent) if silent.is_silence() => {
+                let (root, known) = self.remembered(image, silent)?;
+                (root, known.patient, known.radiologist, known.seal)
+            }
+            Err(error) => return Err(error),
+        };
         let origin = Origin {
             image: *image,
             patient,
-            radiologist: attested.radiologist,
-            seal: attested.seal,
+            radiologist,
+            seal,
         };
         self.open_attested_at_index(&root, origin).await
     }
@@ -149,8 +158,15 @@ impl Unlocked<'_> {
         image: &ImageDigest,
         max: u64,
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let (root, _) = self.root_to_open(image).await?;
-        self.open_in_memory(image, &root, max).await
+        let (root, seal) = match self.root_to_open(image).await {
+            Ok((root, _)) => (root, self.attested(image).await?.seal),
+            Err(silent) if silent.is_silence() => {
+                let (root, known) = self.remembered(image, silent)?;
+                (root, known.seal)
+            }
+            Err(error) => return Err(error),
+        };
+        self.open_sealed_in_memory(&root, seal, max).await
     }
 }
 

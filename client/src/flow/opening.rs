@@ -26,6 +26,7 @@ use pcim_seal::Opened;
 #[derive(Clone, Debug, Serialize)]
 pub struct OpenedFile {
     /// Where it is.
+    #[serde(serialize_with = "pcim_core::text::path")]
     pub path: PathBuf,
     /// Its kind.
     pub contents: Contents,
@@ -211,15 +212,14 @@ impl Unlocked<'_> {
         Ok((opened, done))
     }
 
-    /// Opens the sealed root `root` of the registered `image` in memory. The payload is given back only if it is what
-    /// the radiologist attested, and whole.
-    pub(crate) async fn open_in_memory(
+    /// Opens a sealed root in memory, at most `max` bytes. The payload is given back only if it has the seal that was attested,
+    /// and is whole.
+    pub(crate) async fn open_sealed_in_memory(
         &self,
-        image: &ImageDigest,
         root: &ImageDigest,
+        seal: Seal,
         max: u64,
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let attested = self.attested(image).await?;
         let root = self.node().await?.get_root(root, self.limits.fetch).await?;
         let found = root.body.file_size;
         // The payload is shorter than the body that it is sealed in.
@@ -228,7 +228,7 @@ impl Unlocked<'_> {
         }
         let sink = Memory::of(found as usize);
         let (opened, sink) = self.open_root(root, sink).await?;
-        check_seal(attested.seal, &opened)?;
+        check_seal(seal, &opened)?;
         Ok(sink.into_inner())
     }
 

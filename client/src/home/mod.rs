@@ -12,6 +12,7 @@
 //! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read again then |
 //! | `watch-*.sqlite` | what `pcim watch` has done about which events |
 //! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
+//! | `networks/` | the files of the networks that the home knows; may be missing |
 //! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read again then (0600) |
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
 //! | `held/` | letters with shares and keys of others' backups; may be missing |
@@ -22,10 +23,14 @@
 //! | `lock` | held while a command has the home open; names that process |
 
 pub(crate) mod config;
+mod contacts;
 mod deid;
 mod kept;
 mod locks;
+mod networks;
 mod renewal;
+mod room;
+mod settings;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -35,12 +40,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rand::RngCore;
 use zeroize::Zeroizing;
 
+use crate::papers::{card, network};
 use pcim_core::private;
 use pcim_core::{Address, LockCost, Passphrase};
 use pcim_ledger::Account;
 use pcim_seal::{KeyKind, UnlockedKey};
 
 pub use crate::home::config::{Config, FollowSettings};
+pub use crate::home::settings::{SETTINGS, Setting, SettingError};
 
 const CONFIG: &str = "config.toml";
 const ETHEREUM: &str = "ethereum.json";
@@ -135,6 +142,22 @@ pub enum Error {
         path: PathBuf,
         /// Its permissions.
         mode: u32,
+    },
+    /// No contact can have that name.
+    #[error(
+        "a contact's name has 1 to 100 characters, without control characters, `/` or `\\`, and does not begin with a point"
+    )]
+    ContactName,
+    /// A card that does not verify.
+    #[error(transparent)]
+    Contact(card::Error),
+    /// The file of a network that the home knows does not read.
+    #[error("{}: {source}", path.display())]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: network::Error,
     },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
@@ -310,7 +333,7 @@ impl Home {
 
     /// Names the folder of the contact cards whose holders the owner calls by name; it may be missing.
     pub fn contacts_dir(&self) -> PathBuf {
-        self.dir.join("contacts")
+        Self::contacts_in(&self.dir)
     }
 
     /// Names the file of the index of the contract of this name.
@@ -330,7 +353,17 @@ impl Home {
 
     /// Names the journal's file.
     pub fn journal_path(&self) -> PathBuf {
-        self.dir.join(JOURNAL)
+        Self::journal_path_in(&self.dir)
+    }
+
+    /// Names the journal's file of the home in `dir`, which need not be open.
+    pub fn journal_path_in(dir: &Path) -> PathBuf {
+        dir.join(JOURNAL)
+    }
+
+    /// Names the folder of contact cards of the home in `dir`, which need not be open.
+    pub fn contacts_in(dir: &Path) -> PathBuf {
+        dir.join("contacts")
     }
 }
 

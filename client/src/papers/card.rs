@@ -88,6 +88,13 @@ pub enum Error {
     },
 }
 
+impl CardDocument {
+    /// Lists the addresses of the node that the card names.
+    pub fn peers(&self) -> &[String] {
+        &self.peers
+    }
+}
+
 impl Card {
     /// Issues a card, signed by both keys.
     pub fn issue(

@@ -7,6 +7,7 @@ use pcim_client::papers::card;
 use pcim_client::{Error as E, audit, home};
 use pcim_core::hint::{Hint, Hints};
 use pcim_deploy::deploy;
+use serde_json::json;
 
 use crate::ui::{Ui, printable};
 
@@ -78,8 +79,13 @@ impl Failure {
         Self { hints, ..self }
     }
 
-    /// Writes the error and what can be done; returns the exit code.
+    /// Writes the error and what can be done, with `--json` as one JSON document in one line; returns the exit code.
     pub fn tell(&self, ui: Ui) -> ExitCode {
+        if ui.is_json() {
+            let value = json!({ "error": self.message, "hints": self.hints, "code": self.code });
+            ui.note(&value.to_string());
+            return ExitCode::from(self.code);
+        }
         ui.note(&format!("error: {}", self.message));
         for hint in &self.hints {
             ui.note(&format!("hint: {hint}"));
@@ -118,7 +124,8 @@ fn explain(error: &anyhow::Error) -> (u8, Hints) {
         return one(NOT_AUTHORIZED, hint);
     }
     if error.is::<StillUnfinished>() {
-        return one(FAILED, "nothing is lost: `pcim resume` tries again");
+        let hint = "nothing is lost: once the reason is gone, `pcim resume` goes on with it";
+        return one(FAILED, hint);
     }
     let code = match error.downcast_ref::<E>() {
         Some(E::NotAuthorized { .. }) => NOT_AUTHORIZED,

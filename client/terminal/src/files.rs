@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use pcim_client::Error;
-use pcim_core::private::{open_file_beside, temp_file_beside};
+use pcim_core::private::{open_file_beside, persist, temp_file_beside};
 use tempfile::NamedTempFile;
 
 /// Writes a result file in one step, with the permissions of any new file; an existing one only with `overwrite`.
@@ -47,15 +47,7 @@ pub fn begin_result(path: &Path) -> anyhow::Result<NamedTempFile> {
 /// # Errors
 /// If the file is there and not to be replaced, or cannot be written.
 pub fn end_result(file: NamedTempFile, path: &Path, overwrite: bool) -> anyhow::Result<()> {
-    let put = || -> std::io::Result<()> {
-        file.as_file().sync_all()?;
-        match overwrite {
-            true => file.persist(path)?,
-            false => file.persist_noclobber(path)?,
-        };
-        Ok(())
-    };
-    Ok(put().map_err(|source| at(path, source))?)
+    Ok(persist(file, path, overwrite).map_err(|source| at(path, source))?)
 }
 
 fn at(path: &Path, source: std::io::Error) -> Error {

@@ -3,7 +3,7 @@
 //! Standard output carries the result and nothing else: text, or one JSON document. Notes, prompts and
 //! errors go to standard error.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 
 /// How often progress is shown.
 const PROGRESS: Duration = Duration::from_millis(250);
+/// Most bytes of a word that is asked for.
+const MAX_ANSWER: u64 = 256;
 /// Characters of a bar.
 const BAR: u64 = 24;
 /// Goes to the start of the terminal's line and empties it (ECMA-48).
@@ -98,6 +100,29 @@ impl Ui {
             true => self.note(&serde_json::to_string(value).unwrap_or_else(|e| e.to_string())),
             false => self.note(text),
         }
+    }
+
+    /// Writes a remark to a person; nothing with `--json`, whose document says the same.
+    pub fn remark(&self, text: &str) {
+        if !self.json {
+            self.note(text);
+        }
+    }
+
+    /// Asks for a word on the terminal; `None` if there is none.
+    pub fn ask(&self, prompt: &str) -> anyhow::Result<Option<String>> {
+        if !io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        wipe();
+        let mut err = io::stderr().lock();
+        let asked = write!(err, "{prompt}").and_then(|()| err.flush());
+        asked.context("cannot write to the terminal")?;
+        drop(err);
+        let mut line = String::new();
+        let read = io::stdin().lock().take(MAX_ANSWER).read_line(&mut line);
+        read.context("cannot read from the terminal")?;
+        Ok(Some(line.trim().to_owned()))
     }
 
     /// Writes a remark.

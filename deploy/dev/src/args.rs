@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use pcim_terminal::ui::Ui;
 
-use crate::commands::{bench, demo, devnet, gas};
+use crate::commands::{bench, demo, devnet, faucet, gas};
 
 /// The protocol on a chain of its own: a demonstration, what it costs, how fast it is.
 #[derive(Debug, Parser)]
@@ -28,6 +28,7 @@ pub(crate) enum Command {
     Gas(gas::GasArgs),
     Bench(bench::BenchArgs),
     Devnet(devnet::DevnetArgs),
+    Faucet(faucet::FaucetArgs),
 }
 
 impl Command {
@@ -37,6 +38,7 @@ impl Command {
             Self::Gas(args) => args.run(ui).await,
             Self::Bench(args) => args.run(ui).await,
             Self::Devnet(args) => args.run(ui).await,
+            Self::Faucet(args) => args.run(ui).await,
         }
     }
 

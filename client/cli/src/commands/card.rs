@@ -3,10 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use pcim_client::home::Home;
 use pcim_client::papers::card::Card;
+use serde_json::json;
 
+use super::doctor::is_here_only;
 use super::write_result;
-use crate::context::{Context, read_card};
+use crate::context::{Context, read_card, read_card_file, read_small};
+use crate::failure::Usage;
+use crate::names;
 use crate::ui::printable;
 
 /// Write a contact card: address, certificate and node addresses, signed by both keys
@@ -29,6 +34,9 @@ pub(crate) struct CardArgs {
 #[derive(Debug, Subcommand)]
 enum CardTask {
     Show(ShowArgs),
+    Add(AddArgs),
+    List(ListArgs),
+    Remove(RemoveArgs),
 }
 
 /// Verify a contact card and print whom it is of, to be compared with its holder
@@ -37,27 +45,135 @@ enum CardTask {
 /// telephone. Needs neither a home nor a chain.
 #[derive(Debug, Args)]
 struct ShowArgs {
-    /// The card
+    /// The card, or the name of a contact
+    #[arg(value_name = "CARD")]
     card: PathBuf,
+}
+
+/// Call the owner of a card by a name: a contact of this home
+///
+/// From then on the name stands beside the address, and is taken in its place. It stays in this home.
+#[derive(Debug, Args)]
+struct AddArgs {
+    /// The card
+    #[arg(value_name = "FILE")]
+    card: PathBuf,
+    /// The name
+    #[arg(long)]
+    name: String,
+    /// Replace the card of that name
+    #[arg(long)]
+    force: bool,
+}
+
+/// List the contacts of this home
+#[derive(Debug, Args)]
+struct ListArgs {}
+
+/// Forget a contact
+#[derive(Debug, Args)]
+struct RemoveArgs {
+    /// Its name
+    #[arg(value_name = "CARD")]
+    name: String,
+}
+
+impl CardTask {
+    fn run(&self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::Show(args) => args.run(context),
+            Self::Add(args) => args.run(context),
+            Self::List(args) => args.run(context),
+            Self::Remove(args) => args.run(context),
+        }
+    }
+}
+
+impl AddArgs {
+    fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let card = read_card_file(&self.card)?;
+        let home = Home::open(&context.home_dir()?)?;
+        if !home.put_contact(&self.name, &read_small(&self.card)?, self.force)? {
+            let name = printable(&self.name);
+            let text =
+                format!("another contact is called `{name}`: give another --name, or --force");
+            return Err(Usage(text).into());
+        }
+        let text = format!("contact      {}\n{}", printable(&self.name), text(&card));
+        context.ui.result(
+            &json!({ "name": self.name, "address": card.address }),
+            &text,
+        )
+    }
+}
+
+impl ListArgs {
+    fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let home = Home::open(&context.home_dir()?)?;
+        let (mut listed, mut text) = (Vec::new(), String::new());
+        for (name, path) in names::contacts_in(&home.contacts_dir()) {
+            match read_card_file(&path) {
+                Ok(card) => {
+                    text.push_str(&format!("{}  {}\n", card.address, printable(&name)));
+                    listed.push(json!({ "name": name, "address": card.address }));
+                }
+                Err(error) => {
+                    let why = printable(&format!("{error:#}"));
+                    context
+                        .ui
+                        .note(&format!("note: a card that is no good: {why}"));
+                }
+            }
+        }
+        if listed.is_empty() {
+            context
+                .ui
+                .remark("no contact yet: `pcim card add FILE --name NAME`");
+        }
+        context.ui.result(&listed, &text)
+    }
+}
+
+impl RemoveArgs {
+    fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let home = Home::open(&context.home_dir()?)?;
+        let name = printable(&self.name);
+        if !home.remove_contact(&self.name)? {
+            return Err(Usage(format!("no contact is called `{name}`")).into());
+        }
+        context.ui.result(
+            &json!({ "removed": self.name }),
+            &format!("removed      {name}\n"),
+        )
+    }
 }
 
 impl ShowArgs {
     fn run(&self, context: &Context) -> anyhow::Result<()> {
         let card = read_card(&self.card)?;
-        let value = serde_json::json!({
+        let value = json!({
             "address": card.address,
             "fingerprint": card.certificate.fingerprint(),
+            "words": card.words(),
             "peers": card.peers,
         });
-        let peers: String = card
-            .peers
-            .iter()
-            .map(|peer| format!("peer         {}\n", printable(peer)))
-            .collect();
-        let key = spoken(&card);
-        let text = format!("address      {}\nOpenPGP key  {key}\n{peers}", card.address);
-        context.ui.result(&value, &text)
+        context.ui.result(&value, &text(&card))
     }
+}
+
+/// A card, for people.
+fn text(card: &Card) -> String {
+    let (key, words) = (spoken(card), card.words());
+    let (first, second) = words.split_at(words.match_indices(' ').nth(5).map_or(0, |(at, _)| at));
+    let peers: String = card
+        .peers
+        .iter()
+        .map(|peer| format!("peer         {}\n", printable(peer)))
+        .collect();
+    format!(
+        "address      {}\nOpenPGP key  {key}\nwords        {first}\n            {second}\n{peers}",
+        card.address
+    )
 }
 
 /// The fingerprint of a card's key in groups that can be read aloud.
@@ -73,13 +189,18 @@ pub(crate) fn spoken(card: &Card) -> String {
 
 impl CardArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        if let Some(CardTask::Show(args)) = &self.task {
-            return args.run(context);
+        if let Some(task) = &self.task {
+            return task.run(context);
         }
         let client = context.client().await?;
         let card = client.unlocked().card().await;
         client.shutdown().await;
         let card = card?;
+        if is_here_only(card.peers()) {
+            context.ui.note(
+                "note: the card names no address at which others can reach this node; see `pcim doctor`",
+            );
+        }
         let text = serde_json::to_string_pretty(&card)? + "\n";
         match &self.out {
             Some(path) => {
@@ -87,7 +208,7 @@ impl CardArgs {
                 let text = format!("card  {}\n", path.display());
                 context
                     .ui
-                    .result(&serde_json::json!({ "card": path }), &text)
+                    .result(&json!({ "card": path.display().to_string() }), &text)
             }
             None => context.ui.result(&card, &text),
         }

@@ -294,7 +294,7 @@ impl DeidArgs {
                 text.push_str(&report.to_string());
             }
             told.push(json!({
-                "out": out,
+                "out": out.display().to_string(),
                 "study_instance_uid": study.uid(),
                 "contents": contents,
                 "report": report,

@@ -1,5 +1,6 @@
 //! `pcim deploy`
 
+mod network_file;
 mod payment;
 pub(crate) mod upkeep;
 
@@ -10,6 +11,7 @@ use pcim_core::Address;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Request, deploy, record_path};
 
+use self::network_file::NetworkFileArgs;
 use self::payment::{FeeArgs, network, payer};
 use self::upkeep::UpkeepCommand;
 
@@ -22,7 +24,8 @@ use crate::parse;
 /// One transaction through StylusDeployer deploys, activates and constructs; `consortium()` is read
 /// back. The account that pays is --key-file's, or that of the home. Name the chain with --network, or
 /// with --rpc-url and --chain-id. The transaction is recorded before it is sent: the same command again goes on with it.
-/// The code on the chain is compared with the build that was sent.
+/// The code on the chain is compared with the build that was sent. Beside the record a network file is written, for those who
+/// join: unsigned, unless the account that pays is the consortium (`pcim network sign`).
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct DeployArgs {
@@ -45,6 +48,8 @@ pub(crate) struct DeployArgs {
     /// Where <CHAIN-ID>.json is written; a record that is there stays, and nothing is deployed
     #[arg(long, value_name = "DIR", default_value = "deploy/deployments")]
     record_dir: PathBuf,
+    #[command(flatten)]
+    network_file: NetworkFileArgs,
 }
 
 impl DeployArgs {
@@ -71,11 +76,16 @@ impl DeployArgs {
             max_fee: self.fee.max_fee,
             records: Some(&self.record_dir),
         };
+        self.network_file
+            .check(&record_path(&self.record_dir, chain_id))?;
         context.ui.note("deploying and activating …");
         let record = deploy(&request).await?;
         let path = record_path(&self.record_dir, chain_id);
+        let network = self
+            .network_file
+            .write(context, &record, &rpc_url, &key, &path)?;
         let text = format!(
-            "contract     {}\nconsortium   {}\ntransaction  {}\ngas          {} in block {}\ndata fee     {} wei\nrecord       {}\n",
+            "contract     {}\nconsortium   {}\ntransaction  {}\ngas          {} in block {}\ndata fee     {} wei\nrecord       {}\nnetwork      {network}\n",
             record.contract,
             record.consortium,
             record.tx,

@@ -65,7 +65,7 @@ impl AddArgs {
             to.address,
             self.out.display()
         );
-        let value = json!({ "to": to.address, "fingerprint": fingerprint, "file": self.out });
+        let value = json!({ "to": to.address, "fingerprint": fingerprint, "file": self.out.display().to_string() });
         context.ui.result(&value, &text)
     }
 }

@@ -12,6 +12,7 @@ use pcim_seal::KeyKind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::network::{JoinSource, tell_answers};
 use crate::context::{Context, passphrase_path, read_secret};
 use crate::failure::Usage;
 use crate::parse;
@@ -30,6 +31,9 @@ pub(crate) struct InitArgs {
     /// Name by which you call this home; stays here
     #[arg(long)]
     name: Option<String>,
+    /// Join the network of this file, or of the one that the consortium serves here, as `pcim network join` does
+    #[arg(long, value_name = "FILE|URL")]
+    join: Option<JoinSource>,
     /// Which OpenPGP the home's key is of
     #[arg(long, value_name = "KIND", value_enum, default_value_t = OpenPgp::Default)]
     openpgp: OpenPgp,
@@ -43,7 +47,7 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "MULTIADDR")]
     peer: Vec<String>,
     /// Bytes per leaf of the images added
-    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse::bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse::leaf)]
     chunk: u32,
     /// Take a passphrase that is guessed soon
     #[arg(long)]
@@ -82,6 +86,13 @@ impl InitArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let dir = context.home_dir()?;
         let network = context.overrides()?;
+        let joined = match &self.join {
+            Some(source) => Some(source.verified().await?),
+            None => None,
+        };
+        if let Some((_, answers)) = &joined {
+            tell_answers(context, answers);
+        }
         let account = match &self.import_key {
             Some(path) => Some(Account::from_private_key(&*private_key(path)?)?),
             None => None,
@@ -119,18 +130,28 @@ impl InitArgs {
             Home::init(&dir, new)
         })
         .await??;
+        if let Some((file, _)) = &joined {
+            home.join_network(file)?;
+        }
         let fingerprint = home.openpgp()?.certificate().fingerprint();
         let value = json!({
-            "home": home.dir(),
+            "home": home.dir().display().to_string(),
             "address": home.address(),
             "fingerprint": fingerprint,
             "listen": home.config().listen,
+            "network": home.config().network,
         });
-        let text = format!(
+        let mut text = format!(
             "home         {}\naddress      {}\nOpenPGP key  {fingerprint}\n",
             home.dir().display(),
             home.address()
         );
+        if let Some((file, _)) = &joined {
+            let (name, consortium) = (&file.name, file.consortium);
+            text.push_str(&format!(
+                "network      {name}, of consortium {consortium}\n"
+            ));
+        }
         context.ui.result(&value, &text)
     }
 }

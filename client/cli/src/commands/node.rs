@@ -52,7 +52,7 @@ impl NodeArgs {
         context
             .ui
             .result(&json!({ "addresses": addresses }), &text)?;
-        let peers = client.home().config().peers.clone();
+        let peers = client.dialled();
         let redialling = async {
             loop {
                 client.dial(&peers).await?;

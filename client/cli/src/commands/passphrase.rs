@@ -52,7 +52,7 @@ impl ChangeArgs {
             changed.map(|()| home)
         });
         let home = home.await??;
-        let value = json!({ "home": home.dir(), "changed": true });
+        let value = json!({ "home": home.dir().display().to_string(), "changed": true });
         let text = format!(
             "the keys of {} have another passphrase",
             home.dir().display()

@@ -39,6 +39,7 @@ pub(crate) struct RelayArgs {
 /// The outcome of a file.
 #[derive(Serialize)]
 struct Report {
+    #[serde(serialize_with = "pcim_core::text::path")]
     file: PathBuf,
     /// Without it the file is none.
     #[serde(flatten)]

@@ -13,6 +13,7 @@ use super::write_result;
 use crate::contacts;
 use crate::context::Context;
 use crate::failure::Usage;
+use crate::names;
 use crate::ui::printable;
 
 /// Write a report about your images, in a form that others know
@@ -29,7 +30,7 @@ pub(crate) struct ReportArgs {
     /// Which report
     kind: Kind,
     /// Only about this image
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(value_parser = names::image, long, value_name = "IMAGE")]
     image: Option<ImageDigest>,
     /// Everything on the contract, about any patient
     #[arg(long, conflicts_with = "image")]
@@ -105,7 +106,7 @@ impl ReportArgs {
             Some(path) => {
                 write_result(path, text.as_bytes(), self.force)?;
                 let told = format!("report  {}\n", path.display());
-                let value = serde_json::json!({ "report": path });
+                let value = serde_json::json!({ "report": path.display().to_string() });
                 context.ui.result(&value, &told)
             }
         }

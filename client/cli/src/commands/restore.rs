@@ -6,6 +6,7 @@ use clap::Args;
 use pcim_client::backup::{Key, Restored, Restoring};
 use pcim_client::papers::sheet::Sheet;
 use pcim_core::Secret;
+use pcim_core::date::time;
 use zeroize::Zeroizing;
 
 use super::backup::release::read_backup;
@@ -83,8 +84,11 @@ pub(super) fn shown(context: &Context, what: &str, restored: &Restored) -> anyho
         false => "",
     };
     let text = format!(
-        "{what:<11}  backup {} of {}{done}\nmade         {} (unix seconds)\nOpenPGP key  {}\n",
-        restored.number, restored.patient, restored.at, restored.fingerprint
+        "{what:<11}  backup {} of {}{done}\nmade         {}\nOpenPGP key  {}\n",
+        restored.number,
+        restored.patient,
+        time(restored.at),
+        restored.fingerprint
     );
     context.ui.result(restored, &text)
 }

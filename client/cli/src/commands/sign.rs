@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pcim_client::{Actor, Error, Outcome, Signing};
+use pcim_core::date::{now, time};
 use pcim_ledger::RelayCall;
 use serde::Serialize;
 
@@ -17,7 +18,8 @@ pub(crate) struct SignArgs {
     /// Sign the call into this file instead of sending it; `pcim relay` sends it, from any account
     #[arg(long, value_name = "FILE", help_heading = "Without ether")]
     sign_only: Option<PathBuf>,
-    /// Until when it can be sent: 12h or 30d from now, or unix seconds [default: 1d for what gives, else 7d]
+    /// Until when it can be sent: 12h or 30d from now, a day (2027-01-31, its end in UTC), or a moment [default: 1d for what gives,
+    /// else 7d]
     #[arg(
         long,
         value_name = "WHEN",
@@ -40,6 +42,7 @@ pub(crate) struct SignArgs {
 /// The document that was written instead.
 #[derive(Serialize)]
 struct Signed<'a> {
+    #[serde(serialize_with = "pcim_core::text::path")]
     file: &'a std::path::Path,
     #[serde(flatten)]
     call: &'a RelayCall,
@@ -63,7 +66,7 @@ impl SignArgs {
             None => None,
             Some(Expiry::At(moment)) => Some(moment),
             Some(Expiry::After(seconds)) => {
-                Some(client.ledger().await?.now().await? + u64::from(seconds))
+                Some(client.ledger().await?.now().await?.max(now()) + u64::from(seconds))
             }
         };
         Ok(client.with_signing(Signing {
@@ -86,11 +89,11 @@ impl SignArgs {
         };
         write_result(file, &call.to_json()?, false)?;
         let text = format!(
-            "signed       {} as call {} of {}\nuntil        {} (unix seconds)\nnot sent     pcim relay {}\n",
+            "signed       {} as call {} of {}\nuntil        {}\nnot sent     pcim relay {}\n",
             call.function,
             call.nonce,
             call.signer,
-            call.deadline,
+            time(call.deadline),
             file.display()
         );
         context.ui.result(&Signed { file, call: &call }, &text)?;

@@ -7,6 +7,7 @@ use super::sign::SignArgs;
 use super::transaction;
 use crate::context::Context;
 use crate::failure::NotAuthorized;
+use crate::names;
 use crate::parse;
 
 /// Write on the chain whether a requestor is authorized
@@ -16,6 +17,7 @@ use crate::parse;
 #[derive(Debug, Args)]
 pub(crate) struct TraceArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     /// The requestor [default: this home]
     #[arg(long, alias = "requester", value_name = "ADDRESS", value_parser = parse::address)]

@@ -82,7 +82,7 @@ impl UnlockArgs {
         }
         let until = agent::end_of(Duration::from_secs(self.lasts.into()));
         let value = json!({
-            "home": home.dir(),
+            "home": home.dir().display().to_string(),
             "until": until,
             "memory_locked": pinned,
             "pid": agent.id(),
@@ -96,7 +96,7 @@ impl LockArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let home = Home::open(&context.home_dir()?)?;
         let held = agent::forget(&home).await;
-        let value = json!({ "home": home.dir(), "was_unlocked": held });
+        let value = json!({ "home": home.dir().display().to_string(), "was_unlocked": held });
         let text = match held {
             true => "locked: the agent has forgotten the keys",
             false => "no agent held the keys",

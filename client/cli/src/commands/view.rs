@@ -16,12 +16,15 @@ use crate::commands::deid::found;
 use crate::commands::write_result;
 use crate::context::Context;
 use crate::failure::Usage;
+use crate::names;
 use crate::ui::printable;
 
 /// Most bytes of one file, and of an image that is opened in memory.
 const MAX_BYTES: u64 = 1 << 30;
 /// Most files of a directory.
 const MAX_FILES: usize = 100_000;
+/// Most folders within each other.
+const MAX_DEPTH: usize = 16;
 /// Most tiles of a sheet; of more instances or frames some are left out, evenly.
 const MAX_TILES: usize = 400;
 /// The edge of a tile, in pixels.
@@ -72,6 +75,7 @@ pub(crate) struct ViewArgs {
 #[derive(Debug, Serialize)]
 struct Viewed {
     /// The PNG, if one was written.
+    #[serde(serialize_with = "pcim_core::text::path_if_any")]
     out: Option<PathBuf>,
     /// In pixels.
     width: usize,
@@ -88,7 +92,7 @@ impl ViewArgs {
         let path = Path::new(&self.source);
         let digest = match path.exists() {
             true => None,
-            false => self.source.parse::<ImageDigest>().ok(),
+            false => names::image(&self.source).ok(),
         };
         let mut refused = Vec::new();
         let (picture, frames) = match digest {
@@ -235,11 +239,10 @@ impl ViewArgs {
         if !self.sheet {
             return Err(Usage("a directory needs --sheet".to_owned()).into());
         }
-        let entries = std::fs::read_dir(directory)
-            .and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>())
-            .with_context(|| directory.display().to_string())?;
-        let mut files: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
-        files.retain(|path| path.is_file());
+        let mut files = Vec::new();
+        gather(directory, 0, &mut files).with_context(|| directory.display().to_string())?;
+        // What a study's folder has beside its images.
+        files.retain(|path| !path.file_name().is_some_and(|name| name == "DICOMDIR"));
         files.sort();
         if files.len() > MAX_FILES {
             let found = files.len();
@@ -321,6 +324,20 @@ fn detected(variable: impl Fn(&str) -> Option<String>) -> Option<Protocol> {
     } else {
         None
     }
+}
+
+/// Lists the files of a folder and of those in it, as a study lies that was opened. Links are not followed.
+fn gather(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_file() {
+            files.push(entry.path());
+        } else if kind.is_dir() && depth < MAX_DEPTH && files.len() <= MAX_FILES {
+            gather(&entry.path(), depth + 1, files)?;
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {

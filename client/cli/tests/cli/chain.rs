@@ -108,9 +108,9 @@ fn the_consortium_is_handed_over_once_and_for_good() {
         "0x00000000000000000000000000000000000000aa",
     );
     new.run(["card", "--out", &card]).json();
-    new.run(["consortium", "transfer", &card])
+    new.run(["consortium", "transfer", &card, "--yes"])
         .refused(1, "the contract refused");
-    let handed = old.run(["consortium", "transfer", &card]).json();
+    let handed = old.run(["consortium", "transfer", &card, "--yes"]).json();
     let event = &handed["events"][0];
     assert_eq!(event["event"], "ConsortiumOffered", "{handed}");
     // Nobody else takes it, and until it is taken it is the old one's.
@@ -125,7 +125,7 @@ fn the_consortium_is_handed_over_once_and_for_good() {
     );
     old.run(["consortium", "accredit", someone])
         .refused(1, "the contract refused");
-    old.run(["consortium", "transfer", someone])
+    old.run(["consortium", "transfer", someone, "--yes"])
         .refused(1, "the contract refused");
     new.run(["consortium", "accredit", someone]).json();
 }

@@ -33,7 +33,7 @@ fn a_network_by_name_is_deployed_to_recorded_and_kept() {
     run.refused(1, "this is chain 421614, wanted chain 42161");
     assert!(!records.exists());
     let deployed = deploy(devnet.url(), "arbitrum-sepolia").json();
-    assert_eq!(names(&records), ["421614.json"]);
+    assert_eq!(names(&records), ["421614.json", "421614.network.json"]);
     let record = records.join("421614.json");
     let recorded: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
     assert_eq!(recorded, deployed);

@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use pcim_deploy::artifact;
+use sha2::{Digest, Sha256};
+
 use crate::program::{Run, pcim};
 
 /// Every command of a program with its subcommands, found through the help texts themselves.
@@ -48,6 +51,7 @@ fn every_command_explains_itself() {
         "patient requests",
         "patient approve",
         "patient deny",
+        "patient extend",
         "patient revoke",
         "patient limit",
         "patient rekey",
@@ -80,6 +84,17 @@ fn every_command_explains_itself() {
         "node pins",
         "node unpin",
         "deploy",
+        "network join",
+        "network leave",
+        "network list",
+        "network show",
+        "network sign",
+        "config get",
+        "config list",
+        "config set",
+        "doctor",
+        "completions",
+        "man",
         "exit-codes",
     ] {
         assert!(
@@ -137,11 +152,14 @@ fn exit_codes_are_documented() {
         assert!(command.stdout.contains(&line), "{line}: {command:?}");
         assert!(help.stdout.contains(&line), "{line}: {help:?}");
     }
-    let version = Run::of(pcim().arg("--version"));
-    assert_eq!(
-        version.stdout.trim(),
-        concat!("pcim ", env!("CARGO_PKG_VERSION"))
-    );
+    let version = concat!("pcim ", env!("CARGO_PKG_VERSION"));
+    assert_eq!(Run::of(pcim().arg("-V")).stdout.trim(), version);
+    let long = Run::of(pcim().arg("--version"));
+    let lines: Vec<_> = long.stdout.lines().collect();
+    assert_eq!(lines[0], version);
+    assert!(lines[1].starts_with("commit    "), "{long:?}");
+    let contract = hex::encode(Sha256::digest(artifact::PCAC_WASM));
+    assert_eq!(lines[2], format!("contract  sha-256 {contract}"));
 }
 
 #[test]

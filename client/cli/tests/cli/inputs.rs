@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::program::{Run, names, pcim, write_secret};
 use crate::stage::{IMAGE, PATIENT_NAME, Stage, block_files};
 
@@ -211,7 +213,8 @@ fn wrong_usage_is_code_2() {
     ] {
         let run = Run::of(patient.command().args(args));
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:?}");
-        assert!(run.stderr.contains("error: ") || args.is_empty(), "{run:?}");
+        let error: Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
+        assert!(error["error"].is_string(), "{run:?}");
     }
     // A home that has not been told where its chain is.
     let home = stage.file("new");

@@ -154,8 +154,12 @@ impl Stage {
         &self.dir
     }
 
-    /// Has every home know this stage's chain, so that commands need not name it.
+    /// Has every home know this stage's chain, so that commands need not name it; and writes its network file, unsigned
+    /// (`network.draft`) and signed (`clinic.network`).
     pub(crate) fn settle(&self) {
+        let file = crate::network::network(self);
+        fs::write(self.file("network.draft"), file.to_json().unwrap()).unwrap();
+        crate::network::signed(self, "clinic.network", |_| {});
         for name in ACTORS {
             let path = self.dir.join(name).join("config.toml");
             let config = fs::read_to_string(&path).unwrap();

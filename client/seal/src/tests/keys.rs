@@ -8,6 +8,36 @@ fn pass(text: &str) -> Passphrase {
 }
 
 #[test]
+fn a_key_with_a_stub_in_the_place_of_a_secret_is_refused_for_that() {
+    use openpgp::crypto::S2K;
+    use openpgp::packet::key::{Encrypted, SecretKeyMaterial};
+    use openpgp::serialize::MarshalInto;
+    use openpgp::types::SymmetricAlgorithm;
+    use openpgp::{Cert, Packet};
+    use sequoia_openpgp as openpgp;
+
+    let key = LockedKey::generate(KeyKind::V4, None, &pass("x"), LockCost::LIGHT).unwrap();
+    let cert: Cert = openpgp::parse::Parse::from_bytes(&key.to_armored()).unwrap();
+    // As GnuPG exports subkeys alone (`gnu-dummy`).
+    let dummy = S2K::Private {
+        tag: 101,
+        parameters: Some(vec![0, b'G', b'N', b'U', 1].into()),
+    };
+    let none = Vec::new().into_boxed_slice();
+    let stub = Encrypted::new(dummy, SymmetricAlgorithm::AES128, None, none);
+    let primary = cert.primary_key().key().clone().parts_into_public();
+    let (primary, _) = primary.add_secret(SecretKeyMaterial::Encrypted(stub));
+    let (cert, _) = cert.insert_packets(vec![Packet::from(primary)]).unwrap();
+    let file = cert.as_tsk().to_vec().unwrap();
+    let refused = LockedKey::from_bytes(&file).err().unwrap().to_string();
+    let fingerprint = key.certificate().fingerprint();
+    assert!(
+        refused.contains(&fingerprint) && refused.contains("a stub"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_key_is_locked_with_its_passphrase_only() {
     let started = std::time::Instant::now();
     let key = LockedKey::generate(

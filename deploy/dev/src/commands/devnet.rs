@@ -1,5 +1,7 @@
 //! `pcim-dev devnet`
 
+mod network_file;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,6 +46,9 @@ pub(crate) struct DevnetArgs {
     /// Price of posting to the parent chain, wei per unit (16 units for each packed byte)
     #[arg(long, value_name = "WEI")]
     l1_price_per_unit: Option<u128>,
+    /// Deploy the contract, for the second account as consortium, and write the file by which homes join: `pcim init --join`
+    #[arg(long, value_name = "FILE")]
+    network_file: Option<PathBuf>,
 }
 
 impl DevnetArgs {
@@ -70,7 +75,12 @@ impl DevnetArgs {
                 |account| json!({ "address": account.address, "private_key": account.private_key }),
             )
             .collect();
+        let network = match &self.network_file {
+            Some(path) => Some(network_file::write(&devnet, path).await?),
+            None => None,
+        };
         let value = json!({
+            "network": network,
             "rpc_url": devnet.url(),
             "ws_url": devnet.ws_url(),
             "chain_id": devnet.chain_id(),
@@ -82,6 +92,10 @@ impl DevnetArgs {
             devnet.ws_url(),
             devnet.chain_id()
         );
+        if let (Some(file), Some(path)) = (&network, &self.network_file) {
+            let (contract, path) = (file.contract, path.display());
+            text = format!("network   {path}\ncontract  {contract}\n{text}");
+        }
         for account in devnet.accounts() {
             text.push_str(&format!("{} {}\n", account.address, account.private_key));
         }

@@ -3,4 +3,5 @@
 pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod devnet;
+pub(crate) mod faucet;
 pub(crate) mod gas;

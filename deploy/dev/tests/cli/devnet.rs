@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
 
+use pcim_client::papers::network::NetworkFile;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{MAX_FEE, Record, Request, deploy};
 use pcim_tests::program::{Process, Run, first_document};
@@ -77,6 +78,39 @@ impl Chain {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(deploy(&request)).unwrap()
     }
+}
+
+#[test]
+fn a_network_file_is_written_signed_and_kept_with_the_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, path) = (dir.path().join("state"), dir.path().join("dev.network"));
+    let wanted = ["--network-file", path.to_str().unwrap()];
+    let devnet = Chain::start(&state, &wanted);
+    let read = || NetworkFile::read(&std::fs::read(&path).unwrap()).unwrap();
+    let first = read();
+    assert!(first.is_signed_by_key());
+    assert_eq!(first.http_rpcs(), [devnet.url()]);
+    assert_eq!(devnet.said["network"]["contract"], json!(first.contract));
+    // A home's account gets ether.
+    let to = "0x00000000000000000000000000000000000000f1";
+    let given = Run::of(pcim_dev().args(["--json", "faucet", to, "--rpc-url", devnet.url()]));
+    assert_eq!(given.json()[0]["wei"], "1000000000000000000");
+    let balance = devnet.ask("eth_getBalance", json!([to, "latest"]));
+    assert_eq!(balance, "0xde0b6b3a7640000");
+
+    // The chain goes on at another port: the same contract, another endpoint.
+    drop(devnet);
+    let devnet = Chain::start(&state, &wanted);
+    let again = read();
+    assert_eq!(again.contract, first.contract);
+    assert_eq!(again.http_rpcs(), [devnet.url()]);
+    assert!(again.is_signed_by_key());
+    drop(devnet);
+    // Another file is not replaced.
+    std::fs::write(&path, "mine").unwrap();
+    let mut command = pcim_dev();
+    command.args(["devnet", "--port", "0"]).args(wanted);
+    Run::of(&mut command).refused(2, "it is not replaced");
 }
 
 #[test]

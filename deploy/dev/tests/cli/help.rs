@@ -6,7 +6,7 @@ use crate::pcim_dev;
 
 #[test]
 fn every_command_explains_itself() {
-    for name in ["demo", "gas", "bench", "devnet"] {
+    for name in ["demo", "gas", "bench", "devnet", "faucet"] {
         let help = Run::of(pcim_dev().args([name, "--help"]));
         assert_eq!((help.code, &*help.stderr), (Some(0), ""), "{help:?}");
         assert!(

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use pcim_client::papers::recovery::{Agreement, RecoveryRequest};
+use pcim_core::date::time;
 
 use crate::commands::write_result;
 use crate::context::{Context, read_small};
@@ -49,10 +50,10 @@ impl AgreeArgs {
             false => "",
         };
         let text = format!(
-            "agreed       {} is to act for {}{lock}\nuntil        {} (unix seconds)\nagreement    {}\n",
+            "agreed       {} is to act for {}{lock}\nuntil        {}\nagreement    {}\n",
             terms.successor,
             terms.patient,
-            terms.deadline,
+            time(terms.deadline),
             self.out.display()
         );
         context.ui.result(&agreement, &text)

@@ -7,6 +7,7 @@ pub(crate) mod signed;
 
 use pcim_client::AccountStanding;
 use pcim_core::Address;
+use pcim_core::date::time;
 use pcim_ledger::ChangeKind;
 
 /// An account, for people.
@@ -28,7 +29,7 @@ pub(crate) fn text(standing: &AccountStanding) -> String {
     }
     if record.locked_until != 0 {
         let until = record.locked_until;
-        text.push_str(&format!("locked       until {until} (unix seconds)\n"));
+        text.push_str(&format!("locked       until {}\n", time(until)));
     }
     if let Some(pending) = &record.pending {
         let named = pending.account();
@@ -41,9 +42,7 @@ pub(crate) fn text(standing: &AccountStanding) -> String {
             ChangeKind::SingleRecovery => format!("recovery to {named} by one guardian"),
         };
         let ripe = pending.ripe;
-        text.push_str(&format!(
-            "pending      {what}, from {ripe} (unix seconds)\n"
-        ));
+        text.push_str(&format!("pending      {what}, from {}\n", time(ripe)));
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use pcim_client::SignedFate;
+use pcim_core::date::time;
 use pcim_ledger::Nonce;
 
 use crate::commands::sign::SignArgs;
@@ -48,8 +49,10 @@ impl ListArgs {
         for signed in &calls {
             let (call, fate) = (&signed.call, word(signed.fate));
             text.push_str(&format!(
-                "{fate:<8}  {} as call {}\n          until {} (unix seconds)\n",
-                call.function, call.nonce, call.deadline
+                "{fate:<8}  {} as call {}\n          until {}\n",
+                call.function,
+                call.nonce,
+                time(call.deadline)
             ));
         }
         if calls.is_empty() {

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::write_result;
 use crate::context::{Context, actor};
 use crate::failure::{NotTheSame, Usage};
+use crate::names;
 use crate::parse;
 use crate::ui::printable;
 
@@ -39,7 +40,7 @@ const MANY: usize = 500;
 #[derive(Debug, Default, Args)]
 pub(crate) struct AuditArgs {
     /// Only about this image
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(value_parser = names::image, long, value_name = "IMAGE")]
     image: Option<ImageDigest>,
     /// Only about requests of this requestor
     #[arg(long, alias = "requester", value_name = "ADDRESS|CARD")]
@@ -208,9 +209,10 @@ impl AuditArgs {
             Some(path) => {
                 write_result(path, report::html(table).as_bytes(), self.force)?;
                 let told = format!("page  {}\n", path.display());
-                context
-                    .ui
-                    .result(&serde_json::json!({ "page": path }), &told)
+                context.ui.result(
+                    &serde_json::json!({ "page": path.display().to_string() }),
+                    &told,
+                )
             }
             None => {
                 for remark in &table.remarks {

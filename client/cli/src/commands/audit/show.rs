@@ -8,6 +8,8 @@ use pcim_client::audit::{
 use pcim_core::{Address, Event, ImageDigest};
 use serde::Serialize;
 
+use crate::names;
+
 /// Columns that a line may have.
 const WIDTH: usize = 100;
 const INDENT: &str = "    ";
@@ -87,7 +89,8 @@ pub(super) fn timeline(entries: &[Entry], known: &Images) -> String {
                     );
                     text.push_str(&format!(
                         "{INDENT}owner       {}\n{INDENT}radiologist {}\n",
-                        known.patient, known.radiologist
+                        names::shown(known.patient),
+                        names::shown(known.radiologist)
                     ));
                 }
             }
@@ -223,11 +226,15 @@ pub(super) fn rights(rights: &[Right], mine: bool) -> String {
                 &format!("\"{}\"", escaped(right.description.chars())),
             );
             if mine {
-                text.push_str(&format!("{INDENT}owner {}\n", right.patient));
+                text.push_str(&format!("{INDENT}owner {}\n", names::shown(right.patient)));
             }
             last = Some(right.image);
         }
-        text.push_str(&format!("  {}  {}\n", right.requestor, right.standing));
+        text.push_str(&format!(
+            "  {}  {}\n",
+            names::shown(right.requestor),
+            right.standing
+        ));
         let mut when = format!("asked {}", time(right.requested_at));
         if right.decided_at != 0 {
             when.push_str(&format!(", decided {}", time(right.decided_at)));

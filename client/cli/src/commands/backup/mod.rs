@@ -58,11 +58,18 @@ enum BackupCommand {
 struct Written<'a> {
     number: u64,
     set: String,
+    #[serde(serialize_with = "pcim_core::text::path")]
     backup: &'a Path,
     shares: Vec<WrittenShare>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        serialize_with = "pcim_core::text::path_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
     sheet_a: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        serialize_with = "pcim_core::text::path_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
     sheet_b: Option<&'a Path>,
     /// The address that sheet A gives.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +81,7 @@ struct Written<'a> {
 struct WrittenShare {
     guardian: String,
     share: u8,
+    #[serde(serialize_with = "pcim_core::text::path")]
     file: PathBuf,
 }
 

@@ -70,7 +70,7 @@ impl ReleaseArgs {
             "share": done.share,
             "to": done.to,
             "fingerprint": fingerprint,
-            "letter": self.out,
+            "letter": self.out.display().to_string(),
         });
         context.ui.result(&value, &text)
     }

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, actor};
+use crate::names;
 use crate::parse::{self, Expiry};
 
 /// Accredit a radiologist, so that patients can register images he attests
@@ -49,7 +50,11 @@ impl AccreditArgs {
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };
-        let text = format!("radiologist  {radiologist}\n{}", transaction(&written));
+        let text = format!(
+            "radiologist  {}\n{}",
+            names::shown(radiologist),
+            transaction(&written)
+        );
         context.ui.result(&written, &text)
     }
 }

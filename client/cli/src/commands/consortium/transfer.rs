@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::commands::confirm::ConfirmArgs;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, actor};
@@ -17,12 +18,18 @@ pub(crate) struct TransferArgs {
     #[arg(value_name = "CARD|ADDRESS")]
     to: String,
     #[command(flatten)]
+    confirm: ConfirmArgs,
+    #[command(flatten)]
     sign: SignArgs,
 }
 
 impl TransferArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let to = actor(&self.to)?;
+        let what = format!("hand the consortium's role to {to}, for good");
+        if !self.sign.is_wanted() && !self.confirm.for_good(context, &what)? {
+            return Ok(());
+        }
         let client = self.sign.set(context.client().await?).await?;
         let written = client.consortium().transfer_consortium(to).await;
         let Some(written) = self.sign.settle(context, written)? else {

@@ -70,6 +70,7 @@ pub(crate) fn boxes(detector: &Detector, file: &[u8]) -> anyhow::Result<Vec<Text
 /// Text of a file, as it is proposed.
 #[derive(Serialize)]
 struct Proposed<'a> {
+    #[serde(serialize_with = "pcim_core::text::path")]
     file: &'a Path,
     boxes: Vec<TextBox>,
     /// Said with an empty list.

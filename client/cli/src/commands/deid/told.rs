@@ -13,8 +13,10 @@ use crate::ui::{Ui, printable};
 /// What became of a file.
 #[derive(Serialize)]
 pub(super) struct Outcome<'a> {
+    #[serde(serialize_with = "pcim_core::text::path")]
     pub(super) file: &'a Path,
     /// None if it was refused.
+    #[serde(serialize_with = "pcim_core::text::path_if_any")]
     pub(super) out: Option<PathBuf>,
     pub(super) report: Option<&'a Report>,
     /// Why it was refused.

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use pcim_client::Error;
 use pcim_client::home::Home;
-use pcim_core::U256;
+use pcim_core::{Address, U256};
 use pcim_deploy::deploy::MAX_FEE;
 use zeroize::Zeroizing;
 
@@ -19,6 +19,22 @@ pub(crate) struct FeeArgs {
     /// The most wei to pay as the transaction's fee, 0.005 ether unless given
     #[arg(long, value_name = "WEI", default_value_t = MAX_FEE)]
     pub(super) max_fee: U256,
+}
+
+/// Returns the RPC's URL, the chain's id and the contract of the command line, or else those that the home is set up for.
+pub(super) fn deployed(context: &Context) -> anyhow::Result<(String, u64, Address)> {
+    let named = context.overrides()?;
+    if let (Some(_), Some(_), Some(contract)) = (&named.rpc_url, named.chain_id, named.contract) {
+        let (rpc_url, chain_id) = network(context)?;
+        return Ok((rpc_url, chain_id, contract));
+    }
+    let Ok(session) = context.reader() else {
+        let (_, _) = network(context)?;
+        let text = "which contract? give --contract, or the record of its deployment";
+        return Err(Usage(text.to_owned()).into());
+    };
+    let deployment = session.deployment()?;
+    Ok((deployment.rpc_url, deployment.chain_id, deployment.contract))
 }
 
 /// Returns the RPC's URL and the chain's id.

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use pcim_core::U256;
+use pcim_core::date::time;
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Activation, Deployed, Status, Upkeep, cache_bid, keepalive, status};
 
-use super::payment::{FeeArgs, network, payer};
+use super::payment::{FeeArgs, deployed, payer};
 use crate::context::Context;
-use crate::failure::{NotSound, Usage};
+use crate::failure::NotSound;
 
-/// Tasks on a deployed contract: name it with --contract, and its chain as for `pcim deploy`.
+/// Tasks on a deployed contract: that of the home, or of --contract on the chain that is named as for `pcim deploy`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UpkeepCommand {
     /// Tell whether the contract runs, until when, at which price, and whether it is this program's build
@@ -49,11 +50,7 @@ pub(crate) struct BidArgs {
 
 impl UpkeepCommand {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let (rpc_url, chain_id) = network(context)?;
-        let contract = context.overrides()?.contract;
-        let contract = contract.ok_or_else(|| {
-            Usage("which contract? give --contract, or the record of its deployment".to_owned())
-        })?;
+        let (rpc_url, chain_id, contract) = deployed(context)?;
         let deployed = Deployed {
             rpc_url: &rpc_url,
             chain_id,
@@ -93,9 +90,9 @@ fn status_text(status: &Status) -> String {
     let manifest = artifact::manifest().ok();
     let running = match status.activation {
         Activation::Active => format!(
-            "active, for {} days more (until {}, unix seconds)",
+            "active, for {} days more (until {})",
             days(status.time_left),
-            status.expires_at
+            time(status.expires_at)
         ),
         Activation::Expired => "expired: it does not run".to_owned(),
         Activation::Inactive => "not activated: it does not run".to_owned(),

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::Usage;
+use crate::names;
 
 /// Names a file that holds the token of the pinning service.
 const TOKEN_VARIABLE: &str = "PCIM_PIN_TOKEN_FILE";
@@ -32,6 +33,7 @@ pub(crate) enum NodeTask {
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// The image, or the root that was shared
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     /// Where it is written
     #[arg(long, value_name = "FILE")]
@@ -69,6 +71,7 @@ struct ServiceArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PinArgs {
     /// The image, or the root that was shared
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     #[command(flatten)]
     service: ServiceArgs,
@@ -78,6 +81,7 @@ pub(crate) struct PinArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PinsArgs {
     /// The image, or the root that was shared
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     #[command(flatten)]
     service: ServiceArgs,
@@ -89,6 +93,7 @@ pub(crate) struct PinsArgs {
 #[derive(Debug, Args)]
 pub(crate) struct UnpinArgs {
     /// The image, or the root that was shared
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     #[command(flatten)]
     service: ServiceArgs,

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use pcim_client::{Desk, Outcome};
 use pcim_core::ImageDigest;
+use pcim_core::date::time;
 use pcim_ledger::GuardianSet;
 
 use crate::commands::sign::SignArgs;
 use crate::commands::{transaction, write_result};
 use crate::context::{Context, actor};
 use crate::failure::Usage;
+use crate::names;
 use crate::parse::{self, Expiry};
 
 /// Name guardians, who together can hand your account to another key if yours is lost or stolen
@@ -80,6 +82,7 @@ pub(crate) struct EmergencyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WithdrawArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     #[command(flatten)]
     sign: SignArgs,
@@ -89,6 +92,7 @@ pub(crate) struct WithdrawArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RestoreImageArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     #[command(flatten)]
     sign: SignArgs,
@@ -157,7 +161,7 @@ impl DelegateArgs {
         };
         let end = match until {
             0 => "ended".to_owned(),
-            until => format!("until {until} (unix seconds)"),
+            until => format!("until {}", time(until)),
         };
         let text = format!("delegate     {delegate}, {end}\n{}", transaction(&written));
         context.ui.result(&written, &text)

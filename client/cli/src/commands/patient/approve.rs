@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pcim_client::{Actor, Approvals, Decision, Outcome, Resealed, Reviewed};
+use pcim_core::date::{now, time};
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
 use crate::failure::Usage;
+use crate::names;
 use crate::parse::{self, Expiry};
 
 /// Oldest request that is approved without more, in days.
@@ -36,7 +38,7 @@ pub(crate) struct ApproveArgs {
     /// The requestor's certificate as `pcim patient requests` showed it; a request that names another is refused
     #[arg(long, value_name = "CID", conflicts_with_all = ["reviewed", "file"])]
     certificate: Option<BlockDigest>,
-    /// When the approval ends: 12h or 30d from now, unix seconds, or `never`
+    /// When the approval ends: 12h or 30d from now, a day (2027-01-31, its end in UTC), a moment, or `never`
     #[arg(long, value_name = "WHEN", default_value = "30d", value_parser = parse::approval_end)]
     expires: Expiry,
     /// Approve a request that is older than 90 days
@@ -83,6 +85,9 @@ impl ApproveArgs {
             Some(list) => list.iter().map(|it| (it.image, it.requestor)).collect(),
             None => self.pairs.read(&self.sign)?,
         };
+        if !self.pairs.confirmed(context, "approve", &pairs)? {
+            return Ok(());
+        }
         let client = self.sign.set(context.client().await?).await?;
         let shown = match self.check(&client, &pairs, reviewed.as_deref()).await {
             Ok(()) => match pairs.as_slice() {
@@ -199,7 +204,10 @@ impl ApproveArgs {
     async fn expires_at(&self, client: &Actor) -> anyhow::Result<u64> {
         Ok(match self.expires {
             Expiry::At(moment) => moment,
-            Expiry::After(seconds) => client.ledger().await?.now().await? + u64::from(seconds),
+            Expiry::After(seconds) => {
+                // A chain without transactions stops at the time of its last block.
+                client.ledger().await?.now().await?.max(now()) + u64::from(seconds)
+            }
         })
     }
 }
@@ -229,7 +237,7 @@ fn with_reseal(
 fn moment(expires_at: u64) -> String {
     match expires_at {
         0 => "never".to_owned(),
-        moment => format!("{moment} (unix seconds)"),
+        moment => time(moment),
     }
 }
 
@@ -249,7 +257,7 @@ fn approvals_text(approvals: &Approvals) -> String {
         text.push_str(&format!(
             "image        {}\nrequestor    {}\nshared as    {}\nexpires      {}\n\n",
             approval.image,
-            approval.requestor,
+            names::shown(approval.requestor),
             approval.shared_image,
             moment(approval.expires_at)
         ));

@@ -5,11 +5,13 @@ use pcim_core::ImageDigest;
 
 use crate::commands::audit;
 use crate::context::Context;
+use crate::names;
 
 /// Show what happened to your images: `pcim audit` with fewer options
 #[derive(Debug, Args)]
 pub(crate) struct PatientAuditArgs {
     /// Only this image
+    #[arg(value_parser = names::image)]
     image: Option<ImageDigest>,
 }
 

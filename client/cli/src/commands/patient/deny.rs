@@ -6,6 +6,7 @@ use super::pairs::{Pairs, shown};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
+use crate::names;
 use crate::ui::printable;
 
 /// Refuse requests
@@ -35,6 +36,9 @@ impl DenyArgs {
         if self.all {
             pairs = client.patient().open_requests().await?;
         }
+        if !self.pairs.confirmed(context, "deny", &pairs)? {
+            return Ok(());
+        }
         if !self.reason.is_empty() {
             let shown = printable(&self.reason);
             let text = format!("note: on the chain, for everyone to read: `{shown}`");
@@ -49,7 +53,11 @@ impl DenyArgs {
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };
-        let text = format!("denied       {requestor}\n{}", transaction(&written));
+        let text = format!(
+            "denied       {}\n{}",
+            names::shown(*requestor),
+            transaction(&written)
+        );
         context.ui.result(&written, &text)
     }
 }

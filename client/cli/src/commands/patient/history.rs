@@ -2,8 +2,10 @@
 
 use clap::Args;
 use pcim_core::ImageDigest;
+use pcim_core::date::time;
 
 use crate::context::Context;
+use crate::names;
 use crate::ui::printable;
 
 /// List the versions of an image, from this one back to the first
@@ -15,6 +17,7 @@ use crate::ui::printable;
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
 }
 
@@ -28,7 +31,7 @@ impl HistoryArgs {
         for version in &versions {
             text.push_str(&format!("image        {}\n", version.image));
             match version.registered_at {
-                Some(moment) => text.push_str(&format!("registered   {moment} (unix seconds)\n")),
+                Some(moment) => text.push_str(&format!("registered   {}\n", time(moment))),
                 None => text.push_str("registered   no: its signature cannot be verified\n"),
             }
             if let Some(signer) = &version.signer {

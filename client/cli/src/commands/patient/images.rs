@@ -1,6 +1,7 @@
 //! `pcim patient images`
 
 use clap::Args;
+use pcim_core::date::time;
 
 use crate::context::Context;
 use crate::ui::printable;
@@ -18,7 +19,7 @@ impl ImagesArgs {
                 "{}  {}  registered {}",
                 own.image,
                 printable(&own.description),
-                own.registered_at
+                time(own.registered_at)
             ));
             if own.approval_limit > 0 {
                 text.push_str(&format!(
@@ -27,6 +28,11 @@ impl ImagesArgs {
                 ));
             }
             text.push('\n');
+        }
+        if images.is_empty() {
+            context
+                .ui
+                .remark("no image is registered yet: `pcim patient register HANDOVER`");
         }
         context.ui.result(&images, &text)
     }

@@ -6,6 +6,7 @@ use pcim_core::ImageDigest;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
+use crate::names;
 use crate::parse;
 
 /// Limit how many approvals an image may have in a window of time
@@ -14,6 +15,7 @@ use crate::parse;
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     /// Approvals in one window; 0 lifts the limit
     #[arg(long, value_name = "NUMBER")]

@@ -4,6 +4,7 @@ mod account;
 mod approve;
 mod audit;
 mod deny;
+mod extend;
 mod history;
 mod images;
 mod limit;
@@ -27,6 +28,7 @@ pub(crate) enum PatientCommand {
     Images(images::ImagesArgs),
     Requests(requests::RequestsArgs),
     Approve(approve::ApproveArgs),
+    Extend(extend::ExtendArgs),
     Deny(deny::DenyArgs),
     Revoke(revoke::RevokeArgs),
     Rekey(rekey::RekeyArgs),
@@ -51,6 +53,7 @@ impl PatientCommand {
             Self::Images(args) => args.run(context).await,
             Self::Requests(args) => args.run(context).await,
             Self::Approve(args) => args.run(context).await,
+            Self::Extend(args) => args.run(context).await,
             Self::Deny(args) => args.run(context).await,
             Self::Revoke(args) => args.run(context).await,
             Self::Rekey(args) => args.run(context).await,

@@ -6,6 +6,7 @@ use pcim_client::audit::{escaped, time};
 use pcim_core::ImageDigest;
 
 use crate::context::Context;
+use crate::names;
 
 /// Keep a note about an image, for yourself: `pcim search` finds it
 ///
@@ -14,6 +15,7 @@ use crate::context::Context;
 #[derive(Debug, Args)]
 pub(crate) struct NoteArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     /// Text of the note; without it, the image's notes are shown
     text: Option<String>,

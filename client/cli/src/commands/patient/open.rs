@@ -8,6 +8,7 @@ use pcim_core::ImageDigest;
 
 use crate::context::{Context, read_small};
 use crate::failure::Usage;
+use crate::names;
 
 /// Open an image of your own
 ///
@@ -19,7 +20,7 @@ use crate::failure::Usage;
 #[derive(Debug, Args)]
 pub(crate) struct OpenArgs {
     /// The image
-    #[arg(required_unless_present = "handover")]
+    #[arg(value_parser = names::image, required_unless_present = "handover")]
     image: Option<ImageDigest>,
     /// A handover, in the place of the image
     #[arg(long, value_name = "HANDOVER", conflicts_with = "image")]
@@ -70,7 +71,7 @@ pub(crate) fn opened_text(opened: &OpenedFile) -> String {
         opened.contents,
         opened.bytes,
         opened.sha256,
-        opened.radiologist,
+        names::shown(opened.radiologist),
         opened.signer
     );
     if let Some(predecessor) = &opened.predecessor {

@@ -6,11 +6,12 @@ use clap::Args;
 use pcim_client::Endings;
 use pcim_core::{Address, ImageDigest};
 
+use crate::commands::confirm::ConfirmArgs;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
 use crate::failure::Usage;
-use crate::parse;
+use crate::names;
 
 /// The images and requestors of a decision.
 #[derive(Debug, Args)]
@@ -21,12 +22,33 @@ pub(crate) struct Pairs {
     /// Take the pairs from this file, one `IMAGE REQUESTOR` to a line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "sign_only"])]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    confirm: ConfirmArgs,
 }
 
 impl Pairs {
     /// Says whether they are in a file.
     pub(crate) fn in_file(&self) -> bool {
         self.file.is_some()
+    }
+
+    /// Asks, where there is a terminal, whether several pairs are to be decided on at once. False if nothing is to be done.
+    pub(crate) fn confirmed(
+        &self,
+        context: &Context,
+        what: &str,
+        pairs: &[(ImageDigest, Address)],
+    ) -> anyhow::Result<bool> {
+        let listed = pairs
+            .iter()
+            .map(|(image, requestor)| format!("\n  {image}  {requestor}"));
+        let listed = listed.collect::<String>();
+        match pairs.len() {
+            0 | 1 => Ok(true),
+            count => self
+                .confirm
+                .of_many(context, &format!("{what} {count} pairs:{listed}\n")),
+        }
     }
 
     /// The pairs, of which there is at least one; just one if they are to be signed.
@@ -55,10 +77,9 @@ fn pair(words: &[String]) -> Result<(ImageDigest, Address), String> {
             words.concat()
         ));
     };
-    let image = image
-        .parse()
-        .map_err(|error| format!("`{image}`: {error}"))?;
-    Ok((image, parse::address(requestor)?))
+    let image = names::image(image).map_err(|error| format!("`{image}`: {error}"))?;
+    let requestor = names::person(requestor).map_err(|error| format!("`{requestor}`: {error}"))?;
+    Ok((image, requestor))
 }
 
 /// Shows what one transaction ended.
@@ -67,7 +88,8 @@ pub(crate) fn shown(what: &str, context: &Context, endings: &Endings) -> anyhow:
     for ending in &endings.ended {
         text.push_str(&format!(
             "{what:<13}{}\nimage        {}\n\n",
-            ending.requestor, ending.image
+            names::shown(ending.requestor),
+            ending.image
         ));
     }
     text.push_str(&transaction(&endings.written));

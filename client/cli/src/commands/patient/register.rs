@@ -10,6 +10,7 @@ use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_small};
+use crate::names;
 use crate::ui::printable;
 
 /// Register the image of a handover as yours
@@ -87,7 +88,7 @@ impl RegisterArgs {
         let text = format!(
             "image        {}\nradiologist  {}\ndescription  {}\n{replaces}{identity}{}{}",
             registered.image,
-            registered.radiologist,
+            names::shown(registered.radiologist),
             printable(&registered.description),
             transaction(&registered.written),
             replicas::line(*replicas.as_ref().unwrap_or(&None))

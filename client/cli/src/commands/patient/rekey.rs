@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::revoke::resealed;
 use crate::context::Context;
+use crate::names;
 
 /// Seal your images again under new keys
 ///
@@ -18,6 +19,7 @@ use crate::context::Context;
 #[derive(Debug, Args)]
 pub(crate) struct RekeyArgs {
     /// The images [default: all that you registered]
+    #[arg(value_parser = names::image)]
     image: Vec<ImageDigest>,
     /// For encryption that withstands quantum computers
     #[arg(long, required = true)]

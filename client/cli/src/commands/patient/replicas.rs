@@ -5,6 +5,7 @@ use pcim_client::{Replicas, Session};
 use pcim_core::{Address, ImageDigest};
 
 use crate::context::Context;
+use crate::names;
 use crate::parse;
 
 /// Ask other nodes whether they hold an image
@@ -14,6 +15,7 @@ use crate::parse;
 #[derive(Debug, Args)]
 pub(crate) struct ReplicasArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     /// How many nodes must have everything
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use pcim_client::PendingRequest;
+use pcim_core::date::time;
 use serde::Serialize;
 
 use crate::contacts;
@@ -38,6 +39,9 @@ impl RequestsArgs {
                 known_as: contacts.name(request.requestor),
             })
             .collect();
+        if listed.is_empty() {
+            context.ui.remark("no request waits for your decision");
+        }
         let text: String = listed.iter().map(Listed::text).collect();
         context.ui.result(&listed, text.trim_end())
     }
@@ -51,11 +55,11 @@ impl Listed<'_> {
             text.push_str(&format!("known as     {}\n", printable(name)));
         }
         text.push_str(&format!(
-            "requestor    {}\ncertificate  {}\npurpose      {}\nsince        {} (unix seconds)\n",
+            "requestor    {}\ncertificate  {}\npurpose      {}\nsince        {}\n",
             request.requestor,
             request.public_key,
             printable(&request.purpose),
-            request.requested_at
+            time(request.requested_at)
         ));
         if request.post_quantum == Some(false) {
             text.push_str(

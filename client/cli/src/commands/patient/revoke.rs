@@ -6,10 +6,12 @@ use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 
 use super::pairs::{Pairs, shown};
+use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
 use crate::failure::Usage;
+use crate::names;
 
 /// Withdraw an approval or an open request
 ///
@@ -32,6 +34,8 @@ pub(crate) struct RevokeArgs {
     rekey: bool,
     #[command(flatten)]
     sign: SignArgs,
+    #[command(flatten)]
+    replicas: AwaitReplicas,
 }
 
 /// A removal, and what followed from it.
@@ -46,6 +50,9 @@ struct Revoked {
 impl RevokeArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let pairs = self.pairs.read(&self.sign)?;
+        if !self.pairs.confirmed(context, "revoke", &pairs)? {
+            return Ok(());
+        }
         let ([(image, requestor)], false) = (pairs.as_slice(), self.pairs.in_file()) else {
             if self.rekey {
                 return Err(Usage("--rekey is for one removal at a time".to_owned()).into());
@@ -57,18 +64,32 @@ impl RevokeArgs {
         };
         let client = self.sign.set(context.client().await?).await?;
         let revoked = self.revoke(&client, image, *requestor).await;
+        let waited = match &revoked {
+            Ok(Outcome::Mined(Revoked {
+                rekeyed: Some(rekeyed),
+                ..
+            })) => self.replicas.wait(&client, &rekeyed.root).await,
+            _ => Ok(None),
+        };
         client.shutdown().await;
         let Some(revoked) = self.sign.settle(context, revoked)? else {
             return Ok(());
         };
-        let mut text = format!("revoked      {requestor}\n");
+        let mut text = format!("revoked      {}\n", names::shown(*requestor));
         if let Some(written) = &revoked.written {
             text.push_str(&transaction(written));
         }
         if let Some(rekeyed) = &revoked.rekeyed {
             text.push_str(&resealed(context, rekeyed));
         }
-        context.ui.result(&revoked, &text)
+        text.push_str(&replicas::line(*waited.as_ref().unwrap_or(&None)));
+        if revoked.rekeyed.is_some() && !matches!(waited, Ok(Some(1..))) {
+            context.ui.note(
+                "note: the new body is on this node alone: let `pcim node` run until followers have it (--replicas N waits)",
+            );
+        }
+        context.ui.result(&revoked, &text)?;
+        waited.map(drop)
     }
 
     async fn revoke(

@@ -1,6 +1,7 @@
 //! `pcim radiologist seal`
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use pcim_client::papers::card::Card;
@@ -16,6 +17,7 @@ use crate::commands::reports::{self, Reports};
 use crate::commands::{begin_result, end_result, write_result};
 use crate::context::{Context, read_card};
 use crate::failure::Usage;
+use crate::names;
 use crate::parse;
 
 /// De-identify, sign and seal images to a patient, and write the handover
@@ -55,7 +57,7 @@ pub(crate) struct SealArgs {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Bytes per leaf in IPFS, such as 256KiB [default: the home's]
-    #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = parse::leaf)]
     chunk: Option<u32>,
     /// Modality and body part codes for the chain, readable by everyone [default: the files' own]
     #[arg(long, value_name = "CODES")]
@@ -71,7 +73,7 @@ pub(crate) struct SealArgs {
     ///
     /// Named in the signature, which only readers see, and in the handover. `pcim patient history` walks the versions.
     /// For one image at a time: an input of several studies is refused.
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(value_parser = names::image, long, value_name = "IMAGE")]
     replaces: Option<ImageDigest>,
 }
 
@@ -82,6 +84,20 @@ struct Sum {
     image: String,
     instances: usize,
     report: Option<Report>,
+}
+
+/// A sealed image, and where its handovers are.
+#[derive(Serialize)]
+struct Handed {
+    #[serde(flatten)]
+    sealed: SealedImage,
+    #[serde(serialize_with = "pcim_core::text::path")]
+    handover: PathBuf,
+    #[serde(
+        serialize_with = "pcim_core::text::path_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
+    identity_handover: Option<PathBuf>,
 }
 
 impl SealArgs {
@@ -108,6 +124,7 @@ impl SealArgs {
         let inputs = Inputs::gather(&self.paths, self.skip_refused)?;
         say_skipped(context.ui, &inputs);
         let client = context.client_with(own).await?;
+        say_unaccredited(context, &client, self.attest_as).await;
         let result = self
             .seal(context, &client, inputs, &patient, &options)
             .await;
@@ -126,7 +143,7 @@ impl SealArgs {
         inputs: Inputs,
         patient: &Card,
         options: &SealOptions,
-    ) -> anyhow::Result<(Vec<SealedImage>, String)> {
+    ) -> anyhow::Result<(Vec<Handed>, String)> {
         let file = match &self.report {
             Some(path) => Some(begin_result(path)?),
             None => None,
@@ -176,13 +193,20 @@ impl SealArgs {
                 instances: sealed.instances,
                 report: sealed.deidentified.clone(),
             });
-            all.push(sealed);
+            let identity = sealed.identity.as_ref().map(|_| identity.clone());
+            all.push(Handed {
+                sealed,
+                handover: out.clone(),
+                identity_handover: identity,
+            });
         }
         if let (Some(path), Some(file), Some(reports)) = (&self.report, file, reports) {
             if !single {
                 reports.finish(&sums)?;
                 end_result(file, path, self.force)?;
-            } else if let Some(report) = all.first().and_then(|one| one.deidentified.as_ref()) {
+            } else if let Some(report) =
+                all.first().and_then(|one| one.sealed.deidentified.as_ref())
+            {
                 write_result(path, &serde_json::to_vec_pretty(report)?, self.force)?;
             }
         }
@@ -198,15 +222,35 @@ impl SealArgs {
     }
 }
 
+/// How long the chain is asked about an accreditation, for sealing does not need the chain.
+const ASKING: Duration = Duration::from_secs(5);
+
+/// Says so if the chain tells that the attester is not accredited.
+async fn say_unaccredited(context: &Context, client: &Actor, attest_as: Option<Address>) {
+    let attester = attest_as.unwrap_or(client.address());
+    let asked = async {
+        client
+            .ledger()
+            .await?
+            .is_accredited(attester)
+            .await
+            .map_err(Error::from)
+    };
+    if let Ok(Ok(false)) = tokio::time::timeout(ASKING, asked).await {
+        context.ui.note(&format!(
+            "note: {attester} is not accredited: patients cannot register this image until the consortium has named it"
+        ));
+    }
+}
+
 fn uid_of(study: &Study) -> String {
     study.uid().unwrap_or_default().to_owned()
 }
 
 fn told(sealed: &SealedImage, out: &Path) -> String {
     let mut text = format!(
-        "image        {}\nseal         {}\ndescription  {}\nsealed       {} bytes as {} bytes\nhandover     {}\n",
+        "image        {}\ndescription  {}\nsealed       {} bytes as {} bytes\nhandover     {}\n",
         sealed.image,
-        sealed.seal,
         sealed.description,
         sealed.payload_bytes,
         sealed.body_bytes,

@@ -9,6 +9,7 @@ use pcim_core::ImageDigest;
 use crate::commands::patient::open::opened_text;
 use crate::commands::transaction;
 use crate::context::Context;
+use crate::names;
 
 /// Fetch and open an image the patient has approved
 ///
@@ -25,6 +26,7 @@ use crate::context::Context;
 #[derive(Debug, Args)]
 pub(crate) struct FetchArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     /// Where it is written: a file, or the folder of a study
     #[arg(long, value_name = "PATH")]

@@ -10,6 +10,7 @@ use pcim_core::ImageDigest;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, read_card};
+use crate::names;
 
 /// Ask a patient for an image
 ///
@@ -22,7 +23,7 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "CARD")]
     patient: PathBuf,
     /// The image
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(value_parser = names::image, long, value_name = "DIGEST")]
     image: ImageDigest,
     /// TREAT (treatment), HRESCH (research), HPAYMT (payment) or ETREAT (emergency)
     #[arg(long)]

@@ -1,15 +1,18 @@
 //! `pcim requestor status`
 
 use clap::Args;
+use pcim_core::date::time;
 use pcim_core::{Address, GrantStatus, ImageDigest};
 
 use crate::context::Context;
+use crate::names;
 use crate::parse;
 
 /// Show how a request stands; sends nothing
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// The image
+    #[arg(value_parser = names::image)]
     image: ImageDigest,
     /// The requestor [default: this home]
     #[arg(long, alias = "requester", value_name = "ADDRESS", value_parser = parse::address)]
@@ -34,7 +37,7 @@ impl StatusArgs {
         let mut text = format!(
             "status      {status}\nauthorized  {}\npatient     {}\n",
             if standing.authorized { "yes" } else { "no" },
-            standing.patient
+            names::shown(standing.patient)
         );
         if standing.flags.0 != 0 {
             text.push_str(&format!("image       {}\n", standing.flags));
@@ -47,10 +50,7 @@ impl StatusArgs {
             GrantStatus::Approved | GrantStatus::Emergency
         );
         if ends && standing.expires_at != 0 {
-            text.push_str(&format!(
-                "expires     {} (unix seconds)\n",
-                standing.expires_at
-            ));
+            text.push_str(&format!("expires     {}\n", time(standing.expires_at)));
         }
         context.ui.result(&standing, &text)
     }
