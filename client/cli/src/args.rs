@@ -6,8 +6,9 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{
-    audit, backup, card, consortium, deid, deploy, device, init, node, passphrase, patient,
-    radiologist, relay, report, requestor, restore, resume, search, trace, unlock, view, watch,
+    audit, backup, card, consortium, deid, deploy, device, gateway, init, node, passphrase,
+    patient, radiologist, relay, report, requestor, restore, resume, search, trace, unlock, view,
+    watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -84,6 +85,7 @@ pub(crate) enum Command {
     Watch(watch::WatchArgs),
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
+    Gateway(gateway::GatewayArgs),
     Deploy(deploy::DeployArgs),
     /// List the meaning of each exit code
     #[command(name = "exit-codes", long_about = exit_codes())]
@@ -129,6 +131,7 @@ impl Command {
             Self::Watch(args) => args.run(context).await,
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
+            Self::Gateway(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
             Self::InPcimDev { .. } => {
                 let text = "`demo`, `gas`, `bench` and `devnet` are commands of `pcim-dev`";
@@ -146,6 +149,7 @@ impl Command {
     pub(crate) fn ends_on_interrupt(&self) -> bool {
         match self {
             Self::Node(args) => args.serves(),
+            Self::Gateway(args) => args.serves(),
             other => matches!(other, Self::Watch(_)),
         }
     }

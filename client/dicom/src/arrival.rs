@@ -16,6 +16,7 @@ use crate::error::{Error, Result, only_uid};
 pub use crate::file::IMPLEMENTATION_CLASS_UID;
 use crate::file::{self, IMPLEMENTATION_VERSION_NAME};
 use crate::reader;
+use crate::repair::Repairs;
 use crate::tree::{DataSet, Element, text};
 
 /// Bytes of a data set in which everything that [`Arrival`] takes must stand.
@@ -122,6 +123,20 @@ impl Arrival {
 #[must_use]
 pub fn is_carried(syntax: &str) -> bool {
     known(syntax).is_some_and(|syntax| file::encoding(syntax).is_ok())
+}
+
+/// Checks whether a data set ends where its last element does. One that is deflated is not looked into.
+#[must_use]
+pub fn is_whole(data_set: &[u8], syntax: &str) -> bool {
+    let Some(syntax) = known(syntax) else {
+        return false;
+    };
+    if matches!(syntax.codec(), Codec::Dataset(_)) {
+        return true;
+    }
+    let encoding = file::encoding(syntax);
+    encoding
+        .is_ok_and(|encoding| reader::data_set(data_set, encoding, &mut Repairs::default()).is_ok())
 }
 
 fn known(uid: &str) -> Option<&'static TransferSyntax> {

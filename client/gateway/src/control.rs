@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use pcim_core::socket;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -28,7 +29,7 @@ pub fn socket_path(home: &Path) -> PathBuf {
 }
 
 impl Gateway {
-    /// Answers the owner's commands until `stop` says true, one after the other.
+    /// Answers the owner's commands until `stop` says true; those that are under way are finished.
     ///
     /// # Errors
     /// [`Error::Listen`]
@@ -38,21 +39,26 @@ impl Gateway {
             address: path.display().to_string(),
             source,
         })?;
+        let mut talks = FuturesUnordered::new();
         loop {
             let accepted = tokio::select! {
                 () = asked(&mut stop) => break,
+                Some(()) = talks.next() => continue,
                 accepted = listener.accept() => accepted,
             };
             let Ok((stream, _)) = accepted else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            if stream.peer_cred().is_ok_and(|peer| peer.uid() == owner)
-                && let Err(error) = self.talk(stream).await
-            {
-                tracing::debug!(%error, "a command broke off");
+            if stream.peer_cred().is_ok_and(|peer| peer.uid() == owner) {
+                talks.push(async {
+                    if let Err(error) = self.talk(stream).await {
+                        tracing::debug!(%error, "a command broke off");
+                    }
+                });
             }
         }
+        while talks.next().await.is_some() {}
         // One that cannot be deleted refuses connections, and is replaced.
         let _ = std::fs::remove_file(&path);
         Ok(())

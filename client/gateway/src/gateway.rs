@@ -152,20 +152,23 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// Ends what was being sealed when the program ended: a handover that is there was finished, everything else is not.
+    /// Ends what was being sealed when the program ended: a handover that is there was finished, everything else was not.
     async fn recover(&self) -> Result<()> {
+        let mut begun = Vec::new();
         for number in self.spool.numbers() {
-            let Some(study) = self.spool.study(number) else {
-                continue;
-            };
-            let State::Sealing { handover } = &study.record.state else {
-                continue;
-            };
-            let handover = handover.clone();
+            if let Some(study) = self.spool.study(number)
+                && let State::Sealing { handover } = &study.record.state
+            {
+                begun.push((number, handover.clone(), study));
+            }
+        }
+        if !begun.is_empty() {
             // Drops what the node has of it, or gives the handover its name.
             for resumed in self.actor.unlocked().resume_all().await? {
                 tracing::debug!(?resumed, "resumed");
             }
+        }
+        for (number, handover, study) in begun {
             let state = match self.handover(&handover).exists() {
                 true => sealed(&study, None, handover),
                 false => State::Waiting,
@@ -245,10 +248,10 @@ impl Gateway {
         }
     }
 
-    /// Says whether nothing more is waited for: its sender asked for storage commitment, a person said so, or it is quiet.
+    /// Says whether nothing more is waited for: its sender asked for storage commitment, or it is quiet.
     pub(crate) fn is_complete(&self, study: &Study) -> bool {
         let quiet = now().saturating_sub(study.newest) >= self.settings.quiet_seconds;
-        let said = study.record.committed || study.record.ordered;
+        let said = study.record.committed;
         !study.objects.is_empty() && study.coming == 0 && (said || quiet)
     }
 
@@ -269,23 +272,14 @@ impl Gateway {
         let waits = if study.mixed {
             Some("its objects are of several patients".to_owned())
         } else if card.is_none() {
-            decision
-                .waits
-                .or(Some("no card of this patient is known".to_owned()))
-        } else if record.ordered {
-            None
+            Some(decision.lacks.to_owned())
         } else if !record.conflicts.is_empty() {
             let count = record.conflicts.len();
             Some(format!(
                 "{count} of its objects came again with other content"
             ))
-        } else if let Some(failure) = &record.failure {
-            Some(failure.clone())
-        } else if record.card.is_some() && decision.rule.is_some() {
-            // The card that was missing has been assigned; what holds is the rule's to say.
-            decision.waits.filter(|why| why.contains("holds it"))
         } else {
-            decision.waits
+            record.failure.clone().or(decision.holds)
         };
         Verdict {
             rule: decision.rule.map(str::to_owned),
@@ -295,32 +289,37 @@ impl Gateway {
         }
     }
 
-    /// Seals a study now.
+    /// Seals a study now, whatever holds it.
     ///
     /// # Errors
     /// [`Error::NoSuchStudy`], [`Error::NotNow`], [`Error::Client`]; the last is recorded too.
-    pub(crate) async fn seal(&self, number: u64) -> Result<(SealedImage, PathBuf)> {
+    pub(crate) async fn seal(&self, number: u64) -> Result<()> {
         let _one = self.sealing.lock().await;
-        let at = now();
-        let name = format!("handover-{number}-{at}.pgp");
-        let study = self.spool.begin_sealing(number, &name).await?;
+        let study = self.spool.close(number)?;
         let verdict = self.verdict(&study);
-        let handover = self.handover(&name);
-        let done = match (&verdict.card, study.mixed) {
-            (Some(card), false) => {
-                self.seal_to(&study, card, &verdict.options, &handover)
-                    .await
-            }
-            _ => {
-                self.fail(number, None).await?;
-                let state = match study.mixed {
-                    true => "has objects of several patients: reject it",
-                    false => "has no patient's card: assign one",
+        let card = match (verdict.card, study.mixed) {
+            (Some(card), false) => card,
+            (_, mixed) => {
+                self.spool.reopen(number);
+                let state = match mixed {
+                    true => "has objects of several patients: it can only be rejected",
+                    false => "has no patient's card",
                 };
                 return Err(Error::NotNow { number, state });
             }
         };
-        match done {
+        let name = format!("handover-{number}-{}.pgp", now());
+        let sealing = State::Sealing {
+            handover: name.clone(),
+        };
+        self.spool
+            .change(number, |record| record.state = sealing)
+            .await?;
+        let handover = self.handover(&name);
+        match self
+            .seal_to(&study, &card, &verdict.options, &handover)
+            .await
+        {
             Ok(image) => {
                 let state = sealed(&study, Some(image.image.to_string()), name);
                 self.spool
@@ -336,26 +335,34 @@ impl Gateway {
                         ("image", &image.image),
                     ],
                 );
-                Ok((image, handover))
+                Ok(())
             }
             Err(error) => {
                 let why = error.to_string();
                 self.metrics.failed.add(1);
                 self.log
                     .event("seal_failed", &[("study", &number), ("why", &why)]);
-                self.fail(number, Some(why)).await?;
+                let failed = |record: &mut StudyRecord| {
+                    record.state = State::Waiting;
+                    record.failure = Some(why);
+                };
+                self.spool.change(number, failed).await?;
                 Err(error)
             }
         }
     }
 
-    async fn fail(&self, number: u64, failure: Option<String>) -> Result<()> {
-        let change = |record: &mut StudyRecord| {
-            record.state = State::Waiting;
-            record.ordered = false;
-            record.failure = failure;
-        };
-        self.spool.change(number, change).await
+    /// Rejects a study: its objects are deleted.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchStudy`], [`Error::NotNow`], [`Error::File`].
+    pub(crate) async fn reject(&self, number: u64, reason: String) -> Result<()> {
+        let _one = self.sealing.lock().await;
+        self.spool.close(number)?;
+        let state = State::Rejected { reason, at: now() };
+        self.spool
+            .change(number, |record| record.state = state)
+            .await
     }
 
     async fn seal_to(

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::gateway::Gateway;
-use crate::moment::now;
 use crate::spool::Study;
 use crate::spool::record::{State, StudyRecord};
 
@@ -143,7 +142,7 @@ impl Gateway {
             Request::Assign { study, card } => {
                 Card::verify(&card).map_err(|error| Error::Client(Box::new(error.into())))?;
                 let card = hex::encode(serde_json::to_vec(&card)?);
-                self.waits(study)?;
+                self.check_waits(study)?;
                 let assign = |record: &mut StudyRecord| {
                     record.card = Some(card);
                     record.failure = None;
@@ -152,20 +151,11 @@ impl Gateway {
                 study
             }
             Request::Seal { study } => {
-                self.waits(study)?;
-                self.spool
-                    .change(study, |record| record.ordered = true)
-                    .await?;
                 self.seal(study).await?;
                 study
             }
             Request::Reject { study, reason } => {
-                self.waits(study)?;
-                let state = State::Rejected { reason, at: now() };
-                self.spool.begin_sealing(study, "").await?;
-                self.spool
-                    .change(study, |record| record.state = state)
-                    .await?;
+                self.reject(study, reason).await?;
                 study
             }
         };
@@ -177,7 +167,7 @@ impl Gateway {
     }
 
     /// Checks that a study waits.
-    fn waits(&self, number: u64) -> Result<()> {
+    fn check_waits(&self, number: u64) -> Result<()> {
         let study = self
             .spool
             .study(number)

@@ -8,6 +8,8 @@
 mod control;
 mod dimse;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gateway;
 mod http;
 mod inbox;
@@ -15,6 +17,7 @@ mod limits;
 mod log;
 mod metrics;
 mod moment;
+mod rehearsal;
 mod rules;
 mod settings;
 mod spool;
@@ -25,5 +28,6 @@ pub use error::{Error, Result};
 pub use gateway::{Gateway, Listening, Ports};
 pub use inbox::{Entry, Reply, Request};
 pub use log::LogSink;
-pub use rules::{Decision, Facts, Rules};
+pub use rehearsal::{Rehearsal, Rehearsed};
+pub use rules::Rules;
 pub use settings::{Network, Peer, Settings, Token};

@@ -103,8 +103,21 @@ pub struct Decision<'a> {
     pub card: Option<&'a Card>,
     /// How it is sealed.
     pub options: SealOptions,
-    /// Why it waits; none if it is sealed.
-    pub waits: Option<String>,
+    /// Why it waits though its patient's card is known; none if it is sealed.
+    pub holds: Option<String>,
+    /// Why it waits while no card of its patient is known.
+    pub lacks: &'static str,
+}
+
+impl Decision<'_> {
+    /// Says why it waits; none if it is sealed.
+    #[must_use]
+    pub fn waits(&self) -> Option<String> {
+        match self.card {
+            None => Some(self.lacks.to_owned()),
+            Some(_) => self.holds.clone(),
+        }
+    }
 }
 
 impl Rules {
@@ -174,15 +187,9 @@ impl Rules {
     #[must_use]
     pub fn decide(&self, facts: Facts<'_>) -> Decision<'_> {
         let rule = self.rules.iter().find(|rule| rule.fits(facts));
-        let card = self.card(facts.arrival);
-        let waits = match (rule, card) {
-            (None, _) => Some("no rule fits".to_owned()),
-            (Some(rule), _) if rule.hold => Some(format!("rule {:?} holds it", rule.name)),
-            (_, None) if facts.arrival.patient_id.is_empty() => {
-                Some("it has no Patient ID".to_owned())
-            }
-            (_, None) => Some("no card of this patient is known".to_owned()),
-            _ => None,
+        let holds = match rule {
+            None => Some("no rule fits".to_owned()),
+            Some(rule) => rule.hold.then(|| format!("rule {:?} holds it", rule.name)),
         };
         // They were good when the rules were read.
         let options = rule
@@ -190,9 +197,13 @@ impl Rules {
             .unwrap_or_default();
         Decision {
             rule: rule.map(|rule| rule.name.as_str()),
-            card,
+            card: self.card(facts.arrival),
             options,
-            waits,
+            holds,
+            lacks: match facts.arrival.patient_id.is_empty() {
+                true => "it has no Patient ID",
+                false => "no card of this patient is known",
+            },
         }
     }
 
@@ -314,7 +325,7 @@ mod tests {
             (
                 decision.rule.map(str::to_owned),
                 card,
-                decision.waits,
+                decision.waits(),
                 decision.options.profile.blank.len(),
             )
         };

@@ -8,6 +8,7 @@ pub(crate) mod deid;
 pub(crate) mod deploy;
 pub(crate) mod device;
 pub(crate) mod follow;
+pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod passphrase;

@@ -102,6 +102,17 @@ fn deflated_identifiers_are_known_before_the_rest_has_come() {
 }
 
 #[test]
+fn a_data_set_that_is_cut_is_not_whole() {
+    for (syntax, with_vr) in [(EXPLICIT, true), (IMPLICIT, false)] {
+        let whole = data_set(with_vr);
+        assert!(is_whole(&whole, syntax));
+        assert!(!is_whole(&whole[..whole.len() - 1], syntax));
+        assert!(!is_whole(&whole[..whole.len() - 9], syntax));
+    }
+    assert!(!is_whole(&data_set(true), "1.2.3"));
+}
+
+#[test]
 fn an_object_without_its_uids_is_refused() {
     let mut whole = data_set(true);
     whole.drain(18..18 + 8 + 26);

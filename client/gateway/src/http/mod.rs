@@ -211,6 +211,12 @@ impl Web {
     }
 }
 
+/// The parts of a body that comes in pieces of this size; none if it is malformed.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_parts(bytes: &[u8], piece: usize) -> Option<Vec<(String, Vec<u8>)>> {
+    multipart::parts(bytes, "x", piece).ok()
+}
+
 /// An answer in words.
 fn plain(status: StatusCode, text: &str) -> Answer {
     typed(

@@ -89,14 +89,14 @@ impl Multipart {
         loop {
             match self.stage {
                 Stage::Preamble => match self.found() {
-                    Some(at) => {
+                    Some(at) if at <= PREAMBLE_MAX => {
                         self.held.drain(..at + self.mark.len());
                         self.stage = Stage::Boundary;
                     }
-                    None if self.held.len() > PREAMBLE_MAX => {
-                        return Err(MalformedBody("it does not begin with its boundary"));
+                    None if self.held.len() <= PREAMBLE_MAX + self.mark.len() => {
+                        return Ok(events);
                     }
-                    None => return Ok(events),
+                    _ => return Err(MalformedBody("it does not begin with its boundary")),
                 },
                 Stage::Boundary => match self.held[..] {
                     [b'-', b'-', ..] => self.stage = Stage::Ended,
@@ -113,11 +113,12 @@ impl Multipart {
                         true => Some((0, 2)),
                         false => find(&self.held, b"\r\n\r\n").map(|at| (at, at + 4)),
                     };
+                    let longest = end.map_or(self.held.len().saturating_sub(3), |(end, _)| end);
+                    if longest > HEADERS_MAX {
+                        return Err(MalformedBody("the headers of a part are too long"));
+                    }
                     let Some((end, next)) = end else {
-                        return match self.held.len() > HEADERS_MAX {
-                            true => Err(MalformedBody("the headers of a part are too long")),
-                            false => Ok(events),
-                        };
+                        return Ok(events);
                     };
                     events.push_back(Event::Begin(content_type(&self.held[..end])?));
                     self.held.drain(..next);
@@ -177,6 +178,27 @@ fn content_type(headers: &[u8]) -> Result<String, MalformedBody> {
     Ok(named.unwrap_or_default())
 }
 
+/// The parts of a body that comes in pieces of this size: Content-Type and content of each.
+#[cfg(any(test, fuzzing))]
+pub(super) fn parts(
+    body: &[u8],
+    boundary: &str,
+    size: usize,
+) -> Result<Vec<(String, Vec<u8>)>, MalformedBody> {
+    let mut reader = Multipart::new(boundary)?;
+    let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
+    for piece in body.chunks(size) {
+        for event in reader.push(piece)? {
+            match (event, parts.last_mut()) {
+                (Event::Begin(kind), _) => parts.push((kind, Vec::new())),
+                (Event::Data(data), Some((_, content))) => content.extend(data),
+                _ => {}
+            }
+        }
+    }
+    reader.finish().map(|()| parts)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -185,20 +207,8 @@ mod tests {
 
     const BODY: &[u8] = b"--x y\r\nContent-Type: application/dicom; transfer-syntax=1.2\r\nContent-Length: 999999\r\n\r\none\r\n--x\r\n\r\n--x y \r\n\r\n\r\n--x y\r\ncontent-type:text/plain\r\n\r\n\r\n--x y--\r\nepilogue";
 
-    /// The parts of a body that comes in pieces of this size.
     fn parts(body: &[u8], size: usize) -> Result<Vec<(String, Vec<u8>)>, MalformedBody> {
-        let mut reader = Multipart::new("x y").unwrap();
-        let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
-        for piece in body.chunks(size) {
-            for event in reader.push(piece)? {
-                match event {
-                    Event::Begin(kind) => parts.push((kind, Vec::new())),
-                    Event::Data(data) => parts.last_mut().unwrap().1.extend(data),
-                    Event::End => {}
-                }
-            }
-        }
-        reader.finish().map(|()| parts)
+        super::parts(body, "x y", size)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pcim_core::private;
-use pcim_dicom::arrival::{Arrival, START_MAX, file_start};
+use pcim_dicom::arrival::{Arrival, START_MAX, file_start, is_whole};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
@@ -169,6 +169,9 @@ impl Arriving {
     /// Ends the object: returns once it is on the disk to stay, or why it is refused.
     pub(crate) async fn end(mut self) -> Result<(Taken, Arrival), Refused> {
         self.look(true)?;
+        if self.large.is_none() && !is_whole(&self.start, &self.origin.syntax) {
+            return Err(Refused::NotUnderstood("the data set is cut or malformed"));
+        }
         let none = || Refused::NotUnderstood("it has no identifiers");
         let arrival = self.arrival.clone().ok_or_else(none)?;
         let sha256: [u8; 32] = self.hash.finalize_reset().into();

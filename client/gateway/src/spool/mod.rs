@@ -134,22 +134,30 @@ impl Spool {
         private::sweep(&studies).map_err(Error::file(&studies))?;
         let index = Index::default();
         read_records(&studies, &department, limits.remember, &index)?;
-        let (next, found) = read_segments(folder)?;
+        let (next, found, mut needed) = read_segments(folder)?;
         let open = |_, found: &Found| department.decrypt::<Description>(&found.about);
         let opened = parallel::each(&found, parallel::processors(), open);
-        let mut needed: HashMap<u64, u64> = HashMap::new();
+        let all_fail = !opened.is_empty() && opened.iter().all(Result::is_err);
         let mut stale = Vec::new();
-        {
-            let mut tables = index.lock();
-            for (found, description) in found.iter().zip(opened) {
-                let description = description?;
-                *needed.entry(found.place.segment).or_default() += 1;
-                let study = tables.studies.get(&description.study);
-                match study.is_some_and(|study| study.record.is_settled()) {
-                    // The program ended between recording and clearing.
-                    true => stale.push(found.place),
-                    false => tables.add(found.place, &description),
+        for (found, description) in found.iter().zip(opened) {
+            // What cannot be read stays where it is.
+            *needed.entry(found.place.segment).or_default() += 1;
+            let description = match description {
+                // Then it is another key's spool.
+                Err(error) if all_fail => return Err(error),
+                Err(error) => {
+                    let segment = found.place.segment;
+                    tracing::warn!(segment, %error, "an object of the spool cannot be read");
+                    continue;
                 }
+                Ok(description) => description,
+            };
+            let mut tables = index.lock();
+            let study = tables.studies.get(&description.study);
+            match study.is_some_and(|study| study.record.is_settled()) {
+                // The program ended between recording and clearing.
+                true => stale.push(found.place),
+                false => tables.add(found.place, &description),
             }
         }
         let committer = Committer::start(folder, next, needed).map_err(Error::file(folder))?;
@@ -247,32 +255,35 @@ impl Spool {
         Ok(())
     }
 
-    /// Closes a study, so that objects which come later make a new one, and records that it is being sealed.
+    /// Closes a study that waits, so that objects which come later make a new one; it is to be changed then, or
+    /// [opened again](Self::reopen).
     ///
     /// # Errors
     /// [`Error::NoSuchStudy`], [`Error::NotNow`].
-    pub(crate) async fn begin_sealing(&self, number: u64, handover: &str) -> Result<Study> {
-        {
-            let mut tables = self.index.lock();
-            let study = tables.studies.get(&number);
-            let study = study.ok_or(Error::NoSuchStudy { number })?;
-            let state = match (&study.record.state, study.coming, study.objects.len()) {
-                (State::Sealed { .. }, ..) => Some("was sealed before"),
-                (State::Rejected { .. }, ..) => Some("was rejected"),
-                (State::Sealing { .. }, ..) => Some("is being sealed"),
-                (_, 1.., _) => Some("is still arriving"),
-                (_, _, 0) => Some("has no objects"),
-                _ => None,
-            };
-            if let Some(state) = state {
-                return Err(Error::NotNow { number, state });
+    pub(crate) fn close(&self, number: u64) -> Result<Study> {
+        let mut tables = self.index.lock();
+        let study = tables.studies.get(&number);
+        let study = study.ok_or(Error::NoSuchStudy { number })?.clone();
+        let state = match (&study.record.state, study.coming, study.objects.len()) {
+            (State::Sealed { .. }, ..) => Some("was sealed before"),
+            (State::Rejected { .. }, ..) => Some("was rejected"),
+            (State::Sealing { .. }, ..) => Some("is being sealed"),
+            (_, 1.., _) => Some("is still arriving"),
+            (_, _, 0) => Some("has no objects"),
+            _ => None,
+        };
+        match state {
+            Some(state) => Err(Error::NotNow { number, state }),
+            None => {
+                tables.close(number);
+                Ok(study)
             }
-            tables.close(number);
         }
-        let handover = handover.to_owned();
-        let state = State::Sealing { handover };
-        self.change(number, |record| record.state = state).await?;
-        self.study(number).ok_or(Error::NoSuchStudy { number })
+    }
+
+    /// Has a study take further objects again.
+    pub(crate) fn reopen(&self, number: u64) {
+        self.index.lock().reopen(number);
     }
 
     fn write(&self, number: u64, record: &StudyRecord) -> Result<()> {
@@ -329,45 +340,54 @@ fn read_records(
 }
 
 /// Reads every segment; makes whole what was being written, and deletes what did not arrive. Returns the number of the next
-/// segment.
-fn read_segments(folder: &Path) -> Result<(u64, Vec<Found>)> {
-    let (mut next, mut all) = (1, Vec::new());
+/// segment, the records, and the segments that are to stay because part of them cannot be read.
+fn read_segments(folder: &Path) -> Result<(u64, Vec<Found>, HashMap<u64, u64>)> {
+    let (mut next, mut all, mut damaged) = (1, Vec::new(), HashMap::new());
     let entries = fs::read_dir(folder).map_err(Error::file(folder))?;
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| Ok(entry.map_err(Error::file(folder))?.path()))
         .collect::<Result<_>>()?;
     paths.sort();
     for path in paths {
-        let (number, ending) = match segment::named(&path) {
-            Some((number, ending @ ("open" | "seg"))) => (number, ending),
-            Some((_, "part")) => {
-                fs::remove_file(&path).map_err(Error::file(&path))?;
-                continue;
-            }
-            _ => continue,
+        let at = || Error::file(path.clone());
+        let Some((number, ending @ ("open" | "seg" | "part"))) = segment::named(&path) else {
+            continue;
         };
+        if ending == "part" {
+            fs::remove_file(&path).map_err(at())?;
+            continue;
+        }
         next = next.max(number + 1);
         let is_open = ending == "open";
-        let mut file = File::options().read(true).write(is_open).open(&path);
-        let file = file.as_mut().map_err(|error| Error::File {
-            path: path.clone(),
-            source: io::Error::new(error.kind(), error.to_string()),
-        })?;
-        let (found, end) = segment::scan(file, number, is_open).map_err(Error::file(&path))?;
-        if is_open && !found.is_empty() {
+        let mut options = File::options();
+        let mut file = options
+            .read(true)
+            .write(is_open)
+            .open(&path)
+            .map_err(at())?;
+        let length = file.metadata().map_err(at())?.len();
+        let (found, end) = segment::scan(&mut file, number, is_open).map_err(at())?;
+        if !is_open && end < length {
+            // It was whole once: what is behind the fault may still be saved by hand.
+            tracing::warn!(
+                segment = number,
+                at = end,
+                "a segment of the spool is damaged"
+            );
+            damaged.insert(number, 1);
+        } else if found.is_empty() {
+            fs::remove_file(&path).map_err(at())?;
+        } else if is_open {
             let target = segment::path(folder, number, "seg");
             file.set_len(end)
                 .and_then(|()| file.sync_all())
                 .and_then(|()| fs::rename(&path, &target))
                 .and_then(|()| private::sync_parent(&target))
-                .map_err(Error::file(&path))?;
-        }
-        if found.is_empty() {
-            fs::remove_file(&path).map_err(Error::file(&path))?;
+                .map_err(at())?;
         }
         all.extend(found);
     }
-    Ok((next, all))
+    Ok((next, all, damaged))
 }
 
 #[cfg(test)]

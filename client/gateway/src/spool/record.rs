@@ -15,8 +15,6 @@ pub(crate) struct StudyRecord {
     pub(crate) at: u64,
     /// The card of the patient that it was assigned to, hex.
     pub(crate) card: Option<String>,
-    /// True once a person said that it is to be sealed.
-    pub(crate) ordered: bool,
     /// True once its sender asked for storage commitment.
     pub(crate) committed: bool,
     /// Instances that came a second time with other content, which was refused.
@@ -55,7 +53,6 @@ impl StudyRecord {
             sender: sender.to_owned(),
             at,
             card: None,
-            ordered: false,
             committed: false,
             conflicts: Vec::new(),
             failure: None,
@@ -70,7 +67,7 @@ impl StudyRecord {
 
     /// Says whether it holds nothing but what its objects say.
     pub(crate) fn is_plain(&self) -> bool {
-        let kept = self.card.is_some() || self.ordered || self.committed || self.failure.is_some();
+        let kept = self.card.is_some() || self.committed || self.failure.is_some();
         !kept && self.conflicts.is_empty() && self.state == State::Waiting
     }
 

@@ -289,11 +289,15 @@ async fn a_settled_study_gives_its_room_back_and_is_remembered() {
     }
     let large = place.file(9, 2 << 20);
     send(&spool, &large, 50_000).await.unwrap();
-    let study = spool.begin_sealing(1, "handover-1.pgp").await.unwrap();
-    assert!(matches!(
-        spool.begin_sealing(1, "x").await,
-        Err(Error::NotNow { .. })
-    ));
+    let study = spool.close(1).unwrap();
+    let sealing = State::Sealing {
+        handover: "handover-1.pgp".to_owned(),
+    };
+    spool
+        .change(1, |record| record.state = sealing)
+        .await
+        .unwrap();
+    assert!(matches!(spool.close(1), Err(Error::NotNow { .. })));
     // What comes from now on is another study.
     let late = place.file(7, 3000);
     assert_eq!(send(&spool, &late, 5000).await, Ok(Taken::New));
