@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use pcim_core::socket;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -28,17 +28,38 @@ pub fn socket_path(home: &Path) -> PathBuf {
     home.join("gateway.sock")
 }
 
+/// The socket of a gateway that does not answer yet.
+pub struct Control {
+    listener: UnixListener,
+    owner: u32,
+    path: PathBuf,
+}
+
 impl Gateway {
-    /// Answers the owner's commands until `stop` says true; those that are under way are finished.
+    /// Opens the socket for the owner's commands.
     ///
     /// # Errors
     /// [`Error::Listen`]
-    pub async fn listen(&self, mut stop: watch::Receiver<bool>) -> Result<()> {
+    pub fn control(&self) -> Result<Control> {
         let path = socket_path(self.actor().home().dir());
         let (listener, owner) = socket::bind(&path).map_err(|source| Error::Listen {
             address: path.display().to_string(),
             source,
         })?;
+        Ok(Control {
+            listener,
+            owner,
+            path,
+        })
+    }
+
+    /// Answers the owner's commands until `stop` says true; those that are under way are finished.
+    pub async fn listen(&self, control: Control, mut stop: watch::Receiver<bool>) {
+        let Control {
+            listener,
+            owner,
+            path,
+        } = control;
         let mut talks = FuturesUnordered::new();
         loop {
             let accepted = tokio::select! {
@@ -61,7 +82,6 @@ impl Gateway {
         while talks.next().await.is_some() {}
         // One that cannot be deleted refuses connections, and is replaced.
         let _ = std::fs::remove_file(&path);
-        Ok(())
     }
 
     async fn talk(&self, mut stream: UnixStream) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ use crate::spool::{Object, Spool, Study};
 
 /// How often complete studies are looked for.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Work of the client's, whose type stays out of the types of what waits for it.
+type Work<'w, T> = Pin<Box<dyn Future<Output = T> + 'w>>;
 
 /// A department's gateway, at work in its home.
 pub struct Gateway {
@@ -154,21 +158,18 @@ impl Gateway {
 
     /// Ends what was being sealed when the program ended: a handover that is there was finished, everything else was not.
     async fn recover(&self) -> Result<()> {
-        let mut begun = Vec::new();
-        for number in self.spool.numbers() {
-            if let Some(study) = self.spool.study(number)
-                && let State::Sealing { handover } = &study.record.state
-            {
-                begun.push((number, handover.clone(), study));
-            }
-        }
+        let is_begun = |study: &Study| matches!(study.record.state, State::Sealing { .. });
+        let begun = self.spool.numbers_of(is_begun);
         if !begun.is_empty() {
-            // Drops what the node has of it, or gives the handover its name.
-            for resumed in self.actor.unlocked().resume_all().await? {
-                tracing::debug!(?resumed, "resumed");
-            }
+            self.resume().await?;
         }
-        for (number, handover, study) in begun {
+        for number in begun {
+            let Some(study) = self.spool.study(number) else {
+                continue;
+            };
+            let State::Sealing { handover } = study.record.state.clone() else {
+                continue;
+            };
             let state = match self.handover(&handover).exists() {
                 true => sealed(&study, None, handover),
                 false => State::Waiting,
@@ -178,6 +179,16 @@ impl Gateway {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Drops what the node has of studies that were being sealed, or gives their handovers their names.
+    fn resume(&self) -> Work<'_, Result<()>> {
+        Box::pin(async {
+            for resumed in self.actor.unlocked().resume_all().await? {
+                tracing::debug!(?resumed, "resumed");
+            }
+            Ok(())
+        })
     }
 
     /// Returns the actor whose home it is.
@@ -231,28 +242,23 @@ impl Gateway {
 
     /// Seals every study that is complete and that the rules seal.
     async fn seal_complete(&self, stop: &watch::Receiver<bool>) {
-        for number in self.spool.numbers() {
+        for number in self.spool.numbers_of(|study| self.is_complete(study)) {
             if *stop.borrow() {
                 return;
             }
-            let Some(study) = self.spool.study(number) else {
-                continue;
-            };
-            if !self.is_complete(&study) || study.record.state != State::Waiting {
-                continue;
-            }
-            if self.verdict(&study).waits.is_none() {
+            let study = self.spool.study(number);
+            if study.is_some_and(|study| self.verdict(&study).waits.is_none()) {
                 // It is recorded why it failed.
                 let _ = self.seal(number).await;
             }
         }
     }
 
-    /// Says whether nothing more is waited for: its sender asked for storage commitment, or it is quiet.
+    /// Says whether a study waits for no more objects: its sender asked for storage commitment, or it is quiet.
     pub(crate) fn is_complete(&self, study: &Study) -> bool {
         let quiet = now().saturating_sub(study.newest) >= self.settings.quiet_seconds;
-        let said = study.record.committed;
-        !study.objects.is_empty() && study.coming == 0 && (said || quiet)
+        let waits = study.record.state == State::Waiting && !study.objects.is_empty();
+        waits && study.coming == 0 && (study.record.committed || quiet)
     }
 
     /// Decides about a study: by a person's word, which stands above the rules, and by the rules.
@@ -365,30 +371,32 @@ impl Gateway {
             .await
     }
 
-    async fn seal_to(
-        &self,
-        study: &Study,
-        card: &Card,
-        options: &SealOptions,
-        handover: &Path,
-    ) -> Result<SealedImage> {
-        let inputs = inputs(&self.spool, &study.objects);
-        let work = self.actor.radiologist();
-        let quiet = Arc::new(|_: pcim_client::study::FileOutcome<'_>| {});
-        let mut studies = work.studies(inputs, options, quiet).await?;
-        let (Some(found), true) = (studies.pop(), studies.is_empty()) else {
-            let found = studies.len() + 2;
-            let error = pcim_client::study::Error::SeveralStudies { found };
-            return Err(pcim_client::Error::from(error).into());
-        };
-        let target = |path: &Path| Target {
-            path: path.to_owned(),
-            overwrite: false,
-        };
-        let identity = target(&handover.with_extension("identity.pgp"));
-        let handover = target(handover);
-        let sealed = work.seal_into(found, card, options, &handover, &identity);
-        Ok(sealed.await?)
+    fn seal_to<'w>(
+        &'w self,
+        study: &'w Study,
+        card: &'w Card,
+        options: &'w SealOptions,
+        handover: &'w Path,
+    ) -> Work<'w, Result<SealedImage>> {
+        Box::pin(async move {
+            let inputs = inputs(&self.spool, &study.objects);
+            let work = self.actor.radiologist();
+            let quiet = Arc::new(|_: pcim_client::study::FileOutcome<'_>| {});
+            let mut studies = work.studies(inputs, options, quiet).await?;
+            let (Some(found), true) = (studies.pop(), studies.is_empty()) else {
+                let found = studies.len() + 2;
+                let error = pcim_client::study::Error::SeveralStudies { found };
+                return Err(pcim_client::Error::from(error).into());
+            };
+            let target = |path: &Path| Target {
+                path: path.to_owned(),
+                overwrite: false,
+            };
+            let identity = target(&handover.with_extension("identity.pgp"));
+            let handover = target(handover);
+            let sealed = work.seal_into(found, card, options, &handover, &identity);
+            Ok(sealed.await?)
+        })
     }
 }
 
@@ -413,3 +421,6 @@ fn sealed(study: &Study, image: Option<String>, handover: String) -> State {
         instances: study.objects.iter().map(instance).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

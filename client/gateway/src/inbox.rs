@@ -131,11 +131,12 @@ impl Gateway {
     async fn obey(&self, request: Request) -> Result<Reply> {
         let number = match request {
             Request::List { all } => {
-                let numbers = self.spool.numbers().into_iter();
-                let studies =
-                    numbers.filter_map(|number| Some((number, self.spool.study(number)?)));
-                let wanted = studies.filter(|(_, study)| all || !study.record.is_settled());
-                let entries = wanted.map(|(number, study)| self.entry(number, &study));
+                let wanted = |study: &Study| all || !study.record.is_settled();
+                let numbers = self.spool.numbers_of(wanted).into_iter();
+                let entries = numbers.filter_map(|number| {
+                    let study = self.spool.study(number)?;
+                    Some(self.entry(number, &study))
+                });
                 return Ok(Reply::Studies(entries.collect()));
             }
             Request::Show { study } => study,

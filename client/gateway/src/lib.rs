@@ -3,8 +3,6 @@
 //!
 //! A sender → `spool` → rules → the radiologist's work of `pcim_client`. Nothing that arrives is on disk in clear.
 
-#![recursion_limit = "256"]
-
 mod control;
 mod dimse;
 mod error;
@@ -23,7 +21,7 @@ mod settings;
 mod spool;
 mod status;
 
-pub use control::{ask, socket_path};
+pub use control::{Control, ask, socket_path};
 pub use error::{Error, Result};
 pub use gateway::{Gateway, Listening, Ports};
 pub use inbox::{Entry, Reply, Request};

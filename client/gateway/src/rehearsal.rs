@@ -13,7 +13,7 @@ use crate::rules::{Facts, Rules};
 /// Most files of a dry run.
 const FILES_MAX: usize = 100_000;
 
-/// What would become of a study.
+/// The decision about a study.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Rehearsed {
     /// Study Instance UID.

@@ -83,7 +83,7 @@ struct Patient {
     card: Card,
 }
 
-/// What is known of a study when the rules are asked.
+/// The facts about a study that the rules are asked with.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// Its identifiers.

@@ -70,6 +70,8 @@ pub struct Peer {
     pub ae: String,
     /// Its addresses: `10.1.2.3` or `10.1.0.0/16`.
     pub address: Vec<Network>,
+    /// The port on which it waits for reports of storage commitment; without it they come on the association that asked.
+    pub report_port: Option<u16>,
 }
 
 /// A bearer token.
@@ -252,14 +254,22 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
 impl Peers {
     /// Says whether an application of this title may come from this address.
     pub(crate) fn admits(&self, title: &str, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        if self.0.is_empty() {
-            return address.is_loopback();
+        match self.0.is_empty() {
+            true => address.to_canonical().is_loopback(),
+            false => self.find(title, address).is_some(),
         }
-        let is_it = |peer: &Peer| {
+    }
+
+    /// The port on which an application waits for reports of storage commitment.
+    pub(crate) fn report_port(&self, title: &str, address: IpAddr) -> Option<u16> {
+        self.find(title, address)?.report_port
+    }
+
+    fn find(&self, title: &str, address: IpAddr) -> Option<&Peer> {
+        let address = address.to_canonical();
+        self.0.iter().find(|peer| {
             means(&peer.ae, title) && peer.address.iter().any(|network| network.contains(address))
-        };
-        self.0.iter().any(is_it)
+        })
     }
 }
 

@@ -117,6 +117,8 @@ pub(crate) struct Association {
     timing: Timing,
     /// The calling AE title.
     pub(crate) calling: String,
+    /// The called AE title.
+    pub(crate) called: String,
 }
 
 impl Association {
@@ -149,6 +151,7 @@ impl Association {
             }
         };
         let calling = request.calling_ae_title.trim().to_owned();
+        let called = request.called_ae_title.trim().to_owned();
         if let Some((rejection, why)) = rejection(&request, admit) {
             send(&mut stream, &Pdu::AssociationRJ(rejection), timing.stall).await?;
             return Err(Broken::Rejected(why));
@@ -163,6 +166,7 @@ impl Association {
             peer_pdu,
             timing,
             calling,
+            called,
         })
     }
 

@@ -131,6 +131,11 @@ impl Command {
         self.field() & RESPONSE != 0
     }
 
+    /// Says whether it answers a command of this kind.
+    pub(crate) fn answers(&self, field: u16) -> bool {
+        self.field() == field | RESPONSE
+    }
+
     /// Says whether a data set follows.
     pub(crate) fn has_data_set(&self) -> bool {
         self.short(element::DATA_SET) != Some(NO_DATA_SET)

@@ -3,6 +3,7 @@
 mod association;
 mod classes;
 mod command;
+mod report;
 mod serve;
 
 pub(crate) use command::is_uid;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::association::{Admission, Association, Broken, Piece};
 use super::classes::{COMMITMENT, COMMITMENT_INSTANCE, is_storage};
 use super::command::{Command, field};
+use super::report::{Report, event};
 use crate::limits::Timing;
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -117,6 +118,7 @@ impl Door {
         let mut service = Service {
             door: self,
             association,
+            peer,
             stop,
             kept: 0,
             refused: 0,
@@ -158,6 +160,7 @@ impl Door {
 struct Service<'d> {
     door: &'d Door,
     association: Association,
+    peer: SocketAddr,
     stop: watch::Receiver<bool>,
     kept: u64,
     refused: u64,
@@ -306,7 +309,8 @@ impl Service<'_> {
         })
     }
 
-    /// Storage commitment: answers the request, then reports which instances are kept, on the same association.
+    /// Storage commitment: answers the request, then reports which instances are kept: on the same association, or on one of its own
+    /// to an application that waits for it there.
     async fn action(&mut self, context: u8, command: Command) -> Result<(), Broken> {
         let data = match command.has_data_set() {
             true => self.collect().await?,
@@ -338,32 +342,41 @@ impl Service<'_> {
             }
         };
         let spool = &self.door.spool;
-        let mut studies: Vec<u64> = Vec::new();
-        let missing = |instance: &str| match spool.holds(instance) {
-            Some(_) => None,
-            None => Some(status::NO_SUCH_INSTANCE),
-        };
-        let held = request
-            .instances
-            .iter()
-            .map(|(_, instance)| spool.holds(instance));
-        let held: Vec<_> = held.collect();
-        studies.extend(held.iter().flatten().flatten());
+        let (mut studies, mut missing) = (Vec::new(), Vec::new());
+        for (_, instance) in &request.instances {
+            match spool.holds(instance) {
+                Some(study) => studies.extend(study),
+                None => missing.push(instance.clone()),
+            }
+        }
         studies.sort_unstable();
         studies.dedup();
-        let Ok(report) = request.report(missing, &named.syntax) else {
-            return self
-                .answer(context, &command, status::PROCESSING_FAILURE, "")
-                .await;
-        };
         for study in studies {
             if let Err(error) = spool.change(study, |record| record.committed = true).await {
                 tracing::warn!(%error, "a commitment was not recorded");
             }
         }
         self.answer(context, &command, status::SUCCESS, "").await?;
-        let all = held.iter().all(Option::is_some);
-        let event = Command::event(COMMITMENT, COMMITMENT_INSTANCE, 1, if all { 1 } else { 2 });
+        let calling = &self.association.calling;
+        if let Some(port) = self.door.peers.report_port(calling, self.peer.ip()) {
+            let report = Report {
+                address: SocketAddr::new(self.peer.ip(), port),
+                peer: calling.clone(),
+                own: self.association.called.clone(),
+                request,
+                missing,
+            };
+            tokio::spawn(report.deliver(self.door.log.clone()));
+            return Ok(());
+        }
+        let reason = |instance: &str| {
+            let is_missing = missing.iter().any(|it| it == instance);
+            is_missing.then_some(status::NO_SUCH_INSTANCE)
+        };
+        // It is encoded as the request was.
+        let report = request.report(reason, &named.syntax);
+        let report = report.map_err(|_| Broken::Protocol("a report could not be written"))?;
+        let event = event(missing.is_empty());
         self.association.send(context, &event, Some(&report)).await
     }
 }

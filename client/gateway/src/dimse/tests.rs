@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod hostile;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -13,7 +15,6 @@ use pcim_dicom::commitment::CommitmentRequest;
 use pcim_dicom::sample::write_instance;
 use pcim_seal::{KeyKind, UnlockedKey};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -206,6 +207,22 @@ async fn another_program_verifies_and_stores() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pynetdicom_stores_every_class_and_gets_its_commitment() {
+    let Some(python) = std::env::var_os("PCIM_TEST_PYTHON") else {
+        println!("skipped: PCIM_TEST_PYTHON names no Python with pynetdicom");
+        return;
+    };
+    let open = Open::new().await;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dimse/peer.py");
+    let mut command = tokio::process::Command::new(python);
+    command.arg(script).arg(open.address.port().to_string());
+    let ran = command.arg(&open.files(1, 3000)[0]).output().await.unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    println!("{}", String::from_utf8_lossy(&ran.stdout));
+    assert_eq!(open.spool.study(1).unwrap().objects.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_associations_store_at_once() {
     let open = Arc::new(Open::new().await);
     let files = open.files(100, 4000);
@@ -320,6 +337,78 @@ async fn commitment_is_given_for_what_is_on_the_disk_to_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_report_goes_to_where_its_application_waits() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = format!("[[peer]]\nae = 'CT*'\naddress = ['127.0.0.1']\nreport_port = {port}");
+    let settings: Settings = toml::from_str(&config).unwrap();
+    let open = Open::with(|door| door.peers = settings.peers()).await;
+    let mut association = open.associate(COMMITMENT).await;
+    let context = association.presentation_contexts()[0].id;
+    let request = CommitmentRequest {
+        transaction: "2.25.778".to_owned(),
+        instances: (0..900)
+            .map(|it| (CT.to_owned(), format!("2.25.{it}")))
+            .collect(),
+    };
+    let data = request.report(|_| None, EXPLICIT).unwrap();
+    let command = Command::action_request(3, COMMITMENT, COMMITMENT_INSTANCE, 1);
+    for pdu in message(context, &command, &data, true) {
+        association.send(&pdu).await.unwrap();
+    }
+    assert_eq!(
+        answer(&mut association).await.status(),
+        Some(status::SUCCESS)
+    );
+    association.release().await.unwrap();
+
+    let (stream, _) = listener.accept().await.unwrap();
+    let options = dicom_ul::association::server::ServerAssociationOptions::new();
+    let options = options.ae_title("CT1").accept_called_ae_title();
+    let options = options
+        .with_abstract_syntax(COMMITMENT)
+        .with_transfer_syntax(EXPLICIT);
+    let mut waiting = options.establish_async(stream).await.unwrap();
+    let (mut event, mut report) = (Vec::new(), Vec::new());
+    let mut is_whole = false;
+    while !is_whole {
+        let Pdu::PData { data } = waiting.receive().await.unwrap() else {
+            panic!("a report is wanted")
+        };
+        for value in data {
+            match value.value_type {
+                PDataValueType::Command => event.extend(value.data),
+                PDataValueType::Data => {
+                    is_whole = value.is_last;
+                    report.extend(value.data);
+                }
+            }
+        }
+    }
+    let event = Command::read(&event).unwrap();
+    assert_eq!(
+        (event.field(), event.instance()),
+        (field::N_EVENT_REPORT, Some(COMMITMENT_INSTANCE))
+    );
+    assert_eq!(memchr::memmem::find_iter(&report, b"2.25.").count(), 901);
+    let thanks = event.response(status::SUCCESS, "");
+    waiting
+        .send(&message(context, &thanks, b"", true)[0])
+        .await
+        .unwrap();
+    assert!(matches!(waiting.receive().await, Ok(Pdu::ReleaseRQ)));
+    waiting.send(&Pdu::ReleaseRP).await.unwrap();
+    for _ in 0..100 {
+        let lines = open.log.lock().unwrap().join("\n");
+        if lines.contains("delivered") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the log does not say that it was delivered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refusals_say_why_and_the_association_goes_on() {
     let open = Open::new().await;
     let path = open.files(1, 5000).remove(0);
@@ -355,152 +444,6 @@ async fn refusals_say_why_and_the_association_goes_on() {
     );
     association.release().await.unwrap();
     assert_eq!(open.metrics.refused.get(), 3);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn those_who_do_not_speak_or_speak_wrongly_are_cut_off() {
-    let short = Duration::from_millis(300);
-    let open = Open::with(|door| {
-        door.timing.request = short;
-        door.timing.idle = short;
-        door.timing.stall = short;
-    })
-    .await;
-    let ends = async |mut stream: TcpStream| {
-        let mut rest = Vec::new();
-        let reading = stream.read_to_end(&mut rest);
-        let read = tokio::time::timeout(Duration::from_secs(10), reading).await;
-        assert!(read.is_ok(), "it is not closed");
-        rest
-    };
-    // Nothing at all; the start of a request; a PDU of 4 GiB; one that is none; another than a request.
-    for start in [
-        &b""[..],
-        b"\x01\0\0\0\0\xff",
-        b"\x01\0\xff\xff\xff\xff\0\x01",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"\x04\0\0\0\0\x06\0\0\0\x02\x01\x03",
-        b"\x05\0\0\0\0\x04\0\0\0\0",
-    ] {
-        let mut stream = TcpStream::connect(open.address).await.unwrap();
-        stream.write_all(start).await.unwrap();
-        ends(stream).await;
-    }
-    // An association that goes silent, before and in the middle of an object.
-    let mut association = open.associate(CT).await;
-    assert!(matches!(
-        association.receive().await,
-        Ok(Pdu::AbortRQ { .. })
-    ));
-    let mut association = open.associate(CT).await;
-    let context = association.presentation_contexts()[0].id;
-    let data = data_set(&open.files(1, 100_000)[0]);
-    let command = Command::request(field::C_STORE, 1, CT, Some("2.25.1000000"));
-    for pdu in message(context, &command, &data, false) {
-        association.send(&pdu).await.unwrap();
-    }
-    assert!(matches!(
-        association.receive().await,
-        Ok(Pdu::AbortRQ { .. })
-    ));
-    // A context that was not accepted; data without a command; a command in the middle of data.
-    for wrong in 0..3 {
-        let mut association = open.associate(CT).await;
-        let command = Command::request(field::C_STORE, 1, CT, Some("2.25.1000000"));
-        let pdus = match wrong {
-            0 => message(context + 2, &command, &data, true),
-            1 => message(context, &command, &data, true).split_off(1),
-            _ => [
-                message(context, &command, &data[..99], false),
-                message(context, &command, b"", true),
-            ]
-            .concat(),
-        };
-        for pdu in pdus {
-            // It may be cut off before the last.
-            let _ = association.send(&pdu).await;
-        }
-        assert!(matches!(
-            association.receive().await,
-            Ok(Pdu::AbortRQ { .. }) | Err(_)
-        ));
-    }
-    assert!(open.spool.numbers().is_empty());
-    assert_eq!(open.metrics.associations.get(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn changed_conversations_make_no_harm() {
-    let open = Open::with(|door| {
-        door.timing.request = Duration::from_millis(200);
-        door.timing.idle = Duration::from_millis(200);
-        door.timing.stall = Duration::from_millis(200);
-    })
-    .await;
-    // A whole conversation: request, verification, an object, release.
-    let request = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let options = ClientAssociationOptions::new().called_ae_title("PCIM");
-        let options = options.with_presentation_context(CT, vec![EXPLICIT]);
-        tokio::spawn(async move { options.establish_async(address).await.map(drop) });
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut head = [0; 6];
-        stream.read_exact(&mut head).await.unwrap();
-        let mut rest = vec![0; u32::from_be_bytes([head[2], head[3], head[4], head[5]]) as usize];
-        stream.read_exact(&mut rest).await.unwrap();
-        [&head[..], &rest].concat()
-    };
-    let mut rest = Vec::new();
-    let data = data_set(&open.files(1, 1500)[0]);
-    let command = Command::request(field::C_STORE, 1, CT, Some("2.25.1000000"));
-    for pdu in message(1, &command, &data, true) {
-        dicom_ul::pdu::write_pdu(&mut rest, &pdu).unwrap();
-    }
-    dicom_ul::pdu::write_pdu(&mut rest, &Pdu::ReleaseRQ).unwrap();
-    let whole = [request, rest].concat();
-    let mut state = 0xfeed_5eed_0000_0001u64;
-    let mut next = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 33) as usize
-    };
-    let mut talking = tokio::task::JoinSet::new();
-    for _ in 0..400 {
-        let mut bytes = whole.clone();
-        for _ in 0..=next() % 4 {
-            // Heads are hit as often as the long data.
-            let at = match next() % 2 {
-                0 => next() % bytes.len(),
-                _ => next() % bytes.len().min(700),
-            };
-            match next() % 3 {
-                0 => bytes[at] = next() as u8,
-                1 => bytes[at] ^= 1 << (next() % 8),
-                _ => bytes.truncate(at.max(1)),
-            }
-        }
-        let address = open.address;
-        talking.spawn(async move {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            // It may be closed before the last byte.
-            let _ = stream.write_all(&bytes).await;
-            let mut rest = Vec::new();
-            let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest));
-            read.await.expect("it is not closed").ok();
-        });
-        if talking.len() > 40 {
-            talking.join_next().await.unwrap().unwrap();
-        }
-    }
-    while let Some(talked) = talking.join_next().await {
-        talked.unwrap();
-    }
-    let mut association = open.associate(CT).await;
-    let taken = store(&mut association, "2.25.1000000", &data).await;
-    assert!([status::SUCCESS, status::DUPLICATE_INSTANCE].contains(&taken));
-    association.release().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Who may ask: the name under which the door is called, the page that asks, the bearer token.
+//! The right to ask: the name under which the door is called, the page that asks, the bearer token.
 
 use std::net::SocketAddr;
 

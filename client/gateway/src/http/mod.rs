@@ -25,7 +25,7 @@ use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::moment::asked;
 use crate::settings::Settings;
-use crate::spool::Spool;
+use crate::spool::{Spool, Study};
 use access::Access;
 
 /// Connections at the same time.
@@ -195,7 +195,8 @@ impl Web {
     }
 
     fn numbers(&self) -> Answer {
-        let studies = self.spool.waiting() as u64;
+        let waits = |study: &Study| !study.objects.is_empty();
+        let studies = self.spool.numbers_of(waits).len() as u64;
         let gauges = [
             (
                 "spool_bytes",
@@ -259,3 +260,6 @@ fn preflight() -> Answer {
     );
     answer
 }
+
+#[cfg(test)]
+mod tests;

@@ -187,19 +187,11 @@ impl Spool {
         self.index.lock().used
     }
 
-    /// Counts the studies whose objects are in it.
-    pub(crate) fn waiting(&self) -> usize {
+    /// The numbers of the studies that are such.
+    pub(crate) fn numbers_of(&self, is_such: impl Fn(&Study) -> bool) -> Vec<u64> {
         let tables = self.index.lock();
-        let waits = tables
-            .studies
-            .values()
-            .filter(|study| !study.objects.is_empty());
-        waits.count()
-    }
-
-    /// Every study, by number, without their objects.
-    pub(crate) fn numbers(&self) -> Vec<u64> {
-        self.index.lock().studies.keys().copied().collect()
+        let found = tables.studies.iter().filter(|(_, study)| is_such(study));
+        found.map(|(number, _)| *number).collect()
     }
 
     /// A study as it is now.

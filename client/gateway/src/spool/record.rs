@@ -1,4 +1,4 @@
-//! What is recorded of a study beside its objects: who is to get it, why it waits, how it ended.
+//! The record of a study beside its objects: who is to get it, why it waits, how it ended.
 
 use pcim_dicom::arrival::Arrival;
 use serde::{Deserialize, Serialize};

@@ -12,7 +12,7 @@ use crate::context::{Context, read_card, read_small};
 use crate::failure::FromInbox;
 use crate::ui::printable;
 
-/// What is asked of the inbox.
+/// A request to the inbox.
 #[derive(Debug, Subcommand)]
 pub(crate) enum InboxCommand {
     List(ListArgs),

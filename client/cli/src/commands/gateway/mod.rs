@@ -105,6 +105,7 @@ impl GatewayArgs {
         // From here on an interrupt waits until what was begun is done.
         let stop = Stop::listen().receiver();
         let (gateway, server) = open(context, settings, true).await?;
+        let control = gateway.control()?;
         let mut text = format!("dicom  {}\n", listening.dicom);
         if let Some(http) = listening.http {
             text.push_str(&format!("http   http://{http}\n"));
@@ -114,8 +115,8 @@ impl GatewayArgs {
             .map(|http: SocketAddr| format!("http://{http}"));
         let said = json!({ "dicom": listening.dicom, "http": http });
         context.ui.result(&said, &text)?;
-        let listening = gateway.listen(stop.clone());
-        let ended = tokio::try_join!(gateway.serve(ports, stop), listening);
+        let listening = gateway.listen(control, stop.clone());
+        let (ended, ()) = tokio::join!(gateway.serve(ports, stop), listening);
         drop(server);
         gateway.shutdown().await;
         ended?;
