@@ -421,6 +421,3 @@ fn sealed(study: &Study, image: Option<String>, handover: String) -> State {
         instances: study.objects.iter().map(instance).collect(),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,6 +3,7 @@
 peer.py PORT FILE"""
 
 import sys
+import time
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -11,7 +12,6 @@ from pynetdicom import AE, AllStoragePresentationContexts, build_context, evt
 from pynetdicom.sop_class import (
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
-    Verification,
 )
 
 port, path = int(sys.argv[1]), sys.argv[2]
@@ -51,7 +51,7 @@ def report(event):
     return 0x0000, None
 
 
-ae.requested_contexts = [build_context(StorageCommitmentPushModel), build_context(Verification)]
+ae.requested_contexts = [build_context(StorageCommitmentPushModel)]
 handlers = [(evt.EVT_N_EVENT_REPORT, report)]
 association = ae.associate("127.0.0.1", port, ae_title="PCIM", evt_handlers=handlers)
 request = Dataset()
@@ -66,7 +66,7 @@ assert status.Status == 0, status
 for _ in range(100):
     if reports:
         break
-    association.send_c_echo()
+    time.sleep(0.1)
 association.release()
 (kind, information), = reports
 assert kind == 1 and information.TransactionUID == request.TransactionUID
