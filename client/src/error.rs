@@ -11,7 +11,8 @@ use crate::papers::card;
 use crate::papers::handover;
 use crate::papers::request;
 use crate::study::error as study;
-use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest, Seal};
+use pcim_core::{Address, B256, BlockDigest, GrantStatus, ImageDigest, Seal};
+use pcim_ledger::Nonce;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +108,28 @@ pub enum Error {
         /// `rpc_url`, `chain_id` or `contract`.
         missing: &'static str,
     },
+    /// A contract with another code than at its first use.
+    #[error(
+        "the code of contract {contract} is not what it was at its first use: {found}, wanted {wanted}"
+    )]
+    ContractChanged {
+        /// The contract.
+        contract: Address,
+        /// Keccak-256 of its code at its first use.
+        wanted: B256,
+        /// Keccak-256 of its code as the RPC has it.
+        found: B256,
+    },
+    /// An attestation in the chain's log that its radiologist did not sign.
+    #[error(
+        "the log says that {radiologist} attested image {image}, and the signature in it is not that account's"
+    )]
+    ForgedLog {
+        /// The image.
+        image: ImageDigest,
+        /// The radiologist named.
+        radiologist: Address,
+    },
     /// An RPC of another machine over plain text.
     #[error(
         "the RPC is another machine's, over http:// without encryption: anyone on the way can change what it says"
@@ -129,6 +152,94 @@ pub enum Error {
         nonce: u64,
         /// The nonce that is next.
         next: u64,
+    },
+    /// A number for a signed call where they have no order.
+    #[error(
+        "number {nonce} was given for a signed call; at version 2 of the contract they have no order"
+    )]
+    NoOrder {
+        /// The number.
+        nonce: u64,
+    },
+    /// A signed call that gives, and could be held back for long.
+    #[error(
+        "a call that gives can be sent for a day, until {latest} (unix seconds), not until {found}"
+    )]
+    DeadlineTooLate {
+        /// The deadline given.
+        found: u64,
+        /// The latest, unix seconds.
+        latest: u64,
+    },
+    /// A signed call that takes away, and might be too late.
+    #[error(
+        "a call that takes away can be sent for seven days, until {earliest} (unix seconds) at least, not until {found}"
+    )]
+    DeadlineTooSoon {
+        /// The deadline given.
+        found: u64,
+        /// The earliest, unix seconds.
+        earliest: u64,
+    },
+    /// A signed call that takes away, and may still be sent after what is to be given.
+    #[error(
+        "{function} was signed here as call {nonce} and may be sent until {deadline} (unix seconds): it would end what is given now"
+    )]
+    Outstanding {
+        /// Its function.
+        function: String,
+        /// Its number.
+        nonce: Nonce,
+        /// The last second, unix.
+        deadline: u64,
+    },
+    /// No such signed call in this home.
+    #[error("no call {nonce} was signed in this home")]
+    NotSigned {
+        /// The number.
+        nonce: Nonce,
+    },
+    /// The provider's log of a request is not what the contract has.
+    #[error(
+        "the log of the request of {requestor} for image {image} names another {what} than the contract"
+    )]
+    RequestForged {
+        /// The requestor.
+        requestor: Address,
+        /// The image.
+        image: ImageDigest,
+        /// The value that differs.
+        what: &'static str,
+    },
+    /// No change of the account is pending, or it ran out.
+    #[error("no change of the account of {patient} is pending")]
+    NothingPending {
+        /// The patient.
+        patient: Address,
+    },
+    /// A change of the account that has to wait.
+    #[error("the change can be finished from {ripe} (now is {now}, unix seconds){}", last.map(|it| format!(", until {it}")).unwrap_or_default())]
+    NotRipe {
+        /// Unix seconds.
+        ripe: u64,
+        /// The chain's time.
+        now: u64,
+        /// The last moment, if there is one.
+        last: Option<u64>,
+    },
+    /// An image that was not retracted.
+    #[error("image {image} is not retracted")]
+    NotRetracted {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// An image that is as it is to be.
+    #[error("image {image} is {how} already")]
+    AlreadyFlagged {
+        /// The image.
+        image: ImageDigest,
+        /// How it is.
+        how: &'static str,
     },
     /// More approvals, denials or removals than one transaction takes.
     #[error(
@@ -361,6 +472,9 @@ fn standing(status: GrantStatus, expires_at: u64) -> String {
         GrantStatus::Approved => format!("the approval expired at {expires_at} (unix seconds)"),
         GrantStatus::Denied => "the patient denied the request".to_owned(),
         GrantStatus::Removed => "the patient removed the access".to_owned(),
+        GrantStatus::Emergency => {
+            format!("the emergency access ended at {expires_at} (unix seconds)")
+        }
     }
 }
 

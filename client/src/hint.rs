@@ -65,6 +65,21 @@ impl Hint for Error {
             Self::OtherContract { .. } => {
                 "give the --network and --contract that it was signed for"
             }
+            Self::ContractChanged { .. } | Self::ForgedLog { .. } => {
+                "the RPC does not tell the truth, or it is another chain of the same number: use another --rpc-url"
+            }
+            Self::NoOrder { .. } => "leave --nonce out",
+            Self::DeadlineTooLate { .. } | Self::DeadlineTooSoon { .. } => {
+                "leave --deadline out, or give one in that range"
+            }
+            Self::Outstanding { .. } => "void it first: `pcim signed void NUMBER`",
+            Self::NotSigned { .. } => "`pcim signed list` lists the calls that were signed here",
+            Self::RequestForged { .. } => {
+                "the RPC does not tell the truth: use another --rpc-url before you decide anything"
+            }
+            Self::NothingPending { .. } | Self::NotRipe { .. } => {
+                "`pcim account show` shows what is pending"
+            }
             Self::NonceAhead { .. } => "relay the signer's earlier call first",
             Self::TooManyApprovals { .. } => "name the pairs, in several commands",
             Self::NothingToApprove => "see `pcim patient requests`",

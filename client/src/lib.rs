@@ -18,6 +18,7 @@ mod operation;
 mod session;
 mod unlocked;
 
+pub use actor::account::{AccountStanding, Desk, Guarded};
 pub use actor::archive::{Exported, Imported};
 pub use actor::auditor::{Auditor, ChainStory, OwnImage};
 pub use actor::batch::{Approval, Approvals};
@@ -36,6 +37,7 @@ pub use actor::replicas::Replicas;
 pub use actor::requestor::{AccessRequest, AccessStatus, Requested, Requestor};
 pub use actor::reseal::{LeftOut, Resealed, Reshared};
 pub use actor::reviewed::Reviewed;
+pub use actor::signed::{SignedFate, SignedHere, Voided, VoidedCall};
 pub use actor::trace::Traced;
 pub use actor::watch::{Seen, Watching};
 pub use error::{Error, Result};

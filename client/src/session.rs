@@ -9,10 +9,10 @@ use tokio::sync::OnceCell;
 use crate::home::Home;
 use crate::home::config::Config;
 use crate::limits::Limits;
-use crate::operation::journal::Journal;
+use crate::operation::journal::{Journal, PinnedContract};
 use crate::papers::handover::Addressee;
 use pcim_core::{Address, ImageDigest};
-use pcim_ledger::{Deployment, ImageRecord, Ledger};
+use pcim_ledger::{Deployment, ImageRecord, Ledger, Version};
 use pcim_node::{Node, NodeConfig, Server, SwarmKey};
 
 use crate::flow::pipeline::{Meter, Progress, ProgressSink};
@@ -117,6 +117,11 @@ impl Session {
         self.home.address()
     }
 
+    /// Returns the patient for whom this home acts: its own address, unless it took an account over.
+    pub fn patient_address(&self) -> Address {
+        self.home.config().patient.unwrap_or(self.address())
+    }
+
     /// Names the chain and contract for which this home is set up.
     ///
     /// # Errors
@@ -155,11 +160,44 @@ impl Session {
         ))
     }
 
-    /// Returns the connection to the chain, made at the first call.
+    /// Returns the connection to the chain, made at the first call. The contract must be what it was at its first use.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`], [`Error::ContractChanged`]
     pub async fn ledger(&self) -> Result<&Ledger> {
         self.ledger
-            .get_or_try_init(|| async { Ok(Ledger::connect(self.deployment()?).await?) })
+            .get_or_try_init(|| async {
+                let ledger = Ledger::connect(self.deployment()?).await?;
+                self.pin(&ledger)?;
+                Ok(ledger)
+            })
             .await
+    }
+
+    fn pin(&self, ledger: &Ledger) -> Result<()> {
+        let (chain_id, contract) = self.contract()?;
+        let found = PinnedContract {
+            version: ledger.version(),
+            code_hash: ledger.code_hash(),
+        };
+        match self.journal.pinned(chain_id, contract)? {
+            None => Ok(self.journal.pin(chain_id, contract, &found)?),
+            Some(wanted) if wanted == found => Ok(()),
+            Some(wanted) => Err(Error::ContractChanged {
+                contract,
+                wanted: wanted.code_hash,
+                found: found.code_hash,
+            }),
+        }
+    }
+
+    /// Tells the contract's version, which is asked for once.
+    pub(crate) async fn contract_version(&self) -> Result<Version> {
+        let (chain_id, contract) = self.contract()?;
+        match self.journal.pinned(chain_id, contract)? {
+            Some(pinned) => Ok(pinned.version),
+            None => Ok(self.ledger().await?.version()),
+        }
     }
 
     /// Returns the node, started at the first call: the Kubo node that the configuration names, or this home's daemon if it
@@ -297,7 +335,7 @@ impl Session {
     pub(crate) fn addressee(&self) -> Result<Addressee> {
         let deployment = self.deployment()?;
         Ok(Addressee {
-            patient: self.address(),
+            patient: self.patient_address(),
             chain_id: deployment.chain_id,
             contract: deployment.contract,
         })
@@ -312,11 +350,12 @@ impl Session {
     /// The record of an image that must be this patient's.
     pub(crate) async fn own_record(&self, image: &ImageDigest) -> Result<ImageRecord> {
         let record = self.record(image).await?;
-        if record.patient != self.address() {
+        let me = self.patient_address();
+        if record.patient != me {
             return Err(Error::NotMine {
                 image: *image,
                 owner: record.patient,
-                me: self.address(),
+                me,
             });
         }
         Ok(record)

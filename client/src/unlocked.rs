@@ -13,11 +13,11 @@ use pcim_core::Passphrase;
 /// How calls are signed for others to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signing {
-    /// The signer's nonce at the contract; the next one if none is given. Several calls that are signed before the first
-    /// of them is sent need nonces one after the other.
+    /// The signer's nonce at a contract of version 1; the next one if none is given. Several calls that are signed before the
+    /// first of them is sent need nonces one after the other. At version 2 numbers have no order, and none is given.
     pub nonce: Option<u64>,
-    /// The last second in which it may be done, unix.
-    pub deadline: u64,
+    /// The last second in which it may be done, unix; the usual one of such a call if none is given.
+    pub deadline: Option<u64>,
 }
 
 /// A session with its keys.

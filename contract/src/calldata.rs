@@ -26,10 +26,12 @@ impl<'a> Args<'a> {
     }
 
     /// Argument number `i`, whatever it is.
+    #[inline(never)]
     pub(crate) fn word(&self, i: usize) -> Result<Word, Vec<u8>> {
         word_at(self.data, 32 * i)
     }
 
+    #[inline(never)]
     pub(crate) fn address(&self, i: usize) -> Result<Word, Vec<u8>> {
         let word = self.word(i)?;
         if word.is_address() {
@@ -40,6 +42,7 @@ impl<'a> Args<'a> {
     }
 
     /// A number below `end`, which is at most 2^64 (0 stands for that).
+    #[inline(never)]
     pub(crate) fn number(&self, i: usize, end: u64) -> Result<u64, Vec<u8>> {
         match self.word(i)?.to_u64() {
             Some(number) if number <= end.wrapping_sub(1) => Ok(number),
@@ -51,12 +54,35 @@ impl<'a> Args<'a> {
         Ok(self.number(i, 2)? == 1)
     }
 
+    /// Twenty-four bytes, at the end of the word.
+    #[inline(never)]
+    pub(crate) fn bytes_24(&self, i: usize) -> Result<Word, Vec<u8>> {
+        let word = self.word(i)?;
+        if word.bits(0, 64) == 0 {
+            Ok(word.back_24())
+        } else {
+            Err(Vec::new())
+        }
+    }
+
+    /// Ten bytes, at the front of the word.
+    pub(crate) fn bytes_10(&self, i: usize) -> Result<Word, Vec<u8>> {
+        let word = self.word(i)?;
+        if word == word.front_10() {
+            Ok(word)
+        } else {
+            Err(Vec::new())
+        }
+    }
+
     /// The bytes that argument number `i` points to.
+    #[inline(never)]
     pub(crate) fn bytes(&self, i: usize) -> Result<&'a [u8], Vec<u8>> {
         bytes_at(self.data, 32 * i)
     }
 
     /// The text that argument number `i` points to: bytes that must be UTF-8.
+    #[inline(never)]
     pub(crate) fn text(&self, i: usize) -> Result<&'a [u8], Vec<u8>> {
         let text = self.bytes(i)?;
         if is_utf8(text) {
@@ -66,8 +92,23 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// The addresses of the array that argument number `i` points to.
+    pub(crate) fn each_address(&self, i: usize) -> Result<Vec<Word>, Vec<u8>> {
+        let (count, elements) = self.array(i)?;
+        let elements = Args::new(elements);
+        (0..count).map(|i| elements.address(i)).collect()
+    }
+
     /// The elements of the array of bytes that argument number `i` points to.
+    #[inline(never)]
     pub(crate) fn each_bytes(&self, i: usize) -> Result<Vec<&'a [u8]>, Vec<u8>> {
+        let (count, elements) = self.array(i)?;
+        (0..count).map(|i| bytes_at(elements, 32 * i)).collect()
+    }
+
+    /// How many elements the array has that argument number `i` points to, and what follows their number.
+    #[inline(never)]
+    fn array(&self, i: usize) -> Result<(usize, &'a [u8]), Vec<u8>> {
         let array = self
             .data
             .get(size_at(self.data, 32 * i)?..)
@@ -77,7 +118,7 @@ impl<'a> Args<'a> {
         if count > elements.len() / 32 {
             return Err(Vec::new());
         }
-        (0..count).map(|i| bytes_at(elements, 32 * i)).collect()
+        Ok((count, elements))
     }
 }
 

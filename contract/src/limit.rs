@@ -3,44 +3,67 @@
 //! A fixed window that starts with its first approval. Twice the limit can pass across the edge of two windows.
 
 use crate::{
-    calldata::Args, interface::*, log::topic, record::Record, storage::Slot, word::Word, Pcac,
+    account::same_round,
+    calldata::Args,
+    interface::*,
+    log::{log, topic},
+    record::{flag, Record},
+    storage::Slot,
+    word::Word,
+    Pcac,
 };
 
-const USED_BITS: u32 = 24;
 const LIMIT_END: u64 = 1 << 24;
 
-/// The counter of one window. One word: start 40 bits, used 24, from the high end; all zero before the first approval.
+/// An image's round, its limit and the counter of one window. One word, from the high end: round 24 bits, start 40,
+/// used 24, limit 24, window 32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counter {
-    /// seconds since 1970
+    /// raised by each change of the image
+    round: u64,
+    /// seconds since 1970; 0 before the window's first approval
     start: u64,
     /// approvals
     used: u64,
+    /// approvals in a window; 0 for no limit
+    limit: u64,
+    /// seconds
+    window: u64,
 }
 
 impl Counter {
+    #[inline(never)]
     fn unpack(word: Word) -> Self {
-        let [first, ..] = word.limbs();
         Self {
-            start: first >> USED_BITS,
-            used: first & (LIMIT_END - 1),
+            round: word.bits(232, 24),
+            start: word.bits(192, 40),
+            used: word.bits(168, 24),
+            limit: word.bits(144, 24),
+            window: word.bits(112, 32),
         }
     }
 
+    #[inline(never)]
     fn pack(&self) -> Word {
-        Word::from_limbs([self.start << USED_BITS | self.used, 0, 0, 0])
+        Word::ZERO
+            .with_bits(232, 24, self.round)
+            .with_bits(192, 40, self.start)
+            .with_bits(168, 24, self.used)
+            .with_bits(144, 24, self.limit)
+            .with_bits(112, 32, self.window)
     }
 
     /// The counter after one more approval at `now`, or the time from which there can be one.
-    fn count(self, limit: u64, window: u64, now: u64) -> Result<Self, u64> {
-        let end = self.start + window;
+    fn count(self, now: u64) -> Result<Self, u64> {
+        let end = self.start + self.window;
         if self.used == 0 || now >= end {
             return Ok(Self {
                 start: now,
                 used: 1,
+                ..self
             });
         }
-        if self.used >= limit {
+        if self.used >= self.limit {
             return Err(end);
         }
         Ok(Self {
@@ -48,9 +71,45 @@ impl Counter {
             ..self
         })
     }
+
+    fn raised(self) -> Self {
+        Self {
+            round: (self.round + 1) & 0xff_ffff,
+            ..self
+        }
+    }
 }
 
 impl Pcac {
+    #[inline(never)]
+    fn counter(&self, image: Word) -> Counter {
+        Counter::unpack(self.cell(Slot::image(image).next()))
+    }
+
+    #[inline(never)]
+    fn set_counter(&mut self, image: Word, counter: &Counter) {
+        self.set_cell(Slot::image(image).next(), counter.pack());
+    }
+
+    /// The image's round.
+    pub(crate) fn round(&self, image: Word) -> u64 {
+        self.counter(image).round
+    }
+
+    /// The image's limit and window.
+    pub(crate) fn limit(&self, image: Word) -> (u64, u64) {
+        let counter = self.counter(image);
+        (counter.limit, counter.window)
+    }
+
+    /// Raises the image's round, and returns it.
+    #[inline(never)]
+    pub(crate) fn raise_round(&mut self, image: Word) -> u64 {
+        let counter = self.counter(image).raised();
+        self.set_counter(image, &counter);
+        counter.round
+    }
+
     /// Counts an approval against the image's limit, if it has one.
     ///
     /// # Errors
@@ -61,45 +120,59 @@ impl Pcac {
         record: &Record,
         now: u64,
     ) -> Result<(), Refusal> {
-        if record.limit == 0 {
+        if record.flags & flag::LIMITED == 0 {
             return Ok(());
         }
-        let slot = Slot::image(image).next();
-        match Counter::unpack(self.cell(slot)).count(record.limit, record.window, now) {
+        let counter = self.counter(image);
+        match counter.count(now) {
             Ok(counter) => {
-                self.set_cell(slot, counter.pack());
+                self.set_counter(image, &counter);
                 Ok(())
             }
-            Err(retry_at) => Err(refuse!(
-                PcacApprovalLimitReached,
-                Word::number(record.limit),
-                Word::number(retry_at),
-            )),
+            Err(retry_at) => Err(refuse!(PcacApprovalLimitReached, counter.limit, retry_at)),
         }
     }
 
     /// `set_approval_limit`.
     ///
     /// # Errors
-    /// `PcacZero`, `PcacUnknownImage`, `PcacNotPatient`, `PcacBadLimit`.
+    /// `PcacZero`, `PcacUnknownImage`, `PcacNotPatient`, `PcacLocked`, `PcacWithdrawn`, `PcacBadLimit`,
+    /// `PcacRoundChanged`.
     pub(crate) fn set_limit(&mut self, caller: Word, args: Args<'_>) -> Result<(), Refusal> {
         let image = args.word(0)?;
         let (limit, window) = (args.number(1, 1 << 32)?, args.number(2, 1 << 32)?);
+        let wanted = args.number(3, 1 << 32)?;
         nonzero(&[image])?;
-        let record = self.owned(caller, image)?;
-        let arguments = [Word::number(limit), Word::number(window)];
+        let mandate = self.owned(caller, image)?;
+        mandate.may_give(image, self.now())?;
         if limit >= LIMIT_END || (limit > 0 && window == 0) {
-            return Err(refuse!(PcacBadLimit, arguments[0], arguments[1]));
+            return Err(refuse!(PcacBadLimit, limit, window));
         }
-        let record = Record {
+        let before = self.counter(image);
+        same_round(wanted, before.round)?;
+        let record = mandate.record;
+        let flags = if limit == 0 {
+            record.flags & !flag::LIMITED
+        } else {
+            record.flags | flag::LIMITED
+        };
+        if flags != record.flags {
+            self.set_cell(Slot::image(image), Record { flags, ..record }.pack());
+        }
+        let counter = Counter {
             limit,
             window,
-            ..record
+            start: 0,
+            used: 0,
+            ..before.raised()
         };
-        let slot = Slot::image(image);
-        self.set_cell(slot, record.pack());
-        self.set_cell(slot.next(), Word::ZERO);
-        self.log(&[topic!(ApprovalLimitSet), image], &arguments);
+        self.set_counter(image, &counter);
+        log!(
+            self,
+            [topic!(ApprovalLimitSet), image],
+            [limit, window, counter.round]
+        );
+        self.acted(record.patient, caller);
         Ok(())
     }
 }
@@ -109,58 +182,53 @@ impl Pcac {
 mod tests {
     use super::*;
 
+    #[inline(never)]
+    fn counter(limit: u64, window: u64) -> Counter {
+        Counter {
+            limit,
+            window,
+            ..Counter::default()
+        }
+    }
+
     #[test]
     fn a_counter_is_one_word() {
         let counter = Counter {
+            round: (1 << 24) - 5,
             start: (1 << 40) - 2,
             used: (1 << 24) - 3,
+            limit: (1 << 24) - 4,
+            window: (1 << 32) - 6,
         };
         assert_eq!(Counter::unpack(counter.pack()), counter);
-        assert_eq!(counter.pack().bytes()[8..], [0; 24]);
+        assert_eq!(counter.pack().bytes()[18..], [0; 14]);
+        assert_eq!(counter.pack().bytes()[..3], [0xff, 0xff, 0xfb]);
     }
 
     #[test]
     fn the_window_starts_with_its_first_approval_and_ends_after_its_length() {
-        let first = Counter::default().count(2, 100, 1_000).unwrap();
-        assert_eq!(
-            first,
-            Counter {
-                start: 1_000,
-                used: 1
-            }
-        );
-        let second = first.count(2, 100, 1_050).unwrap();
-        assert_eq!(
-            second,
-            Counter {
-                start: 1_000,
-                used: 2
-            }
-        );
-        assert_eq!(second.count(2, 100, 1_099), Err(1_100));
-        assert_eq!(
-            second.count(2, 100, 1_100),
-            Ok(Counter {
-                start: 1_100,
-                used: 1
-            })
-        );
+        let open = counter(2, 100);
+        let first = open.count(1_000).unwrap();
+        let at = |start, used| Counter {
+            start,
+            used,
+            ..open
+        };
+        assert_eq!(first, at(1_000, 1));
+        let second = first.count(1_050).unwrap();
+        assert_eq!(second, at(1_000, 2));
+        assert_eq!(second.count(1_099), Err(1_100));
+        assert_eq!(second.count(1_100), Ok(at(1_100, 1)));
     }
 
     #[test]
     fn twice_the_limit_can_pass_across_the_edge() {
-        let mut counter = Counter::default();
+        let mut counter = counter(3, 100);
         for now in [100, 199, 199, 200, 200, 200] {
-            counter = counter.count(3, 100, now).unwrap();
+            counter = counter.count(now).unwrap();
         }
-        assert_eq!(
-            counter,
-            Counter {
-                start: 200,
-                used: 3
-            }
-        );
-        assert_eq!(counter.count(3, 100, 200), Err(300));
+        assert_eq!((counter.start, counter.used), (200, 3));
+        assert_eq!(counter.count(200), Err(300));
     }
 
     #[test]
@@ -168,10 +236,20 @@ mod tests {
         let late = Counter {
             start: (1 << 40) - 1,
             used: 1,
+            ..counter(1, u32::MAX.into())
         };
         assert_eq!(
-            late.count(1, u32::MAX.into(), 1 << 40),
+            late.count(1 << 40),
             Err((1 << 40) - 1 + u64::from(u32::MAX))
         );
+    }
+
+    #[test]
+    fn the_round_starts_again_after_its_last() {
+        let last = Counter {
+            round: (1 << 24) - 1,
+            ..counter(1, 2)
+        };
+        assert_eq!(last.raised(), counter(1, 2));
     }
 }

@@ -59,25 +59,36 @@ pub(crate) const fn part(text: &str, at: usize) -> [u8; 32] {
     part
 }
 
-impl Pcac {
-    /// Emits an event whose arguments are words.
-    pub(crate) fn log(&self, topics: &[Word], words: &[Word]) {
-        self.vm().emit_log(&begun(topics, words, 0), topics.len());
-    }
+/// Emits an event: its topics, its words or numbers, and a text at its end if there is one.
+macro_rules! log {
+    ($pcac:expr, [$($topic:expr),* $(,)?], [$($word:expr),* $(,)?] $(, $text:expr)? $(,)?) => {{
+        const TOPICS: usize = [$(stringify!($topic)),*].len();
+        let mut bytes = $crate::log::begun();
+        $($crate::word::Part::put($topic, &mut bytes);)*
+        $($crate::word::Part::put($word, &mut bytes);)*
+        $($crate::log::end_with(&mut bytes, TOPICS, $text);)?
+        $pcac.emit(&bytes, TOPICS);
+    }};
+}
+pub(crate) use log;
 
-    /// Emits an event whose arguments are words and, at the end, a text.
-    #[inline(never)]
-    pub(crate) fn log_text(&self, topics: &[Word], words: &[Word], text: &[u8]) {
-        let mut bytes = begun(topics, words, 96 + text.len());
-        put(&mut bytes, &[Word::number(32 * words.len() as u64 + 32)]);
-        put_bytes(&mut bytes, text);
-        self.vm().emit_log(&bytes, topics.len());
-    }
+/// Space for an event.
+#[inline(never)]
+pub(crate) fn begun() -> Vec<u8> {
+    Vec::with_capacity(320)
 }
 
-fn begun(topics: &[Word], words: &[Word], more: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(32 * (topics.len() + words.len()) + more);
-    put(&mut bytes, topics);
-    put(&mut bytes, words);
-    bytes
+/// Ends an event of so many topics with a text.
+#[inline(never)]
+pub(crate) fn end_with(bytes: &mut Vec<u8>, topics: usize, text: &[u8]) {
+    let words = bytes.len() - 32 * topics;
+    put(bytes, &[Word::number(words as u64 + 32)]);
+    put_bytes(bytes, text);
+}
+
+impl Pcac {
+    #[inline(never)]
+    pub(crate) fn emit(&self, bytes: &[u8], topics: usize) {
+        self.vm().emit_log(bytes, topics);
+    }
 }

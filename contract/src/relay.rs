@@ -19,20 +19,20 @@ use crate::{
 };
 
 /// How a function's arguments are signed.
-struct Form {
+pub(crate) struct Form {
     /// the EIP-712 hash of the struct's type
-    type_hash: Word,
+    pub(crate) type_hash: Word,
     /// arguments
-    count: usize,
+    pub(crate) count: usize,
     /// those that are bytes or text, as bits from the lowest
-    dynamic: u32,
+    pub(crate) dynamic: u32,
 }
 
 /// A form: the struct's fields without those that every one ends with, how many there are, and which are dynamic.
 macro_rules! form {
     ($fields:literal, $count:literal, [$($dynamic:literal),*]) => {
         Some(Form {
-            type_hash: constant!(keccak(concat!($fields, ",address signer,uint64 nonce,uint64 deadline)"))),
+            type_hash: constant!(keccak(concat!($fields, ",address signer,uint256 nonce,uint64 deadline)"))),
             count: $count,
             dynamic: const { 0 $(| 1 << $dynamic)* },
         })
@@ -41,19 +41,29 @@ macro_rules! form {
 
 /// The form of a function that can be signed, which is one that changes something.
 #[rustfmt::skip]
-fn form(function: u32) -> Option<Form> {
+pub(crate) fn form(function: u32) -> Option<Form> {
     match function {
         selector::CREATE_CONTRACT => form!("create_contract(bytes32 image,address patient,bytes32 seal,address radiologist,bytes attestation,string description", 6, [4, 5]),
         selector::REQUESTING_ACCESS => form!("requesting_access(address patient,bytes32 image,bytes32 publicKey,string notes", 4, [3]),
-        selector::APPROVE_IRS => form!("approve_IRs(address requester,bytes32 image,bytes32 publicKey,bytes32 sharedImage,uint64 expiresAt,string notes", 6, [5]),
+        selector::APPROVE_IRS => form!("approve_IRs(address requester,bytes32 image,bytes32 publicKey,uint64 requestedAt,bytes10 notesDigest,bytes32 sharedImage,uint64 expiresAt,string notes", 8, [7]),
         selector::DENY_IRS => form!("deny_IRs(address requester,bytes32 image,string reason", 3, [2]),
         selector::TRACE_AUTHORIZATION => form!("trace_authorization(address patient,address requester,bytes32 image", 3, []),
         selector::REMOVE_IRS => form!("remove_IRs(address requester,bytes32 image", 2, []),
-        selector::RESHARE_IRS => form!("reshare_IRs(address requester,bytes32 image,bytes32 sharedImage,uint64 expiresAt", 4, []),
-        selector::RESEAL_IMAGE => form!("reseal_image(bytes32 image,bytes32 root", 2, []),
-        selector::SET_APPROVAL_LIMIT => form!("set_approval_limit(bytes32 image,uint32 approvals,uint32 windowSeconds", 3, []),
-        selector::ACCREDIT_RADIOLOGIST => form!("accredit_radiologist(address radiologist,bool accredited", 2, []),
-        selector::TRANSFER_CONSORTIUM => form!("transfer_consortium(address to", 1, []),
+        selector::RESHARE_IRS => form!("reshare_IRs(address requester,bytes32 image,uint64 decidedAt,bytes32 sharedImage,uint64 expiresAt", 5, []),
+        selector::RESEAL_IMAGE => form!("reseal_image(bytes32 image,bytes32 root,bytes32 emergency,uint32 round", 4, []),
+        selector::SET_APPROVAL_LIMIT => form!("set_approval_limit(bytes32 image,uint32 approvals,uint32 windowSeconds,uint32 round", 4, []),
+        selector::WITHDRAW_IMAGE => form!("withdraw_image(bytes32 image", 1, []),
+        selector::RESTORE_IMAGE => form!("restore_image(bytes32 image,uint32 round", 2, []),
+        selector::RETRACT_IMAGE => form!("retract_image(bytes32 image,uint8 reason", 2, []),
+        selector::IMPORT_IMAGE => form!("import_image(bytes32 image", 1, []),
+        selector::SET_GUARDIANS => form!("set_guardians(address patient,uint32 round,bytes24 commitment,uint16 delayHours", 4, []),
+        selector::MOVE_ACCOUNT => form!("move_account(address patient,uint32 round,address successor", 3, []),
+        selector::SET_EMERGENCY => form!("set_emergency(address patient,uint32 round,address desk,uint8 maxHours", 4, []),
+        selector::CANCEL_CHANGE => form!("cancel_change(address patient", 1, []),
+        selector::FINISH_CHANGE => form!("finish_change(address patient", 1, []),
+        selector::SET_DELEGATE => form!("set_delegate(address patient,uint32 round,address delegate,uint64 until", 4, []),
+        selector::BREAK_GLASS => form!("break_glass(address requester,bytes32 image,bytes32 publicKey,uint64 requestedAt,uint64 until,bytes32 reasonCode", 6, []),
+        selector::VOID_NONCES => form!("void_nonces(uint256 word,uint256 mask", 2, []),
         _ => None,
     }
 }
@@ -88,32 +98,43 @@ impl Pcac {
     /// `PcacZero`, `PcacNested`, `PcacExpired`, `PcacBadNonce`, `PcacBadSignature`, and the call's own.
     pub(crate) fn relay(&mut self, args: Args<'_>) -> Result<Vec<u8>, Refusal> {
         let signer = args.address(0)?;
-        let (nonce, deadline) = (args.number(1, 0)?, args.number(2, 0)?);
+        let (nonce, deadline) = (args.word(1)?, args.number(2, 0)?);
         let (call, signature) = (args.bytes(3)?, args.bytes(4)?);
         nonzero(&[signer])?;
         let (function, call) = split(call)?;
         let Some(form) = form(function) else {
             return Err(refuse!(PcacNested, Word::front(function)));
         };
-        let message = form.hash(&call, [signer, Word::number(nonce), Word::number(deadline)])?;
-        let now = self.vm().block_timestamp();
+        let message = form.hash(&call, [signer, nonce, Word::number(deadline)])?;
+        let now = self.now();
         if now > deadline {
-            return Err(refuse!(
-                PcacExpired,
-                Word::number(deadline),
-                Word::number(now)
-            ));
+            return Err(refuse!(PcacExpired, deadline, now));
         }
-        let slot = Slot::nonce(signer);
-        let next = self.cell(slot);
-        if Word::number(nonce) != next {
-            return Err(refuse!(PcacBadNonce, signer, Word::number(nonce), next));
+        let (word, bit) = place(nonce);
+        let slot = Slot::nonces(signer, word);
+        let used = self.cell(slot);
+        if used.or(bit) == used {
+            return Err(refuse!(PcacBadNonce, signer, nonce));
         }
         if !signature::holds(self.vm(), signer, message, signature) {
             return Err(refuse!(PcacBadSignature, signer));
         }
-        self.set_cell(slot, Word::number(nonce.wrapping_add(1)));
+        self.set_cell(slot, used.or(bit));
         self.serve(signer, function, call)
+    }
+
+    /// `void_nonces`.
+    pub(crate) fn void_nonces(&mut self, caller: Word, args: Args<'_>) -> Result<(), Refusal> {
+        let (word, mask) = (args.word(0)?, args.word(1)?);
+        let slot = Slot::nonces(caller, word);
+        let used = self.cell(slot);
+        self.set_cell(slot, used.or(mask));
+        Ok(())
+    }
+
+    /// `nonces`.
+    pub(crate) fn nonces(&self, args: Args<'_>) -> Result<Word, Refusal> {
+        Ok(self.cell(Slot::nonces(args.address(0)?, args.word(1)?)))
     }
 
     /// `multicall`: what each call returns, all in the caller's own name.
@@ -132,6 +153,13 @@ impl Pcac {
         }
         Ok(answers)
     }
+}
+
+/// The word of 256 nonces that a nonce is in, and its bit there.
+fn place(nonce: Word) -> (Word, Word) {
+    let [a, b, c, d] = nonce.limbs();
+    let word = Word::from_limbs([a >> 8, b >> 8 | a << 56, c >> 8 | b << 56, d >> 8 | c << 56]);
+    (word, Word::ZERO.with_bits(d as u32 & 0xff, 1, 1))
 }
 
 /// The encoding of one `bytes` as an answer.

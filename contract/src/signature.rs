@@ -11,7 +11,7 @@ use stylus_sdk::{
 
 use crate::{
     interface::MAX_SIGNATURE,
-    word::{constant, hash, joined, put, put_bytes, Word},
+    word::{answer, constant, hash, put, put_bytes, Word},
 };
 
 /// The hash of a text that is known when the contract is compiled.
@@ -22,7 +22,7 @@ pub(crate) const fn keccak(text: &str) -> [u8; 32] {
 /// The name of the signing domain.
 pub(crate) const NAME: &str = "Pcac";
 /// The version of the signing domain, which is the contract's.
-pub(crate) const VERSION: &str = "1";
+pub(crate) const VERSION: &str = "2";
 
 const DOMAIN_TYPE: [u8; 32] =
     keccak("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
@@ -79,7 +79,7 @@ fn recovery_input(digest: Word, signature: &[u8]) -> Option<Vec<u8>> {
     if s.limbs() > constant!(HALF_ORDER).limbs() {
         return None;
     }
-    Some(joined(&[digest, Word::number(v.into()), r, s]))
+    Some(answer![digest, u64::from(v), r, s])
 }
 
 /// The call `isValidSignature(digest, signature)`.

@@ -1,31 +1,34 @@
 //! The right to see an image: the answer, and the answer on record.
 
-use stylus_sdk::prelude::*;
-
 use crate::{
     calldata::Args,
     interface::*,
-    log::{fixed, topic},
+    log::{fixed, log, topic},
+    record::{flag, Record},
     storage::Slot,
     word::Word,
     Pcac,
 };
 
 impl Pcac {
-    /// Returns true if the requestor may see an image of the owner: he is the owner, or authorized by him.
-    fn authorized(&self, owner: Word, requester: Word, image: Word) -> bool {
-        requester == owner
-            || self
+    /// Returns true if a grant lets the requestor see an image and nothing stops it.
+    #[inline(never)]
+    fn granted(&self, record: &Record, requester: Word, image: Word) -> bool {
+        record.flags & flag::PUBLIC == 0
+            && self
                 .standing(Slot::grant(image, requester))
-                .authorized(self.vm().block_timestamp())
+                .authorized(self.now())
     }
 
     /// `is_authorized`: false for an unknown image or a wrong patient.
     pub(crate) fn may_see(&self, args: Args<'_>) -> Result<bool, Refusal> {
         let (patient, requester) = (args.address(0)?, args.address(1)?);
         let image = args.word(2)?;
-        let owner = self.record(Slot::image(image)).patient;
-        Ok(!owner.is_zero() && owner == patient && self.authorized(owner, requester, image))
+        let record = self.record(Slot::image(image));
+        if record.patient.is_zero() || record.patient != patient {
+            return Ok(false);
+        }
+        Ok(requester == self.account(patient).acting || self.granted(&record, requester, image))
     }
 
     /// `trace_authorization`.
@@ -36,15 +39,20 @@ impl Pcac {
         let (patient, requester) = (args.address(0)?, args.address(1)?);
         let image = args.word(2)?;
         nonzero(&[patient, requester, image])?;
-        let owner = self.known(image)?.patient;
-        if caller != requester && caller != owner {
-            return Err(refuse!(PcacNotRequesterOrPatient, caller));
+        let record = self.known(image)?;
+        let mut authorized = self.granted(&record, requester, image);
+        // The account is read only where the grant is no answer.
+        if !authorized || caller != requester {
+            let acting = self.account(record.patient).acting;
+            if caller != requester && caller != acting {
+                return Err(refuse!(PcacNotRequesterOrPatient, caller));
+            }
+            authorized |= requester == acting;
         }
-        if patient != owner {
-            return Err(refuse!(PcacWrongOwner, image, patient, owner));
+        if patient != record.patient {
+            return Err(refuse!(PcacWrongOwner, image, patient, record.patient));
         }
 
-        let authorized = self.authorized(owner, requester, image);
         let (topic, info) = if authorized {
             (
                 topic!(AuthorizationSuccess),
@@ -56,7 +64,7 @@ impl Pcac {
                 fixed!("Image is not authorized to access").bytes(),
             )
         };
-        self.log_text(&[topic, requester, image, patient], &[], &info);
+        log!(self, [topic, requester, image, patient], [], &info);
         Ok(authorized)
     }
 }

@@ -95,14 +95,85 @@ impl Word {
         Self::of(self.a, self.b, 0, 0)
     }
 
-    /// The second half's two big-endian numbers.
-    pub(crate) fn low(self) -> (u64, u64) {
-        (u64::from_be(self.c), u64::from_be(self.d))
+    /// The number in `width` bits, at most 64, from bit `at` on; bit 0 is the lowest.
+    #[inline(never)]
+    pub(crate) fn bits(self, at: u32, width: u32) -> u64 {
+        let [a, b, c, d] = self.limbs();
+        let (high, low) = match at / 64 {
+            0 => (c, d),
+            1 => (b, c),
+            2 => (a, b),
+            _ => (0, a),
+        };
+        let both = u128::from(high) << 64 | u128::from(low);
+        (both >> (at % 64)) as u64 & (u64::MAX >> (64 - width))
     }
 
-    /// The first half of this word and two big-endian numbers for the second.
-    pub(crate) fn with_low(self, c: u64, d: u64) -> Self {
-        Self::of(self.a, self.b, c.to_be(), d.to_be())
+    /// The word with a number, which fits, in `width` bits from bit `at` on.
+    #[inline(never)]
+    pub(crate) fn with_bits(self, at: u32, width: u32, number: u64) -> Self {
+        let mask = u128::from(u64::MAX >> (64 - width)) << (at % 64);
+        let value = u128::from(number) << (at % 64) & mask;
+        let [a, b, c, d] = self.limbs();
+        let put = |high: u64, low: u64| {
+            let both = (u128::from(high) << 64 | u128::from(low)) & !mask | value;
+            ((both >> 64) as u64, both as u64)
+        };
+        Self::from_limbs(match at / 64 {
+            0 => {
+                let (c, d) = put(c, d);
+                [a, b, c, d]
+            }
+            1 => {
+                let (b, c) = put(b, c);
+                [a, b, c, d]
+            }
+            2 => {
+                let (a, b) = put(a, b);
+                [a, b, c, d]
+            }
+            _ => [put(0, a).1, b, c, d],
+        })
+    }
+
+    /// The last twenty bytes: an address.
+    pub(crate) fn last_20(self) -> Self {
+        let [_, b, c, d] = self.limbs();
+        Self::from_limbs([0, b & u64::from(u32::MAX), c, d])
+    }
+
+    /// The last 24 bytes.
+    pub(crate) fn last_24(self) -> Self {
+        let [_, b, c, d] = self.limbs();
+        Self::from_limbs([0, b, c, d])
+    }
+
+    /// The last 24 bytes at the front, as calldata holds a `bytes24`.
+    pub(crate) fn to_front_24(self) -> Self {
+        let [_, b, c, d] = self.limbs();
+        Self::from_limbs([b, c, d, 0])
+    }
+
+    /// The first 24 bytes at the end, as storage holds a `bytes24`.
+    pub(crate) fn back_24(self) -> Self {
+        let [a, b, c, _] = self.limbs();
+        Self::from_limbs([0, a, b, c])
+    }
+
+    /// The first ten bytes, and zeros.
+    pub(crate) fn front_10(self) -> Self {
+        let [a, b, _, _] = self.limbs();
+        Self::from_limbs([a, b & 0xffff << 48, 0, 0])
+    }
+
+    /// The bits of either word.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self::of(
+            self.a | other.a,
+            self.b | other.b,
+            self.c | other.c,
+            self.d | other.d,
+        )
     }
 
     pub(crate) fn is_zero(self) -> bool {
@@ -178,6 +249,44 @@ fn padding(len: usize) -> usize {
     len.wrapping_neg() % 32
 }
 
+/// A part of an answer, an event or an error: a word, or a number as one. One call writes one, so that the program holds no array of
+/// words for each place that makes such a list.
+pub(crate) trait Part {
+    fn put(self, to: &mut Vec<u8>);
+}
+
+impl Part for Word {
+    fn put(self, to: &mut Vec<u8>) {
+        put_word(to, &self);
+    }
+}
+
+impl Part for u64 {
+    fn put(self, to: &mut Vec<u8>) {
+        put_number(to, self);
+    }
+}
+
+#[inline(never)]
+fn put_word(to: &mut Vec<u8>, word: &Word) {
+    to.extend_from_slice(&word.bytes());
+}
+
+#[inline(never)]
+fn put_number(to: &mut Vec<u8>, number: u64) {
+    put_word(to, &Word::number(number));
+}
+
+/// An answer: words and numbers, one after the other.
+macro_rules! answer {
+    ($($part:expr),* $(,)?) => {{
+        let mut bytes = alloc::vec::Vec::with_capacity(32 * [$(stringify!($part)),*].len());
+        $($crate::word::Part::put($part, &mut bytes);)*
+        bytes
+    }};
+}
+pub(crate) use answer;
+
 /// The words, one after the other.
 #[inline(never)]
 pub(crate) fn joined(words: &[Word]) -> Vec<u8> {
@@ -219,8 +328,16 @@ mod tests {
         assert_eq!(Word::read(&COUNTING[1..]), None);
         assert_eq!(word.half().bytes()[..16], COUNTING[..16]);
         assert_eq!(word.half().bytes()[16..], [0; 16]);
-        let (c, d) = word.low();
-        assert_eq!(word.half().with_low(c, d), word);
+        let counting = Word::read(&COUNTING).unwrap();
+        assert_eq!(counting.last_20().bytes()[..12], [0; 12]);
+        assert_eq!(counting.last_20().bytes()[12..], COUNTING[12..]);
+        assert_eq!(counting.last_24().bytes()[8..], COUNTING[8..]);
+        assert_eq!(counting.to_front_24().bytes()[..24], COUNTING[8..]);
+        assert_eq!(counting.back_24().bytes()[8..], COUNTING[..24]);
+        assert_eq!(
+            counting.last_24().to_front_24().back_24(),
+            counting.last_24()
+        );
         assert_eq!(Word::front(0x0102_0304).bytes()[..5], [1, 2, 3, 4, 0]);
     }
 
@@ -242,6 +359,29 @@ mod tests {
             assert_ne!(word, Word::ZERO);
         }
         assert!(Word::ZERO.is_zero());
+    }
+
+    #[test]
+    fn bits_are_read_and_written_wherever_they_lie() {
+        for at in 0..256_u32 {
+            for width in [1, 8, 14, 15, 24, 34, 40, 56, 64] {
+                if at + width > 256 {
+                    continue;
+                }
+                let ones = u64::MAX >> (64 - width);
+                let word = Word::ZERO.with_bits(at, width, ones);
+                let set: u32 = word.limbs().iter().map(|limb| limb.count_ones()).sum();
+                assert_eq!(set, width, "{at} {width}");
+                assert_eq!(word.bits(at, width), ones, "{at} {width}");
+                assert_eq!(word.with_bits(at, width, 0), Word::ZERO);
+                let full = constant!([0xff; 32]).with_bits(at, width, 0);
+                assert_eq!(full.bits(at, width), 0, "{at} {width}");
+                assert_eq!(full.or(word), constant!([0xff; 32]), "{at} {width}");
+            }
+        }
+        let counting = Word::read(&COUNTING).unwrap();
+        assert_eq!(counting.bits(0, 16), 0x1e1f);
+        assert_eq!(counting.bits(56, 16), 0x1718);
     }
 
     #[test]

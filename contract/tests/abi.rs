@@ -36,12 +36,14 @@ fn abi() -> JsonAbi {
     let statements = statements();
     let mut abi = JsonAbi::parse(statements.iter().map(String::as_str)).unwrap();
     abi.constructor = Some(Constructor {
-        inputs: vec![Param {
-            ty: "address".into(),
-            name: "consortium".into(),
-            components: vec![],
-            internal_type: None,
-        }],
+        inputs: ["consortium", "predecessor"]
+            .map(|name| Param {
+                ty: "address".into(),
+                name: name.into(),
+                components: vec![],
+                internal_type: None,
+            })
+            .into(),
         state_mutability: StateMutability::NonPayable,
     });
     abi
@@ -50,9 +52,9 @@ fn abi() -> JsonAbi {
 #[test]
 fn the_json_is_the_interface() {
     let abi = abi();
-    assert_eq!(abi.functions().count(), 21);
-    assert_eq!(abi.events().count(), 14);
-    assert_eq!(abi.errors().count(), 21);
+    assert_eq!(abi.functions().count(), 40);
+    assert_eq!(abi.events().count(), 21);
+    assert_eq!(abi.errors().count(), 39);
     let wanted = serde_json::to_string_pretty(&abi).unwrap() + "\n";
     if env::var_os("PCAC_UPDATE_ABI").is_some() {
         fs::write(file("Pcac.json"), &wanted).unwrap();
@@ -106,7 +108,14 @@ fn the_types_that_the_contract_emits_have_the_interfaces_signatures() {
         event::<Reshared>(),
         event::<ImageResealed>(),
         event::<ApprovalLimitSet>(),
+        event::<ImageImported>(),
+        event::<ImageFlagged>(),
+        event::<EmergencyOpened>(),
+        event::<Acted>(),
+        event::<AccountChanged>(),
+        event::<AccountMoved>(),
         event::<RadiologistAccredited>(),
+        event::<ConsortiumOffered>(),
         event::<ConsortiumTransferred>(),
     ]
     .map(|(signature, indexed, anonymous)| (signature, (indexed, anonymous)))

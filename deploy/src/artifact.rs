@@ -1,5 +1,8 @@
-//! The contract as released: `contract/artifacts/pcac.wasm` and its manifest, embedded, so that deploying
-//! needs no WASM toolchain; and the hash that ties them to the sources.
+//! The contract as released, embedded, so that deploying needs no WASM toolchain; and the hash that ties the release to
+//! the sources.
+//!
+//! `contract/artifacts` holds what the sources make, which the programs deploy. `contract/artifacts/v1` holds version 1,
+//! which the programs still bind.
 
 use std::{
     fs,
@@ -9,10 +12,15 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The released contract: a WASM module that a Stylus chain activates.
+/// The contract: a WASM module that a Stylus chain activates.
 pub const PCAC_WASM: &[u8] = include_bytes!("../../contract/artifacts/pcac.wasm");
 
 const MANIFEST: &str = include_str!("../../contract/artifacts/manifest.json");
+
+/// Version 1 of the contract.
+pub const V1_WASM: &[u8] = include_bytes!("../../contract/artifacts/v1/pcac.wasm");
+
+const V1_MANIFEST: &str = include_str!("../../contract/artifacts/v1/manifest.json");
 
 /// Bytes before the compressed module in the account's code: Stylus, no dictionary.
 pub const CODE_PREFIX: [u8; 4] = [0xef, 0xf0, 0x00, 0x00];
@@ -95,12 +103,20 @@ pub enum Error {
     Manifest(#[from] serde_json::Error),
 }
 
-/// Reads the released contract's manifest.
+/// Reads the manifest of [`PCAC_WASM`].
 ///
 /// # Errors
 /// If the embedded file is not a manifest.
 pub fn manifest() -> Result<Manifest, Error> {
     Ok(serde_json::from_str(MANIFEST)?)
+}
+
+/// Reads the manifest of [`V1_WASM`].
+///
+/// # Errors
+/// If the embedded file is not a manifest.
+pub fn v1_manifest() -> Result<Manifest, Error> {
+    Ok(serde_json::from_str(V1_MANIFEST)?)
 }
 
 /// Hashes by SHA-256 everything of this workspace that decides what the module does: the contract's Rust files but its
@@ -263,27 +279,35 @@ mod tests {
     }
 
     #[test]
-    fn the_release_artifact_is_what_its_manifest_says_and_fit_for_a_chain() {
-        let manifest = manifest().unwrap();
-        assert_eq!(manifest.sha256, hex::encode(Sha256::digest(PCAC_WASM)));
-        assert_eq!(manifest.wasm_bytes, PCAC_WASM.len());
-        assert_eq!(manifest.code_bytes, module::check(PCAC_WASM).unwrap());
-        assert!(
-            manifest
-                .packages
-                .iter()
-                .any(|package| package.name == "stylus-sdk")
-        );
-        assert!(
-            manifest
-                .packages
-                .iter()
-                .all(|package| package.checksum.is_some())
-        );
+    fn a_release_artifact_is_what_its_manifest_says_and_fit_for_a_chain() {
+        for (wasm, manifest) in [
+            (PCAC_WASM, manifest().unwrap()),
+            (V1_WASM, v1_manifest().unwrap()),
+        ] {
+            assert_eq!(manifest.sha256, hex::encode(Sha256::digest(wasm)));
+            assert_eq!(manifest.wasm_bytes, wasm.len());
+            assert_eq!(manifest.code_bytes, module::check(wasm).unwrap());
+            assert!(
+                manifest
+                    .packages
+                    .iter()
+                    .any(|package| package.name == "stylus-sdk")
+            );
+            assert!(
+                manifest
+                    .packages
+                    .iter()
+                    .all(|package| package.checksum.is_some())
+            );
+            assert_eq!(module::encode(wasm).unwrap(), wasm, "encoding is stable");
+        }
+    }
+
+    #[test]
+    fn version_1_never_changes() {
         assert_eq!(
-            module::encode(PCAC_WASM).unwrap(),
-            PCAC_WASM,
-            "encoding is stable"
+            hex::encode(Sha256::digest(V1_WASM)),
+            "a74d99f29b3b76c46c5efe0d70cfd9a66294586ecac89a9126a4448d965b6de7"
         );
     }
 

@@ -48,6 +48,8 @@ pub struct Request<'a> {
     pub deployer_key: &'a [u8; 32],
     /// who will accredit radiologists; never zero
     pub consortium: Address,
+    /// the contract that images are imported from, if there is one; version 1 takes none
+    pub predecessor: Option<Address>,
     /// the module, uncompressed
     pub wasm: &'a [u8],
     /// the most wei that the transaction may cost beside the activation; see [`MAX_FEE`]
@@ -76,6 +78,13 @@ pub async fn deploy(request: &Request<'_>) -> Result<Record, Error> {
         None => None,
     };
     let chain = Chain::connect(request.rpc_url, request.chain_id).await?;
+    if let Some(contract) = request.predecessor
+        && view(&chain, contract, Pcac::versionCall {})
+            .await?
+            .is_none()
+    {
+        return Err(Error::NoPredecessor { contract });
+    }
     let call = begun(&chain, request, &payer, &program, records.as_ref()).await?;
     let mined = match chain::submit(&chain, &call).await {
         Err(error) => {
@@ -92,6 +101,7 @@ pub async fn deploy(request: &Request<'_>) -> Result<Record, Error> {
         chain_id: request.chain_id,
         contract,
         consortium: request.consortium,
+        predecessor: request.predecessor,
         code_hash: program.code_hash(),
         compiler: compiler(&wasm_sha256),
         wasm_sha256,
@@ -119,6 +129,7 @@ async fn begun(
     if let Some(records) = records
         && let Some(call) = records.pending(|it| {
             (it.payer, it.consortium, it.code_hash) == (payer_address, consortium, code_hash)
+                && it.predecessor == request.predecessor
         })?
     {
         return Ok(call);
@@ -129,6 +140,7 @@ async fn begun(
         records.begin(&Pending {
             payer: payer_address,
             consortium,
+            predecessor: request.predecessor,
             code_hash,
             call: call.clone(),
         })?;
@@ -174,7 +186,7 @@ async fn sign(
 ) -> Result<SignedCall, Error> {
     let data = IStylusDeployer::deployCall {
         bytecode: program.init_code().into(),
-        initData: abi::constructor(request.consortium).into(),
+        initData: constructor(request).into(),
         initValue: U256::ZERO,
         // No salt: an address that depends on the factory's nonce, not on the code.
         salt: B256::ZERO,
@@ -188,6 +200,17 @@ async fn sign(
         typical_gas: TYPICAL_GAS,
     };
     chain::sign(chain, payer, payment, request.max_fee).await
+}
+
+/// The constructor's calldata: version 1 knows no predecessor.
+fn constructor(request: &Request<'_>) -> Vec<u8> {
+    match request.wasm == artifact::V1_WASM {
+        true => abi::constructor_v1(request.consortium),
+        false => abi::constructor(
+            request.consortium,
+            request.predecessor.unwrap_or(Address::ZERO),
+        ),
+    }
 }
 
 /// Checks what the transaction made: our code, active, with our consortium.
@@ -215,7 +238,7 @@ async fn read_back(
     if !matches!(version, Some(1..)) {
         return Err(Error::NotActive { contract });
     }
-    let found = view(chain, contract, Pcac::consortiumCall {}).await?;
+    let found = abi::consortium(chain, contract).await?;
     if found != Some(consortium) {
         return Err(Error::WrongConsortium {
             contract,

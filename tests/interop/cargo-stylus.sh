@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 pcim=$(realpath "${PCIM:-target/debug/pcim}")
-pcac=$PWD/contract/artifacts/pcac.wasm
+pcac=$PWD/contract/artifacts/v1/pcac.wasm
 work=$PWD/target/interop
 export LC_ALL=C.UTF-8 CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
 PATH="$work/stylus/cast/node_modules/@foundry-rs/cast-linux-amd64/bin:$PWD/target/ci-tools/bin:$PATH"

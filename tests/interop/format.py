@@ -229,19 +229,20 @@ class Story:
         path = self.file("call.json")
         self.patient.home("patient", "revoke", self.image, self.requestor.home.address, "--sign-only", path)
         found = papers.SignedCall(path.read_bytes())
+        self.nonce = found.nonce
         self.check.equal("a signed call of pcim: its signature, and what it says",
                          (found.function, found.signer, found.arguments),
                          ("remove_IRs", self.patient.address, (self.requestor.address, image(self.image))))
-        for field, value in [("nonce", found.nonce + 1), ("deadline", 1), ("function", "deny_IRs"), ("chain_id", 1)]:
+        for field, value in [("nonce", hex(found.nonce + 1)), ("deadline", 1), ("function", "deny_IRs"), ("chain_id", 1)]:
             changed = json.dumps({**json.loads(path.read_bytes()), field: value}).encode()
             self.check.refuses(f"a signed call whose {field} was changed", lambda: papers.SignedCall(changed))
             done = self.stranger.home.tries("relay", self.file("bad.json", changed))
             self.check.program("… by pcim or by the contract too", done, "error: ")
-        self.stranger.home("relay", path)
+        [sent] = self.stranger.home("relay", path)
         status = self.requestor.home("requestor", "status", self.image)
         self.check.equal("relayed, it is done", status["status"], "removed")
         [again] = self.stranger.home("relay", path)
-        self.check.equal("a second time it is not", again["outcome"], "used")
+        self.check.equal("a second time it is found", (again["outcome"], again["tx"]), ("found", sent["tx"]))
 
     def reads_a_home(self):
         words = "left knee, before the operation"
@@ -265,7 +266,7 @@ class Story:
         self.check.equal("the record of the deployment", list(record), document.record_fields())
 
     def reads_the_contract(self):
-        """The contract's storage (§3.7)."""
+        """The contract's storage (§3.8.6)."""
         word = lambda *parts: b"".join(part.rjust(32, b"\0") for part in parts)
         at = lambda slot, more=0: bytes.fromhex(self.scene.rpc(
             "eth_getStorageAt", self.contract, hex(int.from_bytes(slot, "big") + more), "latest")[2:])
@@ -275,9 +276,12 @@ class Story:
         self.check.equal("slot 0 is the consortium", at(bytes(32))[12:], address(self.consortium.address))
         record = of(name, b"\1")
         self.check.equal("an image's record ends with its patient", record[12:], patient)
-        self.check("and begins with its time", abs(int.from_bytes(record[:5], "big") - time.time()) < 86_400)
+        self.check("and begins with its time", abs((int.from_bytes(record[:5], "big") >> 6) - time.time()) < 86_400)
+        tag = chain.keccak(word(address(self.radiologist.address), name))[:7]
+        self.check.equal("between them its attester's tag", record[5:12], tag)
         self.check("the radiologist is accredited", any(of(address(self.radiologist.address), b"\2")))
-        self.check.equal("the patient has signed one call", int.from_bytes(of(patient, b"\3"), "big"), 1)
+        used = of(patient, (self.nonce >> 8).to_bytes(32, "big"), b"\3")
+        self.check.equal("the patient has signed one call", int.from_bytes(used, "big"), 1 << (self.nonce & 255))
         standing, key = of(name, requestor, b"\4"), hashlib.sha256(self.published).digest()
         self.check.equal("a requestor's standing: key and status", (standing[:16], standing[31]), (key[:16], 4))
 
@@ -315,7 +319,7 @@ class Story:
         digest, held, handover = self.made(maker, patient, payload, seal.MAX_CHUNK + 1)
         self.refused_image(digest, held, handover, "chunks above the limit", "2^22")
         for field, value, words in [("patient", self.stranger.address, "someone else"), ("chain_id", 1, "chain 1"),
-                                    ("contract", "0x" + "11" * 20, "contract"), ("seal", "00" * 32, "forged"), ("pcim-handover", 2, "version 2")]:
+                                    ("contract", "0x" + "11" * 20, "contract"), ("seal", "00" * 32, "forged"), ("pcim-handover", 3, "version 3")]:
             _, _, bad = self.made(maker, patient, payload, seal.WRITTEN_CHUNK, {field: value})
             done = self.patient.home.tries("patient", "register", self.file("bad.handover", bad))
             self.check.program(f"pcim refuses a handover with another {field}", done, words)
@@ -349,7 +353,7 @@ class Story:
             call = papers.make_signed_call(reader.account, self.chain_id, self.contract, "requesting_access", values, nonce, int(time.time()) + 86_400)
             padded = call[:-1] + b" " * (papers.MAX_SIGNED_CALL - len(call)) + b"\n"
             done = self.stranger.home.tries("relay", self.file("long.json", padded + b" "))
-            self.check.program("pcim refuses a signed call above the limit", done, "at most 32768")
+            self.check.program("pcim refuses a signed call above the limit", done, "at most 65536")
             self.check.program("pcim relays a signed call made here, as long as it may be", self.stranger.home.tries("relay", self.file("made.json", padded)))
             done = self.patient.home.tries("patient", "approve", self.image, reader.account.address)
             if words:
@@ -494,7 +498,7 @@ def payload_uid(plain):
     return plain[at:at + int.from_bytes(plain[at - 2:at], "little")].rstrip(b"\0")
 
 
-def read_journal(check, path, chain_id, contract):
+def read_journal(check, path, chain_id, contract, version=4):
     """A journal's file and what stands in it (§12)."""
     with tempfile.TemporaryDirectory() as folder:
         for name in (path.name, f"{path.name}-wal"):
@@ -502,7 +506,7 @@ def read_journal(check, path, chain_id, contract):
                 shutil.copy(path.parent / name, folder)
         db = sqlite3.connect(pathlib.Path(folder) / path.name)
         number = lambda name: db.execute(f"PRAGMA {name}").fetchone()[0]
-        check.equal("a journal's application id and version", (number("application_id"), number("user_version")), (0x5043494D, 3))
+        check.equal("a journal's application id and version", (number("application_id"), number("user_version")), (0x5043494D, version))
         operations = db.execute("SELECT key, signed_call, plan, done FROM operation").fetchall()
         unknown = [key for key, *_ in operations if not document.is_key(key, chain_id, contract)]
         check.equal(f"the keys of its {len(operations)} operations", unknown, [])

@@ -26,7 +26,7 @@ if (process.argv.length !== 4) {
 }
 /** What `pcim-dev devnet --json` printed, and what `pcim deploy --json` printed. */
 export const [devnet, deployment] = process.argv.slice(2).map(read);
-export const abi = read(new URL("../../contract/abi/Pcac.json", import.meta.url));
+export const abi = read(new URL("../../contract/artifacts/v1/Pcac.json", import.meta.url));
 const scenario = read(new URL("scenario.json", import.meta.url));
 
 /** The scenario's actors: name to { address, private_key }. */

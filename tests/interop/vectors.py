@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eth_account.messages import _hash_eip191_message, encode_typed_data
 
-ABI = json.loads((Path(__file__).parent / "../../contract/abi/Pcac.json").read_text())
+ABI = json.loads((Path(__file__).parent / "../../contract/artifacts/v1/Pcac.json").read_text())
 SIGNER = "0x7e5f4552091a69125d5dfcb7b8c2659029395bdf"  # of the private key 1
 OTHER = "0x00000000000000000000000000000000000000b0"
 DOMAIN = {"name": "Pcac", "version": "1", "chainId": 412346, "verifyingContract": "0x00000000000000000000000000000000000000c0"}

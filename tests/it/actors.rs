@@ -70,7 +70,7 @@ impl World {
     /// A world whose patient brings a key of his own, armored and locked with [`PASSPHRASE`].
     pub(crate) async fn start_with(patient_key: Option<&[u8]>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let chain = Chain::start().await;
+        let chain = Chain::start_2().await;
         let (radiologist, patient) = tokio::join!(
             actor(&chain, dir.path(), "radiologist", RADIOLOGIST, None),
             actor(&chain, dir.path(), "patient", PATIENT, patient_key),

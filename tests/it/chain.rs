@@ -1,5 +1,8 @@
 //! A fresh devnet with the contract on it, and its ABI called with nothing of the client in between.
 
+#[path = "chain/v2.rs"]
+pub(crate) mod v2;
+
 use alloy_primitives::{Address, B256, Bytes, LogData, address, keccak256};
 use alloy_sol_types::{SolCall, SolEventInterface, SolInterface, SolStruct, eip712_domain, sol};
 use ethers::providers::{Http, Middleware, Provider, RpcError};
@@ -10,7 +13,7 @@ use stylus_devnet::{Config, Handle};
 
 sol!(
     #![sol(all_derives)]
-    "../contract/abi/IPcac.sol"
+    "../contract/artifacts/v1/IPcac.sol"
 );
 
 pub(crate) use IPcac::{IPcacErrors as Refusal, IPcacEvents as Event};
@@ -67,18 +70,24 @@ pub(crate) const SEAL: B256 = B256::repeat_byte(0x22);
 pub(crate) const KEY: B256 = B256::repeat_byte(0x33);
 pub(crate) const SHARED: B256 = B256::repeat_byte(0x44);
 
-/// The WASM under test: a fresh build when `PCAC_WASM` names one, else the committed artifact.
+/// The WASM under test: version 1.
 pub(crate) fn wasm() -> Vec<u8> {
-    match std::env::var_os("PCAC_WASM") {
-        Some(path) => std::fs::read(&path)
-            .unwrap_or_else(|error| panic!("PCAC_WASM={}: {error}", path.display())),
-        None => pcim_deploy::artifact::PCAC_WASM.to_vec(),
-    }
+    pcim_deploy::artifact::V1_WASM.to_vec()
 }
 
 impl Chain {
-    /// Starts a devnet and deploys the contract; the radiologist is accredited.
+    /// Starts a devnet and deploys version 1 of the contract; the radiologist is accredited.
     pub(crate) async fn start() -> Self {
+        let chain = Self::deployed(&wasm()).await;
+        let accredit = IPcac::accredit_radiologistCall {
+            radiologist: chain.radiologist.address,
+            accredited: true,
+        };
+        chain.send(&chain.consortium, &accredit).await.unwrap();
+        chain
+    }
+
+    async fn deployed(wasm: &[u8]) -> Self {
         let devnet = stylus_devnet::spawn(Config::default()).await.unwrap();
         let actor = |n| account(&devnet, n);
         let (deployer, consortium) = (actor(0), actor(1));
@@ -87,13 +96,14 @@ impl Chain {
             chain_id: devnet.chain_id(),
             deployer_key: &deployer.wallet.signer().to_bytes().into(),
             consortium: consortium.address,
-            wasm: &wasm(),
+            predecessor: None,
+            wasm,
             max_fee: pcim_deploy::deploy::MAX_FEE,
             records: None,
         })
         .await
         .unwrap();
-        let chain = Self {
+        Self {
             provider: Provider::<Http>::try_from(devnet.url())
                 .unwrap()
                 .interval(std::time::Duration::from_millis(5)),
@@ -104,13 +114,7 @@ impl Chain {
             stranger: actor(5),
             consortium,
             devnet,
-        };
-        let accredit = IPcac::accredit_radiologistCall {
-            radiologist: chain.radiologist.address,
-            accredited: true,
-        };
-        chain.send(&chain.consortium, &accredit).await.unwrap();
-        chain
+        }
     }
 
     /// `start`, and the patient's [`IMAGE`] registered.

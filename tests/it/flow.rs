@@ -56,7 +56,7 @@ async fn the_papers_figures_event_by_event() {
     assert_eq!(registered.payload_sha256, sealed.payload_sha256);
     assert!(
         matches!(events(&registered.written)[..], [Event::ContractCreated {
-            patient: p, image: i, radiologist: r, seal, info,
+            patient: p, image: i, radiologist: r, seal, info, attestation: Some(_), replaces: Some(0),
         }] if (*p, *i, *r, *seal) == (patient, image, radiologist, sealed.seal) && *info == sealed.description),
         "{registered:?}"
     );

@@ -300,8 +300,8 @@ async fn followers_keep_what_the_chain_says_and_nothing_else() {
 
 /// Registers a digest with nothing of the client in between.
 async fn register(chain: &Chain, digest: [u8; 32]) {
-    let call = chain.registration(B256::from(digest));
-    assert!(chain.send(&chain.patient, &call).await.unwrap().returned);
+    let call = chain.registration_2(B256::from(digest));
+    chain.done_2(&chain.patient, &call).await;
 }
 
 /// Asks the chain's node.

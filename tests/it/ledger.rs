@@ -5,7 +5,8 @@ use std::time::Duration;
 use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest, Seal, U256};
 use pcim_deploy::{artifact, deploy};
 use pcim_ledger::{
-    Account, Call, Deployment, Error, EventFilter, Ledger, Mined, Revert, recover_attestation,
+    Account, Accreditation, Attestation, Call, Deployment, Error, EventFilter, Ledger, Mined,
+    NotesDigest, Revert, Version,
 };
 use stylus_devnet::{Config, Handle};
 
@@ -27,6 +28,15 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn start() -> Self {
+        Self::of(artifact::PCAC_WASM).await
+    }
+
+    /// With version 1 of the contract.
+    pub(super) async fn of_version_1() -> Self {
+        Self::of(artifact::V1_WASM).await
+    }
+
+    async fn of(wasm: &[u8]) -> Self {
         let devnet = stylus_devnet::spawn(Config::default()).await.unwrap();
         let account =
             |n: usize| Account::from_private_key(&devnet.accounts()[n].private_key.0).unwrap();
@@ -36,7 +46,8 @@ impl World {
             chain_id: devnet.chain_id(),
             deployer_key: &devnet.accounts()[0].private_key.0,
             consortium: consortium.address(),
-            wasm: artifact::PCAC_WASM,
+            predecessor: None,
+            wasm,
             max_fee: deploy::MAX_FEE,
             records: None,
         })
@@ -78,12 +89,18 @@ impl World {
             chain_id, contract, ..
         } = self.deployment;
         let patient = self.patient.address();
-        let attestation = self
-            .radiologist
-            .attest(chain_id, contract, &IMAGE, patient, &SEAL)
-            .unwrap();
-        let signer = recover_attestation(chain_id, contract, &IMAGE, patient, &SEAL, &attestation);
-        assert_eq!(signer.unwrap(), self.radiologist.address());
+        let attested = Attestation {
+            version: self.ledger.version(),
+            chain_id,
+            contract,
+            image: IMAGE,
+            patient,
+            seal: SEAL,
+            replaces: 0,
+        };
+        let attestation = self.radiologist.attest(&attested).unwrap();
+        let signer = attested.signer(&attestation).unwrap();
+        assert_eq!(signer, self.radiologist.address());
         Call::CreateContract {
             image: IMAGE,
             patient,
@@ -98,6 +115,101 @@ impl World {
 #[tokio::test]
 async fn a_whole_consent_through_the_ledger() {
     let w = World::start().await;
+    assert_eq!(w.ledger.version(), Version::V2);
+    whole_consent(w).await;
+}
+
+#[tokio::test]
+async fn a_whole_consent_at_version_1() {
+    let w = World::of_version_1().await;
+    assert_eq!(w.ledger.version(), Version::V1);
+    whole_consent(w).await;
+}
+
+#[tokio::test]
+async fn an_image_of_version_1_is_taken_over_by_version_2() {
+    let w = World::of_version_1().await;
+    let accredit = Call::AccreditRadiologist {
+        radiologist: w.radiologist.address(),
+        status: Accreditation::Accredited,
+        since: 0,
+    };
+    w.send(&w.consortium, &accredit).await;
+    w.send(&w.patient, &w.registration()).await;
+    let before = w.ledger.image_record(&IMAGE).await.unwrap().unwrap();
+    // What version 1 has not is said, and nothing is sent.
+    let withdraw = Call::WithdrawImage { image: IMAGE };
+    let lacks = w.ledger.prepare(&w.patient, &withdraw, None).await;
+    assert!(
+        matches!(
+            lacks,
+            Err(Error::Lacks {
+                function: "withdraw_image"
+            })
+        ),
+        "{lacks:?}"
+    );
+
+    let old = w.deployment.contract;
+    let url = w.devnet.url();
+    let request = deploy::Request {
+        rpc_url: &url,
+        chain_id: w.devnet.chain_id(),
+        deployer_key: &w.devnet.accounts()[0].private_key.0,
+        consortium: w.consortium.address(),
+        predecessor: Some(old),
+        wasm: artifact::PCAC_WASM,
+        max_fee: deploy::MAX_FEE,
+        records: None,
+    };
+    let record = deploy::deploy(&request).await.unwrap();
+    assert_eq!(record.predecessor, Some(old));
+    let next = Ledger::connect(Deployment {
+        contract: record.contract,
+        ..w.deployment.clone()
+    });
+    let next = next.await.unwrap();
+    assert_eq!(next.version(), Version::V2);
+    assert_eq!(next.predecessor().await.unwrap(), Some(old));
+    assert_eq!(next.image_record(&IMAGE).await.unwrap(), None);
+    let import = Call::ImportImage { image: IMAGE };
+    let stranger = next.prepare(&w.doctor, &import, None).await;
+    assert!(matches!(
+        stranger,
+        Err(Error::Refused(Revert::NotPatient { .. }))
+    ));
+    let signed = next.prepare(&w.patient, &import, None).await.unwrap();
+    let mined = next.submit(&signed, WAIT).await.unwrap();
+    assert!(
+        matches!(mined.events.last().map(|it| &it.event), Some(Event::ImageImported { registered_at, tag: 0, .. }) if *registered_at == before.registered_at),
+        "{:?}",
+        mined.events
+    );
+    let after = next.image_record(&IMAGE).await.unwrap().unwrap();
+    assert_eq!(
+        (after.patient, after.registered_at),
+        (before.patient, before.registered_at)
+    );
+    let twice = next.prepare(&w.patient, &import, None).await;
+    assert!(matches!(
+        twice,
+        Err(Error::Refused(Revert::ImageTaken { .. }))
+    ));
+
+    // Nothing that is no contract of this kind is a predecessor.
+    let none = deploy::deploy(&deploy::Request {
+        predecessor: Some(w.doctor.address()),
+        ..request
+    })
+    .await;
+    assert!(
+        matches!(none, Err(deploy::Error::NoPredecessor { .. })),
+        "{none:?}"
+    );
+    w.devnet.shutdown().await;
+}
+
+async fn whole_consent(w: World) {
     let (patient, doctor) = (w.patient.address(), w.doctor.address());
     let radiologist = w.radiologist.address();
 
@@ -110,7 +222,8 @@ async fn a_whole_consent_through_the_ledger() {
         &w.consortium,
         &Call::AccreditRadiologist {
             radiologist,
-            accredited: true,
+            status: Accreditation::Accredited,
+            since: 0,
         },
     )
     .await;
@@ -147,6 +260,11 @@ async fn a_whole_consent_through_the_ledger() {
         requestor: doctor,
         image: IMAGE,
         public_key: KEY,
+        requested_at: grant.requested_at,
+        notes_digest: match w.ledger.version() {
+            Version::V1 => NotesDigest::default(),
+            Version::V2 => NotesDigest::of("TREAT"),
+        },
         shared_image: SHARED,
         expires_at: 0,
         notes: String::new(),
@@ -224,7 +342,8 @@ async fn a_call_goes_out_once_however_often_it_is_submitted() {
     let w = World::start().await;
     let accredit = Call::AccreditRadiologist {
         radiologist: w.radiologist.address(),
-        accredited: true,
+        status: Accreditation::Accredited,
+        since: 0,
     };
     let signed = w
         .ledger
@@ -335,6 +454,7 @@ async fn deploying_again_costs_no_activation_and_needs_ether() {
         chain_id: w.deployment.chain_id,
         deployer_key: &key,
         consortium: w.consortium.address(),
+        predecessor: None,
         wasm: artifact::PCAC_WASM,
         max_fee: deploy::MAX_FEE,
         records: None,

@@ -8,7 +8,7 @@ use pcim_client::{AccessRequest, Actor, Error};
 use pcim_core::{ImageDigest, Seal};
 
 use crate::actors::{DEMO, DOCTOR, OTHER, World, blocks, card, chain_of, image_of, limits, v4_key};
-use crate::chain::IPcac;
+use crate::chain::{IPcac, v2};
 
 /// Whether nobody registered the image.
 async fn unregistered(world: &World, image: &ImageDigest) -> bool {
@@ -86,7 +86,8 @@ async fn a_certificate_swapped_after_the_review_is_not_approved() {
         publicKey: alloy_primitives::B256::repeat_byte(7),
         notes: "TREAT".into(),
     };
-    world.chain.send(&world.chain.doctor, &again).await.unwrap();
+    world.chain.later(1).await;
+    world.chain.done_2(&world.chain.doctor, &again).await;
     let before = blocks(&world.patient);
     let refused = world
         .patient
@@ -99,10 +100,18 @@ async fn a_certificate_swapped_after_the_review_is_not_approved() {
     );
     assert_eq!(blocks(&world.patient), before, "nothing was written");
 
+    // The old certificate again, in another request: she has to look at it.
     world.ask(&mut doctor, image).await;
-    world
-        .patient
-        .patient()
+    let patient = world.patient.patient();
+    let unseen = patient
+        .approve_certificate(&image, doctor.address(), Some(reviewed), 0)
+        .await;
+    assert!(
+        matches!(unseen, Err(Error::RequestChanged { .. })),
+        "{unseen:?}"
+    );
+    assert_eq!(patient.requests().await.unwrap().len(), 1);
+    patient
         .approve_certificate(&image, doctor.address(), Some(reviewed), 0)
         .await
         .unwrap()
@@ -152,6 +161,8 @@ async fn a_handover_is_for_its_patient_only() {
 async fn handover_by(world: &World, issuer: &Actor, image: ImageDigest, seal: Seal) -> Vec<u8> {
     let patient = card(&world.patient).await;
     let facts = HandoverFacts {
+        version: pcim_ledger::Version::V2,
+        replaces: 0,
         to: Addressee {
             patient: patient.address,
             chain_id: world.chain.devnet.chain_id(),
@@ -184,15 +195,9 @@ async fn the_signature_inside_must_be_the_attesting_radiologists() {
         "{result:?}"
     );
     // Accredited, he passes off a colleague's image as his own.
-    let accredit = IPcac::accredit_radiologistCall {
-        radiologist: address,
-        accredited: true,
-    };
-    world
-        .chain
-        .send(&world.chain.consortium, &accredit)
-        .await
-        .unwrap();
+    let accredit = world.chain.accreditation_2(address);
+    let consortium = &world.chain.consortium;
+    world.chain.done_2(consortium, &accredit).await;
     let radiologist = card(&world.radiologist).await;
     world.patient.dial(&radiologist.peers).await.unwrap();
     let result = world.patient.patient().register(&forged, None).await;
@@ -241,20 +246,19 @@ async fn an_approval_that_points_to_another_image_is_not_opened() {
     let asked = world.ask(&mut doctor, wanted.image).await;
 
     // The contract cannot know what a root holds.
-    let misleading = IPcac::approve_IRsCall {
+    let ledger = world.patient.ledger().await.unwrap();
+    let open = ledger.grant(&wanted.image, doctor.address()).await.unwrap();
+    let misleading = v2::IPcac::approve_IRsCall {
         requester: doctor.address(),
         image: wanted.image.0.into(),
         publicKey: asked.public_key.0.into(),
+        requestedAt: open.requested_at,
+        notesDigest: open.notes_digest.0.into(),
         sharedImage: decision.shared_image.0.into(),
         expiresAt: 0,
         notes: String::new(),
     };
-    let done = world
-        .chain
-        .send(&world.chain.patient, &misleading)
-        .await
-        .unwrap();
-    assert!(done.returned);
+    world.chain.done_2(&world.chain.patient, &misleading).await;
     assert!(doctor.status(&wanted.image, None).await.unwrap().authorized);
     let result = doctor
         .requestor()

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pcim_client::home::{Config, Home, NewHome};
 use pcim_client::{Actor, Error, Limits, Relayed};
-use pcim_core::{GrantStatus, LockCost, Passphrase};
-use pcim_ledger::{Account, Call};
+use pcim_core::{GrantStatus, LockCost, Passphrase, U256};
+use pcim_ledger::{Account, Accreditation, Call, Nonce, Revert};
 use pcim_seal::KeyKind;
 
 use crate::ledger::{IMAGE, KEY, World};
@@ -97,7 +97,8 @@ async fn asked() -> World {
     let world = World::start().await;
     let accredit = Call::AccreditRadiologist {
         radiologist: world.radiologist.address(),
-        accredited: true,
+        status: Accreditation::Accredited,
+        since: 0,
     };
     world.send(&world.consortium, &accredit).await;
     world.send(&world.patient, &world.registration()).await;
@@ -180,9 +181,10 @@ async fn an_old_revocation_does_not_stand_in_for_a_new_one() {
     assert_eq!(status(&world).await, GrantStatus::Removed);
 }
 
+/// At version 1 of the contract; at version 2 it is revoked for good.
 #[tokio::test]
 async fn an_accreditation_that_was_withdrawn_is_given_anew() {
-    let world = World::start().await;
+    let world = World::of_version_1().await;
     let radiologist = world.radiologist.address();
     let consortium = Member::new(&world, &world.consortium);
     cut_off(
@@ -190,13 +192,13 @@ async fn an_accreditation_that_was_withdrawn_is_given_anew() {
             .client(HASTY)
             .await
             .consortium()
-            .accredit(radiologist, true)
+            .accredit(radiologist, true, None)
             .await,
     );
     let client = consortium.client(Limits::default()).await;
     client
         .consortium()
-        .accredit(radiologist, false)
+        .accredit(radiologist, false, None)
         .await
         .unwrap()
         .mined()
@@ -207,7 +209,7 @@ async fn an_accreditation_that_was_withdrawn_is_given_anew() {
         !client
             .consortium()
             .consortium()
-            .accredit(radiologist, true)
+            .accredit(radiologist, true, None)
             .await
             .unwrap()
             .mined()
@@ -215,6 +217,48 @@ async fn an_accreditation_that_was_withdrawn_is_given_anew() {
             .resumed
     );
     assert!(world.ledger.is_accredited(radiologist).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_accreditation_that_was_retired_is_given_anew_and_a_revoked_one_is_not() {
+    let world = World::start().await;
+    let radiologist = world.radiologist.address();
+    let member = Member::new(&world, &world.consortium);
+    let hasty = member.client(HASTY).await;
+    cut_off(hasty.consortium().accredit(radiologist, true, None).await);
+    drop(hasty);
+    let client = member.client(Limits::default()).await;
+    let consortium = client.consortium();
+    let now = world.ledger.now().await.unwrap();
+    consortium.retire(radiologist, now).await.unwrap();
+    let retired = world.ledger.accreditation(radiologist).await.unwrap();
+    assert_eq!(
+        (retired.status, retired.since),
+        (Accreditation::Retired, now)
+    );
+    assert!(!world.ledger.is_accredited(radiologist).await.unwrap());
+
+    let again = consortium.accredit(radiologist, true, None).await.unwrap();
+    assert!(!again.mined().unwrap().resumed);
+    let found = world.ledger.accreditation(radiologist).await.unwrap();
+    assert_eq!(found.accredited_at, retired.accredited_at);
+    assert!(world.ledger.is_accredited(radiologist).await.unwrap());
+
+    consortium
+        .accredit(radiologist, false, Some(now))
+        .await
+        .unwrap();
+    assert!(!world.ledger.is_accredited(radiologist).await.unwrap());
+    let refused = consortium.accredit(radiologist, true, None).await;
+    assert!(
+        matches!(
+            refused,
+            Err(Error::Ledger(pcim_ledger::Error::Refused(
+                Revert::BadStatus { .. }
+            )))
+        ),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -230,10 +274,13 @@ async fn an_old_trace_is_not_an_answer_to_a_new_question() {
             .trace(&IMAGE, me)
             .await,
     );
+    let open = world.ledger.grant(&IMAGE, me).await.unwrap();
     let approve = Call::ApproveIrs {
         requestor: me,
         image: IMAGE,
         public_key: KEY,
+        requested_at: open.requested_at,
+        notes_digest: open.notes_digest,
         shared_image: pcim_core::ImageDigest([0x22; 32]),
         expires_at: 0,
         notes: String::new(),
@@ -261,7 +308,12 @@ async fn a_relay_that_was_cut_off_is_seen_through_and_not_sent_again() {
     };
     let signed = world
         .patient
-        .sign_call(&world.deployment, &denial, 0, u64::MAX)
+        .sign_call(
+            &world.deployment,
+            &denial,
+            Nonce::Free(U256::ZERO),
+            u64::MAX,
+        )
         .unwrap();
     let relayer = Member::new(&world, &world.doctor);
     cut_off(relayer.client(HASTY).await.relayer().relay(&signed).await);
@@ -274,7 +326,14 @@ async fn a_relay_that_was_cut_off_is_seen_through_and_not_sent_again() {
         matches!(&again, Relayed::Sent(written) if written.resumed),
         "{again:?}"
     );
+    let done = match &again {
+        Relayed::Sent(written) => Some(written.mined.tx),
+        _ => None,
+    };
     let again = client.relayer().relay(&signed).await.unwrap();
-    assert!(matches!(again, Relayed::Used { next: 1 }), "{again:?}");
+    assert!(
+        matches!(&again, Relayed::Found(mined) if Some(mined.tx) == done),
+        "{again:?}"
+    );
     assert_eq!(relayer.sent(&world.doctor).await, sent);
 }

@@ -1,20 +1,24 @@
-// Compiles Pcac.sol against the contract's own interface; writes the init code, in hex, to the file that is named.
+// Compiles Pcac.sol against the contract's own interface, or v1/Pcac.sol against version 1's; writes the init code, in hex,
+// to the file that is named.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import solc from "solc";
 
-if (process.argv.length !== 3) {
-  console.error("usage: node build.mjs OUT.hex");
+const [out, version] = process.argv.slice(2);
+if (out === undefined || (version !== undefined && version !== "v1")) {
+  console.error("usage: node build.mjs OUT.hex [v1]");
   process.exit(2);
 }
+const [source, interface_] = version === "v1" ? ["v1/Pcac.sol", "../../contract/artifacts/v1/IPcac.sol"] : ["Pcac.sol", "../../contract/abi/IPcac.sol"];
 const read = (path) => ({ content: readFileSync(new URL(path, import.meta.url), "utf8") });
 const input = {
   language: "Solidity",
-  sources: { "Pcac.sol": read("Pcac.sol"), "IPcac.sol": read("../../contract/abi/IPcac.sol") },
+  sources: { "Pcac.sol": read(source), "IPcac.sol": read(interface_) },
   settings: {
     evmVersion: "cancun",
     viaIR: true,
-    optimizer: { enabled: true, runs: 1_000_000 },
+    // Version 2 does not fit in 24,576 bytes with as many.
+    optimizer: { enabled: true, runs: version === "v1" ? 1_000_000 : 200 },
     metadata: { appendCBOR: false },
     outputSelection: { "Pcac.sol": { Pcac: ["evm.bytecode.object", "evm.deployedBytecode.object"] } },
   },
@@ -26,6 +30,6 @@ if (errors.length > 0) {
   process.exit(1);
 }
 const { bytecode, deployedBytecode } = output.contracts["Pcac.sol"].Pcac.evm;
-mkdirSync(dirname(process.argv[2]), { recursive: true });
-writeFileSync(process.argv[2], bytecode.object);
-console.log(`${process.argv[2]}: ${deployedBytecode.object.length / 2} bytes of code, solc ${solc.version()}`);
+mkdirSync(dirname(out), { recursive: true });
+writeFileSync(out, bytecode.object);
+console.log(`${out}: ${deployedBytecode.object.length / 2} bytes of code, solc ${solc.version()}`);

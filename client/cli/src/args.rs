@@ -5,6 +5,10 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 use serde_json::json;
 
+use crate::commands::account::guardian::GuardianCommand;
+use crate::commands::account::moves::AccountCommand;
+use crate::commands::account::recover::RecoverCommand;
+use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
     audit, backup, card, consortium, deid, deploy, device, gateway, init, node, passphrase,
     patient, radiologist, relay, report, requestor, restore, resume, search, trace, unlock, view,
@@ -81,6 +85,18 @@ pub(crate) enum Command {
     /// Accredit radiologists
     #[command(subcommand)]
     Consortium(consortium::ConsortiumCommand),
+    /// Show who acts for a patient, hand an account over, end or finish what is pending
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Have guardians hand a patient's account to this home's key
+    #[command(subcommand)]
+    Recover(RecoverCommand),
+    /// Help a patient whose guardian you are
+    #[command(subcommand)]
+    Guardian(GuardianCommand),
+    /// List and void calls that were signed here for others to send
+    #[command(subcommand)]
+    Signed(SignedCommand),
     Report(report::ReportArgs),
     Watch(watch::WatchArgs),
     Relay(relay::RelayArgs),
@@ -127,6 +143,10 @@ impl Command {
             Self::Search(args) => args.run(context).await,
             Self::Resume(args) => args.run(context).await,
             Self::Consortium(command) => command.run(context).await,
+            Self::Account(command) => command.run(context).await,
+            Self::Recover(command) => command.run(context).await,
+            Self::Guardian(command) => command.run(context).await,
+            Self::Signed(command) => command.run(context).await,
             Self::Report(args) => args.run(context).await,
             Self::Watch(args) => args.run(context).await,
             Self::Relay(args) => args.run(context).await,

@@ -7,9 +7,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pcim_core::{Address, ImageDigest};
+use pcim_core::{Address, ImageDigest, U256};
 use pcim_fuzz::{account, edited, write};
-use pcim_ledger::{Call, Deployment, RelayCall};
+use pcim_ledger::{Call, Deployment, Nonce, RelayCall};
 use serde_json::Value;
 
 /// Fields in hex, which are changed below the hex.
@@ -25,7 +25,7 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
         requestor: Address::repeat_byte(0xaa),
         image: ImageDigest([1; 32]),
     };
-    let signed = account(1).sign_call(&here, &call, 5, 1_790_000_000);
+    let signed = account(1).sign_call(&here, &call, Nonce::Free(U256::from(5)), 1_790_000_000);
     signed
         .and_then(|signed| signed.to_json())
         .expect("a key signs")

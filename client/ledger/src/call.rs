@@ -1,9 +1,14 @@
 //! Calls as calldata, and their return values.
 
+#[cfg(test)]
+mod tests;
+
 use alloy_sol_types::{SolCall, SolType, sol_data};
 
-use super::Call;
-use super::abi::IPcac as sol;
+use super::abi::v1::IPcac as v1;
+use super::abi::v2::IPcac as sol;
+use super::{Accreditation, Call, Error, Result, Version};
+use pcim_core::Address;
 
 impl Call {
     /// Returns the function's name in the ABI.
@@ -18,12 +23,63 @@ impl Call {
             Self::ReshareIrs { .. } => sol::reshare_IRsCall::SIGNATURE,
             Self::ResealImage { .. } => sol::reseal_imageCall::SIGNATURE,
             Self::SetApprovalLimit { .. } => sol::set_approval_limitCall::SIGNATURE,
+            Self::WithdrawImage { .. } => sol::withdraw_imageCall::SIGNATURE,
+            Self::RestoreImage { .. } => sol::restore_imageCall::SIGNATURE,
+            Self::RetractImage { .. } => sol::retract_imageCall::SIGNATURE,
+            Self::ImportImage { .. } => sol::import_imageCall::SIGNATURE,
+            Self::SetGuardians { .. } => sol::set_guardiansCall::SIGNATURE,
+            Self::MoveAccount { .. } => sol::move_accountCall::SIGNATURE,
+            Self::SetEmergency { .. } => sol::set_emergencyCall::SIGNATURE,
+            Self::StartRecovery(_) => sol::start_recoveryCall::SIGNATURE,
+            Self::CancelChange { .. } => sol::cancel_changeCall::SIGNATURE,
+            Self::FinishChange { .. } => sol::finish_changeCall::SIGNATURE,
+            Self::SetDelegate { .. } => sol::set_delegateCall::SIGNATURE,
+            Self::BreakGlass { .. } => sol::break_glassCall::SIGNATURE,
             Self::AccreditRadiologist { .. } => sol::accredit_radiologistCall::SIGNATURE,
             Self::TransferConsortium { .. } => sol::transfer_consortiumCall::SIGNATURE,
+            Self::AcceptConsortium => sol::accept_consortiumCall::SIGNATURE,
+            Self::VoidNonces { .. } => sol::void_noncesCall::SIGNATURE,
             Self::Relay(_) => sol::relayCall::SIGNATURE,
             Self::Batch(_) => sol::multicallCall::SIGNATURE,
         };
         signature.split('(').next().unwrap_or(signature)
+    }
+
+    /// Returns true if it gives something, and names the state that it was decided on (format.md §3.8).
+    #[must_use]
+    pub fn gives(&self) -> bool {
+        match self {
+            Self::CreateContract { .. }
+            | Self::ApproveIrs { .. }
+            | Self::ReshareIrs { .. }
+            | Self::ResealImage { .. }
+            | Self::SetApprovalLimit { .. }
+            | Self::RestoreImage { .. }
+            | Self::ImportImage { .. }
+            | Self::SetGuardians { .. }
+            | Self::MoveAccount { .. }
+            | Self::BreakGlass { .. } => true,
+            Self::SetEmergency { desk, .. } => *desk != Address::ZERO,
+            Self::SetDelegate { until, .. } => *until != 0,
+            Self::Batch(calls) => calls.iter().any(Self::gives),
+            _ => false,
+        }
+    }
+
+    /// Returns true if it takes something away, whatever the state.
+    #[must_use]
+    pub fn takes(&self) -> bool {
+        match self {
+            Self::DenyIrs { .. }
+            | Self::RemoveIrs { .. }
+            | Self::WithdrawImage { .. }
+            | Self::RetractImage { .. }
+            | Self::CancelChange { .. }
+            | Self::VoidNonces { .. } => true,
+            Self::SetEmergency { desk, .. } => *desk == Address::ZERO,
+            Self::SetDelegate { until, .. } => *until == 0,
+            _ => false,
+        }
     }
 
     /// Reads what the function returned: its `bool`, if it is one that returns one; of a relay, what the call returned;
@@ -32,8 +88,15 @@ impl Call {
         match self {
             Self::ResealImage { .. }
             | Self::SetApprovalLimit { .. }
+            | Self::ImportImage { .. }
+            | Self::SetGuardians { .. }
+            | Self::MoveAccount { .. }
+            | Self::StartRecovery(_)
+            | Self::FinishChange { .. }
             | Self::AccreditRadiologist { .. }
-            | Self::TransferConsortium { .. } => Ok(None),
+            | Self::TransferConsortium { .. }
+            | Self::AcceptConsortium
+            | Self::VoidNonces { .. } => Ok(None),
             Self::Relay(_) => match sol::relayCall::abi_decode_returns_validate(returned)? {
                 nothing if nothing.is_empty() => Ok(None),
                 answer => Ok(Some(sol_data::Bool::abi_decode_validate(&answer)?)),
@@ -52,9 +115,100 @@ impl Call {
         }
     }
 
-    /// Selector and arguments.
-    pub(super) fn calldata(&self) -> Vec<u8> {
-        match self.clone() {
+    /// Selector and arguments, as a version of the contract has them.
+    ///
+    /// # Errors
+    /// [`Error::Lacks`] for a function that version 1 has not, [`Error::BadSignedCall`] for a relay of another version.
+    pub(super) fn calldata(&self, version: Version) -> Result<Vec<u8>> {
+        match version {
+            Version::V1 => self.calldata_v1(),
+            Version::V2 => self.calldata_v2(),
+        }
+    }
+
+    /// Version 1: what differs from version 2.
+    fn calldata_v1(&self) -> Result<Vec<u8>> {
+        Ok(match self.clone() {
+            Self::ApproveIrs {
+                requestor,
+                image,
+                public_key,
+                shared_image,
+                expires_at,
+                notes,
+                ..
+            } => v1::approve_IRsCall {
+                requester: requestor,
+                image: image.0.into(),
+                publicKey: public_key.0.into(),
+                sharedImage: shared_image.0.into(),
+                expiresAt: expires_at,
+                notes,
+            }
+            .abi_encode(),
+            Self::ReshareIrs {
+                requestor,
+                image,
+                shared_image,
+                expires_at,
+                ..
+            } => v1::reshare_IRsCall {
+                requester: requestor,
+                image: image.0.into(),
+                sharedImage: shared_image.0.into(),
+                expiresAt: expires_at,
+            }
+            .abi_encode(),
+            Self::ResealImage { image, root, .. } => v1::reseal_imageCall {
+                image: image.0.into(),
+                root: root.0.into(),
+            }
+            .abi_encode(),
+            Self::SetApprovalLimit {
+                image,
+                approvals,
+                window_seconds,
+                ..
+            } => v1::set_approval_limitCall {
+                image: image.0.into(),
+                approvals,
+                windowSeconds: window_seconds,
+            }
+            .abi_encode(),
+            Self::AccreditRadiologist {
+                radiologist,
+                status,
+                ..
+            } => v1::accredit_radiologistCall {
+                radiologist,
+                accredited: status == Accreditation::Accredited,
+            }
+            .abi_encode(),
+            Self::Relay(relay) => v1::relayCall {
+                signer: relay.signer,
+                nonce: relay.ordered()?,
+                deadline: relay.deadline,
+                call: relay.call,
+                signature: relay.signature,
+            }
+            .abi_encode(),
+            Self::Batch(calls) => batch(&calls, Version::V1)?,
+            Self::CreateContract { .. }
+            | Self::RequestingAccess { .. }
+            | Self::DenyIrs { .. }
+            | Self::TraceAuthorization { .. }
+            | Self::RemoveIrs { .. }
+            | Self::TransferConsortium { .. } => self.calldata_v2()?,
+            _ => {
+                return Err(Error::Lacks {
+                    function: self.name(),
+                });
+            }
+        })
+    }
+
+    fn calldata_v2(&self) -> Result<Vec<u8>> {
+        Ok(match self.clone() {
             Self::CreateContract {
                 image,
                 patient,
@@ -87,6 +241,8 @@ impl Call {
                 requestor,
                 image,
                 public_key,
+                requested_at,
+                notes_digest,
                 shared_image,
                 expires_at,
                 notes,
@@ -94,6 +250,8 @@ impl Call {
                 requester: requestor,
                 image: image.0.into(),
                 publicKey: public_key.0.into(),
+                requestedAt: requested_at,
+                notesDigest: notes_digest.0.into(),
                 sharedImage: shared_image.0.into(),
                 expiresAt: expires_at,
                 notes,
@@ -127,194 +285,165 @@ impl Call {
             Self::ReshareIrs {
                 requestor,
                 image,
+                decided_at,
                 shared_image,
                 expires_at,
             } => sol::reshare_IRsCall {
                 requester: requestor,
                 image: image.0.into(),
+                decidedAt: decided_at,
                 sharedImage: shared_image.0.into(),
                 expiresAt: expires_at,
             }
             .abi_encode(),
-            Self::ResealImage { image, root } => sol::reseal_imageCall {
+            Self::ResealImage {
+                image,
+                root,
+                emergency,
+                round,
+            } => sol::reseal_imageCall {
                 image: image.0.into(),
                 root: root.0.into(),
+                emergency,
+                round,
             }
             .abi_encode(),
             Self::SetApprovalLimit {
                 image,
                 approvals,
                 window_seconds,
+                round,
             } => sol::set_approval_limitCall {
                 image: image.0.into(),
                 approvals,
                 windowSeconds: window_seconds,
+                round,
             }
             .abi_encode(),
             Self::AccreditRadiologist {
                 radiologist,
-                accredited,
+                status,
+                since,
             } => sol::accredit_radiologistCall {
                 radiologist,
-                accredited,
+                status: status as u8,
+                since,
             }
             .abi_encode(),
             Self::TransferConsortium { to } => sol::transfer_consortiumCall { to }.abi_encode(),
+            Self::AcceptConsortium => sol::accept_consortiumCall {}.abi_encode(),
+            Self::VoidNonces { word, mask } => sol::void_noncesCall { word, mask }.abi_encode(),
             Self::Relay(relay) => sol::relayCall {
                 signer: relay.signer,
-                nonce: relay.nonce,
+                nonce: relay.free()?,
                 deadline: relay.deadline,
                 call: relay.call,
                 signature: relay.signature,
             }
             .abi_encode(),
-            Self::Batch(calls) => sol::multicallCall {
-                calls: calls.iter().map(|call| call.calldata().into()).collect(),
+            Self::Batch(calls) => batch(&calls, Version::V2)?,
+            Self::WithdrawImage { image } => sol::withdraw_imageCall {
+                image: image.0.into(),
             }
             .abi_encode(),
-        }
+            Self::RestoreImage { image, round } => sol::restore_imageCall {
+                image: image.0.into(),
+                round,
+            }
+            .abi_encode(),
+            Self::RetractImage { image, reason } => sol::retract_imageCall {
+                image: image.0.into(),
+                reason,
+            }
+            .abi_encode(),
+            Self::ImportImage { image } => sol::import_imageCall {
+                image: image.0.into(),
+            }
+            .abi_encode(),
+            Self::SetGuardians {
+                patient,
+                round,
+                commitment,
+                hours,
+            } => sol::set_guardiansCall {
+                patient,
+                round,
+                commitment: commitment.into(),
+                delayHours: hours,
+            }
+            .abi_encode(),
+            Self::MoveAccount {
+                patient,
+                round,
+                successor,
+            } => sol::move_accountCall {
+                patient,
+                round,
+                successor,
+            }
+            .abi_encode(),
+            Self::SetEmergency {
+                patient,
+                round,
+                desk,
+                hours,
+            } => sol::set_emergencyCall {
+                patient,
+                round,
+                desk,
+                maxHours: hours,
+            }
+            .abi_encode(),
+            Self::StartRecovery(recovery) => sol::start_recoveryCall {
+                patient: recovery.patient,
+                successor: recovery.successor,
+                lock: recovery.lock,
+                guardians: recovery.guardians,
+                threshold: recovery.threshold,
+                salt: recovery.salt,
+                deadline: recovery.deadline,
+                signatures: recovery.signatures,
+            }
+            .abi_encode(),
+            Self::CancelChange { patient } => sol::cancel_changeCall { patient }.abi_encode(),
+            Self::FinishChange { patient } => sol::finish_changeCall { patient }.abi_encode(),
+            Self::SetDelegate {
+                patient,
+                round,
+                delegate,
+                until,
+            } => sol::set_delegateCall {
+                patient,
+                round,
+                delegate,
+                until,
+            }
+            .abi_encode(),
+            Self::BreakGlass {
+                requestor,
+                image,
+                public_key,
+                requested_at,
+                until,
+                reason,
+            } => sol::break_glassCall {
+                requester: requestor,
+                image: image.0.into(),
+                publicKey: public_key.0.into(),
+                requestedAt: requested_at,
+                until,
+                reasonCode: reason,
+            }
+            .abi_encode(),
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::collections::BTreeSet;
-
-    use alloy_primitives::{Address, keccak256};
-
-    use super::*;
-    use pcim_core::{BlockDigest, ImageDigest, Seal};
-
-    #[test]
-    fn every_call_is_its_own_function_with_its_arguments_in_order() {
-        let (a, b) = (Address::repeat_byte(0xa1), Address::repeat_byte(0xb2));
-        let (i, j) = (ImageDigest([0x11; 32]), ImageDigest([0x22; 32]));
-        let word = |byte: u8| [byte; 32];
-        let address = |a: Address| a.into_word().0;
-        let number = |n: u8| {
-            let mut word = [0; 32];
-            word[31] = n;
-            word
-        };
-        // Fixed-size arguments, word by word; of dynamic ones the words are checked below.
-        let cases: Vec<(Call, &str, Vec<[u8; 32]>)> = vec![
-            (
-                Call::CreateContract {
-                    image: i,
-                    patient: a,
-                    seal: Seal([0x33; 32]),
-                    radiologist: b,
-                    attestation: vec![0xcc; 65],
-                    description: "CT CHEST".into(),
-                },
-                "create_contract(bytes32,address,bytes32,address,bytes,string)",
-                vec![word(0x11), address(a), word(0x33), address(b), number(192)],
-            ),
-            (
-                Call::RequestingAccess {
-                    patient: a,
-                    image: i,
-                    public_key: BlockDigest([0x44; 32]),
-                    notes: "TREAT".into(),
-                },
-                "requesting_access(address,bytes32,bytes32,string)",
-                vec![address(a), word(0x11), word(0x44), number(128), number(5)],
-            ),
-            (
-                Call::ApproveIrs {
-                    requestor: b,
-                    image: i,
-                    public_key: BlockDigest([0x44; 32]),
-                    shared_image: j,
-                    expires_at: 7,
-                    notes: String::new(),
-                },
-                "approve_IRs(address,bytes32,bytes32,bytes32,uint64,string)",
-                vec![
-                    address(b),
-                    word(0x11),
-                    word(0x44),
-                    word(0x22),
-                    number(7),
-                    number(192),
-                    number(0),
-                ],
-            ),
-            (
-                Call::DenyIrs {
-                    requestor: b,
-                    image: i,
-                    reason: "no".into(),
-                },
-                "deny_IRs(address,bytes32,string)",
-                vec![address(b), word(0x11), number(96), number(2)],
-            ),
-            (
-                Call::TraceAuthorization {
-                    patient: a,
-                    requestor: b,
-                    image: i,
-                },
-                "trace_authorization(address,address,bytes32)",
-                vec![address(a), address(b), word(0x11)],
-            ),
-            (
-                Call::RemoveIrs {
-                    requestor: b,
-                    image: i,
-                },
-                "remove_IRs(address,bytes32)",
-                vec![address(b), word(0x11)],
-            ),
-            (
-                Call::ReshareIrs {
-                    requestor: b,
-                    image: i,
-                    shared_image: j,
-                    expires_at: 9,
-                },
-                "reshare_IRs(address,bytes32,bytes32,uint64)",
-                vec![address(b), word(0x11), word(0x22), number(9)],
-            ),
-            (
-                Call::ResealImage { image: i, root: j },
-                "reseal_image(bytes32,bytes32)",
-                vec![word(0x11), word(0x22)],
-            ),
-            (
-                Call::SetApprovalLimit {
-                    image: i,
-                    approvals: 3,
-                    window_seconds: 60,
-                },
-                "set_approval_limit(bytes32,uint32,uint32)",
-                vec![word(0x11), number(3), number(60)],
-            ),
-            (
-                Call::AccreditRadiologist {
-                    radiologist: b,
-                    accredited: true,
-                },
-                "accredit_radiologist(address,bool)",
-                vec![address(b), number(1)],
-            ),
-            (
-                Call::TransferConsortium { to: a },
-                "transfer_consortium(address)",
-                vec![address(a)],
-            ),
-        ];
-        let mut selectors = BTreeSet::new();
-        for (call, signature, words) in cases {
-            let data = call.calldata();
-            assert_eq!(data[..4], keccak256(signature)[..4], "{signature}");
-            assert_eq!(call.name(), signature.split('(').next().unwrap());
-            let expected = words.concat();
-            assert_eq!(data[4..4 + expected.len()], expected, "{signature}");
-            selectors.insert(data[..4].to_vec());
-        }
-        assert_eq!(selectors.len(), 11);
-    }
+/// `multicall` has one shape in both versions.
+fn batch(calls: &[Call], version: Version) -> Result<Vec<u8>> {
+    let calls = calls
+        .iter()
+        .map(|call| call.calldata(version).map(Into::into));
+    let calls = calls.collect::<Result<_>>()?;
+    Ok(sol::multicallCall { calls }.abi_encode())
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::connect::check_chain;
 use super::rpc::{Fault, Outcome, Rpc};
 use super::send::Payment;
-use super::{Account, Deployment, Error, Ledger, Mined, Result, SignedCall};
+use super::{Account, Deployment, Error, Ledger, Mined, Result, SignedCall, Version};
 use pcim_core::{Address, B256, U256};
 
 /// Compiling a program for an activation takes a node a while.
@@ -38,7 +38,12 @@ impl Chain {
             contract: Address::ZERO,
         };
         Ok(Self {
-            ledger: Ledger { rpc, deployment },
+            ledger: Ledger {
+                rpc,
+                deployment,
+                version: Version::V2,
+                code_hash: B256::ZERO,
+            },
         })
     }
 

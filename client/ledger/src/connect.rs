@@ -1,19 +1,23 @@
 //! Connecting: is this the chain, is the contract there, alive, and ours.
 
 use alloy_primitives::{Bytes, U64, keccak256};
-use alloy_sol_types::SolCall;
+use alloy_sol_types::{SolCall, SolType, sol_data};
 use serde_json::json;
 
-use super::abi::{ARB_WASM, IArbWasm, IPcac};
+use super::abi::v2::IPcac;
+use super::abi::{ARB_WASM, IArbWasm};
 use super::rpc::{Outcome, Rpc};
-use super::{Deployment, Error, Result};
-use pcim_core::Address;
+use super::text::printable;
+use super::{Deployment, Error, Result, Version};
+use pcim_core::{Address, B256};
 
 /// A connection to one `Pcac` deployment on one chain.
 #[derive(Debug)]
 pub struct Ledger {
     pub(super) rpc: Rpc,
     pub(super) deployment: Deployment,
+    pub(super) version: Version,
+    pub(super) code_hash: B256,
 }
 
 /// How often a busy node (HTTP status 429 or 503) is asked again.
@@ -24,11 +28,11 @@ const STYLUS: [u8; 2] = [0xef, 0xf0];
 
 impl Ledger {
     /// Connects and checks: the RPC answers, the chain id is the one wanted, the contract has code, is
-    /// activated, and knows its consortium.
+    /// activated, knows its consortium, and is of a version that is known here.
     ///
     /// # Errors
     /// [`Error::BadUrl`], [`Error::Rpc`], [`Error::Timeout`], [`Error::Nonsense`], [`Error::WrongChain`],
-    /// [`Error::NoContract`], [`Error::NotActivated`], [`Error::NotPcac`]
+    /// [`Error::NoContract`], [`Error::NotActivated`], [`Error::NotPcac`], [`Error::UnknownVersion`]
     pub async fn connect(deployment: Deployment) -> Result<Self> {
         let rpc = Rpc::new(&deployment.rpc_url)?.patient(PATIENCE);
         Self::check(rpc, deployment).await
@@ -45,7 +49,23 @@ impl Ledger {
             check_active(&rpc, address, &code).await?;
         }
         check_pcac(&rpc, address).await?;
-        Ok(Self { rpc, deployment })
+        let version = read_version(&rpc, address).await?;
+        Ok(Self {
+            rpc,
+            deployment,
+            version,
+            code_hash: keccak256(&code),
+        })
+    }
+
+    /// Returns the keccak-256 of the contract's code.
+    pub fn code_hash(&self) -> B256 {
+        self.code_hash
+    }
+
+    /// Returns the version of the contract.
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// Returns the place where this ledger reads and writes.
@@ -81,6 +101,7 @@ async fn check_active(rpc: &Rpc, address: Address, code: &[u8]) -> Result<()> {
     }
 }
 
+/// Both versions answer with the consortium's address first.
 async fn check_pcac(rpc: &Rpc, address: Address) -> Result<()> {
     let not_pcac = |found: &str| {
         Err(Error::NotPcac {
@@ -89,13 +110,37 @@ async fn check_pcac(rpc: &Rpc, address: Address) -> Result<()> {
         })
     };
     let data = IPcac::consortiumCall {}.abi_encode();
+    let answer = match rpc.call(None, address, &data).await {
+        Ok(Outcome::Reverted(_)) => return not_pcac("reverts"),
+        Ok(Outcome::Returned(data)) => data,
+        Err(fault) => return Err(rpc.explain("eth_call", fault)),
+    };
+    let holder = answer
+        .get(..32)
+        .map(<sol_data::Address as SolType>::abi_decode_validate);
+    match holder {
+        Some(Ok(Address::ZERO)) => not_pcac("is zero"),
+        Some(Ok(_)) => Ok(()),
+        Some(Err(_)) | None => not_pcac("returns no address"),
+    }
+}
+
+async fn read_version(rpc: &Rpc, address: Address) -> Result<Version> {
+    let unknown = |found: &str| {
+        Err(Error::UnknownVersion {
+            address,
+            found: printable(found),
+        })
+    };
+    let data = IPcac::versionCall {}.abi_encode();
     match rpc.call(None, address, &data).await {
-        Ok(Outcome::Reverted(_)) => not_pcac("reverts"),
+        Ok(Outcome::Reverted(_)) => unknown("none"),
         Ok(Outcome::Returned(data)) => {
-            match IPcac::consortiumCall::abi_decode_returns_validate(&data) {
-                Ok(Address::ZERO) => not_pcac("is zero"),
-                Ok(_) => Ok(()),
-                Err(_) => not_pcac("returns no address"),
+            match IPcac::versionCall::abi_decode_returns_validate(&data).as_deref() {
+                Ok("1") => Ok(Version::V1),
+                Ok("2") => Ok(Version::V2),
+                Ok(other) => unknown(other),
+                Err(_) => unknown("none"),
             }
         }
         Err(fault) => Err(rpc.explain("eth_call", fault)),
@@ -120,10 +165,11 @@ mod tests {
     #[tokio::test]
     async fn a_busy_node_is_asked_again() {
         let mut refusals = vec![429, 503, 429];
-        let fake = Fake::new(move |method, _| match (refusals.pop(), method) {
+        let fake = Fake::new(move |method, params| match (refusals.pop(), method) {
             (Some(status), _) => Reply::Http(status, "busy".into()),
             (None, "eth_chainId") => Reply::Result(json!("0x1")),
             (None, "eth_getCode") => Reply::Result(json!("0x60")),
+            (None, "eth_call") if params[0]["data"] == json!("0x54fd4d50") => text("2"),
             (None, _) => Reply::Result(word(1)),
         });
         let fake = fake.await;
@@ -136,8 +182,25 @@ mod tests {
         assert_eq!(fake.count("eth_chainId"), 4);
     }
 
-    /// Connects to a chain that answers as given to `eth_getCode`, `codehashVersion` and `consortium`.
+    /// A text as a contract returns it.
+    fn text(text: &str) -> Reply {
+        let returned = IPcac::versionCall::abi_encode_returns(&text.to_owned());
+        Reply::Result(json!(Bytes::from(returned)))
+    }
+
+    /// Connects to a chain that answers as given to `eth_getCode`, `codehashVersion` and `consortium`; of version 2.
     async fn connect(
+        chain: u64,
+        code: &'static str,
+        version: Reply,
+        consortium: Reply,
+    ) -> Result<Ledger> {
+        connect_to("2", chain, code, version, consortium).await
+    }
+
+    /// Connects to a contract that says this of its version.
+    async fn connect_to(
+        said: &'static str,
         chain: u64,
         code: &'static str,
         version: Reply,
@@ -147,6 +210,7 @@ mod tests {
             "eth_chainId" => Reply::Result(json!(format!("{chain:#x}"))),
             "eth_getCode" => Reply::Result(json!(code)),
             "eth_call" if params[0]["to"] == json!(ARB_WASM) => version.clone(),
+            "eth_call" if params[0]["data"] == json!("0x54fd4d50") => text(said),
             "eth_call" => consortium.clone(),
             other => Reply::Error(-32601, other.into(), None),
         })
@@ -157,6 +221,24 @@ mod tests {
             contract: AT,
         })
         .await
+    }
+
+    #[tokio::test]
+    async fn the_version_is_read_and_one_that_is_not_known_is_refused() {
+        // Version 2 answers with two words.
+        let two = json!(format!("0x{}{}", "00".repeat(31) + "02", "00".repeat(32)));
+        let to = async |said| {
+            let consortium = Reply::Result(two.clone());
+            connect_to(said, 412_346, "0x6000", Reply::Close, consortium).await
+        };
+        assert_eq!(to("1").await.unwrap().version(), Version::V1);
+        assert_eq!(to("2").await.unwrap().version(), Version::V2);
+        for said in ["3", "", "2\u{1b}", " 2"] {
+            assert!(matches!(
+                to(said).await,
+                Err(Error::UnknownVersion { address: AT, found }) if !found.contains('\u{1b}')
+            ));
+        }
     }
 
     #[tokio::test]

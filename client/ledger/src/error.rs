@@ -97,6 +97,26 @@ pub enum Error {
         /// Its behaviour instead of an answer.
         found: String,
     },
+    /// A version that this program does not know.
+    #[error("the contract at {address} is Pcac of version {found}; this program knows 1 and 2")]
+    UnknownVersion {
+        /// The contract's address.
+        address: Address,
+        /// Its version, made printable.
+        found: String,
+    },
+    /// Version 1 has no such function.
+    #[error("the contract is of version 1, which has no `{function}`")]
+    Lacks {
+        /// The function, as version 2 names it.
+        function: &'static str,
+    },
+    /// Guardians that the contract would never match.
+    #[error("these guardians cannot be: {reason}")]
+    BadGuardians {
+        /// Why.
+        reason: String,
+    },
     /// Not enough ether for the call.
     #[error("{address} has {have} wei, needs {need} wei")]
     Funds {

@@ -1,24 +1,28 @@
 //! The contract's events: which to ask for, and what a log says. Logs of other contracts are not looked at;
 //! a log that claims to be ours and cannot be read is an error, never skipped: it must not hide a request.
 
+mod read;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Bytes, U64};
-use alloy_sol_types::{SolEvent, SolEventInterface};
+use alloy_sol_types::SolEvent;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::abi::IPcac::{self as sol, IPcacEvents as E};
+use super::abi::v1::IPcac as v1;
+use super::abi::v2::IPcac as sol;
 use super::rpc::Fault;
 use super::{EventFilter, Ledger, Result};
-use pcim_core::{Address, B256, BlockDigest, Event, ImageDigest, LoggedEvent, Seal};
+use pcim_core::{Address, B256, Event, LoggedEvent};
 
-/// An event's data: a text of 256 bytes and a few words, with room to spare.
-const MAX_DATA_BYTES: usize = 4096;
+pub(super) use self::read::decode;
+
+/// An event's data: an attestation of 8,192 bytes, a text of 256 and a few words, with room to spare.
+const MAX_DATA_BYTES: usize = 12 * 1024;
 const MAX_LOGS: usize = 1_000_000;
 const PARALLEL_BLOCKS: usize = 8;
 
@@ -160,7 +164,12 @@ const fn indexed(event: B256, image: usize, patient: usize, requestor: usize) ->
     }
 }
 
-const INDEXED: [Indexed; 14] = [
+/// The events of both versions; those that differ between them are there twice.
+const INDEXED: [Indexed; 25] = [
+    indexed(v1::ContractCreated::SIGNATURE_HASH, 2, 1, 0),
+    indexed(v1::ImageResealed::SIGNATURE_HASH, 1, 0, 0),
+    indexed(v1::ApprovalLimitSet::SIGNATURE_HASH, 1, 0, 0),
+    indexed(v1::RadiologistAccredited::SIGNATURE_HASH, 0, 0, 0),
     indexed(sol::ContractCreated::SIGNATURE_HASH, 2, 1, 0),
     indexed(sol::RequestedForApproval::SIGNATURE_HASH, 3, 2, 1),
     indexed(sol::Requestaccepted::SIGNATURE_HASH, 2, 1, 0),
@@ -175,10 +184,17 @@ const INDEXED: [Indexed; 14] = [
     indexed(sol::ApprovalLimitSet::SIGNATURE_HASH, 1, 0, 0),
     indexed(sol::RadiologistAccredited::SIGNATURE_HASH, 0, 0, 0),
     indexed(sol::ConsortiumTransferred::SIGNATURE_HASH, 0, 0, 0),
+    indexed(sol::ConsortiumOffered::SIGNATURE_HASH, 0, 0, 0),
+    indexed(sol::ImageImported::SIGNATURE_HASH, 2, 1, 0),
+    indexed(sol::ImageFlagged::SIGNATURE_HASH, 1, 0, 0),
+    indexed(sol::EmergencyOpened::SIGNATURE_HASH, 3, 2, 1),
+    indexed(sol::Acted::SIGNATURE_HASH, 0, 1, 0),
+    indexed(sol::AccountChanged::SIGNATURE_HASH, 0, 1, 0),
+    indexed(sol::AccountMoved::SIGNATURE_HASH, 0, 1, 0),
 ];
 
 /// Returns true if a first topic names an event of the contract's interface.
-pub(super) fn is_known(topic: B256) -> bool {
+fn is_known(topic: B256) -> bool {
     INDEXED.iter().any(|row| row.event == topic)
 }
 
@@ -242,106 +258,16 @@ pub(super) fn read(
     else {
         return Ok(None);
     };
-    if !log.topics.first().copied().is_some_and(is_known) {
+    let event = decode(&log.topics, &log.data)
+        .map_err(|detail| format!("log {log_index} of block {block}: {detail}"))?;
+    let Some(event) = event else {
         return Ok(None);
-    }
-    let place = || format!("log {log_index} of block {block}");
-    if log.data.len() > MAX_DATA_BYTES {
-        return Err(format!("{} has {} bytes", place(), log.data.len()));
-    }
-    let event =
-        E::decode_raw_log(&log.topics, &log.data).map_err(|e| format!("{}: {e}", place()))?;
+    };
     Ok(Some(LoggedEvent {
         block: block.to(),
         timestamp: log.block_timestamp.map(|t| t.to()),
         tx,
         log_index: log_index.to(),
-        event: event.into(),
+        event,
     }))
-}
-
-impl From<E> for Event {
-    fn from(event: E) -> Self {
-        let image = |digest: B256| ImageDigest(digest.0);
-        match event {
-            E::ContractCreated(e) => Self::ContractCreated {
-                patient: e.patient,
-                image: image(e.image),
-                radiologist: e.radiologist,
-                seal: Seal(e.seal.0),
-                info: e.info,
-            },
-            E::RequestedForApproval(e) => Self::RequestedForApproval {
-                requestor: e.requester,
-                patient: e.patient,
-                image: image(e.image),
-                public_key: BlockDigest(e.publicKey.0),
-                info: e.info,
-            },
-            E::Requestaccepted(e) => Self::Requestaccepted {
-                patient: e.patient,
-                image: image(e.image),
-                info: e.info,
-            },
-            E::Approved(e) => Self::Approved {
-                requestor: e.requester,
-                image: image(e.image),
-                public_key: BlockDigest(e.publicKey.0),
-                shared_image: image(e.sharedImage),
-                expires_at: e.expiresAt,
-                info: e.info,
-            },
-            E::Requestdenied(e) => Self::Requestdenied {
-                patient: e.patient,
-                image: image(e.image),
-                info: e.info,
-            },
-            E::Reason(e) => Self::Reason {
-                requestor: e.requester,
-                image: image(e.image),
-                info: e.info,
-            },
-            E::AuthorizationSuccess(e) => Self::AuthorizationSuccess {
-                requestor: e.requester,
-                image: image(e.image),
-                info: e.info,
-                patient: e.patient,
-            },
-            E::AuthorizationFailed(e) => Self::AuthorizationFailed {
-                requestor: e.requester,
-                image: image(e.image),
-                info: e.info,
-                patient: e.patient,
-            },
-            E::UserRemoved(e) => Self::UserRemoved {
-                requestor: e.requester,
-                patient: e.patient,
-                image: image(e.image),
-                info: e.info,
-            },
-            E::Reshared(e) => Self::Reshared {
-                requestor: e.requester,
-                image: image(e.image),
-                shared_image: image(e.sharedImage),
-                expires_at: e.expiresAt,
-            },
-            E::ImageResealed(e) => Self::ImageResealed {
-                image: image(e.image),
-                root: image(e.root),
-            },
-            E::ApprovalLimitSet(e) => Self::ApprovalLimitSet {
-                image: image(e.image),
-                approvals: e.approvals,
-                window_seconds: e.windowSeconds,
-            },
-            E::RadiologistAccredited(e) => Self::RadiologistAccredited {
-                radiologist: e.radiologist,
-                accredited: e.accredited,
-            },
-            E::ConsortiumTransferred(e) => Self::ConsortiumTransferred {
-                from: e.from,
-                to: e.to,
-            },
-        }
-    }
 }

@@ -88,7 +88,7 @@ fn transferred(contract: Address) -> serde_json::Value {
     use alloy_sol_types::SolEvent;
 
     let [from, to] = [Address::repeat_byte(1), Address::repeat_byte(2)];
-    let event = super::abi::IPcac::ConsortiumTransferred { from, to };
+    let event = super::abi::v2::IPcac::ConsortiumTransferred { from, to };
     let data = event.encode_log_data();
     serde_json::json!({
         "address": contract, "topics": data.topics(), "data": data.data, "blockNumber": "0x10",

@@ -24,6 +24,11 @@ impl Hint for Error {
             Self::NotActivated { .. } => {
                 "activate the contract again: `pcim deploy` deploys and activates"
             }
+            Self::UnknownVersion { .. } => "check --contract; a newer pcim may know it",
+            Self::Lacks { .. } => {
+                "images can be moved to a contract of version 2 that names this one as its predecessor: \
+                 `pcim patient migrate`"
+            }
             Self::Funds { .. } => "send ether to this address on this chain",
             Self::Gas { .. } => {
                 "the signer's contract account may burn gas on purpose; --max-gas pays for more"
@@ -52,9 +57,38 @@ impl Hint for Revert {
                 "the consortium accredits radiologists: `pcim consortium accredit`"
             }
             Self::ApprovalLimitReached { .. } => "wait, or change the limit: `pcim patient limit`",
-            Self::KeyChanged { .. } => {
-                "the requestor changed the key; look again: `pcim patient requests`"
+            Self::KeyChanged { .. } | Self::RequestChanged { .. } => {
+                "the request is another one now; look again: `pcim patient requests`"
             }
+            Self::RoundChanged { .. } | Self::TooSoon { .. } => "run the same command again",
+            Self::Withdrawn { .. } => {
+                "end a withdrawal with `pcim patient restore`; after a retraction a radiologist attests again: \
+                 `pcim radiologist reattest`"
+            }
+            Self::NotPatient { .. } => {
+                "the key that acts for the patient decides: `pcim account show` names it"
+            }
+            Self::Locked { .. } => {
+                "guardians have locked the account; its successor ends that: `pcim recover finish`"
+            }
+            Self::Pending { .. } => {
+                "see `pcim account show`; `pcim account cancel` ends a change that is pending"
+            }
+            Self::NotRipe { .. } => "wait until then, and run the same command again",
+            Self::NothingPending { .. } => {
+                "it was finished, cancelled or ran out: see `pcim account show`"
+            }
+            Self::NotSuccessor { .. } => "use the successor's home (--home)",
+            Self::NotDesk { .. } => "use the emergency desk's home (--home)",
+            Self::NotAttester { .. } => "use the home of the radiologist who attested the image",
+            Self::BadGuardians { .. } | Self::TooFewGuardians { .. } => {
+                "guardians, threshold and salt stand in the guardians' documents; ask more of them to agree"
+            }
+            Self::BadHours { .. } => "give hours in that range",
+            Self::BadNonce { .. } => {
+                "that number was used by a call that is done, or voided: sign the call again"
+            }
+            Self::Expired { .. } => "have it signed again, with a later --deadline",
             Self::NotConsortium { .. } => "use the consortium's home (--home)",
             Self::NotRequestorOrPatient { .. } => "only the requestor and the patient may trace",
             Self::OwnImage => "open your own image with `pcim patient open`",

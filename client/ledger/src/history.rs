@@ -4,13 +4,11 @@
 use std::time::Duration;
 
 use alloy_primitives::{Bytes, U64};
-use alloy_sol_types::SolEventInterface;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::abi::IPcac::IPcacEvents;
-use super::events::{RawLog, is_known, may_be_too_much};
+use super::events::{self, RawLog, may_be_too_much};
 use super::rpc::Fault;
 use super::{Error, Ledger};
 use pcim_core::{B256, Event};
@@ -213,19 +211,7 @@ impl Ledger {
 /// # Errors
 /// Why a known event could not be read.
 pub fn decode_event(topics: &[B256], data: &[u8]) -> std::result::Result<Option<Event>, String> {
-    const MAX_DATA_BYTES: usize = 4096;
-    if !topics.first().copied().is_some_and(is_known) {
-        return Ok(None);
-    }
-    if data.len() > MAX_DATA_BYTES {
-        return Err(format!(
-            "{} bytes of data, at most {MAX_DATA_BYTES}",
-            data.len()
-        ));
-    }
-    IPcacEvents::decode_raw_log(topics, data)
-        .map(|event| Some(event.into()))
-        .map_err(|e| e.to_string())
+    events::decode(topics, data)
 }
 
 fn number<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<u64, D::Error> {

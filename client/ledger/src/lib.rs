@@ -1,5 +1,7 @@
-//! The chain: the `Pcac` contract through its ABI (format.md §3.1), behind typed calls, events and errors.
-//! The only place in the client that names `ethers`.
+//! The chain: the `Pcac` contract of either version through its ABI (format.md §3.1, §3.8), behind typed calls, events and
+//! errors. The only place in the client that names `ethers`.
+//!
+//! [`Call`]s and events are version 2's; version 1 has fewer of them, and takes only the arguments that it knows.
 //!
 //! A call goes out in two steps, so that nothing is ever sent twice: [`Ledger::prepare`] simulates and
 //! signs it, the caller records the [`SignedCall`], and [`Ledger::submit`] sends exactly those bytes, as
@@ -15,6 +17,7 @@ mod error;
 mod events;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod guardians;
 mod hint;
 mod history;
 mod keystore;
@@ -31,15 +34,18 @@ mod views;
 mod fake;
 
 pub use self::account::{Account, recover_message};
-pub use self::attestation::recover_attestation;
+pub use self::attestation::Attestation;
 pub use self::chain::Chain;
 pub use self::connect::Ledger;
 pub use self::error::{Error, Result};
+pub use self::guardians::{GuardianSet, MAX_GUARDIANS, RecoveryTerms};
 pub use self::history::{BlockHead, ChainLog, Trouble, decode_event};
 pub use self::live::{Live, Nudge};
 pub use self::revert::Revert;
 pub use self::text::is_insecure;
 pub use self::types::{
-    Call, Deployment, EventFilter, Grant, ImageRecord, Mined, RelayCall, SignedCall,
+    AccountRecord, Accreditation, AccreditationRecord, BadNonce, Call, ChangeKind, Deployment,
+    EventFilter, Grant, ImageFlags, ImageRecord, Mined, Nonce, NotesDigest, Pending, Recovery,
+    RelayCall, SignedCall, Version,
 };
 pub use pcim_core::{Event, LoggedEvent};

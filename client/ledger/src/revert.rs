@@ -1,9 +1,14 @@
 //! Why the contract refuses: its errors with the values that failed (format.md §3.1).
 
+mod read;
+#[cfg(test)]
+mod tests;
+
 use alloy_sol_types::{Panic, Revert as RevertString, SolError, SolInterface};
 
-use super::abi::IPcac::IPcacErrors as E;
+use super::abi::{v1, v2};
 use super::text::printable;
+use super::types::{ImageFlags, Nonce, NotesDigest};
 use pcim_core::{Address, B256, ImageDigest};
 
 /// A refusal of the contract. [`Revert::name`] is the error's name in the ABI.
@@ -11,7 +16,7 @@ use pcim_core::{Address, B256, ImageDigest};
 #[non_exhaustive]
 pub enum Revert {
     /// `PcacNotPatient`
-    #[error("{caller} is not the patient {patient}")]
+    #[error("{caller} does not act for the patient, {patient} does")]
     NotPatient {
         /// The caller.
         caller: Address,
@@ -113,12 +118,14 @@ pub enum Revert {
         window_seconds: u32,
     },
     /// `PcacBadExpiry`
-    #[error("not an expiry: {expires_at} (now is {now}, unix seconds)")]
+    #[error("not an expiry: {expires_at} (now is {now}{}, unix seconds)", latest.map(|it| format!(", at the latest {it}")).unwrap_or_default())]
     BadExpiry {
         /// The value that was given.
         expires_at: u64,
         /// The chain's time.
         now: u64,
+        /// The latest that is allowed; version 1 does not say it.
+        latest: Option<u64>,
     },
     /// `PcacTextTooLong`
     #[error("the text has {length} bytes, at most {max} are allowed")]
@@ -143,14 +150,14 @@ pub enum Revert {
         now: u64,
     },
     /// `PcacBadNonce`
-    #[error("the signed call has nonce {nonce}, the next of {signer} is {next}")]
+    #[error("number {nonce} of {signer} is used or void{}", next.map(|it| format!("; the next is {it}")).unwrap_or_default())]
     BadNonce {
         /// The signer.
         signer: Address,
         /// The nonce given.
-        nonce: u64,
-        /// The nonce wanted.
-        next: u64,
+        nonce: Nonce,
+        /// The nonce wanted, at version 1.
+        next: Option<u64>,
     },
     /// `PcacBadSignature`
     #[error("not the signature of {signer} over this call")]
@@ -166,6 +173,151 @@ pub enum Revert {
     Nested {
         /// The function.
         selector: [u8; 4],
+    },
+    /// `PcacNotDesk`
+    #[error("{caller} is not the emergency desk {desk}")]
+    NotDesk {
+        /// The caller.
+        caller: Address,
+        /// The desk in effect; zero for none.
+        desk: Address,
+    },
+    /// `PcacNotSuccessor`
+    #[error("{caller} is not the successor {successor}")]
+    NotSuccessor {
+        /// The caller.
+        caller: Address,
+        /// The account that is to act.
+        successor: Address,
+    },
+    /// `PcacNotAttester`
+    #[error("{caller} did not attest this image")]
+    NotAttester {
+        /// The caller.
+        caller: Address,
+    },
+    /// `PcacOwnRequest`
+    #[error("{caller} cannot decide on a request of his own")]
+    OwnRequest {
+        /// The delegate, or the desk.
+        caller: Address,
+    },
+    /// `PcacWithdrawn`
+    #[error("image {image} is {flags}")]
+    Withdrawn {
+        /// The image.
+        image: ImageDigest,
+        /// Why.
+        flags: ImageFlags,
+    },
+    /// `PcacBadStatus`
+    #[error("not a change of an accreditation: status {status}, {since} (unix seconds)")]
+    BadStatus {
+        /// The status that was given.
+        status: u8,
+        /// The time that was given.
+        since: u64,
+    },
+    /// `PcacRequestChanged`
+    #[error("the request or decision is of {at} (unix seconds), key 0x{}…, notes' digest 0x{}", hex::encode(public_key), hex::encode(notes_digest.0))]
+    RequestChanged {
+        /// When it was made, Unix seconds.
+        at: u64,
+        /// The first half of its key.
+        public_key: [u8; 16],
+        /// The digest of its notes.
+        notes_digest: NotesDigest,
+    },
+    /// `PcacRoundChanged`
+    #[error("the state has changed: round {wanted} was meant, this is round {round}")]
+    RoundChanged {
+        /// The round that was named.
+        wanted: u32,
+        /// The round now.
+        round: u32,
+    },
+    /// `PcacTooSoon`
+    #[error("the chain's clock has not moved on; again at {retry_at} (unix seconds)")]
+    TooSoon {
+        /// Unix seconds.
+        retry_at: u64,
+    },
+    /// `PcacBadHours`
+    #[error("{found} hours; wanted {least} to {most}")]
+    BadHours {
+        /// The hours given.
+        found: u16,
+        /// At least.
+        least: u16,
+        /// At most.
+        most: u16,
+    },
+    /// `PcacLocked`
+    #[error("the account of {patient} is locked until {until} (unix seconds)")]
+    Locked {
+        /// The patient.
+        patient: Address,
+        /// Unix seconds.
+        until: u64,
+    },
+    /// `PcacPending`
+    #[error("another change is pending (kind {kind}), to be finished from {ripe} (unix seconds)")]
+    Pending {
+        /// Its kind.
+        kind: u8,
+        /// Unix seconds.
+        ripe: u64,
+    },
+    /// `PcacNothingPending`
+    #[error("no change is pending for {patient}")]
+    NothingPending {
+        /// The patient.
+        patient: Address,
+    },
+    /// `PcacNotRipe`
+    #[error("the change can be finished from {ripe} (now is {now}, unix seconds)")]
+    NotRipe {
+        /// Unix seconds.
+        ripe: u64,
+        /// The chain's time.
+        now: u64,
+    },
+    /// `PcacBadSuccessor`
+    #[error("{successor} acts already, or cannot be locked out")]
+    BadSuccessor {
+        /// The account that was named.
+        successor: Address,
+    },
+    /// `PcacBadGuardians`
+    #[error(
+        "these are not the guardians that were committed to, or they cannot do this: commitment 0x{}, found 0x{}",
+        hex::encode(commitment),
+        hex::encode(found)
+    )]
+    BadGuardians {
+        /// The account's.
+        commitment: [u8; 24],
+        /// That of what was given.
+        found: [u8; 24],
+    },
+    /// `PcacTooFewGuardians`
+    #[error("{signed} guardians agreed, {threshold} are needed")]
+    TooFewGuardians {
+        /// How many signed.
+        signed: u64,
+        /// How many are needed.
+        threshold: u64,
+    },
+    /// `PcacNoPredecessor`
+    #[error("the contract has no predecessor")]
+    NoPredecessor,
+    /// `PcacPredecessorFailed`
+    #[error(
+        "the predecessor {predecessor} does not answer as it should, or a change is pending there"
+    )]
+    PredecessorFailed {
+        /// The contract.
+        predecessor: Address,
     },
     /// A reason in words, not one of the contract's own errors.
     #[error("{0}")]
@@ -203,6 +355,25 @@ impl Revert {
             Self::BadNonce { .. } => "PcacBadNonce",
             Self::BadSignature { .. } => "PcacBadSignature",
             Self::Nested { .. } => "PcacNested",
+            Self::NotDesk { .. } => "PcacNotDesk",
+            Self::NotSuccessor { .. } => "PcacNotSuccessor",
+            Self::NotAttester { .. } => "PcacNotAttester",
+            Self::OwnRequest { .. } => "PcacOwnRequest",
+            Self::Withdrawn { .. } => "PcacWithdrawn",
+            Self::BadStatus { .. } => "PcacBadStatus",
+            Self::RequestChanged { .. } => "PcacRequestChanged",
+            Self::RoundChanged { .. } => "PcacRoundChanged",
+            Self::TooSoon { .. } => "PcacTooSoon",
+            Self::BadHours { .. } => "PcacBadHours",
+            Self::Locked { .. } => "PcacLocked",
+            Self::Pending { .. } => "PcacPending",
+            Self::NothingPending { .. } => "PcacNothingPending",
+            Self::NotRipe { .. } => "PcacNotRipe",
+            Self::BadSuccessor { .. } => "PcacBadSuccessor",
+            Self::BadGuardians { .. } => "PcacBadGuardians",
+            Self::TooFewGuardians { .. } => "PcacTooFewGuardians",
+            Self::NoPredecessor => "PcacNoPredecessor",
+            Self::PredecessorFailed { .. } => "PcacPredecessorFailed",
             Self::Text(_) | Self::Unknown { .. } => return None,
         })
     }
@@ -225,86 +396,13 @@ impl Revert {
         let Some((selector, body)) = data.split_first_chunk::<4>() else {
             return unknown();
         };
-        match E::abi_decode_raw_validate(*selector, body) {
+        // An error that both versions have is the same.
+        if let Ok(error) = v2::IPcac::IPcacErrors::abi_decode_raw_validate(*selector, body) {
+            return error.into();
+        }
+        match v1::IPcac::IPcacErrors::abi_decode_raw_validate(*selector, body) {
             Ok(error) => error.into(),
             Err(_) => unknown(),
-        }
-    }
-}
-
-impl From<E> for Revert {
-    fn from(error: E) -> Self {
-        let image = |digest: B256| ImageDigest(digest.0);
-        match error {
-            E::PcacNotPatient(e) => Self::NotPatient {
-                caller: e.caller,
-                patient: e.patient,
-            },
-            E::PcacNotRequesterOrPatient(e) => Self::NotRequestorOrPatient { caller: e.caller },
-            E::PcacNotConsortium(e) => Self::NotConsortium { caller: e.caller },
-            E::PcacUnknownImage(e) => Self::UnknownImage {
-                image: image(e.image),
-            },
-            E::PcacImageTaken(e) => Self::ImageTaken {
-                image: image(e.image),
-                owner: e.owner,
-            },
-            E::PcacWrongOwner(e) => Self::WrongOwner {
-                image: image(e.image),
-                wanted: e.wanted,
-                owner: e.owner,
-            },
-            E::PcacBadAttestation(e) => Self::BadAttestation {
-                radiologist: e.radiologist,
-            },
-            E::PcacNotAccredited(e) => Self::NotAccredited {
-                radiologist: e.radiologist,
-            },
-            E::PcacNoRequest(e) => Self::NoRequest {
-                requestor: e.requester,
-                image: image(e.image),
-            },
-            E::PcacNotApproved(e) => Self::NotApproved {
-                requestor: e.requester,
-                image: image(e.image),
-            },
-            E::PcacKeyChanged(e) => Self::KeyChanged {
-                wanted: e.wanted,
-                requested: e.requested.0,
-            },
-            E::PcacOwnImage(_) => Self::OwnImage,
-            E::PcacApprovalLimitReached(e) => Self::ApprovalLimitReached {
-                limit: e.limit,
-                retry_at: e.retryAt,
-            },
-            E::PcacBadLimit(e) => Self::BadLimit {
-                approvals: e.approvals,
-                window_seconds: e.windowSeconds,
-            },
-            E::PcacBadExpiry(e) => Self::BadExpiry {
-                expires_at: e.expiresAt,
-                now: e.now,
-            },
-            E::PcacTextTooLong(e) => Self::TextTooLong {
-                length: e.length.saturating_to(),
-                max: e.max.saturating_to(),
-            },
-            E::PcacZero(e) => Self::Zero {
-                argument: e.argument,
-            },
-            E::PcacExpired(e) => Self::Expired {
-                deadline: e.deadline,
-                now: e.now,
-            },
-            E::PcacBadNonce(e) => Self::BadNonce {
-                signer: e.signer,
-                nonce: e.nonce,
-                next: e.next,
-            },
-            E::PcacBadSignature(e) => Self::BadSignature { signer: e.signer },
-            E::PcacNested(e) => Self::Nested {
-                selector: e.selector.0,
-            },
         }
     }
 }
@@ -313,262 +411,4 @@ fn short(data: &[u8]) -> String {
     const SHOWN: usize = 36;
     let cut = if data.len() > SHOWN { "…" } else { "" };
     format!("{}{cut}", hex::encode(&data[..data.len().min(SHOWN)]))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use alloy_primitives::{FixedBytes, U256, address, b256};
-
-    use super::super::abi::IPcac as sol;
-    use super::*;
-
-    const A: Address = address!("00000000000000000000000000000000000000a1");
-    const B: Address = address!("00000000000000000000000000000000000000b2");
-    const I: B256 = b256!("1111111111111111111111111111111111111111111111111111111111111111");
-
-    #[test]
-    fn each_error_keeps_its_values_and_its_name() {
-        let image = ImageDigest(I.0);
-        let cases: Vec<(Vec<u8>, Revert, &str)> = vec![
-            (
-                sol::PcacNotPatient {
-                    caller: A,
-                    patient: B,
-                }
-                .abi_encode(),
-                Revert::NotPatient {
-                    caller: A,
-                    patient: B,
-                },
-                "PcacNotPatient(address,address)",
-            ),
-            (
-                sol::PcacNotRequesterOrPatient { caller: A }.abi_encode(),
-                Revert::NotRequestorOrPatient { caller: A },
-                "PcacNotRequesterOrPatient(address)",
-            ),
-            (
-                sol::PcacNotConsortium { caller: A }.abi_encode(),
-                Revert::NotConsortium { caller: A },
-                "PcacNotConsortium(address)",
-            ),
-            (
-                sol::PcacUnknownImage { image: I }.abi_encode(),
-                Revert::UnknownImage { image },
-                "PcacUnknownImage(bytes32)",
-            ),
-            (
-                sol::PcacImageTaken { image: I, owner: B }.abi_encode(),
-                Revert::ImageTaken { image, owner: B },
-                "PcacImageTaken(bytes32,address)",
-            ),
-            (
-                sol::PcacWrongOwner {
-                    image: I,
-                    wanted: A,
-                    owner: B,
-                }
-                .abi_encode(),
-                Revert::WrongOwner {
-                    image,
-                    wanted: A,
-                    owner: B,
-                },
-                "PcacWrongOwner(bytes32,address,address)",
-            ),
-            (
-                sol::PcacBadAttestation { radiologist: A }.abi_encode(),
-                Revert::BadAttestation { radiologist: A },
-                "PcacBadAttestation(address)",
-            ),
-            (
-                sol::PcacNotAccredited { radiologist: A }.abi_encode(),
-                Revert::NotAccredited { radiologist: A },
-                "PcacNotAccredited(address)",
-            ),
-            (
-                sol::PcacNoRequest {
-                    requester: A,
-                    image: I,
-                }
-                .abi_encode(),
-                Revert::NoRequest {
-                    requestor: A,
-                    image,
-                },
-                "PcacNoRequest(address,bytes32)",
-            ),
-            (
-                sol::PcacNotApproved {
-                    requester: A,
-                    image: I,
-                }
-                .abi_encode(),
-                Revert::NotApproved {
-                    requestor: A,
-                    image,
-                },
-                "PcacNotApproved(address,bytes32)",
-            ),
-            (
-                sol::PcacKeyChanged {
-                    wanted: I,
-                    requested: FixedBytes([7; 16]),
-                }
-                .abi_encode(),
-                Revert::KeyChanged {
-                    wanted: I,
-                    requested: [7; 16],
-                },
-                "PcacKeyChanged(bytes32,bytes16)",
-            ),
-            (
-                sol::PcacOwnImage {}.abi_encode(),
-                Revert::OwnImage,
-                "PcacOwnImage()",
-            ),
-            (
-                sol::PcacApprovalLimitReached {
-                    limit: 3,
-                    retryAt: 99,
-                }
-                .abi_encode(),
-                Revert::ApprovalLimitReached {
-                    limit: 3,
-                    retry_at: 99,
-                },
-                "PcacApprovalLimitReached(uint32,uint64)",
-            ),
-            (
-                sol::PcacBadLimit {
-                    approvals: 1 << 24,
-                    windowSeconds: 5,
-                }
-                .abi_encode(),
-                Revert::BadLimit {
-                    approvals: 1 << 24,
-                    window_seconds: 5,
-                },
-                "PcacBadLimit(uint32,uint32)",
-            ),
-            (
-                sol::PcacBadExpiry {
-                    expiresAt: 4,
-                    now: 5,
-                }
-                .abi_encode(),
-                Revert::BadExpiry {
-                    expires_at: 4,
-                    now: 5,
-                },
-                "PcacBadExpiry(uint64,uint64)",
-            ),
-            (
-                sol::PcacTextTooLong {
-                    length: U256::from(257),
-                    max: U256::from(256),
-                }
-                .abi_encode(),
-                Revert::TextTooLong {
-                    length: 257,
-                    max: 256,
-                },
-                "PcacTextTooLong(uint256,uint256)",
-            ),
-            (
-                sol::PcacZero { argument: 2 }.abi_encode(),
-                Revert::Zero { argument: 2 },
-                "PcacZero(uint8)",
-            ),
-            (
-                sol::PcacExpired {
-                    deadline: 4,
-                    now: 5,
-                }
-                .abi_encode(),
-                Revert::Expired {
-                    deadline: 4,
-                    now: 5,
-                },
-                "PcacExpired(uint64,uint64)",
-            ),
-            (
-                sol::PcacBadNonce {
-                    signer: A,
-                    nonce: 6,
-                    next: 7,
-                }
-                .abi_encode(),
-                Revert::BadNonce {
-                    signer: A,
-                    nonce: 6,
-                    next: 7,
-                },
-                "PcacBadNonce(address,uint64,uint64)",
-            ),
-            (
-                sol::PcacBadSignature { signer: A }.abi_encode(),
-                Revert::BadSignature { signer: A },
-                "PcacBadSignature(address)",
-            ),
-            (
-                sol::PcacNested {
-                    selector: FixedBytes([1, 2, 3, 4]),
-                }
-                .abi_encode(),
-                Revert::Nested {
-                    selector: [1, 2, 3, 4],
-                },
-                "PcacNested(bytes4)",
-            ),
-        ];
-        assert_eq!(cases.len(), E::COUNT);
-        for (data, wanted, signature) in cases {
-            assert_eq!(
-                data[..4],
-                alloy_primitives::keccak256(signature)[..4],
-                "{signature}"
-            );
-            let found = Revert::decode(&data);
-            assert_eq!(found, wanted);
-            assert_eq!(found.name(), signature.split('(').next());
-        }
-    }
-
-    #[test]
-    fn what_is_not_known_is_kept_and_never_misread() {
-        assert_eq!(Revert::decode(&[]), Revert::Unknown { data: vec![] });
-        assert_eq!(
-            Revert::decode(&[1, 2, 3]),
-            Revert::Unknown {
-                data: vec![1, 2, 3]
-            }
-        );
-        let mut cut = sol::PcacNotPatient {
-            caller: A,
-            patient: B,
-        }
-        .abi_encode();
-        cut.truncate(40);
-        assert_eq!(Revert::decode(&cut), Revert::Unknown { data: cut.clone() });
-        let mut dirty = sol::PcacNotConsortium { caller: A }.abi_encode();
-        dirty[4] = 1;
-        assert_eq!(
-            Revert::decode(&dirty),
-            Revert::Unknown {
-                data: dirty.clone()
-            }
-        );
-        let Revert::Unknown { data } = Revert::decode(&[9; 100_000]) else {
-            panic!("oversized data is not known")
-        };
-        assert_eq!(data.len(), 4096);
-        let words = RevertString {
-            reason: "no\u{1b}[31m".into(),
-        }
-        .abi_encode();
-        assert_eq!(Revert::decode(&words), Revert::Text("no\\u{1b}[31m".into()));
-    }
 }

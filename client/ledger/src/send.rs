@@ -19,6 +19,10 @@ use super::{Account, Call, Error, Ledger, Mined, Result, Revert, SignedCall};
 use pcim_core::{Address, B256, U256};
 
 const TRANSFER_WAIT: Duration = Duration::from_secs(60);
+/// The longest that a later second is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+/// The gas of a call in a later second: a chain without blocks stands still for an estimate.
+const LATER_GAS: u64 = 1_000_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The most wei that a transaction may cost beside its value. The node names both gas and price, and is not trusted with
@@ -32,7 +36,8 @@ impl Ledger {
     /// would take more gas than `most_gas` is not signed.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the contract's reason, [`Error::Gas`], [`Error::Funds`], and those of the RPC.
+    /// [`Error::Refused`] with the contract's reason, [`Error::Lacks`], [`Error::Gas`], [`Error::Funds`], and those of the
+    /// RPC.
     pub async fn prepare(
         &self,
         from: &Account,
@@ -40,19 +45,21 @@ impl Ledger {
         most_gas: Option<u64>,
     ) -> Result<SignedCall> {
         let returns = self.simulate(from.address(), call).await?;
-        let (to, data) = (self.deployment.contract, call.calldata());
+        let (to, data) = (self.deployment.contract, call.calldata(self.version)?);
         let signed = self.sign(from, (to, U256::ZERO), data, most_gas).await?;
         Ok(SignedCall { returns, ..signed })
     }
 
-    /// Simulates what the call would return now, as in [`SignedCall::returns`]; signs and sends nothing, and costs nothing.
+    /// Simulates what the call would return now, as in [`SignedCall::returns`]; signs and sends nothing, and costs nothing. A
+    /// later second that the contract wants is waited for: what the call returns then is not known.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the contract's reason, and those of the RPC.
+    /// [`Error::Refused`] with the contract's reason, [`Error::Lacks`], and those of the RPC.
     pub async fn simulate(&self, from: Address, call: &Call) -> Result<Option<bool>> {
+        let data = call.calldata(self.version)?;
         let outcome = self
             .rpc
-            .call(Some(from), self.deployment.contract, &call.calldata())
+            .call(Some(from), self.deployment.contract, &data)
             .await
             .map_err(|fault| self.rpc.explain("eth_call", fault))?;
         match outcome {
@@ -60,7 +67,15 @@ impl Ledger {
                 let detail = format!("{} returns no answer of its type: {e}", call.name());
                 self.rpc.nonsense("eth_call", detail)
             }),
-            Outcome::Reverted(data) => Err(Error::Refused(Revert::decode(&data))),
+            Outcome::Reverted(data) => match Revert::decode(&data) {
+                Revert::TooSoon { retry_at } => {
+                    let now = self.now().await?;
+                    let wait = Duration::from_secs(retry_at.saturating_sub(now));
+                    tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+                    Ok(None)
+                }
+                refused => Err(Error::Refused(refused)),
+            },
         }
     }
 
@@ -276,7 +291,10 @@ impl Ledger {
             }
             // The limit binds what is spent, whatever was estimated.
             Ok(gas) => most_gas.unwrap_or(u64::MAX).min(gas + gas / 10),
-            Err(revert) => return Err(Error::Refused(Revert::decode(&revert))),
+            Err(revert) => match Revert::decode(&revert) {
+                Revert::TooSoon { .. } => most_gas.unwrap_or(u64::MAX).min(LATER_GAS),
+                refused => return Err(Error::Refused(refused)),
+            },
         };
         let payment = Payment {
             to,

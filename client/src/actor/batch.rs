@@ -4,6 +4,7 @@ use alloy_primitives::keccak256;
 use serde::Serialize;
 
 use crate::actor::patient::Patient;
+use crate::actor::requests::OpenRequest;
 use crate::error::{Error, Result};
 use crate::limits::MAX_APPROVALS;
 use crate::operation::deed::Deed;
@@ -87,11 +88,13 @@ impl Patient<'_> {
             let mut calls = Vec::new();
             for request in &requests {
                 let stored = self.share_with(operation, request).await;
-                let stored = stored.map_err(|source| request.failed(source))?;
+                let (open, stored) = stored.map_err(|source| request.failed(source))?;
                 calls.push(Call::ApproveIrs {
                     requestor: request.requestor,
                     image: request.image,
-                    public_key: request.public_key,
+                    public_key: open.public_key,
+                    requested_at: open.requested_at,
+                    notes_digest: open.notes_digest,
                     shared_image: stored.image,
                     expires_at,
                     notes: String::new(),
@@ -104,6 +107,10 @@ impl Patient<'_> {
         let written = sending.start_noting(deed, Wanted::True, call).await?;
         let written = written.and_then(Outcome::mined);
         let written = written.ok_or(Error::NothingToApprove)?;
+        for request in &requests {
+            self.journal
+                .forget_shown(&request.image, request.requestor)?;
+        }
         let new_bytes = shared.iter().map(|stored| stored.new_bytes).sum();
         Ok(approvals(&requests, written, new_bytes))
     }
@@ -139,21 +146,28 @@ impl Patient<'_> {
         Ok(true)
     }
 
-    async fn share_with(&self, operation: OperationId, request: &Open) -> Result<Stored> {
+    async fn share_with(
+        &self,
+        operation: OperationId,
+        request: &Open,
+    ) -> Result<(OpenRequest, Stored)> {
         let (image, requestor) = (&request.image, request.requestor);
-        let (public_key, notes) = self.latest_request(image, requestor).await?;
-        if public_key != request.public_key {
+        let open = self.open_request(image, requestor).await?;
+        if open.public_key != request.public_key {
             return Err(Error::CertificateChanged {
                 reviewed: request.public_key,
-                requested: public_key,
+                requested: open.public_key,
             });
         }
-        let certificate = self.certificate(&public_key).await?;
-        self.keep_certificate(&public_key).await?;
+        self.check_shown(image, requestor, &open)?;
+        self.check_outstanding(image, requestor).await?;
+        let certificate = self.certificate(&open.public_key).await?;
+        self.keep_certificate(&open.public_key).await?;
         // A document that came with the request must be the requestor's own.
-        self.document(image, requestor, &notes, &certificate)
+        self.document(image, requestor, &open.notes, &certificate)
             .await?;
-        self.share(operation, image, &certificate).await
+        let stored = self.share(operation, image, &certificate).await?;
+        Ok((open, stored))
     }
 }
 

@@ -98,6 +98,9 @@ impl Patient<'_> {
         let written = sending.start_noting(deed, Wanted::True, calls).await?;
         let written = written.and_then(Outcome::mined);
         let written = written.ok_or(Error::NothingToApprove)?;
+        for (image, requestor) in &pairs {
+            self.journal.forget_shown(image, *requestor)?;
+        }
         Ok(endings(&pairs, written))
     }
 
@@ -113,7 +116,7 @@ impl Patient<'_> {
         let grant = self.ledger().await?.grant(image, requestor).await?;
         match (grant.status, into) {
             (GrantStatus::Requested, _) => Ok(()),
-            (GrantStatus::Approved, GrantStatus::Removed) => {
+            (GrantStatus::Approved | GrantStatus::Emergency, GrantStatus::Removed) => {
                 self.note_header(operation, grant.shared_image)
             }
             (_, GrantStatus::Removed) => Err(Error::NothingToRevoke {

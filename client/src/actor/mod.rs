@@ -1,9 +1,11 @@
 //! The work of each role, and the parts that roles share.
 
+pub(crate) mod account;
 pub(crate) mod archive;
 pub(crate) mod auditor;
 pub(crate) mod batch;
 pub(crate) mod consortium;
+pub(crate) mod emergency;
 pub(crate) mod endings;
 pub(crate) mod follow;
 pub(crate) mod follower;
@@ -19,5 +21,6 @@ pub(crate) mod requestor;
 pub(crate) mod requests;
 pub(crate) mod reseal;
 pub(crate) mod reviewed;
+pub(crate) mod signed;
 pub(crate) mod trace;
 pub(crate) mod watch;

@@ -87,7 +87,8 @@ impl<'s> Deref for Patient<'s> {
 
 impl Patient<'_> {
     /// Lists the requests that wait for this patient's decision, with their documents where they can be had: all of them
-    /// together are waited for as long as one block is.
+    /// together are waited for as long as one block is. A listed request counts as shown: if it changes after that, it is not
+    /// approved before it is listed again.
     pub async fn requests(&self) -> Result<Vec<PendingRequest>> {
         let asked = self.requested().await?;
         let until = Instant::now() + self.limits.fetch;
@@ -106,16 +107,18 @@ impl Patient<'_> {
         requestor: Address,
         until: Instant,
     ) -> Result<Option<PendingRequest>> {
-        let grant = self.ledger().await?.grant(&image, requestor).await?;
-        if grant.status != GrantStatus::Requested {
-            return Ok(None);
-        }
-        let (public_key, notes) = self.latest_request(&image, requestor).await?;
+        let open = match self.open_request(&image, requestor).await {
+            Ok(open) => open,
+            Err(Error::NoOpenRequest { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let public_key = open.public_key;
         let mut post_quantum = None;
         let document = async {
             let certificate = self.certificate(&public_key).await?;
             post_quantum = Some(certificate.is_post_quantum());
-            self.document(&image, requestor, &notes, &certificate).await
+            self.document(&image, requestor, &open.notes, &certificate)
+                .await
         };
         let (document, document_error) = match timeout_at(until, document).await {
             Ok(Ok(document)) => (document, None),
@@ -127,11 +130,13 @@ impl Patient<'_> {
                 (None, Some(text))
             }
         };
+        self.journal
+            .show_request(&image, requestor, &open.shown())?;
         Ok(Some(PendingRequest {
             image,
             requestor,
-            requested_at: grant.requested_at,
-            purpose: notes.purpose,
+            requested_at: open.requested_at,
+            purpose: open.notes.purpose,
             public_key,
             post_quantum,
             document,
@@ -166,7 +171,7 @@ impl Patient<'_> {
         expires_at: u64,
     ) -> Result<Outcome<Decision>> {
         self.own_record(image).await?;
-        let (public_key, notes) = self.latest_request(image, requestor).await?;
+        let (public_key, _) = self.latest_request(image, requestor).await?;
         if let Some(reviewed) = reviewed
             && reviewed != public_key
         {
@@ -187,19 +192,24 @@ impl Patient<'_> {
             return Ok(Outcome::Mined(done));
         }
         self.check_open(image, requestor).await?;
+        let open = self.open_request(image, requestor).await?;
+        self.check_shown(image, requestor, &open)?;
+        self.check_outstanding(image, requestor).await?;
         let mut new_bytes = 0;
         let call = async |operation| {
-            let certificate = self.certificate(&public_key).await?;
-            self.keep_certificate(&public_key).await?;
+            let certificate = self.certificate(&open.public_key).await?;
+            self.keep_certificate(&open.public_key).await?;
             // A document that came with the request must be the requestor's own.
-            self.document(image, requestor, &notes, &certificate)
+            self.document(image, requestor, &open.notes, &certificate)
                 .await?;
             let stored = self.share(operation, image, &certificate).await?;
             new_bytes = stored.new_bytes;
             Ok(Call::ApproveIrs {
                 requestor,
                 image: *image,
-                public_key,
+                public_key: open.public_key,
+                requested_at: open.requested_at,
+                notes_digest: open.notes_digest,
                 shared_image: stored.image,
                 expires_at,
                 notes: String::new(),
@@ -210,6 +220,7 @@ impl Patient<'_> {
             requestor,
             image: *image,
         })?;
+        self.journal.forget_shown(image, requestor)?;
         written.try_map(|written| decision(image, requestor, written, new_bytes))
     }
 
@@ -246,6 +257,7 @@ impl Patient<'_> {
             })
         };
         let written = self.write(deed, Wanted::True, call).await?;
+        self.journal.forget_shown(image, requestor)?;
         written.ok_or(no_request(image, requestor))
     }
 
@@ -271,6 +283,7 @@ impl Patient<'_> {
             let operation = self.begin_removal(image, requestor, call.deadline)?;
             self.note_header(operation, grant.shared_image)?;
         }
+        self.journal.forget_shown(image, requestor)?;
         let image = *image;
         written.ok_or(Error::NothingToRevoke { requestor, image })
     }
@@ -309,7 +322,7 @@ impl Patient<'_> {
         approvals: u32,
         window_seconds: u32,
     ) -> Result<Outcome> {
-        self.own_record(image).await?;
+        let record = self.own_record(image).await?;
         let deed = Deed::Limit {
             image: *image,
             approvals,
@@ -320,6 +333,7 @@ impl Patient<'_> {
                 image: *image,
                 approvals,
                 window_seconds,
+                round: record.round,
             })
         };
         let written = self.write(deed, Wanted::Any, call).await?;
@@ -330,7 +344,8 @@ impl Patient<'_> {
     pub async fn open_own(&self, image: &ImageDigest, target: &Target) -> Result<OpenedFile> {
         self.own_record(image).await?;
         let root = self.own_root(image).await?;
-        let opened = self.open_into(image, &root, self.address(), target).await?;
+        let patient = self.patient_address();
+        let opened = self.open_into(image, &root, patient, target).await?;
         self.note_opened(image, &opened).await;
         Ok(opened)
     }

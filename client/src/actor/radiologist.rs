@@ -17,6 +17,7 @@ use crate::operation::deed::{Deed, Once};
 use crate::operation::journal::piece::{Piece, Verdict};
 use crate::operation::journal::{KnownImage, OperationId};
 use crate::operation::settle::note;
+use crate::operation::write::{Outcome, Wanted};
 use crate::papers::card::Card;
 use crate::papers::handover::{Addressee, Handover, HandoverFacts};
 use crate::study;
@@ -26,6 +27,7 @@ use crate::study::parts::Study;
 use crate::study::scan::{FileOutcome, ScanOptions};
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_dicom::deid::{self, Profile, Report};
+use pcim_ledger::Call;
 use pcim_node::BodyRef;
 use pcim_seal::{BodyVersion, Certificate, Sealed};
 
@@ -117,6 +119,7 @@ struct Told<'a> {
     predecessor: Option<ImageDigest>,
     identity: Option<ImageDigest>,
     account: Option<Address>,
+    replaces: u64,
 }
 
 /// A payload in the node, sealed to the patient.
@@ -321,6 +324,7 @@ impl Radiologist<'_> {
             predecessor: options.replaces,
             identity: own,
             account: options.attest_as,
+            replaces: 0,
         };
         let handover = self.hand_over(image, sealed.seal, told, patient).await?;
         self.remember_sealed(image, &body, &description, patient)?;
@@ -415,6 +419,56 @@ impl Radiologist<'_> {
         })
     }
 
+    /// Takes the attestation of an image back: nobody but its patient has access until it is attested again. `reason` is a
+    /// code of the radiologist's.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyFlagged`]; those of the chain; a contract of version 1 has no retraction.
+    pub async fn retract(&self, image: &ImageDigest, reason: u8) -> Result<Outcome> {
+        self.needs_version_2("retract_image").await?;
+        let image = *image;
+        let deed = Deed::Retract { image };
+        let call = async || Ok(Call::RetractImage { image, reason });
+        let written = self.write(deed, Wanted::True, call).await?;
+        written.ok_or(Error::AlreadyFlagged {
+            image,
+            how: "retracted",
+        })
+    }
+
+    /// Attests a retracted image again, and writes a handover with which its patient registers it; its readers keep their
+    /// approvals. `predecessor` is the image that its signature says it replaces.
+    ///
+    /// # Errors
+    /// [`Error::NotRetracted`], [`Error::NotMine`] if the image is another patient's.
+    pub async fn reattest(
+        &self,
+        image: &ImageDigest,
+        patient: &Card,
+        predecessor: Option<ImageDigest>,
+    ) -> Result<Vec<u8>> {
+        self.needs_version_2("create_contract").await?;
+        let record = self.record(image).await?;
+        if !record.flags.retracted() {
+            return Err(Error::NotRetracted { image: *image });
+        }
+        if record.patient != patient.address {
+            return Err(Error::NotMine {
+                image: *image,
+                owner: record.patient,
+                me: patient.address,
+            });
+        }
+        let attested = self.attested(image).await?;
+        let facts = Told {
+            description: &attested.description,
+            predecessor,
+            replaces: record.registered_at,
+            ..Told::default()
+        };
+        self.hand_over(*image, attested.seal, facts, patient).await
+    }
+
     /// Attests an image and writes its handover.
     async fn hand_over(
         &self,
@@ -432,6 +486,8 @@ impl Radiologist<'_> {
             },
             reader: &patient.certificate,
             account: told.account,
+            version: self.contract_version().await?,
+            replaces: told.replaces,
             image,
             seal,
             description: told.description,
@@ -440,12 +496,9 @@ impl Radiologist<'_> {
         };
         let (card, keys) = (self.card().await?, self.keys);
         if let Some(account) = told.account {
-            let (chain_id, contract) = (facts.to.chain_id, facts.to.contract);
-            let attested =
-                keys.account
-                    .attest(chain_id, contract, &image, patient.address, &seal)?;
-            self.attested_by(account, &image, patient.address, &seal, &attested)
-                .await?;
+            let attestation = facts.attestation();
+            let signature = keys.account.attest(&attestation)?;
+            self.attested_by(account, &attestation, &signature).await?;
         }
         Ok(Handover::issue(facts, card, &keys.account, &keys.openpgp)?)
     }

@@ -14,9 +14,9 @@ use crate::operation::deed::{Deed, Once};
 use crate::operation::journal::piece::{Piece, Verdict};
 use crate::operation::journal::{KnownImage, OperationId};
 use crate::operation::write::{Outcome, Wanted, Written};
-use crate::papers::handover::{Addressee, Handover};
+use crate::papers::handover::{self, Addressee, Handover};
 use pcim_core::{Address, ImageDigest};
-use pcim_ledger::Call;
+use pcim_ledger::{Call, ImageRecord};
 
 /// A registered image.
 #[derive(Clone, Debug, Serialize)]
@@ -37,6 +37,13 @@ pub struct Registered {
     /// The transaction.
     #[serde(flatten)]
     pub written: Written,
+}
+
+/// Says whether a handover attests a retracted image of the same patient again.
+fn is_attested_again(record: &ImageRecord, handover: &Handover) -> bool {
+    record.flags.retracted()
+        && record.patient == handover.patient
+        && record.registered_at == handover.replaces
 }
 
 impl Patient<'_> {
@@ -67,7 +74,13 @@ impl Patient<'_> {
         let (payload_sha256, written) = match self.resume(deed).await? {
             Some(earlier) => (self.take_in(&handover, None).await?, earlier),
             None => {
-                if let Some(record) = ledger.image_record(&image).await? {
+                let (wanted, found) = (ledger.version(), handover.version);
+                if wanted != found {
+                    return Err(handover::Error::WrongVersion { wanted, found }.into());
+                }
+                if let Some(record) = ledger.image_record(&image).await?
+                    && !is_attested_again(&record, &handover)
+                {
                     return Err(Error::ImageTaken {
                         image,
                         owner: record.patient,
@@ -130,15 +143,9 @@ impl Patient<'_> {
     async fn verified(&self, handover: &[u8], me: Addressee) -> Result<Handover> {
         let handover = Handover::open(handover, &self.keys.openpgp, me)?;
         if !handover.proven {
-            let (image, seal) = (&handover.image, &handover.seal);
-            self.attested_by(
-                handover.attester,
-                image,
-                me.patient,
-                seal,
-                &handover.attestation,
-            )
-            .await?;
+            let attested = handover.attested();
+            self.attested_by(handover.attester, &attested, &handover.attestation)
+                .await?;
         }
         Ok(handover)
     }
@@ -217,6 +224,7 @@ impl Patient<'_> {
         let attested = Attested {
             radiologist: handover.attester,
             seal: handover.seal,
+            description: handover.description.clone(),
         };
         let image = handover.image;
         let opened = self.open_attested(&image, me.patient, &attested, target);

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::operation::deed::Deed;
 use crate::operation::write::{Outcome, Wanted, Written};
 use crate::unlocked::{Actor, Unlocked};
-use pcim_ledger::{Call, RelayCall};
+use pcim_ledger::{Call, Mined, Nonce, RelayCall};
 
 /// The outcome of another's signed call.
 #[derive(Clone, Debug, Serialize)]
@@ -17,10 +17,13 @@ use pcim_ledger::{Call, RelayCall};
 pub enum Relayed {
     /// It is done.
     Sent(Box<Written>),
-    /// Nothing was sent: the signer's nonce is used, by this call or by another in its place.
+    /// It was done before, by this transaction.
+    Found(Box<Mined>),
+    /// Nothing was sent: the signer's number is used or void, and no transaction was found that did this call.
     Used {
-        /// The nonce of the signer's next call.
-        next: u64,
+        /// The number of the signer's next call, at version 1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<u64>,
     },
 }
 
@@ -76,25 +79,41 @@ impl Relayer<'_> {
         if let Some(earlier) = self.resume(deed).await? {
             return Ok(Relayed::Sent(Box::new(earlier)));
         }
-        let next = self.ledger().await?.next_signed(call.signer).await?;
-        if call.nonce < next {
-            return Ok(Relayed::Used { next });
+        let ledger = self.ledger().await?;
+        if let Nonce::Ordered(nonce) = call.nonce {
+            let next = ledger.next_signed(call.signer).await?;
+            if nonce > next {
+                return Err(Error::NonceAhead {
+                    signer: call.signer,
+                    nonce,
+                    next,
+                });
+            }
         }
-        if call.nonce > next {
-            return Err(Error::NonceAhead {
-                signer: call.signer,
-                nonce: call.nonce,
-                next,
-            });
+        if ledger.is_used(call.signer, call.nonce).await? {
+            return self.used(call).await;
         }
         let sent = self
             .sending()
             .start(deed, Wanted::Any, async || Ok(Call::Relay(call.clone())))
             .await?;
-        // A relay is sent whatever its call returns: there is always an outcome.
-        let written = sent.and_then(Outcome::mined);
-        Ok(written.map_or(Relayed::Used { next }, |written| {
-            Relayed::Sent(Box::new(written))
-        }))
+        match sent.and_then(Outcome::mined) {
+            Some(written) => Ok(Relayed::Sent(Box::new(written))),
+            None => self.used(call).await,
+        }
+    }
+
+    /// The outcome of a call whose number is used.
+    async fn used(&self, call: &RelayCall) -> Result<Relayed> {
+        let ledger = self.ledger().await?;
+        Ok(match ledger.find_relayed(call).await? {
+            Some(mined) => Relayed::Found(Box::new(mined)),
+            None => Relayed::Used {
+                next: match call.nonce {
+                    Nonce::Ordered(_) => Some(ledger.next_signed(call.signer).await?),
+                    Nonce::Free(_) => None,
+                },
+            },
+        })
     }
 }

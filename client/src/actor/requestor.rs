@@ -14,7 +14,7 @@ use crate::papers::card::Card;
 use crate::papers::request::{Notes, Purpose, RequestDocument, Subject};
 use crate::session::Session;
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
-use pcim_ledger::Call;
+use pcim_ledger::{Call, ImageFlags};
 use pcim_node::block_digest;
 
 /// A request, before it is made.
@@ -65,6 +65,8 @@ pub struct AccessStatus {
     pub expires_at: u64,
     /// The requestor's own sealed root, once approved.
     pub shared_image: Option<ImageDigest>,
+    /// Withdrawn or retracted, if it is: then nobody but its patient is authorized.
+    pub flags: ImageFlags,
 }
 
 impl Session {
@@ -75,7 +77,8 @@ impl Session {
         requestor: Option<Address>,
     ) -> Result<AccessStatus> {
         let requestor = requestor.unwrap_or(self.address());
-        let patient = self.record(image).await?.patient;
+        let record = self.record(image).await?;
+        let patient = record.patient;
         let ledger = self.ledger().await?;
         let grant = ledger.grant(image, requestor).await?;
         let authorized = ledger.is_authorized(patient, requestor, image).await?;
@@ -89,6 +92,7 @@ impl Session {
             decided_at: grant.decided_at,
             expires_at: grant.expires_at,
             shared_image: grant.shared_image,
+            flags: record.flags,
         })
     }
 }

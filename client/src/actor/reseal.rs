@@ -20,7 +20,7 @@ use crate::operation::journal::piece::{Piece, Verdict};
 use crate::operation::journal::{Operation, OperationId};
 use crate::operation::settle::note;
 use crate::operation::write::{Outcome, Wanted, Written};
-use pcim_core::{Address, BlockDigest, Event, GrantStatus, ImageDigest};
+use pcim_core::{Address, B256, BlockDigest, Event, GrantStatus, ImageDigest};
 use pcim_ledger::{Call, EventFilter};
 use pcim_node::BodyRef;
 use pcim_seal::BodyVersion;
@@ -92,7 +92,7 @@ impl Patient<'_> {
         self.finish_earlier_reseal(image, Some(requestor)).await?;
         let grant = self.ledger().await?.grant(image, requestor).await?;
         let left = self.planned(image)?.is_some();
-        let removable = matches!(grant.status, GrantStatus::Requested | GrantStatus::Approved);
+        let removable = is_removable(grant.status);
         if !left && !removable {
             let image = *image;
             return Err(Error::NothingToRevoke { requestor, image });
@@ -319,6 +319,8 @@ impl Patient<'_> {
             Ok(Call::ResealImage {
                 image: *image,
                 root: *root,
+                emergency: B256::ZERO,
+                round: self.record(image).await?.round,
             })
         };
         self.sending().start(deed, Wanted::Any, call).await?;
@@ -411,6 +413,7 @@ impl Patient<'_> {
             Ok(Call::ReshareIrs {
                 requestor,
                 image: *image,
+                decided_at: standing.decided_at,
                 shared_image: stored.image,
                 expires_at: standing.expires_at,
             })
@@ -450,6 +453,14 @@ impl Patient<'_> {
         }
         Ok(node.drop_body(&moved.old_body).await?)
     }
+}
+
+/// Returns true if there is something to remove.
+pub(crate) fn is_removable(status: GrantStatus) -> bool {
+    matches!(
+        status,
+        GrantStatus::Requested | GrantStatus::Approved | GrantStatus::Emergency
+    )
 }
 
 fn number(version: BodyVersion) -> u8 {

@@ -121,7 +121,12 @@ impl Session {
             }
         }
         let address = self.address();
-        Ok(Mine { address, images })
+        let patient = self.patient_address();
+        Ok(Mine {
+            address,
+            patient,
+            images,
+        })
     }
 }
 

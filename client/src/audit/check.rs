@@ -115,12 +115,13 @@ async fn differences(
         let authorized = ledger
             .is_authorized(patient, grant.requestor, image)
             .await?;
-        if !edge && authorized != grant.is_authorized(now) {
+        let expected = known.flags == 0 && grant.is_authorized(now);
+        if !edge && authorized != expected {
             found.push(Difference {
                 image: *image,
                 requestor: Some(grant.requestor),
                 what: "authorized",
-                index: grant.is_authorized(now).to_string(),
+                index: expected.to_string(),
                 contract: authorized.to_string(),
             });
         }
@@ -149,6 +150,16 @@ fn of_record(found: &mut Vec<Difference>, known: &Image, record: &pcim_ledger::I
         "the time of registration",
         known.registered_at.to_string(),
         record.registered_at.to_string(),
+    );
+    differ(
+        "the flags",
+        known.flags.to_string(),
+        record.flags.0.to_string(),
+    );
+    differ(
+        "the round",
+        known.round.to_string(),
+        record.round.to_string(),
     );
     // A lifted limit's window says nothing.
     let limit = |approvals: u32, window: u32| match approvals {

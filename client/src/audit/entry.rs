@@ -77,11 +77,18 @@ pub enum EventKind {
     RadiologistAccredited,
     ConsortiumTransferred,
     Unknown,
+    ConsortiumOffered,
+    ImageImported,
+    ImageFlagged,
+    EmergencyOpened,
+    Acted,
+    AccountChanged,
+    AccountMoved,
 }
 
 impl EventKind {
     /// All of them. Their places are their numbers in the index's file.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 22] = [
         Self::ContractCreated,
         Self::RequestedForApproval,
         Self::Requestaccepted,
@@ -97,6 +104,13 @@ impl EventKind {
         Self::RadiologistAccredited,
         Self::ConsortiumTransferred,
         Self::Unknown,
+        Self::ConsortiumOffered,
+        Self::ImageImported,
+        Self::ImageFlagged,
+        Self::EmergencyOpened,
+        Self::Acted,
+        Self::AccountChanged,
+        Self::AccountMoved,
     ];
 
     /// Names the event as the contract's interface does.
@@ -117,6 +131,13 @@ impl EventKind {
             Self::RadiologistAccredited => "RadiologistAccredited",
             Self::ConsortiumTransferred => "ConsortiumTransferred",
             Self::Unknown => "Unknown",
+            Self::ConsortiumOffered => "ConsortiumOffered",
+            Self::ImageImported => "ImageImported",
+            Self::ImageFlagged => "ImageFlagged",
+            Self::EmergencyOpened => "EmergencyOpened",
+            Self::Acted => "Acted",
+            Self::AccountChanged => "AccountChanged",
+            Self::AccountMoved => "AccountMoved",
         }
     }
 
@@ -136,6 +157,13 @@ impl EventKind {
             Event::ApprovalLimitSet { .. } => Self::ApprovalLimitSet,
             Event::RadiologistAccredited { .. } => Self::RadiologistAccredited,
             Event::ConsortiumTransferred { .. } => Self::ConsortiumTransferred,
+            Event::ConsortiumOffered { .. } => Self::ConsortiumOffered,
+            Event::ImageImported { .. } => Self::ImageImported,
+            Event::ImageFlagged { .. } => Self::ImageFlagged,
+            Event::EmergencyOpened { .. } => Self::EmergencyOpened,
+            Event::Acted { .. } => Self::Acted,
+            Event::AccountChanged { .. } => Self::AccountChanged,
+            Event::AccountMoved { .. } => Self::AccountMoved,
         }
     }
 }

@@ -20,6 +20,10 @@ pub(super) const TABLES: &str = "
         root           BLOB NOT NULL CHECK (length(root) = 32),
         approval_limit INTEGER NOT NULL,
         window_seconds INTEGER NOT NULL,
+        registered_at  INTEGER NOT NULL,
+        flags          INTEGER NOT NULL,
+        round          INTEGER NOT NULL,
+        of_version_2   INTEGER NOT NULL,
         block          INTEGER NOT NULL,
         log_index      INTEGER NOT NULL,
         time           INTEGER NOT NULL,
@@ -53,8 +57,8 @@ pub(super) const TABLES: &str = "
 
 /// The columns that [`image`] reads.
 pub(super) const IMAGE: &str = "image.image, image.patient, image.radiologist, image.seal, image.description,
-    image.root, image.approval_limit, image.window_seconds, image.block, image.log_index, image.time,
-    image.tx";
+    image.root, image.approval_limit, image.window_seconds, image.registered_at, image.flags, image.round,
+    image.of_version_2, image.block, image.log_index, image.time, image.tx";
 /// The columns that [`grant`] reads.
 pub(super) const ACCESS: &str =
     "access.image, access.requester, access.status, access.requested_at,
@@ -151,8 +155,8 @@ pub(super) fn rebuild(tx: &Transaction<'_>, images: &[[u8; 32]]) -> Result<()> {
 
 const WRITE_IMAGE: &str =
     "INSERT OR REPLACE INTO image (image, patient, radiologist, seal, description,
-    root, approval_limit, window_seconds, block, log_index, time, tx)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    root, approval_limit, window_seconds, registered_at, flags, round, of_version_2, block, log_index, time, tx)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 const WRITE_REQUEST: &str = "INSERT OR REPLACE INTO access (image, requester, status, requested_at,
     decided_at, expires_at, public_key, shared_image, notes, reason, traced_authorized, traced_refused,
     block, log_index, time, tx)
@@ -169,6 +173,10 @@ fn write_image(statement: &mut Statement<'_>, image: &Image) -> Result<()> {
         image.root.0,
         image.approval_limit,
         image.window_seconds,
+        signed("time", image.registered_at)?,
+        image.flags,
+        image.round,
+        image.of_version_2,
         mark.0,
         mark.1,
         mark.2,
@@ -222,7 +230,7 @@ fn mark(row: &Row<'_>, first: usize) -> rusqlite::Result<Mark> {
 
 /// Reads a row of [`IMAGE`], without its requests.
 pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
-    let registered = mark(row, 8)?;
+    let registered = mark(row, 12)?;
     Ok(Image {
         image: ImageDigest(row.get(0)?),
         patient: Address::from(row.get::<_, [u8; 20]>(1)?),
@@ -232,7 +240,10 @@ pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
         root: ImageDigest(row.get(5)?),
         approval_limit: row.get(6)?,
         window_seconds: row.get(7)?,
-        registered_at: registered.timestamp,
+        registered_at: unsigned(row, 8)?,
+        flags: row.get(9)?,
+        round: row.get(10)?,
+        of_version_2: row.get(11)?,
         registered,
         grants: BTreeMap::new(),
     })
@@ -240,15 +251,7 @@ pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
 
 /// Reads a row of [`ACCESS`].
 pub(super) fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
-    let status: i64 = row.get(2)?;
-    let known = [
-        GrantStatus::None,
-        GrantStatus::Requested,
-        GrantStatus::Approved,
-        GrantStatus::Denied,
-        GrantStatus::Removed,
-    ];
-    let status = known.into_iter().find(|known| *known as i64 == status);
+    let status = GrantStatus::of(row.get(2)?);
     Ok(Grant {
         requestor: Address::from(row.get::<_, [u8; 20]>(1)?),
         status: status.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, row.get(2)?))?,

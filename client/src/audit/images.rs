@@ -97,8 +97,13 @@ pub(super) fn standing(standing: Standing) -> String {
             format!("{approved} AND (expires_at <= 0 OR expires_at > ?)")
         }
         Standing::Expired => {
-            let approved = is(GrantStatus::Approved);
-            format!("{approved} AND expires_at > 0 AND expires_at <= ?")
+            let [approved, emergency] = [GrantStatus::Approved, GrantStatus::Emergency].map(is);
+            let ended = format!("{approved} AND expires_at > 0 OR {emergency} AND expires_at >= 0");
+            format!("({ended}) AND expires_at <= ?")
+        }
+        Standing::Emergency => {
+            let open = is(GrantStatus::Emergency);
+            format!("{open} AND (expires_at < 0 OR expires_at > ?)")
         }
     };
     format!("SELECT image, requester FROM access WHERE {fits}")

@@ -63,16 +63,19 @@ pub enum Standing {
     Denied,
     /// The patient removed it, or the approval.
     Removed,
+    /// An emergency desk opened the image to the requestor.
+    Emergency,
 }
 
 impl Standing {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Requested,
         Self::Approved,
         Self::Expired,
         Self::Denied,
         Self::Removed,
+        Self::Emergency,
     ];
 
     /// Names the standing in one word.
@@ -83,6 +86,7 @@ impl Standing {
             Self::Expired => "expired",
             Self::Denied => "denied",
             Self::Removed => "removed",
+            Self::Emergency => "emergency",
         }
     }
 }

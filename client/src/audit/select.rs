@@ -92,7 +92,7 @@ fn condition(db: &Connection, query: &Query) -> Result<(String, Vec<Value>)> {
     if let Some(standing) = query.standing {
         let pairs = images::standing(standing);
         let pairs = match standing {
-            Standing::Approved | Standing::Expired => {
+            Standing::Approved | Standing::Expired | Standing::Emergency => {
                 let now = match query.now {
                     Some(now) => now,
                     None => last_known(db, i64::MAX)?.map_or(0, |known| known.time),

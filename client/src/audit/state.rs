@@ -15,6 +15,18 @@ pub struct State {
     pub images: BTreeMap<ImageDigest, Image>,
 }
 
+/// The contract's bit of a retracted image.
+const RETRACTED: u8 = 2;
+
+/// The facts of a registration or an import.
+struct Registered {
+    radiologist: Address,
+    seal: Seal,
+    at: u64,
+    flags: u8,
+    of_version_2: bool,
+}
+
 /// An entry's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mark {
@@ -35,9 +47,9 @@ pub struct Image {
     pub image: ImageDigest,
     /// Its owner.
     pub patient: Address,
-    /// The radiologist who attested it.
+    /// The radiologist who attested it; zero for an imported image, which was attested at the predecessor.
     pub radiologist: Address,
-    /// The attested seal.
+    /// The attested seal; zero for an imported image.
     pub seal: Seal,
     /// The text given at registration, as it came.
     pub description: String,
@@ -51,6 +63,13 @@ pub struct Image {
     pub approval_limit: u32,
     /// The window's length in seconds.
     pub window_seconds: u32,
+    /// 1 withdrawn, 2 retracted: then nobody but the patient has access.
+    pub flags: u8,
+    /// Raised by what is decided on the image; 0 at version 1 of the contract.
+    pub round: u32,
+    /// True if the contract is of version 2.
+    #[serde(skip)]
+    pub of_version_2: bool,
     /// The requests for it, and their status.
     pub grants: BTreeMap<Address, Grant>,
 }
@@ -92,15 +111,17 @@ impl Grant {
                 Standing::Expired
             }
             GrantStatus::Approved => Standing::Approved,
+            GrantStatus::Emergency if self.expires_at <= now => Standing::Expired,
+            GrantStatus::Emergency => Standing::Emergency,
             GrantStatus::Denied => Standing::Denied,
             GrantStatus::Removed => Standing::Removed,
             GrantStatus::None | GrantStatus::Requested => Standing::Requested,
         }
     }
 
-    /// Says whether the requestor may open the image at a time, unix seconds.
+    /// Says whether the requestor may open the image at a time, unix seconds, unless it is withdrawn or retracted.
     pub fn is_authorized(&self, now: u64) -> bool {
-        self.standing(now) == Standing::Approved
+        matches!(self.standing(now), Standing::Approved | Standing::Emergency)
     }
 }
 
@@ -135,36 +156,78 @@ impl State {
                 image,
                 radiologist,
                 seal,
+                attestation,
                 info,
+                ..
             } => {
-                let new = || Image {
-                    image: *image,
-                    patient: *patient,
-                    radiologist: *radiologist,
-                    seal: *seal,
-                    description: info.clone(),
-                    registered_at: mark.timestamp,
-                    registered: mark,
-                    root: *image,
-                    approval_limit: 0,
-                    window_seconds: 0,
-                    grants: BTreeMap::new(),
-                };
-                self.images.entry(*image).or_insert_with(new);
+                let of_version_2 = attestation.is_some();
+                match self.images.get_mut(image) {
+                    None => {
+                        let registered = Registered {
+                            radiologist: *radiologist,
+                            seal: *seal,
+                            at: mark.timestamp,
+                            flags: 0,
+                            of_version_2,
+                        };
+                        self.register(image, *patient, registered, info, mark);
+                    }
+                    // Attested again after a retraction.
+                    Some(known) if of_version_2 => {
+                        known.radiologist = *radiologist;
+                        known.seal = *seal;
+                        known.description.clone_from(info);
+                        known.registered_at = mark.timestamp;
+                        known.registered = mark;
+                        known.flags &= !RETRACTED;
+                    }
+                    Some(_) => {}
+                }
             }
-            Event::ImageResealed { image, root } => {
+            Event::ImageImported {
+                patient,
+                image,
+                registered_at,
+                flags,
+                ..
+            } => {
+                let registered = Registered {
+                    radiologist: Address::ZERO,
+                    seal: Seal([0; 32]),
+                    at: *registered_at,
+                    flags: *flags,
+                    of_version_2: true,
+                };
+                self.register(image, *patient, registered, "", mark);
+            }
+            Event::ImageFlagged {
+                image,
+                flags,
+                round,
+                ..
+            } => {
+                if let Some(known) = self.images.get_mut(image) {
+                    (known.flags, known.round) = (*flags, *round);
+                }
+            }
+            Event::ImageResealed {
+                image, root, round, ..
+            } => {
                 if let Some(known) = self.images.get_mut(image) {
                     known.root = *root;
+                    known.round = round.unwrap_or_default();
                 }
             }
             Event::ApprovalLimitSet {
                 image,
                 approvals,
                 window_seconds,
+                round,
             } => {
                 if let Some(known) = self.images.get_mut(image) {
                     known.approval_limit = *approvals;
                     known.window_seconds = *window_seconds;
+                    known.round = round.unwrap_or_default();
                 }
             }
             Event::RequestedForApproval {
@@ -176,6 +239,33 @@ impl State {
             } => self.request(image, *requestor, *public_key, info, mark),
             other => self.decide(other, entry, mark),
         }
+    }
+
+    fn register(
+        &mut self,
+        image: &ImageDigest,
+        patient: Address,
+        registered: Registered,
+        description: &str,
+        mark: Mark,
+    ) {
+        let new = || Image {
+            image: *image,
+            patient,
+            radiologist: registered.radiologist,
+            seal: registered.seal,
+            description: description.to_owned(),
+            registered_at: registered.at,
+            registered: mark,
+            root: *image,
+            approval_limit: 0,
+            window_seconds: 0,
+            flags: registered.flags,
+            round: 0,
+            of_version_2: registered.of_version_2,
+            grants: BTreeMap::new(),
+        };
+        self.images.entry(*image).or_insert_with(new);
     }
 
     fn request(
@@ -190,11 +280,12 @@ impl State {
             return;
         };
         let before = known.grants.get(&requestor);
-        let open = before.filter(|grant| grant.status == GrantStatus::Requested);
+        // At version 1 a new key for an open request does not open it again.
+        let open =
+            before.filter(|grant| grant.status == GrantStatus::Requested && !known.of_version_2);
         let grant = Grant {
             requestor,
             status: GrantStatus::Requested,
-            // A new key for an open request does not open it again.
             requested_at: open.map_or(mark.timestamp, |grant| grant.requested_at),
             decided_at: 0,
             expires_at: 0,
@@ -214,13 +305,20 @@ impl State {
         let (Some(image), Some(requestor)) = (entry.about.image, entry.about.requestor) else {
             return;
         };
-        let grants = self.images.get_mut(&image).map(|known| &mut known.grants);
-        let Some(grant) = grants.and_then(|grants| grants.get_mut(&requestor)) else {
+        let Some(known) = self.images.get_mut(&image) else {
+            return;
+        };
+        let of_version_2 = known.of_version_2;
+        let Some(grant) = known.grants.get_mut(&requestor) else {
             return;
         };
         let decided = |grant: &mut Grant, status| {
             grant.status = status;
-            grant.decided_at = mark.timestamp;
+            // A clock that goes back does not take decisions back with it.
+            grant.decided_at = match of_version_2 {
+                true => mark.timestamp.max(grant.requested_at).max(grant.decided_at),
+                false => mark.timestamp,
+            };
             grant.since = mark;
         };
         match event {
@@ -242,7 +340,14 @@ impl State {
             } => {
                 grant.shared_image = Some(*shared_image);
                 grant.expires_at = *expires_at;
+                if of_version_2 {
+                    grant.decided_at = mark.timestamp;
+                }
                 grant.since = mark;
+            }
+            Event::EmergencyOpened { until, .. } => {
+                decided(grant, GrantStatus::Emergency);
+                grant.expires_at = *until;
             }
             Event::Requestdenied { .. } => decided(grant, GrantStatus::Denied),
             Event::UserRemoved { .. } => {

@@ -15,8 +15,15 @@ use pcim_ledger::ChainLog;
 
 /// "PCIA".
 const APPLICATION_ID: i64 = 0x5043_4941;
-/// A file of another version is read again, since nothing in it is lost for good.
-const VERSION: i64 = 2;
+/// A file of an older version than [`KEPT`] is read again, since nothing in it is lost for good.
+const VERSION: i64 = 3;
+/// The oldest version whose logs are kept; what they come to is worked out again.
+const KEPT: i64 = 2;
+/// The tables of version 2 that are dropped, as far as their names.
+const DROPPED: &str = "
+    CREATE TABLE image (image BLOB) STRICT;
+    CREATE TABLE access (image BLOB) STRICT;
+";
 /// The table that is searched is narrow, so that even a question that no index helps with is answered soon; what a log says lies
 /// beside it. Sequence numbers are in the order of the chain: rows are added in it, and a fork takes back the latest.
 const TABLES: &str = "
@@ -66,14 +73,14 @@ const TABLES: &str = "
 pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String>> {
     let other = |found| format!("it has version {found}, wanted is {VERSION}");
     if let Ok(found) = version(path)
-        && (1..VERSION).contains(&found)
+        && (1..KEPT).contains(&found)
     {
         return Ok(Err(other(found)));
     }
-    // Of all versions only the last one's tables are known.
-    let tables = format!("{TABLES}{}", fold::TABLES);
+    let logs = format!("{TABLES}{DROPPED}");
+    let rows = format!("DROP TABLE image; DROP TABLE access; {}", fold::TABLES);
     let damaged = |e: &rusqlite::Error| is_damage(e).then(|| e.to_string());
-    let db = match journal::open_as(path, APPLICATION_ID, &["", &tables]) {
+    let mut db = match journal::open_as(path, APPLICATION_ID, &["", &logs, &rows]) {
         Ok(db) => db,
         Err(journal::Error::Io { path, source }) => return Err(Error::Io { path, source }),
         Err(journal::Error::NotAJournal { .. }) => return Ok(Err("it is no index".into())),
@@ -86,13 +93,32 @@ pub(super) fn open(path: &Path) -> Result<std::result::Result<Connection, String
     };
     let sound = db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     match sound {
-        Ok(word) if word == "ok" => Ok(Ok(db)),
+        Ok(word) if word == "ok" => {
+            fill(&mut db)?;
+            Ok(Ok(db))
+        }
         Ok(words) => Ok(Err(words)),
         Err(e) => match damaged(&e) {
             Some(reason) => Ok(Err(reason)),
             None => Err(e.into()),
         },
     }
+}
+
+/// Works out what the logs of an older file come to.
+fn fill(db: &mut Connection) -> Result<()> {
+    let tx = db.transaction()?;
+    let empty: bool = tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM image)", [], |row| {
+        row.get(0)
+    })?;
+    if empty {
+        let images: Vec<[u8; 32]> = tx
+            .prepare("SELECT DISTINCT image FROM log WHERE image IS NOT NULL")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        fold::rebuild(&tx, &images)?;
+    }
+    Ok(tx.commit()?)
 }
 
 /// The version of a file that is there; 0 is an empty one's.

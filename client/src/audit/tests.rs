@@ -37,13 +37,15 @@ fn logs(dice: &mut StdRng) -> Vec<LogData> {
     let expires_at = [0, 20, 40, u64::MAX][dice.random_range(0..4)];
     let info = || ["TREAT", "", "nul \0 and \u{202e}"][image[0] as usize % 3].to_owned();
     let patient = PATIENT;
-    match dice.random_range(0..11) {
+    match dice.random_range(0..14) {
         0 => vec![
             sol::ContractCreated {
                 patient,
                 image,
                 radiologist: Address::repeat_byte(0xd3),
                 seal: root,
+                attestation: vec![7; 65].into(),
+                replaces: 0,
                 info: info(),
             }
             .encode_log_data(),
@@ -124,11 +126,60 @@ fn logs(dice: &mut StdRng) -> Vec<LogData> {
             .encode_log_data(),
         ],
         9 => vec![
-            sol::ImageResealed { image, root }.encode_log_data(),
+            sol::ImageResealed {
+                image,
+                root,
+                emergency: B256::ZERO,
+                round: 3,
+            }
+            .encode_log_data(),
             sol::ApprovalLimitSet {
                 image,
                 approvals: 2,
                 windowSeconds: 3600,
+                round: 4,
+            }
+            .encode_log_data(),
+        ],
+        10 => vec![
+            sol::EmergencyOpened {
+                requester: requestor,
+                patient,
+                image,
+                publicKey: root,
+                until: [20, 40, u64::MAX][dice.random_range(0..3)],
+                reasonCode: root,
+            }
+            .encode_log_data(),
+            sol::Acted {
+                patient,
+                by: requestor,
+            }
+            .encode_log_data(),
+        ],
+        11 => vec![
+            sol::ImageFlagged {
+                image,
+                by: patient,
+                flags: dice.random_range(0..4),
+                reason: 0,
+                round: dice.random_range(0..9),
+            }
+            .encode_log_data(),
+        ],
+        12 => vec![
+            sol::ImageImported {
+                patient,
+                image,
+                registeredAt: 5,
+                flags: 1,
+                tag: 0,
+            }
+            .encode_log_data(),
+            sol::AccountMoved {
+                patient,
+                from: patient,
+                to: requestor,
             }
             .encode_log_data(),
         ],

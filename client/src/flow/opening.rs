@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::study::unpack::Contents;
 use crate::unlocked::Unlocked;
 use pcim_core::{Address, Event, ImageDigest, Seal};
-use pcim_ledger::EventFilter;
+use pcim_ledger::{Attestation, Deployment, EventFilter, Ledger};
 use pcim_node::Root;
 use pcim_seal::Opened;
 
@@ -48,38 +48,87 @@ pub struct OpenedFile {
 pub(crate) struct Attested {
     pub(crate) radiologist: Address,
     pub(crate) seal: Seal,
+    /// As registered.
+    pub(crate) description: String,
 }
 
 impl Session {
-    /// The attestation an image was registered with, from the contract's own event.
+    /// The attestation an image was registered with, from the contract's own event. From version 2 on the event carries the
+    /// radiologist's signature, and nobody's word is taken for it. An imported image was attested at the predecessor.
     pub(crate) async fn attested(&self, image: &ImageDigest) -> Result<Attested> {
+        let ledger = self.ledger().await?;
+        if let Some(attested) = self.attested_at(ledger, image).await? {
+            return Ok(attested);
+        }
+        let unknown = Error::UnknownImage { image: *image };
+        let contract = ledger.predecessor().await?.ok_or(unknown)?;
+        let before = Ledger::connect(Deployment {
+            contract,
+            ..self.deployment()?
+        });
+        let attested = self.attested_at(&before.await?, image).await?;
+        attested.ok_or(Error::UnknownImage { image: *image })
+    }
+
+    /// The latest attestation of an image at one contract.
+    async fn attested_at(&self, ledger: &Ledger, image: &ImageDigest) -> Result<Option<Attested>> {
         let filter = EventFilter {
             image: Some(*image),
             ..EventFilter::default()
         };
-        let events = self.ledger().await?.events(&filter).await?;
-        events
-            .into_iter()
-            .find_map(|logged| match logged.event {
-                Event::ContractCreated {
-                    radiologist, seal, ..
-                } => Some(Attested { radiologist, seal }),
-                _ => None,
-            })
-            .ok_or(Error::UnknownImage { image: *image })
+        let events = ledger.events(&filter).await?;
+        let found = events.into_iter().rev().find_map(|it| match it.event {
+            Event::ContractCreated {
+                patient,
+                radiologist,
+                seal,
+                attestation,
+                replaces,
+                info: description,
+                ..
+            } => {
+                let attested = Attested {
+                    radiologist,
+                    seal,
+                    description,
+                };
+                Some((patient, attested, attestation, replaces))
+            }
+            _ => None,
+        });
+        let Some((patient, attested, signature, replaces)) = found else {
+            return Ok(None);
+        };
+        if let Some(signature) = signature {
+            let attestation = Attestation {
+                version: ledger.version(),
+                chain_id: ledger.deployment().chain_id,
+                contract: ledger.deployment().contract,
+                image: *image,
+                patient,
+                seal: attested.seal,
+                replaces: replaces.unwrap_or_default(),
+            };
+            let radiologist = attested.radiologist;
+            let signer = attestation.signer(&signature);
+            let accepts = ledger.accepts_attestation(radiologist, &attestation, &signature);
+            if !matches!(signer, Ok(signer) if signer == radiologist) && !accepts.await? {
+                let image = *image;
+                return Err(Error::ForgedLog { image, radiologist });
+            }
+        }
+        Ok(Some(attested))
     }
 
     /// Refuses a signature that a contract account does not take for its attestation.
     pub(crate) async fn attested_by(
         &self,
         account: Address,
-        image: &ImageDigest,
-        patient: Address,
-        seal: &Seal,
+        attestation: &Attestation,
         signature: &[u8],
     ) -> Result<()> {
         let ledger = self.ledger().await?;
-        let accepts = ledger.accepts_attestation(account, image, patient, seal, signature);
+        let accepts = ledger.accepts_attestation(account, attestation, signature);
         match accepts.await? {
             true => Ok(()),
             false => Err(handover::Error::NotAccepted { account }.into()),

@@ -28,6 +28,8 @@ pub struct Config {
     pub chain_id: Option<u64>,
     /// The `Pcac` contract.
     pub contract: Option<Address>,
+    /// The patient for whom this home's key acts, if it is not its own address: after a move or a recovery.
+    pub patient: Option<Address>,
     /// Multiaddrs the IPFS node listens on.
     pub listen: Vec<String>,
     /// Multiaddrs (with `/p2p/…`) of the nodes it dials when it starts.
@@ -75,6 +77,7 @@ impl Default for Config {
             ws_url: None,
             chain_id: None,
             contract: None,
+            patient: None,
             listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
             peers: Vec::new(),
             ipfs_api: None,
@@ -119,6 +122,10 @@ impl Config {
         put("chain_id", self.chain_id.map(|id| id.to_string()), "421614");
         let contract = self.contract.map(|it| quote(&it.to_string()));
         put("contract", contract, "\"0x…\"");
+        // Only who took an account over has it.
+        if let Some(patient) = self.patient {
+            put("patient", Some(quote(&patient.to_string())), "");
+        }
         put("listen", Some(list(&self.listen)), "");
         put("peers", Some(list(&self.peers)), "");
         put(

@@ -1,9 +1,14 @@
 //! Deeds: what an operation does, as the journal's keys say it.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 
+use alloy_primitives::FixedBytes;
 use pcim_core::{Address, B256, BlockDigest, ImageDigest};
+use pcim_ledger::Nonce;
 
 /// The work of an operation. Its text is what the journal's keys say, and never changes: a retry finds the operation by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,12 +128,116 @@ pub enum Deed {
         /// The new consortium.
         to: Address,
     },
+    /// Stops all access to an image but the patient's own.
+    Withdraw {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// Ends a withdrawal.
+    Restore {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// Takes an attestation back.
+    Retract {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// Takes an image over from the contract's predecessor.
+    Import {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// Names guardians, or ends their set.
+    Guardians {
+        /// The patient.
+        patient: Address,
+        /// The commitment; zero ends the set.
+        commitment: FixedBytes<24>,
+        /// How long their changes wait.
+        hours: u16,
+    },
+    /// Hands an account over.
+    Move {
+        /// The patient.
+        patient: Address,
+        /// The key that is to act.
+        successor: Address,
+    },
+    /// Names an emergency desk, or ends it.
+    Desk {
+        /// The patient.
+        patient: Address,
+        /// The desk; zero ends it.
+        desk: Address,
+        /// Hours of an emergency access.
+        hours: u8,
+    },
+    /// Names a delegate, or ends his time.
+    Delegate {
+        /// The patient.
+        patient: Address,
+        /// The delegate.
+        delegate: Address,
+        /// The end of his time, unix seconds; 0 ends it now.
+        until: u64,
+    },
+    /// Has guardians move an account.
+    Recover {
+        /// The patient.
+        patient: Address,
+        /// The key that is to act.
+        successor: Address,
+        /// True if the acting key is stopped.
+        lock: bool,
+    },
+    /// Ends a change that is pending.
+    Cancel {
+        /// The patient.
+        patient: Address,
+    },
+    /// Puts a ripe change into effect.
+    Finish {
+        /// The patient.
+        patient: Address,
+    },
+    /// Opens an image in an emergency.
+    BreakGlass {
+        /// The image.
+        image: ImageDigest,
+        /// The requestor.
+        requestor: Address,
+    },
+    /// Ends a request or an approval of this home's own.
+    GiveUp {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// Voids numbers of signed calls.
+    Void {
+        /// The word of the numbers.
+        word: B256,
+        /// A bit for each.
+        mask: B256,
+    },
+    /// Retires a radiologist.
+    Retire {
+        /// The radiologist.
+        radiologist: Address,
+        /// Until when attestations are taken, unix seconds.
+        until: u64,
+    },
+    /// Takes the consortium's role that was offered.
+    AcceptConsortium {
+        /// The consortium.
+        from: Address,
+    },
     /// Sends another's signed call.
     Relay {
         /// The signer.
         signer: Address,
         /// The signer's nonce.
-        nonce: u64,
+        nonce: Nonce,
         /// Keccak-256 of the call and its signature.
         call: B256,
     },
@@ -224,6 +333,38 @@ impl fmt::Display for Deed {
                 accredited,
             } => write!(f, "accredit:{radiologist}:{accredited}"),
             Self::TransferConsortium { to } => write!(f, "transfer-consortium:{to}"),
+            Self::Withdraw { image } => write!(f, "withdraw:{image}"),
+            Self::Restore { image } => write!(f, "restore:{image}"),
+            Self::Retract { image } => write!(f, "retract:{image}"),
+            Self::Import { image } => write!(f, "import:{image}"),
+            Self::Guardians {
+                patient,
+                commitment,
+                hours,
+            } => write!(f, "guardians:{patient}:{commitment}:{hours}"),
+            Self::Move { patient, successor } => write!(f, "move:{patient}:{successor}"),
+            Self::Desk {
+                patient,
+                desk,
+                hours,
+            } => write!(f, "desk:{patient}:{desk}:{hours}"),
+            Self::Delegate {
+                patient,
+                delegate,
+                until,
+            } => write!(f, "delegate:{patient}:{delegate}:{until}"),
+            Self::Recover {
+                patient,
+                successor,
+                lock,
+            } => write!(f, "recover:{patient}:{successor}:{lock}"),
+            Self::Cancel { patient } => write!(f, "cancel:{patient}"),
+            Self::Finish { patient } => write!(f, "finish:{patient}"),
+            Self::BreakGlass { image, requestor } => write!(f, "break-glass:{image}:{requestor}"),
+            Self::GiveUp { image } => write!(f, "give-up:{image}"),
+            Self::Void { word, mask } => write!(f, "void:{word}:{mask}"),
+            Self::Retire { radiologist, until } => write!(f, "retire:{radiologist}:{until}"),
+            Self::AcceptConsortium { from } => write!(f, "accept-consortium:{from}"),
             Self::Relay {
                 signer,
                 nonce,
@@ -322,6 +463,64 @@ fn read(text: &str) -> Option<Deed> {
             accredited: word(accredited)?,
         },
         ("transfer-consortium", [to]) => Deed::TransferConsortium { to: word(to)? },
+        ("withdraw", [image]) => Deed::Withdraw {
+            image: word(image)?,
+        },
+        ("restore", [image]) => Deed::Restore {
+            image: word(image)?,
+        },
+        ("retract", [image]) => Deed::Retract {
+            image: word(image)?,
+        },
+        ("import", [image]) => Deed::Import {
+            image: word(image)?,
+        },
+        ("guardians", [patient, commitment, hours]) => Deed::Guardians {
+            patient: word(patient)?,
+            commitment: word(commitment)?,
+            hours: word(hours)?,
+        },
+        ("move", [patient, successor]) => Deed::Move {
+            patient: word(patient)?,
+            successor: word(successor)?,
+        },
+        ("desk", [patient, desk, hours]) => Deed::Desk {
+            patient: word(patient)?,
+            desk: word(desk)?,
+            hours: word(hours)?,
+        },
+        ("delegate", [patient, delegate, until]) => Deed::Delegate {
+            patient: word(patient)?,
+            delegate: word(delegate)?,
+            until: word(until)?,
+        },
+        ("recover", [patient, successor, lock]) => Deed::Recover {
+            patient: word(patient)?,
+            successor: word(successor)?,
+            lock: word(lock)?,
+        },
+        ("cancel", [patient]) => Deed::Cancel {
+            patient: word(patient)?,
+        },
+        ("finish", [patient]) => Deed::Finish {
+            patient: word(patient)?,
+        },
+        ("break-glass", [image, requestor]) => Deed::BreakGlass {
+            image: word(image)?,
+            requestor: word(requestor)?,
+        },
+        ("give-up", [image]) => Deed::GiveUp {
+            image: word(image)?,
+        },
+        ("void", [of, mask]) => Deed::Void {
+            word: word(of)?,
+            mask: word(mask)?,
+        },
+        ("retire", [radiologist, until]) => Deed::Retire {
+            radiologist: word(radiologist)?,
+            until: word(until)?,
+        },
+        ("accept-consortium", [from]) => Deed::AcceptConsortium { from: word(from)? },
         ("relay", [signer, nonce, call]) => Deed::Relay {
             signer: word(signer)?,
             nonce: word(nonce)?,
@@ -364,173 +563,5 @@ impl FromStr for DeedKey {
             .ok_or_else(|| UnknownDeed {
                 text: text.to_owned(),
             })
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    /// Every deed, with its text as journals have it.
-    fn deeds() -> Vec<(Deed, String)> {
-        let (image, root) = (ImageDigest([7; 32]), ImageDigest([9; 32]));
-        let public_key = BlockDigest([8; 32]);
-        let hash = B256::repeat_byte(0xab);
-        // A mixed-case address shows that the checksum's case is kept.
-        let requestor: Address = "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc"
-            .parse()
-            .unwrap();
-        let who = "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc";
-        let hex = format!("0x{}", "ab".repeat(32));
-        let (radiologist, to, signer) = (requestor, requestor, requestor);
-        let once = Once(0x1f);
-        let number = "000000000000001f";
-        vec![
-            (Deed::Register { image }, format!("register:{image}")),
-            (
-                Deed::Request { image, public_key },
-                format!("request:{image}:{public_key}"),
-            ),
-            (
-                Deed::Approve {
-                    image,
-                    requestor,
-                    public_key,
-                },
-                format!("approve:{image}:{who}:{public_key}"),
-            ),
-            (
-                Deed::ApproveAll { requests: hash },
-                format!("approve-all:{hex}"),
-            ),
-            (
-                Deed::Deny { image, requestor },
-                format!("deny:{image}:{who}"),
-            ),
-            (Deed::DenyAll { pairs: hash }, format!("deny-all:{hex}")),
-            (
-                Deed::Revoke { image, requestor },
-                format!("revoke:{image}:{who}"),
-            ),
-            (Deed::RevokeAll { pairs: hash }, format!("revoke-all:{hex}")),
-            (
-                Deed::Removal {
-                    image,
-                    requestor,
-                    deadline: u64::MAX,
-                },
-                format!("removal:{image}:{who}:18446744073709551615"),
-            ),
-            (
-                Deed::Limit {
-                    image,
-                    approvals: 3,
-                    window_seconds: 86400,
-                },
-                format!("limit:{image}:3:86400"),
-            ),
-            (Deed::Reseal { image }, format!("reseal:{image}")),
-            (
-                Deed::Announce { image, root },
-                format!("announce:{image}:{root}"),
-            ),
-            (
-                Deed::Reshare {
-                    image,
-                    requestor,
-                    root,
-                },
-                format!("reshare:{image}:{who}:{root}"),
-            ),
-            (
-                Deed::Trace { image, requestor },
-                format!("trace:{image}:{who}"),
-            ),
-            (
-                Deed::Receipt { image, requestor },
-                format!("receipt:{image}:{who}"),
-            ),
-            (
-                Deed::Accredit {
-                    radiologist,
-                    accredited: false,
-                },
-                format!("accredit:{who}:false"),
-            ),
-            (
-                Deed::TransferConsortium { to },
-                format!("transfer-consortium:{who}"),
-            ),
-            (
-                Deed::Relay {
-                    signer,
-                    nonce: 5,
-                    call: hash,
-                },
-                format!("relay:{who}:5:{hex}"),
-            ),
-            (Deed::Seal(once), format!("seal:{number}")),
-            (Deed::Keep(once), format!("keep:{number}")),
-            (Deed::Open(once), format!("open:{number}")),
-        ]
-    }
-
-    #[test]
-    fn every_deed_has_its_text_and_reads_back() {
-        for (deed, text) in deeds() {
-            assert_eq!(deed.to_string(), text);
-            assert_eq!(text.parse(), Ok(deed), "{text}");
-            let key = DeedKey {
-                chain_id: 412_346,
-                contract: Address::repeat_byte(0xcd),
-                deed,
-            };
-            let text = key.to_string();
-            assert_eq!(
-                text,
-                format!("412346:{}:{deed}", Address::repeat_byte(0xcd))
-            );
-            assert_eq!(text.parse(), Ok(key), "{text}");
-        }
-    }
-
-    #[test]
-    fn another_text_is_no_deed() {
-        for (_, text) in deeds() {
-            let (name, _) = text.split_once(':').unwrap();
-            for bad in [
-                format!("{text}:"),
-                format!(" {text}"),
-                format!("{name}:"),
-                name.to_owned(),
-                text.to_uppercase(),
-                format!("x{text}"),
-            ] {
-                assert!(bad.parse::<Deed>().is_err(), "{bad}");
-                assert!(
-                    format!("1:0x{}:{bad}", "cd".repeat(20))
-                        .parse::<DeedKey>()
-                        .is_err()
-                );
-            }
-        }
-        // A number that has another text is not the one that was written.
-        for bad in [
-            "seal:1f",
-            "seal:000000000000001F",
-            "seal:00000000000000001f",
-        ] {
-            assert!(bad.parse::<Deed>().is_err(), "{bad}");
-        }
-    }
-
-    /// Keys of a journal that the program wrote before deeds were a type.
-    #[test]
-    fn keys_of_older_journals_are_read() {
-        for key in include_str!("deed/older-keys.txt").lines() {
-            let read: DeedKey = key.parse().unwrap();
-            assert_eq!(read.to_string(), key);
-        }
     }
 }

@@ -11,13 +11,20 @@
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::operation::deed::{Deed, DeedKey};
 use crate::operation::journal::piece::Verdict;
 use crate::operation::journal::{Operation, OperationId};
 use crate::session::Session;
-use crate::unlocked::Unlocked;
-use pcim_ledger::{Call, Mined, RelayCall, SignedCall};
+use crate::unlocked::{Signing, Unlocked};
+use pcim_ledger::{Call, Mined, Nonce, RelayCall, SignedCall, Version};
+
+/// The most seconds for which a signed call that gives may be held back, at version 2.
+const GIVES_FOR: u64 = 24 * 3600;
+/// The least seconds for which a signed call that takes away can be sent, at version 2: a delayed inbox takes some.
+const TAKES_FOR: u64 = 7 * 24 * 3600;
+/// Seconds by which clocks may differ, and commands take time.
+const GRACE: u64 = 3600;
 
 /// A transaction that is on the chain.
 #[derive(Clone, Debug, Serialize)]
@@ -187,12 +194,44 @@ impl Unlocked<'_> {
         if idle(ledger.simulate(account.address(), &call).await?) {
             return Ok(None);
         }
-        let nonce = match signing.nonce {
-            Some(nonce) => nonce,
-            None => ledger.next_signed(account.address()).await?,
+        let deadline = self.deadline(&call, signing).await?;
+        let nonce = match (ledger.version(), signing.nonce) {
+            (Version::V1, Some(nonce)) => Nonce::Ordered(nonce),
+            (Version::V1, None) => Nonce::Ordered(ledger.next_signed(account.address()).await?),
+            (Version::V2, None) => Nonce::Free(self.journal.take_nonce()?),
+            (Version::V2, Some(nonce)) => return Err(Error::NoOrder { nonce }),
         };
-        let signed = account.sign_call(&self.deployment()?, &call, nonce, signing.deadline)?;
+        let signed = account.sign_call(&self.deployment()?, &call, nonce, deadline)?;
+        // Known here before anyone else can have it.
+        let document = serde_json::to_string(&signed)?;
+        self.journal.record_signed(&document)?;
         Ok(Some(Prepared::Relay(Box::new(signed))))
+    }
+
+    /// The last second in which a signed call may be sent: that which was given, if it is one that such a call may have. What
+    /// gives is not held back for long; what takes away outlasts a chain that does not take it at once.
+    async fn deadline(&self, call: &Call, signing: Signing) -> Result<u64> {
+        let ledger = self.ledger().await?;
+        let now = ledger.now().await?;
+        let (gives, takes) = match ledger.version() {
+            Version::V1 => (false, false),
+            Version::V2 => (call.gives(), call.takes()),
+        };
+        let usual = if gives { GIVES_FOR } else { TAKES_FOR };
+        let deadline = signing.deadline.unwrap_or(now + usual);
+        if gives && deadline > now + GIVES_FOR + GRACE {
+            return Err(Error::DeadlineTooLate {
+                found: deadline,
+                latest: now + GIVES_FOR,
+            });
+        }
+        if takes && deadline + GRACE < now + TAKES_FOR {
+            return Err(Error::DeadlineTooSoon {
+                found: deadline,
+                earliest: now + TAKES_FOR,
+            });
+        }
+        Ok(deadline)
     }
 }
 

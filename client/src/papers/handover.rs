@@ -8,19 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::papers::card::{self, Card, CardDocument};
 use pcim_core::{Address, ImageDigest, Seal};
-use pcim_ledger::Account;
+use pcim_ledger::{Account, Attestation, Version};
 use pcim_seal::{Certificate, UnlockedKey};
 
 /// Most bytes of a handover file.
 pub const MAX_HANDOVER_BYTES: usize = 896 * 1024;
-/// Most bytes of an attestation, as the contract has it.
-const MAX_ATTESTATION_BYTES: usize = 2048;
 /// Most bytes of a description, as the contract has it.
 const MAX_DESCRIPTION_BYTES: usize = 256;
 
 /// A handover, opened and verified but for the image itself.
 #[derive(Clone)]
 pub struct Handover {
+    /// The version of the contract that the attestation is for.
+    pub version: Version,
+    /// When the retracted registration was made that this one replaces, unix seconds; 0 for none.
+    pub replaces: u64,
     /// The chain the attestation is for.
     pub chain_id: u64,
     /// The contract the attestation is for.
@@ -72,6 +74,9 @@ struct Document {
     seal: String,
     /// Hex.
     attestation: String,
+    /// At version 2 alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    replaces: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<Address>,
     description: String,
@@ -102,7 +107,7 @@ pub enum Error {
     #[error("not a handover: {0}")]
     Format(#[from] serde_json::Error),
     /// A later format.
-    #[error("a handover of version {found}; this program reads version 1")]
+    #[error("a handover of version {found}; this program reads versions 1 and 2")]
     Version {
         /// Its version.
         found: u32,
@@ -131,6 +136,16 @@ pub enum Error {
         wanted: u64,
         /// The chain it names.
         found: u64,
+    },
+    /// Its attestation is for a contract of another version.
+    #[error(
+        "the handover is for a contract of version {found}, and this one is of version {wanted}"
+    )]
+    WrongVersion {
+        /// The contract's version.
+        wanted: Version,
+        /// The version it names.
+        found: Version,
     },
     /// It is for another contract.
     #[error("the handover is for contract {found}, and this home is set up for {wanted}")]
@@ -177,22 +192,20 @@ impl Handover {
             });
         }
         let attestation = account
-            .attest(
-                facts.to.chain_id,
-                facts.to.contract,
-                &facts.image,
-                facts.to.patient,
-                &facts.seal,
-            )
+            .attest(&facts.attestation())
             .map_err(Error::BadAttestation)?;
         let document = Document {
-            version: 1,
+            version: match facts.version {
+                Version::V1 => 1,
+                Version::V2 => 2,
+            },
             chain_id: facts.to.chain_id,
             contract: facts.to.contract,
             image: facts.image,
             patient: facts.to.patient,
             seal: hex::encode(facts.seal.0),
             attestation: hex::encode(attestation),
+            replaces: facts.replaces,
             account: facts.account,
             description: facts.description.to_owned(),
             predecessor: facts.predecessor,
@@ -242,14 +255,7 @@ impl Handover {
                 found: self.contract,
             });
         }
-        let found = pcim_ledger::recover_attestation(
-            self.chain_id,
-            self.contract,
-            &self.image,
-            self.patient,
-            &self.seal,
-            &self.attestation,
-        );
+        let found = self.attested().signer(&self.attestation);
         self.proven = matches!(found, Ok(found) if found == self.attester);
         // A contract account may take what no key has signed.
         if self.proven || self.attester != self.radiologist.address {
@@ -262,9 +268,47 @@ impl Handover {
     }
 }
 
+impl Handover {
+    /// Returns what the radiologist attested.
+    pub fn attested(&self) -> Attestation {
+        Attestation {
+            version: self.version,
+            chain_id: self.chain_id,
+            contract: self.contract,
+            image: self.image,
+            patient: self.patient,
+            seal: self.seal,
+            replaces: self.replaces,
+        }
+    }
+}
+
+impl HandoverFacts<'_> {
+    /// Returns what is attested.
+    pub(crate) fn attestation(&self) -> Attestation {
+        Attestation {
+            version: self.version,
+            chain_id: self.to.chain_id,
+            contract: self.to.contract,
+            image: self.image,
+            patient: self.to.patient,
+            seal: self.seal,
+            replaces: self.replaces,
+        }
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// The contents of a new handover.
 #[derive(Clone, Copy)]
 pub struct HandoverFacts<'a> {
+    /// The contract's version.
+    pub version: Version,
+    /// When the retracted registration was made that this one replaces, unix seconds; 0 for none.
+    pub replaces: u64,
     /// Whom it is for.
     pub to: Addressee,
     /// The patient's certificate.
@@ -285,18 +329,19 @@ pub struct HandoverFacts<'a> {
 
 fn read(plain: &[u8]) -> Result<Handover, Error> {
     let document: Document = serde_json::from_slice(plain)?;
-    if document.version != 1 {
-        return Err(Error::Version {
-            found: document.version,
-        });
-    }
     let field = |field| Error::Field { field };
+    let version = match document.version {
+        1 if document.replaces != 0 => return Err(field("replaces")),
+        1 => Version::V1,
+        2 => Version::V2,
+        found => return Err(Error::Version { found }),
+    };
     let seal = hex::decode(&document.seal)
         .ok()
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or_else(|| field("seal"))?;
     let attestation = hex::decode(&document.attestation).map_err(|_| field("attestation"))?;
-    if attestation.len() > MAX_ATTESTATION_BYTES {
+    if attestation.len() > version.max_signature_bytes() {
         return Err(field("attestation"));
     }
     if document.description.len() > MAX_DESCRIPTION_BYTES {
@@ -304,6 +349,8 @@ fn read(plain: &[u8]) -> Result<Handover, Error> {
     }
     let radiologist = Card::verify(&document.radiologist)?;
     Ok(Handover {
+        version,
+        replaces: document.replaces,
         attester: document.account.unwrap_or(radiologist.address),
         proven: false,
         chain_id: document.chain_id,
@@ -352,6 +399,8 @@ mod tests {
             to: scene.to,
             reader: &scene.patient.1.certificate(),
             account: None,
+            version: Version::V2,
+            replaces: 0,
             image: ImageDigest([1; 32]),
             seal: Seal([2; 32]),
             description: "CT CHEST",
@@ -416,6 +465,8 @@ mod tests {
             to: scene.to,
             reader: &scene.patient.1.certificate(),
             account: None,
+            version: Version::V2,
+            replaces: 0,
             image: ImageDigest([1; 32]),
             seal: Seal([2; 32]),
             description: "",
@@ -442,6 +493,8 @@ mod tests {
                 to: scene.to,
                 reader: &scene.patient.1.certificate(),
                 account: named,
+                version: Version::V2,
+                replaces: 0,
                 image: ImageDigest([1; 32]),
                 seal: Seal([2; 32]),
                 description: "CT CHEST",

@@ -4,6 +4,7 @@ pub mod backup;
 pub mod card;
 pub mod handover;
 pub mod letter;
+pub mod recovery;
 pub mod request;
 pub mod share;
 pub mod sheet;

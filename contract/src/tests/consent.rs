@@ -1,6 +1,6 @@
 //! Requests and decisions.
 
-use alloy_primitives::{Address, FixedBytes, B256};
+use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolEvent;
 
 use super::{host::*, *};
@@ -30,12 +30,15 @@ fn a_request_opens_and_its_key_can_be_changed_until_it_is_decided() {
     let now = standing();
     assert_eq!(
         (now.status, now.requestedAt, now.decidedAt, now.expiresAt),
-        (1, START, 0, 0)
+        (1, START + 10, 0, 0),
+        "another request"
     );
+    assert_eq!(now.notesDigest, digest_of("TREAT"));
     assert_eq!(now.publicKey, FixedBytes::repeat_byte(0x99));
-    let changed = PcacKeyChanged {
-        wanted: KEY,
-        requested: FixedBytes::repeat_byte(0x99),
+    let changed = PcacRequestChanged {
+        at: START + 10,
+        publicKey: FixedBytes::repeat_byte(0x99),
+        notesDigest: digest_of("TREAT"),
     };
     refused(PATIENT, approval(), changed);
     assert!(call(
@@ -189,7 +192,7 @@ fn an_approval_is_refused_for_the_first_reason_in_order() {
         approval(),
         PcacNotPatient {
             caller: STRANGER,
-            patient: PATIENT,
+            acting: PATIENT,
         },
     );
     for expires_at in [1, START, 1 << 40, u64::MAX] {
@@ -204,6 +207,7 @@ fn an_approval_is_refused_for_the_first_reason_in_order() {
             PcacBadExpiry {
                 expiresAt: expires_at,
                 now: START,
+                latest: (1 << 40) - 1,
             },
         );
     }
@@ -219,7 +223,7 @@ fn an_approval_is_refused_for_the_first_reason_in_order() {
             image: IMAGE,
         },
     );
-    for (argument, bad) in [
+    for (bad, argument) in [
         approve_IRsCall {
             requester: Address::ZERO,
             ..approval()
@@ -238,15 +242,9 @@ fn an_approval_is_refused_for_the_first_reason_in_order() {
         },
     ]
     .into_iter()
-    .enumerate()
+    .zip([0, 1, 2, 5])
     {
-        refused(
-            STRANGER,
-            bad,
-            PcacZero {
-                argument: argument as u8,
-            },
-        );
+        refused(STRANGER, bad, PcacZero { argument });
     }
 }
 
@@ -266,7 +264,7 @@ fn a_denial_says_why_and_needs_an_open_request() {
         denial(),
         PcacNotPatient {
             caller: STRANGER,
-            patient: PATIENT,
+            acting: PATIENT,
         },
     );
     assert!(call(PATIENT, denial()).unwrap());
@@ -304,8 +302,9 @@ fn a_removal_ends_a_request_or_an_approval_and_takes_the_share_along() {
     };
     registered();
     assert!(!call(PATIENT, removal()).unwrap());
-    for expires_at in [None, Some(0), Some(START + 10)] {
-        set_now(START);
+    for (n, expires_at) in [None, Some(0), Some(START + 210)].into_iter().enumerate() {
+        let start = START + 100 * n as u64;
+        set_now(start);
         call(REQUESTER, request()).unwrap();
         if let Some(expires_at) = expires_at {
             call(
@@ -317,13 +316,13 @@ fn a_removal_ends_a_request_or_an_approval_and_takes_the_share_along() {
             )
             .unwrap();
         }
-        set_now(START + 20);
+        set_now(start + 20);
         refused(
             STRANGER,
             removal(),
             PcacNotPatient {
                 caller: STRANGER,
-                patient: PATIENT,
+                acting: PATIENT,
             },
         );
         assert!(call(PATIENT, removal()).unwrap());
@@ -345,7 +344,7 @@ fn a_removal_ends_a_request_or_an_approval_and_takes_the_share_along() {
         let now = standing();
         assert_eq!(
             (now.status, now.decidedAt, now.sharedImage),
-            (4, START + 20, B256::ZERO)
+            (4, start + 20, B256::ZERO)
         );
         assert!(!authorized());
         assert!(!call(PATIENT, removal()).unwrap());

@@ -36,8 +36,9 @@ fn a_limit_and_its_window_have_32_bits() {
         image: IMAGE,
         approvals: 5,
         windowSeconds: 60,
+        round: 0,
     };
-    for argument in [1, 2] {
+    for argument in [1, 2, 3] {
         let mut calldata = limit.abi_encode();
         // The lowest bit past the argument's width.
         calldata[4 + 32 * argument + 27] = 1;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod account;
 mod consent;
 mod edges;
 mod host;
@@ -10,7 +11,7 @@ mod registration;
 mod relay;
 mod upkeep;
 
-use alloy_primitives::{address, keccak256, Address, LogData, B256};
+use alloy_primitives::{address, keccak256, Address, FixedBytes, LogData, B256};
 use alloy_sol_types::{SolCall, SolError};
 
 use crate::interface::IPcac::*;
@@ -51,6 +52,7 @@ fn emitted(events: &[LogData]) {
 fn construct(consortium: Address) -> Result<Vec<u8>, Vec<u8>> {
     let mut calldata = keccak256("stylus_constructor()")[..4].to_vec();
     calldata.extend(consortium.into_word());
+    calldata.extend(Address::ZERO.into_word());
     send(STRANGER, &calldata)
 }
 
@@ -62,7 +64,8 @@ fn deployed() {
         CONSORTIUM,
         accredit_radiologistCall {
             radiologist: RADIOLOGIST,
-            accredited: true,
+            status: 1,
+            since: 0,
         },
     )
     .unwrap();
@@ -99,15 +102,47 @@ fn request() -> requesting_accessCall {
     }
 }
 
+/// An approval of what is open.
 fn approval() -> approve_IRsCall {
+    approval_of(REQUESTER)
+}
+
+fn approval_of(requester: Address) -> approve_IRsCall {
+    let image = IMAGE;
+    let open = call(STRANGER, grantCall { image, requester }).unwrap();
     approve_IRsCall {
-        requester: REQUESTER,
-        image: IMAGE,
+        requester,
+        image,
         publicKey: KEY,
+        requestedAt: open.requestedAt,
+        notesDigest: digest_of("TREAT"),
         sharedImage: SHARED,
         expiresAt: 0,
         notes: String::new(),
     }
+}
+
+fn digest_of(notes: &str) -> FixedBytes<10> {
+    FixedBytes::from_slice(&keccak256(notes)[..10])
+}
+
+fn reshare() -> reshare_IRsCall {
+    reshare_IRsCall {
+        requester: REQUESTER,
+        image: IMAGE,
+        decidedAt: standing().decidedAt,
+        sharedImage: SEAL,
+        expiresAt: 0,
+    }
+}
+
+fn image_round() -> u32 {
+    let record = call(STRANGER, image_recordCall { image: IMAGE });
+    record.unwrap().round
+}
+
+fn account() -> accountReturn {
+    call(STRANGER, accountCall { patient: PATIENT }).unwrap()
 }
 
 fn requested() {

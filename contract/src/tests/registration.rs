@@ -11,6 +11,7 @@ sol! {
         bytes32 image;
         address patient;
         bytes32 seal;
+        uint64 replaces;
     }
 }
 
@@ -41,7 +42,9 @@ fn the_constructor_runs_once_and_with_a_consortium() {
     }
     .encode_log_data()]);
     assert_eq!(construct(STRANGER), Err(vec![]));
-    assert_eq!(call(STRANGER, consortiumCall {}).unwrap(), CONSORTIUM);
+    let role = call(STRANGER, consortiumCall {}).unwrap();
+    assert_eq!((role.holder, role.offered), (CONSORTIUM, Address::ZERO));
+    assert!(call(STRANGER, predecessorCall {}).unwrap().is_zero());
 }
 
 #[test]
@@ -85,7 +88,8 @@ fn only_the_consortium_accredits_and_hands_over() {
     deployed();
     let withdraw = || accredit_radiologistCall {
         radiologist: RADIOLOGIST,
-        accredited: false,
+        status: 3,
+        since: START - 5,
     };
     let transfer = |to| transfer_consortiumCall { to };
     refused(STRANGER, withdraw(), PcacNotConsortium { caller: STRANGER });
@@ -97,14 +101,16 @@ fn only_the_consortium_accredits_and_hands_over() {
     refused(STRANGER, transfer(Address::ZERO), PcacZero { argument: 0 });
     let nobody = accredit_radiologistCall {
         radiologist: Address::ZERO,
-        accredited: true,
+        status: 1,
+        since: 0,
     };
     refused(CONSORTIUM, nobody, PcacZero { argument: 0 });
 
     call(CONSORTIUM, withdraw()).unwrap();
     emitted(&[RadiologistAccredited {
         radiologist: RADIOLOGIST,
-        accredited: false,
+        status: 3,
+        since: START - 5,
     }
     .encode_log_data()]);
     assert!(!call(
@@ -122,12 +128,27 @@ fn only_the_consortium_accredits_and_hands_over() {
         },
     );
 
+    let offered = |to| ConsortiumOffered {
+        from: CONSORTIUM,
+        to,
+    };
+    call(CONSORTIUM, transfer(PATIENT)).unwrap();
+    call(CONSORTIUM, transfer(CONSORTIUM)).unwrap();
+    emitted(&[offered(CONSORTIUM).encode_log_data()]);
+    let role = call(STRANGER, consortiumCall {}).unwrap();
+    assert!(role.offered.is_zero(), "withdrawn");
+    let not_offered = |caller| PcacNotConsortium { caller };
+    refused(PATIENT, accept_consortiumCall {}, not_offered(PATIENT));
     call(CONSORTIUM, transfer(STRANGER)).unwrap();
+    emitted(&[offered(STRANGER).encode_log_data()]);
+    refused(PATIENT, accept_consortiumCall {}, not_offered(PATIENT));
+    call(STRANGER, accept_consortiumCall {}).unwrap();
     emitted(&[ConsortiumTransferred {
         from: CONSORTIUM,
         to: STRANGER,
     }
     .encode_log_data()]);
+    refused(STRANGER, accept_consortiumCall {}, not_offered(STRANGER));
     refused(
         CONSORTIUM,
         withdraw(),
@@ -145,6 +166,8 @@ fn a_registration_takes_one_slot_and_says_so() {
         image: IMAGE,
         radiologist: RADIOLOGIST,
         seal: SEAL,
+        attestation: registration().attestation,
+        replaces: 0,
         info: "CT CHEST".into(),
     }
     .encode_log_data()]);
@@ -189,7 +212,7 @@ fn a_registration_is_refused_for_the_first_reason_in_order() {
         bad.clone(),
         PcacNotPatient {
             caller: STRANGER,
-            patient: PATIENT,
+            acting: PATIENT,
         },
     );
     refused(
@@ -226,11 +249,12 @@ fn a_registration_is_refused_for_the_first_reason_in_order() {
 
 /// Computes what the radiologist signs.
 fn attested() -> B256 {
-    let domain = eip712_domain! { name: "Pcac", version: "1", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
+    let domain = eip712_domain! { name: "Pcac", version: "2", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
     let message = ImageAttestation {
         image: IMAGE,
         patient: PATIENT,
         seal: SEAL,
+        replaces: 0,
     };
     message.eip712_signing_hash(&domain)
 }
@@ -305,7 +329,7 @@ fn a_contract_can_attest_by_erc_1271() {
         attestation: vec![byte; len].into(),
         ..registration()
     };
-    for (len, byte) in [(2_049, 7), (65, 8), (1, 8)] {
+    for (len, byte) in [(8_193, 7), (65, 8), (1, 8)] {
         refused(
             PATIENT,
             attested(len, byte),
@@ -314,7 +338,7 @@ fn a_contract_can_attest_by_erc_1271() {
             },
         );
     }
-    assert!(call(PATIENT, attested(2_048, 7)).unwrap());
+    assert!(call(PATIENT, attested(8_192, 7)).unwrap());
 }
 
 #[test]

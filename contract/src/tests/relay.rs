@@ -7,38 +7,71 @@ use alloy_sol_types::{eip712_domain, sol, SolCall, SolEvent, SolStruct};
 
 use super::{host::*, *};
 
-/// The typed data of every function that can be signed.
+/// The typed data of a request.
 #[allow(non_camel_case_types)]
 mod typed {
     use super::*;
 
     sol! {
-        struct create_contract { bytes32 image; address patient; bytes32 seal; address radiologist; bytes attestation; string description; address signer; uint64 nonce; uint64 deadline; }
-        struct requesting_access { address patient; bytes32 image; bytes32 publicKey; string notes; address signer; uint64 nonce; uint64 deadline; }
-        struct approve_IRs { address requester; bytes32 image; bytes32 publicKey; bytes32 sharedImage; uint64 expiresAt; string notes; address signer; uint64 nonce; uint64 deadline; }
-        struct deny_IRs { address requester; bytes32 image; string reason; address signer; uint64 nonce; uint64 deadline; }
-        struct trace_authorization { address patient; address requester; bytes32 image; address signer; uint64 nonce; uint64 deadline; }
-        struct remove_IRs { address requester; bytes32 image; address signer; uint64 nonce; uint64 deadline; }
-        struct reshare_IRs { address requester; bytes32 image; bytes32 sharedImage; uint64 expiresAt; address signer; uint64 nonce; uint64 deadline; }
-        struct reseal_image { bytes32 image; bytes32 root; address signer; uint64 nonce; uint64 deadline; }
-        struct set_approval_limit { bytes32 image; uint32 approvals; uint32 windowSeconds; address signer; uint64 nonce; uint64 deadline; }
-        struct accredit_radiologist { address radiologist; bool accredited; address signer; uint64 nonce; uint64 deadline; }
-        struct transfer_consortium { address to; address signer; uint64 nonce; uint64 deadline; }
+        struct requesting_access { address patient; bytes32 image; bytes32 publicKey; string notes; address signer; uint256 nonce; uint64 deadline; }
     }
+}
+
+/// The struct hash of a call, by what the interface says about its arguments.
+fn message_of<C: SolCall>(call: &C, signer: Address, nonce: U256) -> B256 {
+    let name = C::SIGNATURE.split('(').next().unwrap();
+    let interface = include_str!("../../abi/IPcac.sol");
+    let (_, rest) = interface.split_once(&format!("function {name}(")).unwrap();
+    let (arguments, _) = rest.split_once(')').unwrap();
+    let fields: Vec<String> = arguments
+        .split(',')
+        .map(|argument| argument.trim().replace(" calldata", ""))
+        .collect();
+    let kind = format!(
+        "{name}({},address signer,uint256 nonce,uint64 deadline)",
+        fields.join(",")
+    );
+    let calldata = call.abi_encode();
+    let data = &calldata[4..];
+    let mut words = vec![keccak256(kind)];
+    for (i, field) in fields.iter().enumerate() {
+        let word = &data[32 * i..32 * i + 32];
+        if field.starts_with("bytes ") || field.starts_with("string ") {
+            let at = U256::from_be_slice(word).to::<usize>();
+            let len = U256::from_be_slice(&data[at..at + 32]).to::<usize>();
+            words.push(keccak256(&data[at + 32..at + 32 + len]));
+        } else {
+            words.push(B256::from_slice(word));
+        }
+    }
+    words.extend([
+        signer.into_word(),
+        nonce.into(),
+        U256::from(DEADLINE_AT.get()).into(),
+    ]);
+    keccak256(words.concat())
 }
 
 const ECRECOVER: Address = address!("0000000000000000000000000000000000000001");
 const DEADLINE: u64 = START + 1_000;
 
 thread_local! {
+    /// The last second of the calls that are signed by [`relayed`].
+    static DEADLINE_AT: Cell<u64> = const { Cell::new(DEADLINE) };
     /// The digest that was signed, and by whom.
     static SIGNED: Cell<(B256, Address)> = const { Cell::new((B256::ZERO, Address::ZERO)) };
 }
 
 /// From now on, that is what ecrecover recovers, and a radiologist's attestation from any other digest.
 fn sign(signer: Address, message: &impl SolStruct) {
-    let domain = eip712_domain! { name: "Pcac", version: "1", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
-    SIGNED.set((message.eip712_signing_hash(&domain), signer));
+    sign_hash(signer, message.eip712_hash_struct());
+}
+
+fn sign_hash(signer: Address, message: B256) {
+    let domain = eip712_domain! { name: "Pcac", version: "2", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
+    let separator = domain.separator();
+    let bytes = [&[0x19, 0x01][..], separator.as_slice(), message.as_slice()];
+    SIGNED.set((keccak256(bytes.concat()), signer));
     set_callee(|to, input| {
         let (digest, signer) = SIGNED.get();
         let recovered = if input[..32] == digest {
@@ -59,24 +92,27 @@ fn signature() -> Bytes {
 fn relay(signer: Address, nonce: u64, call: &impl SolCall) -> relayCall {
     relayCall {
         signer,
-        nonce,
-        deadline: DEADLINE,
+        nonce: U256::from(nonce),
+        deadline: DEADLINE_AT.get(),
         call: call.abi_encode().into(),
         signature: signature(),
     }
 }
 
 /// A signed call goes through when a stranger relays it, and returns what the call returns.
-fn relayed<C: SolCall>(signer: Address, signed: &C, message: &impl SolStruct) -> C::Return {
-    let nonce = nonce(signer);
-    sign(signer, message);
-    let answer = call(STRANGER, relay(signer, nonce, signed)).unwrap();
-    assert_eq!(super::relay::nonce(signer), nonce + 1, "{}", C::SIGNATURE);
+fn relayed<C: SolCall>(signer: Address, signed: &C) -> C::Return {
+    let nonce = (0..256).find(|nonce| !used(signer, *nonce)).unwrap();
+    sign_hash(signer, message_of(signed, signer, U256::from(nonce)));
+    let answer = call(STRANGER, relay(signer, nonce, signed))
+        .unwrap_or_else(|data| panic!("{}: {data:02x?}", C::SIGNATURE));
+    assert!(used(signer, nonce), "{}", C::SIGNATURE);
     C::abi_decode_returns_validate(&answer).unwrap()
 }
 
-fn nonce(signer: Address) -> u64 {
-    call(STRANGER, noncesCall { signer }).unwrap()
+fn used(signer: Address, nonce: u64) -> bool {
+    let word = U256::from(nonce / 256);
+    let bits = call(STRANGER, noncesCall { signer, word }).unwrap();
+    bits.bit((nonce % 256) as usize)
 }
 
 fn request_message(nonce: u64) -> typed::requesting_access {
@@ -86,7 +122,7 @@ fn request_message(nonce: u64) -> typed::requesting_access {
         publicKey: KEY,
         notes: "TREAT".into(),
         signer: REQUESTER,
-        nonce,
+        nonce: U256::from(nonce),
         deadline: DEADLINE,
     }
 }
@@ -94,150 +130,182 @@ fn request_message(nonce: u64) -> typed::requesting_access {
 #[test]
 fn every_protocol_function_goes_by_signature() {
     deployed();
-    let deadline = DEADLINE;
-    let accredit = accredit_radiologistCall {
-        radiologist: RADIOLOGIST,
-        accredited: true,
-    };
-    let message = typed::accredit_radiologist {
-        radiologist: RADIOLOGIST,
-        accredited: true,
-        signer: CONSORTIUM,
-        nonce: 0,
-        deadline,
-    };
-    relayed(CONSORTIUM, &accredit, &message);
-    let message = typed::create_contract {
-        image: IMAGE,
-        patient: PATIENT,
-        seal: SEAL,
-        radiologist: RADIOLOGIST,
-        attestation: registration().attestation,
-        description: "CT CHEST".into(),
-        signer: PATIENT,
-        nonce: 0,
-        deadline,
-    };
-    assert!(relayed(PATIENT, &registration(), &message));
-    assert!(!relayed(REQUESTER, &request(), &request_message(0)));
-    let message = typed::approve_IRs {
-        requester: REQUESTER,
-        image: IMAGE,
-        publicKey: KEY,
-        sharedImage: SHARED,
-        expiresAt: 0,
-        notes: String::new(),
-        signer: PATIENT,
-        nonce: 1,
-        deadline,
-    };
-    assert!(relayed(PATIENT, &approval(), &message));
+    let (requester, image, patient) = (REQUESTER, IMAGE, PATIENT);
+    assert!(relayed(PATIENT, &registration()));
+    assert!(!relayed(REQUESTER, &request()));
+    assert!(relayed(PATIENT, &approval()));
     assert!(authorized());
     let trace = trace_authorizationCall {
-        patient: PATIENT,
-        requester: REQUESTER,
-        image: IMAGE,
+        patient,
+        requester,
+        image,
     };
-    let message = typed::trace_authorization {
-        patient: PATIENT,
-        requester: REQUESTER,
-        image: IMAGE,
-        signer: REQUESTER,
-        nonce: 1,
-        deadline,
-    };
-    assert!(relayed(REQUESTER, &trace, &message));
-    let reshare = reshare_IRsCall {
-        requester: REQUESTER,
-        image: IMAGE,
-        sharedImage: SEAL,
-        expiresAt: DEADLINE,
-    };
-    let message = typed::reshare_IRs {
-        requester: REQUESTER,
-        image: IMAGE,
-        sharedImage: SEAL,
-        expiresAt: DEADLINE,
-        signer: PATIENT,
-        nonce: 2,
-        deadline,
-    };
-    assert!(relayed(PATIENT, &reshare, &message));
-    let removal = remove_IRsCall {
-        requester: REQUESTER,
-        image: IMAGE,
-    };
-    let message = typed::remove_IRs {
-        requester: REQUESTER,
-        image: IMAGE,
-        signer: PATIENT,
-        nonce: 3,
-        deadline,
-    };
-    assert!(relayed(PATIENT, &removal, &message));
+    assert!(relayed(REQUESTER, &trace));
+    set_now(START + 1);
+    assert!(relayed(PATIENT, &reshare()));
+    let removal = remove_IRsCall { requester, image };
+    assert!(relayed(REQUESTER, &removal));
     let denial = deny_IRsCall {
-        requester: REQUESTER,
-        image: IMAGE,
+        requester,
+        image,
         reason: "no".into(),
     };
-    let message = typed::deny_IRs {
-        requester: REQUESTER,
-        image: IMAGE,
-        reason: "no".into(),
-        signer: PATIENT,
-        nonce: 4,
-        deadline,
-    };
-    assert!(!relayed(PATIENT, &denial, &message), "nothing to deny");
+    assert!(!relayed(PATIENT, &denial), "nothing to deny");
     let reseal = reseal_imageCall {
-        image: IMAGE,
+        image,
         root: SHARED,
+        emergency: KEY,
+        round: 0,
     };
-    let message = typed::reseal_image {
-        image: IMAGE,
-        root: SHARED,
-        signer: PATIENT,
-        nonce: 5,
-        deadline,
-    };
-    relayed(PATIENT, &reseal, &message);
+    relayed(PATIENT, &reseal);
     let limit = set_approval_limitCall {
-        image: IMAGE,
+        image,
         approvals: 3,
         windowSeconds: 60,
+        round: 1,
     };
-    let message = typed::set_approval_limit {
-        image: IMAGE,
-        approvals: 3,
-        windowSeconds: 60,
-        signer: PATIENT,
-        nonce: 6,
-        deadline,
+    relayed(PATIENT, &limit);
+    assert!(relayed(PATIENT, &withdraw_imageCall { image }));
+    assert!(relayed(PATIENT, &restore_imageCall { image, round: 3 }));
+    assert!(relayed(
+        RADIOLOGIST,
+        &retract_imageCall { image, reason: 9 }
+    ));
+    assert_eq!(image_round(), 5);
+    set_now(START + 2);
+    assert!(relayed(PATIENT, &registration()), "registered again");
+
+    let desk = STRANGER;
+    let named = set_emergencyCall {
+        patient,
+        round: 0,
+        desk,
+        maxHours: 24,
     };
-    relayed(PATIENT, &limit, &message);
-    let transfer = transfer_consortiumCall { to: STRANGER };
-    let message = typed::transfer_consortium {
-        to: STRANGER,
-        signer: CONSORTIUM,
-        nonce: 1,
-        deadline,
+    assert!(relayed(PATIENT, &named));
+    set_now(START + 2 + 72 * 3_600);
+    DEADLINE_AT.set(START + 300 * 3_600);
+    relayed(REQUESTER, &finish_changeCall { patient });
+    assert!(!relayed(REQUESTER, &request()));
+    let glass = break_glassCall {
+        requester,
+        image,
+        publicKey: KEY,
+        requestedAt: START + 2 + 72 * 3_600,
+        until: START + 90 * 3_600,
+        reasonCode: SEAL,
     };
-    relayed(CONSORTIUM, &transfer, &message);
-    assert_eq!(call(PATIENT, consortiumCall {}).unwrap(), STRANGER);
+    assert!(relayed(STRANGER, &glass));
+    assert!(authorized());
+    let delegate = set_delegateCall {
+        patient,
+        round: 2,
+        delegate: STRANGER,
+        until: START + 400 * 3_600,
+    };
+    assert!(relayed(PATIENT, &delegate));
+    let guardians = set_guardiansCall {
+        patient,
+        round: 3,
+        commitment: FixedBytes::repeat_byte(7),
+        delayHours: 72,
+    };
+    relayed(PATIENT, &guardians);
+    let move_ = move_accountCall {
+        patient,
+        round: 4,
+        successor: STRANGER,
+    };
+    relayed(PATIENT, &move_);
+    assert!(relayed(PATIENT, &cancel_changeCall { patient }));
+    assert_eq!(account().round, 6);
+    let void = void_noncesCall {
+        word: U256::ZERO,
+        mask: U256::from(1) << 200,
+    };
+    relayed(PATIENT, &void);
+    assert!(used(PATIENT, 200));
+    let import = import_imageCall { image: KEY };
+    sign_hash(PATIENT, message_of(&import, PATIENT, U256::from(100)));
+    refused(STRANGER, relay(PATIENT, 100, &import), PcacNoPredecessor {});
 }
 
 #[test]
-fn a_signed_call_is_done_once_in_order_and_in_time() {
-    registered();
-    sign(REQUESTER, &request_message(0));
-    let mut early = relay(REQUESTER, 1, &request());
-    let bad_nonce = |nonce, next| PcacBadNonce {
-        signer: REQUESTER,
-        nonce,
-        next,
+fn what_the_consortium_and_guardians_do_is_not_relayed() {
+    deployed();
+    let recovery = start_recoveryCall {
+        patient: PATIENT,
+        successor: STRANGER,
+        lock: false,
+        guardians: vec![],
+        threshold: 1,
+        salt: KEY,
+        deadline: DEADLINE,
+        signatures: vec![],
     };
-    refused(STRANGER, early.clone(), bad_nonce(1, 0));
-    early.nonce = 0;
+    let accredit = accredit_radiologistCall {
+        radiologist: STRANGER,
+        status: 1,
+        since: 0,
+    };
+    for (call, selector) in [
+        (recovery.abi_encode(), start_recoveryCall::SELECTOR),
+        (accredit.abi_encode(), accredit_radiologistCall::SELECTOR),
+        (
+            transfer_consortiumCall { to: STRANGER }.abi_encode(),
+            transfer_consortiumCall::SELECTOR,
+        ),
+        (
+            accept_consortiumCall {}.abi_encode(),
+            accept_consortiumCall::SELECTOR,
+        ),
+    ] {
+        let relay = relayCall {
+            call: call.into(),
+            ..relay(CONSORTIUM, 0, &request())
+        };
+        let nested = PcacNested {
+            selector: selector.into(),
+        };
+        refused(STRANGER, relay, nested);
+    }
+}
+
+#[test]
+fn a_signed_call_is_done_once_in_any_order_and_in_time() {
+    registered();
+    let bad_nonce = |nonce: u64| PcacBadNonce {
+        signer: REQUESTER,
+        nonce: U256::from(nonce),
+    };
+    for nonce in [1_000, 0, 257] {
+        sign(REQUESTER, &request_message(nonce));
+        let signed = relay(REQUESTER, nonce, &request());
+        call(STRANGER, signed.clone()).unwrap();
+        refused(STRANGER, signed, bad_nonce(nonce));
+        assert!(used(REQUESTER, nonce) && !used(REQUESTER, nonce + 1));
+    }
+    let void = void_noncesCall {
+        word: U256::from(3),
+        mask: U256::from(0b101),
+    };
+    call(REQUESTER, void).unwrap();
+    emitted(&[]);
+    for (nonce, void) in [(768, true), (769, false), (770, true), (1_000, true)] {
+        assert_eq!(used(REQUESTER, nonce), void, "{nonce}");
+    }
+    refused(STRANGER, relay(REQUESTER, 770, &request()), bad_nonce(770));
+
+    call(
+        REQUESTER,
+        remove_IRsCall {
+            requester: REQUESTER,
+            image: IMAGE,
+        },
+    )
+    .unwrap();
+    sign(REQUESTER, &request_message(5));
+    let early = relay(REQUESTER, 5, &request());
     set_now(DEADLINE + 1);
     let expired = PcacExpired {
         deadline: DEADLINE,
@@ -255,7 +323,7 @@ fn a_signed_call_is_done_once_in_order_and_in_time() {
     }
     .encode_log_data()]);
     assert_eq!(standing().requestedAt, DEADLINE, "the last second counts");
-    refused(STRANGER, early, bad_nonce(0, 1));
+    refused(STRANGER, early, bad_nonce(5));
 }
 
 #[test]
@@ -293,13 +361,13 @@ fn a_signed_call_is_the_signers_and_no_other_call() {
         vec![1; 66],
         [&[1; 32][..], &high, &[27]].concat(),
         [&[1; 64][..], &[0]].concat(),
-        vec![1; 2_049],
+        vec![1; 8_193],
     ] {
         refused(STRANGER, signed(bad), bad_signature(REQUESTER));
     }
     let nobody = relay(Address::ZERO, 0, &request());
     refused(STRANGER, nobody, PcacZero { argument: 0 });
-    assert_eq!(nonce(REQUESTER), 0);
+    assert!(!used(REQUESTER, 0));
     call(STRANGER, relay(REQUESTER, 0, &request())).unwrap();
 }
 
@@ -320,7 +388,7 @@ fn a_refused_call_leaves_the_nonce() {
         relay(REQUESTER, 0, &unknown),
         PcacUnknownImage { image: KEY },
     );
-    assert_eq!(nonce(REQUESTER), 0);
+    assert!(!used(REQUESTER, 0));
 }
 
 #[test]
@@ -332,7 +400,7 @@ fn a_contract_signs_by_erc_1271() {
         let valid = to == REQUESTER && asked.hash == SIGNED.get().0 && asked.signature[..] == [7];
         valid.then(|| B256::right_padding_from(&isValidSignatureCall::SELECTOR).to_vec())
     });
-    let domain = eip712_domain! { name: "Pcac", version: "1", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
+    let domain = eip712_domain! { name: "Pcac", version: "2", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
     SIGNED.set((
         request_message(0).eip712_signing_hash(&domain),
         Address::ZERO,
@@ -355,7 +423,7 @@ fn a_signature_is_no_other_accounts_with_the_same_key() {
         ([REQUESTER, STRANGER].contains(&to) && signed)
             .then(|| B256::right_padding_from(&0x1626_ba7e_u32.to_be_bytes()).to_vec())
     });
-    let domain = eip712_domain! { name: "Pcac", version: "1", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
+    let domain = eip712_domain! { name: "Pcac", version: "2", chain_id: CHAIN_ID, verifying_contract: CONTRACT, };
     SIGNED.set((
         request_message(0).eip712_signing_hash(&domain),
         Address::ZERO,
@@ -387,6 +455,8 @@ fn a_batch_is_done_in_order_and_as_a_whole() {
     let reseal = reseal_imageCall {
         image: IMAGE,
         root: SHARED,
+        emergency: B256::ZERO,
+        round: 0,
     };
     let answers = call(
         PATIENT,
@@ -412,6 +482,7 @@ fn a_batch_is_done_in_order_and_as_a_whole() {
     );
     assert_eq!(call(PATIENT, calls(&[])).unwrap(), Vec::<Bytes>::new());
 
+    set_now(START + 1);
     call(REQUESTER, request()).unwrap();
     let refusal = PcacNoRequest {
         requester: STRANGER,
@@ -432,7 +503,7 @@ fn a_batch_is_done_in_order_and_as_a_whole() {
         calls(&[approval().abi_encode()]),
         PcacNotPatient {
             caller: STRANGER,
-            patient: PATIENT,
+            acting: PATIENT,
         },
     );
     for bad in [vec![], vec![1, 2, 3], vec![1, 2, 3, 4]] {
@@ -482,12 +553,50 @@ fn the_domain_is_the_one_that_is_signed_in() {
     assert_eq!(domain.fields.0, [0x0f]);
     assert_eq!(
         (domain.name.as_str(), domain.version.as_str()),
-        ("Pcac", "1")
+        ("Pcac", "2")
     );
     assert_eq!(
         (domain.chainId, domain.verifyingContract),
         (U256::from(CHAIN_ID), CONTRACT)
     );
     assert!(domain.salt.is_zero() && domain.extensions.is_empty());
-    assert_eq!(call(STRANGER, versionCall {}).unwrap(), "1");
+    assert_eq!(call(STRANGER, versionCall {}).unwrap(), "2");
+}
+
+/// The file holds what eth-account, ethers and viem hash alike.
+#[test]
+fn a_struct_is_what_other_libraries_sign() {
+    let file = include_str!("../../../tests/interop/vectors-2.json");
+    let vectors: serde_json::Value = serde_json::from_str(file).unwrap();
+    let mut found = 0;
+    for vector in vectors.as_array().unwrap() {
+        let name = vector["primaryType"].as_str().unwrap();
+        let fields = vector["types"][name].as_array().unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let kinds: Vec<String> = fields.iter().map(|field| text(&field["type"])).collect();
+        let each = fields.iter().zip(&kinds);
+        let each: Vec<String> = each
+            .map(|(field, kind)| format!("{kind} {}", text(&field["name"])))
+            .collect();
+        let hash = keccak256(format!("{name}({})", each.join(",")));
+        let selector = IPcacCalls::SELECTORS
+            .iter()
+            .find(|selector| IPcacCalls::name_by_selector(**selector) == Some(name));
+        let Some(selector) = selector else {
+            assert!(["ImageAttestation", "Recovery"].contains(&name), "{name}");
+            continue;
+        };
+        let form = crate::relay::form(u32::from_be_bytes(*selector)).unwrap();
+        assert_eq!(B256::from(form.type_hash), hash, "{name}");
+        assert_eq!(form.count + 3, fields.len(), "{name}");
+        for (i, kind) in kinds.iter().enumerate() {
+            let dynamic = ["bytes", "string"].contains(&kind.as_str());
+            assert_eq!(form.dynamic >> i & 1 == 1, dynamic, "{name} {i}");
+        }
+        found += 1;
+    }
+    let forms = IPcacCalls::SELECTORS
+        .iter()
+        .filter(|selector| crate::relay::form(u32::from_be_bytes(**selector)).is_some());
+    assert_eq!(forms.count(), found);
 }

@@ -1,6 +1,6 @@
 //! Re-shares, re-seals, limits, traces and views.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, FixedBytes, B256};
 use alloy_sol_types::{SolError, SolEvent};
 
 use super::{host::*, *};
@@ -10,17 +10,28 @@ fn a_reshare_needs_an_approval_in_force() {
     approved();
     let other = B256::repeat_byte(0x66);
     let reshare = || reshare_IRsCall {
-        requester: REQUESTER,
-        image: IMAGE,
         sharedImage: other,
         expiresAt: START + 100,
+        ..super::reshare()
     };
+    refused(PATIENT, reshare(), PcacTooSoon { retryAt: START + 1 });
+    set_now(START + 1);
+    let stale = reshare_IRsCall {
+        decidedAt: START - 1,
+        ..reshare()
+    };
+    let changed = PcacRequestChanged {
+        at: START,
+        publicKey: FixedBytes::repeat_byte(0x4b),
+        notesDigest: FixedBytes::ZERO,
+    };
+    refused(PATIENT, stale, changed);
     refused(
         REQUESTER,
         reshare(),
         PcacNotPatient {
             caller: REQUESTER,
-            patient: PATIENT,
+            acting: PATIENT,
         },
     );
     let past = reshare_IRsCall {
@@ -32,7 +43,8 @@ fn a_reshare_needs_an_approval_in_force() {
         past,
         PcacBadExpiry {
             expiresAt: START,
-            now: START,
+            now: START + 1,
+            latest: (1 << 40) - 1,
         },
     );
     assert!(call(PATIENT, reshare()).unwrap());
@@ -45,8 +57,8 @@ fn a_reshare_needs_an_approval_in_force() {
     .encode_log_data()]);
     let now = standing();
     assert_eq!(
-        (now.status, now.expiresAt, now.sharedImage),
-        (2, START + 100, other)
+        (now.status, now.decidedAt, now.expiresAt, now.sharedImage),
+        (2, START + 1, START + 100, other)
     );
     set_now(START + 100);
     let late = reshare_IRsCall {
@@ -67,13 +79,18 @@ fn a_reshare_needs_an_approval_in_force() {
 fn a_reseal_is_the_patients_to_announce() {
     registered();
     let root = B256::repeat_byte(0x12);
-    let reseal = |image, root| reseal_imageCall { image, root };
+    let reseal = |image, root| reseal_imageCall {
+        image,
+        root,
+        emergency: KEY,
+        round: 0,
+    };
     refused(
         STRANGER,
         reseal(IMAGE, root),
         PcacNotPatient {
             caller: STRANGER,
-            patient: PATIENT,
+            acting: PATIENT,
         },
     );
     refused(
@@ -83,7 +100,18 @@ fn a_reseal_is_the_patients_to_announce() {
     );
     refused(PATIENT, reseal(IMAGE, B256::ZERO), PcacZero { argument: 1 });
     call(PATIENT, reseal(IMAGE, root)).unwrap();
-    emitted(&[ImageResealed { image: IMAGE, root }.encode_log_data()]);
+    emitted(&[ImageResealed {
+        image: IMAGE,
+        root,
+        emergency: KEY,
+        round: 1,
+    }
+    .encode_log_data()]);
+    let stale = PcacRoundChanged {
+        wanted: 0,
+        round: 1,
+    };
+    refused(PATIENT, reseal(IMAGE, root), stale);
 }
 
 #[test]
@@ -93,13 +121,14 @@ fn a_limit_counts_approvals_and_not_reshares() {
         image: IMAGE,
         approvals,
         windowSeconds: window_seconds,
+        round: image_round(),
     };
     refused(
         STRANGER,
         limit(1, 1),
         PcacNotPatient {
             caller: STRANGER,
-            patient: PATIENT,
+            acting: PATIENT,
         },
     );
     for (approvals, window_seconds) in [(1, 0), (1 << 24, 1), (u32::MAX, u32::MAX)] {
@@ -114,6 +143,7 @@ fn a_limit_counts_approvals_and_not_reshares() {
         image: IMAGE,
         approvals: 1,
         windowSeconds: 100,
+        round: 1,
     }
     .encode_log_data()]);
     let record = call(STRANGER, image_recordCall { image: IMAGE }).unwrap();
@@ -122,22 +152,11 @@ fn a_limit_counts_approvals_and_not_reshares() {
 
     let approve = |requester: Address| {
         call(requester, request()).unwrap();
-        call(
-            PATIENT,
-            approve_IRsCall {
-                requester,
-                ..approval()
-            },
-        )
+        call(PATIENT, approval_of(requester))
     };
     assert_eq!(approve(REQUESTER), Ok(true));
-    let reshare = reshare_IRsCall {
-        requester: REQUESTER,
-        image: IMAGE,
-        sharedImage: SEAL,
-        expiresAt: 0,
-    };
-    assert!(call(PATIENT, reshare).unwrap());
+    set_now(START + 1);
+    assert!(call(PATIENT, reshare()).unwrap());
     let reached = PcacApprovalLimitReached {
         limit: 1,
         retryAt: START + 100,

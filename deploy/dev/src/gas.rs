@@ -25,7 +25,7 @@ pub(crate) use self::split::Split;
 pub(crate) use self::timing::{Figures, Recorded, Timed};
 
 use pcim_deploy::deploy::{self, Record};
-use pcim_ledger::Account;
+use pcim_ledger::{Account, Version};
 
 use self::abi::IArbWasmCache;
 use self::chain::{Chain, Mined};
@@ -76,6 +76,7 @@ pub(crate) struct Row {
 /// If something does not come out as the interface says, or costs what the known prices do not explain.
 pub(crate) async fn measure(ground: Ground<'_>) -> Result<(Costs, Size), Error> {
     let chain = Chain::connect(&ground).await?;
+    begin(&chain).await?;
     let record = publish(&ground).await?;
     let (deployment, size) = measure_deployment(&chain, &ground, &record).await?;
     let snapshot = chain.snapshot().await?;
@@ -111,11 +112,20 @@ async fn publish(ground: &Ground<'_>) -> Result<Record, Error> {
         consortium: Account::from_private_key(consortium)
             .map_err(|_| Error::Keys { found: 1 })?
             .address(),
+        predecessor: None,
         wasm: ground.wasm,
         max_fee: deploy::MAX_FEE,
         records: None,
     })
     .await?)
+}
+
+/// Sets the clock to where the operations that name times begin.
+async fn begin(chain: &Chain) -> Result<(), Error> {
+    match chain.version() {
+        Version::V1 => Ok(()),
+        Version::V2 => chain.set_clock(protocol::CLOCK).await,
+    }
 }
 
 /// Puts the program into the chain's cache.
@@ -138,11 +148,7 @@ struct Measured {
 async fn run(chain: &Chain, contract: Address) -> Result<Vec<Measured>, Error> {
     let mut measured = Vec::new();
     for operation in protocol::operations(chain, contract)? {
-        let mined = chain
-            .send_data(operation.from, contract, operation.data.clone())
-            .await?;
-        mined.succeeded(operation.name)?;
-        operation.check_logs(&mined)?;
+        let mined = operation.send(chain, contract).await?;
         if !operation.listed {
             continue;
         }

@@ -4,6 +4,9 @@
 
 use alloy_primitives::{Address, address, hex};
 use alloy_sol_types::{SolCall, SolInterface, SolValue, sol};
+use pcim_ledger::Chain;
+
+use super::Error;
 
 /// Arbitrum's precompile that manages Stylus programs.
 pub(super) const ARB_WASM: Address = address!("0000000000000000000000000000000000000071");
@@ -59,16 +62,32 @@ sol! {
     interface Pcac {
         /// The name by which the Stylus SDK calls every constructor, whatever its arguments.
         function stylus_constructor() external;
+        /// Version 2 adds the account that the role is offered to.
         function consortium() external view returns (address);
         function version() external view returns (string memory);
     }
 }
 
 /// The constructor's calldata.
-pub(super) fn constructor(consortium: Address) -> Vec<u8> {
+pub(super) fn constructor(consortium: Address, predecessor: Address) -> Vec<u8> {
+    let mut data = constructor_v1(consortium);
+    data.extend(predecessor.abi_encode());
+    data
+}
+
+/// The constructor's calldata at version 1.
+pub(super) fn constructor_v1(consortium: Address) -> Vec<u8> {
     let mut data = Pcac::stylus_constructorCall::SELECTOR.to_vec();
     data.extend(consortium.abi_encode());
     data
+}
+
+/// Reads who accredits radiologists; `None` if the contract does not answer with an address first.
+pub(super) async fn consortium(chain: &Chain, contract: Address) -> Result<Option<Address>, Error> {
+    let data = Pcac::consortiumCall {}.abi_encode();
+    let returned = chain.call(None, contract, &data).await?.ok();
+    let first = returned.as_deref().and_then(|data| data.get(..32));
+    Ok(first.and_then(|word| Address::abi_decode_validate(word).ok()))
 }
 
 /// Revert data in words.

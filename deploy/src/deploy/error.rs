@@ -8,6 +8,12 @@ use alloy_primitives::{Address, B256, U256};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The predecessor is no contract of this kind.
+    #[error("the predecessor {contract} does not answer `version()`")]
+    NoPredecessor {
+        /// where it should be
+        contract: Address,
+    },
     /// The chain was not read or written.
     #[error(transparent)]
     Chain(#[from] pcim_ledger::Error),

@@ -11,7 +11,7 @@ use super::Error;
 use super::abi::{self, ARB_WASM, ARB_WASM_CACHE, IArbWasm, IArbWasmCache, ICacheManager, Pcac};
 use super::chain::{self, Payment, view};
 use super::program::{self, Program};
-use crate::networks;
+use crate::{artifact, networks};
 
 const DAY: u64 = 86_400;
 /// The most that is bid unless an amount is given, in wei: 0.001 ether.
@@ -100,7 +100,6 @@ pub struct Upkeep {
 pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
     let chain = Chain::connect(deployed.rpc_url, deployed.chain_id).await?;
     let contract = deployed.contract;
-    let local = Program::new(deployed.wasm)?;
     let code = chain.code(contract).await?;
     if code.is_empty() {
         return Err(Error::NoContract { contract });
@@ -108,6 +107,12 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
     let chain_version = view(&chain, ARB_WASM, IArbWasm::stylusVersionCall {}).await?;
     let chain_version = chain_version.ok_or(Error::NoStylus)?;
     let codehash = keccak256(&code);
+    // A deployment of version 1 is compared with version 1.
+    let first = Program::new(artifact::V1_WASM)?;
+    let (local, wasm) = match first.code_hash() == codehash {
+        true => (first, artifact::V1_WASM),
+        false => (Program::new(deployed.wasm)?, deployed.wasm),
+    };
     let (activation, time_left) = standing(&chain, contract).await?;
     let activated = activated_by(&chain, codehash).await?;
     let lifetime = view(&chain, ARB_WASM, IArbWasm::expiryDaysCall {}).await?;
@@ -124,7 +129,7 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
     let (mut consortium, mut version) = (None, None);
     // A program that does not run answers nothing, not even with a revert.
     if activation == Activation::Active {
-        consortium = view(&chain, contract, Pcac::consortiumCall {}).await?;
+        consortium = abi::consortium(&chain, contract).await?;
         version = view(&chain, contract, Pcac::versionCall {}).await?;
     }
     Ok(Status {
@@ -142,7 +147,7 @@ pub async fn status(deployed: &Deployed<'_>) -> Result<Status, Error> {
         code_bytes: code.len(),
         wasm_sha256: module.map(|module| hex::encode(Sha256::digest(module))),
         local_code_hash: local.code_hash(),
-        local_wasm_sha256: hex::encode(Sha256::digest(deployed.wasm)),
+        local_wasm_sha256: hex::encode(Sha256::digest(wasm)),
         is_local_build: local.code_hash() == codehash,
     })
 }

@@ -18,6 +18,9 @@ pub struct Record {
     pub contract: Address,
     /// who accredits radiologists, as deployed
     pub consortium: Address,
+    /// the contract that images are imported from, if there is one
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<Address>,
     /// Keccak-256 of the account's code
     pub code_hash: B256,
     /// SHA-256 of the module, hex
@@ -44,6 +47,8 @@ pub fn record_path(dir: &Path, chain_id: u64) -> PathBuf {
 pub(super) struct Pending {
     pub(super) payer: Address,
     pub(super) consortium: Address,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) predecessor: Option<Address>,
     pub(super) code_hash: B256,
     pub(super) call: SignedCall,
 }
@@ -150,6 +155,7 @@ mod tests {
             chain_id: 412_346,
             contract: Address::repeat_byte(1),
             consortium: Address::repeat_byte(2),
+            predecessor: None,
             code_hash: B256::repeat_byte(3),
             wasm_sha256: "ab".into(),
             compiler: "rustc".into(),
@@ -164,6 +170,7 @@ mod tests {
         Pending {
             payer: Address::repeat_byte(payer),
             consortium: Address::repeat_byte(2),
+            predecessor: None,
             code_hash: B256::repeat_byte(3),
             call: SignedCall {
                 tx: B256::repeat_byte(4),

@@ -83,6 +83,7 @@ fn request<'a>(rpc_url: &'a str, records: Option<&'a Path>) -> Request<'a> {
         chain_id: CHAIN,
         deployer_key: &[7; 32],
         consortium: CONSORTIUM,
+        predecessor: None,
         wasm: WASM,
         max_fee: MAX_FEE,
         records,
@@ -299,7 +300,12 @@ async fn one_transaction_deploys_activates_and_constructs() {
     assert_eq!(call.bytecode, program.init_code());
     assert_eq!(
         hex::encode(&call.initData),
-        format!("5585258d{}{}", "00".repeat(12), hex::encode(CONSORTIUM))
+        format!(
+            "5585258d{}{}{}",
+            "00".repeat(12),
+            hex::encode(CONSORTIUM),
+            "00".repeat(32)
+        )
     );
     assert_eq!((call.initValue, call.salt), (U256::ZERO, B256::ZERO));
 }
@@ -504,6 +510,7 @@ async fn a_request_that_cannot_succeed_goes_nowhere() {
             chain_id: CHAIN,
             deployer_key: key,
             consortium,
+            predecessor: None,
             wasm,
             max_fee: MAX_FEE,
             records: None,

@@ -41,15 +41,19 @@ LIMITS = {
     "peers of a card": papers.MAX_PEERS,
     "peer of a card": papers.MAX_PEER,
     "handover": papers.MAX_HANDOVER,
-    "attestation": papers.MAX_ATTESTATION,
+    "attestation": chain.MAX_SIGNATURE[2],
+    "attestation, version 1": chain.MAX_SIGNATURE[1],
     "description": papers.MAX_DESCRIPTION,
     "text on the chain": chain.MAX_TEXT,
-    "signature for the contract": chain.MAX_SIGNATURE,
+    "signature for the contract": chain.MAX_SIGNATURE[2],
+    "signature for the contract, version 1": chain.MAX_SIGNATURE[1],
     "request document": papers.MAX_REQUEST,
     "name in a request": papers.MAX_NAME,
     "note in a request": papers.MAX_NOTE_TO_PATIENT,
     "signed call": papers.MAX_SIGNED_CALL,
-    "calldata of a signed call": papers.MAX_CALL,
+    "calldata of a signed call": papers.MAX_CALL[2],
+    "calldata of a signed call, version 1": papers.MAX_CALL[1],
+    "document of a recovery": papers.MAX_RECOVERY,
     "note": papers.MAX_NOTE,
     "letter": backup.MAX_LETTER,
     "shares of a secret": backup.MAX_SHARES,
@@ -211,7 +215,7 @@ def card(it):
 
 
 def attestation(it):
-    digest = chain.attestation_digest(it["chain_id"], it["contract"], unhex(it["image"]), it["patient"], unhex(it["seal"]))
+    digest = chain.attestation_digest(it["chain_id"], it["contract"], unhex(it["image"]), it["patient"], unhex(it["seal"]), version=1)
     return {"digest": "0x" + digest.hex(), "signature": chain.sign(digest, unhex(it["private_key"])).hex()}
 
 
@@ -219,10 +223,10 @@ def signed_calls(it):
     """Values as in the ABI: hex for bytes."""
     found = {}
     for name, values in it["calls"].items():
-        kinds = chain.types(name)
+        kinds = chain.types(name, 1)
         values = [unhex(value) if kind.startswith("bytes") else value for kind, value in zip(kinds, values)]
-        call = chain.calldata(name, values)
-        digest = chain.call_digest(it["chain_id"], it["contract"], call, it["signer"], it["nonce"], it["deadline"])
+        call = chain.calldata(name, values, 1)
+        digest = chain.call_digest(it["chain_id"], it["contract"], call, it["signer"], it["nonce"], it["deadline"], 1)
         found[name] = "0x" + digest.hex()
     return found
 
@@ -292,7 +296,7 @@ def check_fixture(check, folder, read_journal):
     check("its notes", "left knee, before the operation" in [it["text"] for it in notes], notes)
     with tempfile.TemporaryDirectory() as copy:
         shutil.copy(home / "journal.sqlite", copy)
-        operations = read_journal(check, pathlib.Path(copy) / "journal.sqlite", call.chain_id, call.contract)
+        operations = read_journal(check, pathlib.Path(copy) / "journal.sqlite", call.chain_id, call.contract, 3)
     plans = {key.split(":")[2]: json.loads(plan) for key, _, plan, done in operations if not done and plan}
     check.equal("what is planned in it", set(plans), {"reseal", "seal"})
     check.equal("the plan of a reseal", set(plans["reseal"]), {"image", "version", "remove", "moved"})

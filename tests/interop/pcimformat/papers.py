@@ -11,13 +11,13 @@ MAX_CARD = 720_896
 MAX_PEERS = 32
 MAX_PEER = 256
 MAX_HANDOVER = 917_504
-MAX_ATTESTATION = 2_048
 MAX_DESCRIPTION = 256
 MAX_REQUEST = 65_536
 MAX_NAME = 256
 MAX_NOTE_TO_PATIENT = 8_192
-MAX_SIGNED_CALL = 32_768
-MAX_CALL = 4_096
+MAX_SIGNED_CALL = 65_536
+MAX_CALL = {1: 4_096, 2: 12_288}
+MAX_RECOVERY = 32_768
 MAX_NOTE = 4_096
 PURPOSES = ("TREAT", "HRESCH", "HPAYMT", "ETREAT")
 
@@ -29,11 +29,11 @@ def once(pairs):
     return found
 
 
-def read(text, kind, required, optional=(), limit=None, open_ended=False):
-    """A JSON document of version 1 with these fields (§1.3)."""
+def read(text, kind, required, optional=(), limit=None, open_ended=False, versions=(1,)):
+    """A JSON document of one of these versions with these fields (§1.3)."""
     want(limit is None or len(text) <= limit, f"a document of {len(text)} bytes")
     document = json.loads(text, object_pairs_hook=once) if isinstance(text, (bytes, str)) else text
-    want(isinstance(document, dict) and document.get(kind) == 1, f"not version 1 of {kind}")
+    want(isinstance(document, dict) and document.get(kind) in versions, f"not version {versions} of {kind}")
     found = {name for name, value in document.items() if value is not None or name not in optional} - {kind}
     want(set(required) <= found, f"{kind} lacks {set(required) - found}")
     want(open_ended or found <= {*required, *optional}, f"{kind} has {found - {*required, *optional}}")
@@ -92,8 +92,8 @@ class Handover:
 
     def __init__(self, message, own, patient, chain_id, contract):
         want(len(message) <= MAX_HANDOVER, f"a handover of {len(message)} bytes")
-        optional = ("account", "predecessor", "identity")
-        parse = lambda text: read(bytes(text), "pcim-handover", HANDOVER, optional)
+        optional = ("account", "predecessor", "identity", "replaces")
+        parse = lambda text: read(bytes(text), "pcim-handover", HANDOVER, optional, versions=(1, 2))
         card_of = lambda text: Card(parse(text)["radiologist"])
         document = parse(seal.open_document(message, own, lambda text: card_of(text).certificate))
         self.document, self.card = document, Card(document["radiologist"])
@@ -104,16 +104,18 @@ class Handover:
         named = lambda field: document.get(field) and digest_named(document[field], DAG_PB)
         self.predecessor, self.identity = named("predecessor"), named("identity")
         attestation = bytes.fromhex(document["attestation"])
-        want(len(attestation) <= MAX_ATTESTATION and len(document["description"].encode()) <= MAX_DESCRIPTION, "too long")
+        want(len(attestation) <= chain.MAX_SIGNATURE[document["pcim-handover"]] and len(document["description"].encode()) <= MAX_DESCRIPTION, "too long")
         self.attester = address(document["account"]) if document.get("account") else self.card.address
-        digest = chain.attestation_digest(chain_id, contract, self.image, patient, self.seal)
+        version, replaces = document["pcim-handover"], document.get("replaces", 0)
+        want(version == 2 or not replaces, "version 1 replaces nothing")
+        digest = chain.attestation_digest(chain_id, contract, self.image, patient, self.seal, replaces, version)
         want(chain.recover(digest, attestation) == self.attester, "a forged attestation")
 
 
 def make_handover(account, own, card, patient, chain_id, contract, image, seal_, description, predecessor=None, changed=()):
     digest = chain.attestation_digest(chain_id, contract, image, patient.address, seal_)
     document = {
-        "pcim-handover": 1, "chain_id": chain_id, "contract": contract, "image": str(cid_named(DAG_PB, image)),
+        "pcim-handover": 2, "chain_id": chain_id, "contract": contract, "image": str(cid_named(DAG_PB, image)),
         "patient": patient.address, "seal": seal_.hex(), "attestation": chain.sign(digest, account.key).hex(),
         "description": description, "radiologist": card,
     }
@@ -163,14 +165,17 @@ class SignedCall:
 
     def __init__(self, text):
         names = ("chain_id", "contract", "function", "signer", "nonce", "deadline", "call", "signature")
-        document = read(text, "pcim-signed-call", names, limit=MAX_SIGNED_CALL)
-        self.chain_id, self.nonce, self.deadline = (document[it] for it in ("chain_id", "nonce", "deadline"))
+        document = read(text, "pcim-signed-call", names, limit=MAX_SIGNED_CALL, versions=(1, 2))
+        self.chain_id, self.deadline = document["chain_id"], document["deadline"]
+        version, nonce = document["pcim-signed-call"], document["nonce"]
+        want(re.fullmatch("0x[0-9a-f]{1,64}", nonce) if version == 2 else isinstance(nonce, int), "not the version's nonce")
+        self.nonce = int(nonce, 16) if version == 2 else nonce
         self.contract, self.signer = address(document["contract"]), address(document["signer"])
         call, signature = (bytes.fromhex(document[it][2:]) for it in ("call", "signature"))
-        want(len(call) <= MAX_CALL and len(signature) <= chain.MAX_SIGNATURE, "too long")
-        self.function, self.arguments = chain.arguments(call)
+        want(len(call) <= MAX_CALL[version] and len(signature) <= chain.MAX_SIGNATURE[version], "too long")
+        self.function, self.arguments = chain.arguments(call, version)
         want(self.function == document["function"], f"named {document['function']}, its call is {self.function}")
-        digest = chain.call_digest(self.chain_id, self.contract, call, self.signer, self.nonce, self.deadline)
+        digest = chain.call_digest(self.chain_id, self.contract, call, self.signer, self.nonce, self.deadline, version)
         found = chain.recover(digest, signature)
         want(found == self.signer, f"a call of {self.signer} that {found} signed")
 
@@ -179,8 +184,8 @@ def make_signed_call(account, chain_id, contract, function, values, nonce, deadl
     call, signer = chain.calldata(function, values), account.address.lower()
     digest = chain.call_digest(chain_id, contract, call, signer, nonce, deadline)
     document = {
-        "pcim-signed-call": 1, "chain_id": chain_id, "contract": contract, "function": function, "signer": signer,
-        "nonce": nonce, "deadline": deadline, "call": "0x" + call.hex(), "signature": "0x" + chain.sign(digest, account.key).hex(),
+        "pcim-signed-call": 2, "chain_id": chain_id, "contract": contract, "function": function, "signer": signer,
+        "nonce": hex(nonce), "deadline": deadline, "call": "0x" + call.hex(), "signature": "0x" + chain.sign(digest, account.key).hex(),
     }
     return json.dumps(document, indent=2).encode() + b"\n"
 

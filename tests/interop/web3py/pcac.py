@@ -23,7 +23,7 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of
 CLOCK_TOLERANCE = 60  # seconds
 EVENTS_TIMEOUT = 10  # seconds
 
-ABI = json.loads((HERE / "../../../contract/abi/Pcac.json").read_text())
+ABI = json.loads((HERE / "../../../contract/artifacts/v1/Pcac.json").read_text())
 ERRORS = {function_abi_to_4byte_selector(entry): entry for entry in ABI if entry["type"] == "error"}
 ATTESTATION = {
     "ImageAttestation": [

@@ -2,7 +2,7 @@
 //! the protocol's invariants checked after each call.
 //!
 //! `PCAC_MODEL_CALLS` (10,000 unless set) and `PCAC_MODEL_SEED` say how many calls and which. If `PCAC_TWIN` names the
-//! init code of the Solidity twin (hex, from `tests/reference/build`), it runs along, and the gas of both is shown.
+//! init code of the Solidity twin (hex, from `tests/reference/build.mjs OUT.hex v1`), it runs along, and the gas of both is shown.
 
 mod maker;
 mod view;

@@ -1,4 +1,4 @@
-//! The most that a call can cost: the figures of `contract/README.md`, each met by the dearest call that there is.
+//! The most that a call can cost: the figures of `docs/measurements/gas.md`, each met by the dearest call that there is.
 
 use std::collections::BTreeMap;
 
@@ -298,13 +298,13 @@ async fn relays_batches_and_views_stay_below_their_worst_case() {
     }
 }
 
-/// The README's table is this file's.
+/// The page's table is this file's.
 #[test]
-fn the_worst_cases_are_those_of_the_readme() {
-    let readme = include_str!("../../../contract/README.md");
+fn the_worst_cases_are_those_of_the_page() {
+    let page = include_str!("../../../docs/measurements/gas.md");
     let grouped = |gas: u64| format!("{},{:03}", gas / 1_000, gas % 1_000);
     for (name, gas) in WORST.into_iter().chain([("relay", RELAY)]) {
         let row = format!("| `{name}` | {} |", grouped(gas));
-        assert!(readme.contains(&row), "no row {row}");
+        assert!(page.contains(&row), "no row {row}");
     }
 }

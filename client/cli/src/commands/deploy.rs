@@ -31,6 +31,12 @@ pub(crate) struct DeployArgs {
     /// Account that will accredit radiologists
     #[arg(long, value_name = "ADDRESS", value_parser = parse::address, required = true)]
     consortium: Option<Address>,
+    /// The contract before this one, from which patients take their images over (`pcim patient migrate`)
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::address)]
+    predecessor: Option<Address>,
+    /// Version of the contract to deploy; version 1 is for programs that know no other
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    contract_version: u8,
     /// File with the private key (64 hex digits) of the account that pays
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -50,12 +56,18 @@ impl DeployArgs {
         let consortium = self.consortium.ok_or_else(missing)?;
         let (rpc_url, chain_id) = network(context)?;
         let key = payer(context, self.key_file.as_deref()).await?;
+        let wasm = match (self.contract_version, self.predecessor) {
+            (1, None) => artifact::V1_WASM,
+            (1, Some(_)) => return Err(Usage("version 1 takes no predecessor".to_owned()).into()),
+            _ => artifact::PCAC_WASM,
+        };
         let request = Request {
             rpc_url: &rpc_url,
             chain_id,
             deployer_key: &key,
             consortium,
-            wasm: artifact::PCAC_WASM,
+            predecessor: self.predecessor,
+            wasm,
             max_fee: self.fee.max_fee,
             records: Some(&self.record_dir),
         };

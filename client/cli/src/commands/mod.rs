@@ -1,5 +1,6 @@
 //! One file per command: its arguments (their documentation is the help) and what it does.
 
+pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod card;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pcim_client::{Actor, Error, RELAY_GAS, Relayed};
-use pcim_ledger::RelayCall;
+use pcim_ledger::{Nonce, RelayCall};
 use serde::Serialize;
 
 use crate::context::{Context, read_small};
@@ -22,7 +22,7 @@ const MAX_FILES: usize = 10_000;
 /// Each file holds one signed call, as `--sign-only` writes it; of a directory, every *.json is read. Each call
 /// is a transaction of its own; those of one signer are sent in the order of their nonces. A call is done once
 /// at most, from any sender and at any number of tries: run the command again to go on after an interruption. The exit
-/// code is 1 if a call was refused; the others are sent all the same.
+/// code is 1 unless every one of these very calls is on the chain; the others are sent all the same.
 #[derive(Debug, Args)]
 pub(crate) struct RelayArgs {
     /// Signed calls
@@ -57,7 +57,7 @@ struct Report {
 struct Named {
     function: String,
     signer: pcim_core::Address,
-    nonce: u64,
+    nonce: Nonce,
 }
 
 impl Report {
@@ -121,7 +121,10 @@ impl RelayArgs {
         let text: String = reports.iter().map(line).collect();
         context.ui.result(&reports, &text)?;
         let all = reports.len();
-        match reports.iter().filter(|it| it.error.is_some()).count() {
+        let is_there = |it: &&Report| {
+            matches!(it.done, Some(Relayed::Sent(_) | Relayed::Found(_))) && it.error.is_none()
+        };
+        match all - reports.iter().filter(is_there).count() {
             0 => Ok(()),
             failed => Err(NotRelayed { failed, all }.into()),
         }
@@ -171,7 +174,7 @@ async fn relay(client: &Actor, file: PathBuf, call: RelayCall, most_gas: u64) ->
         Ok(done) => {
             let paid = match &done {
                 Relayed::Sent(written) => written.mined.gas_used,
-                Relayed::Used { .. } => 0,
+                Relayed::Found(_) | Relayed::Used { .. } => 0,
             };
             (Some(done), None, paid)
         }
@@ -206,8 +209,14 @@ fn line(report: &Report) -> String {
             let mined = &written.mined;
             format!("relayed      {} ({} gas)", mined.tx, mined.gas_used)
         }
+        (Some(Relayed::Found(mined)), _) => {
+            format!("done before  {} ({} gas)", mined.tx, mined.gas_used)
+        }
         (Some(Relayed::Used { next }), _) => {
-            format!("used before  this call or another in its place was done; the next is {next}")
+            let next = next.map_or_else(String::new, |next| format!("; the next is {next}"));
+            format!(
+                "not relayed  its number is used or void, and this call is not found on the chain{next}"
+            )
         }
         (None, Some(error)) => format!("not relayed  {}", printable(error)),
         (None, None) => String::new(),

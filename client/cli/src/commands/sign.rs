@@ -17,17 +17,17 @@ pub(crate) struct SignArgs {
     /// Sign the call into this file instead of sending it; `pcim relay` sends it, from any account
     #[arg(long, value_name = "FILE", help_heading = "Without ether")]
     sign_only: Option<PathBuf>,
-    /// Until when it can be sent: 12h or 30d from now, or unix seconds
+    /// Until when it can be sent: 12h or 30d from now, or unix seconds [default: 1d for what gives, else 7d]
     #[arg(
         long,
         value_name = "WHEN",
         help_heading = "Without ether",
         value_parser = parse::expiry,
-        default_value = "7d",
         requires = "sign_only"
     )]
-    deadline: Expiry,
-    /// Number of the signed call, for one that follows another which was not sent yet [default: the chain's next]
+    deadline: Option<Expiry>,
+    /// Number of the signed call at version 1 of the contract, for one that follows another which was not sent yet
+    /// [default: the chain's next]
     #[arg(
         long,
         value_name = "NUMBER",
@@ -60,8 +60,11 @@ impl SignArgs {
             return Err(Error::FileExists { path: path.clone() }.into());
         }
         let deadline = match self.deadline {
-            Expiry::At(moment) => moment,
-            Expiry::After(seconds) => client.ledger().await?.now().await? + u64::from(seconds),
+            None => None,
+            Some(Expiry::At(moment)) => Some(moment),
+            Some(Expiry::After(seconds)) => {
+                Some(client.ledger().await?.now().await? + u64::from(seconds))
+            }
         };
         Ok(client.with_signing(Signing {
             nonce: self.nonce,

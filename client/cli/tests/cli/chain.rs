@@ -112,7 +112,17 @@ fn the_consortium_is_handed_over_once_and_for_good() {
         .refused(1, "the contract refused");
     let handed = old.run(["consortium", "transfer", &card]).json();
     let event = &handed["events"][0];
-    assert_eq!(event["event"], "ConsortiumTransferred", "{handed}");
+    assert_eq!(event["event"], "ConsortiumOffered", "{handed}");
+    // Nobody else takes it, and until it is taken it is the old one's.
+    let doctor = stage.actor("doctor");
+    doctor
+        .run(["consortium", "accept"])
+        .refused(1, "the contract refused");
+    let taken = new.run(["consortium", "accept"]).json();
+    assert_eq!(
+        taken["events"][0]["event"], "ConsortiumTransferred",
+        "{taken}"
+    );
     old.run(["consortium", "accredit", someone])
         .refused(1, "the contract refused");
     old.run(["consortium", "transfer", someone])

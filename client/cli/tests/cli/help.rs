@@ -72,6 +72,7 @@ fn every_command_explains_itself() {
         "deploy cache-bid",
         "consortium accredit",
         "consortium transfer",
+        "consortium accept",
         "node",
         "node export",
         "node import",

@@ -26,7 +26,7 @@ fn a_contract_is_looked_at_cached_kept_alive_and_brought_back() {
     let fresh = status().json();
     assert_eq!(fresh["contract"], contract);
     assert_eq!(fresh["activation"], "active");
-    assert_eq!(fresh["version"], "1");
+    assert_eq!(fresh["version"], "2");
     assert_eq!(fresh["is_local_build"], true);
     assert_eq!(fresh["code_hash"], fresh["local_code_hash"]);
     assert_eq!(fresh["wasm_sha256"], fresh["local_wasm_sha256"]);

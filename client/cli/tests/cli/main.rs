@@ -25,6 +25,7 @@ mod life;
 mod lifecycle;
 mod locks;
 mod older;
+mod ordered;
 mod peers;
 mod program;
 mod receipts;

@@ -60,9 +60,10 @@ fn a_patient_without_ether_registers_approves_and_removes() {
     let sign = ["patient", "register", &handover, "--sign-only", &first];
     let signed = patient.run(sign).json();
     drop(served);
-    assert_eq!(
-        (&signed["function"], &signed["nonce"]),
-        (&json!("create_contract"), &json!(0))
+    assert_eq!(signed["function"], "create_contract");
+    assert!(
+        signed["nonce"].as_str().unwrap().starts_with("0x"),
+        "{signed}"
     );
     let written: Value = serde_json::from_slice(&fs::read(&first).unwrap()).unwrap();
     assert_eq!(written["signature"], signed["signature"]);
@@ -72,18 +73,25 @@ fn a_patient_without_ether_registers_approves_and_removes() {
         "approve",
         image,
         &doctor.address,
-        "--nonce",
-        "1",
         "--sign-only",
         &second,
     ];
-    assert_eq!(patient.run(sign).json()["nonce"], 1);
+    let [a, b, c, d, e, f] = sign;
+    patient
+        .run([a, b, c, d, e, f, "--nonce", "1"])
+        .refused(1, "they have no order");
+    let other = patient.run(sign).json();
+    assert_ne!(other["nonce"], signed["nonce"]);
+    let listed = patient.run(["signed", "list"]).json();
+    let fates: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["fate"])
+        .collect();
+    assert_eq!(fates, ["open", "open"]);
 
-    // The second cannot be first; of a directory, the order is that of the nonces.
-    let early = clinic.run(["relay", &second]);
-    early.explained(1, "1 of 1 calls were not relayed");
-    let why = early.document()[0]["error"].to_string();
-    assert!(why.contains("cannot be done before call 0"), "{why}");
+    // Of a directory, the order is that of the numbers.
     let paid = stage.nonce(&clinic);
     let done = clinic.run(["relay", &calls]).json();
     assert_eq!(outcomes(&done), ["sent", "sent"]);
@@ -91,8 +99,8 @@ fn a_patient_without_ether_registers_approves_and_removes() {
     assert_eq!(done[1]["events"][1]["event"], "Approved");
     assert_eq!(stage.nonce(&clinic), paid + 2);
     let again = clinic.run(["relay", &calls]).json();
-    assert_eq!(outcomes(&again), ["used", "used"]);
-    assert_eq!(again[1]["next"], 2);
+    assert_eq!(outcomes(&again), ["found", "found"]);
+    assert_eq!(again[1]["tx"], done[1]["tx"]);
     assert_eq!(stage.nonce(&clinic), paid + 2, "nothing is sent twice");
 
     assert_eq!(
@@ -159,8 +167,6 @@ fn what_is_no_signed_call_of_this_contract_is_not_sent() {
         &doctor,
         "--sign-only",
         &good,
-        "--deadline",
-        "1h",
     ];
     let call = {
         patient.run(sign).json();
@@ -185,12 +191,12 @@ fn what_is_no_signed_call_of_this_contract_is_not_sent() {
     });
     write("named", &|call| call["function"] = json!("approve_IRs"));
     fs::write(stage.file("calls/none.json"), "{}").unwrap();
-    fs::write(stage.file("calls/large.json"), vec![b' '; 40_000]).unwrap();
+    fs::write(stage.file("calls/large.json"), vec![b' '; 70_000]).unwrap();
     fs::write(stage.file("calls/other.txt"), "not looked at").unwrap();
 
     let before = stage.nonce(&clinic);
     let run = clinic.run(["relay", &calls]);
-    run.explained(1, "7 of 9 calls were not relayed");
+    run.explained(1, "8 of 9 calls were not relayed");
     let report = run.document();
     let of = |name: &str| {
         let mut each = report.as_array().unwrap().iter();
@@ -209,7 +215,7 @@ fn what_is_no_signed_call_of_this_contract_is_not_sent() {
         ("deadline", "was to be relayed by 1 "),
         ("named", "its call is `deny_IRs`"),
         ("none", "not a signed call"),
-        ("large", "40000 bytes"),
+        ("large", "70000 bytes"),
     ] {
         let error = of(name)["error"].as_str().unwrap();
         assert!(error.contains(why), "{name}: {error}");

@@ -383,6 +383,8 @@ fn forge(dir: &Path, radiologist: &Actor, doctor: &str, contract: &str, fresh: &
     let patient = Card::read(&fs::read(dir.join("patient.card")).unwrap()).unwrap();
     let handover = |to: Address, attester: &Account, description: &str| {
         let facts = HandoverFacts {
+            version: pcim_ledger::Version::V2,
+            replaces: 0,
             to: Addressee {
                 patient: to,
                 chain_id: CHAIN_ID,

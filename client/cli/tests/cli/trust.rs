@@ -140,7 +140,6 @@ fn a_contract_account_cannot_burn_the_relayers_gas() {
     assert_eq!(signed.code, Some(0), "{signed:?}");
     let mut call: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     call["signer"] = json!(signer);
-    call["nonce"] = json!(0);
     fs::write(&file, call.to_string()).unwrap();
 
     let relay = |more: &[&str]| {

@@ -1,11 +1,15 @@
 #![allow(clippy::unwrap_used)]
 
+mod samples;
+
 use alloy_primitives::LogData;
 
 use super::super::fake::{Fake, Reply};
 use super::super::rpc::Rpc;
-use super::super::{Deployment, Error};
+use super::super::{Deployment, Error, Version};
 use super::*;
+use alloy_sol_types::SolEventInterface;
+use pcim_core::{BlockDigest, ImageDigest, Seal};
 
 const CONTRACT: Address = Address::repeat_byte(0xc0);
 const PATIENT: Address = Address::repeat_byte(0xa1);
@@ -13,211 +17,7 @@ const READER: Address = Address::repeat_byte(0xb2);
 const IMAGE: ImageDigest = ImageDigest([0x11; 32]);
 const OTHER: ImageDigest = ImageDigest([0x22; 32]);
 
-/// Every event, as the contract would log it and as it should be read.
-fn all() -> Vec<(LogData, Event)> {
-    let (patient, requestor, radiologist) = (PATIENT, READER, Address::repeat_byte(0xd3));
-    let image: B256 = IMAGE.0.into();
-    let other: B256 = OTHER.0.into();
-    let key: B256 = B256::repeat_byte(0x44);
-    let info = || String::from("Grüße");
-    let (image_, shared_image, public_key) = (IMAGE, OTHER, BlockDigest(key.0));
-    vec![
-        (
-            sol::ContractCreated {
-                patient,
-                image,
-                radiologist,
-                seal: key,
-                info: info(),
-            }
-            .encode_log_data(),
-            Event::ContractCreated {
-                patient,
-                image: image_,
-                radiologist,
-                seal: Seal(key.0),
-                info: info(),
-            },
-        ),
-        (
-            sol::RequestedForApproval {
-                requester: requestor,
-                patient,
-                image,
-                publicKey: key,
-                info: info(),
-            }
-            .encode_log_data(),
-            Event::RequestedForApproval {
-                requestor,
-                patient,
-                image: image_,
-                public_key,
-                info: info(),
-            },
-        ),
-        (
-            sol::Requestaccepted {
-                patient,
-                image,
-                info: info(),
-            }
-            .encode_log_data(),
-            Event::Requestaccepted {
-                patient,
-                image: image_,
-                info: info(),
-            },
-        ),
-        (
-            sol::Approved {
-                requester: requestor,
-                image,
-                publicKey: key,
-                sharedImage: other,
-                expiresAt: u64::MAX,
-                info: info(),
-            }
-            .encode_log_data(),
-            Event::Approved {
-                requestor,
-                image: image_,
-                public_key,
-                shared_image,
-                expires_at: u64::MAX,
-                info: info(),
-            },
-        ),
-        (
-            sol::Requestdenied {
-                patient,
-                image,
-                info: info(),
-            }
-            .encode_log_data(),
-            Event::Requestdenied {
-                patient,
-                image: image_,
-                info: info(),
-            },
-        ),
-        (
-            sol::Reason {
-                requester: requestor,
-                image,
-                info: info(),
-            }
-            .encode_log_data(),
-            Event::Reason {
-                requestor,
-                image: image_,
-                info: info(),
-            },
-        ),
-        (
-            sol::AuthorizationSuccess {
-                requester: requestor,
-                image,
-                info: info(),
-                patient,
-            }
-            .encode_log_data(),
-            Event::AuthorizationSuccess {
-                requestor,
-                image: image_,
-                info: info(),
-                patient,
-            },
-        ),
-        (
-            sol::AuthorizationFailed {
-                requester: requestor,
-                image,
-                info: info(),
-                patient,
-            }
-            .encode_log_data(),
-            Event::AuthorizationFailed {
-                requestor,
-                image: image_,
-                info: info(),
-                patient,
-            },
-        ),
-        (
-            sol::UserRemoved {
-                requester: requestor,
-                patient,
-                image,
-                info: info(),
-            }
-            .encode_log_data(),
-            Event::UserRemoved {
-                requestor,
-                patient,
-                image: image_,
-                info: info(),
-            },
-        ),
-        (
-            sol::Reshared {
-                requester: requestor,
-                image,
-                sharedImage: other,
-                expiresAt: 9,
-            }
-            .encode_log_data(),
-            Event::Reshared {
-                requestor,
-                image: image_,
-                shared_image,
-                expires_at: 9,
-            },
-        ),
-        (
-            sol::ImageResealed { image, root: other }.encode_log_data(),
-            Event::ImageResealed {
-                image: image_,
-                root: shared_image,
-            },
-        ),
-        (
-            sol::ApprovalLimitSet {
-                image,
-                approvals: 3,
-                windowSeconds: 60,
-            }
-            .encode_log_data(),
-            Event::ApprovalLimitSet {
-                image: image_,
-                approvals: 3,
-                window_seconds: 60,
-            },
-        ),
-        (
-            sol::RadiologistAccredited {
-                radiologist,
-                accredited: true,
-            }
-            .encode_log_data(),
-            Event::RadiologistAccredited {
-                radiologist,
-                accredited: true,
-            },
-        ),
-        (
-            sol::ConsortiumTransferred {
-                from: patient,
-                to: requestor,
-            }
-            .encode_log_data(),
-            Event::ConsortiumTransferred {
-                from: patient,
-                to: requestor,
-            },
-        ),
-    ]
-}
+use samples::{all, every};
 
 fn raw(data: LogData, block: u64, index: u64) -> RawLog {
     RawLog {
@@ -244,10 +44,10 @@ fn json_of(log: &RawLog) -> Value {
 
 #[test]
 fn every_event_is_read_and_its_fields_are_at_the_topics_we_ask_for() {
-    let all = all();
-    assert_eq!(all.len(), E::COUNT);
-    assert_eq!(all.len(), INDEXED.len());
-    for (data, wanted) in all {
+    assert_eq!(all().len(), sol::IPcacEvents::COUNT);
+    let every = every();
+    assert_eq!(every.len(), INDEXED.len());
+    for (data, wanted) in every {
         let row = INDEXED
             .iter()
             .find(|row| row.event == data.topics()[0])
@@ -342,7 +142,7 @@ fn text_that_is_not_utf8_hides_nothing() {
 fn topics_ask_for_what_can_pass_and_nothing_else() {
     let whole = topics(&EventFilter::default());
     assert_eq!(whole.len(), 1);
-    assert_eq!(whole[0][0].as_array().unwrap().len(), 14);
+    assert_eq!(whole[0][0].as_array().unwrap().len(), 25);
     assert_eq!(whole[0].as_array().unwrap().len(), 1);
 
     for filter in [
@@ -373,7 +173,7 @@ fn topics_ask_for_what_can_pass_and_nothing_else() {
         },
     ] {
         let queries = topics(&filter);
-        for (data, event) in all() {
+        for (data, event) in every() {
             // As eth_getLogs filters by topic.
             let matches = queries.iter().filter(|query| {
                 query
@@ -407,6 +207,8 @@ fn ledger(fake: &Fake) -> Ledger {
             chain_id: 1,
             contract: CONTRACT,
         },
+        version: Version::V2,
+        code_hash: B256::ZERO,
     }
 }
 
@@ -439,6 +241,8 @@ async fn miserly_node() -> Fake {
                     let resealed = sol::ImageResealed {
                         image: OTHER.0.into(),
                         root: IMAGE.0.into(),
+                        emergency: B256::ZERO,
+                        round: 1,
                     };
                     [
                         json_of(&raw(all()[1].0.clone(), block, 0)),

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use alloy_sol_types::{SolError, SolEvent};
 use serde_json::Value;
 
-use super::super::Deployment;
-use super::super::abi::IPcac as sol;
+use super::super::abi::v2::IPcac as sol;
 use super::super::fake::{Fake, Reply};
 use super::super::rpc::Rpc;
+use super::super::{Deployment, Version};
 use super::*;
 use pcim_core::{Event, ImageDigest};
 
@@ -79,6 +79,8 @@ impl Chain {
                 chain_id: CHAIN,
                 contract: CONTRACT,
             },
+            version: Version::V2,
+            code_hash: B256::ZERO,
         };
         (fake, ledger, nonce)
     }
@@ -136,6 +138,8 @@ impl Chain {
         let removed = sol::ImageResealed {
             image: B256::repeat_byte(0x11),
             root: B256::repeat_byte(0x22),
+            emergency: B256::ZERO,
+            round: 1,
         };
         let log = removed.encode_log_data();
         let log_at = |address: Address, index: &str| {
@@ -171,7 +175,7 @@ async fn a_call_is_simulated_signed_sent_once_and_read() {
     let origin = Origin::read(&signed).unwrap();
     assert_eq!(origin.from, patient.address());
     assert_eq!(origin.to, Some(CONTRACT));
-    assert_eq!(origin.data, call().calldata());
+    assert_eq!(origin.data, call().calldata(Version::V2).unwrap());
     assert_eq!(origin.chain_id, CHAIN);
     // A tenth above the estimate of 100,000; twice the base fee of 100.
     assert_eq!(origin.cost, U256::from(110_000 * 200));
@@ -234,7 +238,11 @@ async fn a_chain_without_a_base_fee_gets_a_legacy_transaction() {
 #[tokio::test]
 async fn a_refusal_is_typed_and_nothing_is_signed() {
     let (caller, patient) = (Address::repeat_byte(1), Address::repeat_byte(2));
-    let data = sol::PcacNotPatient { caller, patient }.abi_encode();
+    let data = sol::PcacNotPatient {
+        caller,
+        acting: patient,
+    }
+    .abi_encode();
     let chain = Chain {
         call: Reply::Error(3, "execution reverted".into(), Some(data)),
         ..Chain::default()
@@ -483,6 +491,8 @@ async fn a_node_that_lies_about_a_transaction_is_not_believed() {
         let ledger = Ledger {
             rpc: Rpc::new(&fake.url).unwrap(),
             deployment: ledger.deployment.clone(),
+            version: ledger.version,
+            code_hash: ledger.code_hash,
         };
         let error = ledger.submit(&signed, SOON).await.unwrap_err();
         assert!(
@@ -503,6 +513,8 @@ fn every_future_may_move_between_threads() {
             chain_id: CHAIN,
             contract: CONTRACT,
         },
+        version: Version::V2,
+        code_hash: B256::ZERO,
     };
     let account = Account::generate();
     let call = call();

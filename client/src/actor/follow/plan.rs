@@ -50,7 +50,9 @@ impl Chain {
     /// Takes in the next event.
     pub(crate) fn apply(&mut self, event: &Event) {
         match event {
-            Event::ContractCreated { image, .. } if !self.images.contains_key(image) => {
+            Event::ContractCreated { image, .. } | Event::ImageImported { image, .. }
+                if !self.images.contains_key(image) =>
+            {
                 self.order.push(*image);
                 let new = Image {
                     roots: vec![*image],
@@ -59,7 +61,7 @@ impl Chain {
                 self.images.insert(*image, new);
                 self.claim(*image, *image);
             }
-            Event::ImageResealed { image, root } => {
+            Event::ImageResealed { image, root, .. } => {
                 self.claim(*root, *image);
                 if let Some(known) = self.images.get_mut(image) {
                     known.roots.push(*root);
@@ -207,6 +209,8 @@ mod tests {
             image: root(image),
             radiologist: PATIENT,
             seal: Seal([0; 32]),
+            attestation: None,
+            replaces: None,
             info: String::new(),
         }
     }
@@ -253,6 +257,8 @@ mod tests {
         Event::ImageResealed {
             image: root(image),
             root: root(to),
+            emergency: None,
+            round: None,
         }
     }
 

@@ -44,6 +44,8 @@ fn consent(facts: &Facts<'_>, right: &Right<'_>) -> Value {
     let urn = consent_urn(facts, right.image, right.requestor);
     let approved = right.approved_at.is_some() || matches!(right.status, GrantStatus::Approved);
     let (status, permits) = match right.status {
+        // An emergency is nobody's consent.
+        GrantStatus::Emergency => ("inactive", false),
         GrantStatus::Approved if right.is_open(facts.now) => ("active", true),
         GrantStatus::Approved => ("inactive", true),
         GrantStatus::Denied => ("active", false),
@@ -112,8 +114,9 @@ pub fn rights_table(facts: &Facts<'_>, wanted: impl Fn(&Right<'_>) -> bool) -> T
         .filter(wanted)
         .map(|right| {
             let status = match right.status {
+                GrantStatus::Emergency if right.is_open(facts.now) => "may open (emergency)",
                 GrantStatus::Approved if right.is_open(facts.now) => "may open",
-                GrantStatus::Approved => "expired",
+                GrantStatus::Approved | GrantStatus::Emergency => "expired",
                 GrantStatus::Denied => "denied",
                 GrantStatus::Removed => "removed",
                 GrantStatus::Requested | GrantStatus::None => "has asked",

@@ -18,6 +18,7 @@ pub fn disclosures(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Tab
     for told in tell(facts.events).into_iter().filter(wanted) {
         let basis = match &told.logged.event {
             Event::Approved { .. } => "access approved by the patient",
+            Event::EmergencyOpened { .. } => "opened in an emergency by the patient's desk",
             Event::Reshared { .. } => "shared again with an approved reader",
             Event::AuthorizationSuccess { .. } if told.requestor != told.patient => {
                 "access recorded on the chain"

@@ -23,6 +23,7 @@ pub fn accesses(facts: &Facts<'_>, all: bool, wanted: impl Fn(&Told<'_>) -> bool
     for told in tell(facts.events).into_iter().filter(wanted) {
         let kind = match &told.logged.event {
             Event::Approved { .. } => "could access from then on (approved)",
+            Event::EmergencyOpened { .. } => "could access from then on (emergency)",
             Event::Reshared { .. } => "could access from then on (shared again)",
             Event::AuthorizationSuccess { .. } if told.requestor == told.patient => continue,
             Event::AuthorizationSuccess { .. } => "access recorded (authorized)",

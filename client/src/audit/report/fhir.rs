@@ -134,13 +134,21 @@ enum Pattern {
 
 fn pattern(event: &Event) -> Pattern {
     match event {
-        Event::ContractCreated { .. } | Event::RequestedForApproval { .. } => Pattern::Create,
-        Event::ImageResealed { .. }
+        Event::ContractCreated { .. }
+        | Event::ImageImported { .. }
+        | Event::RequestedForApproval { .. } => Pattern::Create,
+        Event::ConsortiumOffered { .. }
+        | Event::ImageFlagged { .. }
+        | Event::Acted { .. }
+        | Event::AccountChanged { .. }
+        | Event::AccountMoved { .. }
+        | Event::ImageResealed { .. }
         | Event::ApprovalLimitSet { .. }
         | Event::RadiologistAccredited { .. }
         | Event::ConsortiumTransferred { .. } => Pattern::Update,
         Event::Requestaccepted { .. }
         | Event::Approved { .. }
+        | Event::EmergencyOpened { .. }
         | Event::Reshared { .. }
         | Event::AuthorizationSuccess { .. } => Pattern::Decision(true),
         Event::Requestdenied { .. }

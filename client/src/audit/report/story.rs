@@ -54,7 +54,8 @@ pub struct Right<'a> {
 impl Right<'_> {
     /// Says whether the requestor may open the image at a moment.
     pub fn is_open(&self, now: u64) -> bool {
-        self.status == GrantStatus::Approved && (self.expires_at == 0 || now < self.expires_at)
+        matches!(self.status, GrantStatus::Approved | GrantStatus::Emergency)
+            && (self.expires_at == 0 || now < self.expires_at)
     }
 
     /// Says when the latest approval ended or will end, as far as it is settled.
@@ -65,7 +66,7 @@ impl Right<'_> {
                 (Some(ended), Some(expiry)) => Some(ended.min(expiry)),
                 (ended, expiry) => ended.or(expiry),
             },
-            GrantStatus::Approved => expiry,
+            GrantStatus::Approved | GrantStatus::Emergency => expiry,
             _ => None,
         }
     }
@@ -140,6 +141,7 @@ pub fn rights(events: &[LoggedEvent]) -> Vec<Right<'_>> {
         let status = match event {
             Event::RequestedForApproval { .. } => GrantStatus::Requested,
             Event::Approved { .. } | Event::Reshared { .. } => GrantStatus::Approved,
+            Event::EmergencyOpened { .. } => GrantStatus::Emergency,
             Event::Requestdenied { .. } => GrantStatus::Denied,
             Event::UserRemoved { .. } => GrantStatus::Removed,
             _ => continue,
@@ -168,6 +170,7 @@ pub fn rights(events: &[LoggedEvent]) -> Vec<Right<'_>> {
             Event::Approved { expires_at, .. } => {
                 (right.approved_at, right.ended_at, right.expires_at) = (at, None, *expires_at);
             }
+            Event::EmergencyOpened { until, .. } => right.expires_at = *until,
             Event::Reshared { expires_at, .. } => right.expires_at = *expires_at,
             _ => right.ended_at = at,
         }

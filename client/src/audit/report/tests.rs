@@ -76,6 +76,8 @@ impl Story {
                 image,
                 radiologist,
                 seal,
+                attestation: None,
+                replaces: None,
                 info,
             }],
         );
@@ -178,6 +180,8 @@ fn story() -> Vec<LoggedEvent> {
         [Event::RadiologistAccredited {
             radiologist: RADIOLOGIST,
             accredited: true,
+            status: None,
+            since: None,
         }],
     );
     story.tell(0, [Event::ConsortiumTransferred { from, to }]);
@@ -211,6 +215,8 @@ fn story() -> Vec<LoggedEvent> {
         [Event::ImageResealed {
             image: SCAN,
             root: OTHER,
+            emergency: None,
+            round: None,
         }],
     );
     story.tell(
@@ -219,6 +225,7 @@ fn story() -> Vec<LoggedEvent> {
             image: SCAN,
             approvals: 3,
             window_seconds: 60,
+            round: None,
         }],
     );
     story.traced(ADA, SCAN, true);

@@ -1,10 +1,9 @@
 //! Every event in words, in the order of the chain.
 
 use crate::audit::report::story::{Told, tell};
-use crate::audit::report::text::utc_or_unknown;
-use crate::audit::report::text::visible;
+use crate::audit::report::text::{utc, utc_or_unknown, visible};
 use crate::audit::report::{Facts, Table};
-use pcim_core::{Event, ImageDigest};
+use pcim_core::{Address, B256, Event, ImageDigest};
 
 /// Lists what happened, event by event; about some images, or about all.
 pub fn timeline(facts: &Facts<'_>, wanted: impl Fn(&Told<'_>) -> bool) -> Table {
@@ -72,8 +71,19 @@ pub(super) fn words(facts: &Facts<'_>, told: &Told<'_>) -> String {
         Event::RadiologistAccredited {
             radiologist,
             accredited: true,
+            ..
         } => {
             format!("radiologist accredited: {}", facts.who(*radiologist))
+        }
+        Event::RadiologistAccredited {
+            radiologist,
+            status: Some(2),
+            since,
+            ..
+        } => {
+            let last = since.map(utc).unwrap_or_default();
+            let who = facts.who(*radiologist);
+            format!("radiologist retired: {who}, attestations until {last}")
         }
         Event::RadiologistAccredited { radiologist, .. } => {
             format!(
@@ -88,6 +98,61 @@ pub(super) fn words(facts: &Facts<'_>, told: &Told<'_>) -> String {
                 facts.who(*to)
             )
         }
+        Event::ConsortiumOffered { from, to } if from == to => {
+            "consortium's role no longer offered".to_owned()
+        }
+        Event::ConsortiumOffered { to, .. } => {
+            format!("consortium's role offered to {}", facts.who(*to))
+        }
+        Event::ImageImported { registered_at, .. } => {
+            let at = utc(*registered_at);
+            format!("image taken over from the contract before, registered {at}")
+        }
+        Event::ImageFlagged { flags, by, .. } => match flags {
+            0 => "image restored".to_owned(),
+            flag if flag & 2 != 0 => format!("image retracted by {}", facts.who(*by)),
+            _ => "image withdrawn".to_owned(),
+        },
+        Event::EmergencyOpened { until, .. } => {
+            format!("opened in an emergency, until {}", utc(*until))
+        }
+        Event::Acted { by, .. } => format!("decided by {}", facts.who(*by)),
+        Event::AccountChanged {
+            kind, ripe, data, ..
+        } => account_words(facts, *kind, *ripe, data),
+        Event::AccountMoved { from, to, .. } => {
+            format!(
+                "{} acts for the patient, in place of {}",
+                facts.who(*to),
+                facts.who(*from)
+            )
+        }
+    }
+}
+
+/// A change of an account in words. `data` holds an account in its last 20 bytes, but for guardians.
+fn account_words(facts: &Facts<'_>, kind: u8, ripe: u64, data: &B256) -> String {
+    let named = Address::from_slice(&data[12..]);
+    let who = facts.who(named);
+    let when = match ripe {
+        0 => String::new(),
+        ripe => format!(", from {} at the earliest", utc(ripe)),
+    };
+    match kind {
+        1 if data[8..].iter().all(|byte| *byte == 0) => format!("no guardians{when}"),
+        1 => format!("guardians named{when}"),
+        2 => format!("account handed to {who}{when}"),
+        3 if named == Address::ZERO => format!("no emergency desk{when}"),
+        3 => format!("emergency desk: {who}{when}"),
+        4 | 5 if ripe == 0 => "recovery ended by the guardians".to_owned(),
+        4 | 5 => format!("recovery by guardians to {who}{when}"),
+        6 => "pending change of the account cancelled".to_owned(),
+        7 => "pending change of the account finished".to_owned(),
+        8 => match data[7..12].iter().all(|byte| *byte == 0) {
+            true => format!("delegate ended: {who}"),
+            false => format!("delegate named: {who}"),
+        },
+        _ => "guardians taken over from the contract before".to_owned(),
     }
 }
 

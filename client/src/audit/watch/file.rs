@@ -242,7 +242,7 @@ impl Raw {
 pub(super) const UNKNOWN: &str = "Unknown";
 
 /// The names of the contract's events.
-const EVENTS: [&str; 15] = [
+const EVENTS: [&str; 22] = [
     UNKNOWN,
     "ContractCreated",
     "RequestedForApproval",
@@ -258,6 +258,13 @@ const EVENTS: [&str; 15] = [
     "ApprovalLimitSet",
     "RadiologistAccredited",
     "ConsortiumTransferred",
+    "ConsortiumOffered",
+    "ImageImported",
+    "ImageFlagged",
+    "EmergencyOpened",
+    "Acted",
+    "AccountChanged",
+    "AccountMoved",
 ];
 
 /// `90s`, `45m`, `12h`, `30d`.

@@ -17,6 +17,8 @@ use pcim_core::{About, Address, Event, GrantStatus, ImageDigest};
 pub struct Mine {
     /// This home's address.
     pub address: Address,
+    /// The patient for whom it acts.
+    pub patient: Address,
     /// The images that it knows, and whose they are to its knowledge.
     pub images: BTreeMap<ImageDigest, Address>,
 }
@@ -196,6 +198,15 @@ impl Watcher {
                 self.rights
                     .insert((image, requestor), right(GrantStatus::Approved, expires_at));
             }
+            Event::EmergencyOpened {
+                requestor,
+                image,
+                until,
+                ..
+            } => {
+                self.rights
+                    .insert((image, requestor), right(GrantStatus::Emergency, until));
+            }
             Event::UserRemoved {
                 requestor, image, ..
             } => {
@@ -216,6 +227,7 @@ impl Watcher {
                 image,
                 approvals,
                 window_seconds,
+                ..
             } => {
                 let limit = Limit {
                     approvals,
@@ -237,6 +249,7 @@ impl Watcher {
     fn is_mine(&self, about: &About) -> bool {
         let me = Some(self.mine.address);
         about.patient == me
+            || about.patient == Some(self.mine.patient)
             || about.requestor == me
             || about
                 .image
@@ -305,6 +318,10 @@ impl Watcher {
                         status: GrantStatus::Approved,
                         ..
                     }) => "though the events say that it is approved",
+                    Some(Right {
+                        status: GrantStatus::Emergency,
+                        ..
+                    }) => "the emergency access ended",
                     Some(Right {
                         status: GrantStatus::Requested,
                         ..

@@ -30,6 +30,7 @@ impl Scene {
         let images = [(SEALED, ADA)].into();
         let mine = Mine {
             address: ADA,
+            patient: ADA,
             images,
         };
         let mut scene = Self {
@@ -87,6 +88,8 @@ fn registered(patient: Address, image: ImageDigest) -> Event {
         image,
         radiologist,
         seal,
+        attestation: None,
+        replaces: None,
         info,
     }
 }
@@ -156,6 +159,7 @@ fn limit(approvals: u32, window_seconds: u32) -> Event {
         image: SCAN,
         approvals,
         window_seconds,
+        round: None,
     }
 }
 
@@ -386,5 +390,5 @@ fn mistakes_are_told_with_their_rule() {
         Err(Error::TooLarge { .. })
     ));
     let example = include_str!("../../../cli/rules.toml");
-    assert_eq!(rules(example).len(), 7, "the example reads");
+    assert_eq!(rules(example).len(), 8, "the example reads");
 }

@@ -83,6 +83,7 @@ impl Scene {
         let attested = Attested {
             radiologist: actor.address(),
             seal: sealed.seal,
+            description: String::new(),
         };
         fs::create_dir(dir.path().join("out")).unwrap();
         let stored = add(&actor, &body).await;

@@ -11,7 +11,10 @@
 pub(crate) mod error;
 pub(crate) mod follow;
 pub(crate) mod piece;
+pub(crate) mod pinned;
 pub(crate) mod schema;
+pub(crate) mod shown;
+pub(crate) mod signed;
 #[cfg(test)]
 mod tests;
 pub(crate) mod watch;
@@ -27,7 +30,9 @@ use serde::{Deserialize, Serialize};
 pub use crate::operation::journal::error::{Error, Result};
 pub use crate::operation::journal::follow::{FollowStore, HeldRow};
 pub use crate::operation::journal::piece::{Piece, Verdict};
+pub use crate::operation::journal::pinned::PinnedContract;
 pub(crate) use crate::operation::journal::schema::open_as;
+pub use crate::operation::journal::shown::ShownRequest;
 pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, WrittenOutput};
 
 use crate::operation::deed::{Deed, DeedKey};
@@ -182,6 +187,20 @@ impl Journal {
         let db = self.db();
         let mut query = db.prepare(
             "SELECT id, key, signed_call, plan, done FROM operation WHERE done = 0 ORDER BY id",
+        )?;
+        let rows = query.query_map([], operation)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Lists the operations with a signed call that were not given up, done or in flight, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]
+    pub fn called(&self) -> Result<Vec<Operation>> {
+        let db = self.db();
+        let mut query = db.prepare(
+            "SELECT id, key, signed_call, plan, done FROM operation
+             WHERE signed_call IS NOT NULL AND done != 2 ORDER BY id",
         )?;
         let rows = query.query_map([], operation)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -11,7 +11,7 @@ use pcim_core::private::open_or_create;
 /// "PCIM", so that no other database is taken for a journal.
 pub(super) const APPLICATION_ID: i64 = 0x5043_494d;
 /// One step for each version; the file's `user_version` tells how many are behind it.
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     "
     CREATE TABLE operation (
         id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -66,6 +66,31 @@ pub(super) const STEPS: [&str; 3] = [
     "
     DROP TABLE event;
     DROP TABLE position;
+",
+    "
+    CREATE TABLE nonce (
+        one  INTEGER PRIMARY KEY CHECK (one = 1),
+        base BLOB NOT NULL CHECK (length(base) = 27),
+        next INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE relay_call (
+        id       INTEGER PRIMARY KEY AUTOINCREMENT,
+        document TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE contract (
+        place     TEXT PRIMARY KEY,
+        version   TEXT NOT NULL,
+        code_hash BLOB NOT NULL CHECK (length(code_hash) = 32)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE shown (
+        image     BLOB NOT NULL CHECK (length(image) = 32),
+        requester BLOB NOT NULL CHECK (length(requester) = 20),
+        request   TEXT NOT NULL,
+        PRIMARY KEY (image, requester)
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

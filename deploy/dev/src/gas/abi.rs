@@ -5,7 +5,15 @@
 use alloy_primitives::{Address, address};
 use alloy_sol_types::sol;
 
-sol!("../../contract/abi/IPcac.sol");
+/// Version 1 of the contract.
+pub(super) mod v1 {
+    alloy_sol_types::sol!("../../contract/artifacts/v1/IPcac.sol");
+}
+
+/// Version 2.
+pub(super) mod v2 {
+    alloy_sol_types::sol!("../../contract/abi/IPcac.sol");
+}
 
 /// Arbitrum's precompile that manages Stylus programs.
 pub(super) const ARB_WASM: Address = address!("0000000000000000000000000000000000000071");

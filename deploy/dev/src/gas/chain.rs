@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256, Bytes, LogData, U64, U256, keccak256};
 use alloy_sol_types::SolCall;
-use pcim_ledger::{Account, Error as LedgerError};
+use pcim_ledger::{Account, Error as LedgerError, Version};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct Chain {
     node: pcim_ledger::Chain,
     chain_id: u64,
+    version: Version,
     accounts: Vec<Account>,
 }
 
@@ -136,12 +137,18 @@ impl Chain {
         Ok(Self {
             node: pcim_ledger::Chain::connect(ground.rpc_url, ground.chain_id).await?,
             chain_id: ground.chain_id,
+            version: ground.version,
             accounts,
         })
     }
 
     pub(super) fn chain_id(&self) -> u64 {
         self.chain_id
+    }
+
+    /// The version of the contract that is measured.
+    pub(super) fn version(&self) -> Version {
+        self.version
     }
 
     pub(super) fn account(&self, account: usize) -> &Account {
@@ -287,6 +294,14 @@ impl Chain {
         let params = json!([U64::from(block), false]);
         let block: Block = self.ask("eth_getBlockByNumber", params).await?;
         Ok(block.size.to())
+    }
+
+    /// Sets the second of the next block.
+    pub(super) async fn set_clock(&self, second: u64) -> Result<(), Error> {
+        let _: Value = self
+            .ask("evm_setNextBlockTimestamp", json!([U64::from(second)]))
+            .await?;
+        Ok(())
     }
 
     /// Remembers the state; what is given back undoes all that follows.

@@ -2,6 +2,7 @@
 
 use alloy_primitives::B256;
 use pcim_deploy::deploy;
+use pcim_ledger::Version;
 use stylus_devnet::ArbOs;
 
 /// Accounts that a run needs: a chain owner who deploys, the consortium, the radiologist, two requestors, five patients.
@@ -36,6 +37,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) keys: &'a [[u8; 32]],
     /// the module, uncompressed
     pub(crate) wasm: &'a [u8],
+    /// the version of the contract that the module is
+    pub(crate) version: Version,
     /// the chain's
     pub(crate) arbos: ArbOs,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::chain::{Chain, Mined};
-use super::protocol::{self, Operation};
+use super::protocol;
 use super::{DEPLOYMENT, Error, FIVE_CALLS, Ground, PATIENTS};
 
 /// How often everything is done; an odd number, so that there is a median.
@@ -62,6 +62,7 @@ struct Done {
 pub(super) async fn run(chain: &Chain, ground: &Ground<'_>) -> Result<Figures, Error> {
     // The first deployment makes the transaction that every run sends again, to a node that knows the module.
     let mut genesis = chain.snapshot().await?;
+    super::begin(chain).await?;
     let record = super::publish(ground).await?;
     let deployment = chain.mined(record.tx).await?;
     let mut transactions = Vec::new();
@@ -95,6 +96,7 @@ async fn once(
     deployment: &Mined,
     contract: alloy_primitives::Address,
 ) -> Result<Vec<Done>, Error> {
+    super::begin(chain).await?;
     let mined = chain.send_again(deployment).await?;
     mined.succeeded(DEPLOYMENT)?;
     let mut done = vec![Done {
@@ -102,20 +104,14 @@ async fn once(
         patient: None,
         mined,
     }];
-    let send = async |operation: &Operation| {
-        let data = operation.data.clone();
-        let mined = chain.send_data(operation.from, contract, data).await?;
-        mined.succeeded(operation.name)?;
-        operation.check_logs(&mined)?;
-        Ok::<_, Error>(mined)
-    };
-    send(&protocol::accreditation(chain, contract)).await?;
+    let accreditation = protocol::accreditation(chain, contract);
+    accreditation.send(chain, contract).await?;
     for patient in 0..PATIENTS {
         for operation in protocol::five_calls(chain, contract, patient)? {
             done.push(Done {
                 operation: operation.name,
                 patient: Some(patient + 1),
-                mined: send(&operation).await?,
+                mined: operation.send(chain, contract).await?,
             });
         }
     }

@@ -69,6 +69,7 @@ impl Chain {
             chain_id: self.said["chain_id"].as_u64().unwrap(),
             deployer_key: &key,
             consortium: account(1, "address").parse().unwrap(),
+            predecessor: None,
             wasm: artifact::PCAC_WASM,
             max_fee: MAX_FEE,
             records: None,

@@ -250,10 +250,15 @@ impl AuditArgs {
             asked_by: requestor.filter(|_| self.mine),
             ..ImageQuery::default()
         })?;
-        let wanted = self.status.or((!self.mine).then_some(Standing::Approved));
+        let open = [Standing::Approved, Standing::Emergency];
+        let wanted: &[Standing] = match &self.status {
+            Some(status) => std::slice::from_ref(status),
+            None if self.mine => &Standing::ALL,
+            None => &open,
+        };
         let rights = show::Right::of(&known, now)
             .filter(|right| requestor.is_none_or(|it| it == right.requestor))
-            .filter(|right| wanted.is_none_or(|it| it == right.standing));
+            .filter(|right| wanted.contains(&right.standing));
         Ok(Answer {
             kind: match self.mine {
                 true => Kind::Mine(rights.collect()),

@@ -149,6 +149,30 @@ fn details(event: &Event) -> Option<String> {
             until(*expires_at)
         }
         Event::ImageResealed { root, .. } => format!("sealed again as {root}"),
+        Event::EmergencyOpened { until: end, .. } => format!("in an emergency, {}", until(*end)),
+        Event::ImageFlagged { flags: 0, .. } => "in use again".to_owned(),
+        Event::ImageFlagged { flags, by, .. } => {
+            format!("{} (sent by {by})", pcim_ledger::ImageFlags(*flags))
+        }
+        Event::Acted { by, .. } => format!("decided by {by}"),
+        Event::AccountMoved { from, to, .. } => format!("from {from} to {to}"),
+        Event::ConsortiumOffered { from, to } => format!("from {from} to {to}"),
+        Event::AccountChanged { kind, ripe, by, .. } => {
+            let kind = match kind {
+                1 => "guardians",
+                2 => "move",
+                3 => "emergency desk",
+                4 | 5 => "recovery",
+                6 => "cancelled",
+                7 => "finished",
+                8 => "delegate",
+                _ => "taken over from the predecessor",
+            };
+            match ripe {
+                0 => format!("{kind} (sent by {by})"),
+                ripe => format!("{kind}, ripe {} (sent by {by})", time(*ripe)),
+            }
+        }
         Event::ApprovalLimitSet { approvals: 0, .. } => "no limit from now on".to_owned(),
         Event::ApprovalLimitSet {
             approvals,
@@ -208,7 +232,10 @@ pub(super) fn rights(rights: &[Right], mine: bool) -> String {
         if right.decided_at != 0 {
             when.push_str(&format!(", decided {}", time(right.decided_at)));
         }
-        if matches!(right.standing, Standing::Approved | Standing::Expired) {
+        if matches!(
+            right.standing,
+            Standing::Approved | Standing::Expired | Standing::Emergency
+        ) {
             when.push_str(&format!(", {}", until(right.expires_at)));
         }
         folded(&mut text, &when);

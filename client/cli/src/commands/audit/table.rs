@@ -52,8 +52,11 @@ pub(super) fn timeline(entries: &[Entry], known: &Images) -> Table {
 pub(super) fn rights(title: &str, rights: &[Right]) -> Table {
     let rows = rights.iter().map(|right| {
         let decided = Some(right.decided_at).filter(|it| *it != 0);
-        let ends = matches!(right.standing, Standing::Approved | Standing::Expired)
-            .then(|| show::until(right.expires_at));
+        let ends = matches!(
+            right.standing,
+            Standing::Approved | Standing::Expired | Standing::Emergency
+        )
+        .then(|| show::until(right.expires_at));
         vec![
             right.image.to_string(),
             visible(&right.description),

@@ -1,5 +1,6 @@
 //! `pcim consortium`
 
+mod accept;
 mod accredit;
 mod transfer;
 
@@ -12,6 +13,7 @@ use crate::context::Context;
 pub(crate) enum ConsortiumCommand {
     Accredit(accredit::AccreditArgs),
     Transfer(transfer::TransferArgs),
+    Accept(accept::AcceptRoleArgs),
 }
 
 impl ConsortiumCommand {
@@ -19,6 +21,7 @@ impl ConsortiumCommand {
         match self {
             Self::Accredit(args) => args.run(context).await,
             Self::Transfer(args) => args.run(context).await,
+            Self::Accept(args) => args.run(context).await,
         }
     }
 }

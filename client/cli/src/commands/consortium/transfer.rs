@@ -6,10 +6,11 @@ use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, actor};
 
-/// Hand the consortium's role to another account, for good
+/// Offer the consortium's role to another account, which takes it with `pcim consortium accept`
 ///
-/// From then on that account alone accredits radiologists and hands the role over; nobody can take it back. Give its contact
-/// card rather than an address: a card is signed by the key that it names, so its holder has that key.
+/// Until then an offer to your own address withdraws it. Afterwards that account alone accredits radiologists; nobody can take
+/// the role back. At version 1 of the contract it goes over at once: give a contact card rather than an address, which is
+/// signed by the key that it names.
 #[derive(Debug, Args)]
 pub(crate) struct TransferArgs {
     /// The new consortium's contact card or address

@@ -1,5 +1,6 @@
 //! `pcim patient`
 
+mod account;
 mod approve;
 mod audit;
 mod deny;
@@ -35,6 +36,12 @@ pub(crate) enum PatientCommand {
     Open(open::OpenArgs),
     History(history::HistoryArgs),
     Replicas(replicas::ReplicasArgs),
+    Guardians(account::GuardiansArgs),
+    Delegate(account::DelegateArgs),
+    Emergency(account::EmergencyArgs),
+    Withdraw(account::WithdrawArgs),
+    Restore(account::RestoreImageArgs),
+    Migrate(account::MigrateArgs),
 }
 
 impl PatientCommand {
@@ -53,6 +60,12 @@ impl PatientCommand {
             Self::Open(args) => args.run(context).await,
             Self::History(args) => args.run(context).await,
             Self::Replicas(args) => args.run(context).await,
+            Self::Guardians(args) => args.run(context).await,
+            Self::Delegate(args) => args.run(context).await,
+            Self::Emergency(args) => args.run(context).await,
+            Self::Withdraw(args) => args.run(context).await,
+            Self::Restore(args) => args.run(context).await,
+            Self::Migrate(args) => args.run(context).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `pcim requestor`
 
+mod emergency;
 mod fetch;
 mod request;
 mod status;
@@ -14,6 +15,8 @@ pub(crate) enum RequestorCommand {
     Request(request::RequestArgs),
     Status(status::StatusArgs),
     Fetch(fetch::FetchArgs),
+    Emergency(emergency::BreakGlassArgs),
+    GiveUp(emergency::GiveUpArgs),
 }
 
 impl RequestorCommand {
@@ -22,6 +25,8 @@ impl RequestorCommand {
             Self::Request(args) => args.run(context).await,
             Self::Status(args) => args.run(context).await,
             Self::Fetch(args) => args.run(context).await,
+            Self::Emergency(args) => args.run(context).await,
+            Self::GiveUp(args) => args.run(context).await,
         }
     }
 }

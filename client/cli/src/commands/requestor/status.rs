@@ -24,7 +24,10 @@ impl StatusArgs {
             GrantStatus::None => "none",
             GrantStatus::Requested => "requested",
             GrantStatus::Approved if standing.authorized => "approved",
+            GrantStatus::Approved if standing.flags.0 != 0 => "approved, without access",
             GrantStatus::Approved => "approved, expired",
+            GrantStatus::Emergency if standing.authorized => "open in an emergency",
+            GrantStatus::Emergency => "emergency access, ended",
             GrantStatus::Denied => "denied",
             GrantStatus::Removed => "removed",
         };
@@ -33,10 +36,17 @@ impl StatusArgs {
             if standing.authorized { "yes" } else { "no" },
             standing.patient
         );
+        if standing.flags.0 != 0 {
+            text.push_str(&format!("image       {}\n", standing.flags));
+        }
         if let Some(root) = standing.shared_image.filter(|_| standing.authorized) {
             text.push_str(&format!("shared as   {root}\n"));
         }
-        if standing.status == GrantStatus::Approved && standing.expires_at != 0 {
+        let ends = matches!(
+            standing.status,
+            GrantStatus::Approved | GrantStatus::Emergency
+        );
+        if ends && standing.expires_at != 0 {
             text.push_str(&format!(
                 "expires     {} (unix seconds)\n",
                 standing.expires_at

@@ -74,6 +74,7 @@ impl Scene {
                 chain_id: devnet.chain_id(),
                 deployer_key: &payer.private_key.0,
                 consortium: addresses[0],
+                predecessor: None,
                 wasm: artifact::PCAC_WASM,
                 max_fee: MAX_FEE,
                 records: None,

@@ -33,7 +33,7 @@ pub(super) async fn tell(
 
     let accredited = consortium
         .consortium()
-        .accredit(radiologist.address(), true)
+        .accredit(radiologist.address(), true, None)
         .await?
         .mined()
         .context("signed, and not sent")?;

@@ -14,6 +14,7 @@ use clap::Args;
 use pcim_client::Error as ClientError;
 use pcim_deploy::artifact;
 use pcim_deploy::build::module::MAX_WASM_BYTES;
+use pcim_ledger::Version;
 use stylus_devnet::{ArbOs, Config};
 
 use pcim_terminal::failure::Usage;
@@ -39,9 +40,12 @@ use price::{Amount, Prices};
 /// gas for posting the compressed transaction to the parent chain, times the price of L2 gas.
 #[derive(Debug, Args)]
 pub(crate) struct GasArgs {
-    /// Module to measure instead of the released one
-    #[arg(long, value_name = "FILE")]
+    /// Module of version 2 to measure instead of the released one
+    #[arg(long, value_name = "FILE", conflicts_with = "contract_version")]
     wasm: Option<PathBuf>,
+    /// Version of the released contract to measure
+    #[arg(long, value_name = "VERSION", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    contract_version: u8,
     /// Rules to measure under: those of ArbOS 40, 51, 59, 60 or 61
     #[arg(long, value_name = "VERSION", default_value_t)]
     arbos: ArbOs,
@@ -64,9 +68,10 @@ pub(crate) struct GasArgs {
 
 impl GasArgs {
     pub(crate) async fn run(&self, ui: Ui) -> anyhow::Result<()> {
-        let wasm = match &self.wasm {
-            Some(path) => read_module(path)?,
-            None => artifact::PCAC_WASM.to_vec(),
+        let (version, wasm) = match (&self.wasm, self.contract_version) {
+            (Some(path), _) => (Version::V2, read_module(path)?),
+            (None, 1) => (Version::V1, artifact::V1_WASM.to_vec()),
+            (None, _) => (Version::V2, artifact::PCAC_WASM.to_vec()),
         };
         let devnet = stylus_devnet::spawn(Config {
             arbos: self.arbos,
@@ -81,6 +86,7 @@ impl GasArgs {
             chain_id: devnet.chain_id(),
             keys: &keys,
             wasm: &wasm,
+            version,
             arbos: self.arbos,
         };
         let told = self.tell(ui, ground).await;

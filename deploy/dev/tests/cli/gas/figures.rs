@@ -7,7 +7,7 @@ fn figures_are_data_and_plots() {
     let dir = tempfile::tempdir().unwrap();
     let figures = dir.path().join("made/here");
     let run = || {
-        let run = Run::of(gas().arg("--figures").arg(&figures).arg("--json"));
+        let run = Run::of(gas(2).arg("--figures").arg(&figures).arg("--json"));
         run.json()
     };
     let first = run();
@@ -57,7 +57,7 @@ fn figures_are_data_and_plots() {
             line[4].parse::<u64>().unwrap(),
         );
         assert!(gas > 21_000 && bytes > 500, "{line:?}");
-        let row = row(&line[1]);
+        let row = row(2, &line[1]);
         // The first patient's are the calls of the table.
         if line[2] == "1" {
             assert_eq!(gas, gas_of(row, "uncached"), "{line:?}");
@@ -77,7 +77,7 @@ fn figures_are_data_and_plots() {
     // A file in the way of the directory.
     let blocked = dir.path().join("file");
     std::fs::write(&blocked, "").unwrap();
-    let run = Run::of(gas().arg("--figures").arg(&blocked));
+    let run = Run::of(gas(2).arg("--figures").arg(&blocked));
     run.refused(1, "file");
 }
 

@@ -1,0 +1,49 @@
+//! `pcim account`, `pcim recover`, `pcim guardian`, `pcim custodian`, `pcim signed`: who decides for a patient.
+
+pub(crate) mod guardian;
+pub(crate) mod moves;
+pub(crate) mod recover;
+pub(crate) mod signed;
+
+use pcim_client::AccountStanding;
+use pcim_core::Address;
+use pcim_ledger::ChangeKind;
+
+/// An account, for people.
+pub(crate) fn text(standing: &AccountStanding) -> String {
+    let record = &standing.record;
+    let mut text = format!(
+        "patient      {}\nacts         {}\n",
+        standing.patient, record.acting
+    );
+    text.push_str(&match record.commitment == [0; 24] {
+        true => "guardians    none\n".to_owned(),
+        false => format!("guardians    yes, changes wait {} h\n", record.hours),
+    });
+    if let Some(desk) = standing.desk {
+        text.push_str(&format!(
+            "desk         {}, {} h\n",
+            desk.address, desk.hours
+        ));
+    }
+    if record.locked_until != 0 {
+        let until = record.locked_until;
+        text.push_str(&format!("locked       until {until} (unix seconds)\n"));
+    }
+    if let Some(pending) = &record.pending {
+        let named = pending.account();
+        let what = match pending.kind {
+            ChangeKind::Guardians => "other guardians".to_owned(),
+            ChangeKind::Move => format!("handed to {named}"),
+            ChangeKind::Desk if named == Address::ZERO => "no desk".to_owned(),
+            ChangeKind::Desk => format!("desk {named}"),
+            ChangeKind::Recovery => format!("recovery to {named}"),
+            ChangeKind::SingleRecovery => format!("recovery to {named} by one guardian"),
+        };
+        let ripe = pending.ripe;
+        text.push_str(&format!(
+            "pending      {what}, from {ripe} (unix seconds)\n"
+        ));
+    }
+    text
+}
