@@ -69,9 +69,16 @@ pub(crate) struct Arriving {
 /// A large object's way into its file.
 struct Large {
     pieces: mpsc::Sender<Piece>,
-    sealing: JoinHandle<Fallible<(File, Lengths, Vec<u8>, u32)>>,
+    sealing: JoinHandle<Fallible<Written>>,
     path: PathBuf,
     _place: OwnedSemaphorePermit,
+}
+
+/// A large object in its file, without its description.
+struct Written {
+    file: File,
+    lengths: Lengths,
+    crc: u32,
 }
 
 enum Piece {
@@ -288,7 +295,7 @@ fn large(
     department: &Department,
     pieces: mpsc::Receiver<Piece>,
     path: &std::path::Path,
-) -> Fallible<(File, Lengths, Vec<u8>, u32)> {
+) -> Fallible<Written> {
     let mut file = private::create_new(path).map_err(Error::file(path))?;
     file.write_all(&[0; HEAD]).map_err(Error::file(path))?;
     let mut body = Counted {
@@ -303,7 +310,11 @@ fn large(
         about: 0,
     };
     body.write_all(&header).map_err(Error::file(path))?;
-    Ok((body.file, lengths, header, body.crc.finalize()))
+    Ok(Written {
+        file: body.file,
+        lengths,
+        crc: body.crc.finalize(),
+    })
 }
 
 impl Large {
@@ -317,7 +328,11 @@ impl Large {
         // A thread that stopped has an error to tell.
         let _ = self.pieces.send(Piece::End).await;
         drop(self.pieces);
-        let (mut file, mut lengths, _, crc) = self.sealing.await??;
+        let Written {
+            mut file,
+            mut lengths,
+            crc,
+        } = self.sealing.await??;
         let about = department.encrypt(description)?;
         lengths.about = about.len() as u32;
         let mut hasher =

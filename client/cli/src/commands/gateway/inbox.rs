@@ -15,7 +15,7 @@ use crate::ui::printable;
 /// A request to the inbox.
 #[derive(Debug, Subcommand)]
 pub(crate) enum InboxCommand {
-    List(ListArgs),
+    List(InboxListArgs),
     Show(OneArgs),
     Assign(AssignArgs),
     Seal(SealNowArgs),
@@ -26,7 +26,7 @@ pub(crate) enum InboxCommand {
 ///
 /// It names patients. The running gateway is asked; without one the home's passphrase is wanted.
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {
+pub(crate) struct InboxListArgs {
     /// List those too that were sealed or rejected
     #[arg(long)]
     all: bool,
