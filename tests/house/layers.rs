@@ -6,7 +6,7 @@ use crate::files::{below, none, read};
 use crate::packages::{Package, by_name, packages, packages_of};
 
 /// The packages of ours that each may be built from. One that is not listed may not be added without a place here.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("pcim-contract", &[]),
     ("pcim-core", &[]),
     ("pcim-dicom", &["pcim-core"]),
@@ -22,6 +22,10 @@ const LAYERS: [(&str, &[&str]); 13] = [
             "pcim-node",
             "pcim-seal",
         ],
+    ),
+    (
+        "pcim-gateway",
+        &["pcim-client", "pcim-core", "pcim-dicom", "pcim-seal"],
     ),
     ("stylus-devnet", &[]),
     ("pcim-deploy", &["pcim-core", "pcim-ledger"]),
@@ -44,6 +48,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
             "pcim-core",
             "pcim-deploy",
             "pcim-dicom",
+            "pcim-gateway",
             "pcim-ledger",
             "pcim-node",
             "pcim-seal",
@@ -72,7 +77,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
 const TESTS: &str = "pcim-tests";
 
 /// Foreign libraries behind an adapter, each with the only package that is built from it.
-const ADAPTERS: [(&str, &str); 11] = [
+const ADAPTERS: [(&str, &str); 12] = [
     ("ethers", "pcim-ledger"),
     ("sequoia-openpgp", "pcim-seal"),
     ("rust-ipfs", "pcim-node"),
@@ -82,6 +87,7 @@ const ADAPTERS: [(&str, &str); 11] = [
     ("dicom-object", "pcim-dicom"),
     ("dicom-parser", "pcim-dicom"),
     ("dicom-encoding", "pcim-dicom"),
+    ("dicom-ul", "pcim-gateway"),
     ("wasmtime", "stylus-devnet"),
     ("revm", "stylus-devnet"),
 ];

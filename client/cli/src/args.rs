@@ -10,9 +10,9 @@ use crate::commands::account::moves::AccountCommand;
 use crate::commands::account::recover::RecoverCommand;
 use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
-    audit, backup, card, completions, config, consortium, deid, deploy, device, doctor, init, man,
-    network, node, passphrase, patient, radiologist, relay, report, requestor, restore, resume,
-    search, trace, unlock, view, watch,
+    audit, backup, card, completions, config, consortium, deid, deploy, device, doctor, gateway,
+    init, man, network, node, passphrase, patient, radiologist, relay, report, requestor, restore,
+    resume, search, trace, unlock, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -110,6 +110,7 @@ pub(crate) enum Command {
     Watch(watch::WatchArgs),
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
+    Gateway(gateway::GatewayArgs),
     Deploy(deploy::DeployArgs),
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
@@ -166,6 +167,7 @@ impl Command {
             Self::Watch(args) => args.run(context).await,
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
+            Self::Gateway(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Complete(args) => args.run(context, Cli::command()),
@@ -187,6 +189,7 @@ impl Command {
     pub(crate) fn ends_on_interrupt(&self) -> bool {
         match self {
             Self::Node(args) => args.serves(),
+            Self::Gateway(args) => args.serves(),
             other => matches!(other, Self::Watch(_)),
         }
     }

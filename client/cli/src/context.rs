@@ -342,6 +342,11 @@ impl Stop {
         Self(told)
     }
 
+    /// Tells others when it is asked.
+    pub(crate) fn receiver(self) -> watch::Receiver<bool> {
+        self.0
+    }
+
     /// Whether it was asked.
     pub(crate) fn is_asked(&self) -> bool {
         *self.0.borrow()

@@ -1,7 +1,9 @@
 //! Errors that this program alone has, and what can be done about them.
 
+use std::borrow::Cow;
+
 use pcim_client::audit::Difference;
-use pcim_core::hint::Hints;
+use pcim_core::hint::{Hint, Hints};
 pub(crate) use pcim_terminal::failure::*;
 
 /// The logs and the contract, or two providers, do not say the same.
@@ -32,6 +34,14 @@ pub(crate) struct Unwell {
     pub(crate) count: usize,
 }
 
+/// The inbox refused what was asked of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub(crate) struct FromInbox {
+    pub(crate) why: String,
+    pub(crate) hints: Vec<String>,
+}
+
 /// The check found something.
 #[derive(Debug, thiserror::Error)]
 #[error("the check found {found} faults in {files} files")]
@@ -47,6 +57,12 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<Hints> {
             "the report says why; run it again with what can be put right: nothing is done twice"
                 .into(),
         ]);
+    }
+    if let Some(refused) = error.downcast_ref::<FromInbox>() {
+        return Some(refused.hints.iter().cloned().map(Cow::Owned).collect());
+    }
+    if let Some(error) = error.downcast_ref::<pcim_gateway::Error>() {
+        return Some(error.hints());
     }
     if error.is::<NotTheSame>() {
         return Some(vec!["do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url".into()]);

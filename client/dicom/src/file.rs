@@ -19,8 +19,8 @@ use super::repair::Repairs;
 use super::tree::{DataSet, Value, text};
 
 /// The writer of a file (PS3.10 §7.1): a UUID-derived UID of this program.
-pub(crate) const IMPLEMENTATION_CLASS_UID: &str = "2.25.247352046126719243064113853245926349107";
-const IMPLEMENTATION_VERSION_NAME: &str = "PCIM";
+pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.247352046126719243064113853245926349107";
+pub(crate) const IMPLEMENTATION_VERSION_NAME: &str = "PCIM";
 
 /// The most bytes that a file may have: element lengths are 32 bits.
 const FILE_MAX: u64 = u32::MAX as u64;
@@ -118,12 +118,7 @@ pub(crate) fn read(file: &[u8]) -> Result<File> {
     };
     let syntax = TransferSyntaxRegistry.get(&uid).or_else(|| retired(&uid));
     let syntax = syntax.ok_or_else(unknown)?;
-    let encoding = match (syntax.endianness(), is_implicit(syntax)) {
-        (Endianness::Little, false) => Encoding::Explicit,
-        (Endianness::Little, true) => Encoding::Implicit,
-        (Endianness::Big, _) if syntax.uid() == BIG_ENDIAN => Encoding::Big,
-        (Endianness::Big, _) => return Err(unknown()),
-    };
+    let encoding = encoding(syntax)?;
     let data_set = match syntax.codec() {
         Codec::Dataset(Some(adapter)) => {
             let mut inflated = Vec::new();
@@ -155,7 +150,7 @@ pub(crate) fn read(file: &[u8]) -> Result<File> {
 
 /// The processes of JPEG that DICOM no longer has (PS3.5 2000 §A.4.1): read and written as they
 /// are, never decoded.
-fn retired(uid: &str) -> Option<&'static TransferSyntax> {
+pub(crate) fn retired(uid: &str) -> Option<&'static TransferSyntax> {
     const UIDS: [&str; 14] = [
         "1.2.840.10008.1.2.4.52",
         "1.2.840.10008.1.2.4.53",
@@ -180,6 +175,26 @@ fn retired(uid: &str) -> Option<&'static TransferSyntax> {
         UIDS.iter().map(stub).collect()
     });
     RETIRED.iter().find(|syntax| syntax.uid() == uid)
+}
+
+/// The encoding of a transfer syntax's data sets.
+pub(crate) fn encoding(syntax: &TransferSyntax) -> Result<Encoding> {
+    match (syntax.endianness(), is_implicit(syntax)) {
+        (Endianness::Little, false) => Ok(Encoding::Explicit),
+        (Endianness::Little, true) => Ok(Encoding::Implicit),
+        (Endianness::Big, _) if syntax.uid() == BIG_ENDIAN => Ok(Encoding::Big),
+        (Endianness::Big, _) => Err(Error::TransferSyntax {
+            uid: only_uid(syntax.uid()),
+        }),
+    }
+}
+
+/// The transfer syntax that a file names, and the place of its data set.
+pub(crate) fn parts(file: &[u8]) -> Result<(Option<String>, usize)> {
+    match beginning(file).ok_or(Error::NotDicom)? {
+        (start, true) => meta(file, start, &mut Repairs::default()),
+        (start, false) => Ok((None, start)),
+    }
 }
 
 /// Checks whether the transfer syntax is one without VRs (PS3.5 §A.1; Papyrus 3, retired).
@@ -265,7 +280,7 @@ pub(crate) fn write(file: &File, capacity: usize) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-fn encode(data_set: &DataSet, syntax: &TransferSyntax, out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn encode(data_set: &DataSet, syntax: &TransferSyntax, out: &mut Vec<u8>) -> Result<()> {
     let encoder: DynEncoder<'_, Vec<u8>> = syntax.encoder_for().ok_or(Error::Encode)?;
     put(data_set, &encoder, out).map_err(|_| Error::Encode)
 }

@@ -1,9 +1,11 @@
 //! DICOM files as they are: data sets in memory, files read and written (PS3.10), frames of pixels decoded.
 //!
-//! [`deid`], [`view`] and [`check`] stand on them. Pure: no key, no network. Every length is checked before
+//! [`deid`], [`view`], [`check`] and [`arrival`] stand on them. Pure: no key, no network. Every length is checked before
 //! memory is set aside for it.
 
+pub mod arrival;
 pub mod check;
+pub mod commitment;
 pub mod deface;
 pub mod deid;
 #[cfg(feature = "lettering")]

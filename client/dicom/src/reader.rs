@@ -48,6 +48,30 @@ pub(crate) fn data_set(bytes: &[u8], encoding: Encoding, repairs: &mut Repairs) 
     reader.elements(bytes.len(), false, encoding, 1)
 }
 
+/// Reads the elements up to `last` out of the start of a data set; none if that start ends before it is known that there
+/// are no more of them. A start that is `whole` is all of the data set.
+///
+/// # Errors
+/// [`Error::TooDeep`]; [`Error::Malformed`] for a whole data set that is.
+pub(crate) fn start(
+    bytes: &[u8],
+    encoding: Encoding,
+    last: Tag,
+    whole: bool,
+) -> Result<Option<DataSet>> {
+    let mut repairs = Repairs::default();
+    let encoding = encoded(bytes, encoding, &mut repairs);
+    let mut reader = Reader {
+        bytes,
+        at: 0,
+        repairs: &mut repairs,
+    };
+    match reader.elements_up_to(last, whole, encoding) {
+        Err(Error::Malformed) if !whole => Ok(None),
+        found => found,
+    }
+}
+
 /// The encoding that a data set is in, which may not be the one that its file names.
 fn encoded(bytes: &[u8], named: Encoding, repairs: &mut Repairs) -> Encoding {
     let (Some(vr), Some(length)) = (bytes.get(4..6), bytes.get(4..8)) else {
@@ -144,6 +168,28 @@ impl<'a> Reader<'a, '_> {
             true => Ok(data_set),
             false => Err(Error::Malformed),
         }
+    }
+
+    /// Elements up to `last`: all that there are, if one follows or the bytes are `whole`; none if the bytes end before.
+    fn elements_up_to(
+        &mut self,
+        last: Tag,
+        whole: bool,
+        encoding: Encoding,
+    ) -> Result<Option<DataSet>> {
+        let end = self.bytes.len();
+        let mut data_set = DataSet::new();
+        while self.at < end {
+            let tag = self.tag_at(self.at, encoding).ok_or(Error::Malformed)?;
+            if tag > last {
+                return Ok(Some(data_set));
+            }
+            let head = self.head(tag, end, encoding)?;
+            self.at += head.size;
+            let element = self.value(head, end, encoding, 1)?;
+            data_set.insert(tag, element);
+        }
+        Ok(whole.then_some(data_set))
     }
 
     /// Checks whether nothing but zeros and line ends are left.

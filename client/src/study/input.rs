@@ -54,7 +54,11 @@ pub(crate) struct Source {
 enum Place {
     Disk,
     Zipped(Arc<zip::Archive>, usize),
+    Kept(Opening, usize),
 }
+
+/// Opens a file that is kept in another form, by its number in the input, at its start.
+pub type Opening = Arc<dyn Fn(usize) -> io::Result<File> + Send + Sync>;
 
 /// By which a change of a file is noticed: its length and time.
 type Stamp = (u64, Option<SystemTime>);
@@ -75,6 +79,7 @@ impl Source {
         match &self.place {
             Place::Disk => File::open(&self.path),
             Place::Zipped(archive, number) => archive.open(*number),
+            Place::Kept(open, number) => open(*number),
         }
     }
 
@@ -125,6 +130,22 @@ impl Inputs {
             }
         }
         Ok(inputs)
+    }
+
+    /// Makes an input of files that are kept in another form, such as encrypted; each is opened when it is looked at and when
+    /// it is sealed. Errors call it by its name.
+    #[must_use]
+    pub fn kept(names: Vec<PathBuf>, open: &Opening) -> Self {
+        let source = |(number, path)| Source {
+            path,
+            place: Place::Kept(Arc::clone(open), number),
+            stamp: None,
+        };
+        Self {
+            files: names.into_iter().enumerate().map(source).collect(),
+            skipped: Vec::new(),
+            collected: true,
+        }
     }
 
     /// Counts the files that will be looked at.

@@ -15,6 +15,7 @@ mod disk;
 mod documents;
 mod flow;
 mod follower;
+mod gateway;
 mod help;
 mod homes;
 mod inputs;

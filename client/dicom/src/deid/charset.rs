@@ -7,11 +7,11 @@ use crate::tree::{DataSet, text};
 
 /// The character set of a data set: of several the last, to which the escapes lead.
 #[derive(Default)]
-pub(super) struct CharacterSet(SpecificCharacterSet);
+pub(crate) struct CharacterSet(SpecificCharacterSet);
 
 impl CharacterSet {
     /// Reads Specific Character Set; ASCII if it names none that is known.
-    pub(super) fn of(data_set: &DataSet) -> Self {
+    pub(crate) fn of(data_set: &DataSet) -> Self {
         let named = text(data_set, tags::SPECIFIC_CHARACTER_SET).unwrap_or_default();
         let mut codes = named.split('\\').rev();
         let found = codes.find_map(|code| SpecificCharacterSet::from_code(code.trim()));
@@ -19,7 +19,7 @@ impl CharacterSet {
     }
 
     /// The text that bytes are.
-    pub(super) fn text(&self, bytes: &[u8]) -> String {
+    pub(crate) fn text(&self, bytes: &[u8]) -> String {
         let decoded = self.0.decode(bytes);
         decoded.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())
     }

@@ -52,6 +52,7 @@ use screen::{burned_in, read};
 use table::Definition;
 use transform::Transform;
 
+pub(crate) use charset::CharacterSet;
 pub(crate) use words::is_known;
 
 pub use error::{Error, Result};

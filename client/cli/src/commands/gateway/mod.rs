@@ -1,0 +1,155 @@
+//! `pcim gateway`
+
+mod check;
+mod inbox;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use pcim_client::home::Home;
+use pcim_client::{Error, Session};
+use pcim_gateway::{Gateway, Ports, Settings};
+use serde_json::json;
+
+use crate::context::{Context, Stop};
+use crate::failure::Usage;
+
+/// The configuration that is read if no other is named.
+const CONFIG: &str = "gateway.toml";
+/// How old blocks that nothing pins must be before another process of the home may have them deleted.
+const GRACE: Duration = Duration::from_secs(3600);
+
+/// Take a department's images by DIMSE and DICOMweb, and seal them by rules
+///
+/// Modalities and PACS send to it as to any storage provider. Each object is encrypted to this home's key as it comes, and
+/// acknowledged when it is on the disk to stay. A study is complete when its sender asks for storage commitment or when no
+/// more comes for a while; the rules then seal it to its patient's card, or it waits in the inbox. Handovers are written into a
+/// folder. Meanwhile the sealed images are served, as by `pcim node`, and the home's other commands can be used.
+///
+/// docs/gateway.md explains the configuration, the rules, and what to type into Orthanc and dcm4chee. The log goes to standard
+/// error, a JSON document a line, without patient data. An interrupt (SIGINT, SIGTERM) ends it with 0 once the message of each
+/// association and the study that is being sealed are done.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct GatewayArgs {
+    #[command(subcommand)]
+    task: Option<GatewayTask>,
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The port of the DIMSE door, 0 for a free one [default: the configuration's, or 11112]
+    #[arg(long, value_name = "N")]
+    dicom_port: Option<u16>,
+    /// The port of the HTTP door, 0 for a free one [default: the configuration's, or none]
+    #[arg(long, value_name = "N")]
+    http_port: Option<u16>,
+    /// The AE title that senders call [default: the configuration's, or PCIM]
+    #[arg(long, value_name = "TITLE")]
+    ae: Option<String>,
+}
+
+/// The configuration's file.
+#[derive(Debug, Args)]
+struct ConfigArg {
+    /// The configuration [default: gateway.toml in the home, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// A task beside serving.
+#[derive(Debug, Subcommand)]
+enum GatewayTask {
+    /// See what waits, and decide about it
+    #[command(subcommand)]
+    Inbox(inbox::InboxCommand),
+    Check(check::CheckArgs),
+}
+
+impl ConfigArg {
+    fn settings(&self, home: &Path) -> anyhow::Result<Settings> {
+        let own = home.join(CONFIG);
+        Ok(match &self.config {
+            Some(path) => Settings::read(path)?,
+            None if own.exists() => Settings::read(&own)?,
+            None => Settings::default(),
+        })
+    }
+}
+
+impl GatewayArgs {
+    /// Says whether it runs until it is interrupted.
+    pub(crate) fn serves(&self) -> bool {
+        self.task.is_none()
+    }
+
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        match &self.task {
+            Some(GatewayTask::Inbox(command)) => command.run(context).await,
+            Some(GatewayTask::Check(args)) => args.run(context),
+            None => self.serve(context).await,
+        }
+    }
+
+    async fn serve(&self, context: &Context) -> anyhow::Result<()> {
+        let mut settings = self.config.settings(&context.home_dir()?)?;
+        settings.dicom_port = self.dicom_port.unwrap_or(settings.dicom_port);
+        settings.http_port = self.http_port.or(settings.http_port);
+        if let Some(ae) = &self.ae {
+            settings.ae.clone_from(ae);
+        }
+        settings.check().map_err(Usage)?;
+        let ports = Ports::open(&settings).await?;
+        let listening = ports.listening()?;
+        // From here on an interrupt waits until what was begun is done.
+        let stop = Stop::listen().receiver();
+        let (gateway, server) = open(context, settings, true).await?;
+        let control = gateway.control()?;
+        let mut text = format!("dicom  {}\n", listening.dicom);
+        if let Some(http) = listening.http {
+            text.push_str(&format!("http   http://{http}\n"));
+        }
+        let http = listening
+            .http
+            .map(|http: SocketAddr| format!("http://{http}"));
+        let said = json!({ "dicom": listening.dicom, "http": http });
+        context.ui.result(&said, &text)?;
+        let listening = gateway.listen(control, stop.clone());
+        let (ended, ()) = tokio::join!(gateway.serve(ports, stop), listening);
+        drop(server);
+        gateway.shutdown().await;
+        ended?;
+        Ok(())
+    }
+}
+
+/// Opens the home's gateway; its node serves others if that is wanted, unless the home's daemon runs and does.
+async fn open(
+    context: &Context,
+    settings: Settings,
+    serves: bool,
+) -> anyhow::Result<(Gateway, Option<pcim_node::Server>)> {
+    let home = Home::open(&context.home_dir()?)?;
+    let (home, keys) = context.unlock(home).await?;
+    let key = Arc::clone(&keys.openpgp);
+    let session = Session::open(home)?.with_overrides(context.overrides()?);
+    let mut session = session.with_limits(context.limits());
+    session.deployment()?;
+    let server = match serves {
+        false => None,
+        true => match session.serve(GRACE).await {
+            Ok(server) => server,
+            Err(Error::Node(error)) if matches!(error, pcim_node::Error::RepoLocked { .. }) => {
+                session.node().await?;
+                session.let_others_in();
+                None
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let ui = context.ui;
+    let log = Arc::new(move |line: &str| ui.note(line));
+    let gateway = Gateway::open(session.with_keys(keys), key, settings, log).await?;
+    Ok((gateway, server))
+}

@@ -1,0 +1,175 @@
+//! The right to ask: the name under which the door is called, the page that asks, the bearer token.
+
+use std::net::SocketAddr;
+
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use sha2::{Digest, Sha256};
+
+use crate::moment::now;
+use crate::settings::{Settings, Token};
+
+/// The rules of access.
+pub(super) struct Access {
+    tokens: Vec<Token>,
+    origins: Vec<String>,
+    hosts: Vec<String>,
+}
+
+/// A request that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RefusedRequest {
+    pub(super) status: StatusCode,
+    pub(super) why: &'static str,
+}
+
+impl Access {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            tokens: settings.token.clone(),
+            origins: settings.origins.clone(),
+            hosts: settings.hosts.clone(),
+        }
+    }
+
+    /// The origin of the page that asks, if it is allowed.
+    pub(super) fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(header::ORIGIN)?;
+        let known = self
+            .origins
+            .iter()
+            .any(|it| it.as_bytes() == origin.as_bytes());
+        known.then(|| origin.clone())
+    }
+
+    /// Checks a request; returns its caller's name.
+    pub(super) fn check<B>(
+        &self,
+        request: &Request<B>,
+        own: Option<SocketAddr>,
+    ) -> Result<String, RefusedRequest> {
+        let refuse = |status, why| Err(RefusedRequest { status, why });
+        let headers = request.headers();
+        if !self.is_called_so(headers, own) {
+            // A name that another made resolve to this machine (DNS rebinding) is not this door's.
+            return refuse(StatusCode::MISDIRECTED_REQUEST, "another host was called");
+        }
+        if headers.contains_key(header::ORIGIN) && self.allowed_origin(headers).is_none() {
+            return refuse(StatusCode::FORBIDDEN, "this origin is not allowed");
+        }
+        let path = request.uri().path();
+        if path == "/healthz" || request.method() == Method::OPTIONS {
+            return Ok(String::new());
+        }
+        if self.tokens.is_empty() {
+            // Then the door listens on this machine alone.
+            return Ok("local".to_owned());
+        }
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|it| it.to_str().ok());
+        let given = given.and_then(|it| it.split_once(' '));
+        let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let Some((_, token)) = given else {
+            return refuse(StatusCode::UNAUTHORIZED, "a bearer token is wanted");
+        };
+        // Hashes of what is secret: how long comparing them takes tells nothing about it.
+        let hash = hex::encode(Sha256::digest(token.trim().as_bytes()));
+        let known = self
+            .tokens
+            .iter()
+            .find(|it| it.sha256.eq_ignore_ascii_case(&hash));
+        match known {
+            None => refuse(StatusCode::UNAUTHORIZED, "the token is not known"),
+            Some(token) if token.expires.is_some_and(|last| last < now()) => {
+                refuse(StatusCode::UNAUTHORIZED, "the token has expired")
+            }
+            Some(token) => Ok(token.name.clone()),
+        }
+    }
+
+    fn is_called_so(&self, headers: &HeaderMap, own: Option<SocketAddr>) -> bool {
+        let Some(host) = headers.get(header::HOST).and_then(|it| it.to_str().ok()) else {
+            return false;
+        };
+        let local = own.is_some_and(|own| {
+            let port = own.port();
+            host == own.to_string() || own.ip().is_loopback() && host == format!("localhost:{port}")
+        });
+        local || self.hosts.iter().any(|it| it.eq_ignore_ascii_case(host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn access() -> Access {
+        let hash = |text: &str| hex::encode(Sha256::digest(text));
+        let token = |name: &str, text: &str, expires| Token {
+            name: name.to_owned(),
+            sha256: hash(text),
+            expires,
+        };
+        Access::new(&Settings {
+            token: vec![
+                token("viewer", "s3cret", None),
+                token("old", "0ld", Some(1_000_000)),
+            ],
+            origins: vec!["https://viewer.example".to_owned()],
+            hosts: vec!["gateway.example".to_owned()],
+            ..Settings::default()
+        })
+    }
+
+    fn ask(path: &str, headers: &[(&str, &str)]) -> Result<String, u16> {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let own = "127.0.0.1:8042".parse().unwrap();
+        let checked = access().check(&request.body(()).unwrap(), Some(own));
+        checked.map_err(|refused| refused.status.as_u16())
+    }
+
+    #[test]
+    fn callers_have_a_token_a_host_and_an_allowed_origin() {
+        let host = ("host", "127.0.0.1:8042");
+        let token = ("authorization", "Bearer s3cret");
+        assert_eq!(ask("/studies", &[host, token]), Ok("viewer".to_owned()));
+        assert_eq!(
+            ask(
+                "/studies",
+                &[
+                    ("host", "localhost:8042"),
+                    ("authorization", "bearer s3cret")
+                ]
+            ),
+            Ok("viewer".to_owned())
+        );
+        assert_eq!(
+            ask("/studies", &[("host", "gateway.example"), token]),
+            Ok("viewer".to_owned())
+        );
+        assert_eq!(ask("/healthz", &[host]), Ok(String::new()));
+        for (headers, status) in [
+            (vec![host], 401),
+            (vec![host, ("authorization", "Basic s3cret")], 401),
+            (vec![host, ("authorization", "Bearer s3cret2")], 401),
+            (vec![host, ("authorization", "Bearer 0ld")], 401),
+            (vec![token], 421),
+            (vec![("host", "evil.example:8042"), token], 421),
+            (vec![host, token, ("origin", "https://evil.example")], 403),
+            (vec![host, token, ("origin", "null")], 403),
+        ] {
+            assert_eq!(ask("/studies", &headers), Err(status), "{headers:?}");
+        }
+        let origin = ("origin", "https://viewer.example");
+        assert_eq!(
+            ask("/studies", &[host, token, origin]),
+            Ok("viewer".to_owned())
+        );
+    }
+}

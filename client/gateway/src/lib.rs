@@ -1,0 +1,31 @@
+//! The door of a department's network: takes objects by DIMSE and DICOMweb, keeps them encrypted, and seals studies to
+//! their patients by rules.
+//!
+//! A sender → `spool` → rules → the radiologist's work of `pcim_client`. Nothing that arrives is on disk in clear.
+
+mod control;
+mod dimse;
+mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+mod gateway;
+mod http;
+mod inbox;
+mod limits;
+mod log;
+mod metrics;
+mod moment;
+mod rehearsal;
+mod rules;
+mod settings;
+mod spool;
+mod status;
+
+pub use control::{Control, ask, socket_path};
+pub use error::{Error, Result};
+pub use gateway::{Gateway, Listening, Ports};
+pub use inbox::{Entry, Reply, Request};
+pub use log::LogSink;
+pub use rehearsal::{Rehearsal, Rehearsed};
+pub use rules::Rules;
+pub use settings::{Network, Peer, Settings, Token};
