@@ -61,7 +61,8 @@ impl Department {
         object: &mut (dyn Read + Send),
         body: &mut (dyn Write + Send + Sync),
     ) -> Result<Vec<u8>> {
-        let sealed: Sealed = pcim_seal::seal_body(object, &self.key, None, self.version, body)?;
+        let claims = pcim_seal::Claims::default();
+        let sealed: Sealed = pcim_seal::seal_body(object, &self.key, claims, self.version, body)?;
         let header = pcim_seal::header_for(&sealed.session_key, self.version, &self.certificate)?;
         Ok(header)
     }
