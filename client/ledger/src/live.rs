@@ -192,7 +192,7 @@ impl Live {
                             let now = Instant::now();
                             if now >= *pinged + PING {
                                 *pinged = now;
-                                let ping = socket.send(Message::Ping(Vec::new()));
+                                let ping = socket.send(Message::Ping(Default::default()));
                                 let sent = matches!(timeout(PATIENCE, ping).await, Ok(Ok(())));
                                 if !sent || now >= *heard + 2 * PING {
                                     self.give_up();
@@ -238,11 +238,9 @@ impl Live {
 }
 
 async fn subscribe(url: Url, contract: Address) -> Option<Socket> {
-    let limits = WebSocketConfig {
-        max_message_size: Some(MAX_MESSAGE_BYTES),
-        max_frame_size: Some(MAX_MESSAGE_BYTES),
-        ..WebSocketConfig::default()
-    };
+    let limits = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let request = json!({
         "jsonrpc": "2.0",
         "id": 1,
@@ -252,7 +250,7 @@ async fn subscribe(url: Url, contract: Address) -> Option<Socket> {
     let subscribed = async {
         let connected = connect_async_with_config(url.as_str(), Some(limits), false).await;
         let (mut socket, _) = connected.ok()?;
-        socket.send(Message::Text(request.to_string())).await.ok()?;
+        socket.send(Message::Text(request.to_string().into())).await.ok()?;
         let answer = socket.next().await?.ok()?.into_text().ok()?;
         let answer: serde_json::Value = serde_json::from_str(&answer).ok()?;
         answer.get("result")?.as_str()?;
@@ -318,7 +316,7 @@ mod tests {
                     "0x0707070707070707070707070707070707070707"
                 );
                 let answer = json!({"jsonrpc": "2.0", "id": 1, "result": "0x1"});
-                let mut say = Message::Text(answer.to_string());
+                let mut say = Message::Text(answer.to_string().into());
                 loop {
                     socket.send(say).await.unwrap();
                     let Some(Some(block)) = given.recv().await else {
@@ -327,7 +325,7 @@ mod tests {
                     let log = json!({ "blockNumber": U64::from(block) });
                     let params = json!({ "subscription": "0x1", "result": log });
                     let method = "eth_subscription";
-                    say = Message::Text(json!({ "method": method, "params": params }).to_string());
+                    say = Message::Text(json!({ "method": method, "params": params }).to_string().into());
                 }
             }
         });

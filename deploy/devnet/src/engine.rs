@@ -1,10 +1,11 @@
 //! Runs instrumented modules on wasmtime.
 //!
 //! Each invocation has a thread of its own, with a native stack that outlasts the program's own stack
-//! limit, so that no nesting of calls can exhaust the host. Ink ends endless loops; there is no other clock.
+//! limit, so that no nesting of calls can exhaust the host. A thread whose program ended takes another. Ink ends endless
+//! loops; there is no other clock.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SendError, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -22,6 +23,8 @@ const HOST_STACK: usize = 2 << 20;
 const LINE: usize = 64;
 /// Compiled programs kept.
 const CACHE_SIZE: usize = 64;
+/// Threads that wait for a program; more end.
+const IDLE_MAX: usize = 16;
 
 const ENTRYPOINT: &str = "user_entrypoint";
 /// The name that a trace gives the end of the entry point.
@@ -147,12 +150,57 @@ pub(crate) fn start(
 ) -> Result<Running, EngineError> {
     let (line, requests) = sync_channel(LINE);
     let line = Line(line);
+    on_thread(Box::new(move || {
+        run(&program, Guest::new(env, line), ink, max_depth);
+    }))
+    .map_err(EngineError::Thread)?;
+    Ok(Running { requests })
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads that wait for a program.
+static IDLE: Mutex<Vec<SyncSender<Job>>> = Mutex::new(Vec::new());
+
+fn idle() -> std::sync::MutexGuard<'static, Vec<SyncSender<Job>>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a program on a thread that waits for one, else on a new one.
+fn on_thread(mut job: Job) -> std::io::Result<()> {
+    loop {
+        let Some(waiting) = idle().pop() else {
+            break;
+        };
+        match waiting.send(job) {
+            Ok(()) => return Ok(()),
+            // That thread is gone.
+            Err(SendError(back)) => job = back,
+        }
+    }
+    let (own, jobs) = sync_channel::<Job>(1);
+    let serve = move || {
+        let mut job = job;
+        loop {
+            job();
+            {
+                let mut idle = idle();
+                if idle.len() >= IDLE_MAX {
+                    return;
+                }
+                idle.push(own.clone());
+            }
+            match jobs.recv() {
+                Ok(next) => job = next,
+                Err(_) => return,
+            }
+        }
+    };
     thread::Builder::new()
         .name("stylus".into())
         .stack_size(WASM_STACK + HOST_STACK)
-        .spawn(move || run(&program, Guest::new(env, line), ink, max_depth))
-        .map_err(EngineError::Thread)?;
-    Ok(Running { requests })
+        .spawn(serve)
+        .map(drop)
 }
 
 fn run(program: &InstancePre<Guest>, guest: Guest, ink: u64, max_depth: u32) {

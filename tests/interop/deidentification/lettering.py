@@ -25,7 +25,7 @@ SIZES = (8, 10, 12, 16, 24, 40, 60)
 CONTRASTS = (20, 40, 80, 120, 160, 220)
 KINDS = ("CT", "US", "CR", "photograph")
 FONTS = sorted(path for path in Path("/usr/share/fonts").rglob("*.[to]tf") if not any(part in path.name for part in ("Math", "ExtraLight", "Emoji", "Symbol")))
-PHOTOGRAPHS = ("chelsea", "coffee", "brick", "grass", "gravel", "moon", "camera", "coins", "retina", "hubble_deep_field")
+PHOTOGRAPHS = ("chelsea", "coffee", "brick", "grass", "gravel", "moon", "camera", "retina", "hubble_deep_field")
 
 
 def fractal(generator, height, width, slope):

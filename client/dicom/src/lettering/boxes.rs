@@ -5,12 +5,19 @@ use crate::view::Picture;
 /// A pixel of the map counts as text from here on.
 const LIKELY: f32 = 0.3;
 /// A region counts if its pixels are text on average by this much.
-const SURE: f32 = 0.5;
+const SURE: f32 = 0.6;
 /// The least pixels of a region.
 const PIXELS_MIN: usize = 9;
 /// The most pixels of the picture that a region is wide where it is narrowest, which is a part of a letter's height: what is
 /// wider is a body.
 const NARROW: f64 = 70.0;
+/// A region that is narrower than this many pixels of the picture is a line, and no letters.
+const THIN: f64 = 1.0;
+/// A region that is narrowest by more than this many pixels of the picture (letters of some 20 pixels) is a word, and so at
+/// least [`WORD`] times as long. What is not is taken for a part of the body, which letters that stand alone may be, too.
+const LARGE: f64 = 12.0;
+/// The least length of a large word over its width.
+const WORD: f64 = 2.0;
 /// By how many times area over perimeter a region's sides grow (the ratio that the network was trained to be read with).
 const GROWTH: f32 = 1.6;
 
@@ -90,10 +97,9 @@ pub(super) fn of_map(map: &[f32], width: usize, times: usize) -> Vec<[f32; 4]> {
                 }
             }
         }
-        if count < PIXELS_MIN
-            || sum / (count as f32) < SURE
-            || spread.narrow() > NARROW * times as f64
-        {
+        let [long, narrow] = spread.axes().map(|length| length / times as f64);
+        let body = narrow > NARROW || narrow > LARGE && long < WORD * narrow;
+        if count < PIXELS_MIN || sum / (count as f32) < SURE || narrow < THIN || body {
             continue;
         }
         let (w, h) = ((right - left + 1) as f32, (lower - upper + 1) as f32);
@@ -120,13 +126,13 @@ impl Spread {
         self.squares = [xx + x * x, yy + y * y, xy + x * y];
     }
 
-    /// The width of the region across its longer axis, at whatever angle, if it were a rectangle.
-    fn narrow(&self) -> f64 {
+    /// The sides of the region, the longer one first, if it were a rectangle at whatever angle.
+    fn axes(&self) -> [f64; 2] {
         let [x, y] = self.sums.map(|sum| sum / self.count);
         let [xx, yy, xy] = self.squares.map(|sum| sum / self.count);
         let (xx, yy, xy) = (xx - x * x, yy - y * y, xy - x * y);
-        let least = (xx + yy) / 2.0 - ((xx - yy).powi(2) / 4.0 + xy * xy).sqrt();
-        (12.0 * least.max(0.0)).sqrt()
+        let (middle, apart) = ((xx + yy) / 2.0, ((xx - yy).powi(2) / 4.0 + xy * xy).sqrt());
+        [middle + apart, middle - apart].map(|variance| (12.0 * variance.max(0.0)).sqrt())
     }
 }
 

@@ -236,7 +236,7 @@ fn each_error_keeps_its_values_and_its_name() {
         (
             sol::PcacWithdrawn { image: I, flags: 2 }.abi_encode(),
             Revert::Withdrawn {
-                image: image,
+                image,
                 flags: ImageFlags(2),
             },
             "PcacWithdrawn(bytes32,uint8)",

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use rust_ipfs::PeerId;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::room::Memory;
 use super::serve;
 use super::state::{Exchange, News, Outbox, Parts};
 use super::streams::{Event, Streams};
@@ -12,8 +13,8 @@ use crate::disk::Disk;
 
 /// Blocks that are hashed and stored at the same time.
 const STORING: usize = 16;
-/// Streams of one peer that are read at the same time: Kubo opens one for each of its eight workers, and one to ask.
-pub(super) const MAX_STREAMS: usize = 16;
+/// Peers' questions that are answered at the same time: all other work has the remaining threads.
+const ANSWERING: usize = 32;
 
 impl Exchange {
     /// An exchange over the blocks of `disk`, and its part in the swarm. Needs a tokio runtime; runs as long as the swarm.
@@ -25,6 +26,8 @@ impl Exchange {
             state: Mutex::default(),
             wanted,
             storing: Arc::new(Semaphore::new(STORING)),
+            answering: Semaphore::new(ANSWERING),
+            memory: Memory::default(),
         }));
         tokio::spawn(exchange.clone().run(happened));
         (exchange, Streams::new(events, wanting))
@@ -40,7 +43,7 @@ impl Exchange {
                 Event::Inbound(peer, stream) => {
                     let mut state = self.state();
                     let entry = state.enter(peer);
-                    if entry.streams < MAX_STREAMS {
+                    if entry.streams < entry.streams_max() {
                         entry.streams += 1;
                         tokio::spawn(serve::listen(self.clone(), peer, stream));
                     } else {

@@ -8,16 +8,15 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use rust_ipfs::{PeerId, Stream};
 use tokio::sync::mpsc;
 
+use super::room::{Held, PIECE, Room};
 use super::state::{Exchange, MAX_WAITING, Outbox};
-use super::wire::{MAX_MESSAGE, Message, Want};
+use super::wire::{Message, Want};
 use crate::types::MAX_BLOCK;
 
 /// Blocks that a peer may have asked for at a time; the rest is answered as not here.
 const QUEUE: usize = 4096;
 /// Blocks read from disk ahead of the stream.
 const AHEAD: usize = 2;
-/// Bytes that are read at a time, so that a slow peer is seen to send.
-const PIECE: usize = 64 * 1024;
 /// How long a message may take either way, whatever its length.
 const MESSAGE_TIME: Duration = Duration::from_secs(30);
 /// The slowest that a message may come, in bytes a second.
@@ -122,8 +121,9 @@ fn time_for(length: usize) -> Duration {
 /// Reads until the stream ends or what comes is not a message.
 pub(super) async fn listen(exchange: Exchange, peer: PeerId, mut stream: Stream) {
     loop {
-        match read_message(&mut stream, || exchange.heard(peer)).await {
-            Ok(Some(message)) => exchange.take(peer, message).await,
+        let room = || exchange.room(peer);
+        match read_message(&mut stream, room, || exchange.heard(peer)).await {
+            Ok(Some((message, held))) => exchange.take(peer, message, held).await,
             Ok(None) => break,
             Err(error) => {
                 tracing::debug!(%peer, %error, "a peer's stream is refused");
@@ -134,29 +134,40 @@ pub(super) async fn listen(exchange: Exchange, peer: PeerId, mut stream: Stream)
     exchange.ended(peer);
 }
 
-/// Reads a message; `heard` is called as its bytes come. `None` at the end of the stream.
+/// Reads a message into the room that there is for it; `heard` is called as its bytes come. `None` at the end of the stream.
 pub(super) async fn read_message(
     stream: &mut Stream,
+    room: impl Fn() -> Room,
     heard: impl Fn(),
-) -> io::Result<Option<Message>> {
+) -> io::Result<Option<(Message, Held)>> {
     let refused = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text.to_owned());
     let Some(length) = read_length(stream).await? else {
         return Ok(None);
     };
-    if length > MAX_MESSAGE {
+    let room = room();
+    if length > room.longest() {
         return Err(refused("a message that is too long"));
     }
-    let mut frame = BytesMut::zeroed(length);
     let reading = async {
-        for piece in frame.chunks_mut(PIECE) {
-            stream.read_exact(piece).await?;
+        let (mut held, here) = room.begin(length).await?;
+        let mut frame = BytesMut::zeroed(here);
+        let mut from = 0;
+        while from < length {
+            let end = (from + PIECE).min(length);
+            if end > frame.len() {
+                room.grow(&mut held)?;
+                frame.resize(end, 0);
+            }
+            // A slow peer is seen to send.
+            stream.read_exact(&mut frame[from..end]).await?;
             heard();
+            from = end;
         }
-        io::Result::Ok(())
+        io::Result::Ok((frame.freeze(), held))
     };
-    tokio::time::timeout(time_for(length), reading).await??;
-    let message = Message::decode(&frame.freeze());
-    message.map(Some).map_err(|_| refused("not a message"))
+    let (frame, held) = tokio::time::timeout(time_for(length), reading).await??;
+    let message = Message::decode(&frame).map_err(|_| refused("not a message"))?;
+    Ok(Some((message, held.into())))
 }
 
 /// The length in front of a message; `None` if the stream ends here.

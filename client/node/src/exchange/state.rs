@@ -10,6 +10,7 @@ use cid::Cid;
 use rust_ipfs::PeerId;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::room::{self, Held, Memory};
 use super::wire::{Ask, Message, Want, cid_of_received};
 use crate::disk::{self, Disk};
 use crate::types::MAX_BLOCK;
@@ -36,6 +37,9 @@ pub(super) struct Parts {
     /// Asks the swarm for another stream to a peer.
     pub(super) wanted: mpsc::UnboundedSender<PeerId>,
     pub(super) storing: Arc<Semaphore>,
+    /// Peers' questions that are answered at the same time.
+    pub(super) answering: Semaphore,
+    pub(super) memory: Memory,
 }
 
 #[derive(Default)]
@@ -71,6 +75,8 @@ pub(super) struct Peer {
     pub(super) theirs: HashMap<Cid, Want>,
     /// How many of its streams are read.
     pub(super) streams: usize,
+    /// Its share of the memory for messages.
+    pub(super) share: Arc<Semaphore>,
 }
 
 /// The ends for what is sent to a peer.
@@ -128,9 +134,12 @@ impl Exchange {
         }
     }
 
-    /// Acts on a message.
-    pub(super) async fn take(&self, from: PeerId, message: Message) {
+    /// Acts on a message, which holds memory until its last block is stored.
+    pub(super) async fn take(&self, from: PeerId, message: Message, held: Held) {
         if !message.wants.is_empty() {
+            let Ok(_slot) = self.0.answering.acquire().await else {
+                return;
+            };
             let (exchange, wants) = (self.clone(), message.wants);
             let answering = tokio::task::spawn_blocking(move || exchange.answer(from, wants));
             if let Err(dead) = answering.await {
@@ -155,10 +164,10 @@ impl Exchange {
             let Ok(slot) = self.0.storing.clone().acquire_owned().await else {
                 return;
             };
-            let exchange = self.clone();
+            let (exchange, held) = (self.clone(), held.clone());
             tokio::task::spawn_blocking(move || {
                 exchange.receive(from, codec, bytes);
-                drop(slot);
+                drop((slot, held));
             });
         }
     }
@@ -298,6 +307,7 @@ impl State {
             queried: HashSet::new(),
             theirs: HashMap::new(),
             streams: 0,
+            share: room::share(),
         })
     }
 

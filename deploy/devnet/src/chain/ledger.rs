@@ -178,6 +178,19 @@ impl Ledger {
         (version >= self.oldest).then_some(version)
     }
 
+    /// The first block that is kept with its transactions, and the first whose state is.
+    pub(crate) fn first_kept(&self) -> (u64, u64) {
+        let state = self.versions.partition_point(|at| *at < self.oldest);
+        (self.forgotten, self.forgotten + state as u64)
+    }
+
+    /// How many blocks are kept at least, `None` for all, and of how many the state.
+    pub(crate) fn kept(&self) -> (Option<u64>, u64) {
+        let blocks = self.keep.blocks.map(|blocks| blocks.max(LEAST_KEPT));
+        let states = self.keep.states.max(LEAST_KEPT);
+        (blocks, states.min(blocks.unwrap_or(u64::MAX)))
+    }
+
     /// The newest serial given out.
     pub(crate) fn serial(&self) -> u64 {
         self.serial
@@ -255,9 +268,8 @@ impl Ledger {
         });
         drop(pins);
         let next = self.next_number();
-        let blocks = self.keep.blocks.map(|blocks| blocks.max(LEAST_KEPT));
-        let states = self.keep.states.max(LEAST_KEPT);
-        let first_state = next.saturating_sub(states.min(blocks.unwrap_or(u64::MAX)));
+        let (blocks, states) = self.kept();
+        let first_state = next.saturating_sub(states);
         if let Some(version) = self.version_at(first_state) {
             self.oldest = self.oldest.max(version.min(pinned_version));
             self.state.forget_before(self.oldest);

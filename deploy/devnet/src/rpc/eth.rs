@@ -17,6 +17,7 @@ use crate::{
     chain::{
         self, BlockId, Call,
         block::{BASE_FEE, Block},
+        ledger::Ledger,
         overrides::{AccountOverride, BlockOverride},
         state::Account,
     },
@@ -56,7 +57,35 @@ fn chain_methods(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError
     })?;
     // No block has room for blobs here, so their price stays at its least.
     Node::method(module, "eth_blobBaseFee", |_, _| Ok(U64::from(1)))?;
-    Node::method(module, "eth_config", |node, _| Ok(config(node)))
+    Node::method(module, "eth_config", |node, _| Ok(config(node)))?;
+    Node::method(module, "eth_capabilities", |node, _| {
+        Ok(capabilities(&node.chain.read()))
+    })
+}
+
+/// What of the past is kept, and from which block on.
+fn capabilities(ledger: &Ledger) -> Value {
+    let (first_block, first_state) = ledger.first_kept();
+    let kept = |first: u64, window: Option<u64>| {
+        let mut kept = json!({ "disabled": false, "oldestBlock": U64::from(first) });
+        if let Some(blocks) = window {
+            kept["deleteStrategy"] =
+                json!({ "type": "window", "retentionBlocks": U64::from(blocks) });
+        }
+        kept
+    };
+    let (blocks, states) = ledger.kept();
+    let block = kept(first_block, blocks);
+    let state = kept(first_state, Some(states));
+    json!({
+        "head": ledger.head().map(|head| json!({ "number": U64::from(head.number()), "hash": head.hash })),
+        "state": state,
+        "tx": block,
+        "logs": block,
+        "receipts": block,
+        "blocks": block,
+        "stateproofs": state,
+    })
 }
 
 /// The rules in force (EIP-7910). There are no blobs and no system contracts of Ethereum's.

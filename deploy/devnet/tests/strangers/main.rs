@@ -506,6 +506,44 @@ async fn every_version_starts_and_says_which_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_is_answered_and_what_is_not_is_gone() {
+    let all = devnet().await;
+    let kept = rpc(&all, "eth_capabilities", json!([])).await;
+    assert_eq!(
+        kept["blocks"],
+        json!({"disabled": false, "oldestBlock": "0x0"})
+    );
+    assert_eq!(kept["state"]["deleteStrategy"]["retentionBlocks"], "0x1000");
+
+    let devnet = with(Config {
+        blocks: Some(32),
+        states: 16,
+        ..Config::default()
+    })
+    .await;
+    rpc(&devnet, "hardhat_mine", json!(["0x400"])).await;
+    let kept = rpc(&devnet, "eth_capabilities", json!([])).await;
+    let head = rpc(&devnet, "eth_getBlockByNumber", json!(["latest", false])).await;
+    assert_eq!(
+        kept["head"],
+        json!({"number": head["number"], "hash": head["hash"]})
+    );
+    assert_eq!(
+        kept["logs"]["deleteStrategy"],
+        json!({"type": "window", "retentionBlocks": "0x20"})
+    );
+    let before = |at: &Value| format!("{:#x}", number(at) - 1);
+    let block = |at: Value| rpc(&devnet, "eth_getBlockByNumber", json!([at, false]));
+    let first = &kept["tx"]["oldestBlock"];
+    assert_eq!(block(first.clone()).await["number"], *first);
+    assert!(block(json!(before(first))).await.is_null());
+    let balance = |at: Value| raw(&devnet, "eth_getBalance", json!([Address::ZERO, at]));
+    let first = &kept["stateproofs"]["oldestBlock"];
+    assert!(balance(first.clone()).await["result"].is_string());
+    assert!(balance(json!(before(first))).await["error"].is_object());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn waiting_transactions_can_be_looked_at() {
     let devnet = devnet().await;
     rpc(&devnet, "evm_setAutomine", json!([false])).await;

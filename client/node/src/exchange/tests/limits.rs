@@ -11,7 +11,7 @@ use rust_ipfs::{Keypair, Multiaddr, PeerId};
 use tokio::sync::mpsc;
 
 use super::super::Exchange;
-use super::super::run::MAX_STREAMS;
+use super::super::room::{MAX_STREAMS, MAX_UNASKED_STREAMS};
 use super::super::state::{MAX_NEWS, MAX_WAITING, News, Outbox, tell};
 use super::super::streams::{Event, Streams};
 use super::super::wire::{Ask, Message, Want};
@@ -140,7 +140,8 @@ async fn a_peer_that_never_reads_is_not_answered_without_end() {
         }
         let state = exchange.state();
         if let Some(known) = state.peers.get(&peer) {
-            assert!(known.streams <= MAX_STREAMS, "{} streams", known.streams);
+            let read = known.streams;
+            assert!(read <= MAX_UNASKED_STREAMS, "{read} streams");
             if let Some(outbox) = &known.outbox {
                 let waiting = outbox.messages.max_capacity() - outbox.messages.capacity();
                 most = most.max(waiting);

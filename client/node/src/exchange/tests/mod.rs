@@ -14,6 +14,7 @@ use rust_ipfs::builder::IpfsBuilder;
 use rust_ipfs::{Ipfs, Protocol};
 use tokio::sync::mpsc;
 
+use super::room::{self, Room};
 use super::serve::read_message;
 use super::streams::{Event, Streams};
 use super::wire::{Ask, MAX_MESSAGE, Message, NotAMessage, Want};
@@ -84,6 +85,14 @@ fn foreign_bytes_are_no_message_or_a_harmless_one() {
     }
 }
 
+/// Room for whatever comes.
+fn room() -> Room {
+    Room::Asked {
+        own: room::share(),
+        all: room::share(),
+    }
+}
+
 /// A peer with a mind of its own, over real connections: `act` says what it sends for a message, and how long it waits
 /// after each part.
 async fn rogue(
@@ -130,7 +139,9 @@ async fn rogue(
                         continue;
                     };
                     tokio::spawn(async move {
-                        while let Ok(Some(message)) = read_message(&mut stream, || ()).await {
+                        while let Ok(Some((message, _))) =
+                            read_message(&mut stream, room, || ()).await
+                        {
                             act(message)
                                 .into_iter()
                                 .for_each(|part| drop(sender.send(part)));
