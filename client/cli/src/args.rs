@@ -239,4 +239,37 @@ mod tests {
         );
         assert!(found("patient open --out ").is_empty());
     }
+
+    /// An option of a command that has a common one's name takes the common one's value, in another type.
+    #[test]
+    fn no_command_has_an_option_of_the_name_of_a_common_one() {
+        fn own(command: &clap::Command, path: &str, common: &[&str], found: &mut Vec<String>) {
+            for option in command.get_arguments() {
+                let id = option.get_id().as_str();
+                if common.contains(&id) {
+                    found.push(format!("{path} --{id}"));
+                }
+            }
+            for below in command.get_subcommands() {
+                own(
+                    below,
+                    &format!("{path} {}", below.get_name()),
+                    common,
+                    found,
+                );
+            }
+        }
+        let root = Cli::command();
+        let common: Vec<_> = root
+            .get_arguments()
+            .filter(|it| it.is_global_set())
+            .map(|it| it.get_id().as_str())
+            .collect();
+        assert!(common.contains(&"wait"));
+        let mut found = Vec::new();
+        for command in root.get_subcommands() {
+            own(command, command.get_name(), &common, &mut found);
+        }
+        assert_eq!(found, Vec::<String>::new());
+    }
 }

@@ -3,10 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use rust_ipfs::PeerId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::state::{Exchange, Peer, Trust};
 use super::wire::MAX_MESSAGE;
 
 /// Bytes that are read at a time; memory is counted in these.
@@ -26,8 +24,8 @@ pub(super) const MAX_UNASKED_STREAMS: usize = 2;
 
 /// The pieces that are free.
 pub(super) struct Memory {
-    asked: Arc<Semaphore>,
-    others: Arc<Semaphore>,
+    pub(super) asked: Arc<Semaphore>,
+    pub(super) others: Arc<Semaphore>,
 }
 
 impl Default for Memory {
@@ -41,8 +39,8 @@ impl Default for Memory {
 
 /// The pieces that a message holds, until the last of it is dropped.
 #[derive(Clone, Default)]
-pub(super) struct Held {
-    _pieces: Arc<Vec<OwnedSemaphorePermit>>,
+pub(super) struct Pieces {
+    _all: Arc<Vec<OwnedSemaphorePermit>>,
 }
 
 /// The terms for the next message of a peer.
@@ -59,37 +57,6 @@ pub(super) enum Room {
 /// The share of one peer.
 pub(super) fn share() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(OWN))
-}
-
-impl Peer {
-    /// The most of its streams that are read at the same time.
-    pub(super) fn streams_max(&self) -> usize {
-        match self.owes() || !self.queried.is_empty() {
-            true => MAX_STREAMS,
-            false => MAX_UNASKED_STREAMS,
-        }
-    }
-
-    /// Whether a block was asked of it, or it delivered one last.
-    fn owes(&self) -> bool {
-        !self.asked.is_empty() || self.trust == Trust::Good
-    }
-}
-
-impl Exchange {
-    /// The terms for the next message of a peer.
-    pub(super) fn room(&self, from: PeerId) -> Room {
-        let state = self.state();
-        match state.peers.get(&from).filter(|peer| peer.owes()) {
-            Some(peer) => Room::Asked {
-                own: peer.share.clone(),
-                all: self.0.memory.asked.clone(),
-            },
-            None => Room::Unasked {
-                all: self.0.memory.others.clone(),
-            },
-        }
-    }
 }
 
 impl Room {
@@ -139,10 +106,10 @@ impl Room {
 #[derive(Default)]
 pub(super) struct Growing(Vec<OwnedSemaphorePermit>);
 
-impl From<Growing> for Held {
+impl From<Growing> for Pieces {
     fn from(Growing(pieces): Growing) -> Self {
         Self {
-            _pieces: Arc::new(pieces),
+            _all: Arc::new(pieces),
         }
     }
 }
@@ -170,7 +137,7 @@ mod tests {
                 }
                 here += PIECE;
             }
-            read.push(Held::from(held));
+            read.push(Pieces::from(held));
         }
         assert_eq!(read.len(), OTHERS / 7);
         // A short one is read all the same, and so is what was asked for.
@@ -198,7 +165,7 @@ mod tests {
         let soon = |room: Room| async move {
             let begun = room.begin(MAX_MESSAGE);
             let begun = tokio::time::timeout(Duration::from_millis(50), begun).await;
-            begun.ok().map(|begun| Held::from(begun.unwrap().0))
+            begun.ok().map(|begun| Pieces::from(begun.unwrap().0))
         };
         let first = soon(asked(&share)).await.unwrap();
         let second = soon(asked(&share)).await.unwrap();

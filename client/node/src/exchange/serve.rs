@@ -8,7 +8,7 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use rust_ipfs::{PeerId, Stream};
 use tokio::sync::mpsc;
 
-use super::room::{Held, PIECE, Room};
+use super::room::{PIECE, Pieces, Room};
 use super::state::{Exchange, MAX_WAITING, Outbox};
 use super::wire::{Message, Want};
 use crate::types::MAX_BLOCK;
@@ -139,7 +139,7 @@ pub(super) async fn read_message(
     stream: &mut Stream,
     room: impl Fn() -> Room,
     heard: impl Fn(),
-) -> io::Result<Option<(Message, Held)>> {
+) -> io::Result<Option<(Message, Pieces)>> {
     let refused = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text.to_owned());
     let Some(length) = read_length(stream).await? else {
         return Ok(None);

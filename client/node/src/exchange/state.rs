@@ -10,7 +10,7 @@ use cid::Cid;
 use rust_ipfs::PeerId;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::room::{self, Held, Memory};
+use super::room::{self, MAX_STREAMS, MAX_UNASKED_STREAMS, Memory, Pieces, Room};
 use super::wire::{Ask, Message, Want, cid_of_received};
 use crate::disk::{self, Disk};
 use crate::types::MAX_BLOCK;
@@ -135,7 +135,7 @@ impl Exchange {
     }
 
     /// Acts on a message, which holds memory until its last block is stored.
-    pub(super) async fn take(&self, from: PeerId, message: Message, held: Held) {
+    pub(super) async fn take(&self, from: PeerId, message: Message, held: Pieces) {
         if !message.wants.is_empty() {
             let Ok(_slot) = self.0.answering.acquire().await else {
                 return;
@@ -248,6 +248,20 @@ impl Exchange {
         }
     }
 
+    /// The terms for the next message of a peer.
+    pub(super) fn room(&self, from: PeerId) -> Room {
+        let state = self.state();
+        match state.peers.get(&from).filter(|peer| peer.owes()) {
+            Some(peer) => Room::Asked {
+                own: peer.share.clone(),
+                all: self.0.memory.asked.clone(),
+            },
+            None => Room::Unasked {
+                all: self.0.memory.others.clone(),
+            },
+        }
+    }
+
     pub(super) fn send(&self, to: PeerId, message: Message) {
         if let Some(peer) = self.state().peers.get(&to) {
             peer.send(message);
@@ -339,6 +353,19 @@ impl Surveys {
 }
 
 impl Peer {
+    /// The most of its streams that are read at the same time.
+    pub(super) fn streams_max(&self) -> usize {
+        match self.owes() || !self.queried.is_empty() {
+            true => MAX_STREAMS,
+            false => MAX_UNASKED_STREAMS,
+        }
+    }
+
+    /// Whether a block was asked of it, or it delivered one last.
+    fn owes(&self) -> bool {
+        !self.asked.is_empty() || self.trust == Trust::Good
+    }
+
     /// Queues a message, if there is a stream and the peer reads. A stream that breaks is replaced, and hunts ask again then.
     pub(super) fn send(&self, message: Message) {
         if let Some(outbox) = &self.outbox {

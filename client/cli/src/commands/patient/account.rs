@@ -29,7 +29,7 @@ pub(crate) struct GuardiansArgs {
     threshold: Option<u8>,
     /// Hours that a recovery, a move or other guardians wait: 72 to 720
     #[arg(long, value_name = "HOURS", default_value_t = 168)]
-    wait: u16,
+    hours: u16,
     /// Where guardians, threshold and salt are written
     #[arg(long, value_name = "FILE", required_unless_present = "none")]
     out: Option<PathBuf>,
@@ -119,7 +119,7 @@ impl GuardiansArgs {
             write_result(out, &serde_json::to_vec_pretty(set)?, false)?;
         }
         let client = self.sign.set(context.client().await?).await?;
-        let named = client.patient().set_guardians(set, self.wait).await;
+        let named = client.patient().set_guardians(set, self.hours).await;
         let standing = client.account_of(None).await;
         client.shutdown().await;
         let Some(guarded) = self.sign.settle(context, named)? else {
