@@ -3,7 +3,7 @@
 //! An image is one that the home has to do with; a contact is a card in the home's folder `contacts`, by the name of its file.
 //! Ids and files that are written out need no home.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -59,10 +59,10 @@ pub(crate) fn image(text: &str) -> Result<ImageDigest, String> {
     if !plain || digits.len() < LEAST_DIGITS {
         return Err(whole.to_string());
     }
-    let known = home().map(|dir| images_in(&dir)).transpose();
-    let known = known
-        .map_err(|error| error.to_string())?
-        .unwrap_or_default();
+    let known = match home() {
+        Some(dir) => images_in(&dir).map_err(|error| error.to_string())?,
+        None => BTreeSet::new(),
+    };
     let named: Vec<_> = known.iter().map(|it| (it.to_string(), *it)).collect();
     let begins = |(name, _): &&(String, ImageDigest)| name[DIGEST_HEAD.len()..].starts_with(digits);
     let found: Vec<_> = named.iter().filter(begins).collect();

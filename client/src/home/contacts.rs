@@ -23,7 +23,7 @@ impl Home {
         if !self.can_name(name) {
             return Err(Error::ContactName);
         }
-        Card::read(json).map_err(Error::Contact)?;
+        Card::read(json).map_err(|error| Error::Contact(Box::new(error)))?;
         let folder = self.contacts_dir();
         if !folder.is_dir() {
             private::create_dir(&folder).map_err(io_at(&folder))?;

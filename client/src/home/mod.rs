@@ -151,14 +151,14 @@ pub enum Error {
     ContactName,
     /// A card that does not verify.
     #[error(transparent)]
-    Contact(card::Error),
+    Contact(Box<card::Error>),
     /// The file of a network that the home knows does not read.
     #[error("{}: {source}", path.display())]
     Network {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: network::Error,
+        source: Box<network::Error>,
     },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]

@@ -31,7 +31,10 @@ impl Home {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io_at(&path)(error)),
         };
-        let file = NetworkFile::read(&json).map_err(|source| Error::Network { path, source })?;
+        let file = NetworkFile::read(&json).map_err(|source| Error::Network {
+            path,
+            source: Box::new(source),
+        })?;
         Ok(Some(file))
     }
 
@@ -74,7 +77,7 @@ impl Home {
         let folder = self.dir.join(NETWORKS);
         let json = file.to_json().map_err(|source| Error::Network {
             path: path.clone(),
-            source,
+            source: Box::new(source),
         })?;
         if !folder.is_dir() {
             private::create_dir(&folder).map_err(io_at(&folder))?;

@@ -242,7 +242,7 @@ impl ViewArgs {
         let mut files = Vec::new();
         gather(directory, 0, &mut files).with_context(|| directory.display().to_string())?;
         // What a study's folder has beside its images.
-        files.retain(|path| !path.file_name().is_some_and(|name| name == "DICOMDIR"));
+        files.retain(|path| path.file_name().is_none_or(|name| name != "DICOMDIR"));
         files.sort();
         if files.len() > MAX_FILES {
             let found = files.len();

@@ -11,13 +11,14 @@ fn pass(text: &str) -> Passphrase {
 fn a_key_with_a_stub_in_the_place_of_a_secret_is_refused_for_that() {
     use openpgp::crypto::S2K;
     use openpgp::packet::key::{Encrypted, SecretKeyMaterial};
+    use openpgp::parse::Parse;
     use openpgp::serialize::MarshalInto;
     use openpgp::types::SymmetricAlgorithm;
     use openpgp::{Cert, Packet};
     use sequoia_openpgp as openpgp;
 
     let key = LockedKey::generate(KeyKind::V4, None, &pass("x"), LockCost::LIGHT).unwrap();
-    let cert: Cert = openpgp::parse::Parse::from_bytes(&key.to_armored()).unwrap();
+    let cert = Cert::from_bytes(&key.to_armored()).unwrap();
     // As GnuPG exports subkeys alone (`gnu-dummy`).
     let dummy = S2K::Private {
         tag: 101,

@@ -193,7 +193,8 @@ fn a_renewal_is_newer_and_leads_to_the_same_place() {
         older.check_renewal(&known, true),
         Err(Error::Older { .. })
     ));
-    let changes: [(&str, fn(&mut NetworkFile)); 4] = [
+    type Change = fn(&mut NetworkFile);
+    let changes: [(&str, Change); 4] = [
         ("chain", |it| it.chain_id += 1),
         ("contract", |it| it.contract = Address::repeat_byte(1)),
         ("code hash", |it| it.code_hash = B256::ZERO),
