@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::flow::opening::{Memory, check_seal_of};
 use crate::flow::pipeline::in_time;
 use crate::study;
-use crate::study::index::Index;
+use crate::study::index::StudyIndex;
 use crate::unlocked::Unlocked;
 use pcim_core::{Address, ImageDigest, Seal, pipe};
 use pcim_node::{BodyAt, Node, Root};
@@ -32,7 +32,7 @@ const ENDS: u64 = 1 << 20;
 /// An image that is open at its index.
 pub struct Opened {
     parts: Arc<Parts<Source>>,
-    index: Index,
+    index: StudyIndex,
     origin: Origin,
 }
 
@@ -132,14 +132,14 @@ fn parts(source: Source, key: &SessionKey, image: ImageDigest) -> Result<Parts<S
     })
 }
 
-fn index(parts: &Parts<Source>, image: ImageDigest) -> Result<Index> {
+fn index(parts: &Parts<Source>, image: ImageDigest) -> Result<StudyIndex> {
     let wanted = parts.claims().index.ok_or(Error::NoIndex { image })?;
     let mut read = |range: Range<u64>| {
         let mut bytes = Vec::with_capacity((range.end - range.start) as usize);
         parts.read(range, &mut bytes)?;
         Ok(bytes)
     };
-    Index::read(
+    StudyIndex::read(
         parts.payload_len(),
         wanted,
         &mut read,
@@ -202,7 +202,7 @@ impl Opened {
 
     /// Returns the index, which was verified.
     #[must_use]
-    pub fn index(&self) -> &Index {
+    pub fn index(&self) -> &StudyIndex {
         &self.index
     }
 

@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 
 use sha2::{Digest, Sha256};
 
-use crate::study::index::Index;
+use crate::study::index::StudyIndex;
 use crate::study::manifest::{File, Manifest, Series};
 use crate::study::names::{VERSION, VERSION_INDEX};
 use crate::study::unpack::{Contents, Unpacking};
@@ -122,7 +122,7 @@ pub fn study() -> Vec<u8> {
     packed(&[&FILES[..], &[(MANIFEST, &manifest)]].concat())
 }
 
-/// The index of that study.
+/// Makes the index of that study.
 #[must_use]
 pub fn index() -> Manifest {
     let mut index = manifest();
@@ -162,7 +162,7 @@ pub fn read_index(payload: &[u8]) -> bool {
         bytes.map(<[u8]>::to_vec).ok_or(Error::Unsigned)
     };
     let (length, wanted) = (payload.len() as u64, Sha256::digest(index).into());
-    let found = Index::read(length, wanted, &mut read, |_, _| Ok::<_, Error>(()));
+    let found = StudyIndex::read(length, wanted, &mut read, |_, _| Ok::<_, Error>(()));
     let Ok(index) = found else {
         return false;
     };

@@ -15,13 +15,13 @@ const MAX_SIGNATURE: u64 = 64 << 10;
 
 /// The index of a study, which its signer signed.
 #[derive(Clone, Debug)]
-pub struct Index {
+pub struct StudyIndex {
     manifest: Manifest,
     /// Where in the payload the index ends.
     end: u64,
 }
 
-impl Index {
+impl StudyIndex {
     /// Reads the index at the start of a payload of `payload` bytes. `read` gives a range of the payload; `wanted` is the
     /// index's SHA-256, `verify` checks its signature.
     ///

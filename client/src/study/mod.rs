@@ -32,7 +32,7 @@ pub mod zip;
 pub use crate::study::copy::copy;
 pub use crate::study::error::Error;
 pub use crate::study::identity::{IDENTITY_MEDIA_TYPE, IdentityDocument};
-pub use crate::study::index::Index;
+pub use crate::study::index::StudyIndex;
 pub use crate::study::input::{Inputs, Opening, Skipped};
 pub use crate::study::manifest::Manifest;
 pub use crate::study::names::{INDEX_SIGNATURE, KEY_OBJECTS, MANIFEST, MAX_FILES};

@@ -138,10 +138,9 @@ async fn each_instance_is_read_by_itself() {
         opened.fetch_ahead(number + 1);
         let instance = opened.instance(number).await.unwrap();
         let uid = &index.file(number).unwrap().sop_instance_uid;
-        let whole = files.iter().find_map(|file| {
-            let bytes = std::fs::read(file).unwrap();
-            (bytes == **instance).then_some(file)
-        });
+        let whole = files
+            .iter()
+            .find(|file| std::fs::read(file).unwrap() == **instance);
         assert!(whole.is_some(), "{number}: {uid}");
     }
     let listed = opened.instance(6).await.unwrap();
