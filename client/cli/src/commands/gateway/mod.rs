@@ -140,7 +140,7 @@ async fn open(
         false => None,
         true => match session.serve(GRACE).await {
             Ok(server) => server,
-            Err(Error::Node(error)) if matches!(error, pcim_node::Error::RepoLocked { .. }) => {
+            Err(Error::Node(pcim_node::Error::RepoLocked { .. })) => {
                 session.node().await?;
                 session.let_others_in();
                 None
