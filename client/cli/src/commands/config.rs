@@ -12,7 +12,7 @@ use crate::ui::printable;
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     Get(GetArgs),
-    List(ListArgs),
+    List(ConfigListArgs),
     Set(SetArgs),
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct GetArgs {
 
 /// List every setting with its value and what it is for
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {}
+pub(crate) struct ConfigListArgs {}
 
 /// Change a setting: it is checked by its type, and the file is replaced in one step
 ///
@@ -87,7 +87,7 @@ impl GetArgs {
     }
 }
 
-impl ListArgs {
+impl ConfigListArgs {
     fn run(&self, context: &Context, home: &Home) -> anyhow::Result<()> {
         let config = home.config();
         let mut all = serde_json::Map::new();

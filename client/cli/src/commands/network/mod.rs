@@ -25,8 +25,8 @@ use crate::failure::Usage;
 pub(crate) enum NetworkCommand {
     Join(join::JoinArgs),
     Leave(LeaveArgs),
-    List(ListArgs),
-    Show(ShowArgs),
+    List(NetworkListArgs),
+    Show(NetworkShowArgs),
     Sign(sign::SignNetworkArgs),
 }
 
@@ -42,13 +42,13 @@ pub(crate) struct LeaveArgs {
 
 /// List the networks that the home knows
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {}
+pub(crate) struct NetworkListArgs {}
 
 /// Print a network file, known or not, without believing it
 ///
 /// Needs no chain: whether its signature is its consortium's is said; whether the chain agrees, `network join` finds out.
 #[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
+pub(crate) struct NetworkShowArgs {
     /// A network file, or the name of a network that the home knows [default: the home's own]
     #[arg(value_name = "NAME|FILE")]
     network: Option<String>,
@@ -87,7 +87,7 @@ struct Listed {
     is_own: bool,
 }
 
-impl ListArgs {
+impl NetworkListArgs {
     fn run(&self, context: &Context) -> anyhow::Result<()> {
         let home = Home::open(&context.home_dir()?)?;
         let own = home.config().network.clone();
@@ -112,7 +112,7 @@ impl ListArgs {
     }
 }
 
-impl ShowArgs {
+impl NetworkShowArgs {
     fn run(&self, context: &Context) -> anyhow::Result<()> {
         let file = match &self.network {
             Some(name) if Path::new(name).is_file() => read(Path::new(name))?,
