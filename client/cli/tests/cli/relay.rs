@@ -212,7 +212,7 @@ fn what_is_no_signed_call_of_this_contract_is_not_sent() {
         ("chain", "on chain 1"),
         ("contract", "signed for contract 0x0000"),
         ("signer", "sign"),
-        ("deadline", "was to be relayed by 1 "),
+        ("deadline", "was to be relayed by 1970-01-01T00:00:01Z "),
         ("named", "its call is `deny_IRs`"),
         ("none", "not a signed call"),
         ("large", "70000 bytes"),

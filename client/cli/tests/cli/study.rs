@@ -260,22 +260,9 @@ fn instances(stage: &Stage, patient: &Actor, image: &str) {
         let beyond = ["view", image, "--instance", "4", "--force", "--out", &png];
         actor.run(beyond).refused(2, "--instance 4: there are 3");
     }
-    // All of it is fetched and verified by itself, and an image of one file has no index.
+    // All of it is fetched and verified by itself.
     let told = fetch(&[], "results/all").json();
     assert_eq!(told["contents"]["instances"], 2);
-    let single = stage.actor("clinic");
-    let out = stage.file("results/no");
-    let fetch = [
-        "requestor",
-        "fetch",
-        &stage.known.image,
-        "--first",
-        "--out",
-        &out,
-    ];
-    single
-        .run(fetch)
-        .refused(1, "has no index: it can only be opened whole");
 }
 
 /// Begins a command with these arguments and kills it after so long; tells whether it had ended by itself.

@@ -5,7 +5,7 @@ use crate::view::Picture;
 /// A pixel of the map counts as text from here on.
 const LIKELY: f32 = 0.3;
 /// A region counts if its pixels are text on average by this much.
-const SURE: f32 = 0.6;
+const SURE: f32 = 0.7;
 /// The least pixels of a region.
 const PIXELS_MIN: usize = 9;
 /// The most pixels of the picture that a region is wide where it is narrowest, which is a part of a letter's height: what is
@@ -13,8 +13,9 @@ const PIXELS_MIN: usize = 9;
 const NARROW: f64 = 70.0;
 /// A region that is narrower than this many pixels of the picture is a line, and no letters.
 const THIN: f64 = 1.0;
-/// A region that is narrowest by more than this many pixels of the picture (letters of some 20 pixels) is a word, and so at
-/// least [`WORD`] times as long. What is not is taken for a part of the body, which letters that stand alone may be, too.
+/// A region that is narrowest by more than this many pixels of the picture (letters of some 20 pixels) is a word if it is at
+/// least [`WORD`] times as long. If it is not, it is a letter of a word if it meets another region, and otherwise taken for a part
+/// of the body, which a large letter that stands alone may be, too.
 const LARGE: f64 = 12.0;
 /// The least length of a large word over its width.
 const WORD: f64 = 2.0;
@@ -52,6 +53,17 @@ impl TextBox {
             && other.y < self.lower()
     }
 
+    /// Checks whether two boxes share pixels, and less than half of either.
+    fn stands_beside(self, other: Self) -> bool {
+        let shared = |from: u32, end: u32, start: u32, stop: u32| {
+            u64::from(end.min(stop).saturating_sub(from.max(start)))
+        };
+        let area = |one: Self| u64::from(one.w) * u64::from(one.h);
+        let both = shared(self.x, self.right(), other.x, other.right())
+            * shared(self.y, self.lower(), other.y, other.lower());
+        both > 0 && 2 * both < area(self).min(area(other))
+    }
+
     fn with(self, other: Self) -> Self {
         let (x, y) = (self.x.min(other.x), self.y.min(other.y));
         Self {
@@ -63,8 +75,15 @@ impl TextBox {
     }
 }
 
-/// Finds the boxes in a map of this width, in pixels of the map, which is this many times as large as the picture.
-pub(super) fn of_map(map: &[f32], width: usize, times: usize) -> Vec<[f32; 4]> {
+/// A region of a map: left, upper, right and lower edge of its box, in pixels of the map.
+pub(super) struct Region {
+    pub(super) edges: [f32; 4],
+    /// False if it is text only if it meets another.
+    pub(super) is_word: bool,
+}
+
+/// Finds the regions of a map of this width, which is this many times as large as the picture.
+pub(super) fn of_map(map: &[f32], width: usize, times: usize) -> Vec<Region> {
     let height = map.len() / width.max(1);
     let mut seen = vec![false; map.len()];
     let (mut found, mut open) = (Vec::new(), Vec::new());
@@ -98,14 +117,17 @@ pub(super) fn of_map(map: &[f32], width: usize, times: usize) -> Vec<[f32; 4]> {
             }
         }
         let [long, narrow] = spread.axes().map(|length| length / times as f64);
-        let body = narrow > NARROW || narrow > LARGE && long < WORD * narrow;
-        if count < PIXELS_MIN || sum / (count as f32) < SURE || narrow < THIN || body {
+        let faint = count < PIXELS_MIN || sum / (count as f32) < SURE;
+        if faint || !(THIN..=NARROW).contains(&narrow) {
             continue;
         }
         let (w, h) = ((right - left + 1) as f32, (lower - upper + 1) as f32);
         let by = (w * h * GROWTH / (2.0 * (w + h))).max(1.0);
         let (x, y) = (left as f32 - by, upper as f32 - by);
-        found.push([x, y, right as f32 + 1.0 + by, lower as f32 + 1.0 + by]);
+        found.push(Region {
+            edges: [x, y, right as f32 + 1.0 + by, lower as f32 + 1.0 + by],
+            is_word: narrow <= LARGE || long >= WORD * narrow,
+        });
     }
     found
 }
@@ -134,6 +156,15 @@ impl Spread {
         let (middle, apart) = ((xx + yy) / 2.0, ((xx - yy).powi(2) / 4.0 + xy * xy).sqrt());
         [middle + apart, middle - apart].map(|variance| (12.0 * variance.max(0.0)).sqrt())
     }
+}
+
+/// The boxes of words, and of letters that stand beside something else than themselves as another tile shows them.
+pub(super) fn words(found: &[(TextBox, bool)]) -> Vec<TextBox> {
+    let beside_another = |one: TextBox| found.iter().any(|(other, _)| other.stands_beside(one));
+    let kept = found
+        .iter()
+        .filter(|(one, is_word)| *is_word || beside_another(*one));
+    kept.map(|(one, _)| *one).collect()
 }
 
 /// Makes one box of those that share pixels.

@@ -7,7 +7,7 @@ use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::boxes::{TextBox, merged, of_map};
+use super::boxes::{Region, TextBox, merged, of_map, words};
 use super::error::{Error, Result};
 use super::frames;
 use crate::view::Picture;
@@ -107,25 +107,29 @@ impl Detector {
                 let w = (width - x).min(TILE).next_multiple_of(STEP);
                 let h = (height - y).min(TILE).next_multiple_of(STEP);
                 let map = self.map(picture, times, [x, y, w, h])?;
-                let boxes = of_map(&map, w, times).into_iter();
-                all.extend(boxes.filter_map(|[left, upper, right, lower]| {
+                for Region { edges, is_word } in of_map(&map, w, times) {
                     let within = |n: f32, from: usize, end: usize| {
                         ((n + from as f32) / times as f32).clamp(0.0, end as f32)
                     };
+                    let [left, upper, right, lower] = edges;
                     let left = within(left, x, picture.width()).floor() as u32;
                     let upper = within(upper, y, picture.height()).floor() as u32;
                     let right = within(right, x, picture.width()).ceil() as u32;
                     let lower = within(lower, y, picture.height()).ceil() as u32;
-                    (right > left && lower > upper).then(|| TextBox {
-                        x: left,
-                        y: upper,
-                        w: right - left,
-                        h: lower - upper,
-                    })
-                }));
+                    if right > left && lower > upper {
+                        let (w, h) = (right - left, lower - upper);
+                        let one = TextBox {
+                            x: left,
+                            y: upper,
+                            w,
+                            h,
+                        };
+                        all.push((one, is_word));
+                    }
+                }
             }
         }
-        Ok(merged(all))
+        Ok(merged(words(&all)))
     }
 
     /// How likely each pixel of a tile is text.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::boxes::{merged, of_map};
+use super::boxes::{merged, of_map, words};
 use super::*;
 use crate::view::Picture;
 
@@ -82,12 +82,13 @@ fn regions_of_a_map_become_boxes() {
     map[25 * 64 + 50] = 1.0;
     let found = of_map(&map, 64, 1);
     assert_eq!(found.len(), 1);
-    let [left, upper, right, lower] = found[0];
+    assert!(found[0].is_word);
+    let edges @ [left, upper, right, lower] = found[0].edges;
     assert!(
         left < 10.0 && upper < 8.0 && right > 30.0 && lower > 14.0,
-        "{found:?}"
+        "{edges:?}"
     );
-    assert!(left > 4.0 && lower < 20.0, "{found:?}");
+    assert!(left > 4.0 && lower < 20.0, "{edges:?}");
     let of = |x, y, w, h| TextBox { x, y, w, h };
     let all = vec![
         of(0, 0, 4, 4),
@@ -96,6 +97,23 @@ fn regions_of_a_map_become_boxes() {
         of(6, 6, 2, 2),
     ];
     assert_eq!(merged(all), [of(0, 0, 8, 8), of(20, 0, 2, 2)]);
+}
+
+#[test]
+fn a_large_square_is_a_letter_beside_another_and_a_body_alone() {
+    let mut map = vec![0.0; 128 * 64];
+    for y in 10..40 {
+        map[y * 128 + 10..][..30].fill(0.9);
+    }
+    let found = of_map(&map, 128, 1);
+    assert_eq!((found.len(), found[0].is_word), (1, false));
+    let of = |x, w| TextBox { x, y: 0, w, h: 40 };
+    let (alone, twice) = ((of(0, 40), false), (of(2, 40), false));
+    assert_eq!(words(&[alone]), []);
+    assert_eq!(words(&[alone, twice]), [], "the same in another tile");
+    let beside = (of(35, 40), false);
+    assert_eq!(words(&[alone, beside]), [alone.0, beside.0]);
+    assert_eq!(words(&[(of(0, 80), true)]), [of(0, 80)]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ import pydicom
 tar = tarfile.open(sys.argv[1])
 files = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}
 manifest = json.loads(files.pop("manifest.json"))
+assert files.pop("manifest.json.sig")
 listed = {f["file"]: f for s in manifest["series"] for f in s["instances"]}
 listed["key-objects.dcm"] = manifest["key_objects"]
 assert set(listed) == set(files), (set(listed), set(files))

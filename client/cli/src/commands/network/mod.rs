@@ -51,7 +51,7 @@ pub(crate) struct NetworkListArgs {}
 pub(crate) struct NetworkShowArgs {
     /// A network file, or the name of a network that the home knows [default: the home's own]
     #[arg(value_name = "NAME|FILE")]
-    network: Option<String>,
+    shown: Option<String>,
 }
 
 impl NetworkCommand {
@@ -114,7 +114,7 @@ impl NetworkListArgs {
 
 impl NetworkShowArgs {
     fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let file = match &self.network {
+        let file = match &self.shown {
             Some(name) if Path::new(name).is_file() => read(Path::new(name))?,
             name => {
                 let home = Home::open(&context.home_dir()?)?;
