@@ -5,7 +5,7 @@ use crate::view::Picture;
 /// A pixel of the map counts as text from here on.
 const LIKELY: f32 = 0.3;
 /// A region counts if its pixels are text on average by this much.
-const SURE: f32 = 0.7;
+const SURE: f32 = 0.6;
 /// The least pixels of a region.
 const PIXELS_MIN: usize = 9;
 /// The most pixels of the picture that a region is wide where it is narrowest, which is a part of a letter's height: what is

@@ -185,7 +185,7 @@ impl Setting {
                 let instance = folder == root && path.extension().is_some_and(|it| it == "dcm");
                 if path.is_dir() {
                     folders.push(path);
-                } else if !instance {
+                } else if path.is_file() && !instance {
                     let file = File::open(&path).map_err(at(&path))?;
                     sync_and_forget(&file).map_err(at(&path))?;
                 }
