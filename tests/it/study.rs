@@ -143,7 +143,7 @@ async fn the_patient_opens_the_study_and_its_identity_and_a_researcher_the_study
         .unwrap();
     assert_eq!(opened.contents, wanted);
     let found = files(&opened.path);
-    assert_eq!(found.len(), 5);
+    assert_eq!(found.len(), 6);
     for (name, content) in &found {
         let name = name
             .strip_prefix(&opened.path.display().to_string())

@@ -20,6 +20,8 @@ ae = AE(ae_title="PYNETDICOM")
 # Every storage class, as many at a time as an association has contexts.
 classes = [context.abstract_syntax for context in AllStoragePresentationContexts]
 for start in range(0, len(classes), 128):
+    # Setting them adds to those that are there.
+    ae.requested_contexts = []
     ae.requested_contexts = [build_context(it) for it in classes[start : start + 128]]
     association = ae.associate("127.0.0.1", port, ae_title="PCIM")
     assert association.is_established
@@ -35,6 +37,7 @@ for syntax in ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
     data_set.file_meta.MediaStorageSOPInstanceUID = data_set.SOPInstanceUID
     data_set.file_meta.TransferSyntaxUID = UID(syntax)
     data_set.set_original_encoding(UID(syntax).is_implicit_VR, UID(syntax).is_little_endian)
+    ae.requested_contexts = []
     ae.requested_contexts = [build_context(data_set.SOPClassUID, syntax)]
     association = ae.associate("127.0.0.1", port, ae_title="PCIM")
     status = association.send_c_store(data_set)
@@ -51,6 +54,7 @@ def report(event):
     return 0x0000, None
 
 
+ae.requested_contexts = []
 ae.requested_contexts = [build_context(StorageCommitmentPushModel)]
 handlers = [(evt.EVT_N_EVENT_REPORT, report)]
 association = ae.associate("127.0.0.1", port, ae_title="PCIM", evt_handlers=handlers)

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pcim_dicom::arrival::{Arrival, file_parts};
 use pcim_dicom::sample::write_instance;
@@ -329,13 +329,17 @@ async fn a_settled_study_gives_its_room_back_and_is_remembered() {
     again(&spool).await;
     assert_eq!(opened(&spool, 2), [data_set(&late)]);
     drop(spool);
-    // Only the late object's segment is left, most of it a hole.
-    let left: Vec<_> = fs::read_dir(place.folder())
-        .unwrap()
-        .flatten()
-        .map(|it| it.path())
-        .filter(|it| it.extension().is_some())
-        .collect();
+    // Only the late object's segment is left, most of it a hole; what was begun of the large one goes as its thread ends.
+    let remaining = || -> Vec<_> {
+        let entries = fs::read_dir(place.folder()).unwrap().flatten();
+        let paths = entries.map(|it| it.path());
+        paths.filter(|it| it.extension().is_some()).collect()
+    };
+    let begun = Instant::now();
+    while remaining().len() > 1 && begun.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let left = remaining();
     assert_eq!(left.len(), 1, "{left:?}");
     // After its time the study is forgotten.
     let limits = Limits {

@@ -10,6 +10,7 @@ fn pass(text: &str) -> Passphrase {
 #[test]
 fn a_key_with_a_stub_in_the_place_of_a_secret_is_refused_for_that() {
     use openpgp::crypto::S2K;
+    use openpgp::crypto::mpi::SecretKeyChecksum;
     use openpgp::packet::key::{Encrypted, SecretKeyMaterial};
     use openpgp::parse::Parse;
     use openpgp::serialize::MarshalInto;
@@ -25,7 +26,8 @@ fn a_key_with_a_stub_in_the_place_of_a_secret_is_refused_for_that() {
         parameters: Some(vec![0, b'G', b'N', b'U', 1].into()),
     };
     let none = Vec::new().into_boxed_slice();
-    let stub = Encrypted::new(dummy, SymmetricAlgorithm::AES128, None, none);
+    let sum = Some(SecretKeyChecksum::SHA1);
+    let stub = Encrypted::new(dummy, SymmetricAlgorithm::AES128, sum, none);
     let primary = cert.primary_key().key().clone().parts_into_public();
     let (primary, _) = primary.add_secret(SecretKeyMaterial::Encrypted(stub));
     let (cert, _) = cert.insert_packets(vec![Packet::from(primary)]).unwrap();
