@@ -15,14 +15,20 @@ from pynetdicom.sop_class import (
 )
 
 port, path = int(sys.argv[1]), sys.argv[2]
-ae = AE(ae_title="PYNETDICOM")
 
-# Every storage class, as many at a time as an association has contexts.
-classes = [context.abstract_syntax for context in AllStoragePresentationContexts]
-for start in range(0, len(classes), 128):
-    ae.requested_contexts = [build_context(it) for it in classes[start : start + 128]]
-    association = ae.associate("127.0.0.1", port, ae_title="PCIM")
+
+def associate(contexts, handlers=()):
+    ae = AE(ae_title="PYNETDICOM")
+    ae.requested_contexts = contexts
+    association = ae.associate("127.0.0.1", port, ae_title="PCIM", evt_handlers=list(handlers))
     assert association.is_established
+    return association
+
+
+# Every storage class, in parts: an association has 128 contexts at most.
+classes = [context.abstract_syntax for context in AllStoragePresentationContexts]
+for start in range(0, len(classes), 100):
+    association = associate([build_context(it) for it in classes[start : start + 100]])
     refused = [it.abstract_syntax for it in association.rejected_contexts]
     assert not refused, refused
     association.release()
@@ -35,8 +41,7 @@ for syntax in ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
     data_set.file_meta.MediaStorageSOPInstanceUID = data_set.SOPInstanceUID
     data_set.file_meta.TransferSyntaxUID = UID(syntax)
     data_set.set_original_encoding(UID(syntax).is_implicit_VR, UID(syntax).is_little_endian)
-    ae.requested_contexts = [build_context(data_set.SOPClassUID, syntax)]
-    association = ae.associate("127.0.0.1", port, ae_title="PCIM")
+    association = associate([build_context(data_set.SOPClassUID, syntax)])
     status = association.send_c_store(data_set)
     assert status and status.Status == 0, (syntax, status)
     association.release()
@@ -51,9 +56,8 @@ def report(event):
     return 0x0000, None
 
 
-ae.requested_contexts = [build_context(StorageCommitmentPushModel)]
 handlers = [(evt.EVT_N_EVENT_REPORT, report)]
-association = ae.associate("127.0.0.1", port, ae_title="PCIM", evt_handlers=handlers)
+association = associate([build_context(StorageCommitmentPushModel)], handlers)
 request = Dataset()
 request.TransactionUID = generate_uid()
 request.ReferencedSOPSequence = []
