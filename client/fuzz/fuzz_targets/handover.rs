@@ -11,6 +11,7 @@ use pcim_client::papers::card::Card;
 use pcim_client::papers::handover::{Addressee, Handover, HandoverFacts};
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_fuzz::{account, edited, key};
+use pcim_ledger::Version;
 use pcim_seal::UnlockedKey;
 use serde_json::Value;
 
@@ -37,6 +38,8 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     };
     let card = Card::issue(&account, &radiologist, Vec::new()).expect("both keys sign");
     let facts = HandoverFacts {
+        version: Version::V2,
+        replaces: 0,
         to,
         reader: &patient.certificate(),
         account: None,
