@@ -332,7 +332,7 @@ def play(scene, table, makers):
         scene.rpc("eth_sendTransaction", {"from": stranger, "to": scene.contract, "data": call})
         done = patient.tries("patient", "approve", image["image"], stranger)
         why = done.stderr.decode().splitlines()
-        error = next((l for l in why if l.startswith("error: ")), "no error")
+        error = next((json.loads(l)["error"] for l in why if l.startswith('{"code":')), "no error")
         named = done.returncode == 1 and maker.fingerprint() in error and words in error
         standing = patient("requestor", "status", image["image"], "--requestor", stranger)
         table.row(named and not standing["authorized"], maker.name, what, 4, "-", error.replace(maker.fingerprint(), "…"))

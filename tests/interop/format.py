@@ -241,7 +241,7 @@ class Story:
             changed = json.dumps({**json.loads(path.read_bytes()), field: value}).encode()
             self.check.refuses(f"a signed call whose {field} was changed", lambda: papers.SignedCall(changed))
             done = self.stranger.home.tries("relay", self.file("bad.json", changed))
-            self.check.program("… by pcim or by the contract too", done, "error: ")
+            self.check.program("… by pcim or by the contract too", done, '"error":')
         [sent] = self.stranger.home("relay", path)
         status = self.requestor.home("requestor", "status", self.image)
         self.check.equal("relayed, it is done", status["status"], "removed")
@@ -480,7 +480,7 @@ class Story:
             del changed[root]
             car = blocks.write_car(blocks.digest_of(blocks.cid_of(blocks.DAG_PB, block)), changed)
             self.check.refuses(what, lambda: blocks.Root(*blocks.read_car(car)))
-            self.check.program("… by pcim too", self.patient.home.tries("node", "import", self.file("root.car", car)), "error: ")
+            self.check.program("… by pcim too", self.patient.home.tries("node", "import", self.file("root.car", car)), '"error":')
         car = blocks.write_car(digest, held)
         for padding, index in ((b"", b""), (bytes(77), b"an index")):
             wrapped = blocks.wrap_car(car, padding, index)

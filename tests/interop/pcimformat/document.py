@@ -54,6 +54,10 @@ LIMITS = {
     "calldata of a signed call": papers.MAX_CALL[2],
     "calldata of a signed call, version 1": papers.MAX_CALL[1],
     "document of a recovery": papers.MAX_RECOVERY,
+    # Network files are not read here.
+    "network file": 65_536,
+    "endpoints, gateways of a network file": 16,
+    "followers of a network file": 32,
     "note": papers.MAX_NOTE,
     "letter": backup.MAX_LETTER,
     "shares of a secret": backup.MAX_SHARES,
