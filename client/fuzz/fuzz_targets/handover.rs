@@ -11,6 +11,7 @@ use pcim_client::papers::card::Card;
 use pcim_client::papers::handover::{Addressee, Handover, HandoverFacts};
 use pcim_core::{Address, ImageDigest, Seal};
 use pcim_fuzz::{account, edited, key};
+use pcim_ledger::Version;
 use pcim_seal::UnlockedKey;
 use serde_json::Value;
 
@@ -40,6 +41,8 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
         to,
         reader: &patient.certificate(),
         account: None,
+        version: Version::V2,
+        replaces: 0,
         image: IMAGE,
         seal: SEAL,
         description: "CT CHEST",
