@@ -250,7 +250,10 @@ async fn subscribe(url: Url, contract: Address) -> Option<Socket> {
     let subscribed = async {
         let connected = connect_async_with_config(url.as_str(), Some(limits), false).await;
         let (mut socket, _) = connected.ok()?;
-        socket.send(Message::Text(request.to_string().into())).await.ok()?;
+        socket
+            .send(Message::Text(request.to_string().into()))
+            .await
+            .ok()?;
         let answer = socket.next().await?.ok()?.into_text().ok()?;
         let answer: serde_json::Value = serde_json::from_str(&answer).ok()?;
         answer.get("result")?.as_str()?;
@@ -325,7 +328,11 @@ mod tests {
                     let log = json!({ "blockNumber": U64::from(block) });
                     let params = json!({ "subscription": "0x1", "result": log });
                     let method = "eth_subscription";
-                    say = Message::Text(json!({ "method": method, "params": params }).to_string().into());
+                    say = Message::Text(
+                        json!({ "method": method, "params": params })
+                            .to_string()
+                            .into(),
+                    );
                 }
             }
         });
