@@ -43,6 +43,9 @@ impl Hint for Error {
             Self::Replaced { .. } | Self::Rejected { .. } => {
                 "run the same command again: it makes a new transaction"
             }
+            Self::BadGuardians { .. } => {
+                "ask more guardians: `pcim guardian agree`; the file of the set is that of `pcim patient guardians`"
+            }
             Self::Node { .. } => "look up the RPC's own words; another --rpc-url may do",
             Self::Passphrase => "type it again, or check the file that PCIM_PASSPHRASE_FILE names",
             _ => return Vec::new(),

@@ -33,6 +33,7 @@ mod receipts;
 mod relay;
 mod repo;
 mod report;
+mod rescue;
 mod review;
 mod rpc;
 mod stage;
