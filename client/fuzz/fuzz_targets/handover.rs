@@ -43,8 +43,6 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
         to,
         reader: &patient.certificate(),
         account: None,
-        version: Version::V2,
-        replaces: 0,
         image: IMAGE,
         seal: SEAL,
         description: "CT CHEST",
