@@ -12,15 +12,17 @@ const PIXELS_MIN: usize = 9;
 /// wider is a body.
 const NARROW: f64 = 70.0;
 /// A region that is narrower than this many pixels of the picture is a line, and no letters.
-const THIN: f64 = 1.0;
-/// A region that is narrowest by more than this many pixels of the picture (letters of some 20 pixels) is a word if it is at
-/// least [`WORD`] times as long. If it is not, it is a letter of a word if it meets another region, and otherwise taken for a part
-/// of the body, which a large letter that stands alone may be, too.
-const LARGE: f64 = 12.0;
-/// The least length of a large word over its width.
-const WORD: f64 = 2.0;
+const THIN: f64 = 1.5;
+/// The least length of a word over its width. A region that is shorter is a letter of a word if it stands beside a region that is
+/// about as large, and otherwise taken for a part of the body, which a letter that stands alone may be, too.
+const WORD: f64 = 3.0;
+/// By how many times two letters of one word differ in size at most.
+const LIKE: f64 = 2.0;
 /// By how many times area over perimeter a region's sides grow (the ratio that the network was trained to be read with).
 const GROWTH: f32 = 1.6;
+/// By how many times its width a word grows at both ends: by a letter, which the network takes for a part of the ground more often
+/// there than between two others.
+const ENDS: f64 = 4.0;
 
 /// A box around text, in pixels of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -64,6 +66,34 @@ impl TextBox {
         both > 0 && 2 * both < area(self).min(area(other))
     }
 
+    /// Returns the box with this much more at both ends of its longer side, within a picture of this width and height.
+    fn lengthened(self, by: u32, [width, height]: [u32; 2]) -> Self {
+        let grown = |from: u32, end: u32, most: u32| {
+            let start = from.saturating_sub(by);
+            (
+                start,
+                end.saturating_add(by).min(most).saturating_sub(start),
+            )
+        };
+        let mut longer = self;
+        if self.w >= self.h {
+            (longer.x, longer.w) = grown(self.x, self.right(), width);
+        } else {
+            (longer.y, longer.h) = grown(self.y, self.lower(), height);
+        }
+        longer
+    }
+
+    /// Returns the place in a picture of this width of a box that was found in the picture [`turned`].
+    pub(super) fn turned_back(self, width: u32) -> Self {
+        Self {
+            x: width.saturating_sub(self.lower()),
+            y: self.x,
+            w: self.h,
+            h: self.w,
+        }
+    }
+
     fn with(self, other: Self) -> Self {
         let (x, y) = (self.x.min(other.x), self.y.min(other.y));
         Self {
@@ -75,10 +105,13 @@ impl TextBox {
     }
 }
 
-/// A region of a map: left, upper, right and lower edge of its box, in pixels of the map.
+/// A region of a map.
 pub(super) struct Region {
+    /// Left, upper, right and lower edge of its box, in pixels of the map.
     pub(super) edges: [f32; 4],
-    /// False if it is text only if it meets another.
+    /// Its width where it is narrowest, in pixels of the picture.
+    pub(super) narrow: f64,
+    /// False if it is text only if it stands beside another.
     pub(super) is_word: bool,
 }
 
@@ -126,7 +159,8 @@ pub(super) fn of_map(map: &[f32], width: usize, times: usize) -> Vec<Region> {
         let (x, y) = (left as f32 - by, upper as f32 - by);
         found.push(Region {
             edges: [x, y, right as f32 + 1.0 + by, lower as f32 + 1.0 + by],
-            is_word: narrow <= LARGE || long >= WORD * narrow,
+            narrow,
+            is_word: long >= WORD * narrow,
         });
     }
     found
@@ -158,13 +192,45 @@ impl Spread {
     }
 }
 
-/// The boxes of words, and of letters that stand beside something else than themselves as another tile shows them.
-pub(super) fn words(found: &[(TextBox, bool)]) -> Vec<TextBox> {
-    let beside_another = |one: TextBox| found.iter().any(|(other, _)| other.stands_beside(one));
-    let kept = found
-        .iter()
-        .filter(|(one, is_word)| *is_word || beside_another(*one));
-    kept.map(|(one, _)| *one).collect()
+/// A region in the picture.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) place: TextBox,
+    pub(super) narrow: f64,
+    pub(super) is_word: bool,
+}
+
+/// Returns the boxes of words, and of letters that stand beside one of their size (not themselves as another tile shows them), in
+/// a picture of this width and height.
+pub(super) fn words(found: &[Found], size: [u32; 2]) -> Vec<TextBox> {
+    let alike = |one: &Found, other: &Found| {
+        one.narrow.max(other.narrow) <= LIKE * one.narrow.min(other.narrow)
+            && other.place.stands_beside(one.place)
+    };
+    let kept = found.iter().filter_map(|one| {
+        if one.is_word {
+            return Some(one.place.lengthened((ENDS * one.narrow) as u32, size));
+        }
+        let is_letter = found.iter().any(|other| alike(one, other));
+        is_letter.then_some(one.place)
+    });
+    kept.collect()
+}
+
+/// Turns a picture by a quarter, against the clock: its right edge becomes the upper one.
+pub(super) fn turned(picture: &Picture) -> Picture {
+    let (width, height) = (picture.width(), picture.height());
+    let samples = if picture.is_colour() { 3 } else { 1 };
+    let pixels: Vec<u8> = (0..width)
+        .rev()
+        .flat_map(|x| (0..height).map(move |y| samples * (y * width + x)))
+        .flat_map(|at| &picture.pixels()[at..at + samples])
+        .copied()
+        .collect();
+    match samples {
+        3 => Picture::of_rgb(height, width, pixels),
+        _ => Picture::of_grey(height, width, pixels),
+    }
 }
 
 /// Makes one box of those that share pixels.

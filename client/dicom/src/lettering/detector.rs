@@ -7,7 +7,7 @@ use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::boxes::{Region, TextBox, merged, of_map, words};
+use super::boxes::{Found, Region, TextBox, merged, of_map, turned, words};
 use super::error::{Error, Result};
 use super::frames;
 use crate::view::Picture;
@@ -68,7 +68,7 @@ impl Detector {
         Ok(merged(found))
     }
 
-    /// Finds text in a picture, at its own size and enlarged.
+    /// Finds text in a picture, at its own size, enlarged, and turned for what is written upwards.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Model`].
@@ -84,9 +84,14 @@ impl Detector {
             1
         };
         let mut found = self.pass(picture, first)?;
+        let mut last = first;
         if pixels * first * first <= ENLARGED_MAX {
-            found.extend(self.pass(picture, 2 * first)?);
+            last = 2 * first;
+            found.extend(self.pass(picture, last)?);
         }
+        let upwards = self.pass(&turned(picture), last)?;
+        let width = picture.width() as u32;
+        found.extend(upwards.into_iter().map(|one| one.turned_back(width)));
         Ok(merged(found))
     }
 
@@ -107,7 +112,12 @@ impl Detector {
                 let w = (width - x).min(TILE).next_multiple_of(STEP);
                 let h = (height - y).min(TILE).next_multiple_of(STEP);
                 let map = self.map(picture, times, [x, y, w, h])?;
-                for Region { edges, is_word } in of_map(&map, w, times) {
+                for Region {
+                    edges,
+                    narrow,
+                    is_word,
+                } in of_map(&map, w, times)
+                {
                     let within = |n: f32, from: usize, end: usize| {
                         ((n + from as f32) / times as f32).clamp(0.0, end as f32)
                     };
@@ -118,18 +128,23 @@ impl Detector {
                     let lower = within(lower, y, picture.height()).ceil() as u32;
                     if right > left && lower > upper {
                         let (w, h) = (right - left, lower - upper);
-                        let one = TextBox {
+                        let place = TextBox {
                             x: left,
                             y: upper,
                             w,
                             h,
                         };
-                        all.push((one, is_word));
+                        all.push(Found {
+                            place,
+                            narrow,
+                            is_word,
+                        });
                     }
                 }
             }
         }
-        Ok(merged(words(&all)))
+        let size = [picture.width() as u32, picture.height() as u32];
+        Ok(merged(words(&all, size)))
     }
 
     /// How likely each pixel of a tile is text.

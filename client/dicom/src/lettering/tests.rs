@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::boxes::{merged, of_map, words};
+use super::boxes::{Found, merged, of_map, turned, words};
 use super::*;
 use crate::view::Picture;
 
@@ -100,20 +100,68 @@ fn regions_of_a_map_become_boxes() {
 }
 
 #[test]
-fn a_large_square_is_a_letter_beside_another_and_a_body_alone() {
+fn a_square_is_a_letter_beside_its_like_and_a_body_alone() {
     let mut map = vec![0.0; 128 * 64];
     for y in 10..40 {
         map[y * 128 + 10..][..30].fill(0.9);
     }
     let found = of_map(&map, 128, 1);
     assert_eq!((found.len(), found[0].is_word), (1, false));
-    let of = |x, w| TextBox { x, y: 0, w, h: 40 };
-    let (alone, twice) = ((of(0, 40), false), (of(2, 40), false));
+    let of = |x, narrow| Found {
+        place: TextBox {
+            x,
+            y: 0,
+            w: 40,
+            h: 40,
+        },
+        narrow,
+        is_word: false,
+    };
+    let words = |found: &[Found]| words(found, [128, 64]);
+    let (alone, twice, beside) = (of(0, 30.0), of(2, 30.0), of(35, 30.0));
     assert_eq!(words(&[alone]), []);
     assert_eq!(words(&[alone, twice]), [], "the same in another tile");
-    let beside = (of(35, 40), false);
-    assert_eq!(words(&[alone, beside]), [alone.0, beside.0]);
-    assert_eq!(words(&[(of(0, 80), true)]), [of(0, 80)]);
+    assert_eq!(words(&[alone, of(35, 10.0)]), [], "beside something small");
+    assert_eq!(words(&[alone, beside]), [alone.place, beside.place]);
+}
+
+#[test]
+fn a_word_grows_by_a_letter_at_both_ends_within_the_picture() {
+    let word = |x, y, w, h| Found {
+        place: TextBox { x, y, w, h },
+        narrow: 5.0,
+        is_word: true,
+    };
+    let of = |x, y, w, h| TextBox { x, y, w, h };
+    let found = words(&[word(30, 9, 60, 10), word(10, 2, 9, 50)], [100, 64]);
+    assert_eq!(found, [of(10, 9, 90, 10), of(10, 0, 9, 64)]);
+}
+
+#[test]
+fn a_turned_picture_turns_back() {
+    let (width, height) = (5, 3);
+    for samples in [1, 3] {
+        let pixels: Vec<u8> = (0..(width * height * samples) as u8).collect();
+        let picture = match samples {
+            3 => Picture::of_rgb(width, height, pixels),
+            _ => Picture::of_grey(width, height, pixels),
+        };
+        let other = turned(&picture);
+        assert_eq!((other.width(), other.height()), (height, width));
+        for (x, y) in (0..width).flat_map(|x| (0..height).map(move |y| (x, y))) {
+            let (row, column) = (width - 1 - x, y);
+            let there = &other.pixels()[samples * (row * height + column)..][..samples];
+            let here = &picture.pixels()[samples * (y * width + x)..][..samples];
+            assert_eq!(there, here);
+            let pixel = |x: usize, y: usize| TextBox {
+                x: x as u32,
+                y: y as u32,
+                w: 1,
+                h: 1,
+            };
+            assert_eq!(pixel(column, row).turned_back(width as u32), pixel(x, y));
+        }
+    }
 }
 
 #[test]
