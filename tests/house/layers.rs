@@ -6,7 +6,7 @@ use crate::files::{below, none, read};
 use crate::packages::{Package, by_name, packages, packages_of};
 
 /// The packages of ours that each may be built from. One that is not listed may not be added without a place here.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("pcim-contract", &[]),
     ("pcim-core", &[]),
     ("pcim-dicom", &["pcim-core"]),
@@ -27,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
         "pcim-gateway",
         &["pcim-client", "pcim-core", "pcim-dicom", "pcim-seal"],
     ),
+    ("pcim-app", &["pcim-client", "pcim-core", "pcim-dicom"]),
     ("stylus-devnet", &[]),
     ("pcim-deploy", &["pcim-core", "pcim-ledger"]),
     (
@@ -44,6 +45,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     (
         "pcim",
         &[
+            "pcim-app",
             "pcim-client",
             "pcim-core",
             "pcim-deploy",
@@ -77,7 +79,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
 const TESTS: &str = "pcim-tests";
 
 /// Foreign libraries behind an adapter, each with the only package that is built from it.
-const ADAPTERS: [(&str, &str); 12] = [
+const ADAPTERS: [(&str, &str); 14] = [
     ("ethers", "pcim-ledger"),
     ("sequoia-openpgp", "pcim-seal"),
     ("rust-ipfs", "pcim-node"),
@@ -88,6 +90,8 @@ const ADAPTERS: [(&str, &str); 12] = [
     ("dicom-parser", "pcim-dicom"),
     ("dicom-encoding", "pcim-dicom"),
     ("dicom-ul", "pcim-gateway"),
+    ("axum", "pcim-app"),
+    ("maud", "pcim-app"),
     ("wasmtime", "stylus-devnet"),
     ("revm", "stylus-devnet"),
 ];

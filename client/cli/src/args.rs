@@ -10,9 +10,9 @@ use crate::commands::account::moves::AccountCommand;
 use crate::commands::account::recover::RecoverCommand;
 use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
-    audit, backup, card, completions, config, consortium, deid, deploy, device, doctor, gateway,
-    init, man, network, node, passphrase, patient, radiologist, relay, report, requestor, restore,
-    resume, search, trace, unlock, view, watch,
+    app, audit, backup, card, completions, config, consortium, deid, deploy, device, doctor,
+    gateway, init, man, network, node, passphrase, patient, radiologist, relay, report, requestor,
+    restore, resume, search, trace, unlock, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -111,6 +111,7 @@ pub(crate) enum Command {
     Relay(relay::RelayArgs),
     Node(node::NodeArgs),
     Gateway(gateway::GatewayArgs),
+    App(app::AppArgs),
     Deploy(deploy::DeployArgs),
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
@@ -168,6 +169,7 @@ impl Command {
             Self::Relay(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
             Self::Gateway(args) => args.run(context).await,
+            Self::App(args) => args.run(context).await,
             Self::Deploy(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Complete(args) => args.run(context, Cli::command()),
@@ -190,7 +192,7 @@ impl Command {
         match self {
             Self::Node(args) => args.serves(),
             Self::Gateway(args) => args.serves(),
-            other => matches!(other, Self::Watch(_)),
+            other => matches!(other, Self::Watch(_) | Self::App(_)),
         }
     }
 }

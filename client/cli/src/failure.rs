@@ -64,6 +64,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<Hints> {
     if let Some(error) = error.downcast_ref::<pcim_gateway::Error>() {
         return Some(error.hints());
     }
+    if let Some(pcim_app::Error::Port { .. }) = error.downcast_ref() {
+        return Some(vec!["give another --port, or none".into()]);
+    }
     if error.is::<NotTheSame>() {
         return Some(vec!["do not rely on this provider: look again with another --rpc-url, and compare with --compare-rpc-url".into()]);
     }

@@ -10,6 +10,7 @@ mod global;
 mod input;
 mod names;
 mod parse;
+mod serving;
 mod version;
 mod written;
 

@@ -1,6 +1,7 @@
 //! One file per command: its arguments (their documentation is the help) and what it does.
 
 pub(crate) mod account;
+pub(crate) mod app;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod card;

@@ -4,6 +4,7 @@
 
 mod account;
 mod agent;
+mod app;
 mod audit;
 mod backup;
 mod canary;

@@ -33,6 +33,13 @@ impl Contacts {
         }
     }
 
+    /// Lists the names with their addresses.
+    pub fn names(&self) -> impl Iterator<Item = (Address, &str)> {
+        self.names
+            .iter()
+            .map(|(address, name)| (*address, name.as_str()))
+    }
+
     /// Finds the name of an address.
     pub fn name(&self, address: Address) -> Option<&str> {
         self.names.get(&address).map(String::as_str)

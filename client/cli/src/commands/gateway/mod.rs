@@ -6,21 +6,19 @@ mod inbox;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use pcim_client::Session;
 use pcim_client::home::Home;
-use pcim_client::{Error, Session};
 use pcim_gateway::{Gateway, Ports, Settings};
 use serde_json::json;
 
 use crate::context::{Context, Stop};
 use crate::failure::Usage;
+use crate::serving::serve_beside;
 
 /// The configuration that is read if no other is named.
 const CONFIG: &str = "gateway.toml";
-/// How old blocks that nothing pins must be before another process of the home may have them deleted.
-const GRACE: Duration = Duration::from_secs(3600);
 
 /// Take a department's images by DIMSE and DICOMweb, and seal them by rules
 ///
@@ -138,15 +136,7 @@ async fn open(
     session.deployment()?;
     let server = match serves {
         false => None,
-        true => match session.serve(GRACE).await {
-            Ok(server) => server,
-            Err(Error::Node(pcim_node::Error::RepoLocked { .. })) => {
-                session.node().await?;
-                session.let_others_in();
-                None
-            }
-            Err(error) => return Err(error.into()),
-        },
+        true => serve_beside(&mut session).await?,
     };
     let ui = context.ui;
     let log = Arc::new(move |line: &str| ui.note(line));
