@@ -108,6 +108,11 @@ impl Context {
         Ok((home, keys?))
     }
 
+    /// Says whether the command line says how long to wait for others.
+    pub(crate) fn waits_as_said(&self) -> bool {
+        self.global.wait.is_some()
+    }
+
     /// How long is waited for others.
     pub(crate) fn limits(&self) -> Limits {
         let mut limits = Limits::default();

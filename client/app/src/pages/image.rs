@@ -15,8 +15,8 @@ use super::{frame, kind, moment};
 use crate::failure::{Failure, Result};
 use crate::house::House;
 
-/// What of a timeline's row is shown: when, what, whom, and the text on the chain.
-const COLUMNS: [usize; 4] = [0, 1, 4, 5];
+/// What of a timeline's row is shown: when, what, and whom it is about.
+const COLUMNS: [usize; 3] = [0, 1, 4];
 
 /// The image that a path names.
 pub(super) fn named(image: &str) -> Result<ImageDigest> {
@@ -70,7 +70,7 @@ pub(super) async fn page(
                     table {
                         thead { tr { @for at in COLUMNS { th scope="col" { (happened.columns[at]) } } } }
                         tbody {
-                            @for row in &happened.rows {
+                            @for row in happened.rows.iter().rev() {
                                 tr { @for at in COLUMNS { td { (row[at]) } } }
                             }
                         }

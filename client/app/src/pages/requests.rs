@@ -7,6 +7,7 @@ use axum::extract::{Form, State};
 use axum::response::Redirect;
 use maud::{Markup, html};
 use pcim_client::audit::report::visible;
+use pcim_client::papers::request::Purpose;
 use pcim_client::{PendingRequest, Reviewed};
 use pcim_core::date::now;
 use pcim_core::{Address, BlockDigest, ImageDigest};
@@ -64,7 +65,7 @@ fn one(house: &House, number: usize, request: &PendingRequest) -> Markup {
                 dt { "Asks for" }
                 dd { a href={ "/image/" (request.image) } { "this image" } }
                 dt { "Purpose" }
-                dd { (visible(&request.purpose)) }
+                dd { (purpose(&request.purpose)) }
                 @if let Some(note) = note { dt { "Their words" } dd { (note) } }
                 dt { "Since" }
                 dd { (moment(request.requested_at)) @if days > OLD { " (old: ask whether it still holds)" } }
@@ -98,6 +99,17 @@ fn one(house: &House, number: usize, request: &PendingRequest) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// A purpose in words; a text that is no code of ours as it is.
+fn purpose(code: &str) -> String {
+    match code.parse() {
+        Ok(Purpose::Treat) => "To treat you".to_owned(),
+        Ok(Purpose::Hresch) => "Health research".to_owned(),
+        Ok(Purpose::Hpaymt) => "Payment for care".to_owned(),
+        Ok(Purpose::Etreat) => "To treat you in an emergency".to_owned(),
+        Err(_) => visible(code),
     }
 }
 

@@ -18,6 +18,8 @@ use crate::serving::serve_beside;
 
 /// The file that hands the address to the browser.
 const NOTE: &str = "screen.html";
+/// How long a page waits for a peer who is away, unless `--wait` says otherwise.
+const WAIT: Duration = Duration::from_secs(5);
 /// How long nobody may use the screen before it ends.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -44,7 +46,11 @@ impl AppArgs {
         let (home, keys) = context.unlock(home).await?;
         let note = home.dir().join(NOTE);
         let session = Session::open(home)?.with_overrides(overrides);
-        let mut session = session.with_limits(context.limits());
+        let mut limits = context.limits();
+        if !context.waits_as_said() {
+            limits.fetch = WAIT;
+        }
+        let mut session = session.with_limits(limits);
         session.deployment()?;
         let server = serve_beside(&mut session).await?;
         let app = App::bind(session.with_keys(keys), contacts, self.port, IDLE).await?;

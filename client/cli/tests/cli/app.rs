@@ -140,6 +140,7 @@ fn a_patient_reads_a_request_allows_it_looks_and_withdraws_it() {
     let requests = screen.page("/requests");
     assert!(requests.contains("Dr &lt;b&gt;Grün"), "{requests}");
     assert!(!requests.contains("<b>"), "{requests}");
+    assert!(requests.contains("To treat you"), "{requests}");
     let form = with(
         &with(&hidden(&requests), "days", "7"),
         "decision",
