@@ -168,6 +168,19 @@ impl Listing {
         text(&self.study, tags::STUDY_INSTANCE_UID).unwrap_or_default()
     }
 
+    /// Lists the instances in order: Series Instance UID and SOP Instance UID of each.
+    #[must_use]
+    pub fn instances(&self) -> Vec<(String, String)> {
+        let uid = |data_set: &DataSet, tag| text(data_set, tag).unwrap_or_default();
+        let of_series = |it: &SeriesListing| {
+            let series = uid(&it.series, tags::SERIES_INSTANCE_UID);
+            let instances = it.instances.iter();
+            let pair = |it| (series.clone(), uid(it, tags::SOP_INSTANCE_UID));
+            instances.map(pair).collect::<Vec<_>>()
+        };
+        self.series.iter().flat_map(of_series).collect()
+    }
+
     fn finish(mut self) -> Result<Self> {
         if text(&self.study, tags::STUDY_INSTANCE_UID).is_none() {
             let attribute = "Study Instance UID";

@@ -7,7 +7,7 @@ use hyper::{Method, Request, StatusCode};
 use sha2::{Digest, Sha256};
 
 use crate::moment::now;
-use crate::settings::{Settings, Token};
+use crate::settings::{Right, Settings, Token};
 
 /// The rules of access.
 pub(super) struct Access {
@@ -16,11 +16,29 @@ pub(super) struct Access {
     hosts: Vec<String>,
 }
 
+/// A caller, and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) name: String,
+    pub(super) may_store: bool,
+    pub(super) may_read: bool,
+}
+
 /// A request that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RefusedRequest {
     pub(super) status: StatusCode,
     pub(super) why: &'static str,
+}
+
+impl Caller {
+    fn of(name: &str, may: &[Right]) -> Self {
+        Self {
+            name: name.to_owned(),
+            may_store: may.contains(&Right::Store),
+            may_read: may.contains(&Right::Read),
+        }
+    }
 }
 
 impl Access {
@@ -42,12 +60,12 @@ impl Access {
         known.then(|| origin.clone())
     }
 
-    /// Checks a request; returns its caller's name.
+    /// Checks a request; returns its caller.
     pub(super) fn check<B>(
         &self,
         request: &Request<B>,
         own: Option<SocketAddr>,
-    ) -> Result<String, RefusedRequest> {
+    ) -> Result<Caller, RefusedRequest> {
         let refuse = |status, why| Err(RefusedRequest { status, why });
         let headers = request.headers();
         if !self.is_called_so(headers, own) {
@@ -59,11 +77,11 @@ impl Access {
         }
         let path = request.uri().path();
         if path == "/healthz" || request.method() == Method::OPTIONS {
-            return Ok(String::new());
+            return Ok(Caller::of("", &[]));
         }
         if self.tokens.is_empty() {
-            // Then the door listens on this machine alone.
-            return Ok("local".to_owned());
+            // Then the door listens on this machine alone, whose users may all send, and not all see images.
+            return Ok(Caller::of("local", &[Right::Store]));
         }
         let given = headers
             .get(header::AUTHORIZATION)
@@ -84,7 +102,7 @@ impl Access {
             Some(token) if token.expires.is_some_and(|last| last < now()) => {
                 refuse(StatusCode::UNAUTHORIZED, "the token has expired")
             }
-            Some(token) => Ok(token.name.clone()),
+            Some(token) => Ok(Caller::of(&token.name, &token.may)),
         }
     }
 
@@ -112,6 +130,7 @@ mod tests {
             name: name.to_owned(),
             sha256: hash(text),
             expires,
+            may: vec![Right::Store],
         };
         Access::new(&Settings {
             token: vec![
@@ -131,7 +150,8 @@ mod tests {
         }
         let own = "127.0.0.1:8042".parse().unwrap();
         let checked = access().check(&request.body(()).unwrap(), Some(own));
-        checked.map_err(|refused| refused.status.as_u16())
+        let named = checked.map(|caller| caller.name);
+        named.map_err(|refused| refused.status.as_u16())
     }
 
     #[test]
