@@ -8,6 +8,7 @@ pub mod check;
 pub mod commitment;
 pub mod deface;
 pub mod deid;
+pub mod fhir;
 #[cfg(feature = "lettering")]
 pub mod lettering;
 pub mod query;

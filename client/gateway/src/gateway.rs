@@ -433,5 +433,6 @@ fn sealed(study: &Study, image: Option<String>, handover: String) -> State {
         handover,
         at: now(),
         instances: study.objects.iter().map(instance).collect(),
+        bytes: study.bytes,
     }
 }

@@ -1,15 +1,15 @@
 //! Searching listings: the parameters of QIDO-RS (PS3.18 §8.3.4), matched as C-FIND matches (PS3.4 §C.2.2.2).
 
+mod found;
 mod key;
 mod parameters;
-mod row;
 
 use crate::listing::{Level, Listing, SeriesListing};
 use crate::tree::DataSet;
 use key::Key;
 
+pub use found::Match;
 pub use parameters::Error;
-pub use row::Row;
 
 /// Most results that one answer has.
 pub const RESULTS_MAX: usize = 1000;
@@ -30,7 +30,7 @@ pub struct Query {
 /// The results of a search: a page of them.
 pub struct Found<'a> {
     /// The page.
-    pub rows: Vec<Row<'a>>,
+    pub matches: Vec<Match<'a>>,
     /// How many come behind the page.
     pub remaining: usize,
 }
@@ -52,15 +52,15 @@ impl Query {
     /// Finds what matches, in the order of the listings.
     pub fn find<'a>(&self, listings: impl Iterator<Item = &'a Listing>) -> Found<'a> {
         let mut found = Found {
-            rows: Vec::new(),
+            matches: Vec::new(),
             remaining: 0,
         };
         let mut skipped = 0;
-        let mut take = |row: Row<'a>| {
+        let mut take = |one: Match<'a>| {
             if skipped < self.offset {
                 skipped += 1;
-            } else if found.rows.len() < self.limit {
-                found.rows.push(row);
+            } else if found.matches.len() < self.limit {
+                found.matches.push(one);
             } else {
                 found.remaining += 1;
             }
@@ -71,7 +71,7 @@ impl Query {
                 continue;
             }
             if self.level == Level::Study {
-                take(self.row(study, None, None));
+                take(self.found(study, None, None));
                 continue;
             }
             for SeriesListing { series, instances } in &listing.series {
@@ -79,12 +79,12 @@ impl Query {
                     continue;
                 }
                 if self.level == Level::Series {
-                    take(self.row(study, Some(series), None));
+                    take(self.found(study, Some(series), None));
                     continue;
                 }
                 let fitting = instances.iter();
                 for instance in fitting.filter(|it| self.fits(Level::Instance, it)) {
-                    take(self.row(study, Some(series), Some(instance)));
+                    take(self.found(study, Some(series), Some(instance)));
                 }
             }
         }
@@ -96,13 +96,13 @@ impl Query {
         keys.all(|key| key.fits(data_set))
     }
 
-    fn row<'a>(
+    fn found<'a>(
         &self,
         study: &'a DataSet,
         series: Option<&'a DataSet>,
         instance: Option<&'a DataSet>,
-    ) -> Row<'a> {
-        Row {
+    ) -> Match<'a> {
+        Match {
             study,
             series,
             instance,

@@ -32,7 +32,7 @@ fn listing() -> Listing {
 fn search(listings: &[Listing], level: Level, query: &str) -> (Vec<Value>, usize) {
     let query = Query::of_parameters(query, level).unwrap();
     let found = query.find(listings.iter());
-    let rows = found.rows.iter().map(|row| row.json("http://h"));
+    let rows = found.matches.iter().map(|it| it.json("http://h"));
     (rows.collect(), found.remaining)
 }
 
@@ -71,7 +71,7 @@ fn a_study_is_found_at_each_level() {
     assert!(rows[1]["00280008"]["Value"][0].as_u64().unwrap() > 100);
     let query = Query::of_parameters("", Level::Instance).unwrap();
     let query = query.within(Level::Instance, "2.25.1000003");
-    assert_eq!(query.find(all.iter()).rows.len(), 1);
+    assert_eq!(query.find(all.iter()).matches.len(), 1);
     assert!(search(&all, Level::Study, "PatientName=Roe*").0.is_empty());
 }
 
@@ -146,7 +146,7 @@ fn queries_that_are_wrong_are_refused_and_others_warned_about() {
     ] {
         let query = Query::of_parameters(query, Level::Study).unwrap();
         assert_eq!(query.warnings().len(), 1);
-        assert_eq!(query.find([listing()].iter()).rows.len(), 1);
+        assert_eq!(query.find([listing()].iter()).matches.len(), 1);
     }
 }
 
@@ -167,7 +167,7 @@ fn changed_queries_make_no_harm() {
         let text = String::from_utf8_lossy(&bytes);
         if let Ok(query) = Query::of_parameters(&text, Level::Instance) {
             let found = query.find(all.iter());
-            assert!(found.rows.len() <= 4);
+            assert!(found.matches.len() <= 4);
         }
     }
 }

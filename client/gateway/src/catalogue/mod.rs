@@ -33,7 +33,7 @@ pub(crate) struct Catalogue {
     known: RwLock<Known>,
     asks: mpsc::Sender<Ask>,
     room: Arc<Semaphore>,
-    recent: Mutex<VecDeque<(Place, Arc<Instance>)>>,
+    recent: Mutex<VecDeque<(Slot, Arc<Instance>)>>,
 }
 
 /// A request to open an image.
@@ -44,7 +44,7 @@ pub(crate) struct Ask {
 
 /// An instance's place: its image, and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     pub(crate) image: ImageDigest,
     pub(crate) number: usize,
 }
@@ -62,7 +62,7 @@ pub(crate) struct Scope<'a> {
 pub(crate) struct Member {
     pub(crate) series: String,
     pub(crate) instance: String,
-    pub(crate) place: Place,
+    pub(crate) slot: Slot,
 }
 
 /// An image that was looked at.
@@ -114,6 +114,31 @@ impl Catalogue {
         use_found(query.find(listings))
     }
 
+    /// Makes something of each study that may be opened, or of the one of this UID: of `count` at most; with it how many there are.
+    pub(crate) fn studies_of<T>(
+        &self,
+        uid: Option<&str>,
+        count: usize,
+        made: impl Fn(&Listing) -> T,
+    ) -> (Vec<T>, usize) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let studies: Vec<&Listing> = match uid {
+            Some(uid) => known
+                .studies
+                .get(uid)
+                .and_then(|it| it.listing.as_ref())
+                .into_iter()
+                .collect(),
+            None => known
+                .studies
+                .values()
+                .filter_map(|it| it.listing.as_ref())
+                .collect(),
+        };
+        let page = studies.iter().take(count).map(|it| made(it)).collect();
+        (page, studies.len())
+    }
+
     /// The instances that an address names, in order: of the images that are open, or, without those, of images that were.
     pub(crate) fn members(&self, scope: Scope<'_>) -> Vec<Member> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -135,14 +160,14 @@ impl Catalogue {
                         continue;
                     };
                     if seen.insert(instance.clone()) {
-                        let place = Place {
+                        let slot = Slot {
                             image: *image,
                             number: *number,
                         };
                         all.push(Member {
                             series,
                             instance,
-                            place,
+                            slot,
                         });
                     }
                 }
@@ -176,24 +201,24 @@ impl Catalogue {
     }
 
     /// An instance that was read a moment ago.
-    pub(crate) fn recent(&self, place: Place) -> Option<Arc<Instance>> {
+    pub(crate) fn recent(&self, slot: Slot) -> Option<Arc<Instance>> {
         let recent = self.recents();
-        let found = recent.iter().find(|(known, _)| *known == place);
+        let found = recent.iter().find(|(known, _)| *known == slot);
         found.map(|(_, instance)| Arc::clone(instance))
     }
 
     /// Keeps an instance of so many bytes for further frames of its.
-    pub(crate) fn remember(&self, place: Place, instance: &Arc<Instance>, bytes: usize) {
+    pub(crate) fn remember(&self, slot: Slot, instance: &Arc<Instance>, bytes: usize) {
         if bytes > RECENT_BYTES {
             return;
         }
         let mut recent = self.recents();
-        recent.retain(|(known, _)| *known != place);
-        recent.push_front((place, Arc::clone(instance)));
+        recent.retain(|(known, _)| *known != slot);
+        recent.push_front((slot, Arc::clone(instance)));
         recent.truncate(RECENT);
     }
 
-    fn recents(&self) -> MutexGuard<'_, VecDeque<(Place, Arc<Instance>)>> {
+    fn recents(&self) -> MutexGuard<'_, VecDeque<(Slot, Arc<Instance>)>> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

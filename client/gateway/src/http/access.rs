@@ -20,6 +20,8 @@ pub(super) struct Access {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     pub(super) name: String,
+    /// The host that it called, with its port.
+    pub(super) host: String,
     pub(super) may_store: bool,
     pub(super) may_read: bool,
 }
@@ -32,9 +34,10 @@ pub(super) struct RefusedRequest {
 }
 
 impl Caller {
-    fn of(name: &str, may: &[Right]) -> Self {
+    fn of(name: &str, host: String, may: &[Right]) -> Self {
         Self {
             name: name.to_owned(),
+            host,
             may_store: may.contains(&Right::Store),
             may_read: may.contains(&Right::Read),
         }
@@ -68,20 +71,20 @@ impl Access {
     ) -> Result<Caller, RefusedRequest> {
         let refuse = |status, why| Err(RefusedRequest { status, why });
         let headers = request.headers();
-        if !self.is_called_so(headers, own) {
+        let Some(host) = self.called(headers, own) else {
             // A name that another made resolve to this machine (DNS rebinding) is not this door's.
             return refuse(StatusCode::MISDIRECTED_REQUEST, "another host was called");
-        }
+        };
         if headers.contains_key(header::ORIGIN) && self.allowed_origin(headers).is_none() {
             return refuse(StatusCode::FORBIDDEN, "this origin is not allowed");
         }
         let path = request.uri().path();
         if path == "/healthz" || request.method() == Method::OPTIONS {
-            return Ok(Caller::of("", &[]));
+            return Ok(Caller::of("", host, &[]));
         }
         if self.tokens.is_empty() {
             // Then the door listens on this machine alone, whose users may all send, and not all see images.
-            return Ok(Caller::of("local", &[Right::Store]));
+            return Ok(Caller::of("local", host, &[Right::Store]));
         }
         let given = headers
             .get(header::AUTHORIZATION)
@@ -102,19 +105,27 @@ impl Access {
             Some(token) if token.expires.is_some_and(|last| last < now()) => {
                 refuse(StatusCode::UNAUTHORIZED, "the token has expired")
             }
-            Some(token) => Ok(Caller::of(&token.name, &token.may)),
+            Some(token) => Ok(Caller::of(&token.name, host, &token.may)),
         }
     }
 
-    fn is_called_so(&self, headers: &HeaderMap, own: Option<SocketAddr>) -> bool {
-        let Some(host) = headers.get(header::HOST).and_then(|it| it.to_str().ok()) else {
-            return false;
+    /// The host that a request names, if it is this door; with its port, which some clients leave out.
+    fn called(&self, headers: &HeaderMap, own: Option<SocketAddr>) -> Option<String> {
+        let host = headers.get(header::HOST)?.to_str().ok()?;
+        if self.hosts.iter().any(|it| it.eq_ignore_ascii_case(host)) {
+            return Some(host.to_owned());
+        }
+        let own = own?;
+        let local = own.ip().is_loopback().then_some("localhost");
+        let port = own.port();
+        if host == own.to_string() || local.is_some_and(|it| host == format!("{it}:{port}")) {
+            return Some(host.to_owned());
+        }
+        let ip = match own {
+            SocketAddr::V4(own) => own.ip().to_string(),
+            SocketAddr::V6(own) => format!("[{}]", own.ip()),
         };
-        let local = own.is_some_and(|own| {
-            let port = own.port();
-            host == own.to_string() || own.ip().is_loopback() && host == format!("localhost:{port}")
-        });
-        local || self.hosts.iter().any(|it| it.eq_ignore_ascii_case(host))
+        (host == ip || local == Some(host)).then(|| format!("{host}:{port}"))
     }
 }
 
@@ -173,6 +184,11 @@ mod tests {
             ask("/studies", &[("host", "gateway.example"), token]),
             Ok("viewer".to_owned())
         );
+        // dicomweb-client leaves out the port.
+        for name in ["127.0.0.1", "localhost"] {
+            let read = ask("/studies", &[("host", name), token]);
+            assert_eq!(read, Ok("viewer".to_owned()));
+        }
         assert_eq!(ask("/healthz", &[host]), Ok(String::new()));
         for (headers, status) in [
             (vec![host], 401),

@@ -10,14 +10,14 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 /// A connection that fails once nothing more was taken for so long.
-pub(super) struct Taken {
+pub(super) struct TimedStream {
     stream: TcpStream,
     stall: Duration,
     /// Runs while something waits to be taken.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Taken {
+impl TimedStream {
     pub(super) fn new(stream: TcpStream, stall: Duration) -> Self {
         Self {
             stream,
@@ -42,7 +42,7 @@ impl Taken {
     }
 }
 
-impl AsyncRead for Taken {
+impl AsyncRead for TimedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -52,7 +52,7 @@ impl AsyncRead for Taken {
     }
 }
 
-impl AsyncWrite for Taken {
+impl AsyncWrite for TimedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,10 +1,11 @@
-//! The HTTP door: DICOMweb (PS3.18), `/healthz` and `/metrics`.
+//! The HTTP door: DICOMweb (PS3.18), FHIR's ImagingStudy, `/healthz` and `/metrics`.
 
 mod accept;
 mod access;
 mod address;
 mod body;
 mod connection;
+mod fhir;
 mod multipart;
 mod retrieve;
 mod search;
@@ -35,7 +36,7 @@ use crate::spool::{Spool, Study};
 use access::{Access, Caller};
 use address::{Wanted, resource};
 use body::Content;
-use connection::Taken;
+use connection::TimedStream;
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 256;
@@ -69,7 +70,7 @@ struct Asked {
     query: String,
     /// Who asks.
     caller: String,
-    /// The address of the service, under which resources are.
+    /// The address of the service, under which the resources are.
     service: String,
 }
 
@@ -130,7 +131,7 @@ impl Web {
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEAD)
                     .max_buf_size(HEAD_MAX)
-                    .serve_connection(TokioIo::new(Taken::new(stream, stall)), answer);
+                    .serve_connection(TokioIo::new(TimedStream::new(stream, stall)), answer);
                 let mut connection = std::pin::pin!(connection);
                 let ended = tokio::select! {
                     ended = tokio::time::timeout(LONGEST, connection.as_mut()) => ended,
@@ -211,10 +212,18 @@ impl Web {
                 stow::store(self, request, &caller.name, Some(study)).await
             }
             (&Method::POST, ["studies", ..]) if !caller.may_store => no_right("store"),
+            (&Method::GET, ["fhir", ..]) => match fhir::resource(&parts) {
+                Some(_) if !caller.may_read => no_right("read"),
+                Some((release, wanted)) => {
+                    let asked = self.asked(&request, caller);
+                    fhir::answer(self, &asked, release, wanted)
+                }
+                None => plain(StatusCode::NOT_FOUND, "there is no such resource"),
+            },
             (&Method::GET, _) => match resource(&parts) {
                 Some(_) if !caller.may_read => no_right("read"),
                 Some((scope, wanted)) => {
-                    let asked = self.asked(&request, caller.name);
+                    let asked = self.asked(&request, caller);
                     match wanted {
                         Wanted::Search(level) => search::search(self, &asked, scope, level),
                         wanted => retrieve::retrieve(self, &asked, scope, wanted).await,
@@ -230,15 +239,13 @@ impl Web {
         }
     }
 
-    fn asked(&self, request: &Request<Incoming>, caller: String) -> Asked {
-        let headers = request.headers().clone();
-        let host = headers.get(header::HOST).and_then(|it| it.to_str().ok());
-        let called = || format!("http://{}", host.unwrap_or_default());
+    fn asked(&self, request: &Request<Incoming>, caller: Caller) -> Asked {
+        let called = || format!("http://{}", caller.host);
         Asked {
+            headers: request.headers().clone(),
             query: request.uri().query().unwrap_or_default().to_owned(),
-            caller,
             service: self.url.clone().unwrap_or_else(called),
-            headers,
+            caller: caller.name,
         }
     }
 

@@ -102,7 +102,7 @@ impl Chosen {
     async fn of(catalogue: &Catalogue, scope: Scope<'_>) -> Result<Self, Refusal> {
         let mut members = catalogue.members(scope);
         let (mut sources, mut refusal) = (HashMap::new(), Refusal::Absent);
-        let mut images: Vec<_> = members.iter().map(|it| it.place.image).collect();
+        let mut images: Vec<_> = members.iter().map(|it| it.slot.image).collect();
         images.dedup();
         for image in images {
             if sources.contains_key(&image) {
@@ -113,7 +113,7 @@ impl Chosen {
                 Err(why) => refusal = why,
             }
         }
-        members.retain(|it| sources.contains_key(&it.place.image));
+        members.retain(|it| sources.contains_key(&it.slot.image));
         match members.is_empty() {
             true => Err(refusal),
             false => Ok(Self { members, sources }),
@@ -122,16 +122,16 @@ impl Chosen {
 
     /// Reads an instance.
     async fn read(&self, catalogue: &Catalogue, at: usize) -> Result<Held, Refusal> {
-        let place = self.members.get(at).ok_or(Refusal::Absent)?.place;
-        let source = self.sources.get(&place.image).ok_or(Refusal::Absent)?;
-        let room = catalogue.room_for(source.bytes(place.number)).await;
-        let bytes = source.instance(place.number).await?;
+        let slot = self.members.get(at).ok_or(Refusal::Absent)?.slot;
+        let source = self.sources.get(&slot.image).ok_or(Refusal::Absent)?;
+        let room = catalogue.room_for(source.bytes(slot.number)).await;
+        let bytes = source.instance(slot.number).await?;
         Ok(Held { bytes, _room: room })
     }
 
     /// Begins to fetch the instance behind this one.
     fn fetch_ahead(&self, at: usize) {
-        let next = self.members.get(at + 1).map(|it| it.place);
+        let next = self.members.get(at + 1).map(|it| it.slot);
         if let Some(next) = next
             && let Some(source) = self.sources.get(&next.image)
         {
@@ -141,14 +141,14 @@ impl Chosen {
 
     /// Reads the first instance, unless it was read a moment ago.
     async fn first(&self, catalogue: &Catalogue) -> Result<Arc<Instance>, Refusal> {
-        let place = self.members.first().ok_or(Refusal::Absent)?.place;
-        if let Some(instance) = catalogue.recent(place) {
+        let slot = self.members.first().ok_or(Refusal::Absent)?.slot;
+        if let Some(instance) = catalogue.recent(slot) {
             return Ok(instance);
         }
         let held = self.read(catalogue, 0).await?;
         let bytes = held.bytes.len();
         let instance = Arc::new(apart(move || Instance::read(&held.bytes)).await?);
-        catalogue.remember(place, &instance, bytes);
+        catalogue.remember(slot, &instance, bytes);
         Ok(instance)
     }
 }

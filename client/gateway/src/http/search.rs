@@ -41,7 +41,7 @@ pub(super) fn search(web: &Web, asked: &Asked, scope: Scope<'_>, level: Level) -
         }
     }
     let (rows, remaining) = web.catalogue.search(&query, |found| {
-        let rows = found.rows.iter().map(|row| row.json(&asked.service));
+        let rows = found.matches.iter().map(|it| it.json(&asked.service));
         (rows.collect::<Vec<_>>(), found.remaining)
     });
     web.metrics.searches.add(1);

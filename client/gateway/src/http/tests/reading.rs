@@ -181,6 +181,55 @@ async fn studies_are_searched() {
 }
 
 #[tokio::test]
+async fn studies_are_resources_of_fhir() {
+    let mut open = Open::new(1 << 30).await;
+    open.serve(&[3000, 4000], |_| None);
+    for (release, modality) in [
+        ("r4", "/modality/0/code"),
+        ("r5", "/modality/0/coding/0/code"),
+    ] {
+        let path = format!("/fhir/{release}/ImagingStudy");
+        let read = open.get(&format!("{path}/2.25.2"), "").await;
+        assert_eq!((read.status, read.kind()), (200, "application/fhir+json"));
+        let study = read.json();
+        assert_eq!(study["numberOfInstances"], 2);
+        assert_eq!(study.pointer(modality).unwrap(), "CT");
+        assert_eq!(
+            study["contained"][0]["address"],
+            format!("http://{}", open.address)
+        );
+        let found = open
+            .get(
+                &format!("{path}?identifier=urn:oid:2.25.2"),
+                "application/json",
+            )
+            .await;
+        assert_eq!(found.json()["entry"][0]["resource"], study);
+        assert_eq!(
+            open.get(&format!("{path}?identifier=urn:oid:1.2"), "")
+                .await
+                .json()["total"],
+            0
+        );
+    }
+    for (path, accept, token, status) in [
+        ("/fhir/r4/ImagingStudy/1.2", "", READER, 404),
+        ("/fhir/r4/ImagingStudy?patient=1", "", READER, 400),
+        ("/fhir/r4/ImagingStudy", "application/fhir+xml", READER, 406),
+        ("/fhir/r4/Patient", "", READER, 404),
+        ("/fhir/r4/ImagingStudy", "", "Bearer s3cret", 403),
+    ] {
+        let read = open.get_as(path, accept, token).await;
+        assert_eq!(read.status, status, "{path} {}", read.text());
+    }
+    open.catalogue.level(&[]);
+    assert_eq!(
+        open.get("/fhir/r4/ImagingStudy/2.25.2", "").await.status,
+        404
+    );
+}
+
+#[tokio::test]
 async fn instances_are_retrieved_as_they_were_sealed() {
     let mut open = Open::new(1 << 30).await;
     let files = open.serve(&[3000, 2_000_000, 5000], |_| None);
@@ -319,8 +368,8 @@ async fn readers_that_do_not_read_are_left() {
     let room = open.catalogue.room_for(1 << 30);
     let room = tokio::time::timeout(Duration::from_secs(20), room)
         .await
-        .expect("the room is not given back")
-        .unwrap();
+        .expect("the room is not given back");
+    drop(room.unwrap());
     let mut rest = Vec::new();
     let read = idle.read_to_end(&mut rest).await;
     assert!(read.is_err() || rest.len() < 24 << 20);

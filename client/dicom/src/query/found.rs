@@ -9,14 +9,14 @@ use crate::tree::{DataSet, put, text};
 use crate::web::json;
 
 /// A result of a search.
-pub struct Row<'a> {
+pub struct Match<'a> {
     pub(super) study: &'a DataSet,
     pub(super) series: Option<&'a DataSet>,
     pub(super) instance: Option<&'a DataSet>,
     pub(super) whole: bool,
 }
 
-impl Row<'_> {
+impl Match<'_> {
     /// Writes it in the DICOM JSON Model (PS3.18 §F.2); `service` is the address under which the studies are retrieved.
     #[must_use]
     pub fn json(&self, service: &str) -> Value {
