@@ -147,7 +147,7 @@ fn numbers(vr: VR, bytes: &[u8], order: Endianness) -> Option<Vec<Json>> {
         VR::UV | VR::SV | VR::FD => 8,
         _ => return None,
     };
-    if bytes.len() % width != 0 {
+    if !bytes.len().is_multiple_of(width) {
         return None;
     }
     let number = |sample: &[u8]| {

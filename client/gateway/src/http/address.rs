@@ -27,39 +27,38 @@ pub(super) enum Wanted<'a> {
 
 /// The resource that the parts of a path name; none if there is no such one.
 pub(super) fn resource<'a>(parts: &[&'a str]) -> Option<(Scope<'a>, Wanted<'a>)> {
-    let mut scope = Scope::default();
-    let mut rest = parts;
-    let names: [(&str, fn(&mut Scope<'a>, &'a str)); 3] = [
-        ("studies", |scope, uid| scope.study = Some(uid)),
-        ("series", |scope, uid| scope.series = Some(uid)),
-        ("instances", |scope, uid| scope.instance = Some(uid)),
-    ];
-    let levels = [Level::Study, Level::Series, Level::Instance];
-    for ((name, set), level) in names.into_iter().zip(levels) {
-        match rest {
-            // A level may be left out of a search alone.
-            [last] if *last == name => return Some((scope, Wanted::Search(level))),
-            [first, uid, more @ ..] if *first == name && is_uid(uid) => {
-                let is_next = scope.study.is_some() || level == Level::Study;
-                let has_series = scope.series.is_some() || level != Level::Instance;
-                (is_next && has_series).then_some(())?;
-                set(&mut scope, uid);
-                rest = more;
-            }
-            _ => {}
+    let of = |study, series, instance| Scope {
+        study,
+        series,
+        instance,
+    };
+    let (scope, rest) = match parts {
+        ["studies", s, "series", e, "instances", i, rest @ ..]
+            if [s, e, i].iter().all(|it| is_uid(it)) =>
+        {
+            (of(Some(s), Some(e), Some(i)), rest)
         }
-    }
-    scope.study?;
-    let wanted = match (scope.instance, rest) {
+        ["studies", s, "series", e, rest @ ..] if is_uid(s) && is_uid(e) => {
+            (of(Some(s), Some(e), None), rest)
+        }
+        ["studies", s, rest @ ..] if is_uid(s) => (of(Some(s), None, None), rest),
+        rest => (Scope::default(), rest),
+    };
+    let wanted = match (scope, rest) {
+        (Scope { study: None, .. }, ["studies"]) => Wanted::Search(Level::Study),
+        (Scope { series: None, .. }, ["series"]) => Wanted::Search(Level::Series),
+        (Scope { instance: None, .. }, ["instances"]) => Wanted::Search(Level::Instance),
+        (Scope { study: None, .. }, _) => return None,
         (_, []) => Wanted::Instances,
         (_, ["metadata"]) => Wanted::Metadata,
-        (Some(_), ["rendered"]) => Wanted::Picture(1),
-        (Some(_), ["frames", number, "rendered"]) => Wanted::Picture(frame(number)?),
-        (Some(_), ["frames", numbers]) => {
+        (Scope { instance: None, .. }, _) => return None,
+        (_, ["rendered"]) => Wanted::Picture(1),
+        (_, ["frames", number, "rendered"]) => Wanted::Picture(frame(number)?),
+        (_, ["frames", numbers]) => {
             let numbers = numbers.split(',').map(frame).collect::<Option<Vec<_>>>()?;
             Wanted::Frames(Some(numbers).filter(|it| it.len() <= FRAMES_MAX)?)
         }
-        (Some(_), ["bulkdata", path @ ..]) if !path.is_empty() => Wanted::Bulk(path.to_vec()),
+        (_, ["bulkdata", path @ ..]) if !path.is_empty() => Wanted::Bulk(path.to_vec()),
         _ => return None,
     };
     Some((scope, wanted))
