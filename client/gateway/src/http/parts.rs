@@ -9,31 +9,6 @@ use hyper::StatusCode;
 use super::body::{Content, Maker};
 use super::{Answer, Web, answer};
 
-/// Values as parts of one answer, or the only one by itself.
-pub(super) fn several(
-    web: &Web,
-    in_parts: bool,
-    media: &str,
-    kind: &str,
-    mut values: Vec<Vec<u8>>,
-) -> Answer {
-    if !in_parts && values.len() == 1 {
-        let only = values.pop().unwrap_or_default();
-        return answer(StatusCode::OK, kind, Bytes::from(only).into());
-    }
-    let (parts, body) = Parts::begin(web, media);
-    let kind = kind.to_owned();
-    tokio::spawn(async move {
-        for value in values {
-            if parts.give(&kind, "", value.into()).await.is_none() {
-                return;
-            }
-        }
-        parts.end().await;
-    });
-    parts_answer(body)
-}
-
 /// A body of type `multipart/related` on its way out.
 pub(super) struct Parts {
     pub(super) maker: Maker,

@@ -11,10 +11,10 @@ use super::accept::{Offer, accepted, choose};
 use super::address::Wanted;
 use super::body::Content;
 use super::chosen::{Chosen, apart};
-use super::parts::{Parts, parts_answer, several};
+use super::parts::{Parts, parts_answer};
 use super::picture::picture;
 use super::search::JSON;
-use super::{Answer, Asked, Web, answer, plain};
+use super::{Answer, Asked, Web, answer, plain, typed};
 use crate::catalogue::{Member, Refusal, Scope};
 
 /// Most instances whose metadata are in one answer.
@@ -208,7 +208,7 @@ async fn frames(
 ) -> Result<Answer, Refusal> {
     let instance = chosen.first(&web.catalogue).await?;
     let count = instance.frames()?;
-    if numbers.iter().any(|it| *it > count) {
+    if numbers.is_empty() || numbers.iter().any(|it| *it > count) {
         return Err(Refusal::Absent);
     }
     let (media, syntax) = (instance.frame_type(), instance.frame_syntax());
@@ -242,18 +242,16 @@ async fn frames(
         return not_so(&why);
     };
     let decoded = form.syntax == Some(UNCOMPRESSED) && !is_plain;
-    let made = apart(move || {
-        let one = |number: usize| match decoded {
+    let one = move |number: usize| {
+        let instance = Arc::clone(&instance);
+        apart(move || match decoded {
             true => instance.decoded_frame(number),
             false => instance.frame(number).map(Some),
-        };
-        numbers
-            .into_iter()
-            .map(one)
-            .collect::<Result<Option<Vec<_>>, _>>()
-    });
-    let made = match made.await {
-        Ok(Some(made)) => made,
+        })
+    };
+    // One at a time, for they may be large; the first tells whether they can be made.
+    let first = match one(numbers[0]).await {
+        Ok(Some(first)) => first,
         Ok(None) => return not_so("decoded, its samples would be others than its metadata say"),
         Err(Refusal::Failed(why)) if decoded => return not_so(&why),
         Err(refusal) => return Err(refusal),
@@ -263,7 +261,27 @@ async fn frames(
         form.media,
         form.syntax.unwrap_or_default()
     );
-    Ok(several(web, form.parts, form.media, &kind, made))
+    if !form.parts {
+        return Ok(typed(StatusCode::OK, &kind, first));
+    }
+    let (parts, body) = Parts::begin(web, form.media);
+    tokio::spawn(async move {
+        let mut made = Some(first);
+        for number in numbers {
+            let frame = match made.take() {
+                Some(first) => Ok(Some(first)),
+                None => one(number).await,
+            };
+            let Ok(Some(frame)) = frame else {
+                return parts.maker.break_off().await;
+            };
+            if parts.give(&kind, "", frame.into()).await.is_none() {
+                return;
+            }
+        }
+        parts.end().await;
+    });
+    Ok(parts_answer(body))
 }
 
 async fn bulk(
@@ -288,7 +306,16 @@ async fn bulk(
                 let why = "bulk values are application/octet-stream";
                 return Ok(plain(StatusCode::NOT_ACCEPTABLE, why));
             };
-            Ok(several(web, form.parts, OCTETS, OCTETS, vec![bytes]))
+            if !form.parts {
+                return Ok(typed(StatusCode::OK, OCTETS, bytes));
+            }
+            let (parts, body) = Parts::begin(web, OCTETS);
+            tokio::spawn(async move {
+                if parts.give(OCTETS, "", bytes.into()).await.is_some() {
+                    parts.end().await;
+                }
+            });
+            Ok(parts_answer(body))
         }
     }
 }
