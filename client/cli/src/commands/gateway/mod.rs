@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(3600);
 /// folder. Meanwhile the sealed images are served, as by `pcim node`, and the home's other commands can be used.
 ///
 /// Viewers search and retrieve by DICOMweb and FHIR the images that this home may open: its own, and those that it is approved
-/// for. Each request asks the chain, and needs a token that may read.
+/// for. Each retrieval asks the chain whether it may; both need a token that may read.
 ///
 /// docs/gateway.md explains the configuration, the rules, and what to type into Orthanc and dcm4chee. The log goes to standard
 /// error, a JSON document a line, without patient data. An interrupt (SIGINT, SIGTERM) ends it with 0 once the message of each
