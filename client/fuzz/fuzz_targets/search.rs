@@ -1,4 +1,4 @@
-//! What a reader of the gateway sends, and what images say about themselves: queries, manifests, instances. No panic, no hang.
+//! Queries of the gateway's readers, and the manifests and instances that it serves. No panic, no hang.
 //!
 //! `cargo fuzz run search -s none --fuzz-dir client/fuzz`
 

@@ -88,12 +88,12 @@ pub struct Token {
     pub sha256: String,
     /// The last second in which it is valid, unix.
     pub expires: Option<u64>,
-    /// What its holder may do; storing alone unless more is said.
+    /// The rights of its holder; storing alone unless others are given.
     #[serde(default = "storing")]
     pub may: Vec<Right>,
 }
 
-/// What a token's holder may do.
+/// A right of a token's holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Right {
