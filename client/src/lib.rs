@@ -32,6 +32,7 @@ pub use actor::follower::Follower;
 pub use actor::history::Version;
 pub use actor::instances::{FetchedInstance, FetchedInstances, Selection};
 pub use actor::notes::{Author, MAX_NOTE_BYTES, Note};
+pub use actor::openable::Openable;
 pub use actor::patient::{Decision, Patient, PendingRequest};
 pub use actor::radiologist::{OutcomeSink, Radiologist, SealOptions, SealedIdentity, SealedImage};
 pub use actor::receipt::Receipted;

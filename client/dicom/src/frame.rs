@@ -42,6 +42,64 @@ pub(crate) fn decode(file: &File, format: &Format, frame: usize) -> Result<Frame
     }
 }
 
+/// A frame as it is stored, counted from 0: its compressed bytes, or its samples, little endian, from a whole byte on.
+///
+/// # Errors
+/// As [`decode`], but for those of decoding.
+pub(crate) fn stored(file: &File, format: &Format, frame: usize) -> Result<Vec<u8>> {
+    let missing = Error::Missing {
+        attribute: "Pixel Data",
+    };
+    let pixels = file.data_set.get(&tags::PIXEL_DATA).ok_or(missing)?;
+    let bytes = match &pixels.value {
+        Value::Bytes(bytes) => bytes,
+        Value::Fragments(_) => return Ok(pieces(file, format, frame)?.concat()),
+        Value::Items(_) => return Err(Error::Malformed),
+    };
+    let (first, last) = span(format, frame)?;
+    if format.allocated == 1 && first % 8 != 0 {
+        let bit = |n: usize| bytes.get(n / 8).map(|byte| byte >> (n % 8) & 1);
+        let mut packed = vec![0; (last - first).div_ceil(8)];
+        for n in first..last {
+            packed[(n - first) / 8] |= bit(n).ok_or(Error::Malformed)? << ((n - first) % 8);
+        }
+        return Ok(packed);
+    }
+    let range = first / 8..last.div_ceil(8);
+    let width = match (file.order(), format.allocated) {
+        (Endianness::Big, 8) if pixels.vr == VR::OW => {
+            let at = |n: usize| bytes.get(n ^ 1).copied();
+            return range.map(at).collect::<Option<_>>().ok_or(Error::Malformed);
+        }
+        (Endianness::Big, _) => format.width(),
+        (Endianness::Little, _) => 1,
+    };
+    let stored = bytes.get(range).ok_or(Error::Malformed)?;
+    let samples = stored.chunks(width);
+    Ok(match width {
+        1 => stored.to_vec(),
+        _ => samples.flat_map(|it| it.iter().rev().copied()).collect(),
+    })
+}
+
+/// The first bit of a frame that is not compressed, and the one behind its last.
+fn span(format: &Format, frame: usize) -> Result<(usize, usize)> {
+    let plane = format.rows * format.columns;
+    let bits = match format.subsampled {
+        true if format.allocated != 8 || format.columns % 2 == 1 => {
+            return Err(Error::Unsupported {
+                attribute: "Bits Allocated of subsampled pixels",
+                found: format.allocated.into(),
+            });
+        }
+        true => plane * 16,
+        false => plane * format.samples * format.allocated as usize,
+    };
+    let first = bits.checked_mul(frame).ok_or(Error::Malformed)?;
+    let last = first.checked_add(bits).ok_or(Error::Malformed)?;
+    Ok((first, last))
+}
+
 /// Checks whether the file's compression is one that is decoded here.
 pub(crate) fn is_decoded(file: &File) -> bool {
     Codec::of(file.syntax.uid()).is_ok()
@@ -74,19 +132,8 @@ fn native(
     order: Endianness,
     swapped: bool,
 ) -> Result<Frame> {
-    let plane = format.rows * format.columns;
-    let bits = match format.subsampled {
-        true if format.allocated != 8 || format.columns % 2 == 1 => {
-            return Err(Error::Unsupported {
-                attribute: "Bits Allocated of subsampled pixels",
-                found: format.allocated.into(),
-            });
-        }
-        true => plane * 16,
-        false => plane * format.samples * format.allocated as usize,
-    };
-    let first = bits.checked_mul(frame).ok_or(Error::Malformed)?;
-    let last = first.checked_add(bits).ok_or(Error::Malformed)?;
+    let (first, last) = span(format, frame)?;
+    let (plane, bits) = (format.rows * format.columns, last - first);
     let range = first / 8..last.div_ceil(8);
     // Bytes that lie in pairs, the second first, are counted over all frames.
     let paired = match swapped {

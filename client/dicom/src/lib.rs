@@ -1,6 +1,6 @@
 //! DICOM files as they are: data sets in memory, files read and written (PS3.10), frames of pixels decoded.
 //!
-//! [`deid`], [`view`], [`check`] and [`arrival`] stand on them. Pure: no key, no network. Every length is checked before
+//! [`deid`], [`view`], [`check`], [`arrival`], [`query`] and [`web`] stand on them. Pure: no key, no network. Every length is checked before
 //! memory is set aside for it.
 
 pub mod arrival;
@@ -8,10 +8,13 @@ pub mod check;
 pub mod commitment;
 pub mod deface;
 pub mod deid;
+pub mod fhir;
 #[cfg(feature = "lettering")]
 pub mod lettering;
+pub mod query;
 pub mod sample;
 pub mod view;
+pub mod web;
 
 mod codec;
 mod description;
@@ -21,6 +24,7 @@ mod format;
 mod fragments;
 mod frame;
 mod hint;
+mod listing;
 mod lut;
 mod reader;
 mod repair;
@@ -30,6 +34,7 @@ mod tree;
 pub use codec::fuzzing;
 pub use error::{Error, Result};
 pub use file::is_dicom;
+pub use listing::{Level, Listing, SeriesOf};
 
 #[cfg(test)]
 mod tests;

@@ -120,3 +120,9 @@ pub(crate) fn long(data_set: &DataSet, tag: Tag, order: Endianness) -> Option<u3
         Endianness::Big => u32::from_be_bytes(*bytes),
     })
 }
+
+/// Puts a text without padding, as listings have it.
+pub(crate) fn put(data_set: &mut DataSet, tag: Tag, vr: VR, text: &str) {
+    let value = Value::Bytes(text.as_bytes().to_vec());
+    data_set.insert(tag, Element { vr, value });
+}

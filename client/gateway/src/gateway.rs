@@ -15,6 +15,8 @@ use pcim_seal::UnlockedKey;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 
+use crate::catalogue::Catalogue;
+use crate::catalogue::keeper::Keeper;
 use crate::dimse::Door;
 use crate::error::{Error, Result};
 use crate::http::Web;
@@ -206,7 +208,7 @@ impl Gateway {
         self.actor.shutdown().await;
     }
 
-    /// Serves until `stop` says true: takes objects, and seals complete studies as the rules say.
+    /// Serves until `stop` says true: takes objects, seals complete studies as the rules say, and gives out images.
     ///
     /// # Errors
     /// Those of a door that cannot go on.
@@ -221,18 +223,30 @@ impl Gateway {
             associations: self.settings.associations,
         });
         let dimse = tokio::spawn(door.serve(ports.dicom, stop.clone()));
+        let (catalogue, asks) = Catalogue::new();
+        let catalogue = Arc::new(catalogue);
+        let has_readers = ports.http.is_some();
         let http = ports.http.map(|listener| {
-            let web = Web::new(&self.settings, &self.spool, &self.metrics, &self.log);
+            let (metrics, log) = (&self.metrics, &self.log);
+            let web = Web::new(&self.settings, &self.spool, &catalogue, metrics, log);
             tokio::spawn(Arc::new(web).serve(listener, stop.clone()))
         });
-        let mut ending = stop.clone();
-        loop {
-            tokio::select! {
-                () = asked(&mut ending) => break,
-                () = tokio::time::sleep(LOOK) => {}
+        let keeper = Keeper::new(&self.actor, &catalogue, &self.log, &self.settings);
+        let keeping: Work<'_, ()> = match has_readers {
+            true => Box::pin(keeper.keep(asks, stop.clone())),
+            false => Box::pin(async {}),
+        };
+        let sealing = async {
+            let mut ending = stop.clone();
+            loop {
+                tokio::select! {
+                    () = asked(&mut ending) => break,
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+                self.seal_complete(&stop).await;
             }
-            self.seal_complete(&stop).await;
-        }
+        };
+        tokio::join!(sealing, keeping);
         dimse.await?;
         if let Some(http) = http {
             http.await?;
@@ -419,5 +433,6 @@ fn sealed(study: &Study, image: Option<String>, handover: String) -> State {
         handover,
         at: now(),
         instances: study.objects.iter().map(instance).collect(),
+        bytes: study.bytes,
     }
 }

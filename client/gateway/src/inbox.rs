@@ -91,7 +91,7 @@ pub struct Entry {
     pub modalities: Vec<String>,
     /// Objects in the spool; of a sealed study those that were sealed.
     pub objects: usize,
-    /// Bytes of their data sets.
+    /// Bytes of their data sets; 0 of a study that an earlier program sealed.
     pub bytes: u64,
     /// When its first object came, in seconds, unix.
     pub first: u64,
@@ -187,7 +187,8 @@ impl Gateway {
         let record = &study.record;
         let arrival = &study.arrival;
         let complete = self.is_complete(study);
-        let (mut image, mut handover, mut objects) = (None, None, study.objects.len());
+        let (mut image, mut handover) = (None, None);
+        let (mut objects, mut bytes) = (study.objects.len(), study.bytes);
         let (state, reason) = match &record.state {
             State::Sealing { .. } => ("sealing", None),
             State::Rejected { reason, .. } => ("rejected", Some(reason.clone())),
@@ -195,8 +196,10 @@ impl Gateway {
                 image: sealed,
                 handover: file,
                 instances,
+                bytes: sealed_bytes,
                 ..
             } => {
+                bytes = *sealed_bytes;
                 image = sealed.clone();
                 handover = Some(self.handover(file));
                 objects = instances.len();
@@ -226,7 +229,7 @@ impl Gateway {
             study_uid: arrival.study.clone(),
             modalities: study.modalities.clone(),
             objects,
-            bytes: study.bytes,
+            bytes,
             first: study.first,
             newest: study.newest,
             rule: verdict.rule,

@@ -1,8 +1,10 @@
 //! The door of a department's network: takes objects by DIMSE and DICOMweb, keeps them encrypted, and seals studies to
-//! their patients by rules.
+//! their patients by rules; gives out by DICOMweb the images that its home may open.
 //!
-//! A sender → `spool` → rules → the radiologist's work of `pcim_client`. Nothing that arrives is on disk in clear.
+//! In: a sender → `spool` → rules → the radiologist's work of `pcim_client`. Nothing that arrives is on disk in clear.
+//! Out: the chain says which images → `catalogue` → a reader. Nothing that is opened is on disk at all.
 
+mod catalogue;
 mod control;
 mod dimse;
 mod error;
@@ -28,4 +30,4 @@ pub use inbox::{Entry, Reply, Request};
 pub use log::LogSink;
 pub use rehearsal::{Rehearsal, Rehearsed};
 pub use rules::Rules;
-pub use settings::{Network, Peer, Settings, Token};
+pub use settings::{Network, Peer, Right, Settings, Token};

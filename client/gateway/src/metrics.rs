@@ -49,6 +49,10 @@ pub(crate) struct Metrics {
     pub(crate) failed: Counter,
     /// HTTP requests that were answered.
     pub(crate) requests: Counter,
+    /// Searches that were answered.
+    pub(crate) searches: Counter,
+    /// Instances that were asked for and given, whole or in part.
+    pub(crate) retrieved: Counter,
 }
 
 impl Metrics {
@@ -115,6 +119,18 @@ impl Metrics {
                 "HTTP requests answered.",
                 false,
                 &self.requests,
+            ),
+            (
+                "searches_total",
+                "Searches answered.",
+                false,
+                &self.searches,
+            ),
+            (
+                "instances_retrieved_total",
+                "Instances retrieved, whole or in part.",
+                false,
+                &self.retrieved,
             ),
         ];
         let own = own.map(|(name, help, gauge, counter)| (name, help, gauge, counter.get()));

@@ -60,6 +60,10 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// The names under which the HTTP door is called, beside its address: `host` or `host:port`.
     pub hosts: Vec<String>,
+    /// The address under which others call the HTTP door, for the addresses in its answers; the one that they name unless it is given.
+    pub url: Option<String>,
+    /// Seconds between two looks at which images may be opened.
+    pub look_seconds: u64,
 }
 
 /// An application that is let in.
@@ -84,6 +88,23 @@ pub struct Token {
     pub sha256: String,
     /// The last second in which it is valid, unix.
     pub expires: Option<u64>,
+    /// The rights of its holder; storing alone unless others are given.
+    #[serde(default = "storing")]
+    pub may: Vec<Right>,
+}
+
+/// A right of a token's holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Right {
+    /// Send objects.
+    Store,
+    /// Search and retrieve the images that this home may open.
+    Read,
+}
+
+fn storing() -> Vec<Right> {
+    vec![Right::Store]
 }
 
 /// A range of addresses.
@@ -123,6 +144,8 @@ impl Default for Settings {
             token: Vec::new(),
             origins: Vec::new(),
             hosts: Vec::new(),
+            url: None,
+            look_seconds: 10,
         }
     }
 }
@@ -169,6 +192,7 @@ impl Settings {
             ("spool_bytes", self.spool_bytes, 1 << 20, 1 << 50),
             ("remember_days", self.remember_days, 1, 3650),
             ("quiet_seconds", self.quiet_seconds, 1, 86_400),
+            ("look_seconds", self.look_seconds, 1, 86_400),
         ];
         for (name, found, least, most) in numbers {
             if !(least..=most).contains(&found) {
@@ -190,6 +214,17 @@ impl Settings {
                 let name = &token.name;
                 return Err(format!(
                     "token {name:?}: wanted a name, and 64 hexadecimal digits as sha256"
+                ));
+            }
+        }
+        if let Some(url) = &self.url {
+            let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+            let plain =
+                |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'?' | b'#' | b'<' | b'>');
+            if !rest.is_some_and(|it| !it.is_empty() && it.bytes().all(plain)) || url.ends_with('/')
+            {
+                return Err(format!(
+                    "url = {url:?}: wanted an address such as https://images.example/dicomweb, without a slash at its end"
                 ));
             }
         }
@@ -345,6 +380,12 @@ mod tests {
                 "64 hexadecimal digits",
             ),
             ("address = '0.0.0.0'\nhttp_port = 80", "needs a [[token]]"),
+            ("url = 'images.example'", "wanted an address"),
+            ("url = 'http://images.example/'", "without a slash"),
+            (
+                "[[token]]\nname = 'x'\nsha256 = 'abc'\nmay = ['write']",
+                "unknown variant `write`",
+            ),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

@@ -13,6 +13,7 @@ pub(crate) mod follower;
 pub(crate) mod history;
 pub(crate) mod instances;
 pub(crate) mod notes;
+pub(crate) mod openable;
 pub(crate) mod patient;
 pub(crate) mod radiologist;
 pub(crate) mod receipt;

@@ -67,12 +67,12 @@ impl Ranges for Source {
 }
 
 impl Unlocked<'_> {
-    /// The sealed root of an image that this home may open now, and the image's owner: its own, or the one that it was approved
-    /// with.
+    /// Finds the sealed root of an image that this home may open now, and the image's owner: its own root, or the one that it was
+    /// approved with.
     ///
     /// # Errors
     /// [`Error::NotAuthorized`], [`Error::UnknownImage`].
-    pub(crate) async fn root_to_open(&self, image: &ImageDigest) -> Result<(ImageDigest, Address)> {
+    pub async fn root_to_open(&self, image: &ImageDigest) -> Result<(ImageDigest, Address)> {
         let patient = self.record(image).await?.patient;
         match patient == self.patient_address() {
             true => Ok((self.patient().own_root(image).await?, patient)),

@@ -14,15 +14,15 @@ use crate::program::{Actor, PATIENCE, Process, Run, first_document, names};
 use crate::stage::Stage;
 
 /// A gateway at work.
-struct Gateway {
+pub(crate) struct Gateway {
     process: Process,
     dicom: String,
-    http: String,
+    pub(crate) http: String,
     log: mpsc::Receiver<String>,
 }
 
 impl Gateway {
-    fn start(actor: &Actor, config: &Path) -> Self {
+    pub(crate) fn start(actor: &Actor, config: &Path) -> Self {
         let mut command = actor.command();
         command.args(["gateway", "--dicom-port", "0", "--http-port", "0"]);
         let mut child = command
@@ -58,7 +58,7 @@ impl Gateway {
     }
 
     /// Asks it to end; returns its log.
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         let id = self.process.0.id().to_string();
         Command::new("kill").args(["-TERM", &id]).status().unwrap();
         let ended = self.process.0.wait().unwrap();
@@ -70,6 +70,15 @@ impl Gateway {
         self.process.0.kill().unwrap();
         self.process.0.wait().unwrap();
     }
+}
+
+/// Where an actor's node is found.
+pub(crate) fn peers(actor: &Actor) -> Vec<String> {
+    let card = actor.run(["card"]);
+    assert_eq!(card.code, Some(0), "{card:?}");
+    let card: Value = serde_json::from_str(&card.stdout).unwrap();
+    let peers = card["peers"].as_array().unwrap().iter();
+    peers.map(|it| it.as_str().unwrap().to_owned()).collect()
 }
 
 /// The studies of the inbox.
@@ -165,16 +174,7 @@ fn a_study_goes_from_a_modality_to_its_patient() {
     assert_eq!(inbox(&radiologist).len(), 1);
 
     // The gateway's node serves the image: its patient fetches and opens it.
-    let served = radiologist.run(["card"]);
-    assert_eq!(served.code, Some(0), "{served:?}");
-    let peers: Value = serde_json::from_str(&served.stdout).unwrap();
-    let peers: Vec<&str> = peers["peers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it.as_str().unwrap())
-        .collect();
-    patient.knows_all(&peers);
+    patient.knows_all(&peers(&radiologist));
     patient.run(["patient", "register", &handover]).json();
     let out = dir.join("opened");
     patient
@@ -185,6 +185,8 @@ fn a_study_goes_from_a_modality_to_its_patient() {
     let text = std::fs::read_to_string(out.join("manifest.json")).unwrap();
     assert!(!text.contains("12345678"));
     assert_eq!(names(&out.join("0001")).len(), 4);
+
+    crate::dicomweb::others_read(&stage, &image, &peers(&radiologist));
 
     // By HTTP: health, numbers; a browser from elsewhere is refused.
     let curl = |args: &[&str]| {
@@ -227,8 +229,11 @@ fn a_study_goes_from_a_modality_to_its_patient() {
         assert!(!log.contains(secret), "{log}");
     }
     assert!(log.contains(r#""event":"sealed""#), "{log}");
-    // Without a gateway the inbox is opened with the passphrase.
-    assert_eq!(inbox(&radiologist).len(), 2);
+    // Without a gateway the inbox is opened with the passphrase; what was sealed is known with its size.
+    let left = inbox(&radiologist);
+    assert_eq!(left.len(), 2);
+    assert_eq!(left[0]["bytes"], waiting["bytes"]);
+    assert!(left[0]["bytes"].as_u64().unwrap() > 4 * 19_000);
     let shown = Run::of(
         radiologist
             .command()

@@ -12,6 +12,7 @@ mod chain;
 mod check;
 mod deid;
 mod deploy;
+mod dicomweb;
 mod disk;
 mod documents;
 mod flow;

@@ -88,7 +88,8 @@ impl Actor {
     }
 
     /// Names the nodes that this home dials.
-    pub(crate) fn knows_all(&self, addresses: &[&str]) {
+    pub(crate) fn knows_all(&self, addresses: &[impl AsRef<str>]) {
+        let addresses: Vec<_> = addresses.iter().map(AsRef::as_ref).collect();
         let path = self.home.join("config.toml");
         let config = std::fs::read_to_string(&path).unwrap();
         assert!(config.contains("peers = "), "{config}");

@@ -23,22 +23,22 @@ const MANUFACTURER: &str = "PCIM";
 const IHE: &str = "99IHE";
 
 /// A code: value, scheme, meaning.
-type Code = [&'static str; 3];
+pub(super) type Code = [&'static str; 3];
 
 const TITLE: Code = ["MADOTEMP001", IHE, "Manifest with Description"];
-const SERIES_DESCRIPTION: Code = ["MADOTEMP002", IHE, "Series Description"];
-const SERIES_DATE: Code = ["MADOTEMP003", IHE, "Series Date"];
-const SERIES_TIME: Code = ["MADOTEMP004", IHE, "Series Time"];
+pub(super) const SERIES_DESCRIPTION: Code = ["MADOTEMP002", IHE, "Series Description"];
+pub(super) const SERIES_DATE: Code = ["MADOTEMP003", IHE, "Series Date"];
+pub(super) const SERIES_TIME: Code = ["MADOTEMP004", IHE, "Series Time"];
 const SERIES_INSTANCES: Code = ["MADOTEMP007", IHE, "Number of Series Related Instances"];
 const STUDY_SERIES: Code = ["MADOTEMP009", IHE, "Number of Study Related Series"];
-const LIBRARY: Code = ["111028", "DCM", "Image Library"];
-const GROUP: Code = ["126200", "DCM", "Image Library Group"];
-const MODALITY: Code = ["121139", "DCM", "Modality"];
+pub(super) const LIBRARY: Code = ["111028", "DCM", "Image Library"];
+pub(super) const GROUP: Code = ["126200", "DCM", "Image Library Group"];
+pub(super) const MODALITY: Code = ["121139", "DCM", "Modality"];
 const REGION: Code = ["123014", "DCM", "Target Region"];
-const SERIES_NUMBER: Code = ["113607", "DCM", "Series Number"];
-const SERIES_UID: Code = ["112002", "DCM", "Series Instance UID"];
-const INSTANCE_NUMBER: Code = ["113609", "DCM", "Instance Number"];
-const FRAMES: Code = ["121140", "DCM", "Number of Frames"];
+pub(super) const SERIES_NUMBER: Code = ["113607", "DCM", "Series Number"];
+pub(super) const SERIES_UID: Code = ["112002", "DCM", "Series Instance UID"];
+pub(super) const INSTANCE_NUMBER: Code = ["113609", "DCM", "Instance Number"];
+pub(super) const FRAMES: Code = ["121140", "DCM", "Number of Frames"];
 const DOCUMENT_TITLE: Code = ["121144", "DCM", "Document Title"];
 const DESCRIPTION: Code = ["113012", "DCM", "Key Object Description"];
 

@@ -24,6 +24,7 @@ mod charset;
 mod codes;
 mod content;
 mod decompress;
+pub(crate) mod described;
 mod error;
 mod face;
 mod facts;

@@ -10,10 +10,21 @@ pub(crate) const COMMITMENT_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
 pub(crate) const IMPLICIT: &str = "1.2.840.10008.1.2";
 pub(crate) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
-/// The arc of the storage classes (PS3.6 Table A-1), listed and yet to come, and the one class in it that is none: Storage
-/// Management Instance.
+/// The arc of the storage classes (PS3.6 Table A-1), listed and yet to come.
 const ARC: &str = "1.2.840.10008.5.1.4.1.1.";
-const NO_STORAGE: &str = "1.2.840.10008.5.1.4.1.1.201.1.1";
+/// The classes in it that are none (PS3.6, editions up to 2026): queries of protocol approvals, and all of inventories but the
+/// inventory itself.
+const NO_STORAGE: [&str; 9] = [
+    "1.2.840.10008.5.1.4.1.1.200.4",
+    "1.2.840.10008.5.1.4.1.1.200.5",
+    "1.2.840.10008.5.1.4.1.1.200.6",
+    "1.2.840.10008.5.1.4.1.1.201.1.1",
+    "1.2.840.10008.5.1.4.1.1.201.2",
+    "1.2.840.10008.5.1.4.1.1.201.3",
+    "1.2.840.10008.5.1.4.1.1.201.4",
+    "1.2.840.10008.5.1.4.1.1.201.5",
+    "1.2.840.10008.5.1.4.1.1.201.6",
+];
 
 /// Storage classes in other arcs (PS3.6, editions up to 2026): prints, treatment, hanging protocols, palettes, implants.
 const ELSEWHERE: [&str; 11] = [
@@ -32,7 +43,7 @@ const ELSEWHERE: [&str; 11] = [
 
 /// Says whether a class is a storage class of the standard.
 pub(crate) fn is_storage(class: &str) -> bool {
-    class.starts_with(ARC) && class != NO_STORAGE || ELSEWHERE.contains(&class)
+    class.starts_with(ARC) && !NO_STORAGE.contains(&class) || ELSEWHERE.contains(&class)
 }
 
 #[cfg(test)]
@@ -52,6 +63,8 @@ mod tests {
             "1.2.840.10008.5.1.4.45.1",
             "1.2.840.10008.5.1.1.30",
             "1.2.840.10008.5.1.4.1.1.40",
+            "1.2.840.10008.5.1.4.1.1.200.3",
+            "1.2.840.10008.5.1.4.1.1.201.1",
         ] {
             assert!(is_storage(class), "{class}");
         }
@@ -59,7 +72,9 @@ mod tests {
             "1.2.840.10008.1.1",
             "1.2.840.10008.1.20.1",
             "1.2.840.10008.1.3.10",
+            "1.2.840.10008.5.1.4.1.1.200.4",
             "1.2.840.10008.5.1.4.1.1.201.1.1",
+            "1.2.840.10008.5.1.4.1.1.201.6",
             "1.2.840.10008.5.1.4.1.2.1.1",
             "1.2.840.10008.5.1.4.31",
             "1.2.840.10008.4.2",

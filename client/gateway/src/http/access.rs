@@ -7,7 +7,7 @@ use hyper::{Method, Request, StatusCode};
 use sha2::{Digest, Sha256};
 
 use crate::moment::now;
-use crate::settings::{Settings, Token};
+use crate::settings::{Right, Settings, Token};
 
 /// The rules of access.
 pub(super) struct Access {
@@ -16,11 +16,32 @@ pub(super) struct Access {
     hosts: Vec<String>,
 }
 
+/// A caller, and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) name: String,
+    /// The host that it called, with its port.
+    pub(super) host: String,
+    pub(super) may_store: bool,
+    pub(super) may_read: bool,
+}
+
 /// A request that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RefusedRequest {
     pub(super) status: StatusCode,
     pub(super) why: &'static str,
+}
+
+impl Caller {
+    fn of(name: &str, host: String, may: &[Right]) -> Self {
+        Self {
+            name: name.to_owned(),
+            host,
+            may_store: may.contains(&Right::Store),
+            may_read: may.contains(&Right::Read),
+        }
+    }
 }
 
 impl Access {
@@ -42,28 +63,28 @@ impl Access {
         known.then(|| origin.clone())
     }
 
-    /// Checks a request; returns its caller's name.
+    /// Checks a request; returns its caller.
     pub(super) fn check<B>(
         &self,
         request: &Request<B>,
         own: Option<SocketAddr>,
-    ) -> Result<String, RefusedRequest> {
+    ) -> Result<Caller, RefusedRequest> {
         let refuse = |status, why| Err(RefusedRequest { status, why });
         let headers = request.headers();
-        if !self.is_called_so(headers, own) {
+        let Some(host) = self.called(headers, own) else {
             // A name that another made resolve to this machine (DNS rebinding) is not this door's.
             return refuse(StatusCode::MISDIRECTED_REQUEST, "another host was called");
-        }
+        };
         if headers.contains_key(header::ORIGIN) && self.allowed_origin(headers).is_none() {
             return refuse(StatusCode::FORBIDDEN, "this origin is not allowed");
         }
         let path = request.uri().path();
         if path == "/healthz" || request.method() == Method::OPTIONS {
-            return Ok(String::new());
+            return Ok(Caller::of("", host, &[]));
         }
         if self.tokens.is_empty() {
-            // Then the door listens on this machine alone.
-            return Ok("local".to_owned());
+            // Then the door listens on this machine alone, whose users may all send, and not all see images.
+            return Ok(Caller::of("local", host, &[Right::Store]));
         }
         let given = headers
             .get(header::AUTHORIZATION)
@@ -84,19 +105,27 @@ impl Access {
             Some(token) if token.expires.is_some_and(|last| last < now()) => {
                 refuse(StatusCode::UNAUTHORIZED, "the token has expired")
             }
-            Some(token) => Ok(token.name.clone()),
+            Some(token) => Ok(Caller::of(&token.name, host, &token.may)),
         }
     }
 
-    fn is_called_so(&self, headers: &HeaderMap, own: Option<SocketAddr>) -> bool {
-        let Some(host) = headers.get(header::HOST).and_then(|it| it.to_str().ok()) else {
-            return false;
+    /// The host that a request names, if it is this door; with its port, which some clients leave out.
+    fn called(&self, headers: &HeaderMap, own: Option<SocketAddr>) -> Option<String> {
+        let host = headers.get(header::HOST)?.to_str().ok()?;
+        if self.hosts.iter().any(|it| it.eq_ignore_ascii_case(host)) {
+            return Some(host.to_owned());
+        }
+        let own = own?;
+        let local = own.ip().is_loopback().then_some("localhost");
+        let port = own.port();
+        if host == own.to_string() || local.is_some_and(|it| host == format!("{it}:{port}")) {
+            return Some(host.to_owned());
+        }
+        let ip = match own {
+            SocketAddr::V4(own) => own.ip().to_string(),
+            SocketAddr::V6(own) => format!("[{}]", own.ip()),
         };
-        let local = own.is_some_and(|own| {
-            let port = own.port();
-            host == own.to_string() || own.ip().is_loopback() && host == format!("localhost:{port}")
-        });
-        local || self.hosts.iter().any(|it| it.eq_ignore_ascii_case(host))
+        (host == ip || local == Some(host)).then(|| format!("{host}:{port}"))
     }
 }
 
@@ -112,6 +141,7 @@ mod tests {
             name: name.to_owned(),
             sha256: hash(text),
             expires,
+            may: vec![Right::Store],
         };
         Access::new(&Settings {
             token: vec![
@@ -131,7 +161,8 @@ mod tests {
         }
         let own = "127.0.0.1:8042".parse().unwrap();
         let checked = access().check(&request.body(()).unwrap(), Some(own));
-        checked.map_err(|refused| refused.status.as_u16())
+        let named = checked.map(|caller| caller.name);
+        named.map_err(|refused| refused.status.as_u16())
     }
 
     #[test]
@@ -153,6 +184,11 @@ mod tests {
             ask("/studies", &[("host", "gateway.example"), token]),
             Ok("viewer".to_owned())
         );
+        // dicomweb-client leaves out the port.
+        for name in ["127.0.0.1", "localhost"] {
+            let read = ask("/studies", &[("host", name), token]);
+            assert_eq!(read, Ok("viewer".to_owned()));
+        }
         assert_eq!(ask("/healthz", &[host]), Ok(String::new()));
         for (headers, status) in [
             (vec![host], 401),

@@ -1,7 +1,17 @@
-//! The HTTP door: DICOMweb (PS3.18), `/healthz` and `/metrics`.
+//! The HTTP door: DICOMweb (PS3.18), FHIR's ImagingStudy, `/healthz` and `/metrics`.
 
+mod accept;
 mod access;
+mod address;
+mod body;
+mod chosen;
+mod connection;
+mod fhir;
 mod multipart;
+mod parts;
+mod picture;
+mod retrieve;
+mod search;
 mod stow;
 
 use std::net::SocketAddr;
@@ -9,9 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -20,13 +29,17 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::catalogue::Catalogue;
 use crate::dimse::is_uid;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::moment::asked;
 use crate::settings::Settings;
 use crate::spool::{Spool, Study};
-use access::Access;
+use access::{Access, Caller};
+use address::{Wanted, resource};
+use body::Content;
+use connection::TimedStream;
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 256;
@@ -39,22 +52,36 @@ const HEAD_MAX: usize = 32 << 10;
 /// How long requests may take to end when the gateway stops.
 const ENDING: Duration = Duration::from_secs(10);
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Content>;
 
 /// What every request is answered with.
 pub(crate) struct Web {
     access: Access,
     spool: Arc<Spool>,
     metrics: Arc<Metrics>,
+    catalogue: Arc<Catalogue>,
     log: Log,
-    /// For the next piece of a body to come.
+    /// For the next piece of a body to come, or to be taken.
     stall: Duration,
+    /// The address under which others call the door, if it is not the one that they name.
+    url: Option<String>,
+}
+
+/// A request without its body.
+struct Asked {
+    headers: HeaderMap,
+    query: String,
+    /// Who asks.
+    caller: String,
+    /// The address of the service, under which the resources are.
+    service: String,
 }
 
 impl Web {
     pub(crate) fn new(
         settings: &Settings,
         spool: &Arc<Spool>,
+        catalogue: &Arc<Catalogue>,
         metrics: &Arc<Metrics>,
         log: &Log,
     ) -> Self {
@@ -62,6 +89,8 @@ impl Web {
             access: Access::new(settings),
             spool: Arc::clone(spool),
             metrics: Arc::clone(metrics),
+            catalogue: Arc::clone(catalogue),
+            url: settings.url.clone(),
             log: log.clone(),
             stall: Duration::from_secs(settings.stall_seconds),
         }
@@ -94,6 +123,7 @@ impl Web {
             let mut stop = stop.clone();
             open.spawn(async move {
                 let _place = place;
+                let stall = web.stall;
                 let answer = service_fn(|request| {
                     let web = Arc::clone(&web);
                     async move {
@@ -104,7 +134,7 @@ impl Web {
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEAD)
                     .max_buf_size(HEAD_MAX)
-                    .serve_connection(TokioIo::new(stream), answer);
+                    .serve_connection(TokioIo::new(TimedStream::new(stream, stall)), answer);
                 let mut connection = std::pin::pin!(connection);
                 let ended = tokio::select! {
                     ended = tokio::time::timeout(LONGEST, connection.as_mut()) => ended,
@@ -125,7 +155,7 @@ impl Web {
     }
 
     async fn answer(
-        &self,
+        self: &Arc<Self>,
         request: Request<Incoming>,
         peer: SocketAddr,
         own: Option<SocketAddr>,
@@ -133,7 +163,7 @@ impl Web {
         self.metrics.requests.add(1);
         let origin = self.access.allowed_origin(request.headers());
         let mut answer = match self.access.check(&request, own) {
-            Ok(caller) => self.route(request, &caller).await,
+            Ok(caller) => self.route(request, caller).await,
             Err(refused) => {
                 let status = refused.status.as_u16();
                 let address = peer.ip();
@@ -163,12 +193,14 @@ impl Web {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(origin) = origin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            let exposed = HeaderValue::from_static("warning");
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
             headers.insert(header::VARY, HeaderValue::from_static("Origin"));
         }
         answer
     }
 
-    async fn route(&self, request: Request<Incoming>, caller: &str) -> Answer {
+    async fn route(self: &Arc<Self>, request: Request<Incoming>, caller: Caller) -> Answer {
         let path = request.uri().path().to_owned();
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let method = request.method().clone();
@@ -176,14 +208,47 @@ impl Web {
             (&Method::OPTIONS, _) => preflight(),
             (&Method::GET, ["healthz"]) => self.health(),
             (&Method::GET, ["metrics"]) => self.numbers(),
-            (&Method::POST, ["studies"]) => stow::store(self, request, caller, None).await,
-            (&Method::POST, ["studies", study]) if is_uid(study) => {
-                stow::store(self, request, caller, Some(study)).await
+            (&Method::POST, ["studies"]) if caller.may_store => {
+                stow::store(self, request, &caller.name, None).await
             }
+            (&Method::POST, ["studies", study]) if is_uid(study) && caller.may_store => {
+                stow::store(self, request, &caller.name, Some(study)).await
+            }
+            (&Method::POST, ["studies", ..]) if !caller.may_store => no_right("store"),
+            (&Method::GET, ["fhir", ..]) => match fhir::resource(&parts) {
+                Some(_) if !caller.may_read => no_right("read"),
+                Some((release, wanted)) => {
+                    let asked = self.asked(&request, caller);
+                    fhir::answer(self, &asked, release, wanted)
+                }
+                None => plain(StatusCode::NOT_FOUND, "there is no such resource"),
+            },
+            (&Method::GET, _) => match resource(&parts) {
+                Some(_) if !caller.may_read => no_right("read"),
+                Some((scope, wanted)) => {
+                    let asked = self.asked(&request, caller);
+                    match wanted {
+                        Wanted::Search(level) => search::search(self, &asked, scope, level),
+                        wanted => retrieve::retrieve(self, &asked, scope, wanted).await,
+                    }
+                }
+                None => plain(StatusCode::NOT_FOUND, "there is no such resource"),
+            },
             (_, ["healthz" | "metrics"]) => not_allowed("GET"),
-            (_, ["studies"]) => not_allowed("POST"),
-            (_, ["studies", study]) if is_uid(study) => not_allowed("POST"),
+            (_, ["studies"]) => not_allowed("GET, POST"),
+            (_, ["studies", study]) if is_uid(study) => not_allowed("GET, POST"),
+            _ if resource(&parts).is_some() => not_allowed("GET"),
             _ => plain(StatusCode::NOT_FOUND, "there is no such resource"),
+        }
+    }
+
+    fn asked(&self, request: &Request<Incoming>, caller: Caller) -> Asked {
+        let called = || format!("http://{}", caller.host);
+        Asked {
+            headers: request.headers().clone(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
+            service: self.url.clone().unwrap_or_else(called),
+            caller: caller.name,
         }
     }
 
@@ -204,6 +269,11 @@ impl Web {
                 self.spool.used(),
             ),
             ("studies_waiting", "Studies in the spool.", studies),
+            (
+                "studies_open",
+                "Studies that can be retrieved.",
+                self.catalogue.studies() as u64,
+            ),
         ];
         let mut answer = plain(StatusCode::OK, &self.metrics.text(&gauges));
         let kind = HeaderValue::from_static("text/plain; version=0.0.4");
@@ -220,19 +290,31 @@ pub(crate) fn read_parts(bytes: &[u8], piece: usize) -> Option<Vec<(String, Vec<
 
 /// An answer in words.
 fn plain(status: StatusCode, text: &str) -> Answer {
-    typed(
-        status,
-        "text/plain; charset=utf-8",
-        format!("{}\n", text.trim_end()).into(),
-    )
+    let text = format!("{}\n", text.trim_end());
+    typed(status, "text/plain; charset=utf-8", text)
 }
 
-fn typed(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
+/// An answer in one piece.
+fn typed(status: StatusCode, kind: &str, body: impl Into<Bytes>) -> Answer {
+    answer(status, kind, body.into().into())
+}
+
+fn answer(status: StatusCode, kind: &str, body: Content) -> Answer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
-    let kind = HeaderValue::from_static(kind);
-    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    // Types are made of what is allowed in a header.
+    if let Ok(kind) = HeaderValue::from_str(kind) {
+        answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
     answer
+}
+
+/// The answer to a caller who may not do this.
+fn no_right(right: &str) -> Answer {
+    let why = format!(
+        "this caller may not {right}: its [[token]] needs may = [\"{right}\"], and without a token nobody reads"
+    );
+    plain(StatusCode::FORBIDDEN, &why)
 }
 
 fn not_allowed(methods: &'static str) -> Answer {
@@ -248,7 +330,7 @@ fn not_allowed(methods: &'static str) -> Answer {
 /// The answer to a browser that asks before it sends (Fetch, CORS preflight); its origin is added where it is allowed.
 fn preflight() -> Answer {
     let mut answer = plain(StatusCode::NO_CONTENT, "");
-    *answer.body_mut() = Full::default();
+    *answer.body_mut() = Bytes::new().into();
     let headers = answer.headers_mut();
     let methods = HeaderValue::from_static("GET, POST");
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);

@@ -277,7 +277,7 @@ fn answer(outcomes: &[Outcome], malformed: Option<&str>) -> Answer {
         document["0008119A"] = json!({ "vr": "SQ", "Value": [other] });
     }
     let body = document.to_string();
-    typed(status, "application/dicom+json", body.into())
+    typed(status, "application/dicom+json", body)
 }
 
 impl Outcome {

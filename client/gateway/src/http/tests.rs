@@ -10,15 +10,21 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+mod reading;
+
 use super::*;
+use crate::catalogue::Ask;
 use crate::limits::Limits;
-use crate::settings::Token;
+use crate::settings::{Right, Token};
 use crate::spool::kept::Department;
 
 /// A door that listens.
 struct Open {
     address: SocketAddr,
     spool: Arc<Spool>,
+    catalogue: Arc<Catalogue>,
+    /// Requests to open images, which are answered by those tests that have some.
+    asks: Option<tokio::sync::mpsc::Receiver<Ask>>,
     dir: TempDir,
     _stop: watch::Sender<bool>,
 }
@@ -35,18 +41,25 @@ impl Open {
         };
         let spool = Spool::open(&dir.path().join("spool"), Department::new(key), limits);
         let spool = Arc::new(spool.unwrap());
+        let token = |name: &str, text: &str, right| Token {
+            name: name.to_owned(),
+            sha256: hex::encode(Sha256::digest(text)),
+            expires: None,
+            may: vec![right],
+        };
         let settings = Settings {
-            token: vec![Token {
-                name: "web".to_owned(),
-                sha256: hex::encode(Sha256::digest("s3cret")),
-                expires: None,
-            }],
+            token: vec![
+                token("web", "s3cret", Right::Store),
+                token("viewer", "r3ader", Right::Read),
+            ],
             origins: vec!["https://viewer.example".to_owned()],
             stall_seconds: 1,
             ..Settings::default()
         };
         let log = Log::new(Arc::new(|_| {}));
-        let web = Web::new(&settings, &spool, &Arc::default(), &log);
+        let (catalogue, asks) = Catalogue::new();
+        let catalogue = Arc::new(catalogue);
+        let web = Web::new(&settings, &spool, &catalogue, &Arc::default(), &log);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
@@ -54,6 +67,8 @@ impl Open {
         Self {
             address,
             spool,
+            catalogue,
+            asks: Some(asks),
             dir,
             _stop: stop,
         }
@@ -181,7 +196,8 @@ async fn requests_that_are_wrong_are_told_so() {
             format!("{token}{}", kind.replace("=xyz", "=other")),
             400,
         ),
-        ("GET /studies", token.to_owned(), 405),
+        ("PUT /studies", token.to_owned(), 405),
+        ("GET /studies", token.to_owned(), 403),
         ("POST /studies/no.uid", format!("{token}{kind}"), 404),
         ("GET /healthz", String::new(), 200),
         ("GET /metrics", String::new(), 401),

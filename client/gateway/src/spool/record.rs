@@ -40,6 +40,9 @@ pub(crate) enum State {
         at: u64,
         /// Its instances with the SHA-256 of their data sets, hex.
         instances: Vec<(String, String)>,
+        /// Bytes of their data sets; 0 in records of earlier programs.
+        #[serde(default)]
+        bytes: u64,
     },
     /// A person rejected it, and its objects are gone.
     Rejected { reason: String, at: u64 },

@@ -308,6 +308,7 @@ async fn a_settled_study_gives_its_room_back_and_is_remembered() {
         handover: "handover-1.pgp".to_owned(),
         at: now(),
         instances: study.objects.iter().map(hashes).collect(),
+        bytes: 0,
     };
     spool
         .change(1, |record| record.state = state)

@@ -20,12 +20,15 @@ use crate::serving::serve_beside;
 /// The configuration that is read if no other is named.
 const CONFIG: &str = "gateway.toml";
 
-/// Take a department's images by DIMSE and DICOMweb, and seal them by rules
+/// Take a department's images by DIMSE and DICOMweb, seal them by rules, and give out what this home may open
 ///
 /// Modalities and PACS send to it as to any storage provider. Each object is encrypted to this home's key as it comes, and
 /// acknowledged when it is on the disk to stay. A study is complete when its sender asks for storage commitment or when no
 /// more comes for a while; the rules then seal it to its patient's card, or it waits in the inbox. Handovers are written into a
 /// folder. Meanwhile the sealed images are served, as by `pcim node`, and the home's other commands can be used.
+///
+/// Viewers search and retrieve by DICOMweb and FHIR the images that this home may open: its own, and those that it is approved
+/// for. Each retrieval asks the chain whether it may; both need a token that may read.
 ///
 /// docs/gateway.md explains the configuration, the rules, and what to type into Orthanc and dcm4chee. The log goes to standard
 /// error, a JSON document a line, without patient data. An interrupt (SIGINT, SIGTERM) ends it with 0 once the message of each
