@@ -62,7 +62,7 @@ const fn setting(name: &'static str, kind: Kind, about: &'static str) -> Setting
 }
 
 /// Every setting that an owner may change.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 20] = [
     setting("name", Kind::Text, "what you call this home"),
     setting(
         "network",
@@ -128,6 +128,11 @@ pub const SETTINGS: [Setting; 19] = [
         "node.private",
         Kind::Switch,
         "refuse to run without swarm.key",
+    ),
+    setting(
+        "node.mailbox",
+        Kind::Switch,
+        "keep sealed documents for others",
     ),
     setting(
         "follow.max_bytes",

@@ -4,6 +4,7 @@ pub mod backup;
 pub mod card;
 pub mod handover;
 pub mod letter;
+pub mod mail;
 pub mod network;
 pub mod recovery;
 pub mod request;
