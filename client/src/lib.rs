@@ -34,6 +34,7 @@ pub use actor::handed::{Fetched, HandedOver};
 pub use actor::history::Version;
 pub use actor::inbox::InboxItem;
 pub use actor::instances::{FetchedInstance, FetchedInstances, Selection};
+pub use actor::invite::{Invitation, Invited, JoinedBy};
 pub use actor::mail::{FetchedMail, LeftMail};
 pub use actor::notes::{Author, MAX_NOTE_BYTES, Note};
 pub use actor::patient::{Decision, Patient, PendingRequest};

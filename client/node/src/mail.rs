@@ -1,4 +1,4 @@
-//! Questions to a mailbox and its answers, over the swarm (format.md §13.15). What they say is not this module's concern: a node
+//! Questions to a mailbox and its answers, over the swarm (format.md §13.15). Their meaning is not this module's concern: a node
 //! carries a question of limited size to a peer, and the answer back.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! What became of handovers: written, left with followers, fetched, registered.
+//! The fate of handovers: written, left with followers, fetched, registered.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::papers::mail::MailKind;
 use pcim_core::date::now;
 use pcim_core::{ImageDigest, private};
 
-/// What followers say of a handover that was left with them.
+/// The followers' word about a handover that was left with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "at")]
 pub enum Fetched {
@@ -46,14 +46,14 @@ pub struct HandedOver {
     pub handover: Option<PathBuf>,
     /// When the handover was left with followers, unix seconds.
     pub left_at: Option<u64>,
-    /// What they say of it.
+    /// Their word about it.
     pub fetched: Option<Fetched>,
     /// When the patient registered the image, unix seconds.
     pub registered_at: Option<u64>,
 }
 
 impl Radiologist<'_> {
-    /// Lists the images that this home sealed, the oldest first. What followers and chain do not tell now is missing; the second
+    /// Lists the images that this home sealed, the oldest first. Anything that followers and chain do not tell now is missing; the second
     /// value says why, if it was the chain.
     ///
     /// # Errors

@@ -12,12 +12,16 @@ use crate::home::MAX_INBOX;
 use crate::mail::Error as MailError;
 use crate::mail::desk::{MailDesk, MailLimits};
 use crate::mail::store::MailStore;
-use crate::mail::wire::{Answer, MAX_LISTED, MailId, Question, State, statement};
+use crate::mail::wire::{
+    Answer, DIGEST, Listed, MAX_LISTED, MailId, Question, State, TOKEN, statement,
+};
 use crate::papers::card::Card;
 use crate::papers::mail::{self, MailKind};
 use crate::session::Session;
 use crate::unlocked::Unlocked;
+use pcim_core::Address;
 use pcim_core::date::now;
+use pcim_ledger::Account;
 
 /// How long a follower has to answer one question.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -38,7 +42,7 @@ pub struct LeftMail {
     pub refused: Vec<String>,
 }
 
-/// What fetching came to.
+/// The outcome of fetching.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct FetchedMail {
     /// How many letters are new.
@@ -49,6 +53,14 @@ pub struct FetchedMail {
     pub silent: Vec<String>,
     /// True if letters wait for which the inbox has no room.
     pub is_full: bool,
+}
+
+/// A mailbox that was opened at a follower.
+pub(crate) struct OpenBox {
+    at: String,
+    challenge: [u8; DIGEST],
+    /// The documents that wait, the oldest first.
+    pub(crate) waits: Vec<Listed>,
 }
 
 impl Session {
@@ -105,6 +117,104 @@ impl Session {
         Ok(states)
     }
 
+    /// Leaves a sealed document with every one of these followers that takes it.
+    ///
+    /// # Errors
+    /// [`MailError::NotLeft`]
+    pub(crate) async fn leave_at(
+        &self,
+        mailboxes: &[String],
+        to: Address,
+        token: [u8; TOKEN],
+        document: Vec<u8>,
+    ) -> Result<LeftMail> {
+        let mut left = LeftMail {
+            id: Sha256::digest(&document).into(),
+            followers: Vec::new(),
+            until: 0,
+            refused: Vec::new(),
+        };
+        let question = Question::Leave {
+            to,
+            token,
+            document,
+        };
+        let asked = mailboxes.iter().map(async |at| {
+            let answer = self.ask_mailbox(at, &question).await;
+            (at, answer)
+        });
+        for (at, answer) in join_all(asked).await {
+            match answer {
+                Ok(Answer::Left { until }) => {
+                    left.followers.push(at.clone());
+                    left.until = left.until.max(until);
+                }
+                Ok(_) => left.refused.push(strange(at).to_string()),
+                Err(error) => left.refused.push(error.to_string()),
+            }
+        }
+        match left.followers.is_empty() {
+            true => Err(MailError::NotLeft {
+                reasons: left.refused,
+            }
+            .into()),
+            false => Ok(left),
+        }
+    }
+
+    /// Shows a follower that a mailbox is this account's, and the digest of its token; lists what waits there.
+    pub(crate) async fn open_box(
+        &self,
+        at: &str,
+        account: &Account,
+        token: [u8; DIGEST],
+    ) -> Result<OpenBox> {
+        let (owner, node) = (account.address(), node_of(at));
+        let question = Question::Challenge { owner };
+        let Answer::Challenge(challenge) = self.ask_mailbox(at, &question).await? else {
+            return Err(strange(at));
+        };
+        let text = statement(node, owner, &challenge, &token);
+        let question = Question::List {
+            challenge,
+            token,
+            signature: account.sign_message(&text)?,
+        };
+        match self.ask_mailbox(at, &question).await? {
+            Answer::Listed(waits) => Ok(OpenBox {
+                at: at.to_owned(),
+                challenge,
+                waits,
+            }),
+            _ => Err(strange(at)),
+        }
+    }
+
+    /// Takes a document of a box.
+    pub(crate) async fn take(&self, open: &OpenBox, id: MailId) -> Result<Vec<u8>> {
+        let challenge = open.challenge;
+        let question = Question::Take { challenge, id };
+        match self.ask_mailbox(&open.at, &question).await? {
+            Answer::Document(document) if MailId::from(Sha256::digest(&document)) == id => {
+                Ok(document)
+            }
+            _ => Err(strange(&open.at)),
+        }
+    }
+
+    /// Has documents of a box dropped.
+    pub(crate) async fn taken(&self, open: &OpenBox, ids: Vec<MailId>) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let challenge = open.challenge;
+        let question = Question::Taken { challenge, ids };
+        match self.ask_mailbox(&open.at, &question).await? {
+            Answer::Dropped => Ok(()),
+            _ => Err(strange(&open.at)),
+        }
+    }
+
     async fn ask_mailbox(&self, at: &str, question: &Question) -> Result<Answer> {
         let node = self.node().await?;
         let answer = node.ask_mailbox(at, question.to_bytes(), LIMIT).await?;
@@ -132,39 +242,8 @@ impl Unlocked<'_> {
         }
         let own = (self.card().await?, &*self.keys.openpgp);
         let letter = mail::seal(kind, document, now(), own, to).map_err(MailError::Letter)?;
-        let id = MailId::from(Sha256::digest(&letter));
-        let question = Question::Leave {
-            to: to.address,
-            token: to.token.map_or([0; 16], |token| token.0),
-            document: letter,
-        };
-        let asked = mailboxes.iter().map(async |at| {
-            let answer = self.ask_mailbox(at, &question).await;
-            (at, answer)
-        });
-        let mut left = LeftMail {
-            id,
-            followers: Vec::new(),
-            until: 0,
-            refused: Vec::new(),
-        };
-        for (at, answer) in join_all(asked).await {
-            match answer {
-                Ok(Answer::Left { until }) => {
-                    left.followers.push(at.clone());
-                    left.until = left.until.max(until);
-                }
-                Ok(_) => left.refused.push(strange(at).to_string()),
-                Err(error) => left.refused.push(error.to_string()),
-            }
-        }
-        match left.followers.is_empty() {
-            true => Err(MailError::NotLeft {
-                reasons: left.refused,
-            }
-            .into()),
-            false => Ok(left),
-        }
+        let token = to.token.map_or([0; TOKEN], |token| token.0);
+        self.leave_at(&mailboxes, to.address, token, letter).await
     }
 
     /// Fetches this home's letters from every follower into its inbox. A letter is dropped there once it is on this disk.
@@ -178,15 +257,9 @@ impl Unlocked<'_> {
         }
         let mut here: BTreeSet<_> = self.home.inbox()?.into_iter().collect();
         let mut fetched = FetchedMail::default();
-        let opened = mailboxes
-            .iter()
-            .map(async |at| (at, self.open_box(at).await));
-        for (at, opened) in join_all(opened).await {
+        for opened in self.open_own(&mailboxes).await? {
             let emptied = match opened {
-                Ok((challenge, ids)) => {
-                    self.empty_box(at, challenge, ids, &mut here, &mut fetched)
-                        .await
-                }
+                Ok(open) => self.empty(&open, &mut here, &mut fetched).await,
                 Err(error) => Err(error),
             };
             match emptied {
@@ -198,49 +271,31 @@ impl Unlocked<'_> {
         Ok(fetched)
     }
 
-    /// Shows a follower that the mailbox is this home's, and the token of its cards; lists what waits there.
-    async fn open_box(&self, at: &str) -> Result<([u8; 32], Vec<MailId>)> {
-        let (owner, node) = (self.address(), node_of(at));
-        let question = Question::Challenge { owner };
-        let Answer::Challenge(challenge) = self.ask_mailbox(at, &question).await? else {
-            return Err(strange(at));
-        };
+    /// Opens this home's box at every follower, and shows them the token of its cards.
+    async fn open_own(&self, mailboxes: &[String]) -> Result<Vec<Result<OpenBox>>> {
         let token = Sha256::digest(self.home.push_token(false)?.0).into();
-        let text = statement(node, owner, &challenge, &token);
-        let question = Question::List {
-            challenge,
-            token,
-            signature: self.keys.account.sign_message(&text)?,
-        };
-        match self.ask_mailbox(at, &question).await? {
-            Answer::Listed(listed) => Ok((challenge, listed.iter().map(|it| it.id).collect())),
-            _ => Err(strange(at)),
-        }
+        let account = &self.keys.account;
+        let opened = mailboxes
+            .iter()
+            .map(async |at| self.open_box(at, account, token).await);
+        Ok(join_all(opened).await)
     }
 
-    /// Takes what waits at one follower.
-    async fn empty_box(
+    /// Takes what waits in a box.
+    async fn empty(
         &self,
-        at: &str,
-        challenge: [u8; 32],
-        ids: Vec<MailId>,
+        open: &OpenBox,
         here: &mut BTreeSet<MailId>,
         fetched: &mut FetchedMail,
     ) -> Result<()> {
         let mut taken = Vec::new();
-        for id in ids {
+        for id in open.waits.iter().map(|waits| waits.id) {
             if !here.contains(&id) {
                 if here.len() >= MAX_INBOX {
                     fetched.is_full = true;
                     break;
                 }
-                let question = Question::Take { challenge, id };
-                let Answer::Document(letter) = self.ask_mailbox(at, &question).await? else {
-                    return Err(strange(at));
-                };
-                if MailId::from(Sha256::digest(&letter)) != id {
-                    return Err(strange(at));
-                }
+                let letter = self.take(open, id).await?;
                 // Anyone can leave anything; only letters to this home, signed by who is in them, are kept.
                 match mail::open(&letter, &self.keys.openpgp, self.address()) {
                     Ok(_) => {
@@ -253,17 +308,7 @@ impl Unlocked<'_> {
             }
             taken.push(id);
         }
-        if taken.is_empty() {
-            return Ok(());
-        }
-        let question = Question::Taken {
-            challenge,
-            ids: taken,
-        };
-        match self.ask_mailbox(at, &question).await? {
-            Answer::Dropped => Ok(()),
-            _ => Err(strange(at)),
-        }
+        self.taken(open, taken).await
     }
 
     /// Shows the token of this home's cards to every follower; tells how many took it.
@@ -272,14 +317,8 @@ impl Unlocked<'_> {
     /// [`Error::Network`]
     pub async fn show_token(&self) -> Result<usize> {
         let mailboxes = self.mailboxes()?;
-        let shown = mailboxes
-            .iter()
-            .map(async |at| self.open_box(at).await.is_ok());
-        Ok(join_all(shown)
-            .await
-            .into_iter()
-            .filter(|shown| *shown)
-            .count())
+        let opened = self.open_own(&mailboxes).await?;
+        Ok(opened.into_iter().filter(Result::is_ok).count())
     }
 }
 

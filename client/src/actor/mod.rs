@@ -14,6 +14,7 @@ pub(crate) mod handed;
 pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod instances;
+pub(crate) mod invite;
 pub(crate) mod mail;
 pub(crate) mod notes;
 pub(crate) mod patient;

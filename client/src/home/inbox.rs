@@ -25,6 +25,11 @@ impl Home {
         self.dir.join("mailbox.sqlite")
     }
 
+    /// Names the file of the invitations that this home gave.
+    pub fn invitations_path(&self) -> PathBuf {
+        self.dir.join("invitations.pgp")
+    }
+
     /// Returns the token of this home's cards; drawn at the first call, and again if it is to be renewed.
     ///
     /// # Errors

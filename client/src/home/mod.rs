@@ -16,6 +16,7 @@
 //! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read again then (0600) |
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
 //! | `inbox/` | letters that were fetched from followers, encrypted to the home's own key (0600); may be missing |
+//! | `invitations.pgp` | the codes of invitations that are open, encrypted to the home's own key (0600); may be missing |
 //! | `mailbox.token` | what mail for this home comes with, as its cards say (0600); drawn again if it is missing |
 //! | `mailbox.sqlite` | what a node that keeps mail for others keeps (0600) |
 //! | `gateway/` | the gateway's spool and handovers; may be missing |

@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_a_key_of_the_file_and_reads_back() {
-        let values: [&[&str]; 19] = [
+        let values: [&[&str]; 20] = [
             &["Ada's \"home\""],
             &["clinic"],
             &["https://rpc.example/key"],
@@ -325,6 +325,7 @@ mod tests {
             &["true"],
             &["server"],
             &["/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWtest"],
+            &["true"],
             &["true"],
             &["true"],
             &["1099511627776"],

@@ -1,7 +1,7 @@
 //! The mailbox of a node: what it takes, what it gives to whom, and its limits.
 //!
 //! A receiver who showed the token of her cards to this node has a box of her own size; documents that come with that token
-//! never make room for others. What comes without it goes into a box of fixed size, the oldest out: free keys fill no more.
+//! never make room for others. A document without it goes into a box of fixed size, the oldest out: free keys fill no more.
 //! A sender is the node that asks; it leaves a number of documents at a time, and then one now and then.
 
 use std::collections::HashMap;
@@ -93,7 +93,7 @@ struct Challenge {
     signed: bool,
 }
 
-/// What a sender may still leave.
+/// The number of documents that a sender may still leave.
 #[derive(Clone, Copy, Debug)]
 struct Sender {
     left: u32,
@@ -334,8 +334,11 @@ impl MailDesk {
         open.then_some(given.owner)
     }
 
-    /// Notes an owner's token, as long as there is room for one more owner.
+    /// Notes an owner's token, as long as there is room for one more owner; zeros stand for none.
     fn remember(&self, now: u64, owner: Address, token: &[u8; DIGEST]) -> journal::Result<()> {
+        if *token == [0; DIGEST] {
+            return Ok(());
+        }
         let is_new = self.store.token(owner)?.is_none();
         if is_new && self.store.owners()? >= self.limits.receivers {
             return Ok(());

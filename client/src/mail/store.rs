@@ -63,7 +63,7 @@ pub struct MailStore {
 pub struct Kept<'d> {
     /// Its id.
     pub id: MailId,
-    /// Whose mailbox.
+    /// The owner of the mailbox.
     pub owner: Address,
     /// True if it came with the owner's token.
     pub known: bool,

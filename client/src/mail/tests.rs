@@ -309,7 +309,7 @@ fn free_keys_fill_no_box_of_one_who_showed_a_token() {
         .map(|number| id(&sealed(number)))
         .collect();
     assert_eq!(listed, wanted);
-    // What is no sealed document, or too large, is not kept.
+    // Anything but a sealed document of limited size is not kept.
     for document in [
         b"text".to_vec(),
         vec![9; MAX_SEALED + 1],

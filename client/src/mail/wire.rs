@@ -29,7 +29,7 @@ pub(crate) fn id_as_hex<S: serde::Serializer>(
 pub enum Question {
     /// Keep a document for `to`.
     Leave {
-        /// Whose mailbox.
+        /// The owner of the mailbox.
         to: Address,
         /// The token of the receiver's card; zeros for none.
         token: [u8; TOKEN],
@@ -38,14 +38,14 @@ pub enum Question {
     },
     /// Give a challenge to sign.
     Challenge {
-        /// Whose mailbox is to be opened.
+        /// The owner of the mailbox that is to be opened.
         owner: Address,
     },
     /// List a mailbox, and take note of its owner's token.
     List {
         /// The challenge that was given.
         challenge: [u8; DIGEST],
-        /// The SHA-256 of the token that the owner's cards carry now.
+        /// The SHA-256 of the token that the owner's cards carry now; zeros if it has none.
         token: [u8; DIGEST],
         /// The owner's signature over [`statement`].
         signature: [u8; SIGNATURE],
@@ -104,7 +104,7 @@ pub struct Listed {
     pub known: bool,
 }
 
-/// What a mailbox says of a document.
+/// A mailbox's word about a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Not here: it never came, or is too old, or made room for others.
@@ -478,7 +478,7 @@ mod tests {
             for answer in answers() {
                 let bytes = numbers.mutated(&answer.to_bytes());
                 if let Some(read) = Answer::read(&bytes) {
-                    // What later programs say besides is taken for something known.
+                    // A later program's reason is taken for a known one.
                     assert_eq!(Answer::read(&read.to_bytes()), Some(read));
                 }
             }

@@ -36,7 +36,7 @@ pub struct Card {
     pub peers: Vec<String>,
     /// When it was issued and until when it is meant to be used, unix seconds; `None` at version 1.
     pub dates: Option<CardDates>,
-    /// What documents for its owner's mailbox come with.
+    /// The token that documents for its owner's mailbox come with.
     pub token: Option<PushToken>,
 }
 

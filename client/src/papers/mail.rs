@@ -44,7 +44,7 @@ pub struct Mail {
 pub struct OpenedMail {
     /// When it was left, unix seconds, as the sender says.
     pub sent_at: u64,
-    /// What the document is.
+    /// The kind of the document.
     pub kind: MailKind,
     /// The document.
     pub document: Vec<u8>,

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod card;
 pub mod handover;
+pub mod invitation;
 pub mod letter;
 pub mod mail;
 pub mod network;

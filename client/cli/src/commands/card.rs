@@ -175,8 +175,7 @@ impl ShowArgs {
 
 /// A card, for people.
 fn text(card: &Card) -> String {
-    let (key, words) = (spoken(card), card.words());
-    let (first, second) = words.split_at(words.match_indices(' ').nth(5).map_or(0, |(at, _)| at));
+    let (key, words) = (spoken(card), words_of(card));
     let peers: String = card
         .peers
         .iter()
@@ -187,9 +186,16 @@ fn text(card: &Card) -> String {
         format!("issued       {issued}\nexpires      {expires}\n")
     });
     format!(
-        "address      {}\nOpenPGP key  {key}\nwords        {first}\n            {second}\n{dates}{peers}",
+        "address      {}\nOpenPGP key  {key}\n{words}{dates}{peers}",
         card.address
     )
+}
+
+/// The twelve words of a card, on two lines.
+pub(crate) fn words_of(card: &Card) -> String {
+    let words = card.words();
+    let (first, second) = words.split_at(words.match_indices(' ').nth(5).map_or(0, |(at, _)| at));
+    format!("words        {first}\n            {second}\n")
 }
 
 /// The fingerprint of a card's key in groups that can be read aloud.

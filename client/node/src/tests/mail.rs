@@ -64,7 +64,7 @@ async fn a_mailbox_answers_peers_and_a_node_without_one_does_not() {
     let none = address(&other).await;
     let refused = asker.ask_mailbox(&none, b"x".to_vec(), PATIENCE).await;
     assert!(matches!(refused, Err(Error::MailboxSilent { address, .. }) if address == none));
-    assert!(begun.elapsed() < PATIENCE / 2, "it is told at once");
+    assert!(begun.elapsed() < PATIENCE / 2, "it is known at once");
 
     // One peer that asks much does not hold up another one.
     let noise = (0..32).map(|_| asker.ask_mailbox(&at, b"slow".to_vec(), PATIENCE));

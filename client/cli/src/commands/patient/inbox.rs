@@ -105,7 +105,7 @@ async fn drop_letter(context: &Context, client: &Actor, id: &str) -> anyhow::Res
         .result(&json!({ "dropped": id }), &format!("dropped      {id}\n"))
 }
 
-/// Finds the one letter that is meant: by its id, its image, or the name or address of its sender. What cannot be registered
+/// Finds the one letter that is meant: by its id, its image, or the name or address of its sender. A letter that cannot be registered
 /// is found by its id alone.
 pub(super) fn find<'i>(items: &'i [InboxItem], text: &str) -> anyhow::Result<&'i InboxItem> {
     let by_id: Vec<_> = items.iter().filter(|item| begins(item, text)).collect();

@@ -109,7 +109,7 @@ fn say_refused(context: &Context, left: &LeftMail) {
     }
 }
 
-/// What was left, for people.
+/// A handover that was left, for people.
 pub(super) fn left_text(left: &LeftMail) -> String {
     let count = left.followers.len();
     let until = time(left.until);

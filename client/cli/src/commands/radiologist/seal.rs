@@ -7,6 +7,7 @@ use clap::Args;
 use pcim_client::papers::card::Card;
 use pcim_client::study::{Inputs, Study};
 use pcim_client::{Actor, Error, LeftMail, Overrides, SealOptions, SealedImage, Target};
+use pcim_core::date::now;
 use pcim_core::{Address, ImageDigest};
 use pcim_dicom::deid::{BurnedIn, Report};
 use serde::Serialize;
@@ -126,6 +127,10 @@ impl SealArgs {
         let (address, key) = (patient.address, spoken(&patient));
         let text = format!("note: sealing to {address}, OpenPGP key {key}");
         context.ui.note(&text);
+        if patient.is_expired(now()) {
+            let text = "note: the patient's card is past its end: ask her for a new one";
+            context.ui.note(text);
+        }
         let inputs = Inputs::gather(&self.paths, self.skip_refused)?;
         say_skipped(context.ui, &inputs);
         let client = context.client_with(own).await?;
