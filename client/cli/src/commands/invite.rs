@@ -8,6 +8,7 @@ use pcim_client::network::verify;
 use pcim_client::papers::card::Card;
 use pcim_client::papers::network::NetworkFile;
 use pcim_client::{Actor, Error, Invited};
+use pcim_core::Address;
 use pcim_core::date::{now, time};
 use serde::Serialize;
 use serde_json::json;
@@ -60,9 +61,9 @@ pub(crate) struct JoinCodeArgs {
 struct Shown {
     name: String,
     expires_at: u64,
-    answered: Option<String>,
+    answered: Option<Address>,
     words: Option<String>,
-    others: Vec<String>,
+    others: Vec<Address>,
 }
 
 impl InviteArgs {
@@ -163,9 +164,9 @@ fn shown(one: &Invited) -> Shown {
     Shown {
         name: one.name.clone(),
         expires_at: one.expires_at,
-        answered: one.answered.map(|it| it.to_string()),
+        answered: one.answered,
         words: one.card.as_ref().map(Card::words),
-        others: one.others.iter().map(ToString::to_string).collect(),
+        others: one.others.clone(),
     }
 }
 

@@ -97,7 +97,10 @@ fn a_home_of_version_1_opens_with_its_keys_images_and_receipts() {
         assert_eq!(card[field], wanted[field], "{field}");
     }
     // Its old card has no dates, a new one has.
-    assert_eq!((&wanted["pcim-card"], &card["pcim-card"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        (&wanted["pcim-card"], &card["pcim-card"]),
+        (&json!(1), &json!(2))
+    );
 
     let search = home.run(["search", "--offline"]);
     assert_eq!(search.code, Some(0), "{search:#?}");

@@ -38,9 +38,6 @@ fn a_handover_goes_by_a_follower_and_is_registered_by_the_senders_name() {
     let actors = ["radiologist", "patient", "doctor", "clinic"].map(|name| stage.actor(name));
     let [radiologist, patient, doctor, follower] = &actors;
     let node = follower.serve_with(&["--follow-chain"]);
-    join(&stage, &node.address, &[radiologist, patient, doctor]);
-
-    // The radiologist is a contact, whose card has dates; and the follower is shown the patient's token with her card.
     let card = |actor: &Actor, name: &str| {
         let path = stage.file(name);
         let run = actor.run(["card", "--out", &path]);
@@ -48,10 +45,10 @@ fn a_handover_goes_by_a_follower_and_is_registered_by_the_senders_name() {
         run.json();
         path
     };
-    let (to, from) = (
-        card(patient, "new.card"),
-        card(radiologist, "hospital.card"),
-    );
+    // The radiologist's card has dates. The follower is shown the patient's token with her card, and hears nothing of him.
+    let from = card(radiologist, "hospital.card");
+    join(&stage, &node.address, &[radiologist, patient, doctor]);
+    let to = card(patient, "new.card");
     let shown = patient.run(["card", "show", &from]).json();
     let dates = ["issued_at", "expires_at"].map(|field| shown[field].as_u64().unwrap());
     assert_eq!(dates[1] - dates[0], 730 * 86_400);
