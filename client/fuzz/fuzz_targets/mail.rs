@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use pcim_client::mail::desk::{MailDesk, MailLimits};
 use pcim_client::mail::store::MailStore;
-use pcim_client::mail::wire::{Answer, Question};
+use pcim_client::mail::wire::{MailAnswer, Question};
 use pcim_client::papers::card::Card;
 use pcim_client::papers::mail::{self, MailKind};
 use pcim_fuzz::{account, edited, key};
@@ -55,7 +55,7 @@ fuzz_target!(
         };
         let challenge = Question::Challenge { owner: scene.card.address };
         let state = Question::State { ids: vec![[1; 32]; 2] };
-        let listed = Answer::Document(scene.letter.clone());
+        let listed = MailAnswer::Document(scene.letter.clone());
         pcim_fuzz::write(WAYS, &[
             (0, &leave.to_bytes()),
             (0, &challenge.to_bytes()),
@@ -75,11 +75,11 @@ fuzz_target!(
                     assert_eq!(question.to_bytes(), input);
                 }
                 let answer = scene.desk.answer_at(1_800_000_000, "node", "peer", input);
-                assert!(!matches!(answer, Answer::Document(_) | Answer::Listed(_)));
+                assert!(!matches!(answer, MailAnswer::Document(_) | MailAnswer::Listed(_)));
             }
             1 => {
-                if let Some(answer) = Answer::read(input) {
-                    assert_eq!(Answer::read(&answer.to_bytes()), Some(answer));
+                if let Some(answer) = MailAnswer::read(input) {
+                    assert_eq!(MailAnswer::read(&answer.to_bytes()), Some(answer));
                 }
             }
             _ => {

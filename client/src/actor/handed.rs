@@ -10,7 +10,7 @@ use crate::actor::radiologist::{Radiologist, SealedImage};
 use crate::error::{Error, Result, file_error};
 use crate::flow::landing::Target;
 use crate::mail::Error as MailError;
-use crate::mail::wire::State;
+use crate::mail::wire::MailState;
 use crate::operation::journal::HandedRow;
 use crate::papers::card::Card;
 use crate::papers::handover::MAX_HANDOVER_BYTES;
@@ -95,9 +95,9 @@ impl Radiologist<'_> {
                 handover: path.filter(|path| !path.as_os_str().is_empty()),
                 left_at: row.and_then(|row| Some(row.left?.1)),
                 fetched: states.get(&known.image).map(|state| match state {
-                    State::Waiting(_) => Fetched::Waits,
-                    State::Fetched(at) => Fetched::Yes(*at),
-                    State::Unknown => Fetched::Unknown,
+                    MailState::Waiting(_) => Fetched::Waits,
+                    MailState::Fetched(at) => Fetched::Yes(*at),
+                    MailState::Unknown => Fetched::Unknown,
                 }),
                 registered_at,
             });

@@ -13,7 +13,7 @@ use crate::mail::Error as MailError;
 use crate::mail::desk::{MailDesk, MailLimits};
 use crate::mail::store::MailStore;
 use crate::mail::wire::{
-    Answer, DIGEST, Listed, MAX_LISTED, MailId, Question, State, TOKEN, statement,
+    DIGEST, Listed, MAX_LISTED, MailAnswer, MailId, MailState, Question, TOKEN, statement,
 };
 use crate::papers::card::Card;
 use crate::papers::mail::{self, MailKind};
@@ -92,9 +92,9 @@ impl Session {
     ///
     /// # Errors
     /// Those of the node.
-    pub async fn mail_states(&self, ids: &[MailId]) -> Result<Vec<State>> {
+    pub async fn mail_states(&self, ids: &[MailId]) -> Result<Vec<MailState>> {
         let mailboxes = self.mailboxes()?;
-        let mut states = vec![State::Unknown; ids.len()];
+        let mut states = vec![MailState::Unknown; ids.len()];
         if ids.is_empty() {
             return Ok(states);
         }
@@ -103,7 +103,7 @@ impl Session {
             for ids in ids.chunks(MAX_LISTED) {
                 let ids = ids.to_vec();
                 match self.ask_mailbox(at, &Question::State { ids }).await {
-                    Ok(Answer::States(states)) => found.extend(states),
+                    Ok(MailAnswer::States(states)) => found.extend(states),
                     _ => return Vec::new(),
                 }
             }
@@ -145,7 +145,7 @@ impl Session {
         });
         for (at, answer) in join_all(asked).await {
             match answer {
-                Ok(Answer::Left { until }) => {
+                Ok(MailAnswer::Left { until }) => {
                     left.followers.push(at.clone());
                     left.until = left.until.max(until);
                 }
@@ -171,7 +171,7 @@ impl Session {
     ) -> Result<OpenBox> {
         let (owner, node) = (account.address(), node_of(at));
         let question = Question::Challenge { owner };
-        let Answer::Challenge(challenge) = self.ask_mailbox(at, &question).await? else {
+        let MailAnswer::Challenge(challenge) = self.ask_mailbox(at, &question).await? else {
             return Err(strange(at));
         };
         let text = statement(node, owner, &challenge, &token);
@@ -181,7 +181,7 @@ impl Session {
             signature: account.sign_message(&text)?,
         };
         match self.ask_mailbox(at, &question).await? {
-            Answer::Listed(waits) => Ok(OpenBox {
+            MailAnswer::Listed(waits) => Ok(OpenBox {
                 at: at.to_owned(),
                 challenge,
                 waits,
@@ -195,7 +195,7 @@ impl Session {
         let challenge = open.challenge;
         let question = Question::Take { challenge, id };
         match self.ask_mailbox(&open.at, &question).await? {
-            Answer::Document(document) if MailId::from(Sha256::digest(&document)) == id => {
+            MailAnswer::Document(document) if MailId::from(Sha256::digest(&document)) == id => {
                 Ok(document)
             }
             _ => Err(strange(&open.at)),
@@ -210,16 +210,16 @@ impl Session {
         let challenge = open.challenge;
         let question = Question::Taken { challenge, ids };
         match self.ask_mailbox(&open.at, &question).await? {
-            Answer::Dropped => Ok(()),
+            MailAnswer::Dropped => Ok(()),
             _ => Err(strange(&open.at)),
         }
     }
 
-    async fn ask_mailbox(&self, at: &str, question: &Question) -> Result<Answer> {
+    async fn ask_mailbox(&self, at: &str, question: &Question) -> Result<MailAnswer> {
         let node = self.node().await?;
         let answer = node.ask_mailbox(at, question.to_bytes(), LIMIT).await?;
-        match Answer::read(&answer) {
-            Some(Answer::Refused(refusal)) => Err(MailError::Refused {
+        match MailAnswer::read(&answer) {
+            Some(MailAnswer::Refused(refusal)) => Err(MailError::Refused {
                 mailbox: at.to_owned(),
                 refusal,
             }
@@ -335,11 +335,13 @@ fn strange(at: &str) -> Error {
 }
 
 /// Of two followers' words the one that says more.
-fn further(one: State, other: State) -> State {
+fn further(one: MailState, other: MailState) -> MailState {
     match (one, other) {
-        (State::Fetched(first), State::Fetched(second)) => State::Fetched(first.min(second)),
-        (fetched @ State::Fetched(_), _) | (_, fetched @ State::Fetched(_)) => fetched,
-        (waiting @ State::Waiting(_), _) | (_, waiting @ State::Waiting(_)) => waiting,
-        _ => State::Unknown,
+        (MailState::Fetched(first), MailState::Fetched(second)) => {
+            MailState::Fetched(first.min(second))
+        }
+        (fetched @ MailState::Fetched(_), _) | (_, fetched @ MailState::Fetched(_)) => fetched,
+        (waiting @ MailState::Waiting(_), _) | (_, waiting @ MailState::Waiting(_)) => waiting,
+        _ => MailState::Unknown,
     }
 }

@@ -11,8 +11,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 
-use super::store::{Kept, MailStore};
-use super::wire::{Answer, DIGEST, MailId, Question, Refusal, SIGNATURE, TOKEN, statement};
+use super::store::{Amount, KeptMail, MailStore};
+use super::wire::{
+    DIGEST, MailAnswer, MailId, MailState, Question, Refusal, SIGNATURE, TOKEN, statement,
+};
 use super::{KEPT_SECONDS, is_sealed};
 use crate::operation::journal;
 use pcim_core::Address;
@@ -111,16 +113,16 @@ impl MailDesk {
     }
 
     /// Answers a question of `peer` to the node `me` at the time `now`, unix seconds.
-    pub fn answer_at(&self, now: u64, me: &str, peer: &str, question: &[u8]) -> Answer {
+    pub fn answer_at(&self, now: u64, me: &str, peer: &str, question: &[u8]) -> MailAnswer {
         let Some(question) = Question::read(question) else {
-            return Answer::Refused(Refusal::Question);
+            return MailAnswer::Refused(Refusal::Question);
         };
         match self.act(now, me, peer, question) {
             Ok(Ok(answer)) => answer,
-            Ok(Err(refusal)) => Answer::Refused(refusal),
+            Ok(Err(refusal)) => MailAnswer::Refused(refusal),
             Err(error) => {
                 tracing::warn!(%error, "the mailbox's store failed");
-                Answer::Refused(Refusal::Busy)
+                MailAnswer::Refused(Refusal::Busy)
             }
         }
     }
@@ -131,7 +133,7 @@ impl MailDesk {
         me: &str,
         peer: &str,
         question: Question,
-    ) -> journal::Result<Result<Answer, Refusal>> {
+    ) -> journal::Result<Result<MailAnswer, Refusal>> {
         self.sweep(now)?;
         Ok(match question {
             Question::Leave {
@@ -140,7 +142,7 @@ impl MailDesk {
                 document,
             } => self.leave(now, peer, to, &token, &document)?,
             Question::Challenge { owner } => {
-                Ok(Answer::Challenge(self.challenge(now, peer, owner)))
+                Ok(MailAnswer::Challenge(self.challenge(now, peer, owner)))
             }
             Question::List {
                 challenge,
@@ -149,13 +151,13 @@ impl MailDesk {
             } => match self.prove(now, me, peer, &challenge, &token, &signature) {
                 Some(owner) => {
                     self.remember(now, owner, &token)?;
-                    Ok(Answer::Listed(self.store.listed(owner)?))
+                    Ok(MailAnswer::Listed(self.store.listed(owner)?))
                 }
                 None => Err(Refusal::Proof),
             },
             Question::Take { challenge, id } => match self.owner(now, peer, &challenge) {
                 Some(owner) => match self.store.document(owner, &id)? {
-                    Some(document) => Ok(Answer::Document(document)),
+                    Some(document) => Ok(MailAnswer::Document(document)),
                     None => Err(Refusal::Gone),
                 },
                 None => Err(Refusal::Proof),
@@ -163,13 +165,13 @@ impl MailDesk {
             Question::Taken { challenge, ids } => match self.owner(now, peer, &challenge) {
                 Some(owner) => {
                     self.store.fetched(owner, &ids, now)?;
-                    Ok(Answer::Dropped)
+                    Ok(MailAnswer::Dropped)
                 }
                 None => Err(Refusal::Proof),
             },
             Question::State { ids } => {
                 let states = ids.iter().map(|id| self.store.state(id));
-                Ok(Answer::States(states.collect::<journal::Result<_>>()?))
+                Ok(MailAnswer::States(states.collect::<journal::Result<_>>()?))
             }
         })
     }
@@ -181,20 +183,20 @@ impl MailDesk {
         to: Address,
         token: &[u8; TOKEN],
         document: &[u8],
-    ) -> journal::Result<Result<Answer, Refusal>> {
+    ) -> journal::Result<Result<MailAnswer, Refusal>> {
         if !is_sealed(document) {
             return Ok(Err(Refusal::Document));
         }
-        let left = |arrived: u64| Answer::Left {
+        let left = |arrived: u64| MailAnswer::Left {
             until: arrived.saturating_add(KEPT_SECONDS),
         };
         let id = MailId::from(Sha256::digest(document));
         match self.store.state(&id)? {
             // It was left before, and the answer did not arrive.
-            super::wire::State::Waiting(since) | super::wire::State::Fetched(since) => {
+            MailState::Waiting(since) | MailState::Fetched(since) => {
                 return Ok(Ok(left(since)));
             }
-            super::wire::State::Unknown => {}
+            MailState::Unknown => {}
         }
         if !self.may_leave(now, peer) {
             return Ok(Err(Refusal::Sender));
@@ -211,7 +213,7 @@ impl MailDesk {
                 return Ok(Err(Refusal::Full));
             }
         } else {
-            let full = |own: super::store::Amount| {
+            let full = |own: Amount| {
                 own.documents >= limits.strangers || own.bytes + size > limits.stranger_bytes
             };
             while full(self.store.waiting(to, false)?) {
@@ -225,7 +227,7 @@ impl MailDesk {
                 }
             }
         }
-        self.store.keep(&Kept {
+        self.store.keep(&KeptMail {
             id,
             owner: to,
             known,
@@ -376,6 +378,6 @@ impl pcim_node::Mailbox for MailDesk {
     }
 
     fn refuse(&self) -> Vec<u8> {
-        Answer::Refused(Refusal::Busy).to_bytes()
+        MailAnswer::Refused(Refusal::Busy).to_bytes()
     }
 }

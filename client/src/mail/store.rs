@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::wire::{DIGEST, Listed, MAX_LISTED, MailId, State};
+use super::wire::{DIGEST, Listed, MAX_LISTED, MailId, MailState};
 use crate::operation::journal::error::Result;
 use crate::operation::journal::schema;
 use pcim_core::Address;
@@ -60,7 +60,7 @@ pub struct MailStore {
 
 /// A document to be kept.
 #[derive(Clone, Copy, Debug)]
-pub struct Kept<'d> {
+pub struct KeptMail<'d> {
     /// Its id.
     pub id: MailId,
     /// The owner of the mailbox.
@@ -97,7 +97,7 @@ impl MailStore {
     ///
     /// # Errors
     /// [`crate::journal::Error::Sqlite`]
-    pub fn keep(&self, kept: &Kept<'_>) -> Result<()> {
+    pub fn keep(&self, kept: &KeptMail<'_>) -> Result<()> {
         self.db().execute(
             "INSERT OR IGNORE INTO mail (id, owner, known, arrived, size, document)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -117,16 +117,16 @@ impl MailStore {
     ///
     /// # Errors
     /// [`crate::journal::Error::Sqlite`]
-    pub fn state(&self, id: &MailId) -> Result<State> {
+    pub fn state(&self, id: &MailId) -> Result<MailState> {
         let db = self.db();
         let mut query = db.prepare("SELECT arrived, fetched FROM mail WHERE id = ?1")?;
         let found = query.query_row([id], |row| {
             Ok(match row.get(1)? {
-                Some(fetched) => State::Fetched(uint(fetched)),
-                None => State::Waiting(uint(row.get(0)?)),
+                Some(fetched) => MailState::Fetched(uint(fetched)),
+                None => MailState::Waiting(uint(row.get(0)?)),
             })
         });
-        Ok(found.optional()?.unwrap_or(State::Unknown))
+        Ok(found.optional()?.unwrap_or(MailState::Unknown))
     }
 
     /// Lists what waits for an owner, the oldest first.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::desk::{MailDesk, MailLimits};
 use super::store::MailStore;
-use super::wire::{Answer, MailId, Question, Refusal, State, statement};
+use super::wire::{MailAnswer, MailId, MailState, Question, Refusal, statement};
 use super::{KEPT_SECONDS, MAX_SEALED};
 use crate::papers::card::{Card, CardDocument, PushToken};
 use crate::papers::mail::{self, MailKind};
@@ -46,7 +46,7 @@ fn desk(dir: &Path, limits: MailLimits) -> MailDesk {
     )
 }
 
-fn ask(desk: &MailDesk, now: u64, peer: &str, question: Question) -> Answer {
+fn ask(desk: &MailDesk, now: u64, peer: &str, question: Question) -> MailAnswer {
     desk.answer_at(now, ME, peer, &question.to_bytes())
 }
 
@@ -57,7 +57,7 @@ fn leave(
     to: Address,
     token: PushToken,
     document: &[u8],
-) -> Answer {
+) -> MailAnswer {
     let (token, document) = (token.0, document.to_vec());
     ask(
         desk,
@@ -74,7 +74,8 @@ fn leave(
 /// Opens a mailbox as its owner does: the challenge, and what is listed.
 fn open(desk: &MailDesk, now: u64, peer: &str, owner: &Owner) -> ([u8; 32], Vec<MailId>) {
     let address = owner.card.address;
-    let Answer::Challenge(challenge) = ask(desk, now, peer, Question::Challenge { owner: address })
+    let MailAnswer::Challenge(challenge) =
+        ask(desk, now, peer, Question::Challenge { owner: address })
     else {
         panic!("no challenge");
     };
@@ -87,7 +88,7 @@ fn open(desk: &MailDesk, now: u64, peer: &str, owner: &Owner) -> ([u8; 32], Vec<
         signature,
     };
     match ask(desk, now, peer, list) {
-        Answer::Listed(listed) => (challenge, listed.iter().map(|it| it.id).collect()),
+        MailAnswer::Listed(listed) => (challenge, listed.iter().map(|it| it.id).collect()),
         other => panic!("{other:?}"),
     }
 }
@@ -119,7 +120,7 @@ fn a_document_goes_to_its_owner_alone_and_its_sender_learns_when() {
     let to = receiver.card.address;
     let own = (sender.document.clone(), &sender.key);
     let document = mail::seal(MailKind::Handover, b"handover", NOW, own, &receiver.card).unwrap();
-    let until = Answer::Left {
+    let until = MailAnswer::Left {
         until: NOW + KEPT_SECONDS,
     };
     assert_eq!(leave(&desk, NOW, "a", to, TOKEN, &document), until);
@@ -137,7 +138,7 @@ fn a_document_goes_to_its_owner_alone_and_its_sender_learns_when() {
     };
     assert_eq!(
         state(),
-        Answer::States(vec![State::Waiting(NOW), State::Unknown])
+        MailAnswer::States(vec![MailState::Waiting(NOW), MailState::Unknown])
     );
 
     // Another's box shows nothing, and opens nothing here.
@@ -154,15 +155,15 @@ fn a_document_goes_to_its_owner_alone_and_its_sender_learns_when() {
             },
         )
     };
-    assert_eq!(take("t", challenge), Answer::Refused(Refusal::Gone));
+    assert_eq!(take("t", challenge), MailAnswer::Refused(Refusal::Gone));
     let taken = Question::Taken {
         challenge,
         ids: vec![id(&document)],
     };
-    assert_eq!(ask(&desk, NOW, "t", taken), Answer::Dropped);
+    assert_eq!(ask(&desk, NOW, "t", taken), MailAnswer::Dropped);
     assert_eq!(
         state(),
-        Answer::States(vec![State::Waiting(NOW), State::Unknown]),
+        MailAnswer::States(vec![MailState::Waiting(NOW), MailState::Unknown]),
         "not the thief's to drop"
     );
 
@@ -170,10 +171,10 @@ fn a_document_goes_to_its_owner_alone_and_its_sender_learns_when() {
     assert_eq!(listed, [id(&document)]);
     assert_eq!(
         take("t", challenge),
-        Answer::Refused(Refusal::Proof),
+        MailAnswer::Refused(Refusal::Proof),
         "another peer's challenge"
     );
-    assert_eq!(take("r", challenge), Answer::Document(document.clone()));
+    assert_eq!(take("r", challenge), MailAnswer::Document(document.clone()));
     let opened = mail::open(&document, &receiver.key, to).unwrap();
     assert_eq!(
         (&opened.document[..], opened.sender.address),
@@ -183,12 +184,12 @@ fn a_document_goes_to_its_owner_alone_and_its_sender_learns_when() {
         challenge,
         ids: listed,
     };
-    assert_eq!(ask(&desk, NOW + 9, "r", taken), Answer::Dropped);
+    assert_eq!(ask(&desk, NOW + 9, "r", taken), MailAnswer::Dropped);
     assert_eq!(
         state(),
-        Answer::States(vec![State::Fetched(NOW + 9), State::Unknown])
+        MailAnswer::States(vec![MailState::Fetched(NOW + 9), MailState::Unknown])
     );
-    assert_eq!(take("r", challenge), Answer::Refused(Refusal::Gone));
+    assert_eq!(take("r", challenge), MailAnswer::Refused(Refusal::Gone));
     // Neither the document nor anything readable of it is left on the disk: cards and names never were there.
     drop(desk);
     for entry in std::fs::read_dir(dir.path()).unwrap() {
@@ -211,7 +212,7 @@ fn a_challenge_is_fresh_signed_once_and_for_one_node() {
     let address = receiver.card.address;
     let token = [1; 32];
     let challenge = || match ask(&desk, NOW, "r", Question::Challenge { owner: address }) {
-        Answer::Challenge(challenge) => challenge,
+        MailAnswer::Challenge(challenge) => challenge,
         other => panic!("{other:?}"),
     };
     let signed = |node: &str, challenge: &[u8; 32]| {
@@ -230,7 +231,7 @@ fn a_challenge_is_fresh_signed_once_and_for_one_node() {
             },
         )
     };
-    let refused = Answer::Refused(Refusal::Proof);
+    let refused = MailAnswer::Refused(Refusal::Proof);
     let unknown = [3; 32];
     assert_eq!(list(NOW, unknown, signed(ME, &unknown)), refused);
     // A node that hands on another's challenge gets a signature that names itself.
@@ -245,7 +246,7 @@ fn a_challenge_is_fresh_signed_once_and_for_one_node() {
     let good = challenge();
     assert_eq!(
         list(NOW + 299, good, signed(ME, &good)),
-        Answer::Listed(Vec::new())
+        MailAnswer::Listed(Vec::new())
     );
     assert_eq!(list(NOW + 299, good, signed(ME, &good)), refused, "once");
     let over = Question::Take {
@@ -256,7 +257,7 @@ fn a_challenge_is_fresh_signed_once_and_for_one_node() {
     // A peer that asks for many pushes out its own.
     let first = challenge();
     let other = match ask(&desk, NOW, "x", Question::Challenge { owner: address }) {
-        Answer::Challenge(challenge) => challenge,
+        MailAnswer::Challenge(challenge) => challenge,
         other => panic!("{other:?}"),
     };
     for _ in 0..8 {
@@ -268,7 +269,7 @@ fn a_challenge_is_fresh_signed_once_and_for_one_node() {
         token,
         signature: signed(ME, &other),
     };
-    assert_eq!(ask(&desk, NOW, "x", list), Answer::Listed(Vec::new()));
+    assert_eq!(ask(&desk, NOW, "x", list), MailAnswer::Listed(Vec::new()));
 }
 
 #[test]
@@ -284,13 +285,13 @@ fn free_keys_fill_no_box_of_one_who_showed_a_token() {
     let receiver = owner();
     let to = receiver.card.address;
     open(&desk, NOW, "r", &receiver);
-    let left = |answer| assert!(matches!(answer, Answer::Left { .. }), "{answer:?}");
+    let left = |answer| assert!(matches!(answer, MailAnswer::Left { .. }), "{answer:?}");
     for number in 0..3 {
         left(leave(&desk, NOW, "friend", to, TOKEN, &sealed(number)));
     }
     assert_eq!(
         leave(&desk, NOW, "friend", to, TOKEN, &sealed(3)),
-        Answer::Refused(Refusal::Receiver)
+        MailAnswer::Refused(Refusal::Receiver)
     );
     // Strangers push out each other.
     for number in 100..200 {
@@ -316,11 +317,11 @@ fn free_keys_fill_no_box_of_one_who_showed_a_token() {
         sealed(1)[1..].to_vec(),
     ] {
         let answer = leave(&desk, NOW, "friend", to, TOKEN, &document);
-        assert_eq!(answer, Answer::Refused(Refusal::Document));
+        assert_eq!(answer, MailAnswer::Refused(Refusal::Document));
     }
     assert_eq!(
         desk.answer_at(NOW, ME, "x", b"\x02"),
-        Answer::Refused(Refusal::Question)
+        MailAnswer::Refused(Refusal::Question)
     );
 }
 
@@ -340,14 +341,14 @@ fn a_sender_leaves_a_number_at_once_and_then_one_now_and_then() {
         leave(&desk, now, peer, to, TOKEN, &sealed(number))
     };
     for _ in 0..5 {
-        assert!(matches!(next(NOW, "a"), Answer::Left { .. }));
+        assert!(matches!(next(NOW, "a"), MailAnswer::Left { .. }));
     }
-    let refused = Answer::Refused(Refusal::Sender);
+    let refused = MailAnswer::Refused(Refusal::Sender);
     assert_eq!(next(NOW + 29, "a"), refused);
-    assert!(matches!(next(NOW, "b"), Answer::Left { .. }));
-    assert!(matches!(next(NOW + 30, "a"), Answer::Left { .. }));
+    assert!(matches!(next(NOW, "b"), MailAnswer::Left { .. }));
+    assert!(matches!(next(NOW + 30, "a"), MailAnswer::Left { .. }));
     assert_eq!(next(NOW + 31, "a"), refused);
-    assert!(matches!(next(NOW + 3600, "a"), Answer::Left { .. }));
+    assert!(matches!(next(NOW + 3600, "a"), MailAnswer::Left { .. }));
 }
 
 #[test]
@@ -367,11 +368,11 @@ fn documents_and_receipts_are_dropped_after_thirty_days() {
             },
         )
     };
-    let waits = Answer::States(vec![State::Waiting(NOW)]);
+    let waits = MailAnswer::States(vec![MailState::Waiting(NOW)]);
     assert_eq!(state(NOW + KEPT_SECONDS), waits);
     assert_eq!(
         state(NOW + KEPT_SECONDS + 601),
-        Answer::States(vec![State::Unknown])
+        MailAnswer::States(vec![MailState::Unknown])
     );
     assert!(
         open(&desk, NOW + KEPT_SECONDS + 601, "r", &receiver)
@@ -410,7 +411,7 @@ fn what_was_acknowledged_is_there_again() {
                 &sealed(number),
             );
             assert!(
-                matches!(answer, Answer::Left { .. }),
+                matches!(answer, MailAnswer::Left { .. }),
                 "{number}: {answer:?}"
             );
             slowest = slowest.max(began.elapsed());

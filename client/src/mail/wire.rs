@@ -73,7 +73,7 @@ pub enum Question {
 
 /// A mailbox's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum MailAnswer {
     /// No.
     Refused(Refusal),
     /// The document is kept until this time, unix seconds.
@@ -90,7 +90,7 @@ pub enum Answer {
     /// The documents are dropped.
     Dropped,
     /// The state of each document, in the order of the question.
-    States(Vec<State>),
+    States(Vec<MailState>),
 }
 
 /// A document that waits.
@@ -106,7 +106,7 @@ pub struct Listed {
 
 /// A mailbox's word about a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum MailState {
     /// Not here: it never came, or is too old, or made room for others.
     Unknown,
     /// It waits since then, unix seconds.
@@ -252,7 +252,7 @@ impl Question {
     }
 }
 
-impl Answer {
+impl MailAnswer {
     /// Writes the answer.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
@@ -283,9 +283,9 @@ impl Answer {
                 bytes.push(6);
                 for state in states {
                     let (kind, time) = match state {
-                        State::Unknown => (0, 0),
-                        State::Waiting(since) => (1, *since),
-                        State::Fetched(then) => (2, *then),
+                        MailState::Unknown => (0, 0),
+                        MailState::Waiting(since) => (1, *since),
+                        MailState::Fetched(then) => (2, *then),
                     };
                     bytes.push(kind);
                     bytes.extend(time.to_be_bytes());
@@ -321,9 +321,9 @@ impl Answer {
                 let kind = rest.byte()?;
                 let time = rest.number()?;
                 Some(match kind {
-                    0 => State::Unknown,
-                    1 => State::Waiting(time),
-                    2 => State::Fetched(time),
+                    0 => MailState::Unknown,
+                    1 => MailState::Waiting(time),
+                    2 => MailState::Fetched(time),
                     _ => return None,
                 })
             })?),
@@ -416,22 +416,26 @@ mod tests {
         ]
     }
 
-    fn answers() -> Vec<Answer> {
+    fn answers() -> Vec<MailAnswer> {
         let listed = Listed {
             id: [1; DIGEST],
             arrived: 2,
             known: true,
         };
         let mut all = vec![
-            Answer::Left { until: u64::MAX },
-            Answer::Challenge([3; DIGEST]),
-            Answer::Listed(Vec::new()),
-            Answer::Listed(vec![listed; MAX_LISTED]),
-            Answer::Document(vec![4; 1000]),
-            Answer::Dropped,
-            Answer::States(vec![State::Unknown, State::Waiting(5), State::Fetched(6)]),
+            MailAnswer::Left { until: u64::MAX },
+            MailAnswer::Challenge([3; DIGEST]),
+            MailAnswer::Listed(Vec::new()),
+            MailAnswer::Listed(vec![listed; MAX_LISTED]),
+            MailAnswer::Document(vec![4; 1000]),
+            MailAnswer::Dropped,
+            MailAnswer::States(vec![
+                MailState::Unknown,
+                MailState::Waiting(5),
+                MailState::Fetched(6),
+            ]),
         ];
-        all.extend(Refusal::ALL.map(Answer::Refused));
+        all.extend(Refusal::ALL.map(MailAnswer::Refused));
         all
     }
 
@@ -441,7 +445,7 @@ mod tests {
             assert_eq!(Question::read(&question.to_bytes()), Some(question));
         }
         for answer in answers() {
-            assert_eq!(Answer::read(&answer.to_bytes()), Some(answer));
+            assert_eq!(MailAnswer::read(&answer.to_bytes()), Some(answer));
         }
     }
 
@@ -458,11 +462,11 @@ mod tests {
         };
         assert_eq!(Question::read(&many.to_bytes()), None);
         for bytes in [&b""[..], b"\x01", b"\x01\x00", b"\x01\x07", b"\x01\x05\x00"] {
-            assert_eq!(Answer::read(bytes), None, "{bytes:?}");
+            assert_eq!(MailAnswer::read(bytes), None, "{bytes:?}");
         }
         // A reason of a later program.
-        let later = Answer::read(b"\x01\x00\xff");
-        assert_eq!(later, Some(Answer::Refused(Refusal::Busy)));
+        let later = MailAnswer::read(b"\x01\x00\xff");
+        assert_eq!(later, Some(MailAnswer::Refused(Refusal::Busy)));
     }
 
     #[test]
@@ -477,9 +481,9 @@ mod tests {
             }
             for answer in answers() {
                 let bytes = numbers.mutated(&answer.to_bytes());
-                if let Some(read) = Answer::read(&bytes) {
+                if let Some(read) = MailAnswer::read(&bytes) {
                     // A later program's reason is taken for a known one.
-                    assert_eq!(Answer::read(&read.to_bytes()), Some(read));
+                    assert_eq!(MailAnswer::read(&read.to_bytes()), Some(read));
                 }
             }
         }

@@ -16,7 +16,7 @@ use crate::ui::printable;
 ///
 /// Sealed, left with followers, fetched by the patient's home, registered on the chain. Fetched is the followers' word.
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {}
+pub(crate) struct HandedListArgs {}
 
 /// Leave a handover with the followers again, or for the first time
 ///
@@ -34,7 +34,7 @@ pub(crate) struct SendArgs {
     handover: Option<PathBuf>,
 }
 
-impl ListArgs {
+impl HandedListArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let client = context.client().await?;
         let listed = client.radiologist().handed_over().await;

@@ -12,7 +12,7 @@ use crate::context::Context;
 #[derive(Debug, Subcommand)]
 pub(crate) enum RadiologistCommand {
     Seal(seal::SealArgs),
-    List(list::ListArgs),
+    List(list::HandedListArgs),
     Send(list::SendArgs),
     Retract(retract::RetractArgs),
     Reattest(retract::ReattestArgs),
