@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::audit;
 use crate::backup::error as backup;
 use crate::home;
+use crate::mail;
 use crate::operation::journal;
 use crate::papers::card;
 use crate::papers::handover;
@@ -38,6 +39,9 @@ pub enum Error {
     /// A backup.
     #[error(transparent)]
     Backup(Box<backup::Error>),
+    /// Mail.
+    #[error(transparent)]
+    Mail(Box<mail::Error>),
     /// OpenPGP.
     #[error(transparent)]
     Seal(#[from] pcim_seal::Error),
@@ -501,6 +505,12 @@ impl Error {
 impl From<backup::Error> for Error {
     fn from(error: backup::Error) -> Self {
         Self::Backup(Box::new(error))
+    }
+}
+
+impl From<mail::Error> for Error {
+    fn from(error: mail::Error) -> Self {
+        Self::Mail(Box::new(error))
     }
 }
 

@@ -19,6 +19,7 @@ impl Hint for Error {
             Self::Node(error) => return error.hints(),
             Self::Ledger(error) => return error.hints(),
             Self::Backup(error) => return error.hints(),
+            Self::Mail(error) => return error.hints(),
             Self::Request(_) => "ask the requestor to make the request again",
             Self::Dicom { source, .. } => return source.hints(),
             Self::Study(error) => return error.hints(),

@@ -53,6 +53,8 @@ pub struct Session {
     pub(crate) progress: Option<ProgressSink>,
     /// Peers that this session dials beside the configured ones.
     guests: Mutex<Vec<String>>,
+    /// True if the node is to keep mail for others, whatever the configuration says.
+    keeps_mail: bool,
     node: OnceCell<Node>,
     ledger: OnceCell<Ledger>,
 }
@@ -71,6 +73,7 @@ impl Session {
             journal,
             progress: None,
             guests: Mutex::default(),
+            keeps_mail: false,
             node: OnceCell::new(),
             ledger: OnceCell::new(),
         })
@@ -102,6 +105,11 @@ impl Session {
         if let Some(node) = self.node.into_inner() {
             node.shutdown().await;
         }
+    }
+
+    /// Has the node announce that it keeps mail for others; to be called before the first use of the node.
+    pub fn keep_mailbox(&mut self) {
+        self.keeps_mail = true;
     }
 
     /// Lets other processes open the home, as [`Home::let_others_in`] says.
@@ -218,7 +226,8 @@ impl Session {
 
     async fn own_node(&self) -> Result<Node> {
         let config = self.home.config();
-        let network = config.node.clone();
+        let mut network = config.node.clone();
+        network.mailbox |= self.keeps_mail;
         let key = SwarmKey::load(&self.home.swarm_key_path())?;
         let config = NodeConfig {
             repo: self.home.repo_dir(),

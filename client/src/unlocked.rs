@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::flow::pipeline::ProgressSink;
 use crate::home::{Home, Keys};
 use crate::limits::Limits;
-use crate::papers::card::{Card, CardDocument};
+use crate::papers::card::{Card, CardDocument, CardTerms};
 use crate::session::{Overrides, Session};
 use pcim_core::Passphrase;
 
@@ -139,13 +139,16 @@ impl<'s> Unlocked<'s> {
         }
     }
 
-    /// Issues the actor's contact card, with the addresses its node listens on.
+    /// Issues the actor's contact card, with the addresses its node listens on and the token of its mail.
     ///
     /// # Errors
     /// Those of the node and of signing.
     pub async fn card(&self) -> Result<CardDocument> {
-        let peers = self.node().await?.addresses().await?;
-        Ok(Card::issue(&self.keys.account, &self.keys.openpgp, peers)?)
+        let terms = CardTerms {
+            token: Some(self.home.push_token(false)?),
+            ..CardTerms::from(self.node().await?.addresses().await?)
+        };
+        Ok(Card::issue(&self.keys.account, &self.keys.openpgp, terms)?)
     }
 }
 

@@ -20,7 +20,7 @@ import tomllib
 
 from eth_account import Account
 
-from pcimformat import Refused, backup, blocks, chain, document, papers, payloads, pgp, seal
+from pcimformat import Refused, backup, blocks, chain, document, mail, papers, payloads, pgp, seal
 from scene import PASSPHRASE, ROOT, Scene
 
 IMAGE = ROOT / "client/cli/assets/demo.dcm"
@@ -411,6 +411,38 @@ class Story:
         guardian = Account.from_key(backup.from_seed(seed, b"guardian")).address
         self.check.equal("the guardian of sheet A", guardian.lower(), said["paper_guardian"].lower())
 
+    def reads_a_network_file_and_mail(self):
+        """A follower of a network, and a handover that it kept."""
+        follower, kept = self.scene.home("follower"), self.file("kept.handover")
+        signed = self.file("clinic.network")
+        with follower.serves("--follow-chain") as said:
+            at = next(it for it in said["addresses"] if "/p2p/" in it)
+            self.consortium("network", "sign", next(self.folder.glob("*.network.json")), "--out", signed, "--follower", at)
+            network = mail.NetworkFile(signed.read_bytes())
+            self.check.equal("a network file of pcim: its consortium's signature, its follower", (network.consortium, network.followers), (self.consortium.address.lower(), [at]))
+            for field, value in [("name", "other"), ("followers", []), ("expires_at", network.document["expires_at"] + 1), ("relay", "https://x.example")]:
+                changed = json.dumps({**network.document, field: value}).encode()
+                self.check.refuses(f"a network file whose {field} was changed", lambda: mail.NetworkFile(changed))
+                self.check.program("… by pcim too", self.patient.home.tries("network", "join", self.file("bad.network", changed)), "was altered")
+            for home in (self.patient.home, self.radiologist.home):
+                home("network", "join", signed)
+            self.patient.home("card", "--out", self.file("mail.card"))
+            card = papers.Card(self.file("mail.card").read_bytes())
+            self.check("her card has dates and a token", card.dates and card.token)
+            self.radiologist.home("radiologist", "seal", IMAGE, "--no-deid", "--to", self.file("mail.card"), "--out", kept)
+            store = sqlite3.connect(f"file:{follower.folder}/mailbox.sqlite?mode=ro", uri=True)
+            waits = store.execute("SELECT id, owner, known, document FROM mail").fetchall()
+            store.close()
+            self.patient.home("patient", "inbox")
+        (ident, owner, known, letter), = waits
+        self.check.equal("what the follower keeps: its id, for whom, with the token", (ident, owner.hex(), known), (hashlib.sha256(letter).digest(), self.patient.address[2:], 1))
+        self.check("it is one of three sizes, and what encrypting takes", any(0 < len(letter) - size < 8_192 for size in mail.SIZES), len(letter))
+        fetched = (self.patient.home.folder / "inbox" / f"{ident.hex()}.pgp").read_bytes()
+        found = mail.Mail(fetched, self.patient.own, self.patient.address)
+        self.check.equal("the letter, opened: sender and handover", (found.sender.address, found.contents), (self.radiologist.address, kept.read_bytes()))
+        self.check.refuses("a letter by another", lambda: mail.Mail(fetched, self.stranger.own, self.stranger.address))
+        self.check.refuses("a damaged letter", lambda: mail.Mail(fetched[:-40] + bytes(40), self.patient.own, self.patient.address))
+
     def reads_an_older_image(self):
         """Keys of version 4, and so a container of version 1."""
         patient, radiologist = (Actor(self.scene.home(name, "--openpgp", "v4")) for name in ("old-patient", "old-radiologist"))
@@ -502,7 +534,7 @@ def payload_uid(plain):
     return plain[at:at + int.from_bytes(plain[at - 2:at], "little")].rstrip(b"\0")
 
 
-def read_journal(check, path, chain_id, contract, version=4):
+def read_journal(check, path, chain_id, contract, version=5):
     """A journal's file and what stands in it (§12)."""
     with tempfile.TemporaryDirectory() as folder:
         for name in (path.name, f"{path.name}-wal"):
@@ -540,7 +572,7 @@ def main():
         story = Story(scene, check)
         for part in (story.reads_a_card, story.reads_an_image, story.reads_a_study, story.reads_a_request_and_an_approval,
                      story.reads_a_signed_call, story.reads_the_contract, story.reads_a_home, story.reads_a_backup, story.reads_an_older_image, story.makes_an_image, story.makes_a_request,
-                     story.limits_of_cards, story.limits_of_roots):
+                     story.limits_of_cards, story.limits_of_roots, story.reads_a_network_file_and_mail):
             print(f"-- {part.__name__.replace('_', ' ')}", flush=True)
             part()
     finally:

@@ -101,8 +101,8 @@ class Home:
     def tries(self, *args, check=False):
         return run(PCIM, "--home", self.folder, "--json", *args, env=self.scene.env, check=check)
 
-    def serves(self):
-        return Served(PCIM, "--home", self.folder, "--json", "node", env=self.scene.env)
+    def serves(self, *options):
+        return Served(PCIM, "--home", self.folder, "--json", "node", *options, env=self.scene.env)
 
     def knows(self, said):
         """Names a node that this home dials."""

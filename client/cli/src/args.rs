@@ -11,8 +11,8 @@ use crate::commands::account::recover::RecoverCommand;
 use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
     app, audit, backup, card, completions, config, consortium, deid, deploy, device, doctor,
-    gateway, init, man, network, node, passphrase, patient, radiologist, relay, report, requestor,
-    restore, resume, search, trace, unlock, view, watch,
+    gateway, init, invite, man, network, node, passphrase, patient, radiologist, relay, report,
+    requestor, restore, resume, search, trace, unlock, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     #[command(hide = true)]
     Agent(unlock::AgentArgs),
     Card(card::CardArgs),
+    Invite(invite::InviteArgs),
+    Join(invite::JoinCodeArgs),
     /// Join networks, and sign the file of one
     #[command(subcommand)]
     Network(network::NetworkCommand),
@@ -144,6 +146,8 @@ impl Command {
             Self::Lock(args) => args.run(context).await,
             Self::Agent(args) => args.run(context).await,
             Self::Card(args) => args.run(context).await,
+            Self::Invite(args) => args.run(context).await,
+            Self::Join(args) => args.run(context).await,
             Self::Network(command) => command.run(context).await,
             Self::Config(command) => command.run(context),
             Self::Doctor(args) => args.run(context).await,

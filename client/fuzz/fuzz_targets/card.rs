@@ -56,7 +56,8 @@ fn made(scene: &Scene, way: u8, input: &[u8]) -> Vec<u8> {
                     (kept, text.split('\n').take(40).collect())
                 }
             };
-            let statement = statement(scene, &certificate, &peers);
+            let dates = [&json["issued_at"], &json["expires_at"]];
+            let statement = statement(scene, &certificate, dates, &peers);
             let openpgp = pcim_seal::sign_detached(&statement, &scene.key).expect("it is signed");
             let ethereum = scene
                 .account
@@ -72,12 +73,14 @@ fn made(scene: &Scene, way: u8, input: &[u8]) -> Vec<u8> {
 }
 
 /// The statement that both keys sign.
-fn statement(scene: &Scene, certificate: &[u8], peers: &[&str]) -> Vec<u8> {
+fn statement(scene: &Scene, certificate: &[u8], dates: [&Value; 2], peers: &[&str]) -> Vec<u8> {
     let mut text = format!(
-        "pcim contact card 1\naddress {:#x}\ncertificate {} sha256 {}\n",
+        "pcim contact card 2\naddress {:#x}\ncertificate {} sha256 {}\nissued {}\nexpires {}\n",
         scene.account.address(),
         scene.key.certificate().fingerprint(),
         hex::encode(Sha256::digest(certificate)),
+        dates[0],
+        dates[1],
     );
     for peer in peers {
         text += &format!("peer {peer}\n");

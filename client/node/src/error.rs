@@ -81,6 +81,14 @@ pub enum Error {
         /// Why.
         source: Cause,
     },
+    /// A node that keeps no mailbox, or does not answer.
+    #[error("no answer from a mailbox at {address}")]
+    MailboxSilent {
+        /// The multiaddr.
+        address: String,
+        /// Why.
+        source: Cause,
+    },
     /// A block that nobody delivered in time.
     #[error(
         "block {cid} did not arrive: nothing came for {seconds} s, {peers} peers connected{tried}"

@@ -14,6 +14,7 @@ use http_body_util::StreamBody;
 use hyper::body::Frame;
 use tokio::runtime::{Builder, Runtime};
 
+use super::mail::{Mailbox, Serving};
 use super::rpc::form::Form;
 use super::storage::{Batch, Reach, Shared, Storage};
 use super::types::{MAX_HEADER, RepoStat, Survey};
@@ -175,6 +176,17 @@ impl Storage for Memory {
 
     async fn connect(&self, _: &str) -> Result<()> {
         Ok(())
+    }
+
+    async fn ask(&self, _: &str, question: Bytes, _: Duration) -> Result<Bytes> {
+        Ok(question)
+    }
+
+    async fn keep_mailbox(&self, _: Arc<dyn Mailbox>) -> Result<Serving> {
+        Err(Error::Unable {
+            endpoint: "memory".to_owned(),
+            doing: "keeping a mailbox",
+        })
     }
 
     async fn survey(&self, _: &ImageDigest, _: Duration) -> Result<Survey> {

@@ -9,6 +9,9 @@ impl Hint for Error {
             Self::Timeout { .. } | Self::PeerUnreachable { .. } => {
                 "the owner's node must run and be reachable: `pcim node` there, its address in the `peers` of this home's config.toml"
             }
+            Self::MailboxSilent { .. } => {
+                "a follower keeps mailboxes (`pcim node --follow-chain`); a network file names those of its consortium"
+            }
             Self::SwarmKey { .. } => {
                 "a swarm.key has three lines: /key/swarm/psk/1.0.0/, /base16/ and 64 hexadecimal digits; chmod 600 it"
             }

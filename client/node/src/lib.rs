@@ -18,6 +18,7 @@ mod exchange;
 pub mod fuzzing;
 mod hint;
 mod keep;
+mod mail;
 mod network;
 mod node;
 mod peers;
@@ -37,6 +38,7 @@ mod unixfs;
 
 pub use archive::Imported;
 pub use error::{Cause, Error, Result, Tried};
+pub use mail::{MAX_ANSWER, MAX_QUESTION, Mailbox, Serving};
 pub use network::{Dht, Network, SwarmKey};
 pub use node::Node;
 pub use pcim_core::BodyRef;

@@ -8,6 +8,7 @@
 //!   announced. The DHT is the one that the named peers are part of.
 //! - **Relays** (circuit relay v2) carry bytes, encrypted from end to end, between nodes that cannot reach each other. An
 //!   address that names a relay (`…/p2p/RELAY/p2p-circuit/p2p/PEER`) is always understood.
+//! - A **mailbox** keeps small sealed documents for others (format.md §13.15).
 //! - A **private swarm** has a key that every member knows (`swarm.key`, as go-ipfs writes it); with it a node
 //!   neither talks to others nor understands them.
 
@@ -40,7 +41,7 @@ use super::storage::Storage;
 use super::store::Store;
 use super::types::MAX_ROOT;
 use super::unixfs::DAG_PB;
-use super::{Cause, Error, Result, peers, root};
+use super::{Cause, Error, Result, mail, peers, root};
 
 /// Most bytes of a `swarm.key` file.
 const MAX_KEY_FILE: u64 = 1024;
@@ -70,6 +71,8 @@ pub struct Network {
     pub relay: bool,
     /// Refuse to run without a swarm key.
     pub private: bool,
+    /// Keep sealed documents for others while this node serves.
+    pub mailbox: bool,
 }
 
 /// A node's part in the DHT.
@@ -163,7 +166,9 @@ impl Network {
         key: Option<&SwarmKey>,
         hooks: Hooks,
     ) -> Result<IpfsBuilder<Streams>> {
-        builder = builder.with_relay(false);
+        builder = builder
+            .with_relay(false)
+            .with_request_response(vec![mail::protocol(self.mailbox)]);
         if self.mdns {
             builder = builder.with_mdns();
         }

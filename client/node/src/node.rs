@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::archive::{self, Imported};
 use super::disk::Disk;
 use super::exchange::Exchange;
+use super::mail::{Mailbox, Serving};
 use super::network::{Hooks, Network, SwarmKey};
 use super::rpc::Kubo;
 use super::storage::{Reach, Shared, Storage as _};
@@ -137,6 +138,28 @@ impl Node {
     /// [`Error::PeerUnreachable`] after ten seconds at most.
     pub async fn connect(&self, multiaddr: &str) -> Result<()> {
         self.store.connect(multiaddr).await
+    }
+
+    /// Asks the mailbox of the node at a multiaddr (with `/p2p/…`), which has `limit` to answer.
+    ///
+    /// # Errors
+    /// [`Error::PeerUnreachable`], [`Error::MailboxSilent`]; [`Error::Unable`] over the API of another program's node.
+    pub async fn ask_mailbox(
+        &self,
+        multiaddr: &str,
+        question: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Vec<u8>> {
+        let answer = self.store.ask(multiaddr, question.into(), limit).await?;
+        Ok(answer.to_vec())
+    }
+
+    /// Has a mailbox answer what peers ask, until the result is dropped. The node's [`Network`] must say that it keeps one.
+    ///
+    /// # Errors
+    /// [`Error::Unable`] for another process's node.
+    pub async fn keep_mailbox(&self, mailbox: Arc<dyn Mailbox>) -> Result<Serving> {
+        self.store.keep_mailbox(mailbox).await
     }
 
     /// Counts the connected peers.

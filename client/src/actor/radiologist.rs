@@ -273,7 +273,11 @@ impl Radiologist<'_> {
                 if let Some(sealed) = &sealed.identity {
                     handovers.push((&sealed.handover, identity));
                 }
-                self.deliver(operation, &handovers).await
+                let delivered = self.deliver(operation, &handovers).await;
+                if delivered.is_ok() {
+                    self.record_handed(sealed, target, identity)?;
+                }
+                delivered
             }
             Err(_) => Ok(()),
         };

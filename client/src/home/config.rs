@@ -154,6 +154,7 @@ dht = {}  # \"off\"; \"client\": look up and announce CIDs of pinned ciphertext;
 relays = {}  # multiaddrs (with /p2p/…) of relays to be reached through
 relay = {}  # be a relay for others
 private = {}  # refuse to run without swarm.key
+mailbox = {}  # keep sealed documents for others, as `pcim node --follow-chain` does
 
 # What `pcim node --follow-chain` may take.
 [follow]
@@ -166,6 +167,7 @@ poll_seconds = {}
         list(&node.relays),
         node.relay,
         node.private,
+        node.mailbox,
         follow.max_bytes,
         follow.max_image_bytes,
         follow.poll_seconds,
@@ -215,6 +217,7 @@ mod tests {
                 relays: vec!["/ip4/192.0.2.1/tcp/4001/p2p/\"".to_owned()],
                 relay: true,
                 private: true,
+                mailbox: true,
             },
             follow: FollowSettings {
                 max_bytes: 1 << 40,

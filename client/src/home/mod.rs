@@ -15,6 +15,10 @@
 //! | `networks/` | the files of the networks that the home knows; may be missing |
 //! | `audit-*.sqlite` | the logs of a contract, for questions; may be deleted, and is read again then (0600) |
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
+//! | `inbox/` | letters that were fetched from followers, encrypted to the home's own key (0600); may be missing |
+//! | `invitations.pgp` | the codes of invitations that are open, encrypted to the home's own key (0600); may be missing |
+//! | `mailbox.token` | what mail for this home comes with, as its cards say (0600); drawn again if it is missing |
+//! | `mailbox.sqlite` | what a node that keeps mail for others keeps (0600) |
 //! | `gateway/` | the gateway's spool and handovers; may be missing |
 //! | `held/` | letters with shares and keys of others' backups; may be missing |
 //! | `backup.pgp` | the keys of the home's own backups, encrypted to its own key (0600) |
@@ -26,6 +30,7 @@
 pub(crate) mod config;
 mod contacts;
 mod deid;
+mod inbox;
 mod kept;
 mod locks;
 mod networks;
@@ -48,6 +53,7 @@ use pcim_ledger::Account;
 use pcim_seal::{KeyKind, UnlockedKey};
 
 pub use crate::home::config::{Config, FollowSettings};
+pub use crate::home::inbox::MAX_INBOX;
 pub use crate::home::settings::{SETTINGS, Setting, SettingError};
 
 const CONFIG: &str = "config.toml";

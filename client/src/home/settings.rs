@@ -62,7 +62,7 @@ const fn setting(name: &'static str, kind: Kind, about: &'static str) -> Setting
 }
 
 /// Every setting that an owner may change.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 20] = [
     setting("name", Kind::Text, "what you call this home"),
     setting(
         "network",
@@ -128,6 +128,11 @@ pub const SETTINGS: [Setting; 19] = [
         "node.private",
         Kind::Switch,
         "refuse to run without swarm.key",
+    ),
+    setting(
+        "node.mailbox",
+        Kind::Switch,
+        "keep sealed documents for others",
     ),
     setting(
         "follow.max_bytes",
@@ -305,7 +310,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_a_key_of_the_file_and_reads_back() {
-        let values: [&[&str]; 19] = [
+        let values: [&[&str]; 20] = [
             &["Ada's \"home\""],
             &["clinic"],
             &["https://rpc.example/key"],
@@ -320,6 +325,7 @@ mod tests {
             &["true"],
             &["server"],
             &["/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWtest"],
+            &["true"],
             &["true"],
             &["true"],
             &["1099511627776"],

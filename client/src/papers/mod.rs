@@ -3,7 +3,9 @@
 pub mod backup;
 pub mod card;
 pub mod handover;
+pub mod invitation;
 pub mod letter;
+pub mod mail;
 pub mod network;
 pub mod recovery;
 pub mod request;

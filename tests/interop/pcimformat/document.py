@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 
-from . import backup, blocks, chain, papers, payloads, pgp, seal
+from . import backup, blocks, chain, mail, papers, payloads, pgp, seal
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[3] / "docs/format.md"
 PASSPHRASE = b"correct horse battery staple"
@@ -54,12 +54,16 @@ LIMITS = {
     "calldata of a signed call": papers.MAX_CALL[2],
     "calldata of a signed call, version 1": papers.MAX_CALL[1],
     "document of a recovery": papers.MAX_RECOVERY,
-    # Network files are not read here.
-    "network file": 65_536,
-    "endpoints, gateways of a network file": 16,
-    "followers of a network file": 32,
+    "network file": mail.MAX_NETWORK,
+    "endpoints, gateways of a network file": mail.MAX_URLS,
+    "followers of a network file": mail.MAX_FOLLOWERS,
     "note": papers.MAX_NOTE,
     "letter": backup.MAX_LETTER,
+    "document in mail": mail.MAX_DOCUMENT,
+    "mail, encrypted": mail.MAX_SEALED,
+    "question to a mailbox, answer": mail.MAX_QUESTION,
+    "entries of a mailbox's list": mail.MAX_LISTED,
+    "text of an invitation": mail.MAX_INVITATION,
     "shares of a secret": backup.MAX_SHARES,
     "backup": backup.MAX_BACKUP,
     "contents of a backup": backup.MAX_CONTENTS,

@@ -47,11 +47,14 @@ def address(text):
 
 # ---- contact cards -------------------------------------------------------------------------------------------------
 
-def statement(owner, certificate, peers):
+def statement(owner, certificate, peers, dates=None, token=None):
     """The bytes that both keys of a card sign (§7.2)."""
-    lines = ["pcim contact card 1", f"address {owner}"]
+    lines = [f"pcim contact card {2 if dates else 1}", f"address {owner}"]
     fingerprint, digest = certificate.fingerprint.hex().upper(), hashlib.sha256(certificate.bytes).hexdigest()
-    lines += [f"certificate {fingerprint} sha256 {digest}", *(f"peer {peer}" for peer in peers)]
+    lines += [f"certificate {fingerprint} sha256 {digest}"]
+    lines += [f"issued {dates[0]}", f"expires {dates[1]}"] if dates else []
+    lines += [f"token {token}"] if token else []
+    lines += [f"peer {peer}" for peer in peers]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -61,22 +64,28 @@ class Card:
     def __init__(self, text):
         names = ("address", "certificate", "peers", "openpgp_signature", "ethereum_signature")
         limit = MAX_CARD if isinstance(text, bytes) else None
-        self.document = card = read(text, "pcim-card", names, limit=limit)
+        self.document = card = read(text, "pcim-card", names, ("issued_at", "expires_at", "token"), limit=limit, versions=(1, 2))
         self.address, self.peers = address(card["address"]), card["peers"]
         want(len(self.peers) <= MAX_PEERS, "too many peers")
         want(all(re.fullmatch("/[!-~]*", peer) and len(peer) <= MAX_PEER for peer in self.peers), "not a multiaddr")
         self.certificate = pgp.Certificate(bytes.fromhex(card["certificate"]))
-        said = statement(self.address, self.certificate, self.peers)
+        dates, self.token = [card.get(name) for name in ("issued_at", "expires_at")], card.get("token")
+        self.dates = dates if card["pcim-card"] == 2 else None
+        want(self.dates or not any((*dates, self.token)), "a card of version 1 with dates or token")
+        want(not self.dates or all(type(it) is int for it in dates) and 0 <= dates[0] <= dates[1], "not the time of a card")
+        want(not self.token or re.fullmatch("[0-9a-f]{32}", self.token), "not a token")
+        said = statement(self.address, self.certificate, self.peers, self.dates, self.token)
         pgp.verify_detached(said, bytes.fromhex(card["openpgp_signature"]), self.certificate)
         found = chain.recover(chain.message_digest(said), bytes.fromhex(card["ethereum_signature"]))
         want(found == self.address, f"a card of {self.address} that {found} signed")
 
 
-def make_card(account, own, peers=()):
+def make_card(account, own, peers=(), dates=(1_790_000_000, 1_853_072_000), token=None):
     owner = account.address.lower()
-    said = statement(owner, own, peers)
+    said = statement(owner, own, peers, dates, token)
+    later = {"issued_at": dates[0], "expires_at": dates[1], **({"token": token} if token else {})} if dates else {}
     return {
-        "pcim-card": 1, "address": owner, "certificate": own.bytes.hex(), "peers": list(peers),
+        "pcim-card": 2 if dates else 1, "address": owner, "certificate": own.bytes.hex(), "peers": list(peers), **later,
         "openpgp_signature": pgp.sign(own.signer, said).hex(),
         "ethereum_signature": chain.sign(chain.message_digest(said), account.key).hex(),
     }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use pcim_client::Actor;
 use pcim_client::home::Home;
 use pcim_client::papers::card::Card;
+use pcim_core::date::{now, time};
 use serde_json::json;
 
 use super::doctor::is_here_only;
@@ -28,6 +30,9 @@ pub(crate) struct CardArgs {
     /// Replace the file if it is there
     #[arg(long, requires = "out")]
     force: bool,
+    /// Draw a new token for mail: what comes with cards given before counts as from strangers
+    #[arg(long)]
+    renew_token: bool,
 }
 
 /// Tasks on cards of others.
@@ -156,24 +161,41 @@ impl ShowArgs {
             "fingerprint": card.certificate.fingerprint(),
             "words": card.words(),
             "peers": card.peers,
+            "issued_at": card.dates.map(|dates| dates.issued_at),
+            "expires_at": card.dates.map(|dates| dates.expires_at),
         });
+        if card.is_expired(now()) {
+            context
+                .ui
+                .note("note: the card is past its end: ask its holder for a new one");
+        }
         context.ui.result(&value, &text(&card))
     }
 }
 
 /// A card, for people.
 fn text(card: &Card) -> String {
-    let (key, words) = (spoken(card), card.words());
-    let (first, second) = words.split_at(words.match_indices(' ').nth(5).map_or(0, |(at, _)| at));
+    let (key, words) = (spoken(card), words_of(card));
     let peers: String = card
         .peers
         .iter()
         .map(|peer| format!("peer         {}\n", printable(peer)))
         .collect();
+    let dates = card.dates.map_or(String::new(), |dates| {
+        let (issued, expires) = (time(dates.issued_at), time(dates.expires_at));
+        format!("issued       {issued}\nexpires      {expires}\n")
+    });
     format!(
-        "address      {}\nOpenPGP key  {key}\nwords        {first}\n            {second}\n{peers}",
+        "address      {}\nOpenPGP key  {key}\n{words}{dates}{peers}",
         card.address
     )
+}
+
+/// The twelve words of a card, on two lines.
+pub(crate) fn words_of(card: &Card) -> String {
+    let words = card.words();
+    let (first, second) = words.split_at(words.match_indices(' ').nth(5).map_or(0, |(at, _)| at));
+    format!("words        {first}\n            {second}\n")
 }
 
 /// The fingerprint of a card's key in groups that can be read aloud.
@@ -188,14 +210,35 @@ pub(crate) fn spoken(card: &Card) -> String {
 }
 
 impl CardArgs {
+    /// Shows the token to the network's followers; false if there are some and none was reached.
+    async fn show_token(&self, client: &Actor) -> bool {
+        match client.mailboxes() {
+            Ok(mailboxes) if mailboxes.is_empty() => true,
+            _ => client
+                .unlocked()
+                .show_token()
+                .await
+                .is_ok_and(|count| count > 0),
+        }
+    }
+
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         if let Some(task) = &self.task {
             return task.run(context);
         }
         let client = context.client().await?;
+        if self.renew_token {
+            client.home().push_token(true)?;
+        }
         let card = client.unlocked().card().await;
+        let shown = self.show_token(&client).await;
         client.shutdown().await;
         let card = card?;
+        if !shown {
+            context.ui.note(
+                "note: no follower was shown the token of this card; `pcim patient inbox` shows it to them",
+            );
+        }
         if is_here_only(card.peers()) {
             context.ui.note(
                 "note: the card names no address at which others can reach this node; see `pcim doctor`",

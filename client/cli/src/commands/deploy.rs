@@ -76,11 +76,15 @@ impl DeployArgs {
             max_fee: self.fee.max_fee,
             records: Some(&self.record_dir),
         };
-        self.network_file
-            .check(&record_path(&self.record_dir, chain_id))?;
-        context.ui.note("deploying and activating …");
-        let record = deploy(&request).await?;
         let path = record_path(&self.record_dir, chain_id);
+        self.network_file.check(&path)?;
+        let record = match self.network_file.left_over(&path, consortium)? {
+            Some(record) => record,
+            None => {
+                context.ui.note("deploying and activating …");
+                deploy(&request).await?
+            }
+        };
         let network = self
             .network_file
             .write(context, &record, &rpc_url, &key, &path)?;

@@ -15,9 +15,13 @@ pub(crate) struct FollowArgs {
     ///
     /// Sealed roots with headers and bodies, requestors' certificates, and documents of open requests: all
     /// ciphertext or public keys; no key of this home is used. Each act is reported on standard error, one line each
-    /// (with --json one JSON document a line).
+    /// (with --json one JSON document a line). The node also keeps small sealed documents for others for 30 days, such as
+    /// handovers, until they are fetched.
     #[arg(long)]
     follow_chain: bool,
+    /// Keep no documents for others
+    #[arg(long, requires = "follow_chain")]
+    no_mailbox: bool,
     /// Most bytes that are kept of all images [default: `max_bytes` of the configuration, 100 GiB]
     #[arg(long, value_name = "BYTES", requires = "follow_chain")]
     max_bytes: Option<u64>,
@@ -30,6 +34,11 @@ impl FollowArgs {
     /// Says whether to follow.
     pub(crate) fn is_on(&self) -> bool {
         self.follow_chain
+    }
+
+    /// Says whether to keep documents for others.
+    pub(crate) fn keeps_mail(&self) -> bool {
+        self.follow_chain && !self.no_mailbox
     }
 
     /// Follows the contract until the future is dropped; for ever without anything to follow.

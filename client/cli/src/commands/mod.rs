@@ -16,6 +16,7 @@ pub(crate) mod doctor;
 pub(crate) mod follow;
 pub(crate) mod gateway;
 pub(crate) mod init;
+pub(crate) mod invite;
 pub(crate) mod man;
 pub(crate) mod network;
 pub(crate) mod node;

@@ -43,7 +43,15 @@ impl NodeArgs {
             return task.run(context).await;
         }
         let mut client = context.reader()?;
+        let keeps_mail = self.follow.keeps_mail() || client.home().config().node.mailbox;
+        if keeps_mail {
+            client.keep_mailbox();
+        }
         let server = client.serve(GRACE).await?;
+        let mailbox = match keeps_mail && server.is_some() {
+            true => Some(client.open_mailbox().await?),
+            false => None,
+        };
         let addresses = client.node().await?.addresses().await?;
         let text: String = addresses
             .iter()
@@ -87,7 +95,7 @@ impl NodeArgs {
             result = self.follow.run(&client, context.ui) => result,
             () = interrupted() => Ok(()),
         };
-        drop(server);
+        drop((server, mailbox));
         client.shutdown().await;
         ended
     }

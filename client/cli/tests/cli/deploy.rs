@@ -37,6 +37,13 @@ fn a_network_by_name_is_deployed_to_recorded_and_kept() {
     let record = records.join("421614.json");
     let recorded: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
     assert_eq!(recorded, deployed);
+    // Killed between the record and the network file, the same command writes the file and deploys nothing; then it is refused.
+    let network = records.join("421614.network.json");
+    let written = fs::read(&network).unwrap();
+    fs::remove_file(&network).unwrap();
+    assert_eq!(deploy(devnet.url(), "arbitrum-sepolia").json(), recorded);
+    assert_eq!(fs::read(&network).unwrap(), written);
+    deploy(devnet.url(), "arbitrum-sepolia").refused(1, "421614.json");
     // This chain's cache manager is not the one that is known of the network: nothing is bid.
     let mut bid = pcim();
     bid.args(["--json", "--network", "arbitrum-sepolia", "--rpc-url"]);

@@ -110,9 +110,15 @@ impl Actor {
 
     /// Runs `pcim node` until what is returned is dropped.
     pub(crate) fn serve(&self) -> Serving {
+        self.serve_with(&[])
+    }
+
+    /// Runs `pcim node` with options until what is returned is dropped.
+    pub(crate) fn serve_with(&self, options: &[&str]) -> Serving {
         let mut command = self.command();
         let mut child = command
             .arg("node")
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -9,7 +9,6 @@ use cid::Cid;
 use futures::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use rand::RngCore;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -62,7 +61,7 @@ impl RemoteBatch {
 
 impl Import {
     fn start(kubo: &Kubo) -> Self {
-        let boundary = format!("pcim-{:032x}", u128::from(rand::rng().next_u64()));
+        let boundary = form::new_boundary();
         let (pieces, receiver) = mpsc::channel(DEPTH);
         let stream = futures::stream::unfold(receiver, |mut receiver| async {
             let piece: io::Result<Bytes> = receiver.recv().await?;

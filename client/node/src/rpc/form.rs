@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use memchr::memmem;
+use rand::RngCore;
 use tokio::time::timeout;
 
 /// Most bytes of a part's own headers.
@@ -15,6 +16,11 @@ const MAX_HEADERS: usize = 8 * 1024;
 const MAX_BOUNDARY: usize = 70;
 /// How long a sender may keep silent in the middle of a file.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Draws a boundary.
+pub(crate) fn new_boundary() -> String {
+    format!("pcim-{:032x}", u128::from(rand::rng().next_u64()))
+}
 
 /// Returns what stands before the file.
 pub(crate) fn prefix(boundary: &str) -> Bytes {

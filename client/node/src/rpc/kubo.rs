@@ -9,12 +9,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
 use futures::future::{BoxFuture, join_all};
+use http_body_util::{BodyExt, Full};
 use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::api::{Api, Fault};
 use super::batch::RemoteBatch;
 use super::common::{ANSWER, OURS, WORK};
+use super::form;
+use crate::mail::{MAX_ANSWER as MAX_MAIL_ANSWER, Mailbox, Serving};
 use crate::storage::{self, Reach, Storage};
 use crate::types::{MAX_BLOCK, RepoStat, Survey};
 use crate::{Error, Result, Tried, disk, peers, unixfs};
@@ -149,6 +152,13 @@ impl Kubo {
             .api
             .call(command, args, None, limit, MAX_ANSWER)
             .await
+    }
+
+    fn unable(&self, doing: &'static str) -> Error {
+        Error::Unable {
+            endpoint: self.0.api.name.clone(),
+            doing,
+        }
     }
 
     async fn id(&self) -> std::result::Result<Id, Fault> {
@@ -453,10 +463,7 @@ impl Storage for Kubo {
     async fn survey(&self, image: &ImageDigest, limit: Duration) -> Result<Survey> {
         let doing = "asking peers which blocks they have";
         if !self.0.ours {
-            return Err(Error::Unable {
-                endpoint: self.0.api.name.clone(),
-                doing,
-            });
+            return Err(self.unable(doing));
         }
         let root = unixfs::cid_from_digest(unixfs::DAG_PB, &image.0);
         let (name, within) = (root.to_string(), format!("{}ms", limit.as_millis()));
@@ -469,6 +476,29 @@ impl Storage for Kubo {
             Err(fault) => return Err(self.failed(doing)(fault)),
         };
         serde_json::from_slice(&answer).map_err(|_| self.failed(doing)(Fault::Nonsense))
+    }
+
+    async fn ask(&self, address: &str, question: Bytes, limit: Duration) -> Result<Bytes> {
+        if !self.0.ours {
+            return Err(self.unable("asking a mailbox"));
+        }
+        let within = format!("{}ms", limit.as_millis());
+        let args = [("arg", address), ("timeout", within.as_str())];
+        let boundary = form::new_boundary();
+        let parts = [form::prefix(&boundary), question, form::suffix(&boundary)];
+        let body = Full::new(Bytes::from(parts.concat())).map_err(|never| match never {});
+        let form = Some((boundary, body.boxed_unsync()));
+        // The node dials first.
+        let whole = limit.saturating_add(ANSWER);
+        let api = &self.0.api;
+        let answered = api
+            .call("pcim/ask", &args, form, whole, MAX_MAIL_ANSWER)
+            .await;
+        answered.map_err(self.failed("asking a mailbox"))
+    }
+
+    async fn keep_mailbox(&self, _: Arc<dyn Mailbox>) -> Result<Serving> {
+        Err(self.unable("keeping a mailbox"))
     }
 
     #[cfg(test)]

@@ -25,6 +25,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use super::common::{ANSWER, Tied};
 use super::form::Form;
+use crate::mail::MAX_QUESTION;
 use crate::node::Node;
 use crate::storage::Reach;
 use crate::types::MAX_BLOCK;
@@ -401,6 +402,7 @@ impl Serving {
                 store.about(&args.cid()?).await;
                 Ok(Reply::Lines(Vec::new()))
             }
+            "pcim/ask" => self.ask(&args, request).await,
             "pcim/survey" => {
                 let cid = args.cid()?;
                 let digest = digest_of(&cid).filter(|_| cid.codec() == DAG_PB);
@@ -427,16 +429,33 @@ impl Serving {
         }
     }
 
+    /// Carries a question to a peer's mailbox.
+    async fn ask(
+        &self,
+        args: &Args,
+        request: Request<Incoming>,
+    ) -> std::result::Result<Reply, Cause> {
+        let mut form = form_of(request).await?;
+        let mut question = Vec::new();
+        while let Some(piece) = form.next().await? {
+            question.extend_from_slice(&piece);
+            if question.len() > MAX_QUESTION {
+                return Err(format!("a question of more than {MAX_QUESTION} bytes").into());
+            }
+        }
+        let address = args.get("arg").unwrap_or_default();
+        let store = &self.node.store;
+        let answer = store.ask(address, question.into(), args.limit()).await?;
+        Ok(Reply::Bytes(answer))
+    }
+
     /// Stores the blocks of a CAR file, all of them or none.
     async fn import(
         &self,
         args: &Args,
         request: Request<Incoming>,
     ) -> std::result::Result<Reply, Cause> {
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.to_owned();
-        let mut form = Form::open(&kind, request.into_body()).await?;
+        let mut form = form_of(request).await?;
         let store = &self.node.store;
         let gate = self.node.gate.read().await;
         let mut batch = store.batch();
@@ -478,6 +497,14 @@ impl Serving {
         }
         Ok(Reply::Lines(lines))
     }
+}
+
+/// The file that a request carries.
+async fn form_of(request: Request<Incoming>) -> io::Result<Form<Incoming>> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.to_owned();
+    Form::open(&kind, request.into_body()).await
 }
 
 /// In the words that clients of this API know.

@@ -4,6 +4,7 @@ mod backends;
 mod blocks;
 mod car;
 mod hostile;
+mod mail;
 mod ranges;
 mod transfer;
 

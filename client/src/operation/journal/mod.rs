@@ -10,6 +10,7 @@
 
 pub(crate) mod error;
 pub(crate) mod follow;
+pub(crate) mod handed;
 pub(crate) mod piece;
 pub(crate) mod pinned;
 pub(crate) mod schema;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::operation::journal::error::{Error, Result};
 pub use crate::operation::journal::follow::{FollowStore, HeldRow};
+pub use crate::operation::journal::handed::HandedRow;
 pub use crate::operation::journal::piece::{Piece, Verdict};
 pub use crate::operation::journal::pinned::PinnedContract;
 pub(crate) use crate::operation::journal::schema::open_as;

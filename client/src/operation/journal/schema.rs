@@ -11,7 +11,7 @@ use pcim_core::private::open_or_create;
 /// "PCIM", so that no other database is taken for a journal.
 pub(super) const APPLICATION_ID: i64 = 0x5043_494d;
 /// One step for each version; the file's `user_version` tells how many are behind it.
-pub(super) const STEPS: [&str; 4] = [
+pub(super) const STEPS: [&str; 5] = [
     "
     CREATE TABLE operation (
         id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -90,6 +90,15 @@ pub(super) const STEPS: [&str; 4] = [
         requester BLOB NOT NULL CHECK (length(requester) = 20),
         request   TEXT NOT NULL,
         PRIMARY KEY (image, requester)
+    ) STRICT, WITHOUT ROWID;
+",
+    "
+    CREATE TABLE handed (
+        image     BLOB PRIMARY KEY CHECK (length(image) = 32),
+        sealed_at INTEGER NOT NULL,
+        path      TEXT NOT NULL,
+        mail      BLOB CHECK (mail IS NULL OR length(mail) = 32),
+        left_at   INTEGER
     ) STRICT, WITHOUT ROWID;
 ",
 ];

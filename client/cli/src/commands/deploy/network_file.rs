@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use pcim_client::Error;
 use pcim_client::papers::network::{NetworkFile, NetworkRpc, is_name};
+use pcim_core::Address;
 use pcim_core::date::now;
 use pcim_deploy::deploy::Record;
 use pcim_ledger::{Account, is_insecure, shown_url};
 
 use crate::commands::write_result;
-use crate::context::Context;
+use crate::context::{Context, read_small};
 use crate::failure::Usage;
 use crate::ui::printable;
 
@@ -39,6 +40,19 @@ impl NetworkFileArgs {
             true => Err(Error::FileExists { path }.into()),
             false => Ok(()),
         }
+    }
+
+    /// Finds the record of a deployment to this consortium that ended before its network file was written.
+    pub(super) fn left_over(
+        &self,
+        beside: &Path,
+        consortium: Address,
+    ) -> anyhow::Result<Option<Record>> {
+        if !beside.is_file() || path(beside).exists() {
+            return Ok(None);
+        }
+        let record: Record = serde_json::from_slice(&read_small(beside)?)?;
+        Ok((record.consortium == consortium).then_some(record))
     }
 
     /// Writes the file beside the record; tells where, and whether it is signed.

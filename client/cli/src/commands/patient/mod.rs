@@ -7,6 +7,7 @@ mod deny;
 mod extend;
 mod history;
 mod images;
+mod inbox;
 mod limit;
 mod note;
 pub(crate) mod open;
@@ -25,6 +26,7 @@ use crate::context::Context;
 #[derive(Debug, Subcommand)]
 pub(crate) enum PatientCommand {
     Register(register::RegisterArgs),
+    Inbox(inbox::InboxArgs),
     Images(images::ImagesArgs),
     Requests(requests::RequestsArgs),
     Approve(approve::ApproveArgs),
@@ -50,6 +52,7 @@ impl PatientCommand {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         match self {
             Self::Register(args) => args.run(context).await,
+            Self::Inbox(args) => args.run(context).await,
             Self::Images(args) => args.run(context).await,
             Self::Requests(args) => args.run(context).await,
             Self::Approve(args) => args.run(context).await,

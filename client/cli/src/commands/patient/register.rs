@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pcim_client::mail::wire::MailId;
 use pcim_client::{Actor, Error, Outcome, Registered};
 use serde::Serialize;
 
+use super::inbox;
 use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
@@ -19,7 +21,7 @@ use crate::ui::printable;
 /// its signature verified, and a copy kept here; only then the registration is written on the chain.
 #[derive(Debug, Args)]
 pub(crate) struct RegisterArgs {
-    /// The handover file
+    /// A handover file; or, of the inbox, the letter's id, its image, or the name of its sender
     handover: PathBuf,
     /// Modality and body part codes for the chain, readable by everyone [default: the handover's]
     #[arg(long, value_name = "CODES")]
@@ -41,6 +43,14 @@ struct Done {
     /// How many other nodes hold the image, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     replicas: Option<usize>,
+}
+
+/// The handover of the letter that is meant, and the letter.
+async fn of_inbox(client: &Actor, meant: &str) -> anyhow::Result<(Vec<u8>, MailId)> {
+    let patient = client.patient();
+    let items = patient.inbox().await?;
+    let letter = inbox::find(&items, meant)?.id;
+    Ok((patient.mailed_handover(&letter)?, letter))
 }
 
 impl RegisterArgs {
@@ -65,10 +75,33 @@ impl RegisterArgs {
         patient.register(handover, Some(&description)).await
     }
 
+    /// What is meant of the inbox, if no file is.
+    fn mailed(&self) -> Option<&str> {
+        let text = self.handover.to_str()?;
+        (!self.handover.exists() && !text.contains(['/', '\\', '.'])).then_some(text)
+    }
+
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let handover = read_small(&self.handover)?;
+        let mailed = self.mailed();
+        let file = match mailed {
+            Some(_) => None,
+            None => Some(read_small(&self.handover)?),
+        };
         let client = self.sign.set(context.client().await?).await?;
+        let (handover, letter) = match (file, mailed) {
+            (Some(file), _) => (file, None),
+            (None, meant) => match of_inbox(&client, meant.unwrap_or_default()).await {
+                Ok((handover, letter)) => (handover, Some(letter)),
+                Err(error) => {
+                    client.shutdown().await;
+                    return Err(error);
+                }
+            },
+        };
         let registered = self.register(context, &client, &handover).await;
+        if let (Ok(Outcome::Mined(_)), Some(letter)) = (&registered, letter) {
+            client.home().remove_mail(&letter)?;
+        }
         let replicas = match &registered {
             Ok(Outcome::Mined(done)) => self.replicas.wait(&client, &done.image).await,
             Ok(Outcome::Signed(_)) | Err(_) => Ok(None),

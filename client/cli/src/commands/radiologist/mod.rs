@@ -1,5 +1,6 @@
 //! `pcim radiologist`
 
+mod list;
 mod retract;
 mod seal;
 
@@ -11,6 +12,8 @@ use crate::context::Context;
 #[derive(Debug, Subcommand)]
 pub(crate) enum RadiologistCommand {
     Seal(seal::SealArgs),
+    List(list::HandedListArgs),
+    Send(list::SendArgs),
     Retract(retract::RetractArgs),
     Reattest(retract::ReattestArgs),
 }
@@ -19,6 +22,8 @@ impl RadiologistCommand {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         match self {
             Self::Seal(args) => args.run(context).await,
+            Self::List(args) => args.run(context).await,
+            Self::Send(args) => args.run(context).await,
             Self::Retract(args) => args.run(context).await,
             Self::Reattest(args) => args.run(context).await,
         }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use clap::Args;
 use pcim_client::papers::card::Card;
 use pcim_client::study::{Inputs, Study};
-use pcim_client::{Actor, Error, Overrides, SealOptions, SealedImage, Target};
+use pcim_client::{Actor, Error, LeftMail, Overrides, SealOptions, SealedImage, Target};
+use pcim_core::date::now;
 use pcim_core::{Address, ImageDigest};
 use pcim_dicom::deid::{BurnedIn, Report};
 use serde::Serialize;
 
+use super::list;
 use crate::commands::card::spoken;
 use crate::commands::deid::{ProfileArgs, counts, say_skipped};
 use crate::commands::reports::{self, Reports};
@@ -25,8 +27,9 @@ use crate::parse;
 /// A PATH is a DICOM file, a folder, a DICOMDIR or a zip archive. One file is sealed as it is; the files of a study are
 /// sealed together as one tar, with a manifest and a Key Object Selection Document that lists them. Several studies make
 /// several images: handover-1.pgp, handover-2.pgp and so on. All files must be of one patient, and nothing is stored
-/// before each was found good. The handover is encrypted to the patient, who registers the image with it. Serve the image
-/// with `pcim node` until the patient has fetched it.
+/// before each was found good. The handover is encrypted to the patient, who registers the image with it. If the network names
+/// followers, it is left with them too, for the patient's `pcim patient inbox`. Serve the image with `pcim node` until the patient has
+/// fetched it.
 #[derive(Debug, Args)]
 pub(crate) struct SealArgs {
     /// DICOM files (PS3.10), folders, DICOMDIRs, zip archives
@@ -91,6 +94,9 @@ struct Sum {
 struct Handed {
     #[serde(flatten)]
     sealed: SealedImage,
+    /// What was left with followers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<LeftMail>,
     #[serde(serialize_with = "pcim_core::text::path")]
     handover: PathBuf,
     #[serde(
@@ -121,6 +127,10 @@ impl SealArgs {
         let (address, key) = (patient.address, spoken(&patient));
         let text = format!("note: sealing to {address}, OpenPGP key {key}");
         context.ui.note(&text);
+        if patient.is_expired(now()) {
+            let text = "note: the patient's card is past its end: ask her for a new one";
+            context.ui.note(text);
+        }
         let inputs = Inputs::gather(&self.paths, self.skip_refused)?;
         say_skipped(context.ui, &inputs);
         let client = context.client_with(own).await?;
@@ -182,6 +192,10 @@ impl SealArgs {
                 .seal_into(study, patient, options, &handover, &its_identity)
                 .await?;
             text.push_str(&told(&sealed, out));
+            let its_identity = sealed.identity.as_ref().map(|it| it.image);
+            let images: Vec<_> = [sealed.image].into_iter().chain(its_identity).collect();
+            let left = list::leave(context, client, &images, patient).await?;
+            text.extend(left.as_ref().map(list::left_text));
             if let Some(sealed) = &sealed.identity {
                 let (image, path) = (sealed.image, identity.display());
                 text.push_str(&format!("identity     {image}\nits handover {path}\n"));
@@ -196,6 +210,7 @@ impl SealArgs {
             let identity = sealed.identity.as_ref().map(|_| identity.clone());
             all.push(Handed {
                 sealed,
+                left,
                 handover: out.clone(),
                 identity_handover: identity,
             });
