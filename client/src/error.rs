@@ -8,6 +8,8 @@ use crate::backup::error as backup;
 use crate::home;
 use crate::operation::journal;
 use crate::papers::card;
+use crate::papers::emergency;
+use crate::papers::guardian;
 use crate::papers::handover;
 use crate::papers::network;
 use crate::papers::request;
@@ -38,6 +40,84 @@ pub enum Error {
     /// A backup.
     #[error(transparent)]
     Backup(Box<backup::Error>),
+    /// An emergency object, or what custodians give of it.
+    #[error(transparent)]
+    Emergency(Box<emergency::Error>),
+    /// A guardian's paper.
+    #[error(transparent)]
+    Guardian(Box<guardian::Error>),
+    /// The patient herself, as her own guardian.
+    #[error("{patient} is this home's own account: a guardian is another person")]
+    OwnGuardian {
+        /// The patient.
+        patient: Address,
+    },
+    /// A drill whose terms would change something, or that meets a pending change.
+    #[error(
+        "the drill of {patient} is none: its terms name another key than the one that acts, or a lock, or a change is pending"
+    )]
+    NoDrill {
+        /// The patient.
+        patient: Address,
+    },
+    /// A key that does not act for a patient.
+    #[error("{address} does not act for {patient} by a move or a recovery")]
+    NotActing {
+        /// The patient.
+        patient: Address,
+        /// The key.
+        address: Address,
+    },
+    /// Asked for too soon after an account moved.
+    #[error("the account of {patient} moved lately: this is given from {} on", time(*from))]
+    TooSoonAfter {
+        /// The patient.
+        patient: Address,
+        /// Unix seconds.
+        from: u64,
+    },
+    /// Words that are not the card's.
+    #[error("the words are not those of the card of {address}")]
+    WrongWords {
+        /// The card's address.
+        address: Address,
+    },
+    /// An image whose key is with no custodians.
+    #[error("no shares of the key of image {image} are with custodians")]
+    NoEmergencyObject {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// A custodian's consent that the chain does not ask for.
+    #[error(
+        "no emergency opened image {image} to {requestor} (status: {status:?}), and that key does not act for its patient"
+    )]
+    NoEmergency {
+        /// The image.
+        image: ImageDigest,
+        /// The requestor.
+        requestor: Address,
+        /// How it stands.
+        status: GrantStatus,
+    },
+    /// A card with another certificate than the request's.
+    #[error("the certificate of the card of {requestor} is not the one that the request names")]
+    OtherCertificate {
+        /// The requestor.
+        requestor: Address,
+    },
+    /// Two providers of the chain that do not say the same.
+    #[error(
+        "provider {number} of `confirm_rpc_urls` says something else of the request of {requestor} for image {image} than the first"
+    )]
+    ProvidersDiffer {
+        /// The image.
+        image: ImageDigest,
+        /// The requestor.
+        requestor: Address,
+        /// The provider, from 1.
+        number: usize,
+    },
     /// OpenPGP.
     #[error(transparent)]
     Seal(#[from] pcim_seal::Error),
@@ -501,6 +581,18 @@ impl Error {
 impl From<backup::Error> for Error {
     fn from(error: backup::Error) -> Self {
         Self::Backup(Box::new(error))
+    }
+}
+
+impl From<emergency::Error> for Error {
+    fn from(error: emergency::Error) -> Self {
+        Self::Emergency(Box::new(error))
+    }
+}
+
+impl From<guardian::Error> for Error {
+    fn from(error: guardian::Error) -> Self {
+        Self::Guardian(Box::new(error))
     }
 }
 

@@ -23,6 +23,7 @@ pub use give::{Given, GivenOn};
 pub use make::{Backups, Keeping, Made, ShareLetter};
 pub use restore::{Key, Restored, Restoring};
 pub use set::Keepers;
+pub(crate) use set::check_keepers;
 
 #[cfg(test)]
 mod tests;

@@ -76,7 +76,7 @@ impl Set {
             let found = followers.len();
             return Err(Refused::Followers { found }.into());
         }
-        check(me, followers)?;
+        check_keepers(me, followers)?;
         let mut set = Self {
             version: 1,
             name: Hex::random(),
@@ -91,7 +91,7 @@ impl Set {
         };
         match keepers {
             Keepers::Guardians { cards, threshold } => {
-                check(me, cards)?;
+                check_keepers(me, cards)?;
                 let shares = u8::try_from(cards.len()).unwrap_or(u8::MAX);
                 let cut = share::split(&set.secret, *threshold, shares).map_err(Refused::from)?;
                 let pairs = cut.into_iter().zip(cards.iter().cloned());
@@ -131,7 +131,7 @@ impl Set {
 }
 
 /// Nobody twice, nobody whose certificate cannot be used for decades, not the patient.
-fn check(me: Address, cards: &[CardDocument]) -> Result<()> {
+pub(crate) fn check_keepers(me: Address, cards: &[CardDocument]) -> Result<()> {
     let mut seen = Vec::new();
     for card in cards {
         let card = Card::verify(card)?;
@@ -163,6 +163,16 @@ impl Unlocked<'_> {
         let own = key.certificate();
         let plain = pcim_seal::decrypt_document(&sealed, key, |_| Ok(own))?;
         Ok(Some(serde_json::from_slice(&Zeroizing::new(plain))?))
+    }
+
+    /// The shares of the home's backups, each with its set's name, and how many of them open one; none without guardians.
+    pub(crate) fn kept_shares(&self) -> Result<(Vec<(Hex<16>, Share)>, Option<u8>)> {
+        let Some(set) = self.read_set()? else {
+            return Ok((Vec::new(), None));
+        };
+        let (name, threshold) = (set.name, set.threshold);
+        let shares = set.guardians.into_iter().map(|it| (name, it.share));
+        Ok((shares.collect(), threshold))
     }
 
     pub(super) fn write_set(&self, set: &Set) -> Result<()> {

@@ -12,16 +12,16 @@ use crate::repo;
 use crate::stage::{IMAGE, Stage};
 
 /// `pcim node --follow-chain` at work.
-struct Follower {
+pub(crate) struct Follower {
     actor: Actor,
-    address: String,
+    pub(crate) address: String,
     told: Receiver<Value>,
     _process: Process,
 }
 
 impl Follower {
     /// Follows until it is dropped; it asks these nodes.
-    fn start(actor: &Actor, peers: &[&str]) -> Self {
+    pub(crate) fn start(actor: &Actor, peers: &[&str]) -> Self {
         actor.knows_all(peers);
         let mut command = actor.command();
         command.args(["node", "--follow-chain"]);
@@ -52,7 +52,7 @@ impl Follower {
     }
 
     /// Waits until it has told all of these: what it did, and with what.
-    fn wait_for(&self, wanted: &[(&str, &str)]) {
+    pub(crate) fn wait_for(&self, wanted: &[(&str, &str)]) {
         let mut missing = wanted.to_vec();
         while !missing.is_empty() {
             let event = self.told.recv_timeout(PATIENCE);

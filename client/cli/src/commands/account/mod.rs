@@ -1,8 +1,11 @@
 //! `pcim account`, `pcim recover`, `pcim guardian`, `pcim custodian`, `pcim signed`: who decides for a patient.
 
+pub(crate) mod custodian;
+mod drill;
 pub(crate) mod guardian;
 pub(crate) mod moves;
 pub(crate) mod recover;
+pub(crate) mod rescue;
 pub(crate) mod signed;
 
 use pcim_client::AccountStanding;
