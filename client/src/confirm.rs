@@ -12,19 +12,16 @@ impl Session {
     /// # Errors
     /// [`Error::NotConfigured`], [`Error::InsecureRpc`]
     pub fn confirming(&self) -> Result<usize> {
-        Ok(self.others()?.len())
+        Ok(self.others()?.1.len())
     }
 
-    fn others(&self) -> Result<Vec<Deployment>> {
-        // An endpoint that a command names stands for itself.
-        if self.overrides.rpc_url.is_some() && self.home.config().confirm_rpc_urls.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// The other providers, and whether the owner named them.
+    fn others(&self) -> Result<(bool, Vec<Deployment>)> {
+        let named = &self.home.config().confirm_rpc_urls;
         let mut known = self.deployments()?;
         let first = known.remove(0);
-        let named = &self.home.config().confirm_rpc_urls;
         if named.is_empty() {
-            return Ok(known);
+            return Ok((false, known));
         }
         let mut others = Vec::new();
         for url in named {
@@ -34,13 +31,13 @@ impl Session {
                 ..first.clone()
             });
         }
-        Ok(others)
+        Ok((true, others))
     }
 
     /// Checks that every other provider has an open request as the first one has it.
     ///
     /// # Errors
-    /// [`Error::ProvidersDiffer`]; [`Error::Ledger`] for a provider that does not answer.
+    /// As [`confirm_grant`](Self::confirm_grant).
     pub(crate) async fn confirm_request(
         &self,
         image: &ImageDigest,
@@ -50,7 +47,8 @@ impl Session {
         self.confirm_grant(image, requestor, &grant).await
     }
 
-    /// Checks that every other provider has the same grant of a request as the first one.
+    /// Checks that every other provider has the same grant of a request as the first one. An endpoint of the network's file that does
+    /// not answer is passed over; one that the owner named must answer.
     ///
     /// # Errors
     /// [`Error::ProvidersDiffer`]; [`Error::Ledger`] for a provider that does not answer.
@@ -60,14 +58,23 @@ impl Session {
         requestor: Address,
         grant: &Grant,
     ) -> Result<()> {
-        for (number, deployment) in self.others()?.into_iter().enumerate() {
-            let other = Ledger::connect(deployment).await?;
-            if other.grant(image, requestor).await? != *grant {
-                return Err(Error::ProvidersDiffer {
-                    image: *image,
-                    requestor,
-                    number: number + 1,
-                });
+        let (named, others) = self.others()?;
+        for (number, deployment) in others.into_iter().enumerate() {
+            let asked = async {
+                let other = Ledger::connect(deployment).await?;
+                other.grant(image, requestor).await
+            };
+            match asked.await {
+                Ok(found) if found == *grant => {}
+                Ok(_) => {
+                    return Err(Error::ProvidersDiffer {
+                        image: *image,
+                        requestor,
+                        number: number + 1,
+                    });
+                }
+                Err(error) if named => return Err(error.into()),
+                Err(error) => tracing::debug!(%error, "endpoint passed over"),
             }
         }
         Ok(())

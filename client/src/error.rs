@@ -108,7 +108,7 @@ pub enum Error {
     },
     /// Two providers of the chain that do not say the same.
     #[error(
-        "provider {number} of `confirm_rpc_urls` says something else of the request of {requestor} for image {image} than the first"
+        "another provider (number {number}) says something else of the request of {requestor} for image {image} than the first one"
     )]
     ProvidersDiffer {
         /// The image.

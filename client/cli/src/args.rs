@@ -12,9 +12,8 @@ use crate::commands::account::recover::RecoverCommand;
 use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
     audit, backup, card, completions, config, consortium, deid, deploy, device, doctor, follower,
-    gateway,
-    init, man, network, node, passphrase, patient, radiologist, relay, report, requestor, restore,
-    resume, search, trace, unlock, view, watch,
+    gateway, init, man, network, node, passphrase, patient, radiologist, relay, report, requestor,
+    restore, resume, search, trace, unlock, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;

@@ -120,7 +120,11 @@ impl Config {
         put("network", text(&self.network), "\"arbitrum-sepolia\"");
         put("rpc_url", text(&self.rpc_url), "\"https://host\"");
         let confirming = (!self.confirm_rpc_urls.is_empty()).then(|| list(&self.confirm_rpc_urls));
-        put("confirm_rpc_urls", confirming, "[\"https://another-operator\"]");
+        put(
+            "confirm_rpc_urls",
+            confirming,
+            "[\"https://another-operator\"]",
+        );
         let insecure = self.insecure_rpc.then(|| "true".to_owned());
         put("insecure_rpc", insecure, "true");
         put("ws_url", text(&self.ws_url), "\"wss://host\"");

@@ -184,7 +184,9 @@ impl Setting {
             Kind::Switch => "`true` or `false`".to_owned(),
             Kind::Number { least, most } => format!("a number from {least} to {most}"),
             Kind::Address => "an address (0x and 40 hex digits)".to_owned(),
-            Kind::Url(schemes) | Kind::Urls(schemes) => format!("a URL with {}", schemes.join(" or ")),
+            Kind::Url(schemes) | Kind::Urls(schemes) => {
+                format!("a URL with {}", schemes.join(" or "))
+            }
             Kind::Kubo => "`http://host:port` or `unix:/path`".to_owned(),
             Kind::Multiaddrs => "a multiaddr such as /ip4/192.0.2.1/tcp/4001".to_owned(),
             Kind::Nodes => "a multiaddr with /p2p/".to_owned(),

@@ -117,7 +117,9 @@ pub enum Error {
     #[error(transparent)]
     Letter(#[from] letter::Error),
     /// Made for another image, patient, chain or contract.
-    #[error("the emergency object is about another {what} than the one that the chain names it for")]
+    #[error(
+        "the emergency object is about another {what} than the one that the chain names it for"
+    )]
     Other {
         /// What differs.
         what: &'static str,

@@ -151,8 +151,7 @@ pub(crate) async fn fetch_block(
 /// have it kept and served at a follower's cost.
 fn is_of_a_request(bytes: &[u8]) -> bool {
     bytes.len() <= MAX_REQUEST_BYTES && pcim_seal::is_document(bytes)
-        || bytes.len() <= MAX_CERTIFICATE_BYTES
-            && pcim_seal::Certificate::from_bytes(bytes).is_ok()
+        || bytes.len() <= MAX_CERTIFICATE_BYTES && pcim_seal::Certificate::from_bytes(bytes).is_ok()
 }
 
 /// Says whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.

@@ -55,16 +55,16 @@ fn two_of_three_custodians_give_the_key_and_one_does_not() {
     for pair in [[0, 1], [2, 0], [1, 2]] {
         let given = pair.map(|number| shares[number].clone());
         let joined = object.join(&given).unwrap();
-        assert_eq!(
-            joined.to_secret().expose(),
-            scene.key.to_secret().expose()
-        );
+        assert_eq!(joined.to_secret().expose(), scene.key.to_secret().expose());
     }
     let few = object.join(&shares[..1]).unwrap_err();
     assert!(matches!(few, Error::Share(share::Error::TooFew { .. })));
     let twice = object.join(&[shares[0].clone(), shares[0].clone()]);
     let twice = twice.unwrap_err();
-    assert!(matches!(twice, Error::Share(share::Error::Twice { index: 1 })));
+    assert!(matches!(
+        twice,
+        Error::Share(share::Error::Twice { index: 1 })
+    ));
     let mut other = shares[..2].to_vec();
     other[1].image = Some(ImageDigest([8; 32]));
     let other = object.join(&other).unwrap_err();
@@ -77,7 +77,9 @@ fn two_of_three_custodians_give_the_key_and_one_does_not() {
 #[test]
 fn an_object_names_no_custodian_and_holds_no_share_in_clear() {
     let scene = scene();
-    let text = String::from_utf8(scene.json.clone()).unwrap().to_lowercase();
+    let text = String::from_utf8(scene.json.clone())
+        .unwrap()
+        .to_lowercase();
     let object = EmergencyObject::read(&scene.json).unwrap();
     for custodian in &scene.custodians {
         let share = object.own_share(custodian).unwrap();
@@ -110,12 +112,17 @@ fn what_an_object_cannot_be_is_refused() {
         ("container", &|it| it["container"] = 3.into()),
         ("set", &|it| it["set"]["threshold"] = 4.into()),
         ("set", &|it| it["set"]["shares"] = 16.into()),
-        ("commitments", &|it| drop(it["commitments"].as_array_mut().unwrap().pop())),
+        ("commitments", &|it| {
+            drop(it["commitments"].as_array_mut().unwrap().pop())
+        }),
         ("shares", &|it| it["shares"][0] = "xy".into()),
     ];
     for (wanted, change) in changes {
         let refused = changed(change);
-        assert!(matches!(refused, Error::Field { field } if field == wanted), "{refused}");
+        assert!(
+            matches!(refused, Error::Field { field } if field == wanted),
+            "{refused}"
+        );
     }
     let large = vec![b' '; MAX_EMERGENCY_BYTES + 1];
     let large = EmergencyObject::read(&large).unwrap_err();

@@ -84,7 +84,8 @@ impl RecoverImageArgs {
             "image        {image}\nto           {shown}\nletter       {}\n",
             out.display()
         );
-        let value = json!({ "image": image, "to": to.address, "letter": out.display().to_string() });
+        let value =
+            json!({ "image": image, "to": to.address, "letter": out.display().to_string() });
         context.ui.result(&value, &text)
     }
 }

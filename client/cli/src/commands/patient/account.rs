@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pcim_client::{Desk, Outcome};
 use pcim_client::papers::guardian::{Acceptance, Error as AcceptanceError};
-use pcim_core::{Address, ImageDigest};
+use pcim_client::{Desk, Outcome};
 use pcim_core::date::time;
+use pcim_core::{Address, ImageDigest};
 use pcim_ledger::GuardianSet;
 
 use crate::commands::sign::SignArgs;
@@ -23,7 +23,10 @@ use crate::parse::{self, Expiry};
 #[derive(Debug, Args)]
 pub(crate) struct GuardiansArgs {
     /// The guardians' acceptances (`pcim guardian accept`), addresses or contact cards, at most 15
-    #[arg(value_name = "ACCEPTANCE|ADDRESS|CARD", required_unless_present = "none")]
+    #[arg(
+        value_name = "ACCEPTANCE|ADDRESS|CARD",
+        required_unless_present = "none"
+    )]
     guardians: Vec<String>,
     /// How many of them must agree
     #[arg(long, value_name = "NUMBER", required_unless_present = "none")]

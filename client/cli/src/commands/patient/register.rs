@@ -110,7 +110,8 @@ impl RegisterArgs {
             transaction(&registered.written),
             replicas::line(*replicas.as_ref().unwrap_or(&None)),
             match &entrusted {
-                Ok(Some(written)) => format!("custodians   have their shares\n{}", transaction(written)),
+                Ok(Some(written)) =>
+                    format!("custodians   have their shares\n{}", transaction(written)),
                 Ok(None) | Err(_) => String::new(),
             }
         );
