@@ -89,6 +89,9 @@ impl Hint for Error {
                 GrantStatus::Requested => {
                     "wait: a second request would cost again and change nothing; look with `pcim requestor status`"
                 }
+                GrantStatus::Emergency => {
+                    "an emergency opened it: ask custodians for their letters, and give enough of them: `pcim requestor fetch IMAGE --consent LETTER`"
+                }
                 _ => "ask the patient: `pcim requestor request`; look with `pcim requestor status`",
             },
             Self::NoApproval { .. } => {

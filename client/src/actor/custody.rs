@@ -89,17 +89,24 @@ impl Session {
         &self,
         image: &ImageDigest,
     ) -> Result<Option<BlockDigest>> {
+        Ok(self.objects_of(image).await?.pop().flatten())
+    }
+
+    /// The emergency objects that the chain named for an image, the first one first; `None` where it named none.
+    async fn objects_of(&self, image: &ImageDigest) -> Result<Vec<Option<BlockDigest>>> {
         let filter = EventFilter {
             image: Some(*image),
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;
-        let latest = events.into_iter().rev().find_map(|it| match it.event {
-            Event::ImageResealed { emergency, .. } => Some(emergency),
+        let named = events.into_iter().filter_map(|it| match it.event {
+            Event::ImageResealed { emergency, .. } => {
+                let object = emergency.filter(|digest| *digest != B256::ZERO);
+                Some(object.map(|digest| BlockDigest(digest.0)))
+            }
             _ => None,
         });
-        let named = latest.flatten().filter(|digest| *digest != B256::ZERO);
-        Ok(named.map(|digest| BlockDigest(digest.0)))
+        Ok(named.collect())
     }
 
     /// Fetches the emergency object of an image, which must be about it.
@@ -163,6 +170,7 @@ impl Patient<'_> {
             .is_entrusted(image, &header.body, custodians.as_ref())
             .await?
         {
+            self.drop_old_objects(image).await?;
             return Ok(earlier);
         }
         let (key, _) = pcim_seal::unwrap_header(&header.header, &self.keys.openpgp)?;
@@ -181,7 +189,22 @@ impl Patient<'_> {
                 round: record.round,
             })
         };
-        self.start_noting(deed, Wanted::Any, call).await
+        let done = self.start_noting(deed, Wanted::Any, call).await?;
+        self.drop_old_objects(image).await?;
+        Ok(done)
+    }
+
+    /// Drops the emergency objects of an image that the chain names no more.
+    pub(crate) async fn drop_old_objects(&self, image: &ImageDigest) -> Result<()> {
+        let mut named = self.objects_of(image).await?;
+        let newest = named.pop().flatten();
+        let node = self.node().await?;
+        for object in named.into_iter().flatten() {
+            if Some(object) != newest {
+                node.drop_raw(&object).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Says whether the chain names an object of these custodians over this body.

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::actor::patient::Patient;
+use crate::backup::open_share;
 use crate::error::{Error, Result};
 use crate::papers::card::Card;
 use crate::papers::guardian::{self, Acceptance, Drill, DrillAnswer};
-use crate::papers::letter::{self, secret_json};
+use crate::papers::letter::secret_json;
 use crate::papers::recovery::Agreement;
-use crate::papers::share::ShareDocument;
 use crate::session::Session;
 use crate::unlocked::Unlocked;
 use pcim_core::{Address, Event, Secret, private};
@@ -55,7 +55,7 @@ pub struct Drilled {
     pub standing: DrillStanding,
 }
 
-/// What a drill shows.
+/// The verdict of a drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DrillStanding {
@@ -90,10 +90,7 @@ impl Unlocked<'_> {
     /// # Errors
     /// [`Error::Guardian`] if the key cannot sign.
     pub fn agree(&self, terms: RecoveryTerms, own: bool) -> Result<Agreement> {
-        let made = match own {
-            true => None,
-            false => self.guardian_key(terms.patient)?,
-        };
+        let made = self.made_key(terms.patient, own)?;
         let key = made.as_ref().unwrap_or(&self.keys.account);
         let agreed = Agreement::sign(terms, key).map_err(guardian::Error::from);
         Ok(agreed?)
@@ -121,28 +118,19 @@ impl Unlocked<'_> {
         if terms.lock || terms.successor != account.acting || account.pending.is_some() {
             return Err(Error::NoDrill { patient });
         }
-        let keys = self.keys;
-        let document = match share {
-            None => None,
-            Some(sealed) => {
-                let (document, author) = letter::open::<ShareDocument>(sealed, &keys.openpgp)
-                    .map_err(crate::backup::Error::from)?;
-                if document.patient != author.address {
-                    return Err(crate::backup::Error::OtherAuthor {
-                        wanted: document.patient,
-                        found: author.address,
-                    }
-                    .into());
-                }
-                Some(document)
-            }
-        };
-        let made = match own {
-            true => None,
-            false => self.guardian_key(patient)?,
-        };
-        let key = made.as_ref().unwrap_or(&keys.account);
+        let opened = share.map(|sealed| open_share(sealed, &self.keys.openpgp));
+        let document = opened.transpose()?;
+        let made = self.made_key(patient, own)?;
+        let key = made.as_ref().unwrap_or(&self.keys.account);
         Ok(DrillAnswer::new(drill, key, document.as_ref())?)
+    }
+
+    /// The key that was made for a patient, unless the home's own is wanted.
+    fn made_key(&self, patient: Address, own: bool) -> Result<Option<Account>> {
+        match own {
+            true => Ok(None),
+            false => self.guardian_key(patient),
+        }
     }
 
     /// The key by which this home is a patient's guardian, if one was made.

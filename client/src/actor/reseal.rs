@@ -448,26 +448,15 @@ impl Patient<'_> {
 
     /// Drops every root over the old body, and the body.
     async fn drop_old(&self, image: &ImageDigest, moved: &Move) -> Result<()> {
-        let events = self.events_of(image).await?;
-        let newest = self.announced_object(image).await?;
-        let node = self.node().await?;
-        for event in &events {
-            if let Event::ImageResealed {
-                emergency: Some(object),
-                ..
-            } = event
-                && *object != B256::ZERO
-                && newest != Some(BlockDigest(object.0))
-            {
-                node.drop_raw(&BlockDigest(object.0)).await?;
-            }
-        }
-        let shared = events.into_iter().filter_map(|event| match event {
+        self.drop_old_objects(image).await?;
+        let shared = self.events_of(image).await?.into_iter();
+        let shared = shared.filter_map(|event| match event {
             Event::Approved { shared_image, .. } | Event::Reshared { shared_image, .. } => {
                 Some(shared_image)
             }
             _ => None,
         });
+        let node = self.node().await?;
         for root in shared.chain([moved.old_root]) {
             if root != moved.root && self.body_here(&root).await?.as_ref() == Some(&moved.old_body)
             {

@@ -132,16 +132,19 @@ impl Home {
         Ok(true)
     }
 
-    /// The configuration of a backup, with this home's own address and listening addresses.
+    /// The configuration of a backup, with this home's own address, listening addresses, and the patient for whom it acts already.
     pub(crate) fn adopted(&self, toml: &str) -> std::result::Result<Config, String> {
         if toml.len() > MAX_FILE {
             return Err(format!("{} bytes; at most {MAX_FILE} are read", toml.len()));
         }
         let own = self.config();
+        let kept = Config::from_toml(toml.as_bytes())?;
         Ok(Config {
             address: own.address,
             listen: own.listen.clone(),
-            ..Config::from_toml(toml.as_bytes())?
+            // A recovery that was finished before made this home act for her.
+            patient: own.patient.or(kept.patient),
+            ..kept
         })
     }
 

@@ -68,7 +68,7 @@ pub struct EmergencyFacts {
 /// An emergency object that was read.
 #[derive(Clone, Debug)]
 pub struct EmergencyObject {
-    /// What it is about.
+    /// The image that it is about, and its place.
     pub facts: EmergencyFacts,
     /// The body's container.
     pub container: BodyVersion,
@@ -121,7 +121,7 @@ pub enum Error {
         "the emergency object is about another {what} than the one that the chain names it for"
     )]
     Other {
-        /// What differs.
+        /// The part that differs.
         what: &'static str,
     },
     /// A share of another image's key.

@@ -179,7 +179,7 @@ pub struct DrillAnswer {
     pub nonce: Hex<32>,
     /// The agreement to the drill's terms.
     pub agreement: Agreement,
-    /// What shows that the guardian has the share, if one was given to him.
+    /// The hash that shows that the guardian has the share, if one was given to him.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<ShareProof>,
 }

@@ -52,12 +52,26 @@ impl Follower {
     }
 
     /// Waits until it has told all of these: what it did, and with what.
-    pub(crate) fn wait_for(&self, wanted: &[(&str, &str)]) {
+    fn wait_for(&self, wanted: &[(&str, &str)]) {
         let mut missing = wanted.to_vec();
         while !missing.is_empty() {
             let event = self.told.recv_timeout(PATIENCE);
             let event = event.unwrap_or_else(|_| panic!("it never told {missing:?}"));
             missing.retain(|(what, cid)| event["follow"] != *what || event["cid"] != *cid);
+        }
+    }
+}
+
+impl Follower {
+    /// Waits until it has pinned the body of an image and this block.
+    pub(crate) fn wait_for_body_and(&self, image: &str, block: &str) {
+        let (mut body, mut found) = (false, false);
+        while !(body && found) {
+            let event = self.told.recv_timeout(PATIENCE);
+            let event = event.unwrap_or_else(|_| panic!("body {body}, block {found}"));
+            let pinned = event["follow"] == "pinned";
+            body |= pinned && event["kind"] == "body" && event["image"] == *image;
+            found |= pinned && event["cid"] == *block;
         }
     }
 }

@@ -1,15 +1,20 @@
 //! Accounts whose keys are lost or stolen, and patients who cannot decide, with real homes.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use pcim_core::chance::{Numbers, rounds};
 use serde_json::json;
 
+use crate::backup::killed;
 use crate::follower::Follower;
 use crate::program::{Actor, Run};
 use crate::stage::{IMAGE, Stage};
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
+/// Which moments are killed.
+const SEED: u64 = 0x5eed_0016;
 
 const NAMES: [&str; 3] = ["mother", "friend", "doctor-of-old"];
 
@@ -341,7 +346,15 @@ fn a_single_hostile_guardian_is_beaten_and_a_child_takes_its_images_over() {
     give("abandon abandon abandon").refused(1, "the words are not those");
     give(&said).json();
     run(&hostile, &["recover", "image", image, "--from", &letter]).refused(1, "");
-    run(&child, &["recover", "image", image, "--from", &letter]).json();
+    let nonce = stage.nonce(&child);
+    let take = ["recover", "image", image, "--from", &letter];
+    let mut numbers = Numbers(SEED);
+    for _ in 0..rounds("PCIM_TEST_KILLS", 8) {
+        let after = Duration::from_millis(numbers.below(1_500) as u64);
+        killed(child.command().args(take), after);
+    }
+    run(&child, &take).json();
+    assert_eq!(stage.nonce(&child), nonce + 1, "whatever was killed");
     let again = run(&child, &["recover", "image", image, "--from", &letter]).json();
     assert_eq!(again, json!({ "image": image }), "nothing is sent twice");
     run(&child, &open).json();
@@ -395,7 +408,7 @@ fn an_unconscious_patients_image_opens_to_the_desk_and_two_custodians_and_is_her
         .as_str()
         .unwrap();
     let object = block(object);
-    following.wait_for(&[("pinned", &object)]);
+    following.wait_for_body_and(image, &object);
     let followers: [&str; 1] = [&following.address];
     for home in [mother, friend, old, &doctor] {
         home.knows_all(&followers);
@@ -483,6 +496,38 @@ fn an_unconscious_patients_image_opens_to_the_desk_and_two_custodians_and_is_her
     run(&desk, &["requestor", "emergency", image, &doctor.address]).json();
     fetch(image, &["mother", "friend"]).refused(1, "is of set");
     assert!(!out.exists());
+}
+
+#[test]
+fn killed_at_any_moment_custodians_get_their_shares_once() {
+    let (stage, mut numbers) = (Stage::new(), Numbers(SEED));
+    let patient = stage.actor("patient");
+    let (_, cards) = helpers(&stage);
+    let command = |round: usize| {
+        let mut name = patient.command();
+        let threshold = ["2", "3"][round % 2];
+        name.args(["patient", "custodians", "--threshold", threshold]);
+        name.args(&cards);
+        name
+    };
+    let pins = || crate::repo::pins(&patient.home).len();
+    let begun = Instant::now();
+    Run::of(&mut command(0)).json();
+    let (took, pinned) = (begun.elapsed(), pins());
+    let (kills, mut cut) = (rounds("PCIM_TEST_KILLS", 12), 0);
+    for round in 1..=kills {
+        let nonce = stage.nonce(&patient);
+        let after = took.mul_f64(numbers.below(1_000) as f64 / 950.0);
+        cut += usize::from(killed(&mut command(round), after));
+        let done = Run::of(&mut command(round)).json();
+        assert_eq!(done["threshold"], json!(2 + round % 2));
+        assert_eq!(stage.nonce(&patient), nonce + 1, "{round}");
+        let again = Run::of(&mut command(round)).json();
+        assert_eq!(again["entrusted"], json!([]), "{round}");
+        assert_eq!(pins(), pinned, "{round}: one object, not more");
+    }
+    println!("{cut} of {kills} were killed");
+    assert!(cut > 0);
 }
 
 /// The CID of a raw block by its digest in hex.

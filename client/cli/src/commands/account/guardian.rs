@@ -54,8 +54,8 @@ pub(crate) struct AgreeArgs {
 
 /// Answer a patient's drill: show that you could help her
 ///
-/// What is signed would change nothing if it were sent; a drill that would is refused. The share is not told: only a hash that
-/// nobody could make without it.
+/// The signature would change nothing if it were sent; a drill that would change something is refused. The share is not given: only a
+/// hash that nobody could make without it.
 #[derive(Debug, Args)]
 pub(crate) struct DrillArgs {
     /// The drill that `pcim recover drill` wrote

@@ -59,7 +59,7 @@ impl ReleaseArgs {
     }
 }
 
-/// What is sealed on to whom.
+/// A share or key that is sealed on, and its reader.
 pub(crate) struct Release<'a> {
     pub(crate) given: Given<'a>,
     pub(crate) to: &'a Card,

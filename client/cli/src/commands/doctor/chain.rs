@@ -72,7 +72,7 @@ fn network(file: &pcim_client::Result<Option<NetworkFile>>) -> Finding {
     }
 }
 
-/// Whether another operator confirms a request before it is decided on.
+/// Tells whether another operator confirms a request before it is decided on.
 fn operators(session: &Session) -> Finding {
     let what = "operators";
     match session.confirming() {
