@@ -14,7 +14,7 @@ const MOVED_DAYS: u64 = 14;
 /// A follower's commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum FollowerCommand {
-    Release(ReleaseArgs),
+    Release(KeyReleaseArgs),
 }
 
 /// Seal the key of a patient's backup, which you keep, to the card of her new key
@@ -22,7 +22,7 @@ pub(crate) enum FollowerCommand {
 /// The chain must say that this key acts for her since fourteen days. If the key before objects meanwhile, do not give it:
 /// people decide then.
 #[derive(Debug, Args)]
-pub(crate) struct ReleaseArgs {
+pub(crate) struct KeyReleaseArgs {
     /// Her newest backup
     #[arg(value_name = "BACKUP")]
     backup: PathBuf,

@@ -6,7 +6,7 @@ use clap::Args;
 use pcim_client::papers::guardian::{Drill, DrillAnswer};
 use pcim_client::{DrillStanding, Drilled};
 
-use super::recover::read_set;
+use super::read_set;
 use crate::commands::write_result;
 use crate::context::{Context, read_small};
 use crate::failure::{Usage, WouldFail};

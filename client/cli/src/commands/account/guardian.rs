@@ -15,10 +15,10 @@ use crate::context::{Context, actor, read_card, read_small};
 /// A guardian's commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum GuardianCommand {
-    Accept(AcceptArgs),
+    Accept(GuardianAcceptArgs),
     Agree(AgreeArgs),
     Drill(DrillArgs),
-    Release(ReleaseArgs),
+    Release(ShareReleaseArgs),
 }
 
 /// Accept to be a patient's guardian, by a key that is for her alone
@@ -26,7 +26,7 @@ pub(crate) enum GuardianCommand {
 /// The key stays in this home, and in its backups. Give her the file: `pcim patient guardians` takes those of all who accepted.
 /// Doing it again gives the same key.
 #[derive(Debug, Args)]
-pub(crate) struct AcceptArgs {
+pub(crate) struct GuardianAcceptArgs {
     /// The patient's address or contact card
     #[arg(value_name = "ADDRESS|CARD")]
     patient: String,
@@ -76,7 +76,7 @@ pub(crate) struct DrillArgs {
 ///
 /// Before that the chain knows nothing of the key, and the share is not given; `pcim backup release` gives it on your word alone.
 #[derive(Debug, Args)]
-pub(crate) struct ReleaseArgs {
+pub(crate) struct ShareReleaseArgs {
     /// The letter with the share that you were given
     #[arg(value_name = "LETTER")]
     share: PathBuf,
@@ -102,7 +102,7 @@ impl GuardianCommand {
     }
 }
 
-impl AcceptArgs {
+impl GuardianAcceptArgs {
     async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let patient = actor(&self.patient)?;
         let client = context.client().await?;
@@ -169,7 +169,7 @@ impl DrillArgs {
     }
 }
 
-impl ReleaseArgs {
+impl ShareReleaseArgs {
     async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let share = read_small(&self.share)?;
         let to = read_card(&self.to)?;

@@ -1,14 +1,14 @@
 //! `pcim recover`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use pcim_client::papers::recovery::{Agreement, RecoveryRequest};
 use pcim_core::Address;
-use pcim_ledger::GuardianSet;
 
 use super::drill::RecoverDrillArgs;
 use super::moves::finish;
+use super::read_set;
 use super::rescue::RecoverImageArgs;
 use crate::commands::sign::SignArgs;
 use crate::commands::{transaction, write_result};
@@ -128,10 +128,4 @@ impl StartArgs {
         let text = format!("{}{}", super::text(&standing?), transaction(&written));
         context.ui.result(&written, &text)
     }
-}
-
-/// Reads the file of a set of guardians.
-pub(super) fn read_set(path: &Path) -> anyhow::Result<GuardianSet> {
-    let read = serde_json::from_slice(&read_small(path)?);
-    Ok(read.map_err(|error| Usage(format!("not a set of guardians: {error}")))?)
 }

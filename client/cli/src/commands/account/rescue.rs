@@ -16,7 +16,7 @@ use crate::names;
 ///
 /// A reader who may open the image gives --to, the card of the patient's new key, which must act since seven days, and --words,
 /// the card's twelve words as its holder reads them over the telephone. The patient takes the letter with --from, or the letters of
-/// custodians (`pcim custodian consent`) with --consent: the whole image is opened and verified, kept here, and the chain told.
+/// custodians (`pcim custodian consent`) with --consent: the whole image is opened and verified, kept here, and recorded on the chain.
 #[derive(Debug, Args)]
 pub(crate) struct RecoverImageArgs {
     /// The image
