@@ -22,7 +22,7 @@ fn the_domain_is_the_one_that_is_signed_in() {
 /// The file holds what eth-account, ethers and viem hash alike.
 #[test]
 fn a_struct_is_what_other_libraries_sign() {
-    let file = include_str!("../../../tests/interop/vectors-2.json");
+    let file = include_str!("../../../../tests/interop/vectors-2.json");
     let vectors: serde_json::Value = serde_json::from_str(file).unwrap();
     let mut found = 0;
     for vector in vectors.as_array().unwrap() {
