@@ -1,8 +1,12 @@
 //! Errors of an actor's work, above the adapters' own.
 
+mod convert;
+mod text;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
+use self::text::{or_none, standing};
 use crate::audit;
 use crate::backup::error as backup;
 use crate::home;
@@ -578,61 +582,8 @@ impl Error {
     }
 }
 
-impl From<backup::Error> for Error {
-    fn from(error: backup::Error) -> Self {
-        Self::Backup(Box::new(error))
-    }
-}
-
-impl From<emergency::Error> for Error {
-    fn from(error: emergency::Error) -> Self {
-        Self::Emergency(Box::new(error))
-    }
-}
-
-impl From<guardian::Error> for Error {
-    fn from(error: guardian::Error) -> Self {
-        Self::Guardian(Box::new(error))
-    }
-}
-
-impl From<handover::Error> for Error {
-    fn from(error: handover::Error) -> Self {
-        Self::Handover(Box::new(error))
-    }
-}
-
-impl From<network::Error> for Error {
-    fn from(error: network::Error) -> Self {
-        Self::Network(Box::new(error))
-    }
-}
-
-impl From<study::Error> for Error {
-    fn from(error: study::Error) -> Self {
-        Self::Study(Box::new(error))
-    }
-}
-
 /// Result of an actor's work.
 pub type Result<T> = std::result::Result<T, Error>;
-
-fn or_none(image: Option<ImageDigest>) -> String {
-    image.map_or("none".to_owned(), |image| image.to_string())
-}
-
-fn standing(status: GrantStatus, expires_at: u64) -> String {
-    match status {
-        GrantStatus::None => "no access was requested".to_owned(),
-        GrantStatus::Requested => "the patient has not decided yet".to_owned(),
-        GrantStatus::Approved => format!("the approval expired at {}", time(expires_at)),
-        GrantStatus::Denied => "the patient denied the request".to_owned(),
-        GrantStatus::Removed => "the patient removed the access".to_owned(),
-        GrantStatus::Emergency => {
-            format!("the emergency access ended at {}", time(expires_at))
-        }
-    }
-}
 
 /// Says of which file an error is; one that is there already has an error of its own.
 pub(crate) fn file_error(path: &Path, source: io::Error) -> Error {
