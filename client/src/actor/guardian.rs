@@ -224,7 +224,8 @@ impl Patient<'_> {
         answers: &[DrillAnswer],
     ) -> Result<Drilled> {
         set.check()?;
-        let (kept, shares_threshold) = self.kept_shares()?;
+        let kept = self.kept_shares()?;
+        let shares_threshold = kept.threshold;
         let (mut agreed, mut shares, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
         for answer in answers {
             let guardian = answer.agreement.guardian;
@@ -235,11 +236,10 @@ impl Patient<'_> {
             let Some(shown) = &answer.share else {
                 continue;
             };
-            let own = kept
-                .iter()
-                .find(|(set, share)| *set == shown.set && share.index == shown.index);
+            let mut shares_kept = kept.shares.iter();
+            let own = shares_kept.find(|it| kept.set == Some(shown.set) && it.index == shown.index);
             match own {
-                Some((_, share)) if drill.proof(share) == shown.proof => {
+                Some(share) if drill.proof(share) == shown.proof => {
                     if !shares.contains(&shown.index) {
                         shares.push(shown.index);
                     }

@@ -75,7 +75,7 @@ impl Patient<'_> {
         }
         let (key, body) = match rescue {
             Rescue::Custodians(letters) => self.joined(image, patient, letters).await?,
-            Rescue::Reader(sealed) => self.from_reader(image, patient, sealed)?,
+            Rescue::Reader(sealed) => self.read_reader(image, patient, sealed)?,
         };
         let attested = self.attested(image).await?;
         let (opened, _) = self.open_body(key.clone(), &body, io::sink()).await?;
@@ -161,7 +161,7 @@ impl Patient<'_> {
     }
 
     /// The session key out of a reader's letter.
-    fn from_reader(
+    fn read_reader(
         &self,
         image: &ImageDigest,
         patient: Address,

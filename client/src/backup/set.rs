@@ -62,6 +62,15 @@ pub(super) struct Guardian {
     pub(super) card: CardDocument,
 }
 
+/// The shares that a home keeps copies of.
+#[derive(Debug, Default)]
+pub(crate) struct KeptShares {
+    pub(crate) set: Option<Hex<16>>,
+    /// How many of them open a backup; `None` without guardians.
+    pub(crate) threshold: Option<u8>,
+    pub(crate) shares: Vec<Share>,
+}
+
 impl Set {
     /// Draws the keys of a new set.
     pub(super) fn new(
@@ -165,14 +174,14 @@ impl Unlocked<'_> {
         Ok(Some(serde_json::from_slice(&Zeroizing::new(plain))?))
     }
 
-    /// The shares of the home's backups, each with its set's name, and how many of them open one; none without guardians.
-    pub(crate) fn kept_shares(&self) -> Result<(Vec<(Hex<16>, Share)>, Option<u8>)> {
-        let Some(set) = self.read_set()? else {
-            return Ok((Vec::new(), None));
-        };
-        let (name, threshold) = (set.name, set.threshold);
-        let shares = set.guardians.into_iter().map(|it| (name, it.share));
-        Ok((shares.collect(), threshold))
+    /// The shares of the home's newest backups, and how many of them open one; none without guardians.
+    pub(crate) fn kept_shares(&self) -> Result<KeptShares> {
+        let set = self.read_set()?;
+        Ok(set.map_or_else(KeptShares::default, |set| KeptShares {
+            set: Some(set.name),
+            threshold: set.threshold,
+            shares: set.guardians.into_iter().map(|it| it.share).collect(),
+        }))
     }
 
     pub(super) fn write_set(&self, set: &Set) -> Result<()> {
