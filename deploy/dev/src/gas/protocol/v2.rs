@@ -2,11 +2,9 @@
 
 mod account;
 
-use alloy_primitives::{Address, B256, Bytes, FixedBytes, LogData, U256};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};
-use pcim_ledger::{
-    Attestation, Call, Deployment, GuardianSet, Nonce, NotesDigest, RecoveryTerms, Version,
-};
+use pcim_ledger::{Attestation, Call, Deployment, Nonce, NotesDigest, Version};
 
 use super::super::abi::v2::IPcac;
 use super::super::chain::Chain;

@@ -1,8 +1,8 @@
 //! The calls of an account: guardians, moves, recoveries, desks and delegates.
 
 use alloy_primitives::{Address, B256, FixedBytes, LogData, U256};
-use alloy_sol_types::{SolCall, SolEvent};
-use pcim_ledger::{Call, Deployment, GuardianSet, RecoveryTerms};
+use alloy_sol_types::SolEvent;
+use pcim_ledger::{GuardianSet, RecoveryTerms};
 
 use super::*;
 
