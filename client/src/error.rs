@@ -1,17 +1,18 @@
 //! Errors of an actor's work, above the adapters' own.
 
+mod convert;
+mod text;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
+use self::text::{or_none, standing};
 use crate::audit;
 use crate::backup::error as backup;
 use crate::home;
 use crate::mail;
 use crate::operation::journal;
-use crate::papers::card;
-use crate::papers::handover;
-use crate::papers::network;
-use crate::papers::request;
+use crate::papers::{card, emergency, guardian, handover, network, request};
 use crate::study::error as study;
 use pcim_core::date::time;
 use pcim_core::{Address, B256, BlockDigest, GrantStatus, ImageDigest, Seal};
@@ -42,6 +43,84 @@ pub enum Error {
     /// Mail.
     #[error(transparent)]
     Mail(Box<mail::Error>),
+    /// An emergency object, or what custodians give of it.
+    #[error(transparent)]
+    Emergency(Box<emergency::Error>),
+    /// A guardian's paper.
+    #[error(transparent)]
+    Guardian(Box<guardian::Error>),
+    /// The patient herself, as her own guardian.
+    #[error("{patient} is this home's own account: a guardian is another person")]
+    OwnGuardian {
+        /// The patient.
+        patient: Address,
+    },
+    /// A drill whose terms would change something, or that meets a pending change.
+    #[error(
+        "the drill of {patient} is none: its terms name another key than the one that acts, or a lock, or a change is pending"
+    )]
+    NoDrill {
+        /// The patient.
+        patient: Address,
+    },
+    /// A key that does not act for a patient.
+    #[error("{address} does not act for {patient} by a move or a recovery")]
+    NotActing {
+        /// The patient.
+        patient: Address,
+        /// The key.
+        address: Address,
+    },
+    /// Asked for too soon after an account moved.
+    #[error("the account of {patient} moved lately: this is given from {} on", time(*from))]
+    TooSoonAfter {
+        /// The patient.
+        patient: Address,
+        /// Unix seconds.
+        from: u64,
+    },
+    /// Words that are not the card's.
+    #[error("the words are not those of the card of {address}")]
+    WrongWords {
+        /// The card's address.
+        address: Address,
+    },
+    /// An image whose key is with no custodians.
+    #[error("no shares of the key of image {image} are with custodians")]
+    NoEmergencyObject {
+        /// The image.
+        image: ImageDigest,
+    },
+    /// A custodian's consent that the chain does not ask for.
+    #[error(
+        "no emergency opened image {image} to {requestor} (status: {status:?}), and that key does not act for its patient"
+    )]
+    NoEmergency {
+        /// The image.
+        image: ImageDigest,
+        /// The requestor.
+        requestor: Address,
+        /// How it stands.
+        status: GrantStatus,
+    },
+    /// A card with another certificate than the request's.
+    #[error("the certificate of the card of {requestor} is not the one that the request names")]
+    OtherCertificate {
+        /// The requestor.
+        requestor: Address,
+    },
+    /// Two providers of the chain that do not say the same.
+    #[error(
+        "another provider (number {number}) says something else of the request of {requestor} for image {image} than the first one"
+    )]
+    ProvidersDiffer {
+        /// The image.
+        image: ImageDigest,
+        /// The requestor.
+        requestor: Address,
+        /// The provider, from 1.
+        number: usize,
+    },
     /// OpenPGP.
     #[error(transparent)]
     Seal(#[from] pcim_seal::Error),
@@ -502,55 +581,8 @@ impl Error {
     }
 }
 
-impl From<backup::Error> for Error {
-    fn from(error: backup::Error) -> Self {
-        Self::Backup(Box::new(error))
-    }
-}
-
-impl From<mail::Error> for Error {
-    fn from(error: mail::Error) -> Self {
-        Self::Mail(Box::new(error))
-    }
-}
-
-impl From<handover::Error> for Error {
-    fn from(error: handover::Error) -> Self {
-        Self::Handover(Box::new(error))
-    }
-}
-
-impl From<network::Error> for Error {
-    fn from(error: network::Error) -> Self {
-        Self::Network(Box::new(error))
-    }
-}
-
-impl From<study::Error> for Error {
-    fn from(error: study::Error) -> Self {
-        Self::Study(Box::new(error))
-    }
-}
-
 /// Result of an actor's work.
 pub type Result<T> = std::result::Result<T, Error>;
-
-fn or_none(image: Option<ImageDigest>) -> String {
-    image.map_or("none".to_owned(), |image| image.to_string())
-}
-
-fn standing(status: GrantStatus, expires_at: u64) -> String {
-    match status {
-        GrantStatus::None => "no access was requested".to_owned(),
-        GrantStatus::Requested => "the patient has not decided yet".to_owned(),
-        GrantStatus::Approved => format!("the approval expired at {}", time(expires_at)),
-        GrantStatus::Denied => "the patient denied the request".to_owned(),
-        GrantStatus::Removed => "the patient removed the access".to_owned(),
-        GrantStatus::Emergency => {
-            format!("the emergency access ended at {}", time(expires_at))
-        }
-    }
-}
 
 /// Says of which file an error is; one that is there already has an error of its own.
 pub(crate) fn file_error(path: &Path, source: io::Error) -> Error {

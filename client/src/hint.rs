@@ -20,6 +20,33 @@ impl Hint for Error {
             Self::Ledger(error) => return error.hints(),
             Self::Backup(error) => return error.hints(),
             Self::Mail(error) => return error.hints(),
+            Self::Emergency(_) => {
+                "ask the custodians again with your card: `pcim custodian consent IMAGE --to CARD`; each is for one image and one card"
+            }
+            Self::Guardian(_) => "ask the guardian for it again",
+            Self::OwnGuardian { .. } => "give the card of the patient whom you are to help",
+            Self::NoDrill { .. } => {
+                "sign nothing; ask the patient by telephone, and look with `pcim account show --patient ADDRESS`"
+            }
+            Self::NotActing { .. } => {
+                "`pcim account show --patient ADDRESS` shows who acts; `pcim recover finish` makes a key act"
+            }
+            Self::TooSoonAfter { .. } => "wait until then: the key before may object meanwhile",
+            Self::WrongWords { .. } => {
+                "call the person up, have the twelve words of `pcim card show` read to you, and give them with --words"
+            }
+            Self::NoEmergencyObject { .. } => {
+                "its patient names custodians: `pcim patient custodians`"
+            }
+            Self::NoEmergency { .. } => {
+                "give nothing: `pcim requestor status IMAGE --requestor ADDRESS` shows how it stands"
+            }
+            Self::OtherCertificate { .. } => {
+                "give nothing before the requestor's newest card is in your hands"
+            }
+            Self::ProvidersDiffer { .. } => {
+                "decide nothing: one of the providers does not tell the truth, or is behind; ask again later, or use another --rpc-url"
+            }
             Self::Request(_) => "ask the requestor to make the request again",
             Self::Dicom { source, .. } => return source.hints(),
             Self::Study(error) => return error.hints(),
@@ -62,6 +89,9 @@ impl Hint for Error {
             Self::NotAuthorized { status, .. } => match status {
                 GrantStatus::Requested => {
                     "wait: a second request would cost again and change nothing; look with `pcim requestor status`"
+                }
+                GrantStatus::Emergency => {
+                    "an emergency opened it: ask custodians for their letters, and give enough of them: `pcim requestor fetch IMAGE --consent LETTER`"
                 }
                 _ => "ask the patient: `pcim requestor request`; look with `pcim requestor status`",
             },

@@ -5,14 +5,15 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
+use crate::commands::account::custodian::CustodianCommand;
 use crate::commands::account::guardian::GuardianCommand;
 use crate::commands::account::moves::AccountCommand;
 use crate::commands::account::recover::RecoverCommand;
 use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
     app, audit, backup, card, completions, config, consortium, deid, deploy, device, doctor,
-    gateway, init, invite, man, network, node, passphrase, patient, radiologist, relay, report,
-    requestor, restore, resume, search, trace, unlock, view, watch,
+    follower, gateway, init, invite, man, network, node, passphrase, patient, radiologist, relay,
+    report, requestor, restore, resume, search, trace, unlock, view, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -105,6 +106,12 @@ pub(crate) enum Command {
     /// Help a patient whose guardian you are
     #[command(subcommand)]
     Guardian(GuardianCommand),
+    /// Keep shares of patients' images, and give them in an emergency
+    #[command(subcommand)]
+    Custodian(CustodianCommand),
+    /// Give the key of a backup that you keep to a patient's new key
+    #[command(subcommand)]
+    Follower(follower::FollowerCommand),
     /// List and void calls that were signed here for others to send
     #[command(subcommand)]
     Signed(SignedCommand),
@@ -167,6 +174,8 @@ impl Command {
             Self::Account(command) => command.run(context).await,
             Self::Recover(command) => command.run(context).await,
             Self::Guardian(command) => command.run(context).await,
+            Self::Custodian(command) => command.run(context).await,
+            Self::Follower(command) => command.run(context).await,
             Self::Signed(command) => command.run(context).await,
             Self::Report(args) => args.run(context).await,
             Self::Watch(args) => args.run(context).await,

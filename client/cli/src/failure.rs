@@ -42,6 +42,11 @@ pub(crate) struct FromInbox {
     pub(crate) hints: Vec<String>,
 }
 
+/// A drill showed that guardians could not help.
+#[derive(Debug, thiserror::Error)]
+#[error("a recovery by the guardians who answered would not work")]
+pub(crate) struct WouldFail;
+
 /// The check found something.
 #[derive(Debug, thiserror::Error)]
 #[error("the check found {found} faults in {files} files")]
@@ -73,6 +78,11 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<Hints> {
     if error.is::<Unwell>() {
         return Some(vec![
             "each line that begins with BAD has its remedy below".into(),
+        ]);
+    }
+    if error.is::<WouldFail>() {
+        return Some(vec![
+            "name other guardians with `pcim patient guardians`, make a backup for them, and drill again".into(),
         ]);
     }
     if error.is::<Faulty>() {

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use sequoia_openpgp as openpgp;
 
+use openpgp::cert::Preferences;
 use openpgp::packet::Signature;
 use openpgp::parse::stream::{
     DetachedVerifierBuilder, MessageLayer, MessageStructure, VerificationHelper,
@@ -80,6 +81,28 @@ pub fn encrypt_document(
     signer: &UnlockedKey,
     readers: &[&Certificate],
 ) -> Result<Vec<u8>> {
+    encrypt(plain, signer, readers, true)
+}
+
+/// Encrypts as [`encrypt_document`] to one reader, whom the message does not name: its holders do not learn whose it is.
+///
+/// # Errors
+/// As [`encrypt_document`].
+pub fn encrypt_document_anonymously(
+    plain: &[u8],
+    signer: &UnlockedKey,
+    reader: &Certificate,
+) -> Result<Vec<u8>> {
+    encrypt(plain, signer, &[reader], false)
+}
+
+/// Encrypts a document; its readers' keys are `named` in it, or not.
+fn encrypt(
+    plain: &[u8],
+    signer: &UnlockedKey,
+    readers: &[&Certificate],
+    named: bool,
+) -> Result<Vec<u8>> {
     check_size("document", plain.len(), DOCUMENT_MAX)?;
     if readers.is_empty() {
         return Err(Error::NoReaders);
@@ -87,7 +110,11 @@ pub fn encrypt_document(
     let pair = signer.signer()?;
     let mut recipients = Vec::new();
     for reader in readers {
-        recipients.push(Recipient::from(reader.encryption_key()?));
+        let found = reader.encryption_key()?;
+        recipients.push(match named {
+            true => Recipient::from(found),
+            false => Recipient::new(usable(&reader.0)?.features(), None, found.key()),
+        });
     }
     let mut sealed = Vec::new();
     let message = Encryptor::for_recipients(Message::new(&mut sealed), recipients)

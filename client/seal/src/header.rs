@@ -11,6 +11,9 @@ use openpgp::parse::{PacketParser, PacketParserResult, Parse};
 use openpgp::serialize::MarshalInto;
 use openpgp::types::SymmetricAlgorithm;
 
+use pcim_core::Secret;
+use zeroize::Zeroizing;
+
 use super::cert::{is_post_quantum, unusable};
 use super::{BodyVersion, Certificate, Error, Result, UnlockedKey, Unusable};
 
@@ -40,6 +43,25 @@ impl SessionKey {
     /// Returns the container that the key is for.
     pub fn version(&self) -> BodyVersion {
         self.version
+    }
+
+    /// Copies the key's bytes, to be cut into shares.
+    ///
+    /// # Panics
+    /// Never: a key has 32 bytes wherever it comes from.
+    pub fn to_secret(&self) -> Secret {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        bytes.copy_from_slice(&self.secret);
+        Secret::new(*bytes)
+    }
+
+    /// Makes a key of the bytes that shares gave back.
+    #[must_use]
+    pub fn from_secret(secret: &Secret, version: BodyVersion) -> Self {
+        Self {
+            secret: openpgp::crypto::SessionKey::from(&secret.expose()[..]),
+            version,
+        }
     }
 }
 

@@ -43,8 +43,8 @@ mod version;
 pub use body::{Opened, Sealed, open_body, open_sealed, reseal_body, seal_body};
 pub use cert::Certificate;
 pub use document::{
-    DOCUMENT_MAX, Unverified, decrypt_document, encrypt_document, is_document, open_document,
-    sign_detached, verify_detached,
+    DOCUMENT_MAX, Unverified, decrypt_document, encrypt_document, encrypt_document_anonymously,
+    is_document, open_document, sign_detached, verify_detached,
 };
 pub use error::{Cause, Error, Result, Unusable};
 pub use header::{SessionKey, check_header, header_for, is_post_quantum_header, unwrap_header};

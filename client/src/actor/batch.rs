@@ -160,6 +160,7 @@ impl Patient<'_> {
             });
         }
         self.check_shown(image, requestor, &open)?;
+        self.confirm_request(image, requestor).await?;
         self.check_outstanding(image, requestor).await?;
         let certificate = self.certificate(&open.public_key).await?;
         self.keep_certificate(&open.public_key).await?;

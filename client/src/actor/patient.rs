@@ -193,6 +193,7 @@ impl Patient<'_> {
         self.check_open(image, requestor).await?;
         let open = self.open_request(image, requestor).await?;
         self.check_shown(image, requestor, &open)?;
+        self.confirm_request(image, requestor).await?;
         self.check_outstanding(image, requestor).await?;
         let mut new_bytes = 0;
         let call = async |operation| {

@@ -305,7 +305,7 @@ impl Patient<'_> {
         })
     }
 
-    /// Tells the chain of the new root, once.
+    /// Tells the chain of the new root, once, and of the custodians' new shares.
     async fn announce(&self, image: &ImageDigest, root: &ImageDigest) -> Result<()> {
         let deed = Deed::Announce {
             image: *image,
@@ -315,15 +315,26 @@ impl Patient<'_> {
         if earlier.is_some() || self.announced(image).await? == Some(*root) {
             return Ok(());
         }
-        let call = async || {
+        let custodians = self.custodians()?;
+        let call = async |operation| {
+            let emergency = match &custodians {
+                None => B256::ZERO,
+                Some(named) => {
+                    let new = self.node().await?.get_root(root, self.limits.fetch).await?;
+                    let (key, _) = pcim_seal::unwrap_header(&new.header, &self.keys.openpgp)?;
+                    self.store_object(operation, image, &new.body, &key, named)
+                        .await?
+                }
+            };
             Ok(Call::ResealImage {
                 image: *image,
                 root: *root,
-                emergency: B256::ZERO,
+                emergency,
                 round: self.record(image).await?.round,
             })
         };
-        self.sending().start(deed, Wanted::Any, call).await?;
+        let sending = self.sending();
+        sending.start_noting(deed, Wanted::Any, call).await?;
         Ok(())
     }
 
@@ -437,6 +448,7 @@ impl Patient<'_> {
 
     /// Drops every root over the old body, and the body.
     async fn drop_old(&self, image: &ImageDigest, moved: &Move) -> Result<()> {
+        self.drop_old_objects(image).await?;
         let shared = self.events_of(image).await?.into_iter();
         let shared = shared.filter_map(|event| match event {
             Event::Approved { shared_image, .. } | Event::Reshared { shared_image, .. } => {

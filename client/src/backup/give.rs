@@ -10,6 +10,7 @@ use crate::papers::card::Card;
 use crate::papers::letter;
 use crate::papers::share::ShareDocument;
 use pcim_core::{Address, Hex};
+use pcim_seal::UnlockedKey;
 
 /// The thing that is given on.
 #[derive(Clone, Copy, Debug)]
@@ -52,9 +53,7 @@ impl Backups<'_> {
         let card = Card::issue(&keys.account, &keys.openpgp, Vec::new())?;
         let (patient, set, share, letter) = match given {
             Given::Share(sealed) => {
-                let opened = letter::open::<ShareDocument>(sealed, &keys.openpgp);
-                let (mut document, author) = opened.map_err(Refused::from)?;
-                check_author(document.patient, &author)?;
+                let mut document = open_share(sealed, &keys.openpgp)?;
                 document.card = card;
                 let letter = letter::seal(&document, &keys.openpgp, reader);
                 let (name, index) = (document.set.name, document.share.index);
@@ -103,8 +102,16 @@ impl Backups<'_> {
     }
 }
 
+/// Opens the letter with a share that a patient sent her guardian.
+pub(crate) fn open_share(sealed: &[u8], key: &UnlockedKey) -> Result<ShareDocument> {
+    let opened = letter::open::<ShareDocument>(sealed, key);
+    let (document, author) = opened.map_err(Refused::from)?;
+    check_author(document.patient, &author)?;
+    Ok(document)
+}
+
 /// Only the patient herself hands out what opens her backup.
-pub(super) fn check_author(wanted: Address, author: &Card) -> Result<()> {
+fn check_author(wanted: Address, author: &Card) -> Result<()> {
     match author.address == wanted {
         true => Ok(()),
         false => Err(Refused::OtherAuthor {

@@ -19,10 +19,12 @@ mod restore;
 mod set;
 
 pub use error::Error;
+pub(crate) use give::open_share;
 pub use give::{Given, GivenOn};
 pub use make::{Backups, Keeping, Made, ShareLetter};
 pub use restore::{Key, Restored, Restoring};
 pub use set::Keepers;
+pub(crate) use set::check_keepers;
 
 #[cfg(test)]
 mod tests;

@@ -62,6 +62,15 @@ pub(super) struct Guardian {
     pub(super) card: CardDocument,
 }
 
+/// The shares that a home keeps copies of.
+#[derive(Debug, Default)]
+pub(crate) struct KeptShares {
+    pub(crate) set: Option<Hex<16>>,
+    /// How many of them open a backup; `None` without guardians.
+    pub(crate) threshold: Option<u8>,
+    pub(crate) shares: Vec<Share>,
+}
+
 impl Set {
     /// Draws the keys of a new set.
     pub(super) fn new(
@@ -76,7 +85,7 @@ impl Set {
             let found = followers.len();
             return Err(Refused::Followers { found }.into());
         }
-        check(me, followers)?;
+        check_keepers(me, followers)?;
         let mut set = Self {
             version: 1,
             name: Hex::random(),
@@ -91,7 +100,7 @@ impl Set {
         };
         match keepers {
             Keepers::Guardians { cards, threshold } => {
-                check(me, cards)?;
+                check_keepers(me, cards)?;
                 let shares = u8::try_from(cards.len()).unwrap_or(u8::MAX);
                 let cut = share::split(&set.secret, *threshold, shares).map_err(Refused::from)?;
                 let pairs = cut.into_iter().zip(cards.iter().cloned());
@@ -131,7 +140,7 @@ impl Set {
 }
 
 /// Nobody twice, nobody whose certificate cannot be used for decades, not the patient.
-fn check(me: Address, cards: &[CardDocument]) -> Result<()> {
+pub(crate) fn check_keepers(me: Address, cards: &[CardDocument]) -> Result<()> {
     let mut seen = Vec::new();
     for card in cards {
         let card = Card::verify(card)?;
@@ -163,6 +172,16 @@ impl Unlocked<'_> {
         let own = key.certificate();
         let plain = pcim_seal::decrypt_document(&sealed, key, |_| Ok(own))?;
         Ok(Some(serde_json::from_slice(&Zeroizing::new(plain))?))
+    }
+
+    /// The shares of the home's newest backups, and how many of them open one; none without guardians.
+    pub(crate) fn kept_shares(&self) -> Result<KeptShares> {
+        let set = self.read_set()?;
+        Ok(set.map_or_else(KeptShares::default, |set| KeptShares {
+            set: Some(set.name),
+            threshold: set.threshold,
+            shares: set.guardians.into_iter().map(|it| it.share).collect(),
+        }))
     }
 
     pub(super) fn write_set(&self, set: &Set) -> Result<()> {

@@ -17,10 +17,10 @@ use crate::papers::handover;
 use crate::session::Session;
 use crate::study::unpack::Contents;
 use crate::unlocked::Unlocked;
-use pcim_core::{Address, Event, ImageDigest, Seal};
+use pcim_core::{Address, BodyRef, Event, ImageDigest, Seal};
 use pcim_ledger::{Attestation, Deployment, EventFilter, Ledger};
 use pcim_node::Root;
-use pcim_seal::Opened;
+use pcim_seal::{Opened, SessionKey};
 
 /// An opened and verified payload.
 #[derive(Clone, Debug, Serialize)]
@@ -174,13 +174,24 @@ impl Unlocked<'_> {
         target: &Target,
         first: impl AsyncFnOnce() -> Result<T>,
     ) -> Result<(OpenedFile, T)> {
-        let at = |source| file_error(&target.path, source);
-        if target.path.is_dir() || !target.overwrite && target.path.exists() {
-            return Err(Error::FileExists {
-                path: target.path.clone(),
-            });
-        }
+        check_free(target)?;
         let root = self.node().await?.get_root(root, self.limits.fetch).await?;
+        let (key, _) = pcim_seal::unwrap_header(&root.header, &self.keys.openpgp)?;
+        self.open_by_key((key, &root.body), patient, attested, target, first)
+            .await
+    }
+
+    /// Opens a body that was attested by its session key, as [`open_after`](Self::open_after) does.
+    pub(crate) async fn open_by_key<T>(
+        &self,
+        (key, body): (SessionKey, &BodyRef),
+        patient: Address,
+        attested: &Attested,
+        target: &Target,
+        first: impl AsyncFnOnce() -> Result<T>,
+    ) -> Result<(OpenedFile, T)> {
+        check_free(target)?;
+        let at = |source| file_error(&target.path, source);
         let passing = Passing::begin(self, Deed::Open(Once::draw()))?;
         let noted = |path: &Path| {
             let piece = Piece::File(path.to_owned());
@@ -188,7 +199,7 @@ impl Unlocked<'_> {
         };
         let made = pcim_core::private::noted_dir_beside(&target.path, noted).map_err(at)?;
         let landing = Landing::new(made, target.clone());
-        let (opened, landing) = self.open_root(root, landing).await?;
+        let (opened, landing) = self.open_body(key, body, landing).await?;
         let wanted = attested.seal;
         let land = move || {
             check_seal(wanted, &opened)?;
@@ -239,17 +250,34 @@ impl Unlocked<'_> {
         root: Root,
         sink: W,
     ) -> Result<(Opened, W)> {
-        if root.body.file_size > self.limits.body_bytes {
-            return Err(Error::BodyTooLarge {
-                found: root.body.file_size,
-                max: self.limits.body_bytes,
-            });
-        }
         let (key, _) = pcim_seal::unwrap_header(&root.header, &self.keys.openpgp)?;
+        self.open_body(key, &root.body, sink).await
+    }
+
+    /// Decrypts a body as [`open_root`](Self::open_root) does.
+    pub(crate) async fn open_body<W: Write + Send + 'static>(
+        &self,
+        key: SessionKey,
+        body: &BodyRef,
+        sink: W,
+    ) -> Result<(Opened, W)> {
+        let (found, max) = (body.file_size, self.limits.body_bytes);
+        if found > max {
+            return Err(Error::BodyTooLarge { found, max });
+        }
         let limits = (self.limits.fetch, self.limits.total);
-        let meter = self.progress("fetched", Some(root.body.file_size));
+        let meter = self.progress("fetched", Some(found));
         let node = self.node().await?;
-        pipeline::open(node, &root.body, key, sink, limits, meter).await
+        pipeline::open(node, body, key, sink, limits, meter).await
+    }
+}
+
+/// Refuses a target that is there and is not to be replaced.
+fn check_free(target: &Target) -> Result<()> {
+    let path = &target.path;
+    match path.is_dir() || !target.overwrite && path.exists() {
+        true => Err(Error::FileExists { path: path.clone() }),
+        false => Ok(()),
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Config {
     pub network: Option<String>,
     /// The chain's JSON-RPC endpoint.
     pub rpc_url: Option<String>,
+    /// JSON-RPC endpoints of other operators, who must say the same of a request before it is decided on.
+    pub confirm_rpc_urls: Vec<String>,
     /// Takes an RPC of another machine over `http://`, where anyone on the way can change what it says.
     pub insecure_rpc: bool,
     /// The chain's WebSocket endpoint, if it is not at the RPC's own address.
@@ -73,6 +75,7 @@ impl Default for Config {
             address: Address::ZERO,
             network: None,
             rpc_url: None,
+            confirm_rpc_urls: Vec::new(),
             insecure_rpc: false,
             ws_url: None,
             chain_id: None,
@@ -116,6 +119,12 @@ impl Config {
         put("address", Some(quote(&self.address.to_string())), "");
         put("network", text(&self.network), "\"arbitrum-sepolia\"");
         put("rpc_url", text(&self.rpc_url), "\"https://host\"");
+        let confirming = (!self.confirm_rpc_urls.is_empty()).then(|| list(&self.confirm_rpc_urls));
+        put(
+            "confirm_rpc_urls",
+            confirming,
+            "[\"https://another-operator\"]",
+        );
         let insecure = self.insecure_rpc.then(|| "true".to_owned());
         put("insecure_rpc", insecure, "true");
         put("ws_url", text(&self.ws_url), "\"wss://host\"");

@@ -8,7 +8,7 @@ use super::deid;
 use super::{Config, DEID, ETHEREUM, Error, Home, MAX_FILE, OPENPGP, Result, io_at};
 use crate::papers::backup::Kept;
 use crate::papers::letter::MAX_LETTER_BYTES;
-use pcim_core::{LockCost, Passphrase, Secret, SecretBytes, private};
+use pcim_core::{Address, LockCost, Passphrase, Secret, SecretBytes, private};
 use pcim_ledger::Account;
 use pcim_seal::UnlockedKey;
 
@@ -18,6 +18,8 @@ const CONTACTS: &str = "contacts";
 const HELD: &str = "held";
 /// The keys of the home's own backups.
 const BACKUP: &str = "backup.pgp";
+/// The custodians of the home's images.
+const CUSTODIANS: &str = "custodians.json";
 /// Most characters of a file's name.
 const MAX_NAME: usize = 100;
 /// Most files of one folder.
@@ -36,12 +38,22 @@ impl Home {
         self.dir.join(HELD)
     }
 
+    /// Names the file with the custodians of the home's images; it may be missing.
+    pub fn custodians_path(&self) -> PathBuf {
+        self.dir.join(CUSTODIANS)
+    }
+
+    /// Names the file with the key by which the home is the guardian of a patient; it may be missing.
+    pub fn guardian_path(&self, patient: Address) -> PathBuf {
+        self.held_dir().join(format!("guardian-{patient:#x}.pgp"))
+    }
+
     /// Reads notes, contacts, what is held for others, and the keys of the backups.
     pub(crate) fn kept_files(&self) -> Result<Vec<Kept>> {
         let mut names: Vec<String> = (0..16)
             .map(|digit| format!("notes-{digit:x}.pgp"))
             .collect();
-        names.push(BACKUP.to_owned());
+        names.extend([BACKUP, CUSTODIANS].map(str::to_owned));
         for folder in [CONTACTS, HELD] {
             names.extend(self.names_in(folder)?);
         }
@@ -100,7 +112,7 @@ impl Home {
                 let notes = digit.is_some_and(|it| {
                     it.len() == 1 && it.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
                 });
-                notes || name == BACKUP
+                notes || name == BACKUP || name == CUSTODIANS
             }
         }
     }
@@ -120,16 +132,19 @@ impl Home {
         Ok(true)
     }
 
-    /// The configuration of a backup, with this home's own address and listening addresses.
+    /// The configuration of a backup, with this home's own address, listening addresses, and the patient for whom it acts already.
     pub(crate) fn adopted(&self, toml: &str) -> std::result::Result<Config, String> {
         if toml.len() > MAX_FILE {
             return Err(format!("{} bytes; at most {MAX_FILE} are read", toml.len()));
         }
         let own = self.config();
+        let kept = Config::from_toml(toml.as_bytes())?;
         Ok(Config {
             address: own.address,
             listen: own.listen.clone(),
-            ..Config::from_toml(toml.as_bytes())?
+            // A recovery that was finished before made this home act for her.
+            patient: own.patient.or(kept.patient),
+            ..kept
         })
     }
 

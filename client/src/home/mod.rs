@@ -20,7 +20,8 @@
 //! | `mailbox.token` | what mail for this home comes with, as its cards say (0600); drawn again if it is missing |
 //! | `mailbox.sqlite` | what a node that keeps mail for others keeps (0600) |
 //! | `gateway/` | the gateway's spool and handovers; may be missing |
-//! | `held/` | letters with shares and keys of others' backups; may be missing |
+//! | `held/` | letters with shares and keys of others' backups, and the keys by which the home is a guardian, encrypted to its own key; may be missing |
+//! | `custodians.json` | the custodians of the home's images; may be missing |
 //! | `backup.pgp` | the keys of the home's own backups, encrypted to its own key (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images |

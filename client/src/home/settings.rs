@@ -24,6 +24,7 @@ enum Kind {
     Number { least: u64, most: u64 },
     Address,
     Url(&'static [&'static str]),
+    Urls(&'static [&'static str]),
     Kubo,
     Multiaddrs,
     Nodes,
@@ -62,7 +63,7 @@ const fn setting(name: &'static str, kind: Kind, about: &'static str) -> Setting
 }
 
 /// Every setting that an owner may change.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     setting("name", Kind::Text, "what you call this home"),
     setting(
         "network",
@@ -73,6 +74,11 @@ pub const SETTINGS: [Setting; 20] = [
         "rpc_url",
         Kind::Url(&["http", "https"]),
         "the chain's endpoint, in place of the network's",
+    ),
+    setting(
+        "confirm_rpc_urls",
+        Kind::Urls(&["http", "https"]),
+        "endpoints of other operators, who must confirm a request before it is decided on",
     ),
     setting(
         "insecure_rpc",
@@ -174,7 +180,7 @@ impl Setting {
 
     /// Says whether it takes several values.
     pub fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::Multiaddrs | Kind::Nodes)
+        matches!(self.kind, Kind::Multiaddrs | Kind::Nodes | Kind::Urls(_))
     }
 
     fn wanted(&self) -> String {
@@ -183,7 +189,9 @@ impl Setting {
             Kind::Switch => "`true` or `false`".to_owned(),
             Kind::Number { least, most } => format!("a number from {least} to {most}"),
             Kind::Address => "an address (0x and 40 hex digits)".to_owned(),
-            Kind::Url(schemes) => format!("a URL with {}", schemes.join(" or ")),
+            Kind::Url(schemes) | Kind::Urls(schemes) => {
+                format!("a URL with {}", schemes.join(" or "))
+            }
             Kind::Kubo => "`http://host:port` or `unix:/path`".to_owned(),
             Kind::Multiaddrs => "a multiaddr such as /ip4/192.0.2.1/tcp/4001".to_owned(),
             Kind::Nodes => "a multiaddr with /p2p/".to_owned(),
@@ -201,7 +209,7 @@ impl Setting {
                 .parse()
                 .is_ok_and(|number: u64| (least..=most).contains(&number)),
             Kind::Address => text.parse::<Address>().is_ok() && text.starts_with("0x"),
-            Kind::Url(schemes) => is_url(text, schemes),
+            Kind::Url(schemes) | Kind::Urls(schemes) => is_url(text, schemes),
             Kind::Kubo => is_url(text, &["http"]) || text.starts_with("unix:/") && plain(text),
             Kind::Multiaddrs => text.starts_with('/') && plain(text),
             Kind::Nodes => is_node(text),
@@ -310,10 +318,11 @@ mod tests {
 
     #[test]
     fn every_setting_is_a_key_of_the_file_and_reads_back() {
-        let values: [&[&str]; 20] = [
+        let values: [&[&str]; 21] = [
             &["Ada's \"home\""],
             &["clinic"],
             &["https://rpc.example/key"],
+            &["https://two.example", "https://three.example/key"],
             &["true"],
             &["wss://rpc.example"],
             &["421614"],
@@ -357,6 +366,7 @@ mod tests {
             ("name", "a\nb"),
             ("rpc_url", "rpc.example"),
             ("rpc_url", "wss://rpc.example"),
+            ("confirm_rpc_urls", "wss://rpc.example"),
             ("ws_url", "https://rpc.example"),
             ("insecure_rpc", "yes"),
             ("chain_id", "0"),

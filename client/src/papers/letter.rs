@@ -67,6 +67,22 @@ pub fn seal<L: Letter>(
     Ok(sealed)
 }
 
+/// Seals a letter as [`seal`], without naming its reader on the outside.
+///
+/// # Errors
+/// As [`seal`].
+pub fn seal_anonymously<L: Letter>(
+    letter: &L,
+    key: &UnlockedKey,
+    reader: &Certificate,
+) -> Result<Vec<u8>, Error> {
+    let plain = secret_json(letter)?;
+    let sealed = pcim_seal::encrypt_document_anonymously(&plain, key, reader);
+    let sealed = sealed.map_err(Error::OpenPgp)?;
+    check_size::<L>(&sealed)?;
+    Ok(sealed)
+}
+
 /// Opens a letter; tells also who wrote it.
 ///
 /// # Errors

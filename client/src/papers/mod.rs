@@ -2,6 +2,8 @@
 
 pub mod backup;
 pub mod card;
+pub mod emergency;
+pub mod guardian;
 pub mod handover;
 pub mod invitation;
 pub mod letter;

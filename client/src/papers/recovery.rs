@@ -112,18 +112,24 @@ impl Agreement {
     /// [`Error`]
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         let read: Self = read(json)?;
-        known(read.version)?;
-        let (found, max) = (read.signature.len(), Version::V2.max_signature_bytes());
+        read.check()?;
+        Ok(read)
+    }
+
+    /// Checks version and signature, as [`parse`](Self::parse) says.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        known(self.version)?;
+        let (found, max) = (self.signature.len(), Version::V2.max_signature_bytes());
         if found == 0 || found > max {
             return Err(Error::Signature { found, max });
         }
-        if let Ok(found) = read.terms.signer(&read.signature)
-            && found != read.guardian
+        if let Ok(found) = self.terms.signer(&self.signature)
+            && found != self.guardian
         {
-            let wanted = read.guardian;
+            let wanted = self.guardian;
             return Err(Error::Forged { wanted, found });
         }
-        Ok(read)
+        Ok(())
     }
 }
 

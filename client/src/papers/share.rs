@@ -1,4 +1,4 @@
-//! Shares of a backup's secret (Shamir over GF(2⁸)): any `threshold` of them give it back, fewer tell nothing.
+//! Shares of a backup's secret, or of an image's session key (Shamir over GF(2⁸)): any `threshold` of them give it back, fewer tell nothing.
 //!
 //! The arithmetic alone gives a wrong secret for shares that are damaged, too few or of several secrets. So each share
 //! carries its set, its place in it and a commitment, and the backup lists the commitments of all: what does not belong
@@ -14,7 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::papers::card::CardDocument;
 use crate::papers::letter::Letter;
-use pcim_core::{Address, Hex, Secret};
+use pcim_core::{Address, Hex, ImageDigest, Secret};
 
 /// Most shares of a secret.
 pub const MAX_SHARES: u8 = 15;
@@ -53,6 +53,9 @@ pub struct ShareDocument {
     version: u32,
     /// The patient whose secret it is.
     pub patient: Address,
+    /// The image whose session key it is; none for a backup's secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageDigest>,
     /// The set.
     pub set: ShareSet,
     /// The share.
@@ -188,7 +191,8 @@ pub fn combine(
     Ok(Secret::new(joined))
 }
 
-fn check_numbers(threshold: u8, shares: u8) -> Result<(), Error> {
+/// Refuses numbers that cannot be.
+pub(crate) fn check_numbers(threshold: u8, shares: u8) -> Result<(), Error> {
     match (MIN_THRESHOLD..=shares).contains(&threshold) && shares <= MAX_SHARES {
         true => Ok(()),
         false => Err(Error::Numbers { threshold, shares }),
@@ -214,6 +218,7 @@ impl ShareDocument {
         Self {
             version: 1,
             patient,
+            image: None,
             set,
             commitment: share.commitment(),
             share,
@@ -221,8 +226,20 @@ impl ShareDocument {
         }
     }
 
+    /// Names the image whose session key it is.
+    #[must_use]
+    pub fn of_image(self, image: ImageDigest) -> Self {
+        Self {
+            image: Some(image),
+            ..self
+        }
+    }
+
     /// Checks the share against itself and against the set that is wanted.
-    fn check(&self, wanted: &ShareSet, commitments: &[Hex<32>]) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error`], with the share that is at fault.
+    pub fn check(&self, wanted: &ShareSet, commitments: &[Hex<32>]) -> Result<(), Error> {
         let index = self.share.index;
         if self.set.name != wanted.name {
             return Err(Error::OtherSet {

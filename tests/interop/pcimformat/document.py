@@ -54,6 +54,9 @@ LIMITS = {
     "calldata of a signed call": papers.MAX_CALL[2],
     "calldata of a signed call, version 1": papers.MAX_CALL[1],
     "document of a recovery": papers.MAX_RECOVERY,
+    # Acceptances and drills are not read here.
+    "acceptance of a guardian": 917_504,
+    "drill, its answer": 32_768,
     "network file": mail.MAX_NETWORK,
     "endpoints, gateways of a network file": mail.MAX_URLS,
     "followers of a network file": mail.MAX_FOLLOWERS,
@@ -69,6 +72,8 @@ LIMITS = {
     "contents of a backup": backup.MAX_CONTENTS,
     "keys of a backup": backup.MAX_KEYS,
     "words of a sheet, with white space": backup.MAX_WORDS,
+    # Emergency objects are not read here.
+    "emergency object": 983_040,
     "files of a study": payloads.MAX_FILES,
     "manifest": payloads.MAX_MANIFEST,
 }

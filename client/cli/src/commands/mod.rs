@@ -14,6 +14,7 @@ pub(crate) mod deploy;
 pub(crate) mod device;
 pub(crate) mod doctor;
 pub(crate) mod follow;
+pub(crate) mod follower;
 pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod invite;

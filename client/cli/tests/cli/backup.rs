@@ -272,7 +272,7 @@ fn a_second_device_takes_all_keys() {
 }
 
 /// Runs a command, and kills it after this long unless it has ended.
-fn killed(command: &mut Command, after: Duration) -> bool {
+pub(crate) fn killed(command: &mut Command, after: Duration) -> bool {
     let started = Instant::now();
     let mut child = command
         .stdout(Stdio::null())

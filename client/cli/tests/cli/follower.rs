@@ -12,16 +12,16 @@ use crate::repo;
 use crate::stage::{IMAGE, Stage};
 
 /// `pcim node --follow-chain` at work.
-struct Follower {
+pub(crate) struct Follower {
     actor: Actor,
-    address: String,
+    pub(crate) address: String,
     told: Receiver<Value>,
     _process: Process,
 }
 
 impl Follower {
     /// Follows until it is dropped; it asks these nodes.
-    fn start(actor: &Actor, peers: &[&str]) -> Self {
+    pub(crate) fn start(actor: &Actor, peers: &[&str]) -> Self {
         actor.knows_all(peers);
         let mut command = actor.command();
         command.args(["node", "--follow-chain"]);
@@ -58,6 +58,20 @@ impl Follower {
             let event = self.told.recv_timeout(PATIENCE);
             let event = event.unwrap_or_else(|_| panic!("it never told {missing:?}"));
             missing.retain(|(what, cid)| event["follow"] != *what || event["cid"] != *cid);
+        }
+    }
+}
+
+impl Follower {
+    /// Waits until it has pinned the body of an image and this block.
+    pub(crate) fn wait_for_body_and(&self, image: &str, block: &str) {
+        let (mut body, mut found) = (false, false);
+        while !(body && found) {
+            let event = self.told.recv_timeout(PATIENCE);
+            let event = event.unwrap_or_else(|_| panic!("body {body}, block {found}"));
+            let pinned = event["follow"] == "pinned";
+            body |= pinned && event["kind"] == "body" && event["image"] == *image;
+            found |= pinned && event["cid"] == *block;
         }
     }
 }

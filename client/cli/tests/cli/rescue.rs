@@ -1,51 +1,97 @@
-//! An account whose key is stolen, with real homes.
+//! Accounts whose keys are lost or stolen, and patients who cannot decide, with real homes.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pcim_core::chance::{Numbers, rounds};
 use serde_json::json;
 
+use crate::backup::killed;
+use crate::follower::Follower;
 use crate::program::{Actor, Run};
-use crate::stage::Stage;
+use crate::stage::{IMAGE, Stage};
 
 const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
+/// Which moments are killed.
+const SEED: u64 = 0x5eed_0016;
 
-/// Three homes with cards, whom the patient named as guardians; two of them are enough. And the file of the set.
-fn guarded(stage: &Stage) -> (Vec<Actor>, String) {
-    let names = ["mother", "friend", "doctor-of-old"];
-    let guardians: Vec<_> = (6..)
-        .zip(names)
-        .map(|(n, name)| stage.newcomer(name, n, &[]))
-        .collect();
-    let cards: Vec<_> = names
-        .map(|name| stage.file(&format!("{name}.card")))
-        .to_vec();
-    for (guardian, card) in guardians.iter().zip(&cards) {
-        guardian.run(["card", "--out", card]).json();
+const NAMES: [&str; 3] = ["mother", "friend", "doctor-of-old"];
+
+/// Runs a command of an actor, whose arguments are made up.
+fn run(actor: &Actor, args: &[&str]) -> Run {
+    Run::of(actor.command().args(args))
+}
+
+/// Three homes with cards.
+fn helpers(stage: &Stage) -> (Vec<Actor>, Vec<String>) {
+    let mut cards = Vec::new();
+    let helpers = (6..).zip(NAMES).map(|(number, name)| {
+        let actor = stage.newcomer(name, number, &[]);
+        cards.push(card(stage, &actor, name));
+        actor
+    });
+    (helpers.collect(), cards)
+}
+
+/// Writes an actor's card.
+fn card(stage: &Stage, actor: &Actor, name: &str) -> String {
+    let card = stage.file(&format!("{name}.card"));
+    actor.run(["card", "--force", "--out", &card]).json();
+    card
+}
+
+/// The words of a card, as its holder reads them aloud.
+fn words(card: &str) -> String {
+    let shown = Run::of(crate::program::pcim().args(["--json", "card", "show", card]));
+    shown.json()["words"].as_str().unwrap().to_owned()
+}
+
+/// Three homes whom the patient named as guardians by keys that are for her alone; two of them are enough. And the file of the set.
+fn guarded(stage: &Stage) -> (Vec<Actor>, Vec<String>, String) {
+    let (guardians, cards) = helpers(stage);
+    let patient = stage.file("patient.card");
+    let mut accepted = Vec::new();
+    for (guardian, name) in guardians.iter().zip(NAMES) {
+        let out = stage.file(&format!("{name}.accepted"));
+        let done = run(guardian, &["guardian", "accept", &patient, "--out", &out]).json();
+        assert_ne!(
+            done["guardian"],
+            json!(guardian.address),
+            "a key of its own"
+        );
+        let again = stage.file(&format!("{name}.again"));
+        let again = run(guardian, &["guardian", "accept", &patient, "--out", &again]).json();
+        assert_eq!(again["guardian"], done["guardian"]);
+        accepted.push(out);
     }
     let set = stage.file("guardians.json");
     let mut name = stage.actor("patient").command();
     name.args(["patient", "guardians", "--threshold", "2", "--hours", "72"]);
-    Run::of(name.args(["--out", &set]).args(&cards)).json();
-    (guardians, set)
+    Run::of(name.args(["--out", &set]).args(&accepted)).json();
+    (guardians, cards, set)
 }
 
 /// Has guardians agree to a recovery to a home; the arguments of `recover start`.
 fn agreed(stage: &Stage, to: &Actor, patient: &str, more: &[&str], by: &[&Actor]) -> Vec<String> {
-    let request = stage.file("recovery.json");
-    let mut ask = to.command();
-    ask.args([
+    let request = stage.file(&format!("recovery-{}.json", by.len()));
+    let ask = [
         "recover",
         "request",
         "--patient",
         patient,
         "--out",
         &request,
-    ]);
-    Run::of(ask.args(more)).json();
+    ];
+    Run::of(to.command().args(ask).args(more)).json();
     let mut start = vec!["recover".to_owned(), "start".to_owned()];
     for (number, guardian) in by.iter().enumerate() {
-        let agreement = stage.file(&format!("agreement-{number}.json"));
-        guardian
-            .run(["guardian", "agree", &request, "--out", &agreement])
-            .json();
+        let agreement = stage.file(&format!("agreement-{number}-of-{}.json", by.len()));
+        run(
+            guardian,
+            &["guardian", "agree", &request, "--out", &agreement],
+        )
+        .json();
         start.push(agreement);
     }
     start
@@ -55,13 +101,124 @@ fn start(to: &Actor, args: &[String], set: &str) -> Run {
     Run::of(to.command().args(args).args(["--set", set]))
 }
 
+/// The file of a guardian's share.
+fn share(kept: &str, number: usize) -> String {
+    let begin = format!("share-{number}-");
+    let names = crate::program::names(Path::new(kept));
+    let name = names.iter().find(|it| it.starts_with(&begin)).unwrap();
+    format!("{kept}/{name}")
+}
+
+/// Backs up for three guardians and two followers, in a folder.
+fn backed_up(stage: &Stage, cards: &[String]) -> (String, String) {
+    let kept = stage.file("kept");
+    let mut backup = stage.actor("patient").command();
+    backup.args(["backup", "--threshold", "2", "--out", &kept]);
+    for card in cards {
+        backup.args(["--guardian", card]);
+    }
+    let clinic = card(stage, &stage.actor("clinic"), "clinic");
+    for follower in [&stage.file("doctor.card"), &clinic] {
+        backup.args(["--follower", follower]);
+    }
+    let made = Run::of(&mut backup).json();
+    (kept, made["backup"].as_str().unwrap().to_owned())
+}
+
+/// A drill that these guardians answer, the first of them without a share; and what the patient hears.
+fn drilled(stage: &Stage, set: &str, kept: &str, by: &[&Actor]) -> Run {
+    let patient = stage.actor("patient");
+    let drill = stage.file(&format!("drill-{}.json", by.len()));
+    run(&patient, &["recover", "drill", "--out", &drill]).json();
+    let mut judge = patient.command();
+    judge.args(["recover", "drill", "--drill", &drill, "--set", set]);
+    for (number, guardian) in by.iter().enumerate() {
+        let answer = stage.file(&format!("answer-{number}-of-{}.json", by.len()));
+        let share = share(kept, number + 1);
+        let args = [
+            "guardian", "drill", &drill, "--share", &share, "--out", &answer,
+        ];
+        run(guardian, &args).json();
+        judge.arg(answer);
+    }
+    Run::of(&mut judge)
+}
+
+#[test]
+fn a_lost_laptop_is_replaced_and_its_images_open_on_the_new_one() {
+    let stage = Stage::new();
+    let image = &*stage.known.image;
+    let (patient, radiologist) = (stage.actor("patient"), stage.actor("radiologist"));
+    let (guardians, cards, set) = guarded(&stage);
+    let [mother, friend, old] = &guardians[..] else {
+        panic!("three guardians");
+    };
+    let (kept, newest) = backed_up(&stage, &cards);
+    let good = drilled(&stage, &set, &kept, &[mother, friend, old]).json();
+    assert_eq!(good["standing"], "good", "{good}");
+    assert_eq!(good["shares"], json!([1, 2, 3]));
+    let alone = drilled(&stage, &set, &kept, &[mother]);
+    assert_eq!(alone.code, Some(1), "{alone:?}");
+    assert_eq!(alone.document()["standing"], "would_fail");
+    assert!(alone.stderr.contains("would not work"), "{alone:?}");
+
+    // All that was on the laptop is gone.
+    std::fs::remove_dir_all(&patient.home).unwrap();
+    let laptop = stage.newcomer("laptop", 9, &[]);
+    let to = card(&stage, &laptop, "laptop");
+    let few = agreed(&stage, &laptop, &patient.address, &[], &[mother]);
+    start(&laptop, &few, &set).refused(1, "1 guardians agreed; 2 must");
+    let enough = agreed(&stage, &laptop, &patient.address, &[], &[mother, friend]);
+    start(&laptop, &enough, &set).json();
+    let finish = ["recover", "finish", "--patient", &patient.address];
+    run(&laptop, &finish).refused(1, "can be finished from");
+    let letter = |name: &str| stage.file(&format!("{name}.letter"));
+    let (one, two, key) = (letter("mother"), letter("friend"), letter("doctor"));
+    let (first, second) = (share(&kept, 1), share(&kept, 2));
+    let release = |share: &str, out: &str| {
+        ["guardian", "release", share, "--to", &to, "--out", out].map(str::to_owned)
+    };
+    let early = Run::of(mother.command().args(release(&first, &one)));
+    early.refused(1, "does not act for");
+    assert!(!Path::new(&one).exists());
+    stage.pass(72 * HOUR);
+    run(&laptop, &finish).json();
+    let standing = run(&laptop, &["account", "show"]).json();
+    assert_eq!(standing["acting"], json!(laptop.address));
+
+    // The OpenPGP key comes back from the guardians' shares and, two weeks later, a follower's key.
+    Run::of(mother.command().args(release(&first, &one))).json();
+    Run::of(friend.command().args(release(&second, &two))).json();
+    let doctor = stage.actor("doctor");
+    let follower = ["follower", "release", &newest, "--to", &to, "--out", &key];
+    run(&doctor, &follower).refused(1, "moved lately");
+    stage.pass(14 * DAY);
+    run(&doctor, &follower).json();
+    let restore = [
+        "restore", &newest, "--share", &one, "--share", &two, "--key", &key,
+    ];
+    run(&laptop, &restore).json();
+    let served = radiologist.serve();
+    laptop.knows(&served.address);
+    let out = stage.results().join("own.dcm");
+    run(
+        &laptop,
+        &["patient", "open", image, "--out", out.to_str().unwrap()],
+    )
+    .json();
+    assert_eq!(std::fs::read(out).unwrap(), IMAGE);
+    // And she decides again.
+    let denied = run(&laptop, &["patient", "deny", image, &doctor.address]).json();
+    assert_eq!(denied["events"][0]["event"], "Requestdenied");
+}
+
 #[test]
 fn a_stolen_key_is_locked_and_nothing_that_the_thief_did_holds() {
     let stage = Stage::new();
     let image = &*stage.known.image;
     let (thief, doctor) = (stage.actor("patient"), stage.actor("doctor"));
     let patient = thief.address.clone();
-    let (guardians, set) = guarded(&stage);
+    let (guardians, _, set) = guarded(&stage);
     // The thief is quicker: a delegate, and guardians of his own, who wait.
     let accomplice = stage.actor("consortium");
     let delegate = ["patient", "delegate", &accomplice.address, "--until", "30d"];
@@ -112,4 +269,269 @@ fn a_stolen_key_is_locked_and_nothing_that_the_thief_did_holds() {
     let standing = laptop.run(["account", "show"]).json();
     assert_eq!(standing["acting"], json!(laptop.address));
     assert!(standing["pending"].is_null());
+}
+
+#[test]
+fn a_single_hostile_guardian_is_beaten_and_a_child_takes_its_images_over() {
+    let stage = Stage::new();
+    let image = &*stage.known.image;
+    let (parent, hostile) = (stage.actor("patient"), stage.actor("consortium"));
+    let one = stage.file("one.json");
+    let name = |out: &str, who: &[&str]| {
+        let mut name = parent.command();
+        name.args([
+            "patient",
+            "guardians",
+            "--threshold",
+            "1",
+            "--hours",
+            "72",
+            "--out",
+            out,
+        ]);
+        Run::of(name.args(who)).json()
+    };
+    name(&one, &[&hostile.address]);
+    let thief = stage.newcomer("thief", 8, &[]);
+    let recovery = agreed(&stage, &thief, &parent.address, &[], &[&hostile]);
+    start(&thief, &recovery, &one).json();
+    let pending = || {
+        let shown = run(&thief, &["account", "show", "--patient", &parent.address]);
+        shown.json()["pending"]["kind"].clone()
+    };
+    assert_eq!(pending(), "single_recovery");
+    // She names another one, and the recovery is void.
+    let radiologist = stage.actor("radiologist");
+    name(&stage.file("other.json"), &[&radiologist.address]);
+    assert_eq!(pending(), "guardians");
+    stage.pass(72 * HOUR);
+    let finish = ["recover", "finish", "--patient", &parent.address];
+    run(&thief, &finish).json();
+    let standing = run(&parent, &["account", "show"]).json();
+    assert_eq!(
+        standing["acting"],
+        json!(parent.address),
+        "anyone may finish guardians"
+    );
+    start(&thief, &recovery, &one).refused(1, "");
+
+    // The child is grown up: its own key acts, and the clinic gives it the image's key.
+    let child = stage.newcomer("child", 9, &[]);
+    let to = card(&stage, &child, "child");
+    run(&parent, &["account", "move", &to]).json();
+    let take = ["account", "finish", "--patient", &parent.address];
+    run(&child, &take).refused(1, "can be finished from");
+    stage.pass(72 * HOUR);
+    run(&child, &take).json();
+    let (clinic, doctor) = (stage.actor("clinic"), stage.actor("doctor"));
+    let nobody = run(&parent, &["patient", "deny", image, &doctor.address]);
+    assert_eq!(nobody.code, Some(1), "{nobody:?}");
+    let served = radiologist.serve();
+    let at_home = parent.serve();
+    clinic.knows_all(&[&served.address, &at_home.address]);
+    child.knows(&served.address);
+    let out = stage.results().join("own.dcm");
+    let open = ["patient", "open", image, "--out", out.to_str().unwrap()];
+    let closed = run(&child, &open);
+    assert_eq!(closed.code, Some(1), "{closed:?}");
+    let (letter, said) = (stage.file("clinic.letter"), words(&to));
+    let give = |words: &str| {
+        let give = [
+            "recover", "image", image, "--to", &to, "--words", words, "--out", &letter,
+        ];
+        run(&clinic, &give)
+    };
+    give(&said).refused(1, "moved lately");
+    stage.pass(7 * DAY);
+    give("abandon abandon abandon").refused(1, "the words are not those");
+    give(&said).json();
+    run(&hostile, &["recover", "image", image, "--from", &letter]).refused(1, "");
+    let nonce = stage.nonce(&child);
+    let take = ["recover", "image", image, "--from", &letter];
+    let mut numbers = Numbers(SEED);
+    for _ in 0..rounds("PCIM_TEST_KILLS", 8) {
+        let after = Duration::from_millis(numbers.below(1_500) as u64);
+        killed(child.command().args(take), after);
+    }
+    run(&child, &take).json();
+    assert_eq!(stage.nonce(&child), nonce + 1, "whatever was killed");
+    let again = run(&child, &["recover", "image", image, "--from", &letter]).json();
+    assert_eq!(again, json!({ "image": image }), "nothing is sent twice");
+    run(&child, &open).json();
+    assert_eq!(std::fs::read(out).unwrap(), IMAGE);
+    run(&child, &["patient", "deny", image, &doctor.address]).json();
+}
+
+#[test]
+fn an_unconscious_patients_image_opens_to_the_desk_and_two_custodians_and_is_hers_again() {
+    let stage = Stage::new();
+    let (image, patient) = (&*stage.known.image, stage.actor("patient"));
+    let (desk, doctor) = (stage.actor("consortium"), stage.actor("doctor"));
+    let (custodians, cards) = helpers(&stage);
+    let [mother, friend, old] = &custodians[..] else {
+        panic!("three custodians");
+    };
+    run(
+        &patient,
+        &["patient", "emergency", &desk.address, "--hours", "24"],
+    )
+    .json();
+    stage.pass(72 * HOUR);
+    run(&patient, &["account", "finish"]).json();
+    let entrust = |cards: &[String]| {
+        let mut name = patient.command();
+        name.args(["patient", "custodians", "--threshold", "2"]);
+        Run::of(name.args(cards)).json()
+    };
+    let named = entrust(&cards);
+    assert_eq!(named["entrusted"][0]["image"], json!(image));
+    let again = entrust(&cards);
+    assert_eq!(again["entrusted"], json!([]), "nothing is sent twice");
+    assert_eq!(again["unchanged"], json!([image]));
+    // An image that is registered later is entrusted by itself.
+    let radiologist = stage.actor("radiologist");
+    let served = radiologist.serve();
+    patient.knows(&served.address);
+    let register = run(
+        &patient,
+        &["patient", "register", &stage.file("fresh.handover")],
+    )
+    .json();
+    assert_eq!(register["entrusted"]["events"][0]["event"], "ImageResealed");
+    drop(served);
+
+    // A follower has what she cannot serve herself any more.
+    let follower = stage.newcomer("follower", 9, &[]);
+    let at_home = patient.serve();
+    let following = Follower::start(&follower, &[&at_home.address]);
+    let object = named["entrusted"][0]["events"][0]["emergency"]
+        .as_str()
+        .unwrap();
+    let object = block(object);
+    following.wait_for_body_and(image, &object);
+    let followers: [&str; 1] = [&following.address];
+    for home in [mother, friend, old, &doctor] {
+        home.knows_all(&followers);
+    }
+    drop(at_home);
+
+    let to = stage.file("doctor.card");
+    let letter = |name: &str| stage.file(&format!("{name}.letter"));
+    let consent = |by: &Actor, image: &str, name: &str| {
+        let out = letter(name);
+        run(
+            by,
+            &["custodian", "consent", image, "--to", &to, "--out", &out],
+        )
+    };
+    let out = stage.results().join("doctors.dcm");
+    let fetch = |image: &str, names: &[&str]| {
+        let mut fetch = doctor.command();
+        fetch
+            .args(["requestor", "fetch", image, "--force", "--out"])
+            .arg(&out);
+        for name in names {
+            fetch.args(["--consent", &letter(name)]);
+        }
+        Run::of(&mut fetch)
+    };
+    consent(mother, image, "mother").refused(1, "no emergency opened image");
+    run(&desk, &["requestor", "emergency", image, &doctor.address]).json();
+    fetch(image, &[]).refused(4, "not authorized");
+    consent(mother, image, "mother").json();
+    fetch(image, &["mother"]).refused(1, "1 shares; 2 are wanted");
+    let given = consent(friend, image, "friend").json();
+    assert_eq!(
+        (&given["share"], &given["threshold"]),
+        (&json!(2), &json!(2))
+    );
+    fetch(&stage.known.fresh, &["mother", "friend"]).refused(4, "not authorized");
+    assert!(!out.exists());
+    fetch(image, &["mother", "friend"]).json();
+    assert_eq!(std::fs::read(&out).unwrap(), IMAGE);
+    std::fs::remove_file(&out).unwrap();
+    let clinic = stage.actor("clinic");
+    let mut stranger = clinic.command();
+    stranger
+        .args(["requestor", "fetch", image, "--out"])
+        .arg(&out);
+    stranger.args([
+        "--consent",
+        &letter("mother"),
+        "--consent",
+        &letter("friend"),
+    ]);
+    assert_ne!(
+        Run::of(&mut stranger).code,
+        Some(0),
+        "an approval is no emergency"
+    );
+
+    // She is awake: it is the first thing that she sees, and she removes it.
+    let seen = run(&patient, &["patient", "audit"]).json();
+    assert!(seen.to_string().contains("EmergencyOpened"), "{seen}");
+    let shut = run(
+        &patient,
+        &["patient", "revoke", image, &doctor.address, "--rekey"],
+    );
+    shut.json();
+    fetch(image, &["mother", "friend"]).refused(4, "not authorized");
+    consent(old, image, "old").refused(1, "no emergency opened image");
+    // Another emergency has another key: the same consents open nothing.
+    let at_home = patient.serve();
+    doctor.knows_all(&[&following.address, &at_home.address]);
+    stage.pass(2);
+    let card = stage.file("patient.card");
+    let ask = [
+        "requestor",
+        "request",
+        "--patient",
+        &card,
+        "--image",
+        image,
+        "--purpose",
+        "ETREAT",
+    ];
+    run(&doctor, &ask).json();
+    run(&desk, &["requestor", "emergency", image, &doctor.address]).json();
+    fetch(image, &["mother", "friend"]).refused(1, "is of set");
+    assert!(!out.exists());
+}
+
+#[test]
+fn killed_at_any_moment_custodians_get_their_shares_once() {
+    let (stage, mut numbers) = (Stage::new(), Numbers(SEED));
+    let patient = stage.actor("patient");
+    let (_, cards) = helpers(&stage);
+    let command = |round: usize| {
+        let mut name = patient.command();
+        let threshold = ["2", "3"][round % 2];
+        name.args(["patient", "custodians", "--threshold", threshold]);
+        name.args(&cards);
+        name
+    };
+    let pins = || crate::repo::pins(&patient.home).len();
+    let begun = Instant::now();
+    Run::of(&mut command(0)).json();
+    let (took, pinned) = (begun.elapsed(), pins());
+    let (kills, mut cut) = (rounds("PCIM_TEST_KILLS", 12), 0);
+    for round in 1..=kills {
+        let nonce = stage.nonce(&patient);
+        let after = took.mul_f64(numbers.below(1_000) as f64 / 950.0);
+        cut += usize::from(killed(&mut command(round), after));
+        let done = Run::of(&mut command(round)).json();
+        assert_eq!(done["threshold"], json!(2 + round % 2));
+        assert_eq!(stage.nonce(&patient), nonce + 1, "{round}");
+        let again = Run::of(&mut command(round)).json();
+        assert_eq!(again["entrusted"], json!([]), "{round}");
+        assert_eq!(pins(), pinned, "{round}: one object, not more");
+    }
+    println!("{cut} of {kills} were killed");
+    assert!(cut > 0);
+}
+
+/// The CID of a raw block by its digest in hex.
+fn block(hex: &str) -> String {
+    let digest: pcim_core::B256 = hex.parse().unwrap();
+    pcim_core::BlockDigest(digest.0).to_string()
 }

@@ -290,3 +290,41 @@ fn a_card_is_looked_at_and_sealing_says_for_whom() {
     let sealed = Run::of(seal.args(["--out", &stage.file("to.handover")]));
     assert!(sealed.stderr.contains(line), "{sealed:?}");
 }
+
+#[test]
+fn a_request_that_another_provider_has_otherwise_is_not_approved() {
+    let stage = Stage::new();
+    let (image, patient) = (&*stage.known.image, stage.actor("patient"));
+    let doctor = stage.actor("doctor");
+    let asked = ["requestor", "status", image, "--requestor", &doctor.address];
+    let asked = patient.run(asked).json()["requested_at"].as_u64().unwrap();
+    // One of the two says that it was asked a second later: which of them lies is for her to find out.
+    let word = |at: u64| &*format!("{at:064x}").leak();
+    let fault = Fault::Swap(word(asked), word(asked + 1));
+    let other = Proxy::start(stage.chain.url(), fault);
+    let confirm = |url: &str| {
+        let set = ["config", "set", "confirm_rpc_urls", url];
+        patient.run(set).json();
+    };
+    let approve = ["patient", "approve", image, &doctor.address];
+    let nonce = stage.nonce(&patient);
+    confirm(&other.url);
+    patient
+        .run(approve)
+        .refused(1, "another provider (number 1) says something else");
+    let (list, reviewed) = (
+        patient.run(["patient", "requests"]).json(),
+        stage.file("reviewed.json"),
+    );
+    fs::write(&reviewed, list.to_string()).unwrap();
+    let all = patient.run(["patient", "approve", "--reviewed", &reviewed]);
+    all.refused(1, "another provider (number 1) says something else");
+    // One that does not answer confirms nothing.
+    confirm("http://127.0.0.1:1");
+    let away = patient.run(approve);
+    assert_eq!(away.code, Some(1), "{away:?}");
+    assert_eq!(stage.nonce(&patient), nonce, "nothing was sent");
+    let honest = Proxy::start(stage.chain.url(), Fault::None);
+    confirm(&honest.url);
+    patient.run(approve).json();
+}

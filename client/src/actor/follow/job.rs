@@ -5,15 +5,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::follow::event::Kind;
+use crate::papers::emergency::{EmergencyObject, MAX_EMERGENCY_BYTES};
 use crate::papers::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES};
 use pcim_core::{BlockDigest, ImageDigest};
 use pcim_node::{BodyRef, Node, Root};
 
-/// Most bytes of a block that is kept by itself.
-pub(crate) const MAX_BLOCK_BYTES: usize = match MAX_CERTIFICATE_BYTES > MAX_REQUEST_BYTES {
-    true => MAX_CERTIFICATE_BYTES,
-    false => MAX_REQUEST_BYTES,
-};
+/// Most bytes of a block that is kept by itself: an emergency object is larger than certificates and request documents.
+pub(crate) const MAX_BLOCK_BYTES: usize = MAX_EMERGENCY_BYTES;
 /// The slowest that a body may come, in bytes a second, and what it may take beside.
 const SLOWEST: u64 = 16 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(600);
@@ -139,7 +137,7 @@ pub(crate) async fn fetch_block(
     patience: Duration,
 ) -> pcim_node::Result<Brought> {
     let bytes = node.get_raw(digest, MAX_BLOCK_BYTES, patience).await?;
-    if !is_of_a_request(&bytes) {
+    if !is_of_a_request(&bytes) && EmergencyObject::read(&bytes).is_err() {
         return Err(pcim_node::Error::NotOpenPgp {
             cid: digest.to_string(),
         });
@@ -152,7 +150,8 @@ pub(crate) async fn fetch_block(
 /// Says whether a block is what requests name: a certificate or an encrypted document. Anything else is a stranger's, who would
 /// have it kept and served at a follower's cost.
 fn is_of_a_request(bytes: &[u8]) -> bool {
-    pcim_seal::is_document(bytes) || pcim_seal::Certificate::from_bytes(bytes).is_ok()
+    bytes.len() <= MAX_REQUEST_BYTES && pcim_seal::is_document(bytes)
+        || bytes.len() <= MAX_CERTIFICATE_BYTES && pcim_seal::Certificate::from_bytes(bytes).is_ok()
 }
 
 /// Says whether asking again cannot help: the CID says what the bytes are, and they are not what they should be.

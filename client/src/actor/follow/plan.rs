@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::papers::request::Notes;
-use pcim_core::{Address, BlockDigest, Event, ImageDigest};
+use pcim_core::{Address, B256, BlockDigest, Event, ImageDigest};
 
 /// The state of every image, as the events say it.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Chain {
 struct Image {
     /// The patient's own: as registered, then as resealed.
     roots: Vec<ImageDigest>,
+    /// The emergency object that was named last.
+    emergency: Option<BlockDigest>,
     grants: BTreeMap<Address, Grant>,
 }
 
@@ -42,7 +44,7 @@ enum Grant {
 pub(crate) struct ToKeep {
     /// Sealed roots, with their headers and bodies.
     pub(crate) roots: Vec<(ImageDigest, ImageDigest)>,
-    /// Certificates and request documents.
+    /// Certificates, request documents and emergency objects.
     pub(crate) blocks: Vec<(BlockDigest, ImageDigest)>,
 }
 
@@ -56,15 +58,23 @@ impl Chain {
                 self.order.push(*image);
                 let new = Image {
                     roots: vec![*image],
+                    emergency: None,
                     grants: BTreeMap::new(),
                 };
                 self.images.insert(*image, new);
                 self.claim(*image, *image);
             }
-            Event::ImageResealed { image, root, .. } => {
+            Event::ImageResealed {
+                image,
+                root,
+                emergency,
+                ..
+            } => {
                 self.claim(*root, *image);
                 if let Some(known) = self.images.get_mut(image) {
                     known.roots.push(*root);
+                    let named = emergency.filter(|object| *object != B256::ZERO);
+                    known.emergency = named.map(|object| BlockDigest(object.0));
                 }
             }
             Event::RequestedForApproval {
@@ -161,6 +171,7 @@ impl Chain {
                     wanted.blocks.push((*block, *digest));
                 }
             };
+            image.emergency.iter().for_each(&mut block);
             for grant in image.grants.values() {
                 match grant {
                     Grant::Open {
@@ -320,6 +331,22 @@ mod tests {
         assert_eq!(kept(&events, 0, &[10]).0, [30, 10]);
         assert_eq!(kept(&events, 0, &[10, 20]).0, [30, 20]);
         assert_eq!(kept(&events, 0, &[10, 20, 30]).0, [30]);
+    }
+
+    #[test]
+    fn the_emergency_object_that_was_named_last_is_kept() {
+        let entrusted = |object: u8| Event::ImageResealed {
+            image: root(10),
+            root: root(10),
+            emergency: Some(B256::repeat_byte(object)),
+            round: Some(1),
+        };
+        let mut events = vec![registered(10), entrusted(5)];
+        assert_eq!(kept(&events, 0, &[10]), (vec![10], vec![5]));
+        events.push(entrusted(6));
+        assert_eq!(kept(&events, 0, &[10]), (vec![10], vec![6]));
+        events.push(entrusted(0));
+        assert_eq!(kept(&events, 0, &[10]), (vec![10], vec![]));
     }
 
     #[test]

@@ -11,6 +11,9 @@
 //! | accredited, consortium handed over | Update: nobody's record |
 //! | accepted, approved, denied, reason, removed, shared again, traced | AuthZconsent: outcome 0 permits, 8 refuses |
 //!
+//! An emergency is a decision whose code is also DICOM's Emergency Override Started (110127), and its removal's is Emergency Override
+//! Stopped (110138); the purpose of use is HL7's BTG, break the glass, from the one to the other.
+//!
 //! A part that a pattern requires and the chain does not know (the application, the organization) says so by the extension
 //! `data-absent-reason`. An address is the identifier `did:pkh:eip155:<chain>:<address>`, an image `ipfs://<CID>`.
 
@@ -175,6 +178,13 @@ fn audit_event(facts: &Facts<'_>, told: &Told<'_>) -> Value {
             permitted,
         ),
     };
+    let mut code = code;
+    if let Some(coding) = override_code(told) {
+        code["coding"]
+            .as_array_mut()
+            .expect("a concept has codings")
+            .push(coding);
+    }
     let outcome = match permitted {
         true => json!({ "system": OUTCOME, "code": "0", "display": "Success" }),
         false => json!({ "system": OUTCOME, "code": "8", "display": "Serious failure" }),
@@ -203,10 +213,32 @@ fn audit_event(facts: &Facts<'_>, told: &Told<'_>) -> Value {
     if let Some(patient) = told.patient {
         event["patient"] = actor(facts, "Patient", patient);
     }
-    if let Some(purpose) = told.purpose {
-        event["authorization"] = json!([purpose_concept(&purpose.to_string())]);
+    if let Some(purposes) = purposes(told) {
+        event["authorization"] = purposes;
     }
     event
+}
+
+/// The beginning or the end of an emergency, as DICOM calls it.
+fn override_code(told: &Told<'_>) -> Option<Value> {
+    let (code, display) = match told.logged.event {
+        Event::EmergencyOpened { .. } => ("110127", "Emergency Override Started"),
+        Event::UserRemoved { .. } if told.emergency => ("110138", "Emergency Override Stopped"),
+        _ => return None,
+    };
+    Some(json!({ "system": DCM, "code": code, "display": display }))
+}
+
+/// The purposes of use: the request's, and that the glass was broken.
+fn purposes(told: &Told<'_>) -> Option<Value> {
+    let asked = told
+        .purpose
+        .map(|purpose| purpose_concept(&purpose.to_string()));
+    let broken = told
+        .emergency
+        .then(|| concept(ACT_REASON, "BTG", "break the glass"));
+    let purposes: Vec<_> = asked.into_iter().chain(broken).collect();
+    (!purposes.is_empty()).then(|| purposes.into())
 }
 
 fn rest() -> Value {
@@ -236,8 +268,8 @@ fn agents(facts: &Facts<'_>, told: &Told<'_>) -> Value {
             },
             "requestor": true,
         });
-        if let Some(purpose) = told.purpose {
-            user["authorization"] = json!([purpose_concept(&purpose.to_string())]);
+        if let Some(purposes) = purposes(told) {
+            user["authorization"] = purposes;
         }
         return json!([
             {

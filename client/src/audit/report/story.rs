@@ -1,6 +1,6 @@
 //! The events together: the owner of the image that each is about, the reader meant, and the purpose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::papers::request::{Notes, Purpose};
 use pcim_core::{About, Address, B256, Event, GrantStatus, ImageDigest, LoggedEvent};
@@ -20,6 +20,8 @@ pub struct Told<'a> {
     pub about: Option<&'a str>,
     /// The purpose of the requestor's latest request, if it was a purpose code.
     pub purpose: Option<Purpose>,
+    /// True for the opening in an emergency, and for what follows on it until it is removed or decided otherwise, the end included.
+    pub emergency: bool,
 }
 
 /// How one requestor stands with one image, after all events.
@@ -82,6 +84,7 @@ pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
     let mut owners: BTreeMap<ImageDigest, Address> = BTreeMap::new();
     let mut abouts: BTreeMap<ImageDigest, &str> = BTreeMap::new();
     let mut purposes: BTreeMap<(ImageDigest, Address), Option<Purpose>> = BTreeMap::new();
+    let mut emergencies: BTreeSet<(ImageDigest, Address)> = BTreeSet::new();
     let mut told = Vec::with_capacity(events.len());
     for (number, logged) in events.iter().enumerate() {
         let About {
@@ -115,7 +118,23 @@ pub fn tell(events: &[LoggedEvent]) -> Vec<Told<'_>> {
                 purposes.insert((image, requestor), purpose_of(info));
             }
         }
+        let pair = image.zip(requestor);
+        if let (Event::EmergencyOpened { .. }, Some(pair)) = (&logged.event, pair) {
+            emergencies.insert(pair);
+        }
+        let emergency = pair.is_some_and(|pair| emergencies.contains(&pair));
+        if let (
+            Event::UserRemoved { .. }
+            | Event::Approved { .. }
+            | Event::RequestedForApproval { .. }
+            | Event::Requestdenied { .. },
+            Some(pair),
+        ) = (&logged.event, pair)
+        {
+            emergencies.remove(&pair);
+        }
         told.push(Told {
+            emergency,
             logged,
             image,
             patient: patient.or_else(|| owners.get(&image?).copied()),

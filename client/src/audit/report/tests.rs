@@ -1,6 +1,8 @@
 //! One story with hostile texts in every form; what others' software makes of it.
 #![allow(clippy::unwrap_used)]
 
+mod emergency;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

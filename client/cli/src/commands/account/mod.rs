@@ -1,14 +1,22 @@
 //! `pcim account`, `pcim recover`, `pcim guardian`, `pcim custodian`, `pcim signed`: who decides for a patient.
 
+pub(crate) mod custodian;
+mod drill;
 pub(crate) mod guardian;
 pub(crate) mod moves;
 pub(crate) mod recover;
+pub(crate) mod rescue;
 pub(crate) mod signed;
+
+use std::path::Path;
 
 use pcim_client::AccountStanding;
 use pcim_core::Address;
 use pcim_core::date::time;
-use pcim_ledger::ChangeKind;
+use pcim_ledger::{ChangeKind, GuardianSet};
+
+use crate::context::read_small;
+use crate::failure::Usage;
 
 /// An account, for people.
 pub(crate) fn text(standing: &AccountStanding) -> String {
@@ -45,4 +53,10 @@ pub(crate) fn text(standing: &AccountStanding) -> String {
         text.push_str(&format!("pending      {what}, from {}\n", time(ripe)));
     }
     text
+}
+
+/// Reads the file of a set of guardians.
+fn read_set(path: &Path) -> anyhow::Result<GuardianSet> {
+    let read = serde_json::from_slice(&read_small(path)?);
+    Ok(read.map_err(|error| Usage(format!("not a set of guardians: {error}")))?)
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use pcim_client::papers::recovery::{Agreement, RecoveryRequest};
 use pcim_core::Address;
-use pcim_ledger::GuardianSet;
 
+use super::drill::RecoverDrillArgs;
 use super::moves::finish;
+use super::read_set;
+use super::rescue::RecoverImageArgs;
 use crate::commands::sign::SignArgs;
 use crate::commands::{transaction, write_result};
 use crate::context::{Context, read_small};
@@ -20,6 +22,8 @@ pub(crate) enum RecoverCommand {
     Request(RecoverRequestArgs),
     Start(StartArgs),
     Finish(RecoverFinishArgs),
+    Image(RecoverImageArgs),
+    Drill(RecoverDrillArgs),
 }
 
 /// Ask guardians to let this home's key act for a patient
@@ -70,6 +74,8 @@ impl RecoverCommand {
             Self::Request(args) => args.run(context).await,
             Self::Start(args) => args.run(context).await,
             Self::Finish(args) => finish(context, Some(args.patient), &args.sign).await,
+            Self::Image(args) => args.run(context).await,
+            Self::Drill(args) => args.run(context).await,
         }
     }
 }
@@ -93,8 +99,7 @@ impl RecoverRequestArgs {
 
 impl StartArgs {
     async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let set: GuardianSet = serde_json::from_slice(&read_small(&self.set)?)
-            .map_err(|error| Usage(format!("not a set of guardians: {error}")))?;
+        let set = read_set(&self.set)?;
         let mut agreed: Vec<Agreement> = Vec::new();
         for path in &self.agreements {
             let agreement = Agreement::parse(&read_small(path)?)?;

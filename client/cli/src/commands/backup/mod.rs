@@ -203,7 +203,7 @@ fn written(context: &Context, made: &Made, out: &Path, sheets: &Sheets) -> anyho
 }
 
 /// Reads contact cards, which are verified where they are used.
-fn cards(paths: &[PathBuf]) -> anyhow::Result<Vec<CardDocument>> {
+pub(crate) fn cards(paths: &[PathBuf]) -> anyhow::Result<Vec<CardDocument>> {
     let mut cards = Vec::new();
     for path in paths {
         crate::context::read_card(path)?;

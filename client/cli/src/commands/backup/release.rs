@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use pcim_client::backup::Given;
 use pcim_client::papers::backup::MAX_BACKUP_BYTES;
+use pcim_client::papers::card::Card;
 use pcim_terminal::files::write_result;
 use serde_json::json;
 
@@ -47,33 +48,63 @@ impl ReleaseArgs {
             Some(_) => Given::Backup(&bytes),
             None => Given::Share(&bytes),
         };
-        let client = context.client().await?;
-        let done = client.backups().give_on(given, &to);
-        client.shutdown().await;
-        let done = done?;
-        write_result(&self.out, &done.letter, self.force)?;
-        let what = match done.share {
-            Some(number) => format!("share {number}"),
-            None => "the key".to_owned(),
+        let what = Release {
+            given,
+            to: &to,
+            out: &self.out,
+            force: self.force,
+            moved_days: None,
         };
-        let fingerprint = to.certificate.fingerprint();
-        let text = format!(
-            "released     {what} of set {}\nof           {}\nto           {}\nfingerprint  {fingerprint}\nletter       {}\n",
-            done.set,
-            done.patient,
-            done.to,
-            self.out.display()
-        );
-        let value = json!({
-            "patient": done.patient,
-            "set": done.set,
-            "share": done.share,
-            "to": done.to,
-            "fingerprint": fingerprint,
-            "letter": self.out.display().to_string(),
-        });
-        context.ui.result(&value, &text)
+        release(context, what).await
     }
+}
+
+/// A share or key that is sealed on, and its reader.
+pub(crate) struct Release<'a> {
+    pub(crate) given: Given<'a>,
+    pub(crate) to: &'a Card,
+    pub(crate) out: &'a Path,
+    pub(crate) force: bool,
+    /// For how many days the card's key must act for the patient; `None` if the chain is not asked.
+    pub(crate) moved_days: Option<u64>,
+}
+
+/// Seals on, and writes the letter.
+pub(crate) async fn release(context: &Context, what: Release<'_>) -> anyhow::Result<()> {
+    let Release { to, out, .. } = what;
+    let client = context.client().await?;
+    let work = async {
+        let done = client.backups().give_on(what.given, to)?;
+        if let Some(days) = what.moved_days {
+            client.check_moved(done.patient, to.address, days).await?;
+        }
+        Ok::<_, pcim_client::Error>(done)
+    };
+    let done = work.await;
+    client.shutdown().await;
+    let done = done?;
+    write_result(out, &done.letter, what.force)?;
+    let share = match done.share {
+        Some(number) => format!("share {number}"),
+        None => "the key".to_owned(),
+    };
+    let fingerprint = to.certificate.fingerprint();
+    let text = format!(
+        "released     {share} of set {}\nof           {}\nto           {}\nfingerprint  {fingerprint}\nletter       {}\n",
+        done.set,
+        done.patient,
+        done.to,
+        out.display()
+    );
+    let value = json!({
+        "patient": done.patient,
+        "set": done.set,
+        "share": done.share,
+        "to": done.to,
+        "fingerprint": fingerprint,
+        "letter": out.display().to_string(),
+    });
+    context.ui.result(&value, &text)
 }
 
 /// Reads a backup.

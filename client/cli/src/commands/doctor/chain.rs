@@ -42,6 +42,7 @@ pub(super) async fn findings(session: &Session) -> Vec<Finding> {
             return findings;
         }
     };
+    findings.push(operators(session));
     let reached = endpoints(&deployments, &mut findings).await;
     let Some((deployment, chain)) = reached else {
         return findings;
@@ -68,6 +69,24 @@ fn network(file: &pcim_client::Result<Option<NetworkFile>>) -> Finding {
                 _ => Finding::good(what, found),
             }
         }
+    }
+}
+
+/// Tells whether another operator confirms a request before it is decided on.
+fn operators(session: &Session) -> Finding {
+    let what = "operators";
+    match session.confirming() {
+        Ok(0) => Finding::note(
+            what,
+            "one operator of the chain alone is asked before you approve: his word is taken",
+            "pcim config set confirm_rpc_urls URL",
+        ),
+        Ok(more) => Finding::good(what, format!("{more} more must confirm what you approve")),
+        Err(error) => Finding::bad(
+            what,
+            error.to_string(),
+            "pcim config set confirm_rpc_urls URL",
+        ),
     }
 }
 

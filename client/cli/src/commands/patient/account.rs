@@ -1,16 +1,17 @@
 //! `pcim patient guardians`, `delegate`, `emergency`, `withdraw`, `restore`, `migrate`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use pcim_client::papers::guardian::{Acceptance, Error as AcceptanceError};
 use pcim_client::{Desk, Outcome};
-use pcim_core::ImageDigest;
 use pcim_core::date::time;
+use pcim_core::{Address, ImageDigest};
 use pcim_ledger::GuardianSet;
 
 use crate::commands::sign::SignArgs;
 use crate::commands::{transaction, write_result};
-use crate::context::{Context, actor};
+use crate::context::{Context, actor, read_small};
 use crate::failure::Usage;
 use crate::names;
 use crate::parse::{self, Expiry};
@@ -21,8 +22,11 @@ use crate::parse::{self, Expiry};
 /// and so does `pcim recover start`. First guardians are in effect at once, later ones after the hours of those before.
 #[derive(Debug, Args)]
 pub(crate) struct GuardiansArgs {
-    /// The guardians' addresses or contact cards, at most 15
-    #[arg(value_name = "ADDRESS|CARD", required_unless_present = "none")]
+    /// The guardians' acceptances (`pcim guardian accept`), addresses or contact cards, at most 15
+    #[arg(
+        value_name = "ACCEPTANCE|ADDRESS|CARD",
+        required_unless_present = "none"
+    )]
     guardians: Vec<String>,
     /// How many of them must agree
     #[arg(long, value_name = "NUMBER", required_unless_present = "none")]
@@ -110,15 +114,15 @@ pub(crate) struct MigrateArgs {
 
 impl GuardiansArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let client = self.sign.set(context.client().await?).await?;
         let set = match self.none {
             true => None,
-            false => Some(self.set()?),
+            false => Some(self.set(client.patient_address())?),
         };
         // The set that the commitment hides is on the disk before the chain has the commitment: without it the guardians are of no use.
         if let (Some(set), Some(out)) = (&set, &self.out) {
             write_result(out, &serde_json::to_vec_pretty(set)?, false)?;
         }
-        let client = self.sign.set(context.client().await?).await?;
         let named = client.patient().set_guardians(set, self.hours).await;
         let standing = client.account_of(None).await;
         client.shutdown().await;
@@ -133,13 +137,38 @@ impl GuardiansArgs {
         context.ui.result(&guarded, &text)
     }
 
-    fn set(&self) -> anyhow::Result<GuardianSet> {
+    fn set(&self, patient: Address) -> anyhow::Result<GuardianSet> {
         let mut guardians = Vec::new();
         for guardian in &self.guardians {
-            guardians.push(actor(guardian)?);
+            guardians.push(match accepted(guardian, patient)? {
+                Some(accepted) => accepted,
+                None => actor(guardian)?,
+            });
         }
         let threshold = self.threshold.unwrap_or_default();
         Ok(GuardianSet::draw(guardians, threshold)?)
+    }
+}
+
+/// The guardian of an acceptance; `None` if it is another file or none.
+fn accepted(named: &str, patient: Address) -> anyhow::Result<Option<Address>> {
+    let path = Path::new(named);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let json = read_small(path)?;
+    // A card is the other file that may be named.
+    let (acceptance, _) = match Acceptance::parse(&json) {
+        Err(AcceptanceError::Format { .. }) => return Ok(None),
+        parsed => parsed?,
+    };
+    match acceptance.patient == patient {
+        true => Ok(Some(acceptance.guardian)),
+        false => {
+            let of = acceptance.patient;
+            let text = format!("{named}: accepted to be the guardian of {of}, not of {patient}");
+            Err(Usage(text).into())
+        }
     }
 }
 

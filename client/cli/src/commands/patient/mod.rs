@@ -3,6 +3,7 @@
 mod account;
 mod approve;
 mod audit;
+mod custodians;
 mod deny;
 mod extend;
 mod history;
@@ -43,6 +44,7 @@ pub(crate) enum PatientCommand {
     Guardians(account::GuardiansArgs),
     Delegate(account::DelegateArgs),
     Emergency(account::EmergencyArgs),
+    Custodians(custodians::CustodiansArgs),
     Withdraw(account::WithdrawArgs),
     Restore(account::RestoreImageArgs),
     Migrate(account::MigrateArgs),
@@ -69,6 +71,7 @@ impl PatientCommand {
             Self::Guardians(args) => args.run(context).await,
             Self::Delegate(args) => args.run(context).await,
             Self::Emergency(args) => args.run(context).await,
+            Self::Custodians(args) => args.run(context).await,
             Self::Withdraw(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
             Self::Migrate(args) => args.run(context).await,

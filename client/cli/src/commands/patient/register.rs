@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pcim_client::mail::wire::MailId;
-use pcim_client::{Actor, Error, Outcome, Registered};
+use pcim_client::{Actor, Error, Outcome, Registered, Written};
+use pcim_core::ImageDigest;
 use serde::Serialize;
 
 use super::inbox;
@@ -43,6 +44,18 @@ struct Done {
     /// How many other nodes hold the image, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     replicas: Option<usize>,
+    /// The transaction by which the home's custodians got their shares, if it has custodians.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entrusted: Option<Written>,
+}
+
+/// Gives the home's custodians their shares of a new image.
+async fn entrust(client: &Actor, image: &ImageDigest) -> Result<Option<Written>, Error> {
+    if client.custodians()?.is_none() {
+        return Ok(None);
+    }
+    let entrusted = client.patient().entrust(image).await?;
+    Ok(entrusted.and_then(Outcome::mined))
 }
 
 /// The handover of the letter that is meant, and the letter.
@@ -106,6 +119,10 @@ impl RegisterArgs {
             Ok(Outcome::Mined(done)) => self.replicas.wait(&client, &done.image).await,
             Ok(Outcome::Signed(_)) | Err(_) => Ok(None),
         };
+        let entrusted = match &registered {
+            Ok(Outcome::Mined(done)) => entrust(&client, &done.image).await,
+            Ok(Outcome::Signed(_)) | Err(_) => Ok(None),
+        };
         client.shutdown().await;
         let Some(registered) = self.sign.settle(context, registered)? else {
             return Ok(());
@@ -119,18 +136,25 @@ impl RegisterArgs {
             None => String::new(),
         };
         let text = format!(
-            "image        {}\nradiologist  {}\ndescription  {}\n{replaces}{identity}{}{}",
+            "image        {}\nradiologist  {}\ndescription  {}\n{replaces}{identity}{}{}{}",
             registered.image,
             names::shown(registered.radiologist),
             printable(&registered.description),
             transaction(&registered.written),
-            replicas::line(*replicas.as_ref().unwrap_or(&None))
+            replicas::line(*replicas.as_ref().unwrap_or(&None)),
+            match &entrusted {
+                Ok(Some(written)) =>
+                    format!("custodians   have their shares\n{}", transaction(written)),
+                Ok(None) | Err(_) => String::new(),
+            }
         );
         let done = Done {
             registered,
             replicas: *replicas.as_ref().unwrap_or(&None),
+            entrusted: entrusted.as_ref().ok().cloned().flatten(),
         };
         context.ui.result(&done, &text)?;
-        replicas.map(drop)
+        replicas.map(drop)?;
+        Ok(entrusted.map(drop)?)
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use pcim_client::{FetchedInstances, Selection, Target};
 use pcim_core::ImageDigest;
 
+use crate::commands::account::rescue::read_letters;
 use crate::commands::patient::open::opened_text;
 use crate::commands::transaction;
 use crate::context::Context;
@@ -34,6 +35,9 @@ pub(crate) struct FetchArgs {
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
+    /// A custodian's letter, for an image that an emergency opened; once for each of those that are enough
+    #[arg(long, value_name = "LETTER", conflicts_with_all = ["instance", "series", "first", "receipt"])]
+    consent: Vec<PathBuf>,
     /// Only the instance of this number, counted from 1 in the order of the study
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["series", "first", "receipt"])]
     instance: Option<u32>,
@@ -61,6 +65,7 @@ impl FetchArgs {
             path: self.out.clone(),
             overwrite: self.force,
         };
+        let consents = read_letters(&self.consent)?;
         let client = context.client().await?;
         if let Some(selection) = self.selection() {
             let requestor = client.requestor();
@@ -81,7 +86,15 @@ impl FetchArgs {
             let text = format!("{opened}receipt:\n{}", transaction(&fetched.receipt));
             return context.ui.result(&fetched, &text);
         }
-        let opened = client.requestor().fetch(&self.image, &target).await;
+        let opened = match consents.is_empty() {
+            true => client.requestor().fetch(&self.image, &target).await,
+            false => {
+                client
+                    .requestor()
+                    .fetch_in_emergency(&self.image, &consents, &target)
+                    .await
+            }
+        };
         client.shutdown().await;
         let opened = opened?;
         context.ui.result(&opened, &opened_text(&opened))

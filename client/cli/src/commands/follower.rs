@@ -1,0 +1,54 @@
+//! `pcim follower`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use pcim_client::backup::Given;
+
+use super::backup::release::{Release, read_backup, release};
+use crate::context::{Context, read_card};
+
+/// Days for which an account must have moved before its backup's key is given: the key before may object meanwhile.
+const MOVED_DAYS: u64 = 14;
+
+/// A follower's commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FollowerCommand {
+    Release(KeyReleaseArgs),
+}
+
+/// Seal the key of a patient's backup, which you keep, to the card of her new key
+///
+/// The chain must say that this key acts for her since fourteen days. If the key before objects meanwhile, do not give it:
+/// people decide then.
+#[derive(Debug, Args)]
+pub(crate) struct KeyReleaseArgs {
+    /// Her newest backup
+    #[arg(value_name = "BACKUP")]
+    backup: PathBuf,
+    /// Contact card of the new home
+    #[arg(long, value_name = "CARD")]
+    to: PathBuf,
+    /// File for the letter
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+}
+
+impl FollowerCommand {
+    pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let Self::Release(args) = self;
+        let backup = read_backup(&args.backup)?;
+        let to = read_card(&args.to)?;
+        let what = Release {
+            given: Given::Backup(&backup),
+            to: &to,
+            out: &args.out,
+            force: args.force,
+            moved_days: Some(MOVED_DAYS),
+        };
+        release(context, what).await
+    }
+}
