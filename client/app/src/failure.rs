@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use maud::html;
 use pcim_core::Hint;
 
-use crate::pages::frame;
+use crate::frame::frame;
 
 /// An error of a page.
 #[derive(Debug, thiserror::Error)]

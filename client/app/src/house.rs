@@ -1,4 +1,4 @@
-//! What all pages share: the open home, the names that its owner gave, the image that is looked at.
+//! The open home behind all pages: its actor, the names that its owner gave, the image that is looked at.
 
 use std::sync::Arc;
 

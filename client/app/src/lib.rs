@@ -14,6 +14,7 @@
 pub mod door;
 
 mod failure;
+mod frame;
 mod house;
 mod pages;
 mod viewer;

@@ -82,6 +82,8 @@ pub struct MailDesk {
 #[derive(Debug, Default)]
 struct State {
     challenges: HashMap<[u8; DIGEST], Challenge>,
+    /// How many challenges were given.
+    given: u64,
     senders: HashMap<String, Sender>,
     swept: u64,
 }
@@ -91,6 +93,8 @@ struct Challenge {
     owner: Address,
     peer: String,
     given: u64,
+    /// Its number: several are given in one second.
+    number: u64,
     /// True once the owner has signed it.
     signed: bool,
 }
@@ -268,6 +272,8 @@ impl MailDesk {
         let mut challenge = [0; DIGEST];
         rand::rng().fill_bytes(&mut challenge);
         let mut state = self.state();
+        state.given += 1;
+        let number = state.given;
         let out = &mut state.challenges;
         out.retain(|_, it| now.saturating_sub(it.given) < CHALLENGE_SECONDS);
         let oldest = |of: Option<&str>| {
@@ -277,7 +283,7 @@ impl MailDesk {
             let count = those.clone().count();
             (
                 count,
-                those.min_by_key(|(_, it)| it.given).map(|(key, _)| *key),
+                those.min_by_key(|(_, it)| it.number).map(|(key, _)| *key),
             )
         };
         let gone = match (oldest(Some(peer)), oldest(None)) {
@@ -294,6 +300,7 @@ impl MailDesk {
                 owner,
                 peer: peer.to_owned(),
                 given: now,
+                number,
                 signed: false,
             },
         );

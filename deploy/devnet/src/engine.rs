@@ -5,9 +5,10 @@
 //! loops; there is no other clock.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, SendError, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use alloy_primitives::B256;
 use wasmtime::{Config, InstancePre, Linker, Module, OptLevel, Store, Trap, Val};
@@ -25,6 +26,8 @@ const LINE: usize = 64;
 const CACHE_SIZE: usize = 64;
 /// Threads that wait for a program; more end.
 const IDLE_MAX: usize = 16;
+/// How long a thread waits for a program before it ends.
+const IDLE_FOR: Duration = Duration::from_secs(1);
 
 const ENTRYPOINT: &str = "user_entrypoint";
 /// The name that a trace gives the end of the entry point.
@@ -136,7 +139,7 @@ impl Engine {
         linker.instantiate_pre(&module).map_err(EngineError::Link)
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<(B256, u16), InstancePre<Guest>>> {
+    fn cache(&self) -> MutexGuard<'_, HashMap<(B256, u16), InstancePre<Guest>>> {
         self.programs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -160,16 +163,16 @@ pub(crate) fn start(
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads that wait for a program.
-static IDLE: Mutex<Vec<SyncSender<Job>>> = Mutex::new(Vec::new());
+static IDLE: Mutex<Vec<(ThreadId, SyncSender<Job>)>> = Mutex::new(Vec::new());
 
-fn idle() -> std::sync::MutexGuard<'static, Vec<SyncSender<Job>>> {
+fn idle() -> MutexGuard<'static, Vec<(ThreadId, SyncSender<Job>)>> {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs a program on a thread that waits for one, else on a new one.
 fn on_thread(mut job: Job) -> std::io::Result<()> {
     loop {
-        let Some(waiting) = idle().pop() else {
+        let Some((_, waiting)) = idle().pop() else {
             break;
         };
         match waiting.send(job) {
@@ -183,16 +186,9 @@ fn on_thread(mut job: Job) -> std::io::Result<()> {
         let mut job = job;
         loop {
             job();
-            {
-                let mut idle = idle();
-                if idle.len() >= IDLE_MAX {
-                    return;
-                }
-                idle.push(own.clone());
-            }
-            match jobs.recv() {
-                Ok(next) => job = next,
-                Err(_) => return,
+            match next_job(&own, &jobs) {
+                Some(next) => job = next,
+                None => return,
             }
         }
     };
@@ -201,6 +197,32 @@ fn on_thread(mut job: Job) -> std::io::Result<()> {
         .stack_size(WASM_STACK + HOST_STACK)
         .spawn(serve)
         .map(drop)
+}
+
+/// Waits for a thread's next program; none if it is to end.
+fn next_job(own: &SyncSender<Job>, jobs: &Receiver<Job>) -> Option<Job> {
+    let me = thread::current().id();
+    {
+        let mut idle = idle();
+        if idle.len() >= IDLE_MAX {
+            return None;
+        }
+        idle.push((me, own.clone()));
+    }
+    match jobs.recv_timeout(IDLE_FOR) {
+        Ok(next) => return Some(next),
+        Err(RecvTimeoutError::Disconnected) => return None,
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    {
+        let mut idle = idle();
+        if let Some(at) = idle.iter().position(|(it, _)| *it == me) {
+            idle.swap_remove(at);
+            return None;
+        }
+    }
+    // It was taken in this moment: its program comes.
+    jobs.recv().ok()
 }
 
 fn run(program: &InstancePre<Guest>, guest: Guest, ink: u64, max_depth: u32) {

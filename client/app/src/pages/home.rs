@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use maud::{Markup, html};
 
-use super::{frame, kind, moment};
 use crate::failure::Result;
+use crate::frame::{frame, kind, moment};
 use crate::house::House;
 
 pub(super) async fn page(State(house): State<Arc<House>>) -> Result<Markup> {

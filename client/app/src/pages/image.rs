@@ -11,8 +11,8 @@ use pcim_core::date::now;
 use pcim_core::{Address, ImageDigest};
 use serde::Deserialize;
 
-use super::{frame, kind, moment};
 use crate::failure::{Failure, Result};
+use crate::frame::{frame, kind, moment};
 use crate::house::House;
 
 /// What of a timeline's row is shown: when, what, and whom it is about.

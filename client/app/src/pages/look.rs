@@ -10,9 +10,9 @@ use pcim_core::ImageDigest;
 use pcim_dicom::view::Window;
 use serde::Deserialize;
 
-use super::frame;
 use super::image::named;
 use crate::failure::{Failure, Result};
+use crate::frame::frame;
 use crate::house::House;
 use crate::viewer::Look;
 

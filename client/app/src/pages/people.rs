@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use maud::{Markup, html};
 
-use super::frame;
+use crate::frame::frame;
 use crate::house::House;
 
 pub(super) async fn page(State(house): State<Arc<House>>) -> Markup {

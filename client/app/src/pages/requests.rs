@@ -13,8 +13,8 @@ use pcim_core::date::now;
 use pcim_core::{Address, BlockDigest, ImageDigest};
 use serde::Deserialize;
 
-use super::{frame, moment};
 use crate::failure::{Failure, Result};
+use crate::frame::{frame, moment};
 use crate::house::House;
 
 /// How long an approval lasts, in days, with its words; the first is the usual one.

@@ -194,7 +194,7 @@ impl Spread {
 
 /// A region in the picture.
 #[derive(Clone, Copy)]
-pub(super) struct Found {
+pub(super) struct Spot {
     pub(super) place: TextBox,
     pub(super) narrow: f64,
     pub(super) is_word: bool,
@@ -202,8 +202,8 @@ pub(super) struct Found {
 
 /// Returns the boxes of words, and of letters that stand beside one of their size (not themselves as another tile shows them), in
 /// a picture of this width and height.
-pub(super) fn words(found: &[Found], size: [u32; 2]) -> Vec<TextBox> {
-    let alike = |one: &Found, other: &Found| {
+pub(super) fn words(found: &[Spot], size: [u32; 2]) -> Vec<TextBox> {
+    let alike = |one: &Spot, other: &Spot| {
         one.narrow.max(other.narrow) <= LIKE * one.narrow.min(other.narrow)
             && other.place.stands_beside(one.place)
     };

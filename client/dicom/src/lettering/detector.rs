@@ -7,7 +7,7 @@ use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::boxes::{Found, Region, TextBox, merged, of_map, turned, words};
+use super::boxes::{Region, Spot, TextBox, merged, of_map, turned, words};
 use super::error::{Error, Result};
 use super::frames;
 use crate::view::Picture;
@@ -134,7 +134,7 @@ impl Detector {
                             w,
                             h,
                         };
-                        all.push(Found {
+                        all.push(Spot {
                             place,
                             narrow,
                             is_word,

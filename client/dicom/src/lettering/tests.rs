@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::boxes::{Found, merged, of_map, turned, words};
+use super::boxes::{Spot, merged, of_map, turned, words};
 use super::*;
 use crate::view::Picture;
 
@@ -107,7 +107,7 @@ fn a_square_is_a_letter_beside_its_like_and_a_body_alone() {
     }
     let found = of_map(&map, 128, 1);
     assert_eq!((found.len(), found[0].is_word), (1, false));
-    let of = |x, narrow| Found {
+    let of = |x, narrow| Spot {
         place: TextBox {
             x,
             y: 0,
@@ -117,7 +117,7 @@ fn a_square_is_a_letter_beside_its_like_and_a_body_alone() {
         narrow,
         is_word: false,
     };
-    let words = |found: &[Found]| words(found, [128, 64]);
+    let words = |found: &[Spot]| words(found, [128, 64]);
     let (alone, twice, beside) = (of(0, 30.0), of(2, 30.0), of(35, 30.0));
     assert_eq!(words(&[alone]), []);
     assert_eq!(words(&[alone, twice]), [], "the same in another tile");
@@ -127,7 +127,7 @@ fn a_square_is_a_letter_beside_its_like_and_a_body_alone() {
 
 #[test]
 fn a_word_grows_by_a_letter_at_both_ends_within_the_picture() {
-    let word = |x, y, w, h| Found {
+    let word = |x, y, w, h| Spot {
         place: TextBox { x, y, w, h },
         narrow: 5.0,
         is_word: true,
