@@ -12,7 +12,7 @@ use crate::frame::frame;
 pub(crate) enum Failure {
     /// The home, the chain or the node said no.
     #[error(transparent)]
-    Client(#[from] pcim_client::Error),
+    Client(Box<pcim_client::Error>),
     /// A picture could not be made.
     #[error(transparent)]
     View(#[from] pcim_dicom::view::Error),
@@ -32,15 +32,23 @@ pub(crate) enum Failure {
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
+impl From<pcim_client::Error> for Failure {
+    fn from(error: pcim_client::Error) -> Self {
+        Self::Client(Box::new(error))
+    }
+}
+
 impl Failure {
     fn status(&self) -> StatusCode {
         match self {
             Self::NoPage | Self::NotHers => StatusCode::NOT_FOUND,
             Self::Form => StatusCode::BAD_REQUEST,
-            Self::Client(pcim_client::Error::Ledger(_) | pcim_client::Error::Node(_)) => {
-                StatusCode::BAD_GATEWAY
-            }
-            Self::Client(_) => StatusCode::CONFLICT,
+            Self::Client(error) => match **error {
+                pcim_client::Error::Ledger(_) | pcim_client::Error::Node(_) => {
+                    StatusCode::BAD_GATEWAY
+                }
+                _ => StatusCode::CONFLICT,
+            },
             Self::View(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Thread => StatusCode::INTERNAL_SERVER_ERROR,
         }
