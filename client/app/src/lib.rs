@@ -26,7 +26,7 @@ use std::time::Duration;
 use pcim_client::Actor;
 use pcim_client::audit::report::Contacts;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use door::Door;
 use house::House;
@@ -107,21 +107,19 @@ impl App {
         let over = Arc::new(Notify::new());
         let router = self.door.guard(pages::router(Arc::clone(&self.house)));
         let until = Arc::clone(&over);
-        let (end, ended) = oneshot::channel();
-        let server = tokio::spawn(async move {
-            let served = axum::serve(self.listener, router)
-                .with_graceful_shutdown(async move { until.notified().await });
-            let _ = end.send(served.await);
+        let mut server = tokio::spawn(async move {
+            axum::serve(self.listener, router)
+                .with_graceful_shutdown(async move { until.notified().await })
+                .await
         });
         tokio::pin!(stop);
-        let mut ended = Box::pin(ended);
         let why = loop {
             tokio::select! {
                 () = &mut stop => break Ended::Asked,
-                served = &mut ended => match served {
-                    Ok(Err(error)) => return Err(Error::Server(error)),
-                    _ => break Ended::Asked,
-                },
+                served = &mut server => {
+                    let why = served.map_err(std::io::Error::other);
+                    return why.flatten().map(|()| Ended::Asked).map_err(Error::Server);
+                }
                 () = tokio::time::sleep(LOOK.min(self.idle)) => {}
             }
             if self.door.unused_for() >= self.idle {
@@ -130,7 +128,7 @@ impl App {
         };
         over.notify_one();
         // A browser that keeps its connection open does not keep the keys.
-        if tokio::time::timeout(LOOK, ended).await.is_err() {
+        if tokio::time::timeout(LOOK, &mut server).await.is_err() {
             server.abort();
         }
         if let Some(house) = Arc::into_inner(self.house) {

@@ -216,35 +216,6 @@ fn sq_opens_a_root_with_the_readers_key() {
     );
 }
 
-/// Writes keys, roots and the payload, for other implementations to open.
-#[test]
-#[ignore = "writes to PCIM_OPENPGP_OUT, a folder"]
-fn samples_for_other_programs() {
-    let out = std::path::PathBuf::from(std::env::var("PCIM_OPENPGP_OUT").unwrap());
-    let write = |name: &str, bytes: &[u8]| std::fs::write(out.join(name), bytes).unwrap();
-    let payload: Vec<u8> = (0..100_000_u32).map(|i| (i * 7) as u8).collect();
-    write("payload", &payload);
-    let passphrase = pcim_core::Passphrase::new("open sesame".to_owned());
-    let radiologist =
-        LockedKey::generate(KeyKind::Classic, None, &passphrase, LockCost::LIGHT).unwrap();
-    let reader = LockedKey::generate(KeyKind::Classic, None, &passphrase, LockCost::LIGHT).unwrap();
-    write("reader-key.asc", &reader.to_armored());
-    let cert = radiologist.certificate();
-    write("signer-cert.pgp", &cert.to_published_bytes());
-    let (radiologist, open) = (
-        radiologist.unlock(&passphrase).unwrap(),
-        reader.unlock(&passphrase).unwrap(),
-    );
-    write("reader-open.pgp", &open.0.as_tsk().to_vec().unwrap());
-    for version in [BodyVersion::V1, BodyVersion::V2] {
-        let (body, sealed) = seal(&payload, &radiologist, version);
-        let header = header_for(&sealed.session_key, version, &reader.certificate()).unwrap();
-        write(&format!("root-v{version}.pgp"), &[header, body].concat());
-    }
-    let document = encrypt_document(b"hello", &radiologist, &[&reader.certificate()]).unwrap();
-    write("document.pgp", &document);
-}
-
 /// A radiologist whose key is of version 4 seals what GnuPG opens and verifies whole.
 #[test]
 fn gnupg_opens_and_verifies_what_a_version_4_radiologist_sealed() {
