@@ -2,13 +2,9 @@
 
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
-use dicom_encoding::TransferSyntaxIndex;
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use crate::error::{Error, Result, only_uid};
 use crate::file;
-use crate::reader;
-use crate::repair::Repairs;
 use crate::tree::{DataSet, Element, text};
 
 /// Most instances of a request.
@@ -29,12 +25,7 @@ impl CommitmentRequest {
     /// # Errors
     /// [`Error::Malformed`], [`Error::Missing`], [`Error::TransferSyntax`].
     pub fn read(bytes: &[u8], syntax: &str) -> Result<Self> {
-        let unknown = || Error::TransferSyntax {
-            uid: only_uid(syntax),
-        };
-        let syntax = TransferSyntaxRegistry.get(syntax).ok_or_else(unknown)?;
-        let encoding = file::encoding(syntax)?;
-        let data_set = reader::data_set(bytes, encoding, &mut Repairs::default())?;
+        let (data_set, _) = file::read_bare(bytes, syntax)?;
         let uid = |data_set: &DataSet, tag, attribute| {
             let uid = text(data_set, tag).ok_or(Error::Missing { attribute })?;
             match only_uid(&uid) == uid {
@@ -76,11 +67,8 @@ impl CommitmentRequest {
     /// # Errors
     /// [`Error::TransferSyntax`], [`Error::Encode`].
     pub fn report(&self, missing: impl Fn(&str) -> Option<u16>, syntax: &str) -> Result<Vec<u8>> {
-        let unknown = || Error::TransferSyntax {
-            uid: only_uid(syntax),
-        };
-        let syntax = TransferSyntaxRegistry.get(syntax).ok_or_else(unknown)?;
-        let uid = |uid: &str| Element::bytes(VR::UI, padded(uid));
+        let syntax = file::registered(syntax)?;
+        let uid = |uid: &str| Element::bytes(VR::UI, uid);
         let (mut kept, mut failed) = (Vec::new(), Vec::new());
         for (class, instance) in &self.instances {
             let mut item = DataSet::new();
@@ -109,11 +97,6 @@ impl CommitmentRequest {
         file::encode(&report, syntax, &mut out)?;
         Ok(out)
     }
-}
-
-fn padded(uid: &str) -> Vec<u8> {
-    let padding = [0].into_iter().take(uid.len() % 2);
-    uid.bytes().chain(padding).collect()
 }
 
 #[cfg(test)]
@@ -146,8 +129,7 @@ mod tests {
             let part = request().report(missing, syntax).unwrap();
             let read = CommitmentRequest::read(&part, syntax).unwrap();
             assert_eq!(read.instances.len(), 2);
-            let encoding = file::encoding(TransferSyntaxRegistry.get(syntax).unwrap()).unwrap();
-            let data_set = reader::data_set(&part, encoding, &mut Repairs::default()).unwrap();
+            let (data_set, _) = file::read_bare(&part, syntax).unwrap();
             let failed = data_set[&tags::FAILED_SOP_SEQUENCE].as_items().unwrap();
             assert_eq!(
                 text(&failed[0], tags::REFERENCED_SOP_INSTANCE_UID).as_deref(),

@@ -189,6 +189,22 @@ pub(crate) fn encoding(syntax: &TransferSyntax) -> Result<Encoding> {
     }
 }
 
+/// Reads a data set that stands by itself, in a transfer syntax without compression.
+///
+/// # Errors
+/// [`Error::TransferSyntax`]; those of a malformed data set.
+pub(crate) fn read_bare(bytes: &[u8], uid: &str) -> Result<(DataSet, &'static TransferSyntax)> {
+    let syntax = registered(uid)?;
+    let data_set = reader::data_set(bytes, encoding(syntax)?, &mut Repairs::default())?;
+    Ok((data_set, syntax))
+}
+
+/// A transfer syntax of this UID.
+pub(crate) fn registered(uid: &str) -> Result<&'static TransferSyntax> {
+    let unknown = || Error::TransferSyntax { uid: only_uid(uid) };
+    TransferSyntaxRegistry.get(uid).ok_or_else(unknown)
+}
+
 /// The transfer syntax that a file names, and the place of its data set.
 pub(crate) fn parts(file: &[u8]) -> Result<(Option<String>, usize)> {
     match beginning(file).ok_or(Error::NotDicom)? {

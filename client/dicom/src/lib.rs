@@ -28,13 +28,15 @@ mod listing;
 mod lut;
 mod reader;
 mod repair;
+mod transfer;
 mod tree;
 
 #[cfg(any(test, fuzzing))]
 pub use codec::fuzzing;
 pub use error::{Error, Result};
 pub use file::is_dicom;
-pub use listing::{Level, Listing, SeriesOf};
+pub use listing::{Level, ListedInstance, Listing, SeriesOf};
+pub use transfer::little_endian_data_set;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,14 @@ use crate::error::{Error, Result};
 use crate::file::{self, File};
 use crate::tree::{DataSet, Element, Value, is_text, put, text};
 
+/// The attributes of a patient (PS3.4 §C.6.1.1.2).
+pub(crate) const PATIENT: [Tag; 5] = [
+    tags::PATIENT_NAME,
+    tags::PATIENT_ID,
+    tags::ISSUER_OF_PATIENT_ID,
+    tags::PATIENT_BIRTH_DATE,
+    tags::PATIENT_SEX,
+];
 /// The attributes of a study that are kept as its files have them.
 const STUDY: [Tag; 13] = [
     tags::STUDY_DATE,
@@ -94,6 +102,17 @@ pub(crate) struct SeriesListing {
     pub(crate) instances: Vec<DataSet>,
 }
 
+/// An instance of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedInstance {
+    /// Series Instance UID.
+    pub series: String,
+    /// SOP Class UID.
+    pub class: String,
+    /// SOP Instance UID.
+    pub instance: String,
+}
+
 /// A series by its UID, and its instances by class and UID.
 pub type SeriesOf<'a> = (&'a str, Vec<(&'a str, &'a str)>);
 
@@ -168,15 +187,19 @@ impl Listing {
         text(&self.study, tags::STUDY_INSTANCE_UID).unwrap_or_default()
     }
 
-    /// Lists the instances in order: Series Instance UID and SOP Instance UID of each.
+    /// Lists the instances in order.
     #[must_use]
-    pub fn instances(&self) -> Vec<(String, String)> {
+    pub fn instances(&self) -> Vec<ListedInstance> {
         let uid = |data_set: &DataSet, tag| text(data_set, tag).unwrap_or_default();
         let of_series = |it: &SeriesListing| {
             let series = uid(&it.series, tags::SERIES_INSTANCE_UID);
             let instances = it.instances.iter();
-            let pair = |it| (series.clone(), uid(it, tags::SOP_INSTANCE_UID));
-            instances.map(pair).collect::<Vec<_>>()
+            let listed = |it| ListedInstance {
+                series: series.clone(),
+                class: uid(it, tags::SOP_CLASS_UID),
+                instance: uid(it, tags::SOP_INSTANCE_UID),
+            };
+            instances.map(listed).collect::<Vec<_>>()
         };
         self.series.iter().flat_map(of_series).collect()
     }

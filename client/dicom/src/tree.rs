@@ -126,3 +126,21 @@ pub(crate) fn put(data_set: &mut DataSet, tag: Tag, vr: VR, text: &str) {
     let value = Value::Bytes(text.as_bytes().to_vec());
     data_set.insert(tag, Element { vr, value });
 }
+
+/// Bytes of a value, little endian.
+pub(crate) fn little_endian(vr: VR, bytes: &[u8], order: Endianness) -> Vec<u8> {
+    let width = match vr {
+        // A tag is two numbers.
+        VR::OW | VR::US | VR::SS | VR::AT => 2,
+        VR::OF | VR::OL | VR::UL | VR::SL | VR::FL => 4,
+        VR::OD | VR::OV | VR::UV | VR::SV | VR::FD => 8,
+        _ => 1,
+    };
+    match order {
+        Endianness::Little => bytes.to_vec(),
+        Endianness::Big => {
+            let samples = bytes.chunks(width);
+            samples.flat_map(|it| it.iter().rev().copied()).collect()
+        }
+    }
+}

@@ -13,17 +13,21 @@ use pcim_client::{Actor, SealOptions, SealedImage, Target};
 use pcim_core::private;
 use pcim_seal::UnlockedKey;
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, watch};
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::keeper::Keeper;
+use crate::current::{Current, InForce};
 use crate::dimse::Door;
 use crate::error::{Error, Result};
 use crate::http::Web;
+use crate::inbox::Reloaded;
 use crate::log::{Log, LogSink};
 use crate::metrics::Metrics;
 use crate::moment::{asked, now};
-use crate::rules::{Facts, Rules};
+use crate::rules::Facts;
 use crate::settings::Settings;
 use crate::spool::kept::Department;
 use crate::spool::record::{State, StudyRecord};
@@ -38,8 +42,8 @@ type Work<'w, T> = Pin<Box<dyn Future<Output = T> + 'w>>;
 /// A department's gateway, at work in its home.
 pub struct Gateway {
     actor: Actor,
-    settings: Settings,
-    rules: Rules,
+    current: Current,
+    reread: Option<Rereading>,
     handovers: PathBuf,
     pub(crate) spool: Arc<Spool>,
     metrics: Arc<Metrics>,
@@ -47,6 +51,9 @@ pub struct Gateway {
     /// Held while a study is sealed: one at a time.
     sealing: Mutex<()>,
 }
+
+/// Reads the settings again, for a reload.
+pub type Rereading = Box<dyn Fn() -> Result<Settings> + Send + Sync>;
 
 /// The addresses at which a gateway listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,10 +133,6 @@ impl Gateway {
         let own = actor.home().dir().join("gateway");
         let in_home =
             |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| own.join(name));
-        let rules = match &settings.rules {
-            Some(path) => Rules::read(path)?,
-            None => Rules::default(),
-        };
         let (folder, handovers) = (
             in_home(&settings.spool, "spool"),
             in_home(&settings.handovers, "handovers"),
@@ -138,6 +141,7 @@ impl Gateway {
             private::create_dir(&own).map_err(Error::file(&own))?;
         }
         let limits = settings.limits();
+        let current = Current::new(InForce::read(settings)?);
         let opening =
             tokio::task::spawn_blocking(move || Spool::open(&folder, Department::new(key), limits));
         let spool = Arc::new(opening.await??);
@@ -146,8 +150,8 @@ impl Gateway {
         }
         let gateway = Self {
             actor,
-            settings,
-            rules,
+            current,
+            reread: None,
             handovers,
             spool,
             metrics: Arc::default(),
@@ -156,6 +160,62 @@ impl Gateway {
         };
         gateway.recover().await?;
         Ok(gateway)
+    }
+
+    /// Has a reload read its settings by this.
+    #[must_use]
+    pub fn with_rereading(mut self, reread: Rereading) -> Self {
+        self.reread = Some(reread);
+        self
+    }
+
+    /// Reads the settings, the rules and the certificates again, for what begins from now on. Those that do not read leave
+    /// everything as it is.
+    ///
+    /// # Errors
+    /// [`Error::Settings`], [`Error::File`].
+    pub(crate) fn reload(&self) -> Result<Reloaded> {
+        let before = self.current.get();
+        let read = || {
+            let settings = match &self.reread {
+                Some(reread) => reread()?,
+                None => before.settings.clone(),
+            };
+            InForce::read(settings)
+        };
+        let next = match read() {
+            Ok(next) => next,
+            Err(error) => {
+                self.log.event("reload_failed", &[("why", &error)]);
+                return Err(error);
+            }
+        };
+        let differing = before.settings.differing(&next.settings);
+        let (rules, patients) = next.rules.counts();
+        self.current.set(next);
+        let later = differing.join(", ");
+        self.log
+            .event("reloaded", &[("rules", &rules), ("at_next_start", &later)]);
+        Ok(Reloaded {
+            rules,
+            patients,
+            at_next_start: differing.into_iter().map(str::to_owned).collect(),
+        })
+    }
+
+    /// Reloads at each SIGHUP until `stop` says true.
+    async fn reload_at_hangup(&self, mut stop: watch::Receiver<bool>) {
+        #[cfg(unix)]
+        if let Ok(mut hangups) = signal(SignalKind::hangup()) {
+            loop {
+                tokio::select! {
+                    () = asked(&mut stop) => return,
+                    // Its outcome is in the log.
+                    Some(()) = hangups.recv() => drop(self.reload()),
+                }
+            }
+        }
+        asked(&mut stop).await;
     }
 
     /// Ends what was being sealed when the program ended: a handover that is there was finished, everything else was not.
@@ -213,29 +273,27 @@ impl Gateway {
     /// # Errors
     /// Those of a door that cannot go on.
     pub async fn serve(&self, ports: Ports, stop: watch::Receiver<bool>) -> Result<()> {
+        let settings = &self.current.get().settings;
+        let (catalogue, asks) = Catalogue::new();
+        let catalogue = Arc::new(catalogue);
         let door = Arc::new(Door {
-            called: (!self.settings.any_called_ae).then(|| self.settings.ae.clone()),
-            peers: self.settings.peers(),
-            timing: self.settings.timing(),
+            called: (!settings.any_called_ae).then(|| settings.ae.clone()),
+            current: self.current.clone(),
+            catalogue: Arc::clone(&catalogue),
+            timing: settings.timing(),
             spool: Arc::clone(&self.spool),
             metrics: Arc::clone(&self.metrics),
             log: self.log.clone(),
-            associations: self.settings.associations,
+            associations: settings.associations,
         });
         let dimse = tokio::spawn(door.serve(ports.dicom, stop.clone()));
-        let (catalogue, asks) = Catalogue::new();
-        let catalogue = Arc::new(catalogue);
-        let has_readers = ports.http.is_some();
         let http = ports.http.map(|listener| {
             let (metrics, log) = (&self.metrics, &self.log);
-            let web = Web::new(&self.settings, &self.spool, &catalogue, metrics, log);
+            let web = Web::new(&self.current, &self.spool, &catalogue, metrics, log);
             tokio::spawn(Arc::new(web).serve(listener, stop.clone()))
         });
-        let keeper = Keeper::new(&self.actor, &catalogue, &self.log, &self.settings);
-        let keeping: Work<'_, ()> = match has_readers {
-            true => Box::pin(keeper.keep(asks, stop.clone())),
-            false => Box::pin(async {}),
-        };
+        let keeper = Keeper::new(&self.actor, &catalogue, &self.log, settings);
+        let keeping: Work<'_, ()> = Box::pin(keeper.keep(asks, stop.clone()));
         let sealing = async {
             let mut ending = stop.clone();
             loop {
@@ -246,7 +304,7 @@ impl Gateway {
                 self.seal_complete(&stop).await;
             }
         };
-        tokio::join!(sealing, keeping);
+        tokio::join!(sealing, keeping, self.reload_at_hangup(stop.clone()));
         dimse.await?;
         if let Some(http) = http {
             http.await?;
@@ -270,7 +328,7 @@ impl Gateway {
 
     /// Says whether a study waits for no more objects: its sender asked for storage commitment, or it is quiet.
     pub(crate) fn is_complete(&self, study: &Study) -> bool {
-        let quiet = now().saturating_sub(study.newest) >= self.settings.quiet_seconds;
+        let quiet = now().saturating_sub(study.newest) >= self.current.get().settings.quiet_seconds;
         let waits = study.record.state == State::Waiting && !study.objects.is_empty();
         waits && study.coming == 0 && (study.record.committed || quiet)
     }
@@ -283,7 +341,8 @@ impl Gateway {
             sender: &study.sender,
             modalities: &study.modalities,
         };
-        let decision = self.rules.decide(facts);
+        let current = self.current.get();
+        let decision = current.rules.decide(facts);
         let assigned = record.card.as_ref().and_then(|card| {
             let bytes = hex::decode(card).ok()?;
             Card::read(&bytes).ok()

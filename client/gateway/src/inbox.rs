@@ -43,6 +43,19 @@ pub enum Request {
         /// Why.
         reason: String,
     },
+    /// Reads the settings, the rules and the certificates again.
+    Reload {},
+}
+
+/// The settings as they were read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Counts the rules.
+    pub rules: usize,
+    /// Counts the patients whose cards the rules name.
+    pub patients: usize,
+    /// Settings that differ and take effect at the next start.
+    pub at_next_start: Vec<String>,
 }
 
 /// The answer to a request.
@@ -53,6 +66,8 @@ pub enum Reply {
     Studies(Vec<Entry>),
     /// One study, as it is afterwards.
     Study(Box<Entry>),
+    /// The settings were read again.
+    Reloaded(Reloaded),
     /// It was refused: why, and what can be done.
     Refused {
         /// Why.
@@ -139,6 +154,7 @@ impl Gateway {
                 });
                 return Ok(Reply::Studies(entries.collect()));
             }
+            Request::Reload {} => return self.reload().map(Reply::Reloaded),
             Request::Show { study } => study,
             Request::Assign { study, card } => {
                 Card::verify(&card).map_err(|error| Error::Client(Box::new(error.into())))?;

@@ -1,11 +1,12 @@
 //! The door of a department's network: takes objects by DIMSE and DICOMweb, keeps them encrypted, and seals studies to
-//! their patients by rules; gives out by DICOMweb the images that its home may open.
+//! their patients by rules; gives out by DIMSE and DICOMweb the images that its home may open.
 //!
 //! In: a sender → `spool` → rules → the radiologist's work of `pcim_client`. Nothing that arrives is on disk in clear.
 //! Out: the chain says which images → `catalogue` → a reader. Nothing that is opened is on disk at all.
 
 mod catalogue;
 mod control;
+mod current;
 mod dimse;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -22,12 +23,15 @@ mod rules;
 mod settings;
 mod spool;
 mod status;
+mod tls;
+mod wire;
 
 pub use control::{Control, ask, socket_path};
 pub use error::{Error, Result};
-pub use gateway::{Gateway, Listening, Ports};
-pub use inbox::{Entry, Reply, Request};
+pub use gateway::{Gateway, Listening, Ports, Rereading};
+pub use inbox::{Entry, Reloaded, Reply, Request};
 pub use log::LogSink;
 pub use rehearsal::{Rehearsal, Rehearsed};
 pub use rules::Rules;
 pub use settings::{Network, Peer, Right, Settings, Token};
+pub use tls::TlsFiles;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::limits::{Limits, Timing};
+use crate::tls::TlsFiles;
 
 /// Most bytes of a configuration or of rules.
 pub(crate) const FILE_MAX: usize = 1 << 20;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub url: Option<String>,
     /// Seconds between two looks at which images may be opened.
     pub look_seconds: u64,
+    /// The certificate of both doors; without it connections are plain.
+    pub tls: Option<TlsFiles>,
 }
 
 /// An application that is let in.
@@ -76,6 +79,11 @@ pub struct Peer {
     pub address: Vec<Network>,
     /// The port on which it waits for reports of storage commitment; without it they come on the association that asked.
     pub report_port: Option<u16>,
+    /// Its rights; storing alone unless others are given.
+    #[serde(default = "storing")]
+    pub may: Vec<Right>,
+    /// `host:port` at which it takes objects that C-MOVE sends to this AE title.
+    pub move_to: Option<String>,
 }
 
 /// A bearer token.
@@ -146,6 +154,7 @@ impl Default for Settings {
             hosts: Vec::new(),
             url: None,
             look_seconds: 10,
+            tls: None,
         }
     }
 }
@@ -169,6 +178,11 @@ impl Settings {
             &mut settings.handovers,
         ] {
             *own = own.take().map(|own| folder.join(own));
+        }
+        if let Some(tls) = &mut settings.tls {
+            tls.certificate = folder.join(&tls.certificate);
+            tls.key = folder.join(&tls.key);
+            tls.clients = tls.clients.take().map(|own| folder.join(own));
         }
         settings.check().map_err(bad)?;
         Ok(settings)
@@ -207,6 +221,15 @@ impl Settings {
             if peer.address.is_empty() {
                 return Err(format!("peer {:?} has no address", peer.ae));
             }
+            if let Some(place) = &peer.move_to {
+                let port = place.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+                if peer.ae.ends_with('*') || !matches!(port, Some(Ok(1..))) {
+                    return Err(format!(
+                        "peer {:?}, move_to = {place:?}: wanted host:port, and an AE title without *",
+                        peer.ae
+                    ));
+                }
+            }
         }
         for token in &self.token {
             let is_hash = token.sha256.len() == 64 && hex::decode(&token.sha256).is_ok();
@@ -232,6 +255,50 @@ impl Settings {
             return Err("http_port on an address of the network needs a [[token]]".to_owned());
         }
         Ok(())
+    }
+
+    /// Names the settings of another that take effect at the next start alone.
+    pub(crate) fn differing(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = [
+            (
+                "ae",
+                self.ae == other.ae && self.any_called_ae == other.any_called_ae,
+            ),
+            ("address", self.address == other.address),
+            ("dicom_port", self.dicom_port == other.dicom_port),
+            ("http_port", self.http_port == other.http_port),
+            ("associations", self.associations == other.associations),
+            ("pdu_bytes", self.pdu_bytes == other.pdu_bytes),
+            (
+                "request_seconds, idle_seconds, stall_seconds",
+                (self.request_seconds, self.idle_seconds, self.stall_seconds)
+                    == (
+                        other.request_seconds,
+                        other.idle_seconds,
+                        other.stall_seconds,
+                    ),
+            ),
+            (
+                "object_bytes, spool_bytes, free_bytes, remember_days",
+                (
+                    self.object_bytes,
+                    self.spool_bytes,
+                    self.free_bytes,
+                    self.remember_days,
+                ) == (
+                    other.object_bytes,
+                    other.spool_bytes,
+                    other.free_bytes,
+                    other.remember_days,
+                ),
+            ),
+            ("spool", self.spool == other.spool),
+            ("handovers", self.handovers == other.handovers),
+            ("url", self.url == other.url),
+            ("look_seconds", self.look_seconds == other.look_seconds),
+        ];
+        let differing = pairs.into_iter().filter(|(_, same)| !same);
+        differing.map(|(name, _)| name).collect()
     }
 
     pub(crate) fn timing(&self) -> Timing {
@@ -293,6 +360,20 @@ impl Peers {
             true => address.to_canonical().is_loopback(),
             false => self.find(title, address).is_some(),
         }
+    }
+
+    /// Says whether an application that was let in has a right. Without a list those of this machine store and do not read.
+    pub(crate) fn may(&self, title: &str, address: IpAddr, right: Right) -> bool {
+        match self.find(title, address) {
+            Some(peer) => peer.may.contains(&right),
+            None => self.0.is_empty() && right == Right::Store,
+        }
+    }
+
+    /// The address at which the application of a title takes objects.
+    pub(crate) fn destination(&self, title: &str) -> Option<String> {
+        let mut named = self.0.iter().filter(|peer| peer.ae == title);
+        named.find_map(|peer| peer.move_to.clone())
     }
 
     /// The port on which an application waits for reports of storage commitment.
@@ -380,6 +461,14 @@ mod tests {
                 "64 hexadecimal digits",
             ),
             ("address = '0.0.0.0'\nhttp_port = 80", "needs a [[token]]"),
+            (
+                "[[peer]]\nae = 'WS*'\naddress = ['10.1.2.3']\nmove_to = '10.1.2.3:104'",
+                "without *",
+            ),
+            (
+                "[[peer]]\nae = 'WS'\naddress = ['10.1.2.3']\nmove_to = '10.1.2.3'",
+                "wanted host:port",
+            ),
             ("url = 'images.example'", "wanted an address"),
             ("url = 'http://images.example/'", "without a slash"),
             (

@@ -17,6 +17,12 @@ pub struct Match<'a> {
 }
 
 impl Match<'_> {
+    /// Returns the Study Instance UID.
+    #[must_use]
+    pub fn study_uid(&self) -> String {
+        text(self.study, tags::STUDY_INSTANCE_UID).unwrap_or_default()
+    }
+
     /// Writes it in the DICOM JSON Model (PS3.18 §F.2); `service` is the address under which the studies are retrieved.
     #[must_use]
     pub fn json(&self, service: &str) -> Value {

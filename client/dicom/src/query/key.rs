@@ -59,6 +59,16 @@ impl Key {
         }
     }
 
+    /// The key that is this text and no pattern.
+    pub(super) fn literal(tag: Tag, level: Level, text: &str) -> Self {
+        let pattern = Pattern::OneOf(vec![text.to_owned()]);
+        Self {
+            tag,
+            level,
+            pattern,
+        }
+    }
+
     pub(super) fn level(&self) -> Level {
         self.level
     }

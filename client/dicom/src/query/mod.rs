@@ -1,15 +1,20 @@
-//! Searching listings: the parameters of QIDO-RS (PS3.18 §8.3.4), matched as C-FIND matches (PS3.4 §C.2.2.2).
+//! Searching listings: the parameters of QIDO-RS (PS3.18 §8.3.4) and the identifiers of C-FIND, C-MOVE and C-GET (PS3.4 Annex
+//! C), matched in the same way (PS3.4 §C.2.2.2).
 
 mod found;
+mod identifier;
 mod key;
 mod parameters;
+mod selection;
 
 use crate::listing::{Level, Listing, SeriesListing};
 use crate::tree::DataSet;
 use key::Key;
 
 pub use found::Match;
+pub use identifier::{ANSWERS_MAX, Answers, Identifier, QueryLevel};
 pub use parameters::Error;
+pub use selection::{Selection, failed_instances};
 
 /// Most results that one answer has.
 pub const RESULTS_MAX: usize = 1000;

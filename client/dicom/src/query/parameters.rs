@@ -38,6 +38,21 @@ pub enum Error {
         /// The most that are read.
         max: usize,
     },
+    /// A data set that does not read.
+    #[error("the identifier does not read: {why}")]
+    Malformed {
+        /// Why.
+        why: String,
+    },
+    /// No level of the search, or one that it does not have.
+    #[error("Query/Retrieve Level is none of this search's")]
+    Level,
+    /// No UID, or several, where one says which study or series is meant.
+    #[error("{attribute} must be one value at this level")]
+    Unique {
+        /// The attribute.
+        attribute: &'static str,
+    },
 }
 
 impl Query {

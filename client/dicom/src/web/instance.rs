@@ -4,13 +4,13 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use serde_json::{Value as Json, json};
 
-use super::json::{Style, little_endian, object};
+use super::json::{Style, object};
 use crate::deid::CharacterSet;
 use crate::error::{Error, Result};
 use crate::file::{self, File};
 use crate::format::Format;
 use crate::frame;
-use crate::tree::{DataSet, Value};
+use crate::tree::{DataSet, Value, little_endian};
 
 /// The transfer syntax of frames that are not compressed.
 pub const UNCOMPRESSED: &str = "1.2.840.10008.1.2.1";

@@ -6,6 +6,7 @@ use serde_json::{Map, Number, Value as Json, json};
 
 use crate::deid::CharacterSet;
 use crate::listing::UTF_8;
+use crate::tree::little_endian;
 use crate::tree::{DataSet, Value, is_text};
 use crate::view::base64;
 use dicom_dictionary_std::tags;
@@ -179,21 +180,4 @@ fn numbers(vr: VR, bytes: &[u8], order: Endianness) -> Option<Vec<Json>> {
         }
     };
     Some(bytes.chunks_exact(width).map(number).collect())
-}
-
-/// Bytes of a value, little endian.
-pub(super) fn little_endian(vr: VR, bytes: &[u8], order: Endianness) -> Vec<u8> {
-    let width = match vr {
-        VR::OW => 2,
-        VR::OF | VR::OL => 4,
-        VR::OD | VR::OV => 8,
-        _ => 1,
-    };
-    match order {
-        Endianness::Little => bytes.to_vec(),
-        Endianness::Big => {
-            let samples = bytes.chunks(width);
-            samples.flat_map(|it| it.iter().rev().copied()).collect()
-        }
-    }
 }

@@ -162,7 +162,7 @@ impl<'a> Keeper<'a> {
                         continue;
                     };
                     let one = Listing::of_file(file).map_err(failed)?;
-                    numbers.extend(one.instances().into_iter().map(|(_, uid)| (uid, number)));
+                    numbers.extend(one.instances().into_iter().map(|it| (it.instance, number)));
                     match &mut listing {
                         None => listing = Some(one),
                         Some(all) if all.study_uid() == one.study_uid() => all.join(&one),

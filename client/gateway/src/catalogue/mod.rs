@@ -3,17 +3,20 @@
 //! The list is kept level with the chain by the [`keeper`]; every image that is opened is asked for again, so that an access
 //! that ended opens nothing, however old the list is.
 
+pub(crate) mod chosen;
 pub(crate) mod keeper;
 mod source;
+#[cfg(test)]
+pub(crate) mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use pcim_client::Openable;
 use pcim_core::{Address, ImageDigest};
-use pcim_dicom::Listing;
-use pcim_dicom::query::{Found, Query};
+use pcim_dicom::query::{Answers, Found, Identifier, Query};
 use pcim_dicom::web::Instance;
+use pcim_dicom::{ListedInstance, Listing};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 #[cfg(test)]
@@ -61,6 +64,8 @@ pub(crate) struct Scope<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) series: String,
+    /// SOP Class UID.
+    pub(crate) class: String,
     pub(crate) instance: String,
     pub(crate) slot: Slot,
 }
@@ -114,6 +119,28 @@ impl Catalogue {
         use_found(query.find(listings))
     }
 
+    /// Answers an identifier of C-FIND; `ae` is the title under which it is retrieved.
+    pub(crate) fn identify(&self, identifier: &Identifier, ae: &str) -> Answers {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let listings = known.studies.values().filter_map(|it| it.listing.as_ref());
+        identifier.answers(listings, ae)
+    }
+
+    /// The studies of a patient, by UID.
+    pub(crate) fn studies_of_patient(&self, id: &str) -> Vec<String> {
+        let mut studies = Vec::new();
+        loop {
+            let query = Query::of_patient(id, studies.len());
+            let remaining = self.search(&query, |found| {
+                studies.extend(found.matches.iter().map(|it| it.study_uid()));
+                found.remaining
+            });
+            if remaining == 0 {
+                return studies;
+            }
+        }
+    }
+
     /// Makes something of each study that may be opened, or of the one of this UID: of `count` at most; with it how many there are.
     pub(crate) fn studies_of<T>(
         &self,
@@ -152,7 +179,12 @@ impl Catalogue {
                 else {
                     continue;
                 };
-                for (series, instance) in of_image.listed.listing.instances() {
+                for it in of_image.listed.listing.instances() {
+                    let ListedInstance {
+                        series,
+                        class,
+                        instance,
+                    } = it;
                     let wanted = scope.series.is_none_or(|it| it == series)
                         && scope.instance.is_none_or(|it| it == instance);
                     let number = of_image.listed.numbers.get(&instance);
@@ -166,6 +198,7 @@ impl Catalogue {
                         };
                         all.push(Member {
                             series,
+                            class,
                             instance,
                             slot,
                         });

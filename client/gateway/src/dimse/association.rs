@@ -6,31 +6,25 @@ use std::time::Duration;
 use bytes::BytesMut;
 use dicom_ul::association::{Error as UlError, read_pdu_from_wire_async};
 use dicom_ul::pdu::{
-    AbortRQServiceProviderReason, AbortRQSource, AssociationAC, AssociationRJ, AssociationRJResult,
-    AssociationRJServiceProviderPresentationReason, AssociationRJServiceUserReason,
-    AssociationRJSource, AssociationRQ, PDataValue, PDataValueType, Pdu, PresentationContextResult,
-    PresentationContextResultReason, ReadError, RequestorRoles, UserVariableItem, write_pdu,
+    AbortRQServiceProviderReason, AbortRQSource, PDataValue, PDataValueType, Pdu, ReadError,
+    write_pdu,
 };
-use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::classes::{COMMITMENT, EXPLICIT, IMPLICIT, VERIFICATION, is_storage};
-use super::command::{COMMAND_MAX, Command, is_uid};
+use super::command::{COMMAND_MAX, Command};
+use super::message::fragments;
+use super::negotiate::{negotiate, rejection};
 use crate::limits::Timing;
+use crate::wire::Wire;
 
-/// The application context of DICOM (PS3.7 §A.2.1).
-const APPLICATION: &str = "1.2.840.10008.3.1.1.1";
-/// This program, as its files name it.
-const IMPLEMENTATION_CLASS: &str = pcim_dicom::arrival::IMPLEMENTATION_CLASS_UID;
-const IMPLEMENTATION_NAME: &str = concat!("PCIM ", env!("CARGO_PKG_VERSION"));
 /// Most bytes of an association request: 128 contexts with every transfer syntax that there is fit.
 const REQUEST_MAX: u32 = 1 << 20;
-/// Bytes of a PDU that are no fragment of a message: header of the value.
-const VALUE_HEAD: u32 = 6;
-/// Most bytes of a PDU that is sent, however much the peer takes.
-const SENT_MAX: u32 = 1 << 17;
+/// Encoded bytes of a message that are sent together.
+const TOGETHER: usize = 1 << 17;
+
+/// Most values that wait while an answer is sent.
+const WAITING_MAX: usize = 64;
 
 /// Who is let in, and as what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +89,8 @@ impl From<UlError> for Broken {
 pub(crate) struct Context {
     pub(crate) class: String,
     pub(crate) syntax: String,
+    /// True if the peer takes objects on it, as C-GET sends them (PS3.4 §C.4.3).
+    pub(crate) is_receiving: bool,
 }
 
 /// A part of a message.
@@ -109,7 +105,7 @@ pub(crate) enum Piece {
 
 /// An association that was accepted.
 pub(crate) struct Association {
-    stream: TcpStream,
+    stream: Wire,
     read: BytesMut,
     waiting: VecDeque<PDataValue>,
     contexts: HashMap<u8, Context>,
@@ -124,11 +120,11 @@ pub(crate) struct Association {
 impl Association {
     /// Waits for the request, and accepts it if `admit` does; it is given the calling and the called AE title.
     pub(crate) async fn accept(
-        mut stream: TcpStream,
+        mut stream: Wire,
         timing: Timing,
         admit: impl FnOnce(&str, &str) -> Admission,
     ) -> Result<Self, Broken> {
-        stream.set_nodelay(true)?;
+        stream.send_at_once()?;
         let mut read = BytesMut::with_capacity(16 << 10);
         let reading = read_pdu_from_wire_async(&mut stream, &mut read, REQUEST_MAX, true);
         let first = timeout(timing.request, reading).await;
@@ -168,6 +164,40 @@ impl Association {
             calling,
             called,
         })
+    }
+
+    /// The context on which the peer takes objects of this class in one of these transfer syntaxes, and which of them.
+    pub(crate) fn receiving<'s>(&self, class: &str, syntaxes: &[&'s str]) -> Option<(u8, &'s str)> {
+        syntaxes.iter().find_map(|syntax| {
+            let fits = |it: &&Context| it.is_receiving && it.class == class && it.syntax == *syntax;
+            let mut contexts = self.contexts.iter();
+            let found = contexts.find(|(_, context)| fits(context))?;
+            Some((*found.0, *syntax))
+        })
+    }
+
+    /// Says whether the peer has asked that the operation of this message be cancelled; it waits for nothing.
+    pub(crate) async fn is_cancelled(&mut self, message: u16) -> Result<bool, Broken> {
+        // What has come is kept for the next part that is asked for; nothing is lost if nothing has come.
+        while let Ok(came) = timeout(Duration::ZERO, self.receive(true)).await {
+            match came {
+                Ok(Some(values)) => self.waiting.extend(values),
+                Ok(None) => return Err(Broken::Protocol("a release before the end of an answer")),
+                Err(Broken::Silent(_)) => break,
+                Err(broken) => return Err(broken),
+            }
+            if self.waiting.len() > WAITING_MAX {
+                return Err(Broken::Protocol(
+                    "too much is sent before an answer has ended",
+                ));
+            }
+        }
+        let cancels = |value: &PDataValue| {
+            let command = Command::read(&value.data);
+            value.is_last && command.is_ok_and(|it| it.cancels(message))
+        };
+        let found = self.waiting.iter().position(cancels);
+        Ok(found.and_then(|at| self.waiting.remove(at)).is_some())
     }
 
     /// A presentation context.
@@ -215,8 +245,7 @@ impl Association {
     /// The values of the next PDU; none if it asks for the end.
     async fn receive(&mut self, within: bool) -> Result<Option<Vec<PDataValue>>, Broken> {
         // The sender's next segment may wait for this acknowledgement (Nagle), which the system would delay.
-        #[cfg(target_os = "linux")]
-        SockRef::from(&self.stream).set_tcp_quickack(true)?;
+        self.stream.acknowledge_at_once()?;
         let limit = match within {
             true => self.timing.stall,
             false => self.timing.idle,
@@ -241,30 +270,12 @@ impl Association {
         command: &Command,
         data: Option<&[u8]>,
     ) -> Result<(), Broken> {
-        let command = command.to_bytes();
-        let parts = [
-            (PDataValueType::Command, Some(&command[..])),
-            (PDataValueType::Data, data),
-        ];
-        let most = self
-            .peer_pdu
-            .min(SENT_MAX)
-            .saturating_sub(VALUE_HEAD)
-            .max(64) as usize;
         let mut bytes = Vec::new();
-        for (value_type, part) in parts {
-            let Some(part) = part else { continue };
-            let count = part.len().div_ceil(most).max(1);
-            for number in 0..count {
-                let fragment = &part[number * most..part.len().min((number + 1) * most)];
-                let value = PDataValue {
-                    presentation_context_id: context,
-                    value_type: value_type.clone(),
-                    is_last: number + 1 == count,
-                    data: fragment.to_vec(),
-                };
-                let pdu = Pdu::PData { data: vec![value] };
-                write_pdu(&mut bytes, &pdu).map_err(|_| Broken::Malformed)?;
+        for pdu in fragments(context, command, data, self.peer_pdu) {
+            write_pdu(&mut bytes, &pdu).map_err(|_| Broken::Malformed)?;
+            if bytes.len() >= TOGETHER {
+                write(&mut self.stream, &bytes, self.timing.stall).await?;
+                bytes.clear();
             }
         }
         write(&mut self.stream, &bytes, self.timing.stall).await
@@ -288,152 +299,23 @@ impl Association {
     }
 }
 
-async fn write(stream: &mut TcpStream, bytes: &[u8], limit: Duration) -> Result<(), Broken> {
-    let writing = timeout(limit, stream.write_all(bytes)).await;
-    Ok(writing.map_err(|_| Broken::Silent(limit))??)
+async fn write(stream: &mut Wire, bytes: &[u8], limit: Duration) -> Result<(), Broken> {
+    let writing = async {
+        stream.write_all(bytes).await?;
+        stream.flush().await
+    };
+    let written = timeout(limit, writing).await;
+    Ok(written.map_err(|_| Broken::Silent(limit))??)
 }
 
-async fn send(stream: &mut TcpStream, pdu: &Pdu, limit: Duration) -> Result<(), Broken> {
+async fn send(stream: &mut Wire, pdu: &Pdu, limit: Duration) -> Result<(), Broken> {
     let mut bytes = Vec::new();
     write_pdu(&mut bytes, pdu).map_err(|_| Broken::Malformed)?;
     write(stream, &bytes, limit).await
 }
 
-async fn abort(stream: &mut TcpStream, reason: AbortRQServiceProviderReason) {
+async fn abort(stream: &mut Wire, reason: AbortRQServiceProviderReason) {
     let source = AbortRQSource::ServiceProvider(reason);
     // A peer that is gone needs no word.
     let _ = send(stream, &Pdu::AbortRQ { source }, Duration::from_secs(1)).await;
-}
-
-/// The reason for which a request is rejected, if there is one.
-fn rejection(
-    request: &AssociationRQ,
-    admit: impl FnOnce(&str, &str) -> Admission,
-) -> Option<(AssociationRJ, &'static str)> {
-    use AssociationRJServiceUserReason as User;
-    let user = AssociationRJSource::ServiceUser;
-    let (result, source, why) = if request.protocol_version & 1 == 0 {
-        let source = AssociationRJSource::ServiceProviderASCE(
-            dicom_ul::pdu::AssociationRJServiceProviderASCEReason::ProtocolVersionNotSupported,
-        );
-        (
-            AssociationRJResult::Permanent,
-            source,
-            "another protocol version",
-        )
-    } else if request.application_context_name.trim_end_matches('\0') != APPLICATION {
-        let source = user(User::ApplicationContextNameNotSupported);
-        (
-            AssociationRJResult::Permanent,
-            source,
-            "another application context",
-        )
-    } else {
-        let (calling, called) = (&request.calling_ae_title, &request.called_ae_title);
-        match admit(calling.trim(), called.trim()) {
-            Admission::Welcome => return None,
-            Admission::WrongCalled => {
-                let source = user(User::CalledAETitleNotRecognized);
-                (
-                    AssociationRJResult::Permanent,
-                    source,
-                    "another AE title was called",
-                )
-            }
-            Admission::Unknown => {
-                let source = user(User::CallingAETitleNotRecognized);
-                (
-                    AssociationRJResult::Permanent,
-                    source,
-                    "the caller is not on the list",
-                )
-            }
-            Admission::Busy => {
-                let source = AssociationRJSource::ServiceProviderPresentation(
-                    AssociationRJServiceProviderPresentationReason::LocalLimitExceeded,
-                );
-                (
-                    AssociationRJResult::Transient,
-                    source,
-                    "too many associations",
-                )
-            }
-        }
-    };
-    Some((AssociationRJ { result, source }, why))
-}
-
-/// The answer to a request that is accepted, its contexts, and the longest PDU that the peer takes.
-fn negotiate(request: AssociationRQ, pdu: u32) -> (AssociationAC, HashMap<u8, Context>, u32) {
-    let mut variables = vec![
-        UserVariableItem::MaxLength(pdu),
-        UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS.to_owned()),
-        UserVariableItem::ImplementationVersionName(IMPLEMENTATION_NAME.to_owned()),
-    ];
-    let mut peer_pdu = SENT_MAX;
-    for variable in request.user_variables {
-        match variable {
-            UserVariableItem::MaxLength(length) if length > 0 => peer_pdu = length,
-            // Nothing but storage commitment is reported by events; a sender is the user of every service.
-            UserVariableItem::ScuScpRoleSelectionSubItem(class, roles) => {
-                let roles = RequestorRoles {
-                    scu: roles.scu,
-                    scp: false,
-                };
-                variables.push(UserVariableItem::ScuScpRoleSelectionSubItem(class, roles));
-            }
-            _ => {}
-        }
-    }
-    let (mut results, mut contexts) = (Vec::new(), HashMap::new());
-    for proposed in request.presentation_contexts {
-        let class = uid(&proposed.abstract_syntax);
-        let syntaxes = proposed.transfer_syntaxes.iter().map(|syntax| uid(syntax));
-        let chosen = choose(class, syntaxes);
-        let (reason, syntax) = match chosen {
-            Ok(syntax) => {
-                let context = Context {
-                    class: class.to_owned(),
-                    syntax: syntax.to_owned(),
-                };
-                contexts.insert(proposed.id, context);
-                (PresentationContextResultReason::Acceptance, syntax)
-            }
-            Err(reason) => (reason, IMPLICIT),
-        };
-        results.push(PresentationContextResult {
-            id: proposed.id,
-            reason,
-            transfer_syntax: syntax.to_owned(),
-        });
-    }
-    let answer = AssociationAC {
-        protocol_version: 1,
-        calling_ae_title: request.calling_ae_title,
-        called_ae_title: request.called_ae_title,
-        application_context_name: APPLICATION.to_owned(),
-        presentation_contexts: results,
-        user_variables: variables,
-    };
-    (answer, contexts, peer_pdu)
-}
-
-fn uid(text: &str) -> &str {
-    text.trim_end_matches(['\0', ' '])
-}
-
-/// The transfer syntax that a context is accepted with: the first that its proposer names and that can be read later.
-fn choose<'a>(
-    class: &str,
-    mut syntaxes: impl Iterator<Item = &'a str>,
-) -> Result<&'a str, PresentationContextResultReason> {
-    let is_plain = |syntax: &&str| [IMPLICIT, EXPLICIT].contains(syntax);
-    let chosen = match class {
-        VERIFICATION | COMMITMENT => syntaxes.find(is_plain),
-        class if is_uid(class) && is_storage(class) => {
-            syntaxes.find(|syntax| pcim_dicom::arrival::is_carried(syntax))
-        }
-        _ => return Err(PresentationContextResultReason::AbstractSyntaxNotSupported),
-    };
-    chosen.ok_or(PresentationContextResultReason::TransferSyntaxesNotSupported)
 }

@@ -10,6 +10,46 @@ pub(crate) const COMMITMENT_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
 pub(crate) const IMPLICIT: &str = "1.2.840.10008.1.2";
 pub(crate) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
+/// An operation of query and retrieve, in one of its models (PS3.4 §C.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Model {
+    pub(crate) operation: Operation,
+    /// True if its root is the patient, false if it is the study.
+    pub(crate) has_patients: bool,
+}
+
+/// An operation of query and retrieve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Find,
+    Move,
+    Get,
+}
+
+impl Model {
+    /// The model of a class; none for a class of another service.
+    pub(crate) fn of(class: &str) -> Option<Self> {
+        let (root, operation) = class
+            .strip_prefix("1.2.840.10008.5.1.4.1.2.")?
+            .split_once('.')?;
+        let has_patients = match root {
+            "1" => true,
+            "2" => false,
+            _ => return None,
+        };
+        let operation = match operation {
+            "1" => Operation::Find,
+            "2" => Operation::Move,
+            "3" => Operation::Get,
+            _ => return None,
+        };
+        Some(Self {
+            operation,
+            has_patients,
+        })
+    }
+}
+
 /// The arc of the storage classes (PS3.6 Table A-1), listed and yet to come.
 const ARC: &str = "1.2.840.10008.5.1.4.1.1.";
 /// The classes in it that are none (PS3.6, editions up to 2026): queries of protocol approvals, and all of inventories but the

@@ -18,6 +18,8 @@ mod element {
     pub(super) const COMMAND: u16 = 0x0100;
     pub(super) const MESSAGE: u16 = 0x0110;
     pub(super) const ANSWERED: u16 = 0x0120;
+    pub(super) const DESTINATION: u16 = 0x0600;
+    pub(super) const PRIORITY: u16 = 0x0700;
     pub(super) const DATA_SET: u16 = 0x0800;
     pub(super) const STATUS: u16 = 0x0900;
     pub(super) const COMMENT: u16 = 0x0902;
@@ -25,15 +27,33 @@ mod element {
     pub(super) const REQUESTED_INSTANCE: u16 = 0x1001;
     pub(super) const EVENT: u16 = 0x1002;
     pub(super) const ACTION: u16 = 0x1008;
+    pub(super) const REMAINING: u16 = 0x1020;
+    pub(super) const COMPLETED: u16 = 0x1021;
+    pub(super) const FAILED: u16 = 0x1022;
+    pub(super) const WARNED: u16 = 0x1023;
+    pub(super) const ORIGINATOR: u16 = 0x1030;
+    pub(super) const ORIGINATOR_MESSAGE: u16 = 0x1031;
 }
 
 /// Commands (PS3.7 §E.1).
 pub(crate) mod field {
     pub(crate) const C_STORE: u16 = 0x0001;
+    pub(crate) const C_GET: u16 = 0x0010;
+    pub(crate) const C_FIND: u16 = 0x0020;
+    pub(crate) const C_MOVE: u16 = 0x0021;
     pub(crate) const C_ECHO: u16 = 0x0030;
     pub(crate) const N_EVENT_REPORT: u16 = 0x0100;
     pub(crate) const N_ACTION: u16 = 0x0130;
     pub(crate) const C_CANCEL: u16 = 0x0fff;
+}
+
+/// The operations of a C-MOVE or a C-GET, each of one object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) remaining: u16,
+    pub(crate) completed: u16,
+    pub(crate) failed: u16,
+    pub(crate) warned: u16,
 }
 
 /// A command set that is none.
@@ -182,6 +202,71 @@ impl Command {
         answer
     }
 
+    /// The number of the message.
+    pub(crate) fn message(&self) -> u16 {
+        self.short(element::MESSAGE).unwrap_or_default()
+    }
+
+    /// Says whether it cancels the operation of a message.
+    pub(crate) fn cancels(&self, message: u16) -> bool {
+        self.field() == field::C_CANCEL && self.short(element::ANSWERED) == Some(message)
+    }
+
+    /// The application to which a C-MOVE is to send.
+    pub(crate) fn destination(&self) -> Option<&str> {
+        let text = std::str::from_utf8(self.0.get(&element::DESTINATION)?).ok()?;
+        Some(text.trim_matches([' ', '\0'])).filter(|it| (1..=16).contains(&it.len()))
+    }
+
+    /// Says that a data set follows.
+    pub(crate) fn with_data_set(mut self) -> Self {
+        self.set_short(element::DATA_SET, 0);
+        self
+    }
+
+    /// Adds how many operations are done; those that remain stand in answers that are not the last alone.
+    pub(crate) fn with_counts(mut self, counts: Counts, is_last: bool) -> Self {
+        let of_all = [
+            (element::COMPLETED, counts.completed),
+            (element::FAILED, counts.failed),
+            (element::WARNED, counts.warned),
+        ];
+        of_all
+            .into_iter()
+            .for_each(|(tag, value)| self.set_short(tag, value));
+        if !is_last {
+            self.set_short(element::REMAINING, counts.remaining);
+        }
+        self
+    }
+
+    /// A request to store an instance, which a data set follows; `moved` names the application that asked for it by C-MOVE, and
+    /// its message.
+    pub(crate) fn store(
+        class: &str,
+        instance: &str,
+        message: u16,
+        moved: Option<(&str, u16)>,
+    ) -> Self {
+        let mut command = Self::default();
+        command.set_text(element::AFFECTED_CLASS, class, 0);
+        command.set_short(element::COMMAND, field::C_STORE);
+        command.set_short(element::MESSAGE, message);
+        command.set_short(element::PRIORITY, 0);
+        command.set_short(element::DATA_SET, 0);
+        command.set_text(element::AFFECTED_INSTANCE, instance, 0);
+        if let Some((originator, message)) = moved {
+            command.set_text(element::ORIGINATOR, originator, b' ');
+            command.set_short(element::ORIGINATOR_MESSAGE, message);
+        }
+        command
+    }
+
+    /// The status of a response.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.short(element::STATUS)
+    }
+
     /// A report of an event, which a data set follows.
     pub(crate) fn event(class: &str, instance: &str, message: u16, event: u16) -> Self {
         let mut command = Self::default();
@@ -202,9 +287,10 @@ pub(crate) fn is_uid(text: &str) -> bool {
 
 #[cfg(test)]
 impl Command {
-    /// The status of a response.
-    pub(crate) fn status(&self) -> Option<u16> {
-        self.short(element::STATUS)
+    /// The comment of a response.
+    pub(crate) fn comment(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(self.0.get(&element::COMMENT)?);
+        Some(text.trim_end().to_owned())
     }
 
     /// A request as a sender makes it.

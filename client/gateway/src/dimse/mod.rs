@@ -1,9 +1,14 @@
-//! The DIMSE door: verification, storage, storage commitment (PS3.4 Annexes A, B, J).
+//! The DIMSE door: verification, storage, query and retrieve, storage commitment (PS3.4 Annexes A, B, C, J).
 
 mod association;
 mod classes;
 mod command;
+mod message;
+mod negotiate;
+mod outgoing;
 mod report;
+mod retrieve;
+mod search;
 mod serve;
 
 pub(crate) use command::is_uid;

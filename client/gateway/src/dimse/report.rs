@@ -3,23 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dicom_ul::association::Association as _;
-use dicom_ul::association::client::ClientAssociationOptions;
-use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
 use pcim_dicom::commitment::CommitmentRequest;
 
 use super::classes::{COMMITMENT, COMMITMENT_INSTANCE, EXPLICIT, IMPLICIT};
 use super::command::{Command, field};
+use super::outgoing::{Callee, Outgoing, Proposed};
 use crate::log::Log;
 use crate::status;
 
 /// How often an application that does not take its report is tried, and after how long: twice as long each time.
 const TRIES: u32 = 6;
 const FIRST_RETRY: Duration = Duration::from_secs(2);
-/// For each step of the association.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Most bytes of a fragment.
-const FRAGMENT: u32 = 16 << 10;
 
 /// A report that is to be delivered.
 pub(super) struct Report {
@@ -57,56 +51,30 @@ impl Report {
     }
 
     async fn try_once(&self) -> Result<(), &'static str> {
-        let options = ClientAssociationOptions::new()
-            .calling_ae_title(self.own.as_str())
-            .called_ae_title(self.peer.as_str())
-            .with_presentation_context(COMMITMENT, vec![EXPLICIT, IMPLICIT])
-            .with_role_selection(COMMITMENT, false, true)
-            .connection_timeout(PATIENCE)
-            .read_timeout(PATIENCE)
-            .write_timeout(PATIENCE);
-        let association = options.establish_async(self.address).await;
-        let mut association = association.map_err(|_| "no association")?;
-        let context = association.presentation_contexts().first();
-        let (id, syntax) = match context {
-            Some(context) => (context.id, context.transfer_syntax.clone()),
-            None => return Err("the context was not accepted"),
+        let address = self.address.to_string();
+        let callee = Callee {
+            address: &address,
+            title: &self.peer,
+            own: &self.own,
         };
+        let proposed = Proposed {
+            class: COMMITMENT,
+            syntaxes: vec![EXPLICIT, IMPLICIT],
+            serves: true,
+        };
+        let mut association = Outgoing::establish(&callee, &[proposed]).await?;
+        let of = |syntax| Some((association.context(COMMITMENT, syntax)?, syntax));
+        let accepted = of(EXPLICIT).or_else(|| of(IMPLICIT));
+        let (id, syntax) = accepted.ok_or("the context was not accepted")?;
         let reason = |instance: &str| {
             let is_missing = self.missing.iter().any(|it| it == instance);
             is_missing.then_some(status::NO_SUCH_INSTANCE)
         };
-        let data = self.request.report(reason, syntax.trim_end_matches('\0'));
+        let data = self.request.report(reason, syntax);
         let data = data.map_err(|_| "the report was not written")?;
-        let command = event(self.missing.is_empty()).to_bytes();
-        let most = association.peer_max_pdu_length().clamp(1024, FRAGMENT) as usize - 6;
-        for (value_type, part) in [
-            (PDataValueType::Command, command),
-            (PDataValueType::Data, data),
-        ] {
-            let count = part.len().div_ceil(most);
-            for (number, fragment) in part.chunks(most).enumerate() {
-                let value = PDataValue {
-                    presentation_context_id: id,
-                    value_type: value_type.clone(),
-                    is_last: number + 1 == count,
-                    data: fragment.to_vec(),
-                };
-                let pdu = Pdu::PData { data: vec![value] };
-                association
-                    .send(&pdu)
-                    .await
-                    .map_err(|_| "it was not taken")?;
-            }
-        }
-        let answer = association.receive().await.map_err(|_| "no answer")?;
-        let Pdu::PData { data } = answer else {
-            return Err("another answer");
-        };
-        let answer: Vec<u8> = data.into_iter().flat_map(|value| value.data).collect();
-        let answer = Command::read(&answer).map_err(|_| "the answer is malformed")?;
-        // What follows says nothing that is not known.
-        let _ = association.release().await;
+        let command = event(self.missing.is_empty());
+        let answer = association.ask(id, &command, &data).await?;
+        association.release().await;
         match answer.answers(field::N_EVENT_REPORT) {
             true => Ok(()),
             false => Err("another answer"),

@@ -9,15 +9,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::association::{Admission, Association, Broken, Piece};
-use super::classes::{COMMITMENT, COMMITMENT_INSTANCE, is_storage};
+use super::association::{Admission, Association, Broken, Context, Piece};
+use super::classes::{COMMITMENT, COMMITMENT_INSTANCE, Model, Operation, is_storage};
 use super::command::{Command, field};
 use super::report::{Report, event};
+use crate::catalogue::Catalogue;
+use crate::current::Current;
 use crate::limits::Timing;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::moment::asked;
-use crate::settings::Peers;
+use crate::settings::Right;
 use crate::spool::arrive::{Arriving, Origin, Taken};
 use crate::spool::{Refused, Spool};
 use crate::status;
@@ -26,6 +28,8 @@ use crate::status;
 const REJECTING: usize = 32;
 /// Most bytes of a data set that is no object.
 const DATA_SET_MAX: usize = 8 << 20;
+/// The comment for an application that may not read, of at most 64 characters.
+const NO_RIGHT: &str = "this application may not read: its [[peer]] has no such right";
 /// How long associations may take to end when the gateway stops.
 const ENDING: Duration = Duration::from_secs(10);
 
@@ -33,7 +37,8 @@ const ENDING: Duration = Duration::from_secs(10);
 pub(crate) struct Door {
     /// The AE title that is to be called; any if none is given.
     pub(crate) called: Option<String>,
-    pub(crate) peers: Peers,
+    pub(crate) current: Current,
+    pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) timing: Timing,
     pub(crate) spool: Arc<Spool>,
     pub(crate) metrics: Arc<Metrics>,
@@ -91,21 +96,29 @@ impl Door {
         is_busy: bool,
         stop: watch::Receiver<bool>,
     ) {
+        let current = self.current.get();
         let admit = |calling: &str, called: &str| {
             let is_called = self.called.as_deref().is_none_or(|title| title == called);
             match (is_busy, is_called) {
                 (true, _) => Admission::Busy,
                 (_, false) => Admission::WrongCalled,
-                _ if self.peers.admits(calling, peer.ip()) => Admission::Welcome,
+                _ if current.peers.admits(calling, peer.ip()) => Admission::Welcome,
                 _ => Admission::Unknown,
             }
         };
         let address = peer.ip().to_string();
-        let association = match Association::accept(stream, self.timing, admit).await {
+        let acceptor = &current.acceptors.dimse;
+        let accepted = match acceptor.accept(stream, self.timing.request).await {
+            Ok(stream) => {
+                let accepted = Association::accept(stream, self.timing, admit).await;
+                accepted.map_err(|broken| broken.to_string())
+            }
+            Err(why) => Err(why),
+        };
+        let association = match accepted {
             Ok(association) => association,
-            Err(broken) => {
+            Err(why) => {
                 self.metrics.rejected.add(1);
-                let why = broken.to_string();
                 self.log.event(
                     "association_refused",
                     &[("address", &address), ("why", &why)],
@@ -115,7 +128,10 @@ impl Door {
         };
         self.metrics.accepted.add(1);
         self.metrics.associations.add(1);
+        let may = |right| current.peers.may(&association.calling, peer.ip(), right);
         let mut service = Service {
+            may_store: may(Right::Store),
+            may_read: may(Right::Read),
             door: self,
             association,
             peer,
@@ -157,10 +173,12 @@ impl Door {
 }
 
 /// An association at work.
-struct Service<'d> {
-    door: &'d Door,
-    association: Association,
+pub(super) struct Service<'d> {
+    pub(super) door: &'d Door,
+    pub(super) association: Association,
     peer: SocketAddr,
+    may_store: bool,
+    may_read: bool,
     stop: watch::Receiver<bool>,
     kept: u64,
     refused: u64,
@@ -193,7 +211,10 @@ impl Service<'_> {
             }
             field::C_STORE if command.has_data_set() => self.store(context, command).await,
             field::N_ACTION => self.action(context, command).await,
-            // Nothing that is under way can be cancelled; the answer to an event says nothing that is not known.
+            field::C_FIND if command.has_data_set() => self.find(context, command).await,
+            field::C_GET if command.has_data_set() => self.get(context, command).await,
+            field::C_MOVE if command.has_data_set() => self.move_to(context, command).await,
+            // What it cancels has ended; the answer to an event says nothing that is not known.
             field::C_CANCEL => Ok(()),
             _ if command.is_response() => match command.has_data_set() {
                 true => self.collect().await.map(drop),
@@ -209,7 +230,7 @@ impl Service<'_> {
         }
     }
 
-    async fn answer(
+    pub(super) async fn answer(
         &mut self,
         context: u8,
         to: &Command,
@@ -243,6 +264,33 @@ impl Service<'_> {
                 return Ok(data);
             }
         }
+    }
+
+    /// The identifier of an operation, its context and model; none if it was refused.
+    pub(super) async fn asked(
+        &mut self,
+        context: u8,
+        command: &Command,
+        operation: Operation,
+    ) -> Result<Option<(Vec<u8>, Context, Model)>, Broken> {
+        let data = self.collect().await?;
+        let named = self.association.context(context).cloned();
+        let named = named.filter(|it| command.class() == Some(&it.class));
+        let model = named.as_ref().and_then(|it| Model::of(&it.class));
+        let model = model.filter(|it| it.operation == operation);
+        let (Some(named), Some(model)) = (named, model) else {
+            return self
+                .answer(context, command, status::CLASS_NOT_SUPPORTED, "")
+                .await
+                .map(|()| None);
+        };
+        let (status, why) = match data {
+            Some(data) if self.may_read => return Ok(Some((data, named, model))),
+            Some(_) => (status::NOT_AUTHORIZED, NO_RIGHT),
+            None => (status::OUT_OF_RESOURCES, "the identifier is too long"),
+        };
+        self.answer(context, command, status, why).await?;
+        Ok(None)
     }
 
     async fn store(&mut self, context: u8, command: Command) -> Result<(), Broken> {
@@ -293,6 +341,9 @@ impl Service<'_> {
     }
 
     fn origin(&self, context: u8, command: &Command) -> Result<Origin, Refused> {
+        if !self.may_store {
+            return Err(Refused::NoRight);
+        }
         let context = self.association.context(context).ok_or(Refused::Mismatch)?;
         let (Some(class), Some(instance)) = (command.class(), command.instance()) else {
             return Err(Refused::NotUnderstood("the command names no instance"));
@@ -358,7 +409,13 @@ impl Service<'_> {
         }
         self.answer(context, &command, status::SUCCESS, "").await?;
         let calling = &self.association.calling;
-        if let Some(port) = self.door.peers.report_port(calling, self.peer.ip()) {
+        if let Some(port) = self
+            .door
+            .current
+            .get()
+            .peers
+            .report_port(calling, self.peer.ip())
+        {
             let report = Report {
                 address: SocketAddr::new(self.peer.ip(), port),
                 peer: calling.clone(),

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod giving;
 mod hostile;
 
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ use tokio::sync::watch;
 use super::classes::{COMMITMENT, COMMITMENT_INSTANCE, EXPLICIT, VERIFICATION};
 use super::command::{Command, field};
 use super::serve::Door;
+use crate::catalogue::Catalogue;
+use crate::current::{Current, InForce};
 use crate::limits::{Limits, Timing};
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -30,6 +33,10 @@ use crate::spool::kept::Department;
 use crate::status;
 
 const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
+
+fn in_force(settings: Settings) -> Current {
+    Current::new(InForce::read(settings).unwrap())
+}
 
 /// A door that listens, and what it is made of.
 struct Open {
@@ -62,7 +69,8 @@ impl Open {
         let lines = Arc::clone(&log);
         let mut door = Door {
             called: Some("PCIM".to_owned()),
-            peers: Settings::default().peers(),
+            current: in_force(Settings::default()),
+            catalogue: Arc::new(Catalogue::new().0),
             timing: Timing {
                 pdu: 1 << 17,
                 request: Duration::from_secs(20),
@@ -342,7 +350,7 @@ async fn a_report_goes_to_where_its_application_waits() {
     let port = listener.local_addr().unwrap().port();
     let config = format!("[[peer]]\nae = 'CT*'\naddress = ['127.0.0.1']\nreport_port = {port}");
     let settings: Settings = toml::from_str(&config).unwrap();
-    let open = Open::with(|door| door.peers = settings.peers()).await;
+    let open = Open::with(|door| door.current = in_force(settings)).await;
     let mut association = open.associate(COMMITMENT).await;
     let context = association.presentation_contexts()[0].id;
     let request = CommitmentRequest {

@@ -10,7 +10,7 @@ use crate::moment::now;
 use crate::settings::{Right, Settings, Token};
 
 /// The rules of access.
-pub(super) struct Access {
+pub(crate) struct Access {
     tokens: Vec<Token>,
     origins: Vec<String>,
     hosts: Vec<String>,
@@ -45,7 +45,7 @@ impl Caller {
 }
 
 impl Access {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             tokens: settings.token.clone(),
             origins: settings.origins.clone(),

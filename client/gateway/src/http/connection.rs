@@ -6,19 +6,20 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+use crate::wire::Wire;
 
 /// A connection that fails once nothing more was taken for so long.
 pub(super) struct TimedStream {
-    stream: TcpStream,
+    stream: Wire,
     stall: Duration,
     /// Runs while something waits to be taken.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl TimedStream {
-    pub(super) fn new(stream: TcpStream, stall: Duration) -> Self {
+    pub(super) fn new(stream: Wire, stall: Duration) -> Self {
         Self {
             stream,
             stall,

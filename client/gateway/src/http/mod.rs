@@ -4,7 +4,6 @@ mod accept;
 mod access;
 mod address;
 mod body;
-mod chosen;
 mod connection;
 mod fhir;
 mod multipart;
@@ -30,13 +29,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::catalogue::Catalogue;
+use crate::current::Current;
 use crate::dimse::is_uid;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::moment::asked;
-use crate::settings::Settings;
 use crate::spool::{Spool, Study};
-use access::{Access, Caller};
+pub(crate) use access::Access;
+use access::Caller;
 use address::{Wanted, resource};
 use body::Content;
 use connection::TimedStream;
@@ -56,7 +56,7 @@ pub(crate) type Answer = Response<Content>;
 
 /// What every request is answered with.
 pub(crate) struct Web {
-    access: Access,
+    current: Current,
     spool: Arc<Spool>,
     metrics: Arc<Metrics>,
     catalogue: Arc<Catalogue>,
@@ -79,14 +79,15 @@ struct Asked {
 
 impl Web {
     pub(crate) fn new(
-        settings: &Settings,
+        current: &Current,
         spool: &Arc<Spool>,
         catalogue: &Arc<Catalogue>,
         metrics: &Arc<Metrics>,
         log: &Log,
     ) -> Self {
+        let settings = &current.get().settings;
         Self {
-            access: Access::new(settings),
+            current: current.clone(),
             spool: Arc::clone(spool),
             metrics: Arc::clone(metrics),
             catalogue: Arc::clone(catalogue),
@@ -124,6 +125,16 @@ impl Web {
             open.spawn(async move {
                 let _place = place;
                 let stall = web.stall;
+                let acceptor = web.current.get().acceptors.http.clone();
+                let stream = match acceptor.accept(stream, HEAD).await {
+                    Ok(stream) => stream,
+                    Err(why) => {
+                        let address = peer.ip();
+                        let fields: [(&str, &dyn std::fmt::Display); 2] =
+                            [("address", &address), ("why", &why)];
+                        return web.log.event("request_refused", &fields);
+                    }
+                };
                 let answer = service_fn(|request| {
                     let web = Arc::clone(&web);
                     async move {
@@ -161,8 +172,9 @@ impl Web {
         own: Option<SocketAddr>,
     ) -> Answer {
         self.metrics.requests.add(1);
-        let origin = self.access.allowed_origin(request.headers());
-        let mut answer = match self.access.check(&request, own) {
+        let current = self.current.get();
+        let origin = current.access.allowed_origin(request.headers());
+        let mut answer = match current.access.check(&request, own) {
             Ok(caller) => self.route(request, caller).await,
             Err(refused) => {
                 let status = refused.status.as_u16();
@@ -243,7 +255,11 @@ impl Web {
     }
 
     fn asked(&self, request: &Request<Incoming>, caller: Caller) -> Asked {
-        let called = || format!("http://{}", caller.host);
+        let scheme = match self.current.get().acceptors.http.is_tls() {
+            true => "https",
+            false => "http",
+        };
+        let called = || format!("{scheme}://{}", caller.host);
         Asked {
             headers: request.headers().clone(),
             query: request.uri().query().unwrap_or_default().to_owned(),

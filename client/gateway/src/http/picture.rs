@@ -5,9 +5,9 @@ use pcim_dicom::view::{Image, Window};
 use tokio::task::spawn_blocking;
 
 use super::accept::{Offer, accepted, choose};
-use super::chosen::Chosen;
 use super::{Answer, Asked, Web, plain, typed};
 use crate::catalogue::Refusal;
+use crate::catalogue::chosen::Chosen;
 
 /// Answers with a picture of the frame of this number.
 pub(super) async fn picture(

@@ -10,11 +10,11 @@ use pcim_dicom::web::{Bulk, Instance, UNCOMPRESSED};
 use super::accept::{Offer, accepted, choose};
 use super::address::Wanted;
 use super::body::Content;
-use super::chosen::{Chosen, apart};
 use super::parts::{Parts, parts_answer};
 use super::picture::picture;
 use super::search::JSON;
 use super::{Answer, Asked, Web, answer, plain, typed};
+use crate::catalogue::chosen::{Chosen, apart};
 use crate::catalogue::{Member, Refusal, Scope};
 
 /// Most instances whose metadata are in one answer.

@@ -14,8 +14,9 @@ mod reading;
 
 use super::*;
 use crate::catalogue::Ask;
+use crate::current::InForce;
 use crate::limits::Limits;
-use crate::settings::{Right, Token};
+use crate::settings::{Right, Settings, Token};
 use crate::spool::kept::Department;
 
 /// A door that listens.
@@ -59,7 +60,8 @@ impl Open {
         let log = Log::new(Arc::new(|_| {}));
         let (catalogue, asks) = Catalogue::new();
         let catalogue = Arc::new(catalogue);
-        let web = Web::new(&settings, &spool, &catalogue, &Arc::default(), &log);
+        let current = Current::new(InForce::read(settings).unwrap());
+        let web = Web::new(&current, &spool, &catalogue, &Arc::default(), &log);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);

@@ -61,6 +61,8 @@ pub(crate) enum Refused {
     Duplicate,
     #[error("the transfer syntax is not taken")]
     Syntax,
+    #[error("this application may not store: its [[peer]] needs may = [\"store\"]")]
+    NoRight,
     #[error("{0}")]
     Failed(String),
 }
@@ -81,6 +83,7 @@ impl Refused {
             Self::NotUnderstood(_) => status::CANNOT_UNDERSTAND,
             Self::Mismatch | Self::Syntax => status::DOES_NOT_MATCH,
             Self::Duplicate => status::DUPLICATE_INSTANCE,
+            Self::NoRight => status::NOT_AUTHORIZED,
             Self::Failed(_) => status::PROCESSING_FAILURE,
         }
     }

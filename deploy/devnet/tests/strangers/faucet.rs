@@ -43,6 +43,23 @@ async fn it_gives_what_is_set_to_whom_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_does_not_run_dry() {
+    // More than its account has at the start.
+    let given = U256::from(900) * U256::from(10).pow(U256::from(18));
+    let devnet = with(Config {
+        faucet: Some(given),
+        ..Config::default()
+    })
+    .await;
+    for gifts in 1..=20 {
+        let (head, body) = browse_at(&devnet, &format!("/faucet/{WHO}"), "POST", "", "").await;
+        assert!(head.starts_with("http/1.1 200"), "{gifts}: {head} {body}");
+    }
+    let twenty = given * U256::from(20);
+    assert_eq!(balance(&devnet).await, format!("{twenty:#x}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_gives_nothing_to_what_asks_wrongly() {
     let only = Cors::Only(vec!["http://localhost:3000".into()]);
     let devnet = faucet(only).await;

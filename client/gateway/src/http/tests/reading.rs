@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use http_body_util::{BodyExt, Empty};
-use pcim_client::Openable;
-use pcim_core::{Address, ImageDigest};
 use pcim_dicom::Listing;
-use zeroize::Zeroizing;
 
 use super::*;
-use crate::catalogue::{Listed, Refusal, Source, Whole};
+use crate::catalogue::standing::{openable, stand};
+use crate::catalogue::{Listed, Refusal};
 
 const READER: &str = "Bearer r3ader";
 const STUDY: &str = "/studies/2.25.2";
@@ -96,36 +94,8 @@ impl Open {
             .zip(sizes)
             .map(|(number, size)| self.file(number, *size))
             .collect();
-        let mut sources = HashMap::new();
-        for (number, file) in (1..).zip(&files) {
-            let image = openable(number, 1);
-            let listing = Listing::of_file(file).unwrap();
-            let numbers = listing.instances().into_iter().map(|(_, uid)| (uid, 1));
-            let numbers = numbers.collect();
-            assert!(self.catalogue.add(&image, Listed { listing, numbers }));
-            let whole = Whole::new(Zeroizing::new(file.clone())).unwrap();
-            sources.insert(image.image, Source::Whole(Arc::new(whole)));
-        }
-        let mut asks = self.asks.take().unwrap();
-        tokio::spawn(async move {
-            while let Some(ask) = asks.recv().await {
-                let answer = match outcome(ask.image.0[0]) {
-                    Some(refusal) => Err(refusal),
-                    None => Ok(sources[&ask.image].clone()),
-                };
-                let _ = ask.reply.send(answer);
-            }
-        });
+        stand(&self.catalogue, self.asks.take().unwrap(), &files, outcome);
         files
-    }
-}
-
-fn openable(number: u8, patient: u8) -> Openable {
-    Openable {
-        image: ImageDigest([number; 32]),
-        patient: Address::repeat_byte(patient),
-        registered_at: number.into(),
-        ends_at: None,
     }
 }
 

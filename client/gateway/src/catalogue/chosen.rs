@@ -9,17 +9,18 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
-use crate::catalogue::{Catalogue, Member, Refusal, Scope, Source};
+use super::{Catalogue, Member, Refusal, Scope, Source};
 
 /// The instances of a request, and their images, open.
-pub(super) struct Chosen {
-    pub(super) members: Vec<Member>,
-    pub(super) sources: HashMap<ImageDigest, Source>,
+#[derive(Default)]
+pub(crate) struct Chosen {
+    pub(crate) members: Vec<Member>,
+    pub(crate) sources: HashMap<ImageDigest, Source>,
 }
 
 /// An instance in memory, and the room that it takes there.
-pub(super) struct Held {
-    pub(super) bytes: Zeroizing<Vec<u8>>,
+pub(crate) struct Held {
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
     _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -30,9 +31,18 @@ impl AsRef<[u8]> for Held {
 }
 
 impl Chosen {
-    /// Finds what an address names, and asks the chain for each image whether it may be opened now.
-    pub(super) async fn of(catalogue: &Catalogue, scope: Scope<'_>) -> Result<Self, Refusal> {
-        let mut members = catalogue.members(scope);
+    /// Finds what an address names, as [`of_all`](Self::of_all).
+    pub(crate) async fn of(catalogue: &Catalogue, scope: Scope<'_>) -> Result<Self, Refusal> {
+        Self::of_all(catalogue, &[scope]).await
+    }
+
+    /// Finds what is named, and asks the chain for each image whether it may be opened now.
+    pub(crate) async fn of_all(
+        catalogue: &Catalogue,
+        scopes: &[Scope<'_>],
+    ) -> Result<Self, Refusal> {
+        let members = scopes.iter().flat_map(|scope| catalogue.members(*scope));
+        let mut members: Vec<Member> = members.collect();
         let (mut sources, mut refusal) = (HashMap::new(), Refusal::Absent);
         let mut images: Vec<_> = members.iter().map(|it| it.slot.image).collect();
         images.dedup();
@@ -53,7 +63,7 @@ impl Chosen {
     }
 
     /// Reads an instance.
-    pub(super) async fn read(&self, catalogue: &Catalogue, at: usize) -> Result<Held, Refusal> {
+    pub(crate) async fn read(&self, catalogue: &Catalogue, at: usize) -> Result<Held, Refusal> {
         let slot = self.members.get(at).ok_or(Refusal::Absent)?.slot;
         let source = self.sources.get(&slot.image).ok_or(Refusal::Absent)?;
         let room = catalogue.room_for(source.bytes(slot.number)).await;
@@ -62,7 +72,7 @@ impl Chosen {
     }
 
     /// Begins to fetch the instance behind this one.
-    pub(super) fn fetch_ahead(&self, at: usize) {
+    pub(crate) fn fetch_ahead(&self, at: usize) {
         let next = self.members.get(at + 1).map(|it| it.slot);
         if let Some(next) = next
             && let Some(source) = self.sources.get(&next.image)
@@ -72,7 +82,7 @@ impl Chosen {
     }
 
     /// Reads the first instance, unless it was read a moment ago.
-    pub(super) async fn first(&self, catalogue: &Catalogue) -> Result<Arc<Instance>, Refusal> {
+    pub(crate) async fn first(&self, catalogue: &Catalogue) -> Result<Arc<Instance>, Refusal> {
         let slot = self.members.first().ok_or(Refusal::Absent)?.slot;
         if let Some(instance) = catalogue.recent(slot) {
             return Ok(instance);
@@ -86,7 +96,7 @@ impl Chosen {
 }
 
 /// Does what takes long apart from the threads that answer.
-pub(super) async fn apart<T: Send + 'static, E: Into<Refusal> + Send + 'static>(
+pub(crate) async fn apart<T: Send + 'static, E: Into<Refusal> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Refusal> {
     let failed = |error: tokio::task::JoinError| Refusal::Failed(error.to_string());
