@@ -2,6 +2,7 @@
 
 mod giving;
 mod hostile;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

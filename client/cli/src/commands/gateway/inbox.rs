@@ -118,6 +118,7 @@ impl InboxCommand {
             }
             Reply::Study(entry) => context.ui.result(&entry, &page(&entry)),
             Reply::Refused { why, hints } => Err(FromInbox { why, hints }.into()),
+            Reply::Reloaded(_) => Err(super::another_answer()),
         }
     }
 }

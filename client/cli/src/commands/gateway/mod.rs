@@ -2,6 +2,7 @@
 
 mod check;
 mod inbox;
+mod reload;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,11 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use pcim_client::Session;
 use pcim_client::home::Home;
-use pcim_gateway::{Gateway, Ports, Settings};
+use pcim_gateway::{Error, Gateway, Ports, Settings};
 use serde_json::json;
 
 use crate::context::{Context, Stop};
-use crate::failure::Usage;
+use crate::failure::FromInbox;
 use crate::serving::serve_beside;
 
 /// The configuration that is read if no other is named.
@@ -27,8 +28,8 @@ const CONFIG: &str = "gateway.toml";
 /// more comes for a while; the rules then seal it to its patient's card, or it waits in the inbox. Handovers are written into a
 /// folder. Meanwhile the sealed images are served, as by `pcim node`, and the home's other commands can be used.
 ///
-/// Viewers search and retrieve by DICOMweb and FHIR the images that this home may open: its own, and those that it is approved
-/// for. Each retrieval asks the chain whether it may; both need a token that may read.
+/// Viewers search and retrieve by DICOMweb and FHIR, and PACS by C-FIND, C-GET and C-MOVE, the images that this home may open: its
+/// own, and those that it is approved for. Each retrieval asks the chain whether it may; it needs a token, or a peer, that may read.
 ///
 /// docs/gateway.md explains the configuration, the rules, and what to type into Orthanc and dcm4chee. The log goes to standard
 /// error, a JSON document a line, without patient data. An interrupt (SIGINT, SIGTERM) ends it with 0 once the message of each
@@ -38,6 +39,13 @@ const CONFIG: &str = "gateway.toml";
 pub(crate) struct GatewayArgs {
     #[command(subcommand)]
     task: Option<GatewayTask>,
+    #[command(flatten)]
+    given: Given,
+}
+
+/// The settings that the command line says, and where the others are.
+#[derive(Clone, Debug, Args)]
+struct Given {
     #[command(flatten)]
     config: ConfigArg,
     /// The port of the DIMSE door, 0 for a free one [default: the configuration's, or 11112]
@@ -52,7 +60,7 @@ pub(crate) struct GatewayArgs {
 }
 
 /// The configuration's file.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct ConfigArg {
     /// The configuration [default: gateway.toml in the home, if it is there]
     #[arg(long, value_name = "FILE")]
@@ -66,16 +74,34 @@ enum GatewayTask {
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
     Check(check::CheckArgs),
+    Reload(reload::ReloadArgs),
 }
 
 impl ConfigArg {
-    fn settings(&self, home: &Path) -> anyhow::Result<Settings> {
+    fn settings(&self, home: &Path) -> pcim_gateway::Result<Settings> {
         let own = home.join(CONFIG);
-        Ok(match &self.config {
-            Some(path) => Settings::read(path)?,
-            None if own.exists() => Settings::read(&own)?,
-            None => Settings::default(),
-        })
+        match &self.config {
+            Some(path) => Settings::read(path),
+            None if own.exists() => Settings::read(&own),
+            None => Ok(Settings::default()),
+        }
+    }
+}
+
+impl Given {
+    /// What the configuration says where the command line says nothing.
+    fn settings(&self, home: &Path) -> pcim_gateway::Result<Settings> {
+        let mut settings = self.config.settings(home)?;
+        settings.dicom_port = self.dicom_port.unwrap_or(settings.dicom_port);
+        settings.http_port = self.http_port.or(settings.http_port);
+        if let Some(ae) = &self.ae {
+            settings.ae.clone_from(ae);
+        }
+        settings.check().map_err(|reason| Error::Settings {
+            path: PathBuf::from("command line"),
+            reason,
+        })?;
+        Ok(settings)
     }
 }
 
@@ -89,31 +115,34 @@ impl GatewayArgs {
         match &self.task {
             Some(GatewayTask::Inbox(command)) => command.run(context).await,
             Some(GatewayTask::Check(args)) => args.run(context),
+            Some(GatewayTask::Reload(args)) => args.run(context).await,
             None => self.serve(context).await,
         }
     }
 
     async fn serve(&self, context: &Context) -> anyhow::Result<()> {
-        let mut settings = self.config.settings(&context.home_dir()?)?;
-        settings.dicom_port = self.dicom_port.unwrap_or(settings.dicom_port);
-        settings.http_port = self.http_port.or(settings.http_port);
-        if let Some(ae) = &self.ae {
-            settings.ae.clone_from(ae);
-        }
-        settings.check().map_err(Usage)?;
+        let home = context.home_dir()?;
+        let settings = self.given.settings(&home)?;
+        let scheme = if settings.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let ports = Ports::open(&settings).await?;
         let listening = ports.listening()?;
         // From here on an interrupt waits until what was begun is done.
         let stop = Stop::listen().receiver();
         let (gateway, server) = open(context, settings, true).await?;
+        let given = self.given.clone();
+        let gateway = gateway.with_rereading(Box::new(move || given.settings(&home)));
         let control = gateway.control()?;
         let mut text = format!("dicom  {}\n", listening.dicom);
         if let Some(http) = listening.http {
-            text.push_str(&format!("http   http://{http}\n"));
+            text.push_str(&format!("http   {scheme}://{http}\n"));
         }
         let http = listening
             .http
-            .map(|http: SocketAddr| format!("http://{http}"));
+            .map(|http: SocketAddr| format!("{scheme}://{http}"));
         let said = json!({ "dicom": listening.dicom, "http": http });
         context.ui.result(&said, &text)?;
         let listening = gateway.listen(control, stop.clone());
@@ -145,4 +174,11 @@ async fn open(
     let log = Arc::new(move |line: &str| ui.note(line));
     let gateway = Gateway::open(session.with_keys(keys), key, settings, log).await?;
     Ok((gateway, server))
+}
+
+/// The error of a running gateway that answers another question.
+fn another_answer() -> anyhow::Error {
+    let why = "the running gateway answered another question".to_owned();
+    let hints = vec!["use the program of the same version".to_owned()];
+    FromInbox { why, hints }.into()
 }
