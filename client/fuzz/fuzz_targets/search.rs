@@ -8,13 +8,17 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use pcim_dicom::deid::{KeyObjects, facts};
-use pcim_dicom::query::Query;
+use pcim_dicom::query::{Identifier, Query, Selection};
 use pcim_dicom::sample::write_instance;
 use pcim_dicom::web::Instance;
-use pcim_dicom::{Level, Listing, fhir};
+use pcim_dicom::{Level, Listing, fhir, little_endian_data_set};
 use pcim_fuzz::{edited, write};
 
 const QUERY: &[u8] = b"PatientName=Doe*%5EJane&StudyDate=2019-2021&includefield=00081030,all&limit=5&ModalitiesInStudy=CT";
+/// An identifier of C-FIND in Explicit VR Little Endian: PatientName, StudyInstanceUID, of images.
+const IDENTIFIER: &[u8] =
+    b"\x08\0\x52\0CS\x06\0IMAGE \x10\0\x10\0PN\x04\0Doe*\x20\0\x0d\0UI\x06\x002.25.2\x20\0\x0e\0UI\x06\x002.25.3";
+const SYNTAXES: [&str; 2] = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"];
 const LEVELS: [Level; 3] = [Level::Study, Level::Series, Level::Instance];
 
 /// A file, the manifest of its study, and the study as it is listed.
@@ -41,7 +45,7 @@ fn listed(manifest: &[u8]) -> Option<Listing> {
 fuzz_target!(
     init: {
         let (file, manifest, _) = good();
-        write(8, &[(0, QUERY), (1, manifest), (2, file)]);
+        write(8, &[(0, QUERY), (1, manifest), (2, file), (8, IDENTIFIER)]);
     },
     |input: &[u8]| {
         let Some((choice, input)) = input.split_first() else {
@@ -54,6 +58,16 @@ fuzz_target!(
         };
         let level = LEVELS[usize::from(choice >> 4) % 3];
         match choice & 3 {
+            0 if choice & 8 != 0 => {
+                let bytes = changed(IDENTIFIER);
+                let syntax = SYNTAXES[usize::from(choice >> 4) % 2];
+                if let Ok(identifier) = Identifier::read(&bytes, syntax, choice & 64 != 0) {
+                    let answers = identifier.answers([listing].into_iter(), "PCIM");
+                    assert!(answers.data_sets.len() <= 2 && !answers.has_more);
+                }
+                // One that selects nothing is an error.
+                let _ = Selection::read(&bytes, syntax, choice & 64 != 0);
+            }
             0 => {
                 let text = changed(QUERY);
                 let Ok(query) = Query::of_parameters(&String::from_utf8_lossy(&text), level) else {
@@ -72,7 +86,10 @@ fuzz_target!(
                 }
             }
             _ => {
-                let Ok(instance) = Instance::read(&changed(file)) else {
+                let bytes = changed(file);
+                // One that cannot be written so is an error.
+                let _ = little_endian_data_set(&bytes, SYNTAXES[0]);
+                let Ok(instance) = Instance::read(&bytes) else {
                     return;
                 };
                 assert!(instance.metadata("http://h").is_object());

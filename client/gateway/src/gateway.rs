@@ -273,6 +273,8 @@ impl Gateway {
     /// # Errors
     /// Those of a door that cannot go on.
     pub async fn serve(&self, ports: Ports, stop: watch::Receiver<bool>) -> Result<()> {
+        let swapping = crate::memory::lock();
+        self.log.event("memory", &[("swapping", &swapping)]);
         let settings = &self.current.get().settings;
         let (catalogue, asks) = Catalogue::new();
         let catalogue = Arc::new(catalogue);

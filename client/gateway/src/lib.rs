@@ -16,6 +16,7 @@ mod http;
 mod inbox;
 mod limits;
 mod log;
+mod memory;
 mod metrics;
 mod moment;
 mod rehearsal;

@@ -125,6 +125,9 @@ async fn a_program_is_checked_deployed_activated_and_called() {
         json!(Bytes::from(id("ProgramUpToDate()").to_vec())),
         "{error}"
     );
+    // cargo-stylus' own tests look for the name in the message.
+    let said = "execution reverted: error ProgramUpToDate()";
+    assert_eq!(error["message"], said, "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

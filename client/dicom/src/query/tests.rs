@@ -1,13 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
-use dicom_core::VR;
+use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 use serde_json::Value;
 
 use super::*;
 use crate::deid::{self, KeyObjects};
+use crate::file;
 use crate::sample::write_instance;
-use crate::tree::put;
+use crate::tree::{Element, put, text};
 
 /// A study of three instances, as its manifest describes it.
 fn listing() -> Listing {
@@ -169,6 +170,158 @@ fn changed_queries_make_no_harm() {
             let found = query.find(all.iter());
             assert!(found.matches.len() <= 4);
         }
+    }
+}
+
+const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+const IMPLICIT: &str = "1.2.840.10008.1.2";
+
+/// An identifier with these attributes.
+fn identifier(attributes: &[(Tag, VR, &str)], syntax: &str) -> Vec<u8> {
+    let mut data_set = DataSet::new();
+    for (tag, vr, value) in attributes {
+        data_set.insert(*tag, Element::bytes(*vr, *value));
+    }
+    let mut out = Vec::new();
+    file::encode(&data_set, file::registered(syntax).unwrap(), &mut out).unwrap();
+    out
+}
+
+#[test]
+fn identifiers_are_answered_at_their_level_with_what_they_ask_for() {
+    let level = |level| (tags::QUERY_RETRIEVE_LEVEL, VR::CS, level);
+    let all = [listing()];
+    for syntax in [EXPLICIT, IMPLICIT] {
+        let answers = |attributes: &[(Tag, VR, &str)], has_patients| {
+            let bytes = identifier(attributes, syntax);
+            let read = Identifier::read(&bytes, syntax, has_patients).unwrap();
+            let answers = read.answers(all.iter(), "PCIM");
+            let parse = |bytes: &Vec<u8>| file::read_bare(bytes, syntax).unwrap().0;
+            let data_sets: Vec<_> = answers.data_sets.iter().map(parse).collect();
+            (data_sets, read.is_partly_matched())
+        };
+        let series = (tags::SERIES_INSTANCE_UID, VR::UI, "");
+        let (found, partly) = answers(
+            &[
+                level("SERIES"),
+                series,
+                (tags::INSTITUTION_NAME, VR::LO, ""),
+            ],
+            false,
+        );
+        assert_eq!((found.len(), partly), (all[0].series.len(), false));
+        let one = &found[0];
+        assert_eq!(
+            text(one, tags::QUERY_RETRIEVE_LEVEL).as_deref(),
+            Some("SERIES")
+        );
+        assert_eq!(text(one, tags::RETRIEVE_AE_TITLE).as_deref(), Some("PCIM"));
+        assert!(text(one, tags::SERIES_INSTANCE_UID).is_some());
+        // Asked for and not known: there, and empty. Not asked for: not there.
+        assert_eq!(one[&tags::INSTITUTION_NAME].as_bytes(), Some(&[][..]));
+        assert!(!one.contains_key(&tags::PATIENT_NAME));
+
+        // A patient once, whatever the count of studies; its attributes alone.
+        let study = (tags::STUDY_INSTANCE_UID, VR::UI, "");
+        let (found, _) = answers(
+            &[level("PATIENT"), study, (tags::PATIENT_ID, VR::LO, "")],
+            true,
+        );
+        assert_eq!(found.len(), 1);
+        assert!(text(&found[0], tags::PATIENT_ID).is_some());
+        assert_eq!(text(&found[0], tags::STUDY_INSTANCE_UID), None);
+        let (found, partly) = answers(
+            &[level("STUDY"), (tags::INSTITUTION_NAME, VR::LO, "Clinic")],
+            false,
+        );
+        assert_eq!((found.len(), partly), (1, true));
+    }
+    for (attributes, has_patients, wanted) in [
+        (vec![level("PATIENT")], false, Error::Level),
+        (vec![], true, Error::Level),
+        (
+            vec![level("STUDY"), (tags::STUDY_DATE, VR::DA, "today")],
+            false,
+            Error::Value {
+                name: "00080020".to_owned(),
+            },
+        ),
+    ] {
+        let bytes = identifier(&attributes, EXPLICIT);
+        let error = Identifier::read(&bytes, EXPLICIT, has_patients).err();
+        assert_eq!(error, Some(wanted));
+    }
+}
+
+#[test]
+fn selections_name_one_of_each_level_above() {
+    let level = |level| (tags::QUERY_RETRIEVE_LEVEL, VR::CS, level);
+    let study = |uids| (tags::STUDY_INSTANCE_UID, VR::UI, uids);
+    let series = |uids| (tags::SERIES_INSTANCE_UID, VR::UI, uids);
+    let read = |attributes: &[(Tag, VR, &str)]| {
+        Selection::read(&identifier(attributes, EXPLICIT), EXPLICIT, true)
+    };
+    let two = vec!["1.2".to_owned(), "1.3".to_owned()];
+    assert_eq!(
+        read(&[level("STUDY"), study("1.2\\1.3")]),
+        Ok(Selection::Studies(two.clone()))
+    );
+    let of_series = Selection::Series {
+        study: "1.1".to_owned(),
+        series: two,
+    };
+    assert_eq!(
+        read(&[level("SERIES"), study("1.1"), series("1.2\\1.3")]),
+        Ok(of_series)
+    );
+    let patient = (tags::PATIENT_ID, VR::LO, "P 1");
+    assert_eq!(
+        read(&[level("PATIENT"), patient]),
+        Ok(Selection::Patient("P 1".to_owned()))
+    );
+    let unique = |attribute| Err(Error::Unique { attribute });
+    let uid = "Study Instance UID";
+    assert_eq!(read(&[level("STUDY")]), unique(uid));
+    assert_eq!(read(&[level("STUDY"), study("1.*")]), unique(uid));
+    assert_eq!(
+        read(&[level("SERIES"), study("1.2\\1.3"), series("1.4")]),
+        unique(uid)
+    );
+    assert_eq!(
+        read(&[level("PATIENT"), (tags::PATIENT_ID, VR::LO, "P*")]),
+        unique("Patient ID")
+    );
+    let many = vec!["1.2.3".to_owned(); 20_000];
+    let list = failed_instances(&many, EXPLICIT).unwrap();
+    assert!(file::read_bare(&list, EXPLICIT).is_ok());
+}
+
+#[test]
+fn identifiers_that_are_changed_do_no_harm() {
+    let all = [listing()];
+    let good = identifier(
+        &[
+            (tags::QUERY_RETRIEVE_LEVEL, VR::CS, "IMAGE"),
+            (tags::PATIENT_NAME, VR::PN, "Doe*"),
+            (tags::STUDY_INSTANCE_UID, VR::UI, "2.25.2"),
+        ],
+        EXPLICIT,
+    );
+    let mut state = 11_u64;
+    for _ in 0..3000 {
+        let mut bytes = good.clone();
+        for _ in 0..2 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let at = (state >> 33) as usize % bytes.len();
+            bytes[at] = (state >> 20) as u8;
+        }
+        if let Ok(read) = Identifier::read(&bytes, EXPLICIT, true) {
+            assert!(read.answers(all.iter(), "PCIM").data_sets.len() <= 4);
+        }
+        // One that selects nothing is an error.
+        let _ = Selection::read(&bytes, EXPLICIT, true);
     }
 }
 

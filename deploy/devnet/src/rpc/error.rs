@@ -5,6 +5,7 @@ use alloy_sol_types::{Panic, Revert, SolError as _};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 
 use crate::{
+    arbos::precompiles::described,
     chain,
     evm::{Outcome, Status},
 };
@@ -101,9 +102,9 @@ fn panic_reason(code: U256) -> String {
     reason.into()
 }
 
-/// `execution reverted`, with the reason if the data is Solidity's `Error(string)` or `Panic`.
+/// `execution reverted`, with the reason if the data is Solidity's `Error(string)` or `Panic`, or an error of a precompile.
 fn revert_message(data: &[u8]) -> String {
-    match revert_reason(data) {
+    match revert_reason(data).or_else(|| described(data)) {
         Some(reason) => format!("execution reverted: {reason}"),
         None => "execution reverted".into(),
     }
@@ -134,6 +135,11 @@ mod tests {
             assert_eq!(text, format!("execution reverted: {reason}"));
         }
 
+        let known = RpcError::Reverted(Bytes::from_static(&[0xcc, 0x94, 0x4b, 0xf2]));
+        assert_eq!(
+            known.to_string(),
+            "execution reverted: error ProgramUpToDate()"
+        );
         let custom = RpcError::Reverted(Bytes::from_static(&[1, 2, 3, 4]));
         assert_eq!(custom.to_string(), "execution reverted");
     }

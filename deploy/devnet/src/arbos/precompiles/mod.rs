@@ -26,6 +26,7 @@ use crate::evm::db::StateError;
 
 mod cache_manager;
 mod debug;
+mod errors;
 mod filtering;
 mod gas_info;
 mod info;
@@ -35,6 +36,8 @@ mod sys;
 mod table;
 mod wasm;
 mod wasm_cache;
+
+pub(crate) use errors::described;
 
 /// The last bytes of the addresses that Arbitrum reserves for precompiles, whatever the version.
 const RESERVED: [u8; 16] = [
