@@ -102,7 +102,9 @@ pub(crate) fn others_read(stage: &Stage, image: &str, served_at: &[String]) {
     let is_study = |it: &&Value| it["00201208"]["Value"][0] == json!(5);
     let uid = studies.iter().find(is_study).unwrap()["0020000D"]["Value"][0].as_str();
     let path = format!("/studies/{}", uid.unwrap());
-    assert_eq!(theirs.get(&format!("{path}/metadata"), &[]).0, 200);
+    for reader in [&theirs, &hers] {
+        assert_eq!(reader.get(&format!("{path}/metadata"), &[]).0, 200);
+    }
 
     // Ended: it is refused at once, with the reason, and soon found no more.
     patient
