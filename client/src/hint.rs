@@ -24,10 +24,7 @@ impl Hint for Error {
                 "ask the custodians again with your card: `pcim custodian consent IMAGE --to CARD`; each is for one image and one card"
             }
             Self::Guardian(_) => "ask the guardian for it again",
-            Self::OwnGuardian { .. } => "give the card of the patient whom you are to help",
-            Self::NoDrill { .. } => {
-                "sign nothing; ask the patient by telephone, and look with `pcim account show --patient ADDRESS`"
-            }
+            Self::Account(error) => return error.hints(),
             Self::NotActing { .. } => {
                 "`pcim account show --patient ADDRESS` shows who acts; `pcim recover finish` makes a key act"
             }

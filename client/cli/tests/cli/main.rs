@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod account;
+mod acting;
 mod agent;
 mod app;
 mod audit;

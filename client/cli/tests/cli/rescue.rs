@@ -235,6 +235,26 @@ fn a_stolen_key_is_locked_and_nothing_that_the_thief_did_holds() {
     ];
     thief.run(swap).json();
 
+    // And an approval, which holds until it is undone.
+    let card = stage.file("patient.card");
+    let ask = [
+        "requestor",
+        "request",
+        "--patient",
+        &card,
+        "--image",
+        image,
+        "--purpose",
+        "TREAT",
+    ];
+    accomplice.run(ask).json();
+    let served = accomplice.serve();
+    thief.knows(&served.address);
+    thief
+        .run(["patient", "approve", image, &accomplice.address])
+        .json();
+    drop(served);
+
     let laptop = stage.newcomer("laptop", 9, &[]);
     let by = [&guardians[0], &guardians[2]];
     let recovery = agreed(&stage, &laptop, &patient, &["--lock"], &by);
@@ -269,6 +289,23 @@ fn a_stolen_key_is_locked_and_nothing_that_the_thief_did_holds() {
     let standing = laptop.run(["account", "show"]).json();
     assert_eq!(standing["acting"], json!(laptop.address));
     assert!(standing["pending"].is_null());
+
+    // The thief's approvals are listed, and undone.
+    let listed = laptop.run(["audit", "--event", "approved", "--who"]).json();
+    let standing = listed["who"].as_array().unwrap().iter();
+    let who: Vec<_> = standing
+        .map(|it| it["requestor"].as_str().unwrap().to_lowercase())
+        .collect();
+    let undone = accomplice.address.to_lowercase();
+    assert!(who.contains(&undone), "{listed}");
+    laptop
+        .run(["patient", "revoke", image, &accomplice.address])
+        .json();
+    let listed = laptop.run(["audit", "--who"]).json();
+    assert!(
+        !listed["who"].to_string().to_lowercase().contains(&undone),
+        "{listed}"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub(crate) mod guardian;
 pub(crate) mod moves;
 pub(crate) mod recover;
 pub(crate) mod rescue;
+mod rotate;
 pub(crate) mod signed;
 
 use std::path::Path;
