@@ -46,6 +46,7 @@ pub use actor::patient::{Decision, Patient, PendingRequest};
 pub use actor::radiologist::{OutcomeSink, Radiologist, SealOptions, SealedIdentity, SealedImage};
 pub use actor::receipt::Receipted;
 pub use actor::registration::Registered;
+pub use actor::rehearsal::{DrillFailure, DrilledImage, EmergencyAnswered, EmergencyDrilled};
 pub use actor::relayer::{Relayed, Relayer};
 pub use actor::replicas::Replicas;
 pub use actor::requestor::{AccessRequest, AccessStatus, Requested, Requestor};

@@ -110,7 +110,7 @@ impl Session {
     }
 
     /// Fetches the emergency object of an image, which must be about it.
-    async fn emergency_object(
+    pub(crate) async fn emergency_object(
         &self,
         image: &ImageDigest,
         patient: Address,

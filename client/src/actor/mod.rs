@@ -25,6 +25,7 @@ pub(crate) mod patient;
 pub(crate) mod radiologist;
 pub(crate) mod receipt;
 pub(crate) mod registration;
+pub(crate) mod rehearsal;
 pub(crate) mod relayer;
 pub(crate) mod remembered;
 pub(crate) mod replicas;

@@ -11,6 +11,7 @@ mod backup;
 mod canary;
 mod chain;
 mod check;
+mod custodians;
 mod deid;
 mod deploy;
 mod dicomweb;

@@ -2,6 +2,7 @@
 
 pub(crate) mod custodian;
 mod drill;
+pub(crate) mod emergency;
 pub(crate) mod guardian;
 pub(crate) mod moves;
 pub(crate) mod recover;
