@@ -95,6 +95,9 @@ impl Hint for Error {
                 }
                 _ => "ask the patient: `pcim requestor request`; look with `pcim requestor status`",
             },
+            Self::NotRetracted { .. } => {
+                "an image is attested again once its attestation was taken back: `pcim radiologist retract`"
+            }
             Self::NoApproval { .. } => {
                 "see `pcim audit --who`; `pcim patient approve` decides about a request"
             }

@@ -54,8 +54,8 @@ fn a_clinic_decides_for_a_patient_within_its_rights_and_within_its_time() {
     request.extend(["--purpose", "TREAT", "--name", "Dr. Ada"]);
     request.extend(["--delegate", &to_clinic]);
     run(&doctor, &request).json();
-    let at_doctors = doctor.serve();
-    clinic.knows(&at_doctors.address);
+    let (at_doctors, at_hers) = (doctor.serve(), patient.serve());
+    clinic.knows_all(&[&at_doctors.address, &at_hers.address]);
     let listed = run(&clinic, &list).json();
     assert_eq!(listed[0]["document"]["name"], "Dr. Ada", "{listed}");
     let approved = run(&clinic, &approve);
@@ -64,7 +64,7 @@ fn a_clinic_decides_for_a_patient_within_its_rights_and_within_its_time() {
     let standing = run(&doctor, &["requestor", "status", image]).json();
     assert_eq!(standing["authorized"], true);
     assert_eq!(standing["expires_at"], approved["expires_at"]);
-    drop(at_doctors);
+    drop((at_doctors, at_hers));
 
     // The header is on the clinic's node, the body where it was.
     let (at_clinic, at_radiologists) = (clinic.serve(), radiologist.serve());
@@ -234,7 +234,7 @@ fn a_shredded_image_opens_to_nobody_and_nothing_of_it_is_left_here() {
     let shred = |more: &[&str]| run(&patient, &[&["patient", "shred", image][..], more].concat());
     let would = shred(&["--dry-run"]).json();
     assert_eq!(would["done"], false);
-    for said in ["withdraw it", &clinic.address, &doctor.address, "1 notes"] {
+    for said in ["withdraw it", &clinic.address, &doctor.address, "2 notes"] {
         let said = said.to_lowercase();
         assert!(would.to_string().to_lowercase().contains(&said), "{would}");
     }
