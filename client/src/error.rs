@@ -1,11 +1,13 @@
 //! Errors of an actor's work, above the adapters' own.
 
+mod account;
 mod convert;
 mod text;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use self::account::AccountError;
 use self::text::{or_none, standing};
 use crate::audit;
 use crate::backup::error as backup;
@@ -49,20 +51,9 @@ pub enum Error {
     /// A guardian's paper.
     #[error(transparent)]
     Guardian(Box<guardian::Error>),
-    /// The patient herself, as her own guardian.
-    #[error("{patient} is this home's own account: a guardian is another person")]
-    OwnGuardian {
-        /// The patient.
-        patient: Address,
-    },
-    /// A drill whose terms would change something, or that meets a pending change.
-    #[error(
-        "the drill of {patient} is none: its terms name another key than the one that acts, or a lock, or a change is pending"
-    )]
-    NoDrill {
-        /// The patient.
-        patient: Address,
-    },
+    /// Something about who acts for a patient.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// A key that does not act for a patient.
     #[error("{address} does not act for {patient} by a move or a recovery")]
     NotActing {

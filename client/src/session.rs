@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::sync::OnceCell;
 
+use crate::actor::delegate::Delegacy;
 use crate::home::Home;
 use crate::home::config::Config;
 use crate::limits::Limits;
@@ -51,6 +52,8 @@ pub struct Session {
     pub(crate) overrides: Overrides,
     pub(crate) journal: Journal,
     pub(crate) progress: Option<ProgressSink>,
+    /// The patient who named this home her delegate, if it decides for her now.
+    pub(crate) delegacy: Option<Delegacy>,
     /// Peers that this session dials beside the configured ones.
     guests: Mutex<Vec<String>>,
     /// True if the node is to keep mail for others, whatever the configuration says.
@@ -72,6 +75,7 @@ impl Session {
             overrides: Overrides::default(),
             journal,
             progress: None,
+            delegacy: None,
             guests: Mutex::default(),
             keeps_mail: false,
             node: OnceCell::new(),
@@ -127,8 +131,11 @@ impl Session {
         self.home.address()
     }
 
-    /// Returns the patient for whom this home acts: its own address, unless it took an account over.
+    /// Returns the patient for whom this home acts: its own address, unless it took an account over or decides as a delegate.
     pub fn patient_address(&self) -> Address {
+        if let Some(delegacy) = self.delegacy {
+            return delegacy.patient;
+        }
         self.home.config().patient.unwrap_or(self.address())
     }
 

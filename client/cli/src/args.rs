@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::account::custodian::CustodianCommand;
+use crate::commands::account::emergency::EmergencyCommand;
 use crate::commands::account::guardian::GuardianCommand;
 use crate::commands::account::moves::AccountCommand;
 use crate::commands::account::recover::RecoverCommand;
@@ -109,6 +110,9 @@ pub(crate) enum Command {
     /// Keep shares of patients' images, and give them in an emergency
     #[command(subcommand)]
     Custodian(CustodianCommand),
+    /// Rehearse an emergency with your desk and custodians
+    #[command(subcommand)]
+    Emergency(EmergencyCommand),
     /// Give the key of a backup that you keep to a patient's new key
     #[command(subcommand)]
     Follower(follower::FollowerCommand),
@@ -175,6 +179,7 @@ impl Command {
             Self::Recover(command) => command.run(context).await,
             Self::Guardian(command) => command.run(context).await,
             Self::Custodian(command) => command.run(context).await,
+            Self::Emergency(command) => command.run(context).await,
             Self::Follower(command) => command.run(context).await,
             Self::Signed(command) => command.run(context).await,
             Self::Report(args) => args.run(context).await,

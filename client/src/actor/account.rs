@@ -15,7 +15,12 @@ use pcim_core::{Address, ImageDigest};
 use pcim_ledger::{AccountRecord, Call, ChangeKind, GuardianSet, RecoveryTerms};
 
 /// Seconds for which a change can be finished once it is ripe.
-const FINISH_WITHIN: u64 = 30 * 24 * 3600;
+pub(crate) const FINISH_WITHIN: u64 = 30 * 24 * 3600;
+
+/// Says whether a change counts as none once it was ripe for [`FINISH_WITHIN`].
+pub(crate) fn expires(kind: ChangeKind) -> bool {
+    !matches!(kind, ChangeKind::Guardians | ChangeKind::Desk)
+}
 
 /// A patient's account.
 #[derive(Clone, Debug, Serialize)]
@@ -328,10 +333,7 @@ impl Unlocked<'_> {
                     return Err(Error::NotRipe {
                         ripe: pending.ripe,
                         now,
-                        last: match pending.kind {
-                            ChangeKind::Guardians | ChangeKind::Desk => None,
-                            _ => Some(pending.ripe + FINISH_WITHIN),
-                        },
+                        last: expires(pending.kind).then(|| pending.ripe + FINISH_WITHIN),
                     });
                 }
                 let call = async || Ok(Call::FinishChange { patient });

@@ -93,7 +93,7 @@ impl Session {
     }
 
     /// The emergency objects that the chain named for an image, the first one first; `None` where it named none.
-    async fn objects_of(&self, image: &ImageDigest) -> Result<Vec<Option<BlockDigest>>> {
+    pub(crate) async fn objects_of(&self, image: &ImageDigest) -> Result<Vec<Option<BlockDigest>>> {
         let filter = EventFilter {
             image: Some(*image),
             ..EventFilter::default()
@@ -110,7 +110,7 @@ impl Session {
     }
 
     /// Fetches the emergency object of an image, which must be about it.
-    async fn emergency_object(
+    pub(crate) async fn emergency_object(
         &self,
         image: &ImageDigest,
         patient: Address,

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::actor::patient::Patient;
 use crate::backup::open_share;
-use crate::error::{Error, Result};
+use crate::error::{AccountError, Error, Result};
 use crate::papers::card::Card;
 use crate::papers::guardian::{self, Acceptance, Drill, DrillAnswer};
 use crate::papers::letter::secret_json;
@@ -74,7 +74,7 @@ impl Unlocked<'_> {
     /// [`Error::File`], [`Error::Seal`]
     pub fn accept_guardianship(&self, patient: Address) -> Result<Acceptance> {
         if patient == self.patient_address() {
-            return Err(Error::OwnGuardian { patient });
+            return Err(AccountError::OwnGuardian { patient }.into());
         }
         let account = match self.guardian_key(patient)? {
             Some(account) => account,
@@ -99,7 +99,7 @@ impl Unlocked<'_> {
     /// Answers a drill, which must change nothing: its terms name the key that acts, without a lock, while no recovery is pending.
     ///
     /// # Errors
-    /// [`Error::NoDrill`] for terms that would change something; those of the chain, of the share's letter.
+    /// [`AccountError::NoDrill`] for terms that would change something; those of the chain, of the share's letter.
     pub async fn answer_drill(
         &self,
         drill: &Drill,
@@ -116,7 +116,7 @@ impl Unlocked<'_> {
         let patient = terms.patient;
         let account = self.ledger().await?.account(patient).await?;
         if terms.lock || terms.successor != account.acting || account.pending.is_some() {
-            return Err(Error::NoDrill { patient });
+            return Err(AccountError::NoDrill { patient }.into());
         }
         let opened = share.map(|sealed| open_share(sealed, &self.keys.openpgp));
         let document = opened.transpose()?;

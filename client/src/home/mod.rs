@@ -22,6 +22,8 @@
 //! | `gateway/` | the gateway's spool and handovers; may be missing |
 //! | `held/` | letters with shares and keys of others' backups, and the keys by which the home is a guardian, encrypted to its own key; may be missing |
 //! | `custodians.json` | the custodians of the home's images; may be missing |
+//! | `rotation.pgp` | the Ethereum key that is to act next, encrypted to the home's own key (0600); there while the account is handed to it |
+//! | `former/` | the Ethereum keys that acted before, each a keystore named by its address (0600); may be missing |
 //! | `backup.pgp` | the keys of the home's own backups, encrypted to its own key (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images |
@@ -35,6 +37,7 @@ mod inbox;
 mod kept;
 mod locks;
 mod networks;
+mod next;
 mod renewal;
 mod room;
 mod settings;
@@ -62,7 +65,7 @@ const ETHEREUM: &str = "ethereum.json";
 const OPENPGP: &str = "openpgp.asc";
 const DEID: &str = "deid.key";
 /// The files that are replaced together.
-const KEYS: [&str; 3] = [ETHEREUM, OPENPGP, DEID];
+const KEYS: [&str; 4] = [ETHEREUM, OPENPGP, DEID, CONFIG];
 const REPO: &str = "ipfs";
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";

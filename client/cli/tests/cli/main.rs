@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod account;
+mod acting;
 mod agent;
 mod app;
 mod audit;
@@ -10,6 +11,7 @@ mod backup;
 mod canary;
 mod chain;
 mod check;
+mod custodians;
 mod deid;
 mod deploy;
 mod dicomweb;

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use pcim_core::Address;
 
+use super::rotate::RotateKeyArgs;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, actor};
@@ -15,6 +16,7 @@ pub(crate) enum AccountCommand {
     Move(MoveArgs),
     Finish(FinishArgs),
     Cancel(CancelArgs),
+    RotateKey(RotateKeyArgs),
 }
 
 /// Show who acts for a patient, her guardians and desk, and what is pending
@@ -64,6 +66,7 @@ impl AccountCommand {
             Self::Move(args) => args.run(context).await,
             Self::Finish(args) => args.run(context).await,
             Self::Cancel(args) => args.run(context).await,
+            Self::RotateKey(args) => args.run(context).await,
         }
     }
 }

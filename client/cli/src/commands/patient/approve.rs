@@ -8,6 +8,7 @@ use pcim_core::date::{now, time};
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
 use serde::Serialize;
 
+use super::delegated::ForArgs;
 use super::pairs::Pairs;
 use super::replicas::{self, AwaitReplicas};
 use super::revoke::resealed;
@@ -48,8 +49,10 @@ pub(crate) struct ApproveArgs {
     ///
     /// For all its readers: the other approvals go on, each with a root of its own on the chain, and the old body is
     /// dropped from this node. Without this option such a request is refused. For one approval at a time.
-    #[arg(long, conflicts_with_all = ["reviewed", "file", "sign_only"])]
+    #[arg(long, conflicts_with_all = ["reviewed", "file", "sign_only", "served"])]
     reseal_v1: bool,
+    #[command(flatten)]
+    delegated: ForArgs,
     #[command(flatten)]
     sign: SignArgs,
     #[command(flatten)]
@@ -88,7 +91,8 @@ impl ApproveArgs {
         if !self.pairs.confirmed(context, "approve", &pairs)? {
             return Ok(());
         }
-        let client = self.sign.set(context.client().await?).await?;
+        let client = self.delegated.set(context.client().await?).await?;
+        let client = self.sign.set(client).await?;
         let shown = match self.check(&client, &pairs, reviewed.as_deref()).await {
             Ok(()) => match pairs.as_slice() {
                 [(image, requestor)] if !self.pairs.in_file() && reviewed.is_none() => {
@@ -138,7 +142,7 @@ impl ApproveArgs {
         image: &ImageDigest,
         requestor: Address,
     ) -> anyhow::Result<()> {
-        let expires_at = self.expires_at(client).await?;
+        let expires_at = self.expires_at(context, client).await?;
         let approved = match self.reseal_v1 {
             true => client
                 .patient()
@@ -184,7 +188,7 @@ impl ApproveArgs {
             let text = "--reseal-v1 is for one approval at a time";
             return Err(Usage(text.to_owned()).into());
         }
-        let expires_at = self.expires_at(client).await?;
+        let expires_at = self.expires_at(context, client).await?;
         let approvals = client.patient().approve_all(pairs, expires_at).await?;
         let mut text = approvals_text(&approvals);
         let roots = approvals.approvals.iter().map(|one| one.shared_image);
@@ -201,14 +205,15 @@ impl ApproveArgs {
         waited.map(drop)
     }
 
-    async fn expires_at(&self, client: &Actor) -> anyhow::Result<u64> {
-        Ok(match self.expires {
+    async fn expires_at(&self, context: &Context, client: &Actor) -> anyhow::Result<u64> {
+        let wished = match self.expires {
             Expiry::At(moment) => moment,
             Expiry::After(seconds) => {
                 // A chain without transactions stops at the time of its last block.
                 client.ledger().await?.now().await?.max(now()) + u64::from(seconds)
             }
-        })
+        };
+        Ok(self.delegated.end(context, client, wished))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::delegated::ForArgs;
 use super::pairs::{Pairs, shown};
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
@@ -23,6 +24,8 @@ pub(crate) struct DenyArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
+    delegated: ForArgs,
+    #[command(flatten)]
     sign: SignArgs,
 }
 
@@ -32,7 +35,8 @@ impl DenyArgs {
             true => Vec::new(),
             false => self.pairs.read(&self.sign)?,
         };
-        let client = self.sign.set(context.client().await?).await?;
+        let client = self.delegated.set(context.client().await?).await?;
+        let client = self.sign.set(client).await?;
         if self.all {
             pairs = client.patient().open_requests().await?;
         }

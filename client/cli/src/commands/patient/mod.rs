@@ -4,6 +4,7 @@ mod account;
 mod approve;
 mod audit;
 mod custodians;
+mod delegated;
 mod deny;
 mod extend;
 mod history;
@@ -18,6 +19,7 @@ mod rekey;
 mod replicas;
 mod requests;
 mod revoke;
+mod shred;
 
 use clap::Subcommand;
 
@@ -47,6 +49,7 @@ pub(crate) enum PatientCommand {
     Custodians(custodians::CustodiansArgs),
     Withdraw(account::WithdrawArgs),
     Restore(account::RestoreImageArgs),
+    Shred(shred::ShredArgs),
     Migrate(account::MigrateArgs),
 }
 
@@ -74,6 +77,7 @@ impl PatientCommand {
             Self::Custodians(args) => args.run(context).await,
             Self::Withdraw(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
+            Self::Shred(args) => args.run(context).await,
             Self::Migrate(args) => args.run(context).await,
         }
     }

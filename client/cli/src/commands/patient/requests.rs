@@ -5,6 +5,7 @@ use pcim_client::PendingRequest;
 use pcim_core::date::time;
 use serde::Serialize;
 
+use super::delegated::ForArgs;
 use crate::contacts;
 use crate::context::Context;
 use crate::ui::printable;
@@ -15,7 +16,10 @@ use crate::ui::printable;
 /// notes of all others come from documents that they encrypted to you, which prove only that the requestor's key wrote them: that
 /// such a name is true is for you to judge.
 #[derive(Debug, Args)]
-pub(crate) struct RequestsArgs {}
+pub(crate) struct RequestsArgs {
+    #[command(flatten)]
+    delegated: ForArgs,
+}
 
 /// A request, and whom the owner of the home knows its requestor as.
 #[derive(Serialize)]
@@ -27,7 +31,7 @@ struct Listed<'r> {
 
 impl RequestsArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let client = context.client().await?;
+        let client = self.delegated.set(context.client().await?).await?;
         let contacts = contacts::read(context.ui, &client.home().contacts_dir())?;
         let requests = client.patient().requests().await;
         client.shutdown().await;

@@ -5,6 +5,7 @@ use pcim_client::{Actor, Error, Outcome, Resealed, Written};
 use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 
+use super::delegated::ForArgs;
 use super::pairs::{Pairs, shown};
 use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
@@ -30,8 +31,10 @@ pub(crate) struct RevokeArgs {
     /// A reader of the image may have kept it, or its key: sealing again cannot take that back either.
     /// It costs a transaction for each remaining reader and one for the image, and is gone on with after a crash by
     /// `pcim resume`.
-    #[arg(long, conflicts_with_all = ["sign_only", "file"])]
+    #[arg(long, conflicts_with_all = ["sign_only", "file", "served"])]
     rekey: bool,
+    #[command(flatten)]
+    delegated: ForArgs,
     #[command(flatten)]
     sign: SignArgs,
     #[command(flatten)]
@@ -57,12 +60,13 @@ impl RevokeArgs {
             if self.rekey {
                 return Err(Usage("--rekey is for one removal at a time".to_owned()).into());
             }
-            let client = context.client().await?;
+            let client = self.delegated.set(context.client().await?).await?;
             let endings = client.patient().revoke_all(&pairs).await;
             client.shutdown().await;
             return shown("revoked", context, &endings?);
         };
-        let client = self.sign.set(context.client().await?).await?;
+        let client = self.delegated.set(context.client().await?).await?;
+        let client = self.sign.set(client).await?;
         let revoked = self.revoke(&client, image, *requestor).await;
         let waited = match &revoked {
             Ok(Outcome::Mined(Revoked {
