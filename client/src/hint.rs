@@ -20,6 +20,7 @@ impl Hint for Error {
             Self::Ledger(error) => return error.hints(),
             Self::Backup(error) => return error.hints(),
             Self::Mail(error) => return error.hints(),
+            Self::Guest(error) => return error.hints(),
             Self::Emergency(_) => {
                 "ask the custodians again with your card: `pcim custodian consent IMAGE --to CARD`; each is for one image and one card"
             }

@@ -36,6 +36,7 @@ use zeroize::Zeroizing;
 
 use super::error::of_ipfs;
 use super::exchange::Streams;
+use super::mail::Topic;
 use super::seeker::Seeker;
 use super::storage::Storage;
 use super::store::Store;
@@ -73,6 +74,9 @@ pub struct Network {
     pub private: bool,
     /// Keep sealed documents for others while this node serves.
     pub mailbox: bool,
+    /// Answer guests with whom an image is shared; not a setting.
+    #[serde(skip)]
+    pub guests: bool,
 }
 
 /// A node's part in the DHT.
@@ -166,9 +170,10 @@ impl Network {
         key: Option<&SwarmKey>,
         hooks: Hooks,
     ) -> Result<IpfsBuilder<Streams>> {
-        builder = builder
-            .with_relay(false)
-            .with_request_response(vec![mail::protocol(self.mailbox)]);
+        builder = builder.with_relay(false).with_request_response(vec![
+            mail::protocol(Topic::Mail, self.mailbox),
+            mail::protocol(Topic::Guests, self.guests),
+        ]);
         if self.mdns {
             builder = builder.with_mdns();
         }

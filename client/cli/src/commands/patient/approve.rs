@@ -138,7 +138,7 @@ impl ApproveArgs {
         image: &ImageDigest,
         requestor: Address,
     ) -> anyhow::Result<()> {
-        let expires_at = self.expires_at(client).await?;
+        let expires_at = end_of(self.expires, client).await?;
         let approved = match self.reseal_v1 {
             true => client
                 .patient()
@@ -184,7 +184,7 @@ impl ApproveArgs {
             let text = "--reseal-v1 is for one approval at a time";
             return Err(Usage(text.to_owned()).into());
         }
-        let expires_at = self.expires_at(client).await?;
+        let expires_at = end_of(self.expires, client).await?;
         let approvals = client.patient().approve_all(pairs, expires_at).await?;
         let mut text = approvals_text(&approvals);
         let roots = approvals.approvals.iter().map(|one| one.shared_image);
@@ -200,16 +200,17 @@ impl ApproveArgs {
         context.ui.result(&all, &text)?;
         waited.map(drop)
     }
+}
 
-    async fn expires_at(&self, client: &Actor) -> anyhow::Result<u64> {
-        Ok(match self.expires {
-            Expiry::At(moment) => moment,
-            Expiry::After(seconds) => {
-                // A chain without transactions stops at the time of its last block.
-                client.ledger().await?.now().await?.max(now()) + u64::from(seconds)
-            }
-        })
-    }
+/// The moment at which an access ends.
+pub(super) async fn end_of(expires: Expiry, client: &Actor) -> anyhow::Result<u64> {
+    Ok(match expires {
+        Expiry::At(moment) => moment,
+        Expiry::After(seconds) => {
+            // A chain without transactions stops at the time of its last block.
+            client.ledger().await?.now().await?.max(now()) + u64::from(seconds)
+        }
+    })
 }
 
 /// Reads a list of reviewed requests.
