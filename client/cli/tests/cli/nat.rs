@@ -43,12 +43,12 @@ impl Net {
         let tag = &net.tag;
         net.run(&format!("ip netns add {tag}p"))?;
         net.inside("p", "ip link set lo up")?;
-        net.inside("p", "ip link add br type bridge")?;
+        net.inside("p", "ip link add name br type bridge")?;
         net.inside("p", &format!("ip addr add {FOLLOWER}/24 dev br"))?;
         net.inside("p", "ip link set br up")?;
         // This namespace, where the chain is.
         net.run(&format!(
-            "ip link add {tag}h type veth peer name h netns {tag}p"
+            "ip link add name {tag}h type veth peer name h netns {tag}p"
         ))?;
         net.run(&format!("ip addr add {CHAIN}/24 dev {tag}h"))?;
         net.run(&format!("ip link set {tag}h up"))?;
@@ -65,10 +65,10 @@ impl Net {
         self.run(&format!("ip netns add {tag}{house}"))?;
         self.run(&format!("ip netns add {tag}{router}"))?;
         self.run(&format!(
-            "ip link add wan netns {tag}{router} type veth peer name {house} netns {tag}p"
+            "ip link add name wan netns {tag}{router} type veth peer name {house} netns {tag}p"
         ))?;
         self.run(&format!(
-            "ip link add lan netns {tag}{router} type veth peer name eth netns {tag}{house}"
+            "ip link add name lan netns {tag}{router} type veth peer name eth netns {tag}{house}"
         ))?;
         self.inside("p", &format!("ip link set {house} master br up"))?;
         for line in [
