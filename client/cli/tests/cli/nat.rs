@@ -42,17 +42,17 @@ impl Net {
         };
         let tag = &net.tag;
         net.run(&format!("ip netns add {tag}p"))?;
-        net.inside("p", "ip link set lo up")?;
-        net.inside("p", "ip link add name br type bridge")?;
-        net.inside("p", &format!("ip addr add {FOLLOWER}/24 dev br"))?;
-        net.inside("p", "ip link set br up")?;
+        net.inside("p", "ip link set dev lo up")?;
+        net.inside("p", "ip link add name br0 type bridge")?;
+        net.inside("p", &format!("ip addr add {FOLLOWER}/24 dev br0"))?;
+        net.inside("p", "ip link set dev br0 up")?;
         // This namespace, where the chain is.
         net.run(&format!(
             "ip link add name {tag}h type veth peer name h netns {tag}p"
         ))?;
         net.run(&format!("ip addr add {CHAIN}/24 dev {tag}h"))?;
-        net.run(&format!("ip link set {tag}h up"))?;
-        net.inside("p", "ip link set h master br up")?;
+        net.run(&format!("ip link set dev {tag}h up"))?;
+        net.inside("p", "ip link set dev h master br0 up")?;
         for (house, number) in [("a", 10), ("b", 20)] {
             net.house(house, number)?;
         }
@@ -70,13 +70,13 @@ impl Net {
         self.run(&format!(
             "ip link add name lan netns {tag}{router} type veth peer name eth netns {tag}{house}"
         ))?;
-        self.inside("p", &format!("ip link set {house} master br up"))?;
+        self.inside("p", &format!("ip link set dev {house} master br0 up"))?;
         for line in [
-            "ip link set lo up".to_owned(),
+            "ip link set dev lo up".to_owned(),
             format!("ip addr add 10.77.0.{number}/24 dev wan"),
-            "ip link set wan up".to_owned(),
+            "ip link set dev wan up".to_owned(),
             "ip addr add 192.168.1.1/24 dev lan".to_owned(),
-            "ip link set lan up".to_owned(),
+            "ip link set dev lan up".to_owned(),
             "sysctl -q -w net.ipv4.ip_forward=1".to_owned(),
             "nft add table ip home".to_owned(),
             "nft add chain ip home out { type nat hook postrouting priority 100 ; }".to_owned(),
@@ -87,9 +87,9 @@ impl Net {
             self.inside(&router, &line)?;
         }
         for line in [
-            "ip link set lo up",
+            "ip link set dev lo up",
             "ip addr add 192.168.1.2/24 dev eth",
-            "ip link set eth up",
+            "ip link set dev eth up",
             "ip route add default via 192.168.1.1",
         ] {
             self.inside(house, line)?;
@@ -246,9 +246,7 @@ fn a_node_behind_nat_is_reached_by_another_behind_nat_through_a_follower() {
     let reach: &Value = reach.unwrap();
     assert!(reach.to_string().contains("/p2p-circuit/"), "{reach}");
 
-    // Neither router lets the other in.
-    let direct = net.inside("b", "ping -c 1 -W 1 192.168.1.2");
-    assert!(direct.is_ok(), "that is this house's own: {direct:?}");
+    // The router lets nobody in.
     let open = net.inside("b", "timeout 2 bash -c </dev/tcp/10.77.0.10/4001");
     assert!(open.is_err(), "the router of the other house is closed");
 
