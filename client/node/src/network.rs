@@ -9,6 +9,7 @@
 //! - **Relays** (circuit relay v2) carry bytes, encrypted from end to end, between nodes that cannot reach each other. An
 //!   address that names a relay (`…/p2p/RELAY/p2p-circuit/p2p/PEER`) is always understood.
 //! - A **mailbox** keeps small sealed documents for others (format.md §13.15).
+//! - A **host** answers guests with whom an image is shared (§13.19).
 //! - A **private swarm** has a key that every member knows (`swarm.key`, as go-ipfs writes it); with it a node
 //!   neither talks to others nor understands them.
 

@@ -102,7 +102,7 @@ impl Unlocked<'_> {
         let account = keys.account.address();
         let (mut half, pin) = ([0; HALF], random_pin());
         rand::rng().fill_bytes(&mut half);
-        let sealed = link.seal(&half, &*keys.expose()?)?;
+        let sealed = link.seal(&half, &keys.expose()?)?;
         let store = GuestStore::open(&self.home.guests_path())?;
         let guest = Guest {
             name: link.name,
