@@ -1,5 +1,5 @@
-//! Signed calls: a document that is read is the same when it is written and read again, and names the function it calls. What a
-//! relay answers is read, too.
+//! Signed calls: a document that is read is the same when it is written and read again, and names the function it calls. Answers
+//! of a relay are read, too.
 //!
 //! `cargo fuzz run call -s none --fuzz-dir client/fuzz`
 

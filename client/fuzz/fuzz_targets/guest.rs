@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pcim_client::papers::guest::{Given, GuestAnswer, GuestQuestion, HALF, Link};
+use pcim_client::papers::guest::{GivenToGuest, GuestAnswer, GuestQuestion, HALF, Link};
 use pcim_client::papers::network::NetworkFile;
 use pcim_core::{Address, B256, ImageDigest};
 use pcim_fuzz::{account, edited, write};
@@ -18,7 +18,7 @@ const WAYS: u8 = 5;
 
 struct Good {
     link: Link,
-    given: Given,
+    given: GivenToGuest,
 }
 
 static GOOD: LazyLock<Good> = LazyLock::new(|| {
@@ -28,7 +28,7 @@ static GOOD: LazyLock<Good> = LazyLock::new(|| {
     let half = [7; HALF];
     let keys = link.seal(&half, &[1; 200]).expect("a cipher seals");
     let image = ImageDigest([1; 32]);
-    let given = Given {
+    let given = GivenToGuest {
         half,
         keys,
         image,

@@ -12,7 +12,7 @@ use crate::actor::relayer::Relayed;
 use crate::error::{Error, Result};
 use crate::home::Keys;
 use crate::papers::guest::{
-    self, Given, GuestAnswer, GuestQuestion, GuestRefusal, HALF, Link, random_pin,
+    self, GivenToGuest, GuestAnswer, GuestQuestion, GuestRefusal, HALF, Link, random_pin,
 };
 use crate::papers::network::NetworkFile;
 use crate::papers::request::{Notes, Purpose};
@@ -192,7 +192,7 @@ struct GuestDesk {
 }
 
 impl GuestDesk {
-    fn decide(&self, question: &GuestQuestion) -> std::result::Result<Given, GuestRefusal> {
+    fn decide(&self, question: &GuestQuestion) -> std::result::Result<GivenToGuest, GuestRefusal> {
         let failed = |error: &dyn std::fmt::Display| {
             tracing::warn!(%error, "a guest was not answered");
             GuestRefusal::Later
@@ -218,7 +218,7 @@ impl GuestDesk {
         }
         let counted = self.store.gave(&guest.name, now);
         counted.map_err(|error| failed(&error))?;
-        Ok(Given {
+        Ok(GivenToGuest {
             half: guest.half,
             keys: guest.keys,
             image: guest.about.image,

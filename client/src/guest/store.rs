@@ -44,14 +44,14 @@ pub struct Guest {
     pub pin: String,
     /// The guest's keys, sealed.
     pub keys: Vec<u8>,
-    /// What is told of it.
+    /// The part that is shown.
     pub about: GuestRow,
 }
 
-/// What a host knows of a guest.
+/// A guest, as the host knows her.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GuestRow {
-    /// What the host calls the guest; empty for none.
+    /// The host's own name for the guest; empty for none.
     pub called: String,
     /// The image.
     pub image: ImageDigest,
@@ -67,13 +67,13 @@ pub struct GuestRow {
     pub latest: Option<u64>,
 }
 
-/// What came of a PIN.
+/// The outcome of a PIN.
 pub enum Tried {
     /// No such link.
     Unknown,
     /// Too many wrong ones, now or before.
     Locked,
-    /// A wrong one; so many more are taken.
+    /// A wrong one, and the number of those that are still taken.
     Wrong(u32),
     /// The right one.
     Right(Box<Guest>),
@@ -134,7 +134,7 @@ impl GuestStore {
         Ok(())
     }
 
-    /// Tries a PIN. A wrong one is counted before it is told.
+    /// Tries a PIN. A wrong one is counted before this returns.
     ///
     /// # Errors
     /// [`crate::journal::Error::Sqlite`]

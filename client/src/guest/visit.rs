@@ -9,7 +9,7 @@ use crate::flow::opening::OpenedFile;
 use crate::home::{Config, Home, Keys, NewHome};
 use crate::limits::Limits;
 use crate::network;
-use crate::papers::guest::{self, Given, GuestAnswer, Link};
+use crate::papers::guest::{self, GivenToGuest, GuestAnswer, Link};
 use crate::session::Session;
 use pcim_core::date::now;
 use pcim_core::{LockCost, Passphrase};
@@ -42,7 +42,7 @@ pub async fn visit(link: &Link, pin: &str, target: &Target, limits: Limits) -> R
 }
 
 /// Asks the host at each of its addresses.
-async fn ask(link: &Link, question: Vec<u8>, repo: &Path) -> Result<Given> {
+async fn ask(link: &Link, question: Vec<u8>, repo: &Path) -> Result<GivenToGuest> {
     let node = Node::start(NodeConfig {
         repo: repo.to_owned(),
         listen: Vec::new(),
@@ -75,7 +75,7 @@ async fn ask(link: &Link, question: Vec<u8>, repo: &Path) -> Result<Given> {
 }
 
 /// A home for this visit, whose own OpenPGP key is not used.
-fn session(dir: &Path, keys: &Keys, given: &Given) -> Result<Session> {
+fn session(dir: &Path, keys: &Keys, given: &GivenToGuest) -> Result<Session> {
     let passphrase = Passphrase::new(hex::encode(rand::random::<[u8; 32]>()));
     let account = pcim_ledger::Account::from_private_key(&keys.account.expose_key())?;
     let home = Home::init(

@@ -126,15 +126,15 @@ pub struct GuestQuestion {
 #[serde(rename_all = "snake_case", tag = "outcome", deny_unknown_fields)]
 pub enum GuestAnswer {
     /// Here is the rest.
-    Given(Box<Given>),
+    Given(Box<GivenToGuest>),
     /// No.
     Refused(GuestRefusal),
 }
 
-/// What a link and its PIN lead to.
+/// The rest of what opens the image.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Given {
+pub struct GivenToGuest {
     /// The host's half.
     #[serde(with = "alloy_primitives::hex::serde")]
     pub half: [u8; HALF],
@@ -268,7 +268,7 @@ impl Link {
     ///
     /// # Errors
     /// [`Error::Strange`]
-    pub fn open(&self, given: &Given) -> Result<Keys, Error> {
+    pub fn open(&self, given: &GivenToGuest) -> Result<Keys, Error> {
         let parts = given.keys.split_first_chunk::<NONCE>();
         let (nonce, sealed) = parts.ok_or(Error::Strange)?;
         let payload = Payload {
@@ -370,7 +370,7 @@ mod tests {
             (Account::generate().address(), [1; 32].into()),
             keys.account.address(),
         );
-        let mut given = Given {
+        let mut given = GivenToGuest {
             half: host,
             keys: link.seal(&host, &keys.expose().unwrap()).unwrap(),
             image: ImageDigest([1; 32]),

@@ -1,4 +1,4 @@
-//! What a relay pays: so many calls of one signer, so much gas of all in a day (UTC), and a quarter of that for strangers.
+//! The limits of what a relay pays: calls of one signer, and gas of all, in a day (UTC); a quarter of the gas is for strangers.
 //!
 //! Keys are free, so that a limit of each signer alone limits nothing. A signer is known once one of the contract's events names
 //! him as a patient, or while he is accredited; those who are not share a quarter of the day's gas, and cannot use up the rest. Gas is

@@ -44,7 +44,7 @@ const MAX_HEAD: usize = 16 * 1024;
 /// How long a failed accept is followed by a pause.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What became of a call, for the operator.
+/// The outcome of a call, for the operator.
 #[derive(Clone, Debug, Serialize)]
 pub struct RelayEvent {
     /// The function.

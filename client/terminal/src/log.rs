@@ -45,7 +45,7 @@ pub fn write(text: &str) {
     }
 }
 
-/// Reads the last lines of a log, oldest first; none if it does not exist. Nothing in them steers a terminal.
+/// Reads the last lines of a log, oldest first; none if it does not exist. Nothing that was written to them steers a terminal.
 ///
 /// # Errors
 /// Those of reading.
@@ -60,7 +60,7 @@ pub fn last(path: &Path, lines: usize) -> io::Result<Vec<String>> {
             Err(error) => return Err(error),
         };
         for line in String::from_utf8_lossy(&text).lines() {
-            found.push_back(escaped(line.chars()));
+            found.push_back(line.to_owned());
             if found.len() > lines {
                 found.pop_front();
             }
@@ -122,7 +122,7 @@ mod tests {
         drop(log);
         let found = last(&path, 3).unwrap();
         assert_eq!(found.len(), 3);
-        assert!(found[2].contains("Z line 99\\u{1b}"), "{found:?}");
+        assert!(found[2].contains("Z line 99\\u{1b}[2J"), "{found:?}");
         for path in [&path, &aside(&path)] {
             let found = std::fs::metadata(path).unwrap();
             assert_eq!(found.permissions().mode() & 0o777, 0o600);

@@ -48,7 +48,7 @@ pub(crate) struct InstallArgs {
 
 /// Show whether this home's node runs, where it is reached, and what it keeps
 #[derive(Debug, Args)]
-pub(crate) struct StatusArgs {}
+pub(crate) struct NodeStatusArgs {}
 
 /// Have this home's node end
 ///
@@ -212,7 +212,7 @@ fn units() -> anyhow::Result<PathBuf> {
     Ok(config.join("systemd/user"))
 }
 
-impl StatusArgs {
+impl NodeStatusArgs {
     pub(super) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let socket = Home::socket_path_in(&home(context)?);
         let node = Node::beside(&socket, &[], DEFAULT_CHUNK).await;

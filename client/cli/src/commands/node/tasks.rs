@@ -21,7 +21,7 @@ const TOKEN_VARIABLE: &str = "PCIM_PIN_TOKEN_FILE";
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodeTask {
     Install(service::InstallArgs),
-    Status(service::StatusArgs),
+    Status(service::NodeStatusArgs),
     Stop(service::StopArgs),
     Logs(service::LogsArgs),
     Export(ExportArgs),

@@ -30,7 +30,7 @@ pub(crate) struct ShareArgs {
     /// The image
     #[arg(value_parser = names::image)]
     image: ImageDigest,
-    /// What you call the guest; it stays in this home
+    /// A name of your own for the guest; it stays in this home
     #[arg(long, value_name = "NAME")]
     guest: String,
     /// When the access ends: 12h or 7d from now, a day (2027-01-31, its end in UTC), or a moment
