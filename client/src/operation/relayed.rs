@@ -61,14 +61,13 @@ impl Session {
         let ledger = self.ledger().await?;
         let call = &relayed.call;
         let is_used = ledger.is_used(call.signer, call.nonce).await?;
-        let found = match (is_used, relayed.tx) {
-            (false, _) if ledger.now().await? > call.deadline => {
-                let deadline = call.deadline;
-                return Err(Chain::RelayedTooLate { deadline }.into());
-            }
-            (false, _) => None,
-            (true, Some(tx)) => ledger.relayed_by(&tx, call).await?,
-            (true, None) => ledger.find_relayed(call).await?,
+        if !is_used && ledger.now().await? > call.deadline {
+            let deadline = call.deadline;
+            return Err(Chain::RelayedTooLate { deadline }.into());
+        }
+        let found = match is_used {
+            true => self.relayed_before(relayed).await?,
+            false => None,
         };
         let mined = match found {
             Some(mined) => mined,
@@ -76,6 +75,17 @@ impl Session {
         };
         let returns = relayed.returns;
         Ok(Mined { returns, ..mined })
+    }
+
+    /// Looks for the transaction that did a call: the one that the relay named, or another.
+    async fn relayed_before(&self, relayed: &ForRelay) -> Result<Option<Mined>> {
+        let (ledger, call) = (self.ledger().await?, &relayed.call);
+        if let Some(tx) = relayed.tx
+            && let Ok(Some(mined)) = ledger.relayed_by(&tx, call).await
+        {
+            return Ok(Some(mined));
+        }
+        Ok(ledger.find_relayed(call).await?)
     }
 
     async fn relay_out(&self, operation: OperationId, relayed: &ForRelay) -> Result<Mined> {
@@ -104,7 +114,16 @@ impl Session {
         }));
         self.journal
             .record_call(operation, &serde_json::to_string(&named)?)?;
-        self.wait_for_relayed(&tx, call).await
+        // One that failed leaves the call as it was: the relay can send it again until its deadline.
+        let failed = |error: Error| match error {
+            Error::Ledger(error @ Chain::Reverted { .. }) => Error::Ledger(Chain::NotRelayed {
+                url: relay.shown(),
+                reason: error.to_string(),
+                later: true,
+            }),
+            error => error,
+        };
+        self.wait_for_relayed(&tx, call).await.map_err(failed)
     }
 
     /// Waits until a transaction that a relay named is mined and carries this call.

@@ -135,9 +135,7 @@ fn members_of_a_network_with_a_relay_see_no_ether() {
     assert_eq!(report[0]["fate"], "waiting", "{report}");
     let address = relay.url.trim_start_matches("http://").to_owned();
     drop(relay);
-    patient
-        .run(limit("4"))
-        .refused(1, "does not serve the document");
+    patient.run(limit("4")).refused(1, "does not send the call");
     let sent = stage.nonce(&clinic);
     let relay = Relay::of(&clinic, &["--listen", &address, "--per-signer", "3"]);
     patient

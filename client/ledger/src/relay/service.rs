@@ -16,6 +16,9 @@ const MAX_REASON: usize = 512;
 /// How long a service may take to send a call and see it mined.
 const LIMIT: Duration = Duration::from_secs(150);
 
+/// How it is said of something else at the address.
+const STRANGE: &str = "it does not answer as a relay";
+
 /// A relay service.
 #[derive(Clone, Debug)]
 pub struct RelayService {
@@ -118,16 +121,25 @@ impl RelayService {
     /// Gives it a call. Its word is not taken for what is on the chain: [`Ledger::relayed_by`](crate::Ledger::relayed_by) tells that.
     ///
     /// # Errors
-    /// [`Error::Web`] if it is not known whether the service has the call.
+    /// [`Error::NotRelayed`] if it is not known whether the service has the call.
     pub async fn send(&self, call: &RelayCall) -> Result<RelayAnswer> {
-        let answer = give_document(&self.url, call.to_json()?, MAX_ANSWER, LIMIT).await?;
-        RelayAnswer::read(&answer).ok_or_else(|| self.strange())
+        let answer = give_document(&self.url, call.to_json()?, MAX_ANSWER, LIMIT).await;
+        let silent = |reason: String| Error::NotRelayed {
+            url: self.shown(),
+            reason,
+            later: true,
+        };
+        match answer {
+            Ok(answer) => RelayAnswer::read(&answer).ok_or_else(|| silent(STRANGE.to_owned())),
+            Err(Error::Web { reason, .. }) => Err(silent(reason)),
+            Err(error) => Err(error),
+        }
     }
 
     fn strange(&self) -> Error {
         Error::Web {
             url: self.shown(),
-            reason: "it does not answer as a relay".to_owned(),
+            reason: STRANGE.to_owned(),
         }
     }
 }

@@ -57,6 +57,11 @@ impl ShareArgs {
         let client = context.client().await?;
         let until = end_of(self.expires, &client).await?;
         let here = client.node().await?.addresses().await?;
+        if !client.home().socket_path().exists() {
+            context.ui.note(
+                "note: `pcim node` does not run here: the link names where this home listens now, and opens nothing before it runs there",
+            );
+        }
         let actor = client.unlocked();
         let shared = actor.share_with_guest(&self.image, &self.guest, self.purpose, until);
         let shared = shared.await;
