@@ -5,16 +5,17 @@ mod convert;
 mod text;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use self::account::AccountError;
+pub(crate) use self::convert::file_error;
 use self::text::{or_none, standing};
 use crate::audit;
 use crate::backup::error as backup;
 use crate::home;
 use crate::mail;
 use crate::operation::journal;
-use crate::papers::{card, emergency, guardian, handover, network, request};
+use crate::papers::{card, emergency, guardian, guest, handover, network, request};
 use crate::study::error as study;
 use pcim_core::date::time;
 use pcim_core::{Address, B256, BlockDigest, GrantStatus, ImageDigest, Seal};
@@ -112,6 +113,9 @@ pub enum Error {
         /// The provider, from 1.
         number: usize,
     },
+    /// A link for a guest.
+    #[error(transparent)]
+    Guest(Box<guest::Error>),
     /// OpenPGP.
     #[error(transparent)]
     Seal(#[from] pcim_seal::Error),
@@ -574,16 +578,3 @@ impl Error {
 
 /// Result of an actor's work.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Says of which file an error is; one that is there already has an error of its own.
-pub(crate) fn file_error(path: &Path, source: io::Error) -> Error {
-    if source.kind() == io::ErrorKind::AlreadyExists {
-        return Error::FileExists {
-            path: path.to_owned(),
-        };
-    }
-    Error::File {
-        path: path.to_owned(),
-        source,
-    }
-}

@@ -23,6 +23,7 @@ impl Hint for Error {
             Self::Emergency(error) if error.is_of_drill() => {
                 "`pcim emergency drill --out FILE` writes one for custodians and desk, once `pcim patient custodians` has named them"
             }
+            Self::Guest(error) => return error.hints(),
             Self::Emergency(_) => {
                 "ask the custodians again with your card: `pcim custodian consent IMAGE --to CARD`; each is for one image and one card"
             }

@@ -6,11 +6,13 @@
 pub mod audit;
 pub mod backup;
 pub mod flow;
+pub mod guest;
 pub mod home;
 pub mod known;
 pub mod mail;
 pub mod network;
 pub mod papers;
+pub mod relay;
 pub mod study;
 
 mod actor;

@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 /// Most peers that a home remembers of itself: they come from other people's files.
 const MAX_PEERS: usize = 256;
 
+/// Most followers through which a node is reached.
+const MAX_RELAYS: usize = 2;
+
 /// Settings that stand above the home's configuration for as long as a session lives.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
@@ -58,6 +61,12 @@ pub struct Session {
     guests: Mutex<Vec<String>>,
     /// True if the node is to keep mail for others, whatever the configuration says.
     keeps_mail: bool,
+    /// True if the node is to answer guests.
+    has_guests: bool,
+    /// True if the node is to relay for others, whatever the configuration says.
+    is_relay: bool,
+    /// Relays beside those of the configuration.
+    relays: Vec<String>,
     node: OnceCell<Node>,
     ledger: OnceCell<Ledger>,
 }
@@ -78,6 +87,9 @@ impl Session {
             delegacy: None,
             guests: Mutex::default(),
             keeps_mail: false,
+            has_guests: false,
+            is_relay: false,
+            relays: Vec::new(),
             node: OnceCell::new(),
             ledger: OnceCell::new(),
         })
@@ -114,6 +126,27 @@ impl Session {
     /// Has the node announce that it keeps mail for others; to be called before the first use of the node.
     pub fn keep_mailbox(&mut self) {
         self.keeps_mail = true;
+    }
+
+    /// Has the node be a relay for others; to be called before the first use of the node.
+    pub fn relay_for_others(&mut self) {
+        self.is_relay = true;
+    }
+
+    /// Has the node be reached through its network's followers, too; to be called before the first use of the node. Returns true if
+    /// there is a relay, of the network or of the home's settings.
+    ///
+    /// # Errors
+    /// [`Error::Network`](crate::error::Error::Network)
+    pub fn be_reached_by_relays(&mut self) -> Result<bool> {
+        let followers = self.network()?.map_or(Vec::new(), |file| file.followers);
+        self.relays = followers.into_iter().take(MAX_RELAYS).collect();
+        Ok(!self.relays.is_empty() || !self.home.config().node.relays.is_empty())
+    }
+
+    /// Has the node announce that it answers guests; to be called before the first use of the node.
+    pub fn expect_guests(&mut self) {
+        self.has_guests = true;
     }
 
     /// Lets other processes open the home, as [`Home::let_others_in`] says.
@@ -235,6 +268,9 @@ impl Session {
         let config = self.home.config();
         let mut network = config.node.clone();
         network.mailbox |= self.keeps_mail;
+        network.guests = self.has_guests;
+        network.relay |= self.is_relay;
+        network.relays.extend(self.relays.iter().cloned());
         let key = SwarmKey::load(&self.home.swarm_key_path())?;
         let config = NodeConfig {
             repo: self.home.repo_dir(),

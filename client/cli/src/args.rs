@@ -14,7 +14,7 @@ use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
     app, audit, backup, card, completions, config, consortium, deid, deploy, device, doctor,
     follower, gateway, init, invite, man, network, node, passphrase, patient, radiologist, relay,
-    report, requestor, restore, resume, search, trace, unlock, view, watch,
+    report, requestor, restore, resume, search, trace, unlock, view, visit, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -82,6 +82,7 @@ pub(crate) enum Command {
     Device(device::DeviceCommand),
     Deid(deid::DeidArgs),
     View(view::ViewArgs),
+    Visit(visit::VisitArgs),
     /// Seal images to patients
     #[command(subcommand)]
     Radiologist(radiologist::RadiologistCommand),
@@ -167,6 +168,7 @@ impl Command {
             Self::Device(command) => command.run(context).await,
             Self::Deid(args) => args.run(context).await,
             Self::View(args) => args.run(context).await,
+            Self::Visit(args) => args.run(context).await,
             Self::Radiologist(command) => command.run(context).await,
             Self::Patient(command) => command.run(context).await,
             Self::Requestor(command) => command.run(context).await,
@@ -210,6 +212,7 @@ impl Command {
         match self {
             Self::Node(args) => args.serves(),
             Self::Gateway(args) => args.serves(),
+            Self::Relay(args) => args.serves(),
             other => matches!(other, Self::Watch(_) | Self::App(_)),
         }
     }

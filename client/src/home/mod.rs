@@ -8,8 +8,10 @@
 //! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification, encrypted to the home's own OpenPGP key and signed by it (0600) |
 //! | `ipfs/` | the node's repository |
 //! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
+//! | `node.log` | the messages of `pcim node`, the earlier ones in `node.log.1` (0600); may be deleted |
 //! | `agent.sock` | there while `pcim unlock` has an agent hold the keys, for the home's other commands (0600) |
 //! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read again then |
+//! | `relay-*.sqlite` | what `pcim relay serve` paid for whom, by days (0600) |
 //! | `watch-*.sqlite` | what `pcim watch` has done about which events |
 //! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
 //! | `networks/` | the files of the networks that the home knows; may be missing |
@@ -17,6 +19,7 @@
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
 //! | `inbox/` | letters that were fetched from followers, encrypted to the home's own key (0600); may be missing |
 //! | `invitations.pgp` | the codes of invitations that are open, encrypted to the home's own key (0600); may be missing |
+//! | `guests.sqlite` | the host's part of the links that were given to guests (0600) |
 //! | `mailbox.token` | what mail for this home comes with, as its cards say (0600); drawn again if it is missing |
 //! | `mailbox.sqlite` | what a node that keeps mail for others keeps (0600) |
 //! | `gateway/` | the gateway's spool and handovers; may be missing |
@@ -71,6 +74,7 @@ const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
 const SOCKET: &str = "node.sock";
 const AGENT: &str = "agent.sock";
+const LOG: &str = "node.log";
 
 /// Most bytes of a file of the home that is read whole; the OpenPGP key is the largest.
 const MAX_FILE: usize = pcim_seal::KEY_MAX;
@@ -104,6 +108,29 @@ pub struct Keys {
     pub account: Account,
     /// Signs and opens images and documents.
     pub openpgp: Arc<UnlockedKey>,
+}
+
+impl Keys {
+    /// Writes the keys with their secrets as they are, for memory that is locked and wiped, or for what is encrypted at once.
+    ///
+    /// # Errors
+    /// [`Error::OpenPgp`]
+    pub fn expose(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let openpgp = self.openpgp.expose().map_err(Error::OpenPgp)?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(32 + openpgp.len()));
+        bytes.extend_from_slice(self.account.expose_key().as_ref());
+        bytes.extend_from_slice(&openpgp);
+        Ok(bytes)
+    }
+
+    /// Reads what [`Keys::expose`] wrote; `None` if it is something else.
+    pub fn from_exposed(bytes: &[u8]) -> Option<Self> {
+        let (ethereum, openpgp) = bytes.split_first_chunk::<32>()?;
+        Some(Self {
+            account: Account::from_private_key(ethereum).ok()?,
+            openpgp: UnlockedKey::from_exposed(openpgp).ok()?.into(),
+        })
+    }
 }
 
 /// Why a home could not be made or opened.
@@ -313,7 +340,17 @@ impl Home {
 
     /// Names the socket on which this home's node listens while it serves the home's other processes.
     pub fn socket_path(&self) -> PathBuf {
-        self.dir.join(SOCKET)
+        Self::socket_path_in(&self.dir)
+    }
+
+    /// Names the socket of the node of the home in `dir`, which need not be open.
+    pub fn socket_path_in(dir: &Path) -> PathBuf {
+        dir.join(SOCKET)
+    }
+
+    /// Names the file of the messages of the node of the home in `dir`, which need not be open.
+    pub fn log_path_in(dir: &Path) -> PathBuf {
+        dir.join(LOG)
     }
 
     /// Names the socket on which this home's agent listens while it holds the unlocked keys.
@@ -335,6 +372,11 @@ impl Home {
     /// Names the file in which a node that follows the contract of this name keeps its reading and its pins.
     pub fn follow_path(&self, name: &str) -> PathBuf {
         self.dir.join(format!("follow-{name}.sqlite"))
+    }
+
+    /// Names the file of what a relay paid for calls of the contract of this name.
+    pub fn relay_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("relay-{name}.sqlite"))
     }
 
     /// Names the file in which a watcher of the contract of this name keeps its finished events.

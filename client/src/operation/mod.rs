@@ -3,6 +3,7 @@
 pub(crate) mod deed;
 pub mod journal;
 pub(crate) mod relay;
+pub(crate) mod relayed;
 pub(crate) mod resume;
 pub(crate) mod settle;
 pub(crate) mod write;

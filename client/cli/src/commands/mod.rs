@@ -35,6 +35,7 @@ pub(crate) mod sign;
 pub(crate) mod trace;
 pub(crate) mod unlock;
 pub(crate) mod view;
+pub(crate) mod visit;
 pub(crate) mod watch;
 
 use pcim_client::Written;

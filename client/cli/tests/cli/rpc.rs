@@ -26,7 +26,7 @@ pub(crate) fn nonce(url: &str, address: &str) -> u64 {
 }
 
 /// Posts a body to `http://HOST:PORT` and returns the body of the answer.
-fn post(url: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn post(url: &str, body: &[u8]) -> Vec<u8> {
     let host = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     let head = format!(

@@ -206,15 +206,20 @@ impl ApproveArgs {
     }
 
     async fn expires_at(&self, context: &Context, client: &Actor) -> anyhow::Result<u64> {
-        let wished = match self.expires {
-            Expiry::At(moment) => moment,
-            Expiry::After(seconds) => {
-                // A chain without transactions stops at the time of its last block.
-                client.ledger().await?.now().await?.max(now()) + u64::from(seconds)
-            }
-        };
+        let wished = end_of(self.expires, client).await?;
         Ok(self.delegated.end(context, client, wished))
     }
+}
+
+/// The moment at which an access ends.
+pub(super) async fn end_of(expires: Expiry, client: &Actor) -> anyhow::Result<u64> {
+    Ok(match expires {
+        Expiry::At(moment) => moment,
+        Expiry::After(seconds) => {
+            // A chain without transactions stops at the time of its last block.
+            client.ledger().await?.now().await?.max(now()) + u64::from(seconds)
+        }
+    })
 }
 
 /// Reads a list of reviewed requests.

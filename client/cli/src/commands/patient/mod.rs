@@ -20,6 +20,7 @@ mod replicas;
 mod requests;
 mod revoke;
 mod shred;
+mod share;
 
 use clap::Subcommand;
 
@@ -35,6 +36,8 @@ pub(crate) enum PatientCommand {
     Approve(approve::ApproveArgs),
     Extend(extend::ExtendArgs),
     Deny(deny::DenyArgs),
+    Share(share::ShareArgs),
+    Guests(share::GuestsArgs),
     Revoke(revoke::RevokeArgs),
     Rekey(rekey::RekeyArgs),
     Limit(limit::LimitArgs),
@@ -63,6 +66,8 @@ impl PatientCommand {
             Self::Approve(args) => args.run(context).await,
             Self::Extend(args) => args.run(context).await,
             Self::Deny(args) => args.run(context).await,
+            Self::Share(args) => args.run(context).await,
+            Self::Guests(args) => args.run(context),
             Self::Revoke(args) => args.run(context).await,
             Self::Rekey(args) => args.run(context).await,
             Self::Limit(args) => args.run(context).await,
