@@ -350,6 +350,7 @@ impl Patient<'_> {
     async fn events_of(&self, image: &ImageDigest) -> Result<Vec<Event>> {
         let filter = EventFilter {
             image: Some(*image),
+            events: &["Approved", "ImageResealed"],
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;

@@ -15,6 +15,7 @@ mod deploy;
 mod dicomweb;
 mod disk;
 mod documents;
+mod finality;
 mod flow;
 mod follower;
 mod gateway;

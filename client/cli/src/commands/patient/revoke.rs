@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::pairs::{Pairs, shown};
 use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
-use crate::commands::transaction;
+use crate::commands::{Finality, Taken, transaction};
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::names;
@@ -59,8 +59,13 @@ impl RevokeArgs {
             }
             let client = context.client().await?;
             let endings = client.patient().revoke_all(&pairs).await;
+            let finality = match &endings {
+                Ok(endings) => Some(Finality::of(&client, &endings.written).await),
+                Err(_) => None,
+            };
             client.shutdown().await;
-            return shown("revoked", context, &endings?);
+            let (endings, finality) = (endings?, finality.unwrap_or_default());
+            return shown("revoked", context, &endings, finality);
         };
         let client = self.sign.set(context.client().await?).await?;
         let revoked = self.revoke(&client, image, *requestor).await;
@@ -71,6 +76,13 @@ impl RevokeArgs {
             })) => self.replicas.wait(&client, &rekeyed.root).await,
             _ => Ok(None),
         };
+        let finality = match &revoked {
+            Ok(Outcome::Mined(Revoked {
+                written: Some(written),
+                ..
+            })) => Some(Finality::of(&client, written).await),
+            _ => None,
+        };
         client.shutdown().await;
         let Some(revoked) = self.sign.settle(context, revoked)? else {
             return Ok(());
@@ -79,6 +91,7 @@ impl RevokeArgs {
         if let Some(written) = &revoked.written {
             text.push_str(&transaction(written));
         }
+        text.push_str(finality.map_or("", Finality::line));
         if let Some(rekeyed) = &revoked.rekeyed {
             text.push_str(&resealed(context, rekeyed));
         }
@@ -88,7 +101,9 @@ impl RevokeArgs {
                 "note: the new body is on this node alone: let `pcim node` run until followers have it (--replicas N waits)",
             );
         }
-        context.ui.result(&revoked, &text)?;
+        let finality = finality.unwrap_or_default();
+        let what = &revoked;
+        context.ui.result(&Taken { what, finality }, &text)?;
         waited.map(drop)
     }
 
