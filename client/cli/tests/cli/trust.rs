@@ -357,5 +357,5 @@ fn an_account_that_another_provider_has_not_moved_is_not_acted_for() {
         patient.address
     );
     assert!(acts());
-    heir.run(finish).refused(1, "nothing is pending");
+    heir.run(finish).refused(1, "no change of the account");
 }
