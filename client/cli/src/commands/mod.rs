@@ -43,7 +43,7 @@ use serde::Serialize;
 
 /// The lines that tell of a transaction.
 /// Whether that which a command took away is final.
-#[derive(Clone, Copy, Default, Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct Finality {
     #[serde(rename = "final")]
     is_final: bool,
@@ -71,8 +71,9 @@ impl Finality {
 struct Taken<'r, T> {
     #[serde(flatten)]
     what: &'r T,
+    /// `None` if nothing was taken away.
     #[serde(flatten)]
-    finality: Finality,
+    finality: Option<Finality>,
 }
 
 fn transaction(written: &Written) -> String {

@@ -61,7 +61,7 @@ impl DenyArgs {
             transaction(&written),
             finality.line()
         );
-        let what = &written;
+        let (what, finality) = (&written, Some(finality));
         context.ui.result(&Taken { what, finality }, &text)
     }
 }

@@ -100,5 +100,6 @@ pub(crate) fn shown(
     text.push_str(&transaction(&endings.written));
     text.push_str(finality.line());
     let what = endings;
+    let finality = Some(finality);
     context.ui.result(&Taken { what, finality }, &text)
 }

@@ -59,12 +59,15 @@ impl RevokeArgs {
             }
             let client = context.client().await?;
             let endings = client.patient().revoke_all(&pairs).await;
-            let finality = match &endings {
-                Ok(endings) => Some(Finality::of(&client, &endings.written).await),
-                Err(_) => None,
+            let ended = match endings {
+                Ok(endings) => {
+                    let finality = Finality::of(&client, &endings.written).await;
+                    Ok((endings, finality))
+                }
+                Err(error) => Err(error),
             };
             client.shutdown().await;
-            let (endings, finality) = (endings?, finality.unwrap_or_default());
+            let (endings, finality) = ended?;
             return shown("revoked", context, &endings, finality);
         };
         let client = self.sign.set(context.client().await?).await?;
@@ -101,7 +104,6 @@ impl RevokeArgs {
                 "note: the new body is on this node alone: let `pcim node` run until followers have it (--replicas N waits)",
             );
         }
-        let finality = finality.unwrap_or_default();
         let what = &revoked;
         context.ui.result(&Taken { what, finality }, &text)?;
         waited.map(drop)
