@@ -226,7 +226,7 @@ fn changed(kind: u8, ripe: u64) -> Event {
 
 #[test]
 fn nothing_goes_under_a_recovery_and_the_days_begin_again_when_the_account_moved() {
-    let thief = vec![
+    let thief = [
         (0, registered(10)),
         (100, resealed(10, 20)),
         (100, flagged(1)),
