@@ -102,14 +102,10 @@ pub enum Error {
         requestor: Address,
     },
     /// Two providers of the chain that do not say the same.
-    #[error(
-        "another provider (number {number}) says something else of the request of {requestor} for image {image} than the first one"
-    )]
+    #[error("another provider (number {number}) says something else of {about} than the first one")]
     ProvidersDiffer {
-        /// The image.
-        image: ImageDigest,
-        /// The requestor.
-        requestor: Address,
+        /// The request or the account.
+        about: String,
         /// The provider, from 1.
         number: usize,
     },

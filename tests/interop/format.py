@@ -602,7 +602,7 @@ def payload_uid(plain):
     return plain[at:at + int.from_bytes(plain[at - 2:at], "little")].rstrip(b"\0")
 
 
-def read_journal(check, path, chain_id, contract, version=5):
+def read_journal(check, path, chain_id, contract, version=6):
     """A journal's file and what stands in it (§12)."""
     with tempfile.TemporaryDirectory() as folder:
         for name in (path.name, f"{path.name}-wal"):

@@ -96,6 +96,7 @@ impl Session {
     pub(crate) async fn objects_of(&self, image: &ImageDigest) -> Result<Vec<Option<BlockDigest>>> {
         let filter = EventFilter {
             image: Some(*image),
+            events: &["ImageResealed"],
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;
@@ -271,7 +272,7 @@ impl Unlocked<'_> {
         words: Option<&str>,
     ) -> Result<Consent> {
         let patient = self.record(image).await?.patient;
-        let acting = self.ledger().await?.account(patient).await?.acting;
+        let acting = self.confirmed_acting(patient).await?;
         let reason = match acting == to.address {
             true => {
                 self.check_successor(patient, to, words).await?;

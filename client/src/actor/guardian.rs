@@ -14,8 +14,8 @@ use crate::papers::letter::secret_json;
 use crate::papers::recovery::Agreement;
 use crate::session::Session;
 use crate::unlocked::Unlocked;
-use pcim_core::{Address, Event, Secret, private};
-use pcim_ledger::{Account, Call, EventFilter, GuardianSet, RecoveryTerms};
+use pcim_core::{Address, Secret, private};
+use pcim_ledger::{Account, Call, GuardianSet, RecoveryTerms};
 
 /// Most bytes of the encrypted key for one patient.
 const MAX_KEY_FILE: usize = 64 * 1024;
@@ -182,28 +182,20 @@ impl Session {
     }
 
     /// Checks that a patient's account was moved to this key, at least this many days ago: time in which the key before could
-    /// object.
+    /// object. Every other provider must say so too.
     ///
     /// # Errors
-    /// [`Error::NotActing`], [`Error::TooSoonAfter`]; those of the chain.
+    /// [`Error::NotActing`], [`Error::TooSoonAfter`], [`Error::ProvidersDiffer`]; those of the chain.
     pub async fn check_moved(&self, patient: Address, to: Address, days: u64) -> Result<()> {
         let ledger = self.ledger().await?;
         let not_acting = Error::NotActing {
             patient,
             address: to,
         };
-        if ledger.account(patient).await?.acting != to {
+        if self.confirmed_acting(patient).await? != to {
             return Err(not_acting);
         }
-        let filter = EventFilter {
-            patient: Some(patient),
-            ..EventFilter::default()
-        };
-        let events = ledger.events(&filter).await?;
-        let moved = events.iter().rev().find_map(|it| match it.event {
-            Event::AccountMoved { to: found, .. } if found == to => it.timestamp,
-            _ => None,
-        });
+        let moved = self.confirmed_move(patient, to).await?;
         let from = moved.ok_or(not_acting)? + days * DAY;
         match ledger.now().await? >= from {
             true => Ok(()),

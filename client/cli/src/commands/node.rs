@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::commands::follow::FollowArgs;
 use crate::context::{Context, interrupted};
-use crate::ui::Ui;
+use crate::ui::{Ui, printable};
 
 /// How often the configured peers are dialled again.
 const REDIAL: Duration = Duration::from_secs(5);
@@ -30,8 +30,9 @@ const GRACE: Duration = Duration::from_secs(3600);
 /// While it runs, the home's other commands use this node, over a socket in the home that only its
 /// owner can open. It dials the home's peers again and again, so that those who come later find each
 /// other, and from time to time deletes what was stored for others' images that were only opened, what
-/// an interrupted command left, and the headers of readers whose removal was signed and is on the chain now. Where the network has
-/// followers, it holds a place at two of them, so that others reach it through them behind a router, too.
+/// an interrupted command left, and the headers of readers whose removal was signed and is on the chain now. A removal that a
+/// reorganisation of the chain takes back before it is final is sent again. Where the network has followers, it holds a place at two
+/// of them, so that others reach it through them behind a router, too.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct NodeArgs {
@@ -106,6 +107,13 @@ impl NodeArgs {
                     let text =
                         format!("note: a removal that was signed was not looked for: {error}");
                     context.ui.note(&text);
+                }
+                for seen in client.see_taken().await? {
+                    if let Some(note) = &seen.note {
+                        let about = seen.about.join(" ");
+                        let text = format!("note: {} {about}: {}", seen.operation, printable(note));
+                        context.ui.note(&text);
+                    }
                 }
                 tokio::time::sleep(SWEEP).await;
             }

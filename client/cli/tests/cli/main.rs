@@ -17,6 +17,7 @@ mod deploy;
 mod dicomweb;
 mod disk;
 mod documents;
+mod finality;
 mod flow;
 mod follower;
 mod gateway;

@@ -14,6 +14,7 @@ use super::replicas::{self, AwaitReplicas};
 use super::revoke::resealed;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
+use crate::contacts;
 use crate::context::{Context, read_small};
 use crate::failure::Usage;
 use crate::names;
@@ -93,7 +94,10 @@ impl ApproveArgs {
         }
         let client = self.delegated.set(context.client().await?).await?;
         let client = self.sign.set(client).await?;
-        let shown = match self.check(&client, &pairs, reviewed.as_deref()).await {
+        let shown = match self
+            .check(context, &client, &pairs, reviewed.as_deref())
+            .await
+        {
             Ok(()) => match pairs.as_slice() {
                 [(image, requestor)] if !self.pairs.in_file() && reviewed.is_none() => {
                     self.one(context, &client, image, *requestor).await
@@ -109,6 +113,7 @@ impl ApproveArgs {
     /// Refuses requests that have changed since they were reviewed, and old ones.
     async fn check(
         &self,
+        context: &Context,
         client: &Actor,
         pairs: &[(ImageDigest, Address)],
         reviewed: Option<&[Reviewed]>,
@@ -116,6 +121,7 @@ impl ApproveArgs {
         if let Some(reviewed) = reviewed {
             client.patient().check_reviewed(reviewed).await?;
         }
+        self.check_cards(context, client, pairs).await?;
         if self.old {
             return Ok(());
         }
@@ -128,6 +134,39 @@ impl ApproveArgs {
                 let text = format!(
                     "the request of {requestor} for image {image} is {days} days old, and more may have changed than the \
                      request: ask whether it still holds, or give --old"
+                );
+                return Err(Usage(text).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a requestor whose card lies among the contacts and whose request names another certificate, unless the
+    /// certificate is named here: the account may be another's by now.
+    async fn check_cards(
+        &self,
+        context: &Context,
+        client: &Actor,
+        pairs: &[(ImageDigest, Address)],
+    ) -> anyhow::Result<()> {
+        if self.certificate.is_some() {
+            return Ok(());
+        }
+        let contacts = contacts::read(context.ui, &client.home().contacts_dir())?;
+        for (image, requestor) in pairs {
+            if contacts.name(*requestor).is_none() {
+                continue;
+            }
+            let patient = client.patient();
+            let fingerprint = match patient.requested_fingerprint(image, *requestor).await {
+                // Decided already, or away: what approves says so.
+                Err(_) => continue,
+                Ok(fingerprint) => fingerprint,
+            };
+            if contacts.vouches(*requestor, &fingerprint) == Some(false) {
+                let text = format!(
+                    "the request of {requestor} for image {image} names another certificate ({fingerprint}) than the card that you \
+                     have of this account: ask for a new card, or name the certificate with --certificate"
                 );
                 return Err(Usage(text).into());
             }

@@ -5,7 +5,7 @@ use clap::Args;
 use super::delegated::ForArgs;
 use super::pairs::{Pairs, shown};
 use crate::commands::sign::SignArgs;
-use crate::commands::transaction;
+use crate::commands::{Finality, Taken, transaction};
 use crate::context::Context;
 use crate::names;
 use crate::ui::printable;
@@ -51,17 +51,21 @@ impl DenyArgs {
         let many = self.all || self.pairs.in_file();
         let ([(image, requestor)], false) = (pairs.as_slice(), many) else {
             let endings = client.patient().deny_all(&pairs, &self.reason).await?;
-            return shown("denied", context, &endings);
+            let finality = Finality::of(&client, &endings.written).await;
+            return shown("denied", context, &endings, finality);
         };
         let written = client.patient().deny(image, *requestor, &self.reason).await;
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };
+        let finality = Finality::of(&client, &written).await;
         let text = format!(
-            "denied       {}\n{}",
+            "denied       {}\n{}{}",
             names::shown(*requestor),
-            transaction(&written)
+            transaction(&written),
+            finality.line()
         );
-        context.ui.result(&written, &text)
+        let (what, finality) = (&written, Some(finality));
+        context.ui.result(&Taken { what, finality }, &text)
     }
 }

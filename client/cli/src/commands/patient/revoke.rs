@@ -9,7 +9,7 @@ use super::delegated::ForArgs;
 use super::pairs::{Pairs, shown};
 use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
-use crate::commands::transaction;
+use crate::commands::{Finality, Taken, transaction};
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::names;
@@ -62,8 +62,16 @@ impl RevokeArgs {
             }
             let client = self.delegated.set(context.client().await?).await?;
             let endings = client.patient().revoke_all(&pairs).await;
+            let ended = match endings {
+                Ok(endings) => {
+                    let finality = Finality::of(&client, &endings.written).await;
+                    Ok((endings, finality))
+                }
+                Err(error) => Err(error),
+            };
             client.shutdown().await;
-            return shown("revoked", context, &endings?);
+            let (endings, finality) = ended?;
+            return shown("revoked", context, &endings, finality);
         };
         let client = self.delegated.set(context.client().await?).await?;
         let client = self.sign.set(client).await?;
@@ -75,6 +83,13 @@ impl RevokeArgs {
             })) => self.replicas.wait(&client, &rekeyed.root).await,
             _ => Ok(None),
         };
+        let finality = match &revoked {
+            Ok(Outcome::Mined(Revoked {
+                written: Some(written),
+                ..
+            })) => Some(Finality::of(&client, written).await),
+            _ => None,
+        };
         client.shutdown().await;
         let Some(revoked) = self.sign.settle(context, revoked)? else {
             return Ok(());
@@ -83,6 +98,7 @@ impl RevokeArgs {
         if let Some(written) = &revoked.written {
             text.push_str(&transaction(written));
         }
+        text.push_str(finality.map_or("", Finality::line));
         if let Some(rekeyed) = &revoked.rekeyed {
             text.push_str(&resealed(context, rekeyed));
         }
@@ -92,7 +108,8 @@ impl RevokeArgs {
                 "note: the new body is on this node alone: let `pcim node` run until followers have it (--replicas N waits)",
             );
         }
-        context.ui.result(&revoked, &text)?;
+        let what = &revoked;
+        context.ui.result(&Taken { what, finality }, &text)?;
         waited.map(drop)
     }
 
