@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::session::Session;
-use pcim_core::{Address, ImageDigest};
-use pcim_ledger::{Deployment, Grant, Ledger};
+use pcim_core::{Address, Event, ImageDigest};
+use pcim_ledger::{Deployment, EventFilter, Grant, Ledger};
 
 impl Session {
     /// Counts the providers that are asked besides the first: those of `confirm_rpc_urls`, or the other endpoints of the network's
@@ -47,8 +47,7 @@ impl Session {
         self.confirm_grant(image, requestor, &grant).await
     }
 
-    /// Checks that every other provider has the same grant of a request as the first one. An endpoint of the network's file that does
-    /// not answer is passed over; one that the owner named must answer.
+    /// Checks that every other provider has the same grant of a request as the first one.
     ///
     /// # Errors
     /// [`Error::ProvidersDiffer`]; [`Error::Ledger`] for a provider that does not answer.
@@ -58,20 +57,60 @@ impl Session {
         requestor: Address,
         grant: &Grant,
     ) -> Result<()> {
+        let same = async |other: &Ledger| Ok(other.grant(image, requestor).await? == *grant);
+        let about = format!("the request of {requestor} for image {image}");
+        self.confirm(about, same).await
+    }
+
+    /// Asks who acts for a patient, and checks that every other provider says the same.
+    ///
+    /// # Errors
+    /// As [`confirm_grant`](Self::confirm_grant).
+    pub(crate) async fn confirmed_acting(&self, patient: Address) -> Result<Address> {
+        let account = self.ledger().await?.account(patient).await?;
+        let same = async |other: &Ledger| {
+            let found = other.account(patient).await?;
+            Ok((found.acting, found.epoch) == (account.acting, account.epoch))
+        };
+        let about = format!("who acts for {patient}");
+        self.confirm(about, same).await?;
+        Ok(account.acting)
+    }
+
+    /// Asks when a patient's account was last moved to a key, in unix seconds, and checks that every other provider says the same.
+    ///
+    /// # Errors
+    /// As [`confirmed_acting`](Self::confirmed_acting).
+    pub(crate) async fn confirmed_move(
+        &self,
+        patient: Address,
+        to: Address,
+    ) -> Result<Option<u64>> {
+        let found = moved_at(self.ledger().await?, patient, to).await?;
+        let same = async |other: &Ledger| Ok(moved_at(other, patient, to).await? == found);
+        let about = format!("when the account of {patient} was moved");
+        self.confirm(about, same).await?;
+        Ok(found)
+    }
+
+    /// Has every other provider asked whether it says the same. An endpoint of the network's file that does not answer is passed
+    /// over; one that the owner named must answer.
+    async fn confirm(
+        &self,
+        about: String,
+        same: impl AsyncFn(&Ledger) -> pcim_ledger::Result<bool>,
+    ) -> Result<()> {
         let (named, others) = self.others()?;
         for (number, deployment) in others.into_iter().enumerate() {
             let asked = async {
                 let other = Ledger::connect(deployment).await?;
-                other.grant(image, requestor).await
+                same(&other).await
             };
             match asked.await {
-                Ok(found) if found == *grant => {}
-                Ok(_) => {
-                    return Err(Error::ProvidersDiffer {
-                        image: *image,
-                        requestor,
-                        number: number + 1,
-                    });
+                Ok(true) => {}
+                Ok(false) => {
+                    let number = number + 1;
+                    return Err(Error::ProvidersDiffer { about, number });
                 }
                 Err(error) if named => return Err(error.into()),
                 Err(error) => tracing::debug!(%error, "endpoint passed over"),
@@ -79,4 +118,22 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Reads when a patient's account was last moved to a key, in unix seconds.
+async fn moved_at(
+    ledger: &Ledger,
+    patient: Address,
+    to: Address,
+) -> pcim_ledger::Result<Option<u64>> {
+    let filter = EventFilter {
+        patient: Some(patient),
+        events: &["AccountMoved"],
+        ..EventFilter::default()
+    };
+    let events = ledger.timed_events(&filter).await?;
+    Ok(events.iter().rev().find_map(|it| match it.event {
+        Event::AccountMoved { to: found, .. } if found == to => it.timestamp,
+        _ => None,
+    }))
 }

@@ -1,18 +1,21 @@
 //! Errors of an actor's work, above the adapters' own.
 
+mod account;
 mod convert;
 mod text;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+pub use self::account::AccountError;
+pub(crate) use self::convert::file_error;
 use self::text::{or_none, standing};
 use crate::audit;
 use crate::backup::error as backup;
 use crate::home;
 use crate::mail;
 use crate::operation::journal;
-use crate::papers::{card, emergency, guardian, handover, network, request};
+use crate::papers::{card, emergency, guardian, guest, handover, network, request};
 use crate::study::error as study;
 use pcim_core::date::time;
 use pcim_core::{Address, B256, BlockDigest, GrantStatus, ImageDigest, Seal};
@@ -49,20 +52,9 @@ pub enum Error {
     /// A guardian's paper.
     #[error(transparent)]
     Guardian(Box<guardian::Error>),
-    /// The patient herself, as her own guardian.
-    #[error("{patient} is this home's own account: a guardian is another person")]
-    OwnGuardian {
-        /// The patient.
-        patient: Address,
-    },
-    /// A drill whose terms would change something, or that meets a pending change.
-    #[error(
-        "the drill of {patient} is none: its terms name another key than the one that acts, or a lock, or a change is pending"
-    )]
-    NoDrill {
-        /// The patient.
-        patient: Address,
-    },
+    /// Something about who acts for a patient.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// A key that does not act for a patient.
     #[error("{address} does not act for {patient} by a move or a recovery")]
     NotActing {
@@ -110,17 +102,16 @@ pub enum Error {
         requestor: Address,
     },
     /// Two providers of the chain that do not say the same.
-    #[error(
-        "another provider (number {number}) says something else of the request of {requestor} for image {image} than the first one"
-    )]
+    #[error("another provider (number {number}) says something else of {about} than the first one")]
     ProvidersDiffer {
-        /// The image.
-        image: ImageDigest,
-        /// The requestor.
-        requestor: Address,
+        /// The request or the account.
+        about: String,
         /// The provider, from 1.
         number: usize,
     },
+    /// A link for a guest.
+    #[error(transparent)]
+    Guest(Box<guest::Error>),
     /// OpenPGP.
     #[error(transparent)]
     Seal(#[from] pcim_seal::Error),
@@ -583,16 +574,3 @@ impl Error {
 
 /// Result of an actor's work.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Says of which file an error is; one that is there already has an error of its own.
-pub(crate) fn file_error(path: &Path, source: io::Error) -> Error {
-    if source.kind() == io::ErrorKind::AlreadyExists {
-        return Error::FileExists {
-            path: path.to_owned(),
-        };
-    }
-    Error::File {
-        path: path.to_owned(),
-        source,
-    }
-}

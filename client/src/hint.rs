@@ -20,14 +20,15 @@ impl Hint for Error {
             Self::Ledger(error) => return error.hints(),
             Self::Backup(error) => return error.hints(),
             Self::Mail(error) => return error.hints(),
+            Self::Emergency(error) if error.is_of_drill() => {
+                "`pcim emergency drill --out FILE` writes one for custodians and desk, once `pcim patient custodians` has named them"
+            }
+            Self::Guest(error) => return error.hints(),
             Self::Emergency(_) => {
                 "ask the custodians again with your card: `pcim custodian consent IMAGE --to CARD`; each is for one image and one card"
             }
             Self::Guardian(_) => "ask the guardian for it again",
-            Self::OwnGuardian { .. } => "give the card of the patient whom you are to help",
-            Self::NoDrill { .. } => {
-                "sign nothing; ask the patient by telephone, and look with `pcim account show --patient ADDRESS`"
-            }
+            Self::Account(error) => return error.hints(),
             Self::NotActing { .. } => {
                 "`pcim account show --patient ADDRESS` shows who acts; `pcim recover finish` makes a key act"
             }
@@ -95,6 +96,9 @@ impl Hint for Error {
                 }
                 _ => "ask the patient: `pcim requestor request`; look with `pcim requestor status`",
             },
+            Self::NotRetracted { .. } => {
+                "an image is attested again once its attestation was taken back: `pcim radiologist retract`"
+            }
             Self::NoApproval { .. } => {
                 "see `pcim audit --who`; `pcim patient approve` decides about a request"
             }

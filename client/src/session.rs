@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::sync::OnceCell;
 
+use crate::actor::delegate::Delegacy;
 use crate::home::Home;
 use crate::home::config::Config;
 use crate::limits::Limits;
@@ -21,6 +22,9 @@ use crate::error::{Error, Result};
 
 /// Most peers that a home remembers of itself: they come from other people's files.
 const MAX_PEERS: usize = 256;
+
+/// Most followers through which a node is reached.
+const MAX_RELAYS: usize = 2;
 
 /// Settings that stand above the home's configuration for as long as a session lives.
 #[derive(Clone, Debug, Default)]
@@ -51,10 +55,18 @@ pub struct Session {
     pub(crate) overrides: Overrides,
     pub(crate) journal: Journal,
     pub(crate) progress: Option<ProgressSink>,
+    /// The patient who named this home her delegate, if it decides for her now.
+    pub(crate) delegacy: Option<Delegacy>,
     /// Peers that this session dials beside the configured ones.
     guests: Mutex<Vec<String>>,
     /// True if the node is to keep mail for others, whatever the configuration says.
     keeps_mail: bool,
+    /// True if the node is to answer guests.
+    has_guests: bool,
+    /// True if the node is to relay for others, whatever the configuration says.
+    is_relay: bool,
+    /// Relays beside those of the configuration.
+    relays: Vec<String>,
     node: OnceCell<Node>,
     ledger: OnceCell<Ledger>,
 }
@@ -72,8 +84,12 @@ impl Session {
             overrides: Overrides::default(),
             journal,
             progress: None,
+            delegacy: None,
             guests: Mutex::default(),
             keeps_mail: false,
+            has_guests: false,
+            is_relay: false,
+            relays: Vec::new(),
             node: OnceCell::new(),
             ledger: OnceCell::new(),
         })
@@ -112,6 +128,27 @@ impl Session {
         self.keeps_mail = true;
     }
 
+    /// Has the node be a relay for others; to be called before the first use of the node.
+    pub fn relay_for_others(&mut self) {
+        self.is_relay = true;
+    }
+
+    /// Has the node be reached through its network's followers, too; to be called before the first use of the node. Returns true if
+    /// there is a relay, of the network or of the home's settings.
+    ///
+    /// # Errors
+    /// [`Error::Network`](crate::error::Error::Network)
+    pub fn be_reached_by_relays(&mut self) -> Result<bool> {
+        let followers = self.network()?.map_or(Vec::new(), |file| file.followers);
+        self.relays = followers.into_iter().take(MAX_RELAYS).collect();
+        Ok(!self.relays.is_empty() || !self.home.config().node.relays.is_empty())
+    }
+
+    /// Has the node announce that it answers guests; to be called before the first use of the node.
+    pub fn expect_guests(&mut self) {
+        self.has_guests = true;
+    }
+
     /// Lets other processes open the home, as [`Home::let_others_in`] says.
     pub fn let_others_in(&mut self) {
         self.home.let_others_in();
@@ -127,8 +164,11 @@ impl Session {
         self.home.address()
     }
 
-    /// Returns the patient for whom this home acts: its own address, unless it took an account over.
+    /// Returns the patient for whom this home acts: its own address, unless it took an account over or decides as a delegate.
     pub fn patient_address(&self) -> Address {
+        if let Some(delegacy) = self.delegacy {
+            return delegacy.patient;
+        }
         self.home.config().patient.unwrap_or(self.address())
     }
 
@@ -228,6 +268,9 @@ impl Session {
         let config = self.home.config();
         let mut network = config.node.clone();
         network.mailbox |= self.keeps_mail;
+        network.guests = self.has_guests;
+        network.relay |= self.is_relay;
+        network.relays.extend(self.relays.iter().cloned());
         let key = SwarmKey::load(&self.home.swarm_key_path())?;
         let config = NodeConfig {
             repo: self.home.repo_dir(),

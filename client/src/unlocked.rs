@@ -30,7 +30,7 @@ pub struct Unlocked<'s> {
 
 /// An actor at work: a session and its keys, kept together.
 pub struct Actor {
-    session: Session,
+    pub(crate) session: Session,
     keys: Keys,
     signing: Option<Signing>,
 }

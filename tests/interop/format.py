@@ -20,7 +20,7 @@ import tomllib
 
 from eth_account import Account
 
-from pcimformat import Refused, backup, blocks, chain, document, mail, papers, payloads, pgp, seal
+from pcimformat import Refused, backup, blocks, chain, document, mail, papers, payloads, pgp, rescue, seal
 from scene import PASSPHRASE, ROOT, Scene
 
 IMAGE = ROOT / "client/cli/assets/demo.dcm"
@@ -374,12 +374,14 @@ class Story:
         cards = {name: self.file(f"{name}.card") for name in keepers}
         for name, keeper in keepers.items():
             keeper.home("card", "--out", cards[name])
+        self.keepers, self.keepers_cards = keepers, cards
         said = self.patient.home("backup", "--guardian", cards["ann"], "--guardian", cards["ben"], "--threshold", "2", "--follower", cards["fay"],
                                  "--follower", cards["gus"], "--sheet-b", self.file("sheet-b.txt"), "--out", self.folder / "kept")
         text = pathlib.Path(said["backup"]).read_bytes()
         found = backup.Backup(text)
         self.check.equal("a backup of pcim: card, signature, number", (found.author.address, found.document["number"]), (self.patient.address, 1))
-        letters = [pathlib.Path(it["file"]).read_bytes() for it in said["shares"]]
+        self.letters = [pathlib.Path(it["file"]) for it in said["shares"]]
+        letters = [path.read_bytes() for path in self.letters]
         shares = [backup.Share(letter, keepers[name].own) for letter, name in zip(letters, ("ann", "ben"))]
         secret, keys = backup.join_shares(found, shares), [found.key(keepers[name].own) for name in ("fay", "gus")]
         self.check("its followers have the same key", keys[0] == keys[1])
@@ -442,6 +444,72 @@ class Story:
         self.check.equal("the letter, opened: sender and handover", (found.sender.address, found.contents), (self.radiologist.address, kept.read_bytes()))
         self.check.refuses("a letter by another", lambda: mail.Mail(fetched, self.stranger.own, self.stranger.address))
         self.check.refuses("a damaged letter", lambda: mail.Mail(fetched[:-40] + bytes(40), self.patient.own, self.patient.address))
+
+    def reads_papers_of_guardians(self):
+        """Acceptances, a drill and its answer."""
+        accepted, drill = [self.file(f"{name}.accepted") for name in ("ann", "ben")], self.file("drill.json")
+        for name, path in zip(("ann", "ben"), accepted):
+            self.keepers[name].home("guardian", "accept", self.card, "--out", path)
+        found = rescue.Acceptance(accepted[0].read_bytes())
+        ann = self.keepers["ann"]
+        self.check.equal("an acceptance of pcim: both signatures, its patient, its card", (found.patient, found.card.address), (self.patient.address, ann.address))
+        self.check("its key is for her alone", found.guardian != ann.address)
+        other = rescue.Acceptance(accepted[1].read_bytes())
+        for field, value in (("patient", self.stranger.address), ("guardian", other.guardian), ("card", other.document["card"]), ("more", 1)):
+            changed = json.dumps({**found.document, field: value}).encode()
+            self.check.refuses(f"an acceptance whose {field} was changed", lambda: rescue.Acceptance(changed))
+            done = self.patient.home.tries("patient", "guardians", self.file("bad.accepted", changed), "--threshold", "1", "--out", self.file("no"))
+            self.check.program("… by pcim too", done, '"error":')
+        self.patient.home("patient", "guardians", *accepted, "--threshold", "2", "--hours", "72", "--out", self.file("guardians.json"))
+        self.patient.home("recover", "drill", "--out", drill)
+        self.keepers["ann"].home("guardian", "drill", drill, "--share", self.letters[0], "--out", self.file("ann.answer"))
+        asked = rescue.Drill(drill.read_bytes())
+        self.check.equal("a drill of pcim: its terms change nothing", (asked.terms["successor"].lower(), asked.terms["lock"]), (self.patient.address, False))
+        answer = rescue.DrillAnswer(self.file("ann.answer").read_bytes(), asked)
+        self.check.equal("an answer of pcim: its guardian signed it", answer.guardian, found.guardian)
+        share = backup.Share(self.letters[0].read_bytes(), ann.own)
+        self.check.equal("… and has the share", (answer.share["index"], answer.share["proof"]), (share.index, asked.proof(share)))
+        later = {**asked.document, "nonce": "00" * 32}
+        self.check.refuses("an answer to another drill", lambda: rescue.DrillAnswer(self.file("ann.answer").read_bytes(), rescue.Drill(json.dumps(later).encode())))
+        forged = {**answer.document, "agreement": {**answer.document["agreement"], "guardian": other.guardian}}
+        self.check.refuses("an answer by another guardian", lambda: rescue.DrillAnswer(json.dumps(forged).encode(), asked))
+        judge = ("recover", "drill", "--drill", drill, "--set", self.file("guardians.json"), self.file("forged.answer", json.dumps(forged).encode()))
+        self.check.program("… by pcim too", self.patient.home.tries(*judge), '"error":')
+
+    def reads_an_emergency_object(self):
+        """Three custodians of the patient's images."""
+        names = ("ann", "ben", "fay")
+        said = self.patient.home("patient", "custodians", "--threshold", "2", *(self.keepers_cards[name] for name in names))
+        entrusted = next(it for it in said["entrusted"] if it["image"] == self.image)
+        digest = next(it["emergency"] for it in entrusted["events"] if it["event"] == "ImageResealed")
+        text = self.patient.repository()[blocks.cid_named(blocks.RAW, bytes.fromhex(digest[2:]))]
+        found = rescue.Emergency(text)
+        self.check.equal("an emergency object of pcim: its card, its image", (found.author.address, found.image), (self.patient.address, image(self.image)))
+        custodians = (self.patient.home.folder / "custodians.json").read_bytes()
+        self.check.equal("the name of its set", found.set["name"], rescue.set_name(custodians, found.image, found.document["body"]["cid"]))
+        shares = [found.share(self.keepers[name].own) for name in names]
+        self.check.equal("each custodian has a share of his own", [share.index for share in shares], [1, 2, 3])
+        root = next(it for it in entrusted["events"] if it["event"] == "ImageResealed")["root"]
+        root = blocks.Root(*self.patient.car(root, self.scene))
+        key, _ = seal.open_header(root.header, self.patient.own)
+        self.check.equal("two of them are the image's session key", (found.join(shares[:2]), found.join(shares[1:])), (key, key))
+        self.check.refuses("one is not", lambda: found.join(shares[:1]))
+        self.check.refuses("nor is one twice", lambda: found.join([shares[0], shares[0]]))
+        self.check.refuses("a stranger finds none", lambda: found.share(self.stranger.own))
+        for field, value in (("image", str(blocks.cid_named(blocks.DAG_PB, bytes(32)))), ("container", 3), ("commitments", found.document["commitments"][1:]), ("more", 1)):
+            changed = json.dumps({**found.document, field: value}).encode()
+            self.check.refuses(f"one whose {field} was changed", lambda: rescue.Emergency(changed).share(self.keepers["ann"].own))
+        drill, answer = self.file("emergency.drill"), self.file("emergency.answer")
+        self.patient.home("emergency", "drill", "--out", drill)
+        asked = rescue.EmergencyDrill(drill.read_bytes())
+        self.check.equal("a drill of pcim: whose it is, and her card", (asked.patient, asked.card.address), (self.patient.address,) * 2)
+        self.check("it asks for this image", found.image in asked.images)
+        with self.patient.home.serves() as said:
+            self.keepers["ann"].home.knows(said)
+            self.keepers["ann"].home("custodian", "drill", drill, "--out", answer)
+        opened, author = asked.answer(answer.read_bytes(), self.patient.own)
+        wanted = {"image": self.image, "set": found.set["name"], "index": 1}
+        self.check.equal("an answer of pcim: its author, and the share that opened", (author.address, wanted in opened), (self.keepers["ann"].address, True))
 
     def reads_an_older_image(self):
         """Keys of version 4, and so a container of version 1."""
@@ -534,7 +602,7 @@ def payload_uid(plain):
     return plain[at:at + int.from_bytes(plain[at - 2:at], "little")].rstrip(b"\0")
 
 
-def read_journal(check, path, chain_id, contract, version=5):
+def read_journal(check, path, chain_id, contract, version=6):
     """A journal's file and what stands in it (§12)."""
     with tempfile.TemporaryDirectory() as folder:
         for name in (path.name, f"{path.name}-wal"):
@@ -572,7 +640,8 @@ def main():
         story = Story(scene, check)
         for part in (story.reads_a_card, story.reads_an_image, story.reads_a_study, story.reads_a_request_and_an_approval,
                      story.reads_a_signed_call, story.reads_the_contract, story.reads_a_home, story.reads_a_backup, story.reads_an_older_image, story.makes_an_image, story.makes_a_request,
-                     story.limits_of_cards, story.limits_of_roots, story.reads_a_network_file_and_mail):
+                     story.limits_of_cards, story.limits_of_roots, story.reads_a_network_file_and_mail,
+                     story.reads_papers_of_guardians, story.reads_an_emergency_object):
             print(f"-- {part.__name__.replace('_', ' ')}", flush=True)
             part()
     finally:

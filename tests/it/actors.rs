@@ -148,6 +148,7 @@ impl World {
             purpose: Purpose::Treat,
             name: Some("Dr. Ada".to_owned()),
             note: None,
+            delegates: Vec::new(),
         };
         let patient = card(&self.patient).await;
         requestor

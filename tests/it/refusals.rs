@@ -352,6 +352,7 @@ async fn requests_that_cannot_be_are_refused_before_anything_is_sent() {
         purpose: Purpose::Treat,
         name: None,
         note: None,
+        delegates: Vec::new(),
     };
     let patient = card(&world.patient).await;
     let nothing = ImageDigest([9; 32]);

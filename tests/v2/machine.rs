@@ -14,10 +14,8 @@ use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::{SolCall, SolInterface};
 use serde_json::json;
 
-use self::{
-    maker::{Maker, sets},
-    view::{Replay, Seen, see, wanted},
-};
+pub(super) use self::maker::{Maker, sets};
+use self::view::{Replay, Seen, see, wanted};
 use super::chain::{Actor, Chain, Event, IPcac, IPcac::IPcacCalls as Function, Refusal};
 use super::model::{Act, Answer, Call, Model};
 use super::random::{Random, setting};
@@ -26,7 +24,7 @@ use super::signed::{FAULTS, attestation, digest as signing_digest, message, reco
 /// Images that calls are about at a time, and after how many calls others follow.
 const IMAGES: u64 = 3;
 const EPOCH: u64 = 400;
-const PEOPLE: usize = 6;
+pub(super) const PEOPLE: usize = 6;
 
 /// An implementation under test.
 struct Target {
@@ -36,7 +34,13 @@ struct Target {
 }
 
 /// The calldata of a call for one contract: signatures are over its address.
-fn calldata(chain: &Chain, people: &[Actor], to: Address, call: &Call, fault: u8) -> Vec<u8> {
+pub(super) fn calldata(
+    chain: &Chain,
+    people: &[Actor],
+    to: Address,
+    call: &Call,
+    fault: u8,
+) -> Vec<u8> {
     match call {
         Call::Plain(act) => act_data(chain, people, to, act, fault).abi_encode(),
         Call::Batch(acts) => IPcac::multicallCall {

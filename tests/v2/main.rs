@@ -1,8 +1,9 @@
-//! Version 2 of the contract on a devnet, through its ABI alone. No program uses it yet.
+//! Version 2 of the contract on a devnet, through its ABI alone.
 
 #![allow(clippy::unwrap_used)]
 
 mod chain;
+mod fuzz;
 mod gas;
 mod import;
 mod machine;
@@ -10,3 +11,4 @@ mod matrix;
 mod model;
 mod random;
 mod signed;
+mod worst;

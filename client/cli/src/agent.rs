@@ -11,8 +11,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use pcim_client::home::{Home, Keys};
 use pcim_core::socket;
-use pcim_ledger::Account;
-use pcim_seal::UnlockedKey;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
@@ -36,7 +34,7 @@ pub(crate) async fn keys(home: &Home) -> Option<Keys> {
     let answer = timeout(PATIENCE, ask(&home.agent_path(), GIVE))
         .await
         .ok()?;
-    let keys = decode(&answer.ok()?)?;
+    let keys = Keys::from_exposed(&answer.ok()?)?;
     (keys.account.address() == home.address()).then_some(keys)
 }
 
@@ -75,24 +73,6 @@ async fn read_keys(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Zeroizing<
     }
     bytes.truncate(length);
     Ok(bytes)
-}
-
-/// Writes keys as they are given to an agent and by it.
-pub(crate) fn encode(keys: &Keys) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let openpgp = keys.openpgp.expose()?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(ETHEREUM + openpgp.len()));
-    bytes.extend_from_slice(keys.account.expose_key().as_ref());
-    bytes.extend_from_slice(&openpgp);
-    Ok(bytes)
-}
-
-/// Reads what [`encode`] wrote.
-fn decode(bytes: &[u8]) -> Option<Keys> {
-    let (ethereum, openpgp) = bytes.split_first_chunk::<ETHEREUM>()?;
-    Some(Keys {
-        account: Account::from_private_key(ethereum).ok()?,
-        openpgp: UnlockedKey::from_exposed(openpgp).ok()?.into(),
-    })
 }
 
 /// Keys in memory that is not swapped out; wiped when this is dropped.
@@ -260,7 +240,8 @@ pub(crate) fn end_of(lasts: Duration) -> u64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use pcim_core::chance::{Numbers, mutations};
-    use pcim_seal::KeyKind;
+    use pcim_ledger::Account;
+    use pcim_seal::{KeyKind, UnlockedKey};
 
     use super::*;
 
@@ -270,18 +251,18 @@ mod tests {
             account: Account::generate(),
             openpgp: UnlockedKey::generate(KeyKind::Hybrid, None).unwrap().into(),
         };
-        let bytes = encode(&keys).unwrap();
-        let again = decode(&bytes).unwrap();
+        let bytes = keys.expose().unwrap();
+        let again = Keys::from_exposed(&bytes).unwrap();
         assert_eq!(again.account.address(), keys.account.address());
         assert_eq!(again.openpgp.certificate(), keys.openpgp.certificate());
         for length in [0, 31, 32, 33, bytes.len() - 1] {
-            assert!(decode(&bytes[..length]).is_none(), "{length}");
+            assert!(Keys::from_exposed(&bytes[..length]).is_none(), "{length}");
         }
         let mut numbers = Numbers(7);
         let mut same = 0;
         for _ in 0..mutations() {
             // Nothing panics, and what is read is a key of its own.
-            if let Some(read) = decode(&numbers.mutated(&bytes)) {
+            if let Some(read) = Keys::from_exposed(&numbers.mutated(&bytes)) {
                 same += usize::from(read.account.address() == keys.account.address());
             }
         }

@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::account::custodian::CustodianCommand;
+use crate::commands::account::emergency::EmergencyCommand;
 use crate::commands::account::guardian::GuardianCommand;
 use crate::commands::account::moves::AccountCommand;
 use crate::commands::account::recover::RecoverCommand;
@@ -13,7 +14,7 @@ use crate::commands::account::signed::SignedCommand;
 use crate::commands::{
     app, audit, backup, card, completions, config, consortium, deid, deploy, device, doctor,
     follower, gateway, init, invite, man, network, node, passphrase, patient, radiologist, relay,
-    report, requestor, restore, resume, search, trace, unlock, view, watch,
+    report, requestor, restore, resume, search, trace, unlock, view, visit, watch,
 };
 use crate::context::Context;
 use crate::failure::OtherProgram;
@@ -81,6 +82,7 @@ pub(crate) enum Command {
     Device(device::DeviceCommand),
     Deid(deid::DeidArgs),
     View(view::ViewArgs),
+    Visit(visit::VisitArgs),
     /// Seal images to patients
     #[command(subcommand)]
     Radiologist(radiologist::RadiologistCommand),
@@ -109,6 +111,9 @@ pub(crate) enum Command {
     /// Keep shares of patients' images, and give them in an emergency
     #[command(subcommand)]
     Custodian(CustodianCommand),
+    /// Rehearse an emergency with your desk and custodians
+    #[command(subcommand)]
+    Emergency(EmergencyCommand),
     /// Give the key of a backup that you keep to a patient's new key
     #[command(subcommand)]
     Follower(follower::FollowerCommand),
@@ -163,6 +168,7 @@ impl Command {
             Self::Device(command) => command.run(context).await,
             Self::Deid(args) => args.run(context).await,
             Self::View(args) => args.run(context).await,
+            Self::Visit(args) => args.run(context).await,
             Self::Radiologist(command) => command.run(context).await,
             Self::Patient(command) => command.run(context).await,
             Self::Requestor(command) => command.run(context).await,
@@ -175,6 +181,7 @@ impl Command {
             Self::Recover(command) => command.run(context).await,
             Self::Guardian(command) => command.run(context).await,
             Self::Custodian(command) => command.run(context).await,
+            Self::Emergency(command) => command.run(context).await,
             Self::Follower(command) => command.run(context).await,
             Self::Signed(command) => command.run(context).await,
             Self::Report(args) => args.run(context).await,
@@ -205,6 +212,7 @@ impl Command {
         match self {
             Self::Node(args) => args.serves(),
             Self::Gateway(args) => args.serves(),
+            Self::Relay(args) => args.serves(),
             other => matches!(other, Self::Watch(_) | Self::App(_)),
         }
     }

@@ -47,6 +47,11 @@ pub(crate) struct FromInbox {
 #[error("a recovery by the guardians who answered would not work")]
 pub(crate) struct WouldFail;
 
+/// A drill showed that desk and custodians could open nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("an emergency access by those who answered would not work")]
+pub(crate) struct EmergencyWouldFail;
+
 /// The check found something.
 #[derive(Debug, thiserror::Error)]
 #[error("the check found {found} faults in {files} files")]
@@ -83,6 +88,11 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<Hints> {
     if error.is::<WouldFail>() {
         return Some(vec![
             "name other guardians with `pcim patient guardians`, make a backup for them, and drill again".into(),
+        ]);
+    }
+    if error.is::<EmergencyWouldFail>() {
+        return Some(vec![
+            "name a desk with `pcim patient emergency` and custodians with `pcim patient custodians`, and drill again".into(),
         ]);
     }
     if error.is::<Faulty>() {

@@ -158,8 +158,8 @@ pub(crate) fn contacts_in(dir: &Path) -> Vec<(String, PathBuf)> {
     found
 }
 
-/// Writes an address, with the name of the contact whose it is.
-pub(crate) fn shown(address: Address) -> String {
+/// The name of the contact whose address it is, as it can be shown.
+pub(crate) fn name_of(address: Address) -> Option<String> {
     static NAMES: LazyLock<BTreeMap<Address, String>> = LazyLock::new(|| {
         let mut names = BTreeMap::new();
         for (name, path) in contacts().into_iter().take(MAX_SHOWN) {
@@ -169,11 +169,14 @@ pub(crate) fn shown(address: Address) -> String {
         }
         names
     });
-    match NAMES.get(&address) {
-        Some(name) => {
-            let name: String = name.chars().take(SHOWN_CHARS).collect();
-            format!("{address}  {}", printable(&name))
-        }
+    let name: String = NAMES.get(&address)?.chars().take(SHOWN_CHARS).collect();
+    Some(printable(&name))
+}
+
+/// Writes an address, with the name of the contact whose it is.
+pub(crate) fn shown(address: Address) -> String {
+    match name_of(address) {
+        Some(name) => format!("{address}  {name}"),
         None => address.to_string(),
     }
 }

@@ -1,4 +1,5 @@
-//! Signed calls: a document that is read is the same when it is written and read again, and names the function it calls.
+//! Signed calls: a document that is read is the same when it is written and read again, and names the function it calls. Answers
+//! of a relay are read, too.
 //!
 //! `cargo fuzz run call -s none --fuzz-dir client/fuzz`
 
@@ -9,7 +10,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use pcim_core::{Address, ImageDigest, U256};
 use pcim_fuzz::{account, edited, write};
-use pcim_ledger::{Call, Deployment, Nonce, RelayCall};
+use pcim_ledger::{Call, Deployment, Nonce, RelayAnswer, RelayCall, RelayTerms};
 use serde_json::Value;
 
 /// Fields in hex, which are changed below the hex.
@@ -48,6 +49,11 @@ fuzz_target!(
         let Some((way, input)) = input.split_first() else {
             return;
         };
+        if let Some(answer) = RelayAnswer::read(input) {
+            let json = serde_json::to_vec(&answer).expect("it is JSON");
+            assert_eq!(RelayAnswer::read(&json), Some(answer));
+        }
+        let _ = RelayTerms::read(input);
         let json = match way % 4 {
             0 => input.to_vec(),
             1 => edited(&GOOD, input),

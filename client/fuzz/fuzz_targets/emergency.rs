@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use pcim_client::papers::card::Card;
+use pcim_client::papers::emergency::drill::EmergencyDrill;
 use pcim_client::papers::emergency::{Custodians, EmergencyFacts, EmergencyObject};
 use pcim_client::papers::guardian::{Acceptance, Drill, DrillAnswer};
 use pcim_core::{Address, BodyRef, ImageDigest, Secret};
@@ -16,7 +17,7 @@ use pcim_ledger::RecoveryTerms;
 use pcim_seal::{BodyVersion, SessionKey, UnlockedKey};
 
 /// Ways to change a paper, see below.
-const WAYS: u8 = 5;
+const WAYS: u8 = 6;
 
 const KEY: [u8; 32] = [0x5a; 32];
 const PATIENT: Address = Address::repeat_byte(0xaa);
@@ -28,6 +29,7 @@ struct Scene {
     drill: Drill,
     drill_json: Vec<u8>,
     answer: Vec<u8>,
+    emergency_drill: Vec<u8>,
 }
 
 static SCENE: LazyLock<Scene> = LazyLock::new(|| {
@@ -61,6 +63,9 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
         deadline: 1_790_000_000,
     });
     let answer = DrillAnswer::new(&drill, &account(9), None).expect("a key signs");
+    let place = (412_346, Address::repeat_byte(0xc0));
+    let images = vec![ImageDigest([7; 32])];
+    let emergency = EmergencyDrill::new(place, PATIENT, images, cards[1].clone());
     Scene {
         custodians,
         object: object.expect("it is made"),
@@ -68,13 +73,14 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
         drill_json: serde_json::to_vec(&drill).expect("it is JSON"),
         answer: serde_json::to_vec(&answer).expect("it is JSON"),
         drill,
+        emergency_drill: serde_json::to_vec(&emergency).expect("it is JSON"),
     }
 });
 
 fuzz_target!(
     init: {
         let scene = &*SCENE;
-        let whole = [(0, &scene.object[..]), (1, &scene.acceptance), (2, &scene.drill_json), (3, &scene.answer)];
+        let whole = [(0, &scene.object[..]), (1, &scene.acceptance), (2, &scene.drill_json), (3, &scene.answer), (4, &scene.emergency_drill)];
         write(WAYS, &whole);
     },
     |input: &[u8]| {
@@ -87,6 +93,7 @@ fuzz_target!(
             1 => edited(&scene.acceptance, input),
             2 => edited(&scene.drill_json, input),
             3 => edited(&scene.answer, input),
+            4 => edited(&scene.emergency_drill, input),
             _ => input.to_vec(),
         };
         if let Ok(object) = EmergencyObject::read(&json) {
@@ -104,6 +111,10 @@ fuzz_target!(
         if let Ok(drill) = Drill::parse(&json) {
             let again = serde_json::to_vec(&drill).expect("it is JSON");
             assert_eq!(Drill::parse(&again).expect("what was read is written"), drill);
+        }
+        if let Ok((drill, _)) = EmergencyDrill::parse(&json) {
+            let again = serde_json::to_vec(&drill).expect("it is JSON");
+            assert_eq!(EmergencyDrill::parse(&again).expect("what was read is written").0, drill);
         }
         if let Ok(answer) = DrillAnswer::parse(&json, &scene.drill) {
             assert_eq!(answer.agreement.terms, scene.drill.terms);

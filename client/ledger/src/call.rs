@@ -82,6 +82,20 @@ impl Call {
         }
     }
 
+    /// Returns true if its signer can have others send it, at version 2.
+    #[must_use]
+    pub fn is_signable(&self) -> bool {
+        !matches!(
+            self,
+            Self::Relay(_)
+                | Self::Batch(_)
+                | Self::StartRecovery(_)
+                | Self::AccreditRadiologist { .. }
+                | Self::TransferConsortium { .. }
+                | Self::AcceptConsortium
+        )
+    }
+
     /// Reads what the function returned: its `bool`, if it is one that returns one; of a relay, what the call returned;
     /// of a batch, whether any of its calls returned true.
     pub(super) fn answer(&self, returned: &[u8]) -> alloy_sol_types::Result<Option<bool>> {

@@ -36,6 +36,22 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// A relay does not send a signed call.
+    #[error("the relay at {url} does not send the call: {reason}")]
+    NotRelayed {
+        /// As shown, without credentials.
+        url: String,
+        /// The relay's reason.
+        reason: String,
+        /// True if it may take the same call later.
+        later: bool,
+    },
+    /// A relay did not send a signed call in its time.
+    #[error("the relay did not send the call until {}, its last second", pcim_core::date::time(*deadline))]
+    RelayedTooLate {
+        /// Unix seconds.
+        deadline: u64,
+    },
     /// The RPC does not answer.
     #[error("the RPC at {url} does not answer")]
     Rpc {

@@ -44,7 +44,7 @@ pub(super) struct RawLog {
 }
 
 impl Ledger {
-    /// Reads events in the order of the chain, with their blocks' times.
+    /// Reads events in the order of the chain. Their blocks' times are known only where the node tells them with its logs.
     ///
     /// Text that is not UTF-8 (the contract does not look at it) has its bad bytes replaced.
     ///
@@ -62,6 +62,16 @@ impl Ledger {
             .retain(|e| (filter.from_block..=last).contains(&e.block) && passes(filter, &e.event));
         events.sort_by_key(|e| (e.block, e.log_index));
         events.dedup_by_key(|e| (e.block, e.log_index));
+        Ok(events)
+    }
+
+    /// Reads events as [`events`](Self::events), with their blocks' times, one request for each block if the node's logs do not tell
+    /// them.
+    ///
+    /// # Errors
+    /// As [`events`](Self::events).
+    pub async fn timed_events(&self, filter: &EventFilter) -> Result<Vec<LoggedEvent>> {
+        let events = self.events(filter).await?;
         self.with_timestamps(events).await
     }
 
@@ -149,14 +159,22 @@ pub(super) fn may_be_too_much(fault: &Fault) -> bool {
 
 /// At which topic an event has which field; 0 if it is not indexed there.
 struct Indexed {
+    name: &'static str,
     event: B256,
     image: usize,
     patient: usize,
     requestor: usize,
 }
 
-const fn indexed(event: B256, image: usize, patient: usize, requestor: usize) -> Indexed {
+const fn indexed(
+    name: &'static str,
+    event: B256,
+    image: usize,
+    patient: usize,
+    requestor: usize,
+) -> Indexed {
     Indexed {
+        name,
         event,
         image,
         patient,
@@ -166,31 +184,115 @@ const fn indexed(event: B256, image: usize, patient: usize, requestor: usize) ->
 
 /// The events of both versions; those that differ between them are there twice.
 const INDEXED: [Indexed; 25] = [
-    indexed(v1::ContractCreated::SIGNATURE_HASH, 2, 1, 0),
-    indexed(v1::ImageResealed::SIGNATURE_HASH, 1, 0, 0),
-    indexed(v1::ApprovalLimitSet::SIGNATURE_HASH, 1, 0, 0),
-    indexed(v1::RadiologistAccredited::SIGNATURE_HASH, 0, 0, 0),
-    indexed(sol::ContractCreated::SIGNATURE_HASH, 2, 1, 0),
-    indexed(sol::RequestedForApproval::SIGNATURE_HASH, 3, 2, 1),
-    indexed(sol::Requestaccepted::SIGNATURE_HASH, 2, 1, 0),
-    indexed(sol::Approved::SIGNATURE_HASH, 2, 0, 1),
-    indexed(sol::Requestdenied::SIGNATURE_HASH, 2, 1, 0),
-    indexed(sol::Reason::SIGNATURE_HASH, 2, 0, 1),
-    indexed(sol::AuthorizationSuccess::SIGNATURE_HASH, 2, 3, 1),
-    indexed(sol::AuthorizationFailed::SIGNATURE_HASH, 2, 3, 1),
-    indexed(sol::UserRemoved::SIGNATURE_HASH, 3, 2, 1),
-    indexed(sol::Reshared::SIGNATURE_HASH, 2, 0, 1),
-    indexed(sol::ImageResealed::SIGNATURE_HASH, 1, 0, 0),
-    indexed(sol::ApprovalLimitSet::SIGNATURE_HASH, 1, 0, 0),
-    indexed(sol::RadiologistAccredited::SIGNATURE_HASH, 0, 0, 0),
-    indexed(sol::ConsortiumTransferred::SIGNATURE_HASH, 0, 0, 0),
-    indexed(sol::ConsortiumOffered::SIGNATURE_HASH, 0, 0, 0),
-    indexed(sol::ImageImported::SIGNATURE_HASH, 2, 1, 0),
-    indexed(sol::ImageFlagged::SIGNATURE_HASH, 1, 0, 0),
-    indexed(sol::EmergencyOpened::SIGNATURE_HASH, 3, 2, 1),
-    indexed(sol::Acted::SIGNATURE_HASH, 0, 1, 0),
-    indexed(sol::AccountChanged::SIGNATURE_HASH, 0, 1, 0),
-    indexed(sol::AccountMoved::SIGNATURE_HASH, 0, 1, 0),
+    indexed(
+        "ContractCreated",
+        v1::ContractCreated::SIGNATURE_HASH,
+        2,
+        1,
+        0,
+    ),
+    indexed("ImageResealed", v1::ImageResealed::SIGNATURE_HASH, 1, 0, 0),
+    indexed(
+        "ApprovalLimitSet",
+        v1::ApprovalLimitSet::SIGNATURE_HASH,
+        1,
+        0,
+        0,
+    ),
+    indexed(
+        "RadiologistAccredited",
+        v1::RadiologistAccredited::SIGNATURE_HASH,
+        0,
+        0,
+        0,
+    ),
+    indexed(
+        "ContractCreated",
+        sol::ContractCreated::SIGNATURE_HASH,
+        2,
+        1,
+        0,
+    ),
+    indexed(
+        "RequestedForApproval",
+        sol::RequestedForApproval::SIGNATURE_HASH,
+        3,
+        2,
+        1,
+    ),
+    indexed(
+        "Requestaccepted",
+        sol::Requestaccepted::SIGNATURE_HASH,
+        2,
+        1,
+        0,
+    ),
+    indexed("Approved", sol::Approved::SIGNATURE_HASH, 2, 0, 1),
+    indexed("Requestdenied", sol::Requestdenied::SIGNATURE_HASH, 2, 1, 0),
+    indexed("Reason", sol::Reason::SIGNATURE_HASH, 2, 0, 1),
+    indexed(
+        "AuthorizationSuccess",
+        sol::AuthorizationSuccess::SIGNATURE_HASH,
+        2,
+        3,
+        1,
+    ),
+    indexed(
+        "AuthorizationFailed",
+        sol::AuthorizationFailed::SIGNATURE_HASH,
+        2,
+        3,
+        1,
+    ),
+    indexed("UserRemoved", sol::UserRemoved::SIGNATURE_HASH, 3, 2, 1),
+    indexed("Reshared", sol::Reshared::SIGNATURE_HASH, 2, 0, 1),
+    indexed("ImageResealed", sol::ImageResealed::SIGNATURE_HASH, 1, 0, 0),
+    indexed(
+        "ApprovalLimitSet",
+        sol::ApprovalLimitSet::SIGNATURE_HASH,
+        1,
+        0,
+        0,
+    ),
+    indexed(
+        "RadiologistAccredited",
+        sol::RadiologistAccredited::SIGNATURE_HASH,
+        0,
+        0,
+        0,
+    ),
+    indexed(
+        "ConsortiumTransferred",
+        sol::ConsortiumTransferred::SIGNATURE_HASH,
+        0,
+        0,
+        0,
+    ),
+    indexed(
+        "ConsortiumOffered",
+        sol::ConsortiumOffered::SIGNATURE_HASH,
+        0,
+        0,
+        0,
+    ),
+    indexed("ImageImported", sol::ImageImported::SIGNATURE_HASH, 2, 1, 0),
+    indexed("ImageFlagged", sol::ImageFlagged::SIGNATURE_HASH, 1, 0, 0),
+    indexed(
+        "EmergencyOpened",
+        sol::EmergencyOpened::SIGNATURE_HASH,
+        3,
+        2,
+        1,
+    ),
+    indexed("Acted", sol::Acted::SIGNATURE_HASH, 0, 1, 0),
+    indexed(
+        "AccountChanged",
+        sol::AccountChanged::SIGNATURE_HASH,
+        0,
+        1,
+        0,
+    ),
+    indexed("AccountMoved", sol::AccountMoved::SIGNATURE_HASH, 0, 1, 0),
 ];
 
 /// Returns true if a first topic names an event of the contract's interface.
@@ -205,6 +307,9 @@ fn topics(filter: &EventFilter) -> Vec<Value> {
     let requestor = filter.requestor.map(|requestor| requestor.into_word());
     let mut groups: BTreeMap<Vec<Option<B256>>, Vec<B256>> = BTreeMap::new();
     for row in &INDEXED {
+        if !filter.events.is_empty() && !filter.events.contains(&row.name) {
+            continue;
+        }
         let mut wanted = vec![None; 3];
         let fits = [
             (image, row.image),

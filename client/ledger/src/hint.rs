@@ -12,6 +12,13 @@ impl Hint for Error {
                 "give a ws:// or wss:// address with --ws-url, or as `ws_url` in the home's config.toml"
             }
             Self::Web { .. } => "check the address, or ask for the file itself",
+            Self::NotRelayed { later: true, .. } => {
+                "`pcim resume`, or the same command again, hands the same call over later"
+            }
+            Self::NotRelayed { later: false, .. } => {
+                "ask its operator; --sign-only FILE signs the call for anyone else to send, and `pcim config set pays_itself true` sends from this home's own ether"
+            }
+            Self::RelayedTooLate { .. } => "give the command again",
             Self::Rpc { .. } | Self::Timeout { .. } => {
                 "check --rpc-url and that the chain runs (`pcim-dev devnet` starts one here)"
             }

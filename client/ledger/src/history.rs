@@ -90,6 +90,20 @@ impl Ledger {
         }
     }
 
+    /// Reads the number of the latest final block: no reorganisation takes it back. `None` if the node does not tell.
+    ///
+    /// # Errors
+    /// Those of the RPC.
+    pub async fn finalized(&self) -> super::Result<Option<u64>> {
+        const METHOD: &str = "eth_getBlockByNumber";
+        let params = json!(["finalized", false]);
+        match self.rpc.request::<Option<BlockHead>>(METHOD, params).await {
+            Ok(head) => Ok(head.map(|head| head.number)),
+            Err(Fault::Node { .. }) => Ok(None),
+            Err(fault) => Err(self.rpc.explain(METHOD, fault)),
+        }
+    }
+
     /// Reads the headers of some blocks, some at a time, in any order; those that are not there are left out.
     pub async fn block_heads(
         &self,

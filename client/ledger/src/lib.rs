@@ -43,6 +43,7 @@ pub use self::error::{Error, Result};
 pub use self::guardians::{GuardianSet, MAX_GUARDIANS, RecoveryTerms};
 pub use self::history::{BlockHead, ChainLog, Trouble, decode_event};
 pub use self::live::{Live, Nudge};
+pub use self::relay::service::{RelayAnswer, RelayService, RelayTerms};
 pub use self::revert::Revert;
 pub use self::text::{is_insecure, shown as shown_url};
 pub use self::typed::recover_typed;

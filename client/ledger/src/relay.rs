@@ -19,6 +19,7 @@
 //!
 //! At version 1 `nonce` is a number. `call` is the function's calldata, `signature` 65 bytes r‖s‖v of a key or whatever a contract account takes (ERC-1271).
 
+pub(super) mod service;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -311,12 +312,7 @@ impl Ledger {
     /// # Errors
     /// Those of the RPC.
     pub async fn find_relayed(&self, call: &RelayCall) -> Result<Option<Mined>> {
-        #[derive(Deserialize)]
-        struct Sent {
-            input: Bytes,
-        }
         let mut seen = BTreeSet::new();
-        let relay = Call::Relay(call.clone()).calldata(self.version)?;
         for logged in self.events(&call.about()).await?.into_iter().rev() {
             if !seen.insert(logged.tx) {
                 continue;
@@ -324,15 +320,33 @@ impl Ledger {
             if seen.len() > MAX_SEARCHED {
                 break;
             }
-            let params = json!([logged.tx]);
-            let sent: Option<Sent> = self.rpc.ask("eth_getTransactionByHash", params).await?;
-            // A contract account may have sent it, inside of data of its own.
-            let holds = |sent: Sent| sent.input.windows(relay.len()).any(|bytes| bytes == relay);
-            if sent.is_some_and(holds) {
-                return self.mined(&logged.tx).await;
+            if let Some(mined) = self.relayed_by(&logged.tx, call).await? {
+                return Ok(Some(mined));
             }
         }
         Ok(None)
+    }
+
+    /// Looks up a transaction that is said to have done this very call; `None` if it is not mined, or does not carry it.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] if it failed, and those of the RPC.
+    pub async fn relayed_by(&self, tx: &B256, call: &RelayCall) -> Result<Option<Mined>> {
+        #[derive(Deserialize)]
+        struct Sent {
+            input: Bytes,
+        }
+        let relay = Call::Relay(call.clone()).calldata(self.version)?;
+        let sent: Option<Sent> = self
+            .rpc
+            .ask("eth_getTransactionByHash", json!([tx]))
+            .await?;
+        // A contract account may have sent it, inside of data of its own.
+        let holds = |sent: Sent| sent.input.windows(relay.len()).any(|bytes| bytes == relay);
+        match sent.is_some_and(holds) {
+            true => self.mined(tx).await,
+            false => Ok(None),
+        }
     }
 }
 

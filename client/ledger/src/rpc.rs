@@ -34,7 +34,7 @@ pub(super) enum Fault {
     Busy(Option<Duration>),
     /// No answer in time.
     Timeout,
-    /// More bytes than any honest answer has.
+    /// More bytes than any honest answer has, or than the node sends (HTTP status 413).
     TooLarge,
     /// An answer, but not to what was asked.
     Nonsense(String),
@@ -213,7 +213,11 @@ impl Rpc {
                 limit: self.limit,
             },
             Fault::TooLarge => {
-                self.nonsense(method, format!("more than {MAX_RESPONSE_BYTES} bytes"))
+                let most = MAX_RESPONSE_BYTES;
+                self.nonsense(
+                    method,
+                    format!("more than {most} bytes, or than the node sends"),
+                )
             }
             Fault::Nonsense(detail) => self.nonsense(method, detail),
             Fault::Node {
@@ -250,6 +254,7 @@ pub(super) fn read_answer<R: DeserializeOwned>(
 ) -> std::result::Result<R, Fault> {
     let answer: Value = match serde_json::from_slice(bytes) {
         Ok(answer) => answer,
+        Err(_) if status == reqwest::StatusCode::PAYLOAD_TOO_LARGE => return Err(Fault::TooLarge),
         Err(_) if !status.is_success() => {
             return Err(Fault::Transport(format!("HTTP status {status}").into()));
         }
@@ -349,6 +354,8 @@ mod tests {
             fault(Reply::Http(503, "<html>".into())).await,
             Fault::Transport(e) if e.to_string().contains("503")
         ));
+        let fault_413 = fault(Reply::Http(413, "<html>".into())).await;
+        assert!(matches!(fault_413, Fault::TooLarge));
         assert!(matches!(
             fault(Reply::Http(200, "<html>".into())).await,
             Fault::Nonsense(_)

@@ -565,6 +565,9 @@ pub struct EventFilter {
     pub patient: Option<Address>,
     /// Only events that name this requestor.
     pub requestor: Option<Address>,
+    /// Only events of these names, as in the ABI; of any, if there are none. Logs of other events are not asked for: strangers can
+    /// make as many as they pay for.
+    pub events: &'static [&'static str],
     /// The first block.
     pub from_block: u64,
     /// The last block, inclusive; the latest if none is given.

@@ -1,8 +1,9 @@
-//! Small public documents by HTTP: a network file that its consortium serves.
+//! Small public documents by HTTP: a network file that its consortium serves, a signed call for a relay.
 
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{StatusCode, Url};
 
 use super::text::{is_insecure, shown};
 use super::{Error, Result};
@@ -15,40 +16,73 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// # Errors
 /// [`Error::BadUrl`], [`Error::Web`]
 pub async fn fetch_document(url: &str, max: usize) -> Result<Vec<u8>> {
+    let parsed = safe(url)?;
+    let read = async {
+        let response = client()?.get(parsed).send().await?.error_for_status()?;
+        if response.status() != StatusCode::OK {
+            return Ok(Err(format!("HTTP status {}", response.status())));
+        }
+        body(response, max).await
+    };
+    within(url, TIME_LIMIT, read).await
+}
+
+/// Gives a JSON document to a service of the same kind of address, which has `limit` to answer; returns its answer of at most
+/// `max` bytes, whatever the status.
+pub(super) async fn give_document(
+    url: &str,
+    document: Vec<u8>,
+    max: usize,
+    limit: Duration,
+) -> Result<Vec<u8>> {
+    let parsed = safe(url)?;
+    let read = async {
+        let request = client()?.post(parsed).body(document);
+        let request = request.header(CONTENT_TYPE, "application/json");
+        body(request.send().await?, max).await
+    };
+    within(url, limit, read).await
+}
+
+/// An address that nobody on the way can answer for.
+pub(super) fn safe(url: &str) -> Result<Url> {
     let bad = |reason: &str| Error::BadUrl {
         url: shown(url),
         reason: reason.into(),
     };
     let parsed = Url::parse(url).map_err(|e| bad(&e.to_string()))?;
-    if !matches!(parsed.scheme(), "http" | "https") || is_insecure(url) {
-        return Err(bad("wanted https://"));
+    match matches!(parsed.scheme(), "http" | "https") && !is_insecure(url) {
+        true => Ok(parsed),
+        false => Err(bad("wanted https://")),
     }
-    let read = async {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        let mut response = http.get(parsed).send().await?.error_for_status()?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Ok(Err(format!("HTTP status {}", response.status())));
+}
+
+fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+}
+
+/// An answer's bytes, or why there are none.
+type Read = reqwest::Result<std::result::Result<Vec<u8>, String>>;
+
+async fn body(mut response: reqwest::Response, max: usize) -> Read {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > max {
+            return Ok(Err(format!("more than {max} bytes")));
         }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if bytes.len() + chunk.len() > max {
-                return Ok(Err(format!("more than {max} bytes")));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(Ok(bytes))
-    };
-    let read = tokio::time::timeout(TIME_LIMIT, read);
-    let reason = match read.await {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Ok(bytes))
+}
+
+async fn within(url: &str, limit: Duration, read: impl Future<Output = Read>) -> Result<Vec<u8>> {
+    let reason = match tokio::time::timeout(limit, read).await {
         Ok(Ok(Ok(bytes))) => return Ok(bytes),
         Ok(Ok(Err(reason))) => reason,
-        Ok(Err(error)) => {
-            let error: reqwest::Error = error;
-            error.without_url().to_string()
-        }
-        Err(_) => format!("nothing within {TIME_LIMIT:?}"),
+        Ok(Err(error)) => error.without_url().to_string(),
+        Err(_) => format!("nothing within {limit:?}"),
     };
     Err(Error::Web {
         url: shown(url),

@@ -14,7 +14,7 @@ use http_body_util::StreamBody;
 use hyper::body::Frame;
 use tokio::runtime::{Builder, Runtime};
 
-use super::mail::{Mailbox, Serving};
+use super::mail::{Mailbox, Serving, Topic};
 use super::rpc::form::Form;
 use super::storage::{Batch, Reach, Shared, Storage};
 use super::types::{MAX_HEADER, RepoStat, Survey};
@@ -178,11 +178,11 @@ impl Storage for Memory {
         Ok(())
     }
 
-    async fn ask(&self, _: &str, question: Bytes, _: Duration) -> Result<Bytes> {
+    async fn ask(&self, _: Topic, _: &str, question: Bytes, _: Duration) -> Result<Bytes> {
         Ok(question)
     }
 
-    async fn keep_mailbox(&self, _: Arc<dyn Mailbox>) -> Result<Serving> {
+    async fn keep_mailbox(&self, _: Topic, _: Arc<dyn Mailbox>) -> Result<Serving> {
         Err(Error::Unable {
             endpoint: "memory".to_owned(),
             doing: "keeping a mailbox",

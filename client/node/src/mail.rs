@@ -1,5 +1,5 @@
-//! Questions to a mailbox and its answers, over the swarm (format.md §13.15). Their meaning is not this module's concern: a node
-//! carries a question of limited size to a peer, and the answer back.
+//! Questions to a mailbox (format.md §13.15) or to a guest's host (§13.19) and their answers, over the swarm. Their meaning is not this
+//! module's concern: a node carries a question of limited size to a peer, and the answer back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,6 @@ pub const MAX_QUESTION: usize = 288 * 1024;
 /// Most bytes of an answer.
 pub const MAX_ANSWER: usize = MAX_QUESTION;
 
-const PROTOCOL: StreamProtocol = StreamProtocol::new("/pcim/mailbox/1");
 /// How long a question or an answer may be under way.
 const UNDER_WAY: Duration = Duration::from_secs(30);
 /// Streams of one connection at a time.
@@ -34,7 +33,33 @@ const ANSWERING: usize = 8;
 /// Questions of one peer that wait or are answered at the same time; others are refused.
 const MAX_OF_PEER: usize = 8;
 
-/// A mailbox, as peers speak to it.
+/// Whom a question is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// A mailbox.
+    Mail,
+    /// One who shares an image with a guest.
+    Guests,
+}
+
+impl Topic {
+    /// Returns its name in the API.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Guests => "guests",
+        }
+    }
+
+    fn protocol(self) -> StreamProtocol {
+        StreamProtocol::new(match self {
+            Self::Mail => "/pcim/mailbox/1",
+            Self::Guests => "/pcim/guest/1",
+        })
+    }
+}
+
+/// A mailbox or a host, as peers speak to it.
 pub trait Mailbox: Send + Sync + 'static {
     /// Answers a question of `peer` to the node `me`. Called on a thread that may block.
     fn answer(&self, me: &str, peer: &str, question: &[u8]) -> Vec<u8>;
@@ -46,13 +71,13 @@ pub trait Mailbox: Send + Sync + 'static {
 /// Keeps a mailbox answering; it ends when this is dropped.
 pub struct Serving(#[expect(dead_code, reason = "held for its drop")] JoinSet<()>);
 
-/// Says how the node speaks the protocol: it asks, and is asked only if it keeps a mailbox.
-pub(super) fn protocol(keeps: bool) -> RequestResponseConfig {
+/// Says how the node speaks a protocol: it asks, and is asked only if it answers, too.
+pub(super) fn protocol(topic: Topic, keeps: bool) -> RequestResponseConfig {
     let direction = match keeps {
         true => RequestResponseDirection::Both,
         false => RequestResponseDirection::Out,
     };
-    RequestResponseConfig::new(PROTOCOL.to_string())
+    RequestResponseConfig::new(topic.protocol().to_string())
         .set_timeout(UNDER_WAY)
         .set_max_request_size(MAX_QUESTION)
         .set_max_response_size(MAX_ANSWER)
@@ -64,6 +89,7 @@ pub(super) fn protocol(keeps: bool) -> RequestResponseConfig {
 /// Asks a connected peer.
 pub(super) async fn ask(
     ipfs: &Ipfs,
+    topic: Topic,
     to: &Multiaddr,
     question: Bytes,
     limit: Duration,
@@ -75,7 +101,7 @@ pub(super) async fn ask(
     let peer = to
         .peer_id()
         .ok_or_else(|| silent("its address names no node with /p2p/".into()))?;
-    let answer = tokio::time::timeout(limit, ipfs.send_request(peer, (PROTOCOL, question)));
+    let answer = tokio::time::timeout(limit, ipfs.send_request(peer, (topic.protocol(), question)));
     match answer.await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(silent(error.into())),
@@ -84,12 +110,13 @@ pub(super) async fn ask(
 }
 
 /// Has a mailbox answer what peers ask.
-pub(super) async fn keep(ipfs: Ipfs, mailbox: Arc<dyn Mailbox>) -> Result<Serving> {
-    let questions = ipfs.requests_subscribe(PROTOCOL).await;
+pub(super) async fn keep(ipfs: Ipfs, topic: Topic, mailbox: Arc<dyn Mailbox>) -> Result<Serving> {
+    let questions = ipfs.requests_subscribe(topic.protocol()).await;
     let questions = questions.map_err(|error| of_ipfs("opening the mailbox", error))?;
     let me = ipfs.keypair().public().to_peer_id().to_string();
     let desk = Arc::new(Desk {
         ipfs,
+        topic,
         me,
         mailbox,
         free: Semaphore::new(ANSWERING),
@@ -102,6 +129,7 @@ pub(super) async fn keep(ipfs: Ipfs, mailbox: Arc<dyn Mailbox>) -> Result<Servin
 
 struct Desk {
     ipfs: Ipfs,
+    topic: Topic,
     /// This node's id.
     me: String,
     mailbox: Arc<dyn Mailbox>,
@@ -123,7 +151,10 @@ async fn attend(
                 true => desk.answer(peer, question).await,
                 false => desk.mailbox.refuse(),
             };
-            let sent = desk.ipfs.send_response(peer, id, (PROTOCOL, answer)).await;
+            let sent = desk
+                .ipfs
+                .send_response(peer, id, (desk.topic.protocol(), answer));
+            let sent = sent.await;
             if let Err(error) = sent {
                 tracing::debug!(%peer, %error, "an answer was not taken");
             }

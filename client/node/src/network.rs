@@ -9,6 +9,7 @@
 //! - **Relays** (circuit relay v2) carry bytes, encrypted from end to end, between nodes that cannot reach each other. An
 //!   address that names a relay (`…/p2p/RELAY/p2p-circuit/p2p/PEER`) is always understood.
 //! - A **mailbox** keeps small sealed documents for others (format.md §13.15).
+//! - A **host** answers guests with whom an image is shared (§13.19).
 //! - A **private swarm** has a key that every member knows (`swarm.key`, as go-ipfs writes it); with it a node
 //!   neither talks to others nor understands them.
 
@@ -36,6 +37,7 @@ use zeroize::Zeroizing;
 
 use super::error::of_ipfs;
 use super::exchange::Streams;
+use super::mail::Topic;
 use super::seeker::Seeker;
 use super::storage::Storage;
 use super::store::Store;
@@ -73,6 +75,9 @@ pub struct Network {
     pub private: bool,
     /// Keep sealed documents for others while this node serves.
     pub mailbox: bool,
+    /// Answer guests with whom an image is shared; not a setting.
+    #[serde(skip)]
+    pub guests: bool,
 }
 
 /// A node's part in the DHT.
@@ -166,9 +171,10 @@ impl Network {
         key: Option<&SwarmKey>,
         hooks: Hooks,
     ) -> Result<IpfsBuilder<Streams>> {
-        builder = builder
-            .with_relay(false)
-            .with_request_response(vec![mail::protocol(self.mailbox)]);
+        builder = builder.with_relay(false).with_request_response(vec![
+            mail::protocol(Topic::Mail, self.mailbox),
+            mail::protocol(Topic::Guests, self.guests),
+        ]);
         if self.mdns {
             builder = builder.with_mdns();
         }

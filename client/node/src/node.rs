@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::archive::{self, Imported};
 use super::disk::Disk;
 use super::exchange::Exchange;
-use super::mail::{Mailbox, Serving};
+use super::mail::{Mailbox, Serving, Topic};
 use super::network::{Hooks, Network, SwarmKey};
 use super::rpc::Kubo;
 use super::storage::{Reach, Shared, Storage as _};
@@ -99,6 +99,14 @@ impl Node {
         Ok(kubo.map(|kubo| Self::above(Arc::new(kubo), chunk_size, JoinSet::new())))
     }
 
+    /// Asks the node that serves on a socket ([`Node::serve`]) to end; false if none does.
+    ///
+    /// # Errors
+    /// [`Error::Api`]
+    pub async fn stop_beside(socket: &Path) -> Result<bool> {
+        Kubo::stop_daemon(socket).await
+    }
+
     /// Makes another handle on the same node.
     pub(super) fn share(&self) -> Self {
         Self {
@@ -150,8 +158,32 @@ impl Node {
         question: Vec<u8>,
         limit: Duration,
     ) -> Result<Vec<u8>> {
-        let answer = self.store.ask(multiaddr, question.into(), limit).await?;
+        let (topic, question) = (Topic::Mail, question.into());
+        let answer = self.store.ask(topic, multiaddr, question, limit).await?;
         Ok(answer.to_vec())
+    }
+
+    /// Asks the one who shares an image with a guest, whose node is at a multiaddr (with `/p2p/…`), within `limit`.
+    ///
+    /// # Errors
+    /// As [`Node::ask_mailbox`].
+    pub async fn ask_host(
+        &self,
+        multiaddr: &str,
+        question: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Vec<u8>> {
+        let (topic, question) = (Topic::Guests, question.into());
+        let answer = self.store.ask(topic, multiaddr, question, limit).await?;
+        Ok(answer.to_vec())
+    }
+
+    /// Has a host answer guests, until the result is dropped. The node's [`Network`] must say that it receives them.
+    ///
+    /// # Errors
+    /// [`Error::Unable`] for another process's node.
+    pub async fn receive_guests(&self, host: Arc<dyn Mailbox>) -> Result<Serving> {
+        self.store.keep_mailbox(Topic::Guests, host).await
     }
 
     /// Has a mailbox answer what peers ask, until the result is dropped. The node's [`Network`] must say that it keeps one.
@@ -159,7 +191,7 @@ impl Node {
     /// # Errors
     /// [`Error::Unable`] for another process's node.
     pub async fn keep_mailbox(&self, mailbox: Arc<dyn Mailbox>) -> Result<Serving> {
-        self.store.keep_mailbox(mailbox).await
+        self.store.keep_mailbox(Topic::Mail, mailbox).await
     }
 
     /// Counts the connected peers.

@@ -10,7 +10,7 @@ use cid::Cid;
 use futures::future::BoxFuture;
 
 use super::Result;
-use super::mail::{Mailbox, Serving};
+use super::mail::{Mailbox, Serving, Topic};
 use super::types::{RepoStat, Survey};
 use pcim_core::ImageDigest;
 
@@ -89,14 +89,20 @@ pub(super) trait Storage: Send + Sync {
     /// Asks the connected peers which blocks of a sealed root they have.
     async fn survey(&self, image: &ImageDigest, limit: Duration) -> Result<Survey>;
 
-    /// Asks a peer's mailbox; the peer has `limit` to answer.
-    async fn ask(&self, address: &str, question: Bytes, limit: Duration) -> Result<Bytes>;
+    /// Asks a peer's mailbox, or a guest's host; the peer has `limit` to answer.
+    async fn ask(
+        &self,
+        topic: Topic,
+        address: &str,
+        question: Bytes,
+        limit: Duration,
+    ) -> Result<Bytes>;
 
-    /// Has a mailbox answer what peers ask, from now on until the result is dropped.
+    /// Has a mailbox or a host answer what peers ask, from now on until the result is dropped.
     ///
     /// # Errors
     /// [`Error::Unable`](super::Error::Unable) over the API of another process's node.
-    async fn keep_mailbox(&self, mailbox: Arc<dyn Mailbox>) -> Result<Serving>;
+    async fn keep_mailbox(&self, topic: Topic, mailbox: Arc<dyn Mailbox>) -> Result<Serving>;
 
     /// Returns what is left to do once the storage is dropped.
     fn closing(&self) -> BoxFuture<'static, ()>;

@@ -16,7 +16,7 @@ use rust_ipfs::{Ipfs, Multiaddr, PinMode};
 use super::disk::Disk;
 use super::error::of_ipfs;
 use super::exchange::{Exchange, Failed};
-use super::mail::{self, Mailbox, Serving};
+use super::mail::{self, Mailbox, Serving, Topic};
 use super::replicas;
 use super::seeker::Seeker;
 use super::storage::{self, Reach, Shared, Storage};
@@ -390,14 +390,20 @@ impl Storage for Store {
         })
     }
 
-    async fn ask(&self, address: &str, question: Bytes, limit: Duration) -> Result<Bytes> {
+    async fn ask(
+        &self,
+        topic: Topic,
+        address: &str,
+        question: Bytes,
+        limit: Duration,
+    ) -> Result<Bytes> {
         let to = peers::parse(address)?;
         peers::dial(&self.0.ipfs, &self.0.exchange, &to).await?;
-        mail::ask(&self.0.ipfs, &to, question, limit).await
+        mail::ask(&self.0.ipfs, topic, &to, question, limit).await
     }
 
-    async fn keep_mailbox(&self, mailbox: Arc<dyn Mailbox>) -> Result<Serving> {
-        mail::keep(self.0.ipfs.clone(), mailbox).await
+    async fn keep_mailbox(&self, topic: Topic, mailbox: Arc<dyn Mailbox>) -> Result<Serving> {
+        mail::keep(self.0.ipfs.clone(), topic, mailbox).await
     }
 
     #[cfg(test)]

@@ -15,7 +15,12 @@ use pcim_core::{Address, ImageDigest};
 use pcim_ledger::{AccountRecord, Call, ChangeKind, GuardianSet, RecoveryTerms};
 
 /// Seconds for which a change can be finished once it is ripe.
-const FINISH_WITHIN: u64 = 30 * 24 * 3600;
+pub(crate) const FINISH_WITHIN: u64 = 30 * 24 * 3600;
+
+/// Says whether a change counts as none once it was ripe for [`FINISH_WITHIN`].
+pub(crate) fn expires(kind: ChangeKind) -> bool {
+    !matches!(kind, ChangeKind::Guardians | ChangeKind::Desk)
+}
 
 /// A patient's account.
 #[derive(Clone, Debug, Serialize)]
@@ -218,11 +223,14 @@ impl Patient<'_> {
     /// [`Error::AlreadyFlagged`]; those of the chain.
     pub async fn withdraw(&self, image: &ImageDigest) -> Result<Outcome> {
         self.needs_version_2("withdraw_image").await?;
-        self.own_record(image).await?;
+        let record = self.own_record(image).await?;
         let image = *image;
         let deed = Deed::Withdraw { image };
-        let call = async || Ok(Call::WithdrawImage { image });
-        let written = self.write(deed, Wanted::True, call).await?;
+        let call = async |operation| {
+            self.note_withdrawn(operation, &image, &record)?;
+            Ok(Call::WithdrawImage { image })
+        };
+        let written = self.write_noting(deed, Wanted::True, call).await?;
         written.ok_or(Error::AlreadyFlagged {
             image,
             how: "withdrawn",
@@ -245,6 +253,7 @@ impl Patient<'_> {
             })
         };
         let written = self.write(deed, Wanted::True, call).await?;
+        self.journal.give_again(&image, None)?;
         written.ok_or(Error::AlreadyFlagged {
             image,
             how: "in use",
@@ -328,10 +337,7 @@ impl Unlocked<'_> {
                     return Err(Error::NotRipe {
                         ripe: pending.ripe,
                         now,
-                        last: match pending.kind {
-                            ChangeKind::Guardians | ChangeKind::Desk => None,
-                            _ => Some(pending.ripe + FINISH_WITHIN),
-                        },
+                        last: expires(pending.kind).then(|| pending.ripe + FINISH_WITHIN),
                     });
                 }
                 let call = async || Ok(Call::FinishChange { patient });
@@ -350,7 +356,7 @@ impl Unlocked<'_> {
     /// # Errors
     /// Those of the chain and of the home's files.
     pub async fn act_for(&self, patient: Address) -> Result<bool> {
-        let acting = self.ledger().await?.account(patient).await?.acting;
+        let acting = self.confirmed_acting(patient).await?;
         if acting != self.address() {
             return Ok(false);
         }

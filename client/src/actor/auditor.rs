@@ -73,6 +73,7 @@ impl Auditor<'_> {
         let ledger = self.ledger().await?;
         let filter = EventFilter {
             patient: Some(self.address()),
+            events: &["ContractCreated"],
             ..EventFilter::default()
         };
         let mut images = Vec::new();
@@ -166,7 +167,7 @@ impl Auditor<'_> {
                 image: Some(image),
                 ..EventFilter::default()
             };
-            events.extend(ledger.events(&filter).await?);
+            events.extend(ledger.timed_events(&filter).await?);
         }
         events.sort_by_key(|event| (event.block, event.log_index));
         Ok(events)

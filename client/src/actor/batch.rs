@@ -107,9 +107,12 @@ impl Patient<'_> {
         let written = sending.start_noting(deed, Wanted::True, call).await?;
         let written = written.and_then(Outcome::mined);
         let written = written.ok_or(Error::NothingToApprove)?;
-        for request in &requests {
-            self.journal
-                .forget_shown(&request.image, request.requestor)?;
+        for Open {
+            image, requestor, ..
+        } in &requests
+        {
+            self.journal.give_again(image, Some(*requestor))?;
+            self.journal.forget_shown(image, *requestor)?;
         }
         let new_bytes = shared.iter().map(|stored| stored.new_bytes).sum();
         Ok(approvals(&requests, written, new_bytes))

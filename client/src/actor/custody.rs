@@ -93,9 +93,10 @@ impl Session {
     }
 
     /// The emergency objects that the chain named for an image, the first one first; `None` where it named none.
-    async fn objects_of(&self, image: &ImageDigest) -> Result<Vec<Option<BlockDigest>>> {
+    pub(crate) async fn objects_of(&self, image: &ImageDigest) -> Result<Vec<Option<BlockDigest>>> {
         let filter = EventFilter {
             image: Some(*image),
+            events: &["ImageResealed"],
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;
@@ -110,7 +111,7 @@ impl Session {
     }
 
     /// Fetches the emergency object of an image, which must be about it.
-    async fn emergency_object(
+    pub(crate) async fn emergency_object(
         &self,
         image: &ImageDigest,
         patient: Address,
@@ -271,7 +272,7 @@ impl Unlocked<'_> {
         words: Option<&str>,
     ) -> Result<Consent> {
         let patient = self.record(image).await?.patient;
-        let acting = self.ledger().await?.account(patient).await?.acting;
+        let acting = self.confirmed_acting(patient).await?;
         let reason = match acting == to.address {
             true => {
                 self.check_successor(patient, to, words).await?;

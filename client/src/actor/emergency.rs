@@ -52,6 +52,7 @@ impl Requestor<'_> {
         let filter = EventFilter {
             image: Some(*image),
             requestor: Some(requestor),
+            events: &["RequestedForApproval"],
             ..EventFilter::default()
         };
         let events = ledger.events(&filter).await?;
@@ -71,8 +72,11 @@ impl Requestor<'_> {
         let (requestor, image) = (self.address(), *image);
         self.needs_version_2("remove_IRs").await?;
         let deed = Deed::GiveUp { image };
-        let call = async || Ok(Call::RemoveIrs { requestor, image });
-        let written = self.write(deed, Wanted::True, call).await?;
+        let call = async |operation| {
+            self.note_ended(operation, &image, requestor).await?;
+            Ok(Call::RemoveIrs { requestor, image })
+        };
+        let written = self.write_noting(deed, Wanted::True, call).await?;
         written.ok_or(Error::NothingToRevoke { requestor, image })
     }
 }

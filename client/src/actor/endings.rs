@@ -90,6 +90,7 @@ impl Patient<'_> {
                     requestor,
                     source: Box::new(source),
                 })?;
+                self.note_ended(operation, &image, requestor).await?;
                 calls.push(call(image, requestor));
             }
             Ok(Call::Batch(calls))

@@ -2,11 +2,14 @@
 //! and drops what is removed, denied, resealed or expired. It needs no keys and sees ciphertext only.
 //!
 //! It keeps (oldest image first):
-//! - the root of every registered image, with its header and its whole body; after a reseal the new root in its place,
-//!   as soon as the new body is here;
+//! - the root of every registered image, with its header and its whole body; after a reseal the new root too, and 30 days
+//!   later, if the new body is here, in its place;
+//! - a withdrawn image for 30 days, in which it can be restored;
 //! - the root and header of every approval until it expires by the chain's clock, and the body that it links to;
 //! - a requestor's certificate while the request is open or approved, the request document while it is open: so that the
 //!   patient can decide, and re-seal, while the requestor is away.
+//!
+//! These days are counted again when another key acts for the patient, and nothing goes while a recovery is pending.
 //!
 //! A root counts for the image that named it first; a body for the oldest image with a root that leads to it. A thing
 //! that is not a sealed root, or is too large, is refused and not asked for again before the next start. Whatever else
@@ -24,7 +27,6 @@ use futures::stream::FuturesUnordered;
 use crate::actor::follow::event::{FollowEvent, FollowSink, told};
 use crate::actor::follow::keeper::Keeper;
 use crate::actor::follow::plan::Chain;
-use crate::audit::entry::Entry;
 use crate::audit::index::Index;
 use crate::audit::tail::{News, Tail};
 use crate::error::Result;
@@ -86,7 +88,11 @@ impl Follower<'_> {
                         if anew {
                             (known, events) = (Chain::default(), 0);
                         }
-                        news.iter().filter_map(Entry::event).for_each(|event| known.apply(event));
+                        for entry in &news {
+                            if let Some(event) = entry.event() {
+                                known.apply(entry.timestamp, event);
+                            }
+                        }
                         events += news.len();
                         if anew || !news.is_empty() {
                             tell(FollowEvent::Read { block, events });

@@ -7,15 +7,15 @@ use zeroize::Zeroizing;
 
 use crate::actor::patient::Patient;
 use crate::backup::open_share;
-use crate::error::{Error, Result};
+use crate::error::{AccountError, Error, Result};
 use crate::papers::card::Card;
 use crate::papers::guardian::{self, Acceptance, Drill, DrillAnswer};
 use crate::papers::letter::secret_json;
 use crate::papers::recovery::Agreement;
 use crate::session::Session;
 use crate::unlocked::Unlocked;
-use pcim_core::{Address, Event, Secret, private};
-use pcim_ledger::{Account, Call, EventFilter, GuardianSet, RecoveryTerms};
+use pcim_core::{Address, Secret, private};
+use pcim_ledger::{Account, Call, GuardianSet, RecoveryTerms};
 
 /// Most bytes of the encrypted key for one patient.
 const MAX_KEY_FILE: usize = 64 * 1024;
@@ -74,7 +74,7 @@ impl Unlocked<'_> {
     /// [`Error::File`], [`Error::Seal`]
     pub fn accept_guardianship(&self, patient: Address) -> Result<Acceptance> {
         if patient == self.patient_address() {
-            return Err(Error::OwnGuardian { patient });
+            return Err(AccountError::OwnGuardian { patient }.into());
         }
         let account = match self.guardian_key(patient)? {
             Some(account) => account,
@@ -99,7 +99,7 @@ impl Unlocked<'_> {
     /// Answers a drill, which must change nothing: its terms name the key that acts, without a lock, while no recovery is pending.
     ///
     /// # Errors
-    /// [`Error::NoDrill`] for terms that would change something; those of the chain, of the share's letter.
+    /// [`AccountError::NoDrill`] for terms that would change something; those of the chain, of the share's letter.
     pub async fn answer_drill(
         &self,
         drill: &Drill,
@@ -116,7 +116,7 @@ impl Unlocked<'_> {
         let patient = terms.patient;
         let account = self.ledger().await?.account(patient).await?;
         if terms.lock || terms.successor != account.acting || account.pending.is_some() {
-            return Err(Error::NoDrill { patient });
+            return Err(AccountError::NoDrill { patient }.into());
         }
         let opened = share.map(|sealed| open_share(sealed, &self.keys.openpgp));
         let document = opened.transpose()?;
@@ -182,28 +182,20 @@ impl Session {
     }
 
     /// Checks that a patient's account was moved to this key, at least this many days ago: time in which the key before could
-    /// object.
+    /// object. Every other provider must say so too.
     ///
     /// # Errors
-    /// [`Error::NotActing`], [`Error::TooSoonAfter`]; those of the chain.
+    /// [`Error::NotActing`], [`Error::TooSoonAfter`], [`Error::ProvidersDiffer`]; those of the chain.
     pub async fn check_moved(&self, patient: Address, to: Address, days: u64) -> Result<()> {
         let ledger = self.ledger().await?;
         let not_acting = Error::NotActing {
             patient,
             address: to,
         };
-        if ledger.account(patient).await?.acting != to {
+        if self.confirmed_acting(patient).await? != to {
             return Err(not_acting);
         }
-        let filter = EventFilter {
-            patient: Some(patient),
-            ..EventFilter::default()
-        };
-        let events = ledger.events(&filter).await?;
-        let moved = events.iter().rev().find_map(|it| match it.event {
-            Event::AccountMoved { to: found, .. } if found == to => it.timestamp,
-            _ => None,
-        });
+        let moved = self.confirmed_move(patient, to).await?;
         let from = moved.ok_or(not_acting)? + days * DAY;
         match ledger.now().await? >= from {
             true => Ok(()),

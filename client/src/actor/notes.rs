@@ -84,15 +84,34 @@ impl Unlocked<'_> {
             return Ok(known.clone());
         }
         file.notes.push(note.clone());
+        self.write_notes(&path, &file)?;
+        Ok(note)
+    }
+
+    /// Deletes the notes about an image.
+    ///
+    /// # Errors
+    /// [`Error::Seal`], [`Error::File`]
+    pub(crate) fn forget_notes(&self, image: &ImageDigest) -> Result<()> {
+        let path = self.notes_path(image.0[0] >> 4);
+        let mut file = self.read_notes(&path)?;
+        let before = file.notes.len();
+        file.notes.retain(|note| note.image != *image);
+        match file.notes.len() == before {
+            true => Ok(()),
+            false => self.write_notes(&path, &file),
+        }
+    }
+
+    fn write_notes(&self, path: &Path, file: &File) -> Result<()> {
         let key = &self.keys.openpgp;
-        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&file)?);
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(file)?);
         let sealed = pcim_seal::encrypt_document(&plain, key, &[&key.certificate()])?;
         let at = |source| Error::File {
             path: path.to_path_buf(),
             source,
         };
-        pcim_core::private::replace(&path, &sealed).map_err(at)?;
-        Ok(note)
+        pcim_core::private::replace(path, &sealed).map_err(at)
     }
 
     /// Reads all notes, by image, oldest first.

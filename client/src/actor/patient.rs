@@ -35,6 +35,8 @@ pub struct PendingRequest {
     pub purpose: String,
     /// The block of the requestor's certificate.
     pub public_key: BlockDigest,
+    /// The fingerprint of the requestor's certificate. `None` if it could not be fetched.
+    pub fingerprint: Option<String>,
     /// False if the certificate is not post-quantum: a header made for it can be opened once X25519 falls. `None` if it could
     /// not be fetched.
     pub post_quantum: Option<bool>,
@@ -112,10 +114,11 @@ impl Patient<'_> {
             Err(error) => return Err(error),
         };
         let public_key = open.public_key;
-        let mut post_quantum = None;
+        let (mut post_quantum, mut fingerprint) = (None, None);
         let document = async {
             let certificate = self.certificate(&public_key).await?;
             post_quantum = Some(certificate.is_post_quantum());
+            fingerprint = Some(certificate.fingerprint());
             self.document(&image, requestor, &open.notes, &certificate)
                 .await
         };
@@ -137,10 +140,25 @@ impl Patient<'_> {
             requested_at: open.requested_at,
             purpose: open.notes.purpose,
             public_key,
+            fingerprint,
             post_quantum,
             document,
             document_error,
         }))
+    }
+
+    /// Fetches the certificate of an open request and tells its fingerprint.
+    ///
+    /// # Errors
+    /// [`Error::NoOpenRequest`]; [`Error::Node`] if nobody has it.
+    pub async fn requested_fingerprint(
+        &self,
+        image: &ImageDigest,
+        requestor: Address,
+    ) -> Result<String> {
+        let open = self.open_request(image, requestor).await?;
+        let certificate = self.certificate(&open.public_key).await?;
+        Ok(certificate.fingerprint())
     }
 
     /// Approves an open request: wraps the session key to the requestor, adds the header and the root,
@@ -220,6 +238,7 @@ impl Patient<'_> {
             requestor,
             image: *image,
         })?;
+        self.journal.give_again(image, Some(requestor))?;
         self.journal.forget_shown(image, requestor)?;
         written.try_map(|written| decision(image, requestor, written, new_bytes))
     }
@@ -249,14 +268,15 @@ impl Patient<'_> {
             image: *image,
             requestor,
         };
-        let call = async || {
+        let call = async |operation| {
+            self.note_ended(operation, image, requestor).await?;
             Ok(Call::DenyIrs {
                 requestor,
                 image: *image,
                 reason: reason.to_owned(),
             })
         };
-        let written = self.write(deed, Wanted::True, call).await?;
+        let written = self.write_noting(deed, Wanted::True, call).await?;
         self.journal.forget_shown(image, requestor)?;
         written.ok_or(no_request(image, requestor))
     }
@@ -273,6 +293,7 @@ impl Patient<'_> {
         };
         let call = async |operation| {
             self.note_header(operation, grant.shared_image)?;
+            self.note_ended(operation, image, requestor).await?;
             Ok(Call::RemoveIrs {
                 requestor,
                 image: *image,

@@ -83,6 +83,7 @@ impl Session {
         }
         let filter = EventFilter {
             image: Some(*image),
+            events: &["ImageResealed"],
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;

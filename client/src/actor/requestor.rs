@@ -29,6 +29,8 @@ pub struct AccessRequest {
     pub name: Option<String>,
     /// A word to the patient only.
     pub note: Option<String>,
+    /// The patient's delegates, who read name and note as she does.
+    pub delegates: Vec<Card>,
 }
 
 /// A request on the chain.
@@ -162,7 +164,12 @@ impl Requestor<'_> {
             let (name, note) = (request.name, request.note);
             let peers = node.addresses().await?;
             let document = RequestDocument::new(subject, request.purpose, name, note, peers)?;
-            let sealed = document.seal(&keys.openpgp, &patient.certificate)?;
+            let delegates = request.delegates.iter().map(|it| &it.certificate);
+            let deciding: Vec<_> = [&patient.certificate]
+                .into_iter()
+                .chain(delegates)
+                .collect();
+            let sealed = document.seal(&keys.openpgp, &deciding)?;
             let piece = Piece::Block(block_digest(&sealed));
             self.journal.note(operation, Verdict::Failed, &piece)?;
             let notes = Notes {
@@ -190,9 +197,11 @@ impl Requestor<'_> {
             Outcome::Mined(written) => written,
             Outcome::Signed(call) => return Ok(Outcome::Signed(call)),
         };
-        // The patient fetches the two blocks from here, and the image will be fetched from there.
-        self.dial(&patient.peers).await?;
-        self.remember_peers(&patient.peers)?;
+        // Those who decide fetch the two blocks from here, and the image will be fetched from there.
+        for card in [patient].into_iter().chain(&request.delegates) {
+            self.dial(&card.peers).await?;
+            self.remember_peers(&card.peers)?;
+        }
         Ok(Outcome::Mined(Requested {
             image,
             public_key,

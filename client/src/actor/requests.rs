@@ -37,6 +37,7 @@ impl Patient<'_> {
     pub(crate) async fn requested(&self) -> Result<Vec<(ImageDigest, Address)>> {
         let filter = EventFilter {
             patient: Some(self.patient_address()),
+            events: &["RequestedForApproval"],
             ..EventFilter::default()
         };
         let mut pairs = Vec::new();
@@ -61,6 +62,7 @@ impl Patient<'_> {
         let filter = EventFilter {
             image: Some(*image),
             requestor: Some(requestor),
+            events: &["RequestedForApproval"],
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;

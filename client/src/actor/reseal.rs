@@ -151,8 +151,11 @@ impl Patient<'_> {
         }
     }
 
-    /// The root through which the owner opens an image of his own now.
+    /// The root through which the owner opens an image of his own now; a delegate that which he was approved with.
     pub(crate) async fn own_root(&self, image: &ImageDigest) -> Result<ImageDigest> {
+        if self.delegacy.is_some() {
+            return Ok(self.requestor().granted(image).await?.0);
+        }
         if let Some(root) = self.journal.root_of(image)? {
             return Ok(root);
         }
@@ -166,7 +169,7 @@ impl Patient<'_> {
     }
 
     /// An attempt on the same image that was for something else comes to its end first.
-    async fn finish_earlier_reseal(
+    pub(crate) async fn finish_earlier_reseal(
         &self,
         image: &ImageDigest,
         remove: Option<Address>,
@@ -347,9 +350,10 @@ impl Patient<'_> {
         }))
     }
 
-    async fn events_of(&self, image: &ImageDigest) -> Result<Vec<Event>> {
+    pub(crate) async fn events_of(&self, image: &ImageDigest) -> Result<Vec<Event>> {
         let filter = EventFilter {
             image: Some(*image),
+            events: &["Approved", "ImageResealed"],
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;
@@ -435,7 +439,7 @@ impl Patient<'_> {
     }
 
     /// The body that a root on this node links to; `None` if the root is not here.
-    async fn body_here(&self, root: &ImageDigest) -> Result<Option<BodyRef>> {
+    pub(crate) async fn body_here(&self, root: &ImageDigest) -> Result<Option<BodyRef>> {
         let found = self.node().await?.get_root(root, std::time::Duration::ZERO);
         match found.await {
             Ok(root) => Ok(Some(root.body.clone())),

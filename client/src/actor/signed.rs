@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::operation::deed::Deed;
+use crate::operation::relayed::Recorded;
 use crate::operation::write::{Outcome, Wanted, Written};
 use crate::session::Session;
 use crate::unlocked::Unlocked;
 use pcim_core::{B256, U256};
-use pcim_ledger::{Call, Nonce, RelayCall, SignedCall, Version};
+use pcim_ledger::{Call, Nonce, RelayCall, Version};
 
 /// A call that was signed here.
 #[derive(Clone, Debug, Serialize)]
@@ -126,12 +127,15 @@ impl Session {
         for operation in self.journal.called()? {
             if let Some(Deed::Void { word, mask }) = operation.deed() {
                 let json = operation.signed_call.as_deref().unwrap_or_default();
-                let signed: SignedCall = serde_json::from_str(json)?;
-                voids.push(Void {
+                let tx = match serde_json::from_str(json)? {
+                    Recorded::Own(signed) => Some(signed.tx),
+                    Recorded::Relayed(relayed) => relayed.tx,
+                };
+                voids.extend(tx.map(|tx| Void {
                     word: word.into(),
                     mask: mask.into(),
-                    tx: signed.tx,
-                });
+                    tx,
+                }));
             }
         }
         Ok(voids)

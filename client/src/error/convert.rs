@@ -1,9 +1,12 @@
 //! Errors of documents and parts, as errors of an actor's work.
 
+use std::io;
+use std::path::Path;
+
 use super::Error;
 use crate::backup::error as backup;
 use crate::mail;
-use crate::papers::{emergency, guardian, handover, network};
+use crate::papers::{emergency, guardian, guest, handover, network};
 use crate::study::error as study;
 
 impl From<backup::Error> for Error {
@@ -21,6 +24,12 @@ impl From<emergency::Error> for Error {
 impl From<guardian::Error> for Error {
     fn from(error: guardian::Error) -> Self {
         Self::Guardian(Box::new(error))
+    }
+}
+
+impl From<guest::Error> for Error {
+    fn from(error: guest::Error) -> Self {
+        Self::Guest(Box::new(error))
     }
 }
 
@@ -45,5 +54,18 @@ impl From<network::Error> for Error {
 impl From<study::Error> for Error {
     fn from(error: study::Error) -> Self {
         Self::Study(Box::new(error))
+    }
+}
+
+/// Says of which file an error is; one that is there already has an error of its own.
+pub(crate) fn file_error(path: &Path, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::AlreadyExists {
+        return Error::FileExists {
+            path: path.to_owned(),
+        };
+    }
+    Error::File {
+        path: path.to_owned(),
+        source,
     }
 }

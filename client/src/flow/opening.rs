@@ -75,6 +75,7 @@ impl Session {
     async fn attested_at(&self, ledger: &Ledger, image: &ImageDigest) -> Result<Option<Attested>> {
         let filter = EventFilter {
             image: Some(*image),
+            events: &["ContractCreated"],
             ..EventFilter::default()
         };
         let events = ledger.events(&filter).await?;

@@ -30,6 +30,8 @@ pub struct Config {
     pub chain_id: Option<u64>,
     /// The `Pcac` contract.
     pub contract: Option<Address>,
+    /// Sends its own calls and pays for them, though the network has a relay.
+    pub pays_itself: bool,
     /// The patient for whom this home's key acts, if it is not its own address: after a move or a recovery.
     pub patient: Option<Address>,
     /// Multiaddrs the IPFS node listens on.
@@ -80,6 +82,7 @@ impl Default for Config {
             ws_url: None,
             chain_id: None,
             contract: None,
+            pays_itself: false,
             patient: None,
             listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
             peers: Vec::new(),
@@ -131,6 +134,8 @@ impl Config {
         put("chain_id", self.chain_id.map(|id| id.to_string()), "421614");
         let contract = self.contract.map(|it| quote(&it.to_string()));
         put("contract", contract, "\"0x…\"");
+        let pays = self.pays_itself.then(|| "true".to_owned());
+        put("pays_itself", pays, "true");
         // Only who took an account over has it.
         if let Some(patient) = self.patient {
             put("patient", Some(quote(&patient.to_string())), "");
@@ -215,6 +220,7 @@ mod tests {
             network: Some("devnet".to_owned()),
             rpc_url: Some("http://127.0.0.1:8547".to_owned()),
             insecure_rpc: true,
+            pays_itself: true,
             ws_url: Some("ws://127.0.0.1:8548".to_owned()),
             chain_id: Some(412_346),
             contract: Some(Address::repeat_byte(9)),
@@ -227,6 +233,7 @@ mod tests {
                 relay: true,
                 private: true,
                 mailbox: true,
+                guests: false,
             },
             follow: FollowSettings {
                 max_bytes: 1 << 40,

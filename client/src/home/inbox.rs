@@ -25,6 +25,11 @@ impl Home {
         self.dir.join("mailbox.sqlite")
     }
 
+    /// Names the file of the host's part of the links that were given to guests.
+    pub fn guests_path(&self) -> PathBuf {
+        self.dir.join("guests.sqlite")
+    }
+
     /// Names the file of the invitations that this home gave.
     pub fn invitations_path(&self) -> PathBuf {
         self.dir.join("invitations.pgp")

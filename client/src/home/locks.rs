@@ -81,7 +81,7 @@ impl Home {
         let stored = new.normalized();
         let new = stored.as_ref().unwrap_or(new);
         self.renew(&[
-            (ETHEREUM, keystore(keys, new, cost)?),
+            (ETHEREUM, keystore(&keys.account, new, cost)?),
             (OPENPGP, openpgp(keys, new, cost)?),
         ])
     }
@@ -93,7 +93,10 @@ impl Home {
             return Ok(());
         }
         if Account::is_lightly_locked(&self.read_secret(ETHEREUM)?) {
-            files.push((ETHEREUM, keystore(keys, passphrase, LockCost::FULL)?));
+            files.push((
+                ETHEREUM,
+                keystore(&keys.account, passphrase, LockCost::FULL)?,
+            ));
         }
         if self.openpgp()?.is_lightly_locked() {
             files.push((OPENPGP, openpgp(keys, passphrase, LockCost::FULL)?));
@@ -118,7 +121,7 @@ impl Home {
     }
 
     /// Reads a file that only its owner may be able to read.
-    fn read_secret(&self, name: &str) -> Result<Vec<u8>> {
+    pub(super) fn read_secret(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.dir.join(name);
         let file = std::fs::File::open(&path).map_err(io_at(&path))?;
         match private::mode_open_to_others(&file).map_err(io_at(&path))? {
@@ -128,8 +131,12 @@ impl Home {
     }
 }
 
-fn keystore(keys: &Keys, passphrase: &Passphrase, cost: LockCost) -> Result<Vec<u8>> {
-    let locked = keys.account.to_keystore(passphrase, cost);
+pub(super) fn keystore(
+    account: &Account,
+    passphrase: &Passphrase,
+    cost: LockCost,
+) -> Result<Vec<u8>> {
+    let locked = account.to_keystore(passphrase, cost);
     locked.map_err(Error::Ethereum)
 }
 
@@ -254,7 +261,7 @@ mod tests {
             let new = [
                 (
                     ETHEREUM,
-                    keystore(&keys, &pass("new"), LockCost::LIGHT).unwrap(),
+                    keystore(&keys.account, &pass("new"), LockCost::LIGHT).unwrap(),
                 ),
                 (
                     OPENPGP,
@@ -311,7 +318,7 @@ mod tests {
             let raw = [
                 (
                     ETHEREUM,
-                    super::keystore(&keys, &pass(typed), LockCost::LIGHT).unwrap(),
+                    super::keystore(&keys.account, &pass(typed), LockCost::LIGHT).unwrap(),
                 ),
                 (
                     OPENPGP,

@@ -8,8 +8,10 @@
 //! | `deid.key` | 32 random bytes that key the pseudonyms and date shifts of de-identification, encrypted to the home's own OpenPGP key and signed by it (0600) |
 //! | `ipfs/` | the node's repository |
 //! | `node.sock` | there while `pcim node` runs: the node, for the home's other commands (0600) |
+//! | `node.log` | the messages of `pcim node`, the earlier ones in `node.log.1` (0600); may be deleted |
 //! | `agent.sock` | there while `pcim unlock` has an agent hold the keys, for the home's other commands (0600) |
 //! | `follow-*.sqlite` | what a node that follows a contract has read and pinned; may be deleted, and is read again then |
+//! | `relay-*.sqlite` | what `pcim relay serve` paid for whom, by days (0600) |
 //! | `watch-*.sqlite` | what `pcim watch` has done about which events |
 //! | `contacts/` | contact cards, each named as the owner calls its holder; may be missing |
 //! | `networks/` | the files of the networks that the home knows; may be missing |
@@ -17,11 +19,14 @@
 //! | `notes-*.pgp` | notes about the home's own images, encrypted to its own key (0600) |
 //! | `inbox/` | letters that were fetched from followers, encrypted to the home's own key (0600); may be missing |
 //! | `invitations.pgp` | the codes of invitations that are open, encrypted to the home's own key (0600); may be missing |
+//! | `guests.sqlite` | the host's part of the links that were given to guests (0600) |
 //! | `mailbox.token` | what mail for this home comes with, as its cards say (0600); drawn again if it is missing |
 //! | `mailbox.sqlite` | what a node that keeps mail for others keeps (0600) |
 //! | `gateway/` | the gateway's spool and handovers; may be missing |
 //! | `held/` | letters with shares and keys of others' backups, and the keys by which the home is a guardian, encrypted to its own key; may be missing |
 //! | `custodians.json` | the custodians of the home's images; may be missing |
+//! | `rotation.pgp` | the Ethereum key that is to act next, encrypted to the home's own key (0600); there while the account is handed to it |
+//! | `former/` | the Ethereum keys that acted before, each a keystore named by its address (0600); may be missing |
 //! | `backup.pgp` | the keys of the home's own backups, encrypted to its own key (0600) |
 //! | `swarm.key` | the key of a private swarm, if there is one (0600) |
 //! | `journal.sqlite` | operations in flight, images |
@@ -35,6 +40,7 @@ mod inbox;
 mod kept;
 mod locks;
 mod networks;
+mod next;
 mod renewal;
 mod room;
 mod settings;
@@ -62,12 +68,13 @@ const ETHEREUM: &str = "ethereum.json";
 const OPENPGP: &str = "openpgp.asc";
 const DEID: &str = "deid.key";
 /// The files that are replaced together.
-const KEYS: [&str; 3] = [ETHEREUM, OPENPGP, DEID];
+const KEYS: [&str; 4] = [ETHEREUM, OPENPGP, DEID, CONFIG];
 const REPO: &str = "ipfs";
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
 const SOCKET: &str = "node.sock";
 const AGENT: &str = "agent.sock";
+const LOG: &str = "node.log";
 
 /// Most bytes of a file of the home that is read whole; the OpenPGP key is the largest.
 const MAX_FILE: usize = pcim_seal::KEY_MAX;
@@ -101,6 +108,29 @@ pub struct Keys {
     pub account: Account,
     /// Signs and opens images and documents.
     pub openpgp: Arc<UnlockedKey>,
+}
+
+impl Keys {
+    /// Writes the keys with their secrets as they are, for memory that is locked and wiped, or for what is encrypted at once.
+    ///
+    /// # Errors
+    /// [`Error::OpenPgp`]
+    pub fn expose(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let openpgp = self.openpgp.expose().map_err(Error::OpenPgp)?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(32 + openpgp.len()));
+        bytes.extend_from_slice(self.account.expose_key().as_ref());
+        bytes.extend_from_slice(&openpgp);
+        Ok(bytes)
+    }
+
+    /// Reads what [`Keys::expose`] wrote; `None` if it is something else.
+    pub fn from_exposed(bytes: &[u8]) -> Option<Self> {
+        let (ethereum, openpgp) = bytes.split_first_chunk::<32>()?;
+        Some(Self {
+            account: Account::from_private_key(ethereum).ok()?,
+            openpgp: UnlockedKey::from_exposed(openpgp).ok()?.into(),
+        })
+    }
 }
 
 /// Why a home could not be made or opened.
@@ -310,7 +340,17 @@ impl Home {
 
     /// Names the socket on which this home's node listens while it serves the home's other processes.
     pub fn socket_path(&self) -> PathBuf {
-        self.dir.join(SOCKET)
+        Self::socket_path_in(&self.dir)
+    }
+
+    /// Names the socket of the node of the home in `dir`, which need not be open.
+    pub fn socket_path_in(dir: &Path) -> PathBuf {
+        dir.join(SOCKET)
+    }
+
+    /// Names the file of the messages of the node of the home in `dir`, which need not be open.
+    pub fn log_path_in(dir: &Path) -> PathBuf {
+        dir.join(LOG)
     }
 
     /// Names the socket on which this home's agent listens while it holds the unlocked keys.
@@ -332,6 +372,11 @@ impl Home {
     /// Names the file in which a node that follows the contract of this name keeps its reading and its pins.
     pub fn follow_path(&self, name: &str) -> PathBuf {
         self.dir.join(format!("follow-{name}.sqlite"))
+    }
+
+    /// Names the file of what a relay paid for calls of the contract of this name.
+    pub fn relay_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("relay-{name}.sqlite"))
     }
 
     /// Names the file in which a watcher of the contract of this name keeps its finished events.

@@ -63,7 +63,7 @@ const fn setting(name: &'static str, kind: Kind, about: &'static str) -> Setting
 }
 
 /// Every setting that an owner may change.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 22] = [
     setting("name", Kind::Text, "what you call this home"),
     setting(
         "network",
@@ -102,6 +102,11 @@ pub const SETTINGS: [Setting; 21] = [
         "contract",
         Kind::Address,
         "the contract, in place of the network's",
+    ),
+    setting(
+        "pays_itself",
+        Kind::Switch,
+        "send and pay for calls from this home, though the network has a relay",
     ),
     setting(
         "listen",
@@ -318,7 +323,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_a_key_of_the_file_and_reads_back() {
-        let values: [&[&str]; 21] = [
+        let values: [&[&str]; 22] = [
             &["Ada's \"home\""],
             &["clinic"],
             &["https://rpc.example/key"],
@@ -327,6 +332,7 @@ mod tests {
             &["wss://rpc.example"],
             &["421614"],
             &["0x00000000000000000000000000000000000000c0"],
+            &["true"],
             &["/ip4/0.0.0.0/tcp/4001", "/ip6/::/tcp/4001"],
             &["/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWtest"],
             &["unix:/run/kubo.sock"],

@@ -21,6 +21,8 @@ pub enum Fate {
     RolledBack,
     /// It is as it was: to be tried again later.
     Waiting,
+    /// It is on the chain, and a reorganisation could still take it back.
+    NotFinal,
 }
 
 /// An operation that an earlier command did not finish.
@@ -48,8 +50,8 @@ impl Session {
         Ok((unfinished.len(), keys))
     }
 
-    /// Finishes or rolls back everything that earlier commands left unfinished and that needs no key, and reports what
-    /// became of it. Not to be called while another operation of this `Session` is under way.
+    /// Finishes or rolls back everything that earlier commands left unfinished and that needs no key, looks after removals that are
+    /// not final ([`see_taken`](Self::see_taken)), and reports what became of it. Not to be called while another operation of this `Session` is under way.
     ///
     /// # Errors
     /// [`Error::Journal`]; what else goes wrong is reported with its operation.
@@ -74,6 +76,7 @@ impl Session {
             let ended = resume(&operation).await;
             all.push(Resumed::of(&operation, ended));
         }
+        all.extend(self.see_taken().await?);
         Ok(all)
     }
 
@@ -147,14 +150,14 @@ impl Unlocked<'_> {
 }
 
 /// How an operation ended, or why not.
-struct Ended {
-    fate: Fate,
-    tx: Option<B256>,
-    note: Option<String>,
+pub(crate) struct Ended {
+    pub(crate) fate: Fate,
+    pub(crate) tx: Option<B256>,
+    pub(crate) note: Option<String>,
 }
 
 impl Ended {
-    fn new(fate: Fate) -> Self {
+    pub(crate) fn new(fate: Fate) -> Self {
         Self {
             fate,
             tx: None,
@@ -162,7 +165,7 @@ impl Ended {
         }
     }
 
-    fn waits(why: &str) -> Self {
+    pub(crate) fn waits(why: &str) -> Self {
         Self {
             note: Some(why.to_owned()),
             ..Self::new(Fate::Waiting)
@@ -173,7 +176,7 @@ impl Ended {
         let note = match fate {
             Fate::Waiting => Some("signed, and not on the chain yet"),
             Fate::RolledBack => Some("not sent until its deadline"),
-            Fate::Finished => None,
+            Fate::Finished | Fate::NotFinal => None,
         };
         Self {
             note: note.map(str::to_owned),
@@ -183,7 +186,7 @@ impl Ended {
 }
 
 impl Resumed {
-    fn of(operation: &Operation, ended: Ended) -> Self {
+    pub(crate) fn of(operation: &Operation, ended: Ended) -> Self {
         // Chain and contract come first.
         let mut words = operation.key.split(':').skip(2).map(str::to_owned);
         Self {

@@ -15,10 +15,16 @@ use crate::error::{Error, Result};
 use crate::operation::deed::{Deed, DeedKey};
 use crate::operation::journal::piece::Verdict;
 use crate::operation::journal::{Operation, OperationId};
+use crate::operation::relayed::{ForRelay, Recorded};
 use crate::session::Session;
 use crate::unlocked::{Signing, Unlocked};
-use pcim_ledger::{Call, Mined, Nonce, RelayCall, SignedCall, Version};
+use pcim_ledger::{Call, Mined, Nonce, RelayCall, Version};
 
+/// A call's usual number and deadline.
+const USUAL: Signing = Signing {
+    nonce: None,
+    deadline: None,
+};
 /// The most seconds for which a signed call that gives may be held back, at version 2.
 const GIVES_FOR: u64 = 24 * 3600;
 /// The least seconds for which a signed call that takes away can be sent, at version 2: a delayed inbox takes some.
@@ -68,8 +74,8 @@ impl<T> Outcome<T> {
 
 /// A call that has something to do, before it is sent.
 pub(crate) enum Prepared {
-    /// A transaction of one's own, recorded.
-    Send(SignedCall),
+    /// A transaction of one's own, or a call for the network's relay, recorded.
+    Send(Recorded),
     /// For others to send.
     Relay(Box<RelayCall>),
 }
@@ -185,13 +191,17 @@ impl Unlocked<'_> {
                 (Wanted::True, Some(false)) | (Wanted::False, Some(true))
             )
         };
-        let Some(signing) = self.signing else {
+        let by_relay = self.signing.is_none() && self.is_relayed(&call).await?;
+        let usual = by_relay.then_some(USUAL);
+        let Some(signing) = self.signing.or(usual) else {
             let signed = ledger
                 .prepare(account, &call, self.limits.most_gas(&call))
                 .await?;
-            return Ok((!idle(signed.returns)).then_some(Prepared::Send(signed)));
+            let idle = idle(signed.returns);
+            return Ok((!idle).then_some(Prepared::Send(Recorded::Own(signed))));
         };
-        if idle(ledger.simulate(account.address(), &call).await?) {
+        let returns = ledger.simulate(account.address(), &call).await?;
+        if idle(returns) {
             return Ok(None);
         }
         let deadline = self.deadline(&call, signing).await?;
@@ -205,7 +215,21 @@ impl Unlocked<'_> {
         // Known here before anyone else can have it.
         let document = serde_json::to_string(&signed)?;
         self.journal.record_signed(&document)?;
-        Ok(Some(Prepared::Relay(Box::new(signed))))
+        Ok(Some(match by_relay {
+            true => Prepared::Send(Recorded::Relayed(Box::new(ForRelay {
+                call: signed,
+                returns,
+                tx: None,
+            }))),
+            false => Prepared::Relay(Box::new(signed)),
+        }))
+    }
+
+    /// Says whether the network's relay sends a call of this kind.
+    async fn is_relayed(&self, call: &Call) -> Result<bool> {
+        Ok(call.is_signable()
+            && self.relay()?.is_some()
+            && self.contract_version().await? == Version::V2)
     }
 
     /// The last second in which a signed call may be sent: that which was given, if it is one that such a call may have. What
@@ -261,7 +285,7 @@ impl Session {
     }
 
     /// The call that an operation recorded; one that does not read is given up.
-    pub(crate) async fn recorded(&self, operation: &Operation) -> Result<SignedCall> {
+    pub(crate) async fn recorded(&self, operation: &Operation) -> Result<Recorded> {
         let json = operation.signed_call.as_deref().unwrap_or_default();
         match serde_json::from_str(json) {
             Ok(signed) => Ok(signed),
@@ -284,11 +308,7 @@ impl Session {
     }
 
     /// Sends what was recorded, and settles the operation if the outcome is final.
-    pub(crate) async fn submit(
-        &self,
-        operation: OperationId,
-        signed: &SignedCall,
-    ) -> Result<Mined> {
+    pub(crate) async fn submit(&self, operation: OperationId, signed: &Recorded) -> Result<Mined> {
         let mined = self.send(operation, signed).await?;
         self.settle(operation, Verdict::Done).await?;
         Ok(mined)
@@ -296,12 +316,19 @@ impl Session {
 
     /// Sends what was recorded. The operation is settled if that is in vain for good; once it is mined, that is left to
     /// the caller.
-    pub(crate) async fn send(&self, operation: OperationId, signed: &SignedCall) -> Result<Mined> {
-        let result = self.ledger().await?.submit(signed, self.limits.mine).await;
-        if result.as_ref().is_err_and(is_final) {
+    pub(crate) async fn send(&self, operation: OperationId, signed: &Recorded) -> Result<Mined> {
+        let result = match signed {
+            Recorded::Own(signed) => {
+                let ledger = self.ledger().await?;
+                let sent = ledger.submit(signed, self.limits.mine).await;
+                sent.map_err(Error::Ledger)
+            }
+            Recorded::Relayed(relayed) => self.hand_over(operation, relayed).await,
+        };
+        if matches!(&result, Err(Error::Ledger(error)) if is_final(error)) {
             self.settle(operation, Verdict::Failed).await?;
         }
-        Ok(result?)
+        result
     }
 }
 
@@ -310,6 +337,11 @@ pub(crate) fn is_final(error: &pcim_ledger::Error) -> bool {
     use pcim_ledger::Error as E;
     matches!(
         error,
-        E::Reverted { .. } | E::Replaced { .. } | E::Rejected { .. } | E::BadRecord { .. }
+        E::Reverted { .. }
+            | E::Replaced { .. }
+            | E::Rejected { .. }
+            | E::BadRecord { .. }
+            | E::Refused(_)
+            | E::RelayedTooLate { .. }
     )
 }

@@ -3,6 +3,8 @@
 //! An object is public and is pinned by followers. It has no signature of its own: the chain names its digest. Custodians, whom it
 //! does not name, take a share out of it when the chain says that an emergency opened the image, and seal it to that requestor.
 
+pub mod drill;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -130,12 +132,37 @@ pub enum Error {
         /// Its number.
         index: u8,
     },
+    /// Not a drill that this program reads.
+    #[error("not the drill of an emergency: {reason}")]
+    Drill {
+        /// Why.
+        reason: String,
+    },
+    /// An answer to another drill.
+    #[error("the answer of {address} is to another drill")]
+    OtherDrill {
+        /// The author's address.
+        address: Address,
+    },
+    /// No image that a drill could be about.
+    #[error("no image of this home has its key with custodians")]
+    NothingToDrill,
     /// No share for this home.
     #[error("none of the {found} shares is for this home")]
     NotCustodian {
         /// How many there are.
         found: usize,
     },
+}
+
+impl Error {
+    /// Says whether it is about a drill.
+    pub(crate) fn is_of_drill(&self) -> bool {
+        matches!(
+            self,
+            Self::Drill { .. } | Self::OtherDrill { .. } | Self::NothingToDrill
+        )
+    }
 }
 
 impl Custodians {

@@ -1,9 +1,10 @@
-//! Documents that actors hand to each other: contact cards, handovers, access requests, shares of backups; and paper.
+//! Documents that actors hand to each other: contact cards, handovers, access requests, links for guests, shares of backups; and paper.
 
 pub mod backup;
 pub mod card;
 pub mod emergency;
 pub mod guardian;
+pub mod guest;
 pub mod handover;
 pub mod invitation;
 pub mod letter;

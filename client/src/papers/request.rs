@@ -153,12 +153,12 @@ impl RequestDocument {
         Ok(document)
     }
 
-    /// Signs it and encrypts it to the patient and to the requestor.
-    pub fn seal(&self, key: &UnlockedKey, patient: &Certificate) -> Result<Vec<u8>, Error> {
+    /// Signs it and encrypts it to those who decide, the patient and her delegates, and to the requestor.
+    pub fn seal(&self, key: &UnlockedKey, deciding: &[&Certificate]) -> Result<Vec<u8>, Error> {
         let plain = serde_json::to_vec(self)?;
         let own = key.certificate();
-        let sealed =
-            pcim_seal::encrypt_document(&plain, key, &[patient, &own]).map_err(Error::OpenPgp)?;
+        let readers = [deciding, &[&own]].concat();
+        let sealed = pcim_seal::encrypt_document(&plain, key, &readers).map_err(Error::OpenPgp)?;
         limit("request document", sealed.len(), MAX_REQUEST_BYTES)?;
         Ok(sealed)
     }
@@ -314,7 +314,7 @@ mod tests {
         let document =
             RequestDocument::new(subject, Purpose::Treat, None, note, Vec::new()).unwrap();
         let signer = requestor.1.certificate();
-        let sealed = document.seal(&requestor.1, &patient.1.certificate());
+        let sealed = document.seal(&requestor.1, &[&patient.1.certificate()]);
         let (sealed, plain) = (sealed.unwrap(), serde_json::to_vec(&document).unwrap());
         let open = |sealed: &[u8]| RequestDocument::open(sealed, &patient.1, &signer, &subject);
         let mut numbers = pcim_core::chance::Numbers(0x5eed_0008);
@@ -346,7 +346,7 @@ mod tests {
         let document =
             RequestDocument::new(subject, Purpose::Etreat, name, None, Vec::new()).unwrap();
         let sealed = document
-            .seal(&requestor.1, &patient.1.certificate())
+            .seal(&requestor.1, &[&patient.1.certificate()])
             .unwrap();
         let signer = requestor.1.certificate();
         let opened = RequestDocument::open(&sealed, &patient.1, &signer, &subject).unwrap();

@@ -3,6 +3,7 @@
 
 pub mod failure;
 pub mod files;
+pub mod log;
 mod program;
 pub mod ui;
 mod warnings;

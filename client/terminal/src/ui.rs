@@ -14,6 +14,8 @@ use pcim_core::text::escaped;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::log;
+
 /// How often progress is shown.
 const PROGRESS: Duration = Duration::from_millis(250);
 /// Most bytes of a word that is asked for.
@@ -128,6 +130,7 @@ impl Ui {
     /// Writes a remark.
     pub fn note(&self, text: &str) {
         wipe();
+        log::write(text);
         // A user who closed standard error does not want remarks.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }

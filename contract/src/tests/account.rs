@@ -5,12 +5,12 @@ use alloy_sol_types::{SolEvent, SolValue};
 
 use super::{host::*, *};
 
-const SUCCESSOR: Address = Address::repeat_byte(0x5c);
-const DELEGATE: Address = Address::repeat_byte(0xde);
-const DESK: Address = Address::repeat_byte(0xd5);
+pub(super) const SUCCESSOR: Address = Address::repeat_byte(0x5c);
+pub(super) const DELEGATE: Address = Address::repeat_byte(0xde);
+pub(super) const DESK: Address = Address::repeat_byte(0xd5);
 const SALT: B256 = B256::repeat_byte(0x5a);
 const HOUR: u64 = 3_600;
-const DAY: u64 = 24 * HOUR;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 const GUARDIANS: [Address; 3] = [
     Address::repeat_byte(0x61),
@@ -18,7 +18,7 @@ const GUARDIANS: [Address; 3] = [
     Address::repeat_byte(0x63),
 ];
 
-fn commitment(guardians: &[Address], threshold: u8) -> FixedBytes<24> {
+pub(super) fn commitment(guardians: &[Address], threshold: u8) -> FixedBytes<24> {
     let mut bytes: Vec<u8> = guardians
         .iter()
         .flat_map(|guardian| guardian.into_word())
@@ -28,7 +28,7 @@ fn commitment(guardians: &[Address], threshold: u8) -> FixedBytes<24> {
     FixedBytes::from_slice(&keccak256(bytes)[..24])
 }
 
-fn named(commitment: FixedBytes<24>) -> set_guardiansCall {
+pub(super) fn named(commitment: FixedBytes<24>) -> set_guardiansCall {
     set_guardiansCall {
         patient: PATIENT,
         round: account().round,
@@ -38,7 +38,7 @@ fn named(commitment: FixedBytes<24>) -> set_guardiansCall {
 }
 
 /// Guardians of whom two are enough, whose signatures ecrecover accepts by their first byte.
-fn guarded(threshold: u8) {
+pub(super) fn guarded(threshold: u8) {
     registered();
     call(PATIENT, named(commitment(&GUARDIANS, threshold))).unwrap();
     set_callee(|to, input| {
@@ -47,7 +47,7 @@ fn guarded(threshold: u8) {
     });
 }
 
-fn recovery(threshold: u8, lock: bool, signers: &[usize]) -> start_recoveryCall {
+pub(super) fn recovery(threshold: u8, lock: bool, signers: &[usize]) -> start_recoveryCall {
     let signature = |n: usize| {
         let mut signature = vec![0; 65];
         (signature[0], signature[64]) = (GUARDIANS[n].as_slice()[0], 27);

@@ -2,7 +2,7 @@
 
 use alloy_sol_types::{SolCall, SolEvent};
 
-use super::{host::*, *};
+use super::{account::*, host::*, *};
 use crate::{
     calldata::Args,
     word::{joined, Word},
@@ -64,4 +64,63 @@ fn the_longest_text_is_logged_whole() {
 fn ether_alone_and_calls_without_a_selector_are_not_taken() {
     deployed();
     assert!(bare());
+}
+
+#[test]
+fn what_gives_on_an_account_names_its_round() {
+    guarded(2);
+    let stale = || PcacRoundChanged {
+        wanted: 0,
+        round: 1,
+    };
+    let (patient, round) = (PATIENT, 0);
+    let guardians = set_guardiansCall {
+        patient,
+        round,
+        commitment: commitment(&[SUCCESSOR], 1),
+        delayHours: 72,
+    };
+    refused(PATIENT, guardians.clone(), stale());
+    let moving = move_accountCall {
+        patient,
+        round,
+        successor: SUCCESSOR,
+    };
+    refused(PATIENT, moving, stale());
+    let opening = set_emergencyCall {
+        patient,
+        round,
+        desk: DESK,
+        maxHours: 1,
+    };
+    refused(PATIENT, opening, stale());
+    let delegate = set_delegateCall {
+        patient,
+        round,
+        delegate: DELEGATE,
+        until: START + DAY,
+    };
+    refused(PATIENT, delegate, stale());
+    assert_eq!(account().round, 1, "nothing raised it");
+    call(
+        PATIENT,
+        set_guardiansCall {
+            round: 1,
+            ..guardians
+        },
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_lock_ends_with_the_second_that_it_names() {
+    guarded(2);
+    call(STRANGER, recovery(2, true, &[0, 2])).unwrap();
+    let until = account().lockedUntil;
+    let guardians = || named(commitment(&[SUCCESSOR], 1));
+    set_now(until - 1);
+    let patient = PATIENT;
+    refused(PATIENT, guardians(), PcacLocked { patient, until });
+    set_now(until);
+    call(PATIENT, guardians()).unwrap();
 }

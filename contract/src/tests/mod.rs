@@ -6,6 +6,7 @@
 mod account;
 mod consent;
 mod edges;
+mod held;
 mod host;
 mod registration;
 mod relay;

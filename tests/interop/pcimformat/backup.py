@@ -57,8 +57,10 @@ def open_letter(message, own, kind, required):
 
 
 class Share:
+    fields = ("patient", "set", "share", "commitment", "card")
+
     def __init__(self, message, own):
-        self.document, self.author = open_letter(message, own, "pcim-share", ("patient", "set", "share", "commitment", "card"))
+        self.document, self.author = open_letter(message, own, "pcim-share", self.fields)
         share = self.document["share"]
         want(set(share) == {"index", "salt", "share"} and set(self.document["set"]) == {"name", "threshold", "shares"}, "other fields")
         self.index, self.share = share["index"], bytes.fromhex(share["share"])

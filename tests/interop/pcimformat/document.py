@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 
-from . import backup, blocks, chain, mail, papers, payloads, pgp, seal
+from . import backup, blocks, chain, mail, papers, payloads, pgp, rescue, seal
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[3] / "docs/format.md"
 PASSPHRASE = b"correct horse battery staple"
@@ -54,9 +54,8 @@ LIMITS = {
     "calldata of a signed call": papers.MAX_CALL[2],
     "calldata of a signed call, version 1": papers.MAX_CALL[1],
     "document of a recovery": papers.MAX_RECOVERY,
-    # Acceptances and drills are not read here.
-    "acceptance of a guardian": 917_504,
-    "drill, its answer": 32_768,
+    "acceptance of a guardian": rescue.MAX_ACCEPTANCE,
+    "drill, its answer": rescue.MAX_DRILL,
     "network file": mail.MAX_NETWORK,
     "endpoints, gateways of a network file": mail.MAX_URLS,
     "followers of a network file": mail.MAX_FOLLOWERS,
@@ -72,8 +71,9 @@ LIMITS = {
     "contents of a backup": backup.MAX_CONTENTS,
     "keys of a backup": backup.MAX_KEYS,
     "words of a sheet, with white space": backup.MAX_WORDS,
-    # Emergency objects are not read here.
-    "emergency object": 983_040,
+    "emergency object": rescue.MAX_EMERGENCY,
+    "drill of an emergency": rescue.MAX_EMERGENCY_DRILL,
+    "images of a drill": rescue.MAX_DRILLED,
     "files of a study": payloads.MAX_FILES,
     "manifest": payloads.MAX_MANIFEST,
 }

@@ -8,16 +8,16 @@ use super::IMAGES;
 use crate::random::Random;
 
 /// Makes calls: mostly sensible ones in the state that the model is in, and every kind of wrong one.
-pub(super) struct Maker<'a> {
-    pub(super) random: Random,
-    pub(super) people: &'a [Actor],
-    pub(super) epoch: u64,
+pub(crate) struct Maker<'a> {
+    pub(crate) random: Random,
+    pub(crate) people: &'a [Actor],
+    pub(crate) epoch: u64,
     /// guardians that may be named: in order, and not
-    pub(super) sets: Vec<GuardianSet>,
+    pub(crate) sets: Vec<GuardianSet>,
 }
 
 /// Sets of guardians among the people.
-pub(super) fn sets(people: &[Actor]) -> Vec<GuardianSet> {
+pub(crate) fn sets(people: &[Actor]) -> Vec<GuardianSet> {
     let mut all: Vec<Address> = people.iter().map(|person| person.address).collect();
     all.sort();
     let set = |guardians: &[Address], threshold, salt| GuardianSet {
@@ -489,7 +489,7 @@ impl Maker<'_> {
     }
 
     /// A call and its sender.
-    pub(super) fn call(&mut self, model: &Model, now: u64) -> (Actor, Call) {
+    pub(crate) fn call(&mut self, model: &Model, now: u64) -> (Actor, Call) {
         let (act, right) = self.act(model, now);
         let anyone = self.random.of(self.people).clone();
         let who = match right {

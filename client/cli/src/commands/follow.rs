@@ -22,6 +22,9 @@ pub(crate) struct FollowArgs {
     /// Keep no documents for others
     #[arg(long, requires = "follow_chain")]
     no_mailbox: bool,
+    /// Relay nothing for others: homes behind routers are reached through a follower otherwise
+    #[arg(long, requires = "follow_chain")]
+    no_relay: bool,
     /// Most bytes that are kept of all images [default: `max_bytes` of the configuration, 100 GiB]
     #[arg(long, value_name = "BYTES", requires = "follow_chain")]
     max_bytes: Option<u64>,
@@ -39,6 +42,11 @@ impl FollowArgs {
     /// Says whether to keep documents for others.
     pub(crate) fn keeps_mail(&self) -> bool {
         self.follow_chain && !self.no_mailbox
+    }
+
+    /// Says whether to relay for others.
+    pub(crate) fn is_relay(&self) -> bool {
+        self.follow_chain && !self.no_relay
     }
 
     /// Follows the contract until the future is dropped; for ever without anything to follow.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use pcim_client::backup::Given;
 
-use super::backup::release::{Release, read_backup, release};
-use crate::context::{Context, read_card};
+use super::backup::release::{ToArgs, read_backup, release};
+use crate::context::Context;
 
 /// Days for which an account must have moved before its backup's key is given: the key before may object meanwhile.
 const MOVED_DAYS: u64 = 14;
@@ -26,29 +26,14 @@ pub(crate) struct KeyReleaseArgs {
     /// Her newest backup
     #[arg(value_name = "BACKUP")]
     backup: PathBuf,
-    /// Contact card of the new home
-    #[arg(long, value_name = "CARD")]
-    to: PathBuf,
-    /// File for the letter
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Replace the file if it is there
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    to: ToArgs,
 }
 
 impl FollowerCommand {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let Self::Release(args) = self;
         let backup = read_backup(&args.backup)?;
-        let to = read_card(&args.to)?;
-        let what = Release {
-            given: Given::Backup(&backup),
-            to: &to,
-            out: &args.out,
-            force: args.force,
-            moved_days: Some(MOVED_DAYS),
-        };
-        release(context, what).await
+        release(context, Given::Backup(&backup), &args.to, Some(MOVED_DAYS)).await
     }
 }

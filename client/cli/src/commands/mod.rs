@@ -35,12 +35,48 @@ pub(crate) mod sign;
 pub(crate) mod trace;
 pub(crate) mod unlock;
 pub(crate) mod view;
+pub(crate) mod visit;
 pub(crate) mod watch;
 
-use pcim_client::Written;
+use pcim_client::{Session, Written};
 use pcim_terminal::files::{begin_result, end_result, write_result};
+use serde::Serialize;
 
 /// The lines that tell of a transaction.
+/// Whether that which a command took away is final.
+#[derive(Clone, Copy, Serialize)]
+struct Finality {
+    #[serde(rename = "final")]
+    is_final: bool,
+}
+
+impl Finality {
+    /// Asks the chain; where it does not tell, nothing is final.
+    async fn of(client: &Session, written: &Written) -> Self {
+        let is_final = client.is_final(written.mined.block).await.unwrap_or(false);
+        Self { is_final }
+    }
+
+    fn line(self) -> &'static str {
+        match self.is_final {
+            true => "final        yes\n",
+            false => {
+                "final        not yet: `pcim node` and `pcim resume` send it again if a reorganisation takes it back\n"
+            }
+        }
+    }
+}
+
+/// A result, and whether it is final.
+#[derive(Serialize)]
+struct Taken<'r, T> {
+    #[serde(flatten)]
+    what: &'r T,
+    /// `None` if nothing was taken away.
+    #[serde(flatten)]
+    finality: Option<Finality>,
+}
+
 fn transaction(written: &Written) -> String {
     let mined = &written.mined;
     let again = match written.resumed {

@@ -1,9 +1,11 @@
 //! `pcim relay`
 
+mod serve;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use pcim_client::{Actor, Error, RELAY_GAS, Relayed};
 use pcim_ledger::{Nonce, RelayCall};
 use serde::Serialize;
@@ -24,8 +26,11 @@ const MAX_FILES: usize = 10_000;
 /// at most, from any sender and at any number of tries: run the command again to go on after an interruption. The exit
 /// code is 1 unless every one of these very calls is on the chain; the others are sent all the same.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct RelayArgs {
-    /// Signed calls
+    #[command(subcommand)]
+    task: Option<RelayTask>,
+    /// Signed calls; a file named `serve` is given as ./serve
     #[arg(value_name = "FILE|DIR", required = true)]
     paths: Vec<PathBuf>,
     /// Most gas of one call: the contract account that signed it may burn what it is given
@@ -34,6 +39,12 @@ pub(crate) struct RelayArgs {
     /// Most gas of all calls together; those that are left when it is used up are not sent
     #[arg(long, value_name = "GAS", default_value_t = BUDGET)]
     gas_budget: u64,
+}
+
+/// The relay as a service.
+#[derive(Debug, Subcommand)]
+enum RelayTask {
+    Serve(serve::ServeArgs),
 }
 
 /// The outcome of a file.
@@ -87,7 +98,15 @@ impl Named {
 }
 
 impl RelayArgs {
+    /// Says whether it runs until it is interrupted.
+    pub(crate) fn serves(&self) -> bool {
+        self.task.is_some()
+    }
+
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        if let Some(RelayTask::Serve(args)) = &self.task {
+            return args.run(context).await;
+        }
         let files = self.files()?;
         let mut calls = Vec::new();
         let mut reports = Vec::new();

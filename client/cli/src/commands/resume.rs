@@ -10,7 +10,8 @@ use crate::failure::StillUnfinished;
 ///
 /// After a crash, a power cut or a kill. A transaction that was signed is sent and seen through, never signed again; what an
 /// operation stored before it came to its transaction is dropped; a handover that was sealed is written; an image that was
-/// being sealed again is. Half-written files are deleted. Work that cannot be finished now (the chain's node does not
+/// being sealed again is. A removal that is not final yet is looked after: if a reorganisation of the chain took it back, it is
+/// sent again. Half-written files are deleted. Work that cannot be finished now (the chain's node does not
 /// answer) is kept for the next time, with exit code 1. Nothing is done where nothing is unfinished.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {}
@@ -55,6 +56,7 @@ fn line(resumed: &Resumed) -> String {
         Fate::Finished => "finished   ",
         Fate::RolledBack => "rolled back",
         Fate::Waiting => "unfinished ",
+        Fate::NotFinal => "not final  ",
     };
     let mut line = format!("{fate}  {}  {}", resumed.operation, resumed.about.join(" "));
     if let Some(tx) = &resumed.tx {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::audit::{read_before, say_rebuilt};
 use crate::context::{Context, actor};
+use crate::names;
 use crate::parse;
 
 /// Find your images, by what the chain and your own notes say of them
@@ -114,6 +115,16 @@ impl SearchArgs {
                 time(image.registered_at),
                 escaped(image.description.chars())
             ));
+            let people = [
+                ("radiologist", image.radiologist),
+                ("patient", image.patient),
+            ];
+            let asked = image.requestors.iter().map(|it| ("requestor", *it));
+            for (role, address) in people.into_iter().chain(asked) {
+                if let Some(name) = names::name_of(address) {
+                    text.push_str(&format!("  {role}: {name}\n"));
+                }
+            }
             for note in &image.notes {
                 text.push_str(&format!("  note: {}\n", escaped(note.text.chars())));
             }

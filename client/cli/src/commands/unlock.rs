@@ -65,7 +65,7 @@ impl UnlockArgs {
             .spawn()
             .context("cannot start the agent")?;
         let mut stdin = agent.stdin.take().context("no way to the agent")?;
-        let keys = agent::encode(&keys)?;
+        let keys = keys.expose()?;
         let given = stdin.write_all(&keys).await;
         given.context("the agent took no keys")?;
         drop(stdin);

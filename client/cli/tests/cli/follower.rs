@@ -7,7 +7,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::program::{Actor, PATIENCE, Process, names};
+use crate::program::{Actor, PATIENCE, Process, Run, names};
 use crate::repo;
 use crate::stage::{IMAGE, Stage};
 
@@ -130,7 +130,8 @@ fn a_follower_serves_what_was_sealed_anew_while_the_patient_is_away() {
     // The doctor is away, and the patient's node has been started since she saw his request. The approval is done once the
     // follower has what he will fetch.
     let to = &*doctor.address;
-    let approved = patient.run(["patient", "approve", image, to, "--replicas", "1"]);
+    let approve = ["patient", "approve", image, to, "--replicas", "1"];
+    let approved = Run::of(patient.command().args(approve).args(["--expires", "never"]));
     assert_eq!(approved.json()["replicas"], 1);
     let doctors = shared(&patient, image, &doctor);
     following.wait_for(&[("pinned", &doctors)]);
@@ -140,7 +141,7 @@ fn a_follower_serves_what_was_sealed_anew_while_the_patient_is_away() {
         .run(["node", "--follow-chain"])
         .refused(1, "is in use by another process");
 
-    // It pins the new body and drops the old one, with every root that led to it.
+    // It pins the new body and drops the readers' roots that led to the old one.
     patient
         .run(["patient", "revoke", image, &clinic.address, "--rekey"])
         .json();
@@ -148,8 +149,8 @@ fn a_follower_serves_what_was_sealed_anew_while_the_patient_is_away() {
     let new_body = body_of(&stage, &patient, &new);
     assert_ne!(new_body, old_body);
     let mut changed = vec![("pinned", &*new), ("pinned", &new_body)];
-    changed.extend(old.iter().map(|root| ("dropped", &**root)));
-    changed.push(("dropped", &old_body));
+    let [first, readers @ ..] = &old;
+    changed.extend(readers.iter().map(|root| ("dropped", &**root)));
     following.wait_for(&changed);
     let ask = ["patient", "replicas", image, "--reader", &doctor.address];
     assert_eq!(patient.run(ask).json()["complete"], 1);
@@ -176,6 +177,11 @@ fn a_follower_serves_what_was_sealed_anew_while_the_patient_is_away() {
         .run([node, export, root, flag, file, "--wait", "2s"])
         .refused(1, "did not arrive");
     assert!(names(&stage.results()).is_empty());
+    // What was replaced goes on the thirtieth day: a stolen key destroys nothing.
+    let replaced = [("dropped", &**first), ("dropped", &*old_body)];
+    assert!(repo::blocks(&follower.home).contains(&old_body));
+    stage.pass(30 * 86_400);
+    following.wait_for(&replaced);
     drop((patients, following));
     for keeper in [&patient, &follower] {
         let blocks = repo::blocks(&keeper.home);

@@ -1,17 +1,16 @@
 //! Accounts whose keys are lost or stolen, and patients who cannot decide, with real homes.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pcim_core::chance::{Numbers, rounds};
 use serde_json::json;
 
 use crate::backup::killed;
-use crate::follower::Follower;
 use crate::program::{Actor, Run};
 use crate::stage::{IMAGE, Stage};
 
-const HOUR: u64 = 3_600;
+pub(crate) const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 /// Which moments are killed.
 const SEED: u64 = 0x5eed_0016;
@@ -19,12 +18,12 @@ const SEED: u64 = 0x5eed_0016;
 const NAMES: [&str; 3] = ["mother", "friend", "doctor-of-old"];
 
 /// Runs a command of an actor, whose arguments are made up.
-fn run(actor: &Actor, args: &[&str]) -> Run {
+pub(crate) fn run(actor: &Actor, args: &[&str]) -> Run {
     Run::of(actor.command().args(args))
 }
 
 /// Three homes with cards.
-fn helpers(stage: &Stage) -> (Vec<Actor>, Vec<String>) {
+pub(crate) fn helpers(stage: &Stage) -> (Vec<Actor>, Vec<String>) {
     let mut cards = Vec::new();
     let helpers = (6..).zip(NAMES).map(|(number, name)| {
         let actor = stage.newcomer(name, number, &[]);
@@ -35,7 +34,7 @@ fn helpers(stage: &Stage) -> (Vec<Actor>, Vec<String>) {
 }
 
 /// Writes an actor's card.
-fn card(stage: &Stage, actor: &Actor, name: &str) -> String {
+pub(crate) fn card(stage: &Stage, actor: &Actor, name: &str) -> String {
     let card = stage.file(&format!("{name}.card"));
     actor.run(["card", "--force", "--out", &card]).json();
     card
@@ -235,6 +234,26 @@ fn a_stolen_key_is_locked_and_nothing_that_the_thief_did_holds() {
     ];
     thief.run(swap).json();
 
+    // And an approval, which holds until it is undone.
+    let card = stage.file("patient.card");
+    let ask = [
+        "requestor",
+        "request",
+        "--patient",
+        &card,
+        "--image",
+        image,
+        "--purpose",
+        "TREAT",
+    ];
+    accomplice.run(ask).json();
+    let served = accomplice.serve();
+    thief.knows(&served.address);
+    thief
+        .run(["patient", "approve", image, &accomplice.address])
+        .json();
+    drop(served);
+
     let laptop = stage.newcomer("laptop", 9, &[]);
     let by = [&guardians[0], &guardians[2]];
     let recovery = agreed(&stage, &laptop, &patient, &["--lock"], &by);
@@ -269,6 +288,23 @@ fn a_stolen_key_is_locked_and_nothing_that_the_thief_did_holds() {
     let standing = laptop.run(["account", "show"]).json();
     assert_eq!(standing["acting"], json!(laptop.address));
     assert!(standing["pending"].is_null());
+
+    // The thief's approvals are listed, and undone.
+    let listed = laptop.run(["audit", "--event", "approved", "--who"]).json();
+    let standing = listed["who"].as_array().unwrap().iter();
+    let who: Vec<_> = standing
+        .map(|it| it["requestor"].as_str().unwrap().to_lowercase())
+        .collect();
+    let undone = accomplice.address.to_lowercase();
+    assert!(who.contains(&undone), "{listed}");
+    laptop
+        .run(["patient", "revoke", image, &accomplice.address])
+        .json();
+    let listed = laptop.run(["audit", "--who"]).json();
+    assert!(
+        !listed["who"].to_string().to_lowercase().contains(&undone),
+        "{listed}"
+    );
 }
 
 #[test]
@@ -360,178 +396,4 @@ fn a_single_hostile_guardian_is_beaten_and_a_child_takes_its_images_over() {
     run(&child, &open).json();
     assert_eq!(std::fs::read(out).unwrap(), IMAGE);
     run(&child, &["patient", "deny", image, &doctor.address]).json();
-}
-
-#[test]
-fn an_unconscious_patients_image_opens_to_the_desk_and_two_custodians_and_is_hers_again() {
-    let stage = Stage::new();
-    let (image, patient) = (&*stage.known.image, stage.actor("patient"));
-    let (desk, doctor) = (stage.actor("consortium"), stage.actor("doctor"));
-    let (custodians, cards) = helpers(&stage);
-    let [mother, friend, old] = &custodians[..] else {
-        panic!("three custodians");
-    };
-    run(
-        &patient,
-        &["patient", "emergency", &desk.address, "--hours", "24"],
-    )
-    .json();
-    stage.pass(72 * HOUR);
-    run(&patient, &["account", "finish"]).json();
-    let entrust = |cards: &[String]| {
-        let mut name = patient.command();
-        name.args(["patient", "custodians", "--threshold", "2"]);
-        Run::of(name.args(cards)).json()
-    };
-    let named = entrust(&cards);
-    assert_eq!(named["entrusted"][0]["image"], json!(image));
-    let again = entrust(&cards);
-    assert_eq!(again["entrusted"], json!([]), "nothing is sent twice");
-    assert_eq!(again["unchanged"], json!([image]));
-    // An image that is registered later is entrusted by itself.
-    let radiologist = stage.actor("radiologist");
-    let served = radiologist.serve();
-    patient.knows(&served.address);
-    let register = run(
-        &patient,
-        &["patient", "register", &stage.file("fresh.handover")],
-    )
-    .json();
-    assert_eq!(register["entrusted"]["events"][0]["event"], "ImageResealed");
-    drop(served);
-
-    // A follower has what she cannot serve herself any more.
-    let follower = stage.newcomer("follower", 9, &[]);
-    let at_home = patient.serve();
-    let following = Follower::start(&follower, &[&at_home.address]);
-    let object = named["entrusted"][0]["events"][0]["emergency"]
-        .as_str()
-        .unwrap();
-    let object = block(object);
-    following.wait_for_body_and(image, &object);
-    let followers: [&str; 1] = [&following.address];
-    for home in [mother, friend, old, &doctor] {
-        home.knows_all(&followers);
-    }
-    drop(at_home);
-
-    let to = stage.file("doctor.card");
-    let letter = |name: &str| stage.file(&format!("{name}.letter"));
-    let consent = |by: &Actor, image: &str, name: &str| {
-        let out = letter(name);
-        run(
-            by,
-            &["custodian", "consent", image, "--to", &to, "--out", &out],
-        )
-    };
-    let out = stage.results().join("doctors.dcm");
-    let fetch = |image: &str, names: &[&str]| {
-        let mut fetch = doctor.command();
-        fetch
-            .args(["requestor", "fetch", image, "--force", "--out"])
-            .arg(&out);
-        for name in names {
-            fetch.args(["--consent", &letter(name)]);
-        }
-        Run::of(&mut fetch)
-    };
-    consent(mother, image, "mother").refused(1, "no emergency opened image");
-    run(&desk, &["requestor", "emergency", image, &doctor.address]).json();
-    fetch(image, &[]).refused(4, "not authorized");
-    consent(mother, image, "mother").json();
-    fetch(image, &["mother"]).refused(1, "1 shares; 2 are wanted");
-    let given = consent(friend, image, "friend").json();
-    assert_eq!(
-        (&given["share"], &given["threshold"]),
-        (&json!(2), &json!(2))
-    );
-    fetch(&stage.known.fresh, &["mother", "friend"]).refused(4, "not authorized");
-    assert!(!out.exists());
-    fetch(image, &["mother", "friend"]).json();
-    assert_eq!(std::fs::read(&out).unwrap(), IMAGE);
-    std::fs::remove_file(&out).unwrap();
-    let clinic = stage.actor("clinic");
-    let mut stranger = clinic.command();
-    stranger
-        .args(["requestor", "fetch", image, "--out"])
-        .arg(&out);
-    stranger.args([
-        "--consent",
-        &letter("mother"),
-        "--consent",
-        &letter("friend"),
-    ]);
-    assert_ne!(
-        Run::of(&mut stranger).code,
-        Some(0),
-        "an approval is no emergency"
-    );
-
-    // She is awake: it is the first thing that she sees, and she removes it.
-    let seen = run(&patient, &["patient", "audit"]).json();
-    assert!(seen.to_string().contains("EmergencyOpened"), "{seen}");
-    let shut = run(
-        &patient,
-        &["patient", "revoke", image, &doctor.address, "--rekey"],
-    );
-    shut.json();
-    fetch(image, &["mother", "friend"]).refused(4, "not authorized");
-    consent(old, image, "old").refused(1, "no emergency opened image");
-    // Another emergency has another key: the same consents open nothing.
-    let at_home = patient.serve();
-    doctor.knows_all(&[&following.address, &at_home.address]);
-    stage.pass(2);
-    let card = stage.file("patient.card");
-    let ask = [
-        "requestor",
-        "request",
-        "--patient",
-        &card,
-        "--image",
-        image,
-        "--purpose",
-        "ETREAT",
-    ];
-    run(&doctor, &ask).json();
-    run(&desk, &["requestor", "emergency", image, &doctor.address]).json();
-    fetch(image, &["mother", "friend"]).refused(1, "is of set");
-    assert!(!out.exists());
-}
-
-#[test]
-fn killed_at_any_moment_custodians_get_their_shares_once() {
-    let (stage, mut numbers) = (Stage::new(), Numbers(SEED));
-    let patient = stage.actor("patient");
-    let (_, cards) = helpers(&stage);
-    let command = |round: usize| {
-        let mut name = patient.command();
-        let threshold = ["2", "3"][round % 2];
-        name.args(["patient", "custodians", "--threshold", threshold]);
-        name.args(&cards);
-        name
-    };
-    let pins = || crate::repo::pins(&patient.home).len();
-    let begun = Instant::now();
-    Run::of(&mut command(0)).json();
-    let (took, pinned) = (begun.elapsed(), pins());
-    let (kills, mut cut) = (rounds("PCIM_TEST_KILLS", 12), 0);
-    for round in 1..=kills {
-        let nonce = stage.nonce(&patient);
-        let after = took.mul_f64(numbers.below(1_000) as f64 / 950.0);
-        cut += usize::from(killed(&mut command(round), after));
-        let done = Run::of(&mut command(round)).json();
-        assert_eq!(done["threshold"], json!(2 + round % 2));
-        assert_eq!(stage.nonce(&patient), nonce + 1, "{round}");
-        let again = Run::of(&mut command(round)).json();
-        assert_eq!(again["entrusted"], json!([]), "{round}");
-        assert_eq!(pins(), pinned, "{round}: one object, not more");
-    }
-    println!("{cut} of {kills} were killed");
-    assert!(cut > 0);
-}
-
-/// The CID of a raw block by its digest in hex.
-fn block(hex: &str) -> String {
-    let digest: pcim_core::B256 = hex.parse().unwrap();
-    pcim_core::BlockDigest(digest.0).to_string()
 }

@@ -41,6 +41,46 @@ fn a_requestor_is_shown_by_her_own_name_for_him_or_as_what_he_says_to_be() {
     assert_eq!(json[0]["known_as"], "Dr Grün");
 }
 
+/// The account that asks may have another holder by now, or the card may have been changed after she read it.
+#[test]
+fn a_request_with_another_certificate_than_the_cards_is_not_approved_unless_it_is_named() {
+    let stage = Stage::new();
+    let (patient, doctor) = (stage.actor("patient"), stage.actor("doctor"));
+    // The doctor's account, with another OpenPGP key.
+    let renewed = stage.newcomer("renewed", 4, &[]);
+    assert_eq!(renewed.address, doctor.address);
+    let contacts = patient.home.join("contacts");
+    fs::create_dir(&contacts).unwrap();
+    let card = contacts.join("Dr Grün.card");
+    renewed
+        .run(["card", "--out", card.to_str().unwrap()])
+        .json();
+    let request = |known: &str| {
+        let listed = patient.run(["patient", "requests"]).json()[0].take();
+        assert_eq!(listed["certificate_of_card"].to_string(), known);
+        listed["public_key"].as_str().unwrap().to_owned()
+    };
+    let certificate = request("false");
+    let nonce = stage.nonce(&patient);
+    let approve = ["patient", "approve", &stage.known.image, &doctor.address];
+    let wanted = "names another certificate";
+    patient.run(approve).refused(2, wanted);
+    let reviewed = stage.file("reviewed.json");
+    let list = patient.run(["patient", "requests"]).json();
+    fs::write(&reviewed, list.to_string()).unwrap();
+    let all = patient.run(["patient", "approve", "--reviewed", &reviewed]);
+    all.refused(2, wanted);
+    assert_eq!(stage.nonce(&patient), nonce);
+
+    fs::copy(stage.file("doctor.card"), contacts.join("newer.card")).unwrap();
+    request("true");
+    fs::remove_file(contacts.join("newer.card")).unwrap();
+    let [a, b, c, d] = approve;
+    patient
+        .run([a, b, c, d, "--certificate", &certificate])
+        .json();
+}
+
 #[test]
 fn an_old_request_is_approved_only_when_that_is_said() {
     let stage = Stage::new();

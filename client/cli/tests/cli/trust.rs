@@ -328,3 +328,34 @@ fn a_request_that_another_provider_has_otherwise_is_not_approved() {
     confirm(&honest.url);
     patient.run(approve).json();
 }
+
+#[test]
+fn an_account_that_another_provider_has_not_moved_is_not_acted_for() {
+    let stage = Stage::new();
+    let (patient, heir) = (stage.actor("patient"), stage.newcomer("heir", 6, &[]));
+    patient.run(["account", "move", &heir.address]).json();
+    let digits = |actor: &Actor| &*actor.address.to_lowercase()[2..].to_owned().leak();
+    let confirm = |url: &str| {
+        heir.run(["config", "set", "confirm_rpc_urls", url]).json();
+    };
+    // One of the two says that the key before acts still.
+    let fault = Fault::Swap(digits(&heir), digits(&patient));
+    let other = Proxy::start(stage.chain.url(), fault);
+    confirm(&other.url);
+    let finish = ["account", "finish", "--patient", &patient.address];
+    let wanted = "another provider (number 1) says something else of who acts for";
+    heir.run(finish).refused(1, wanted);
+    let acts = || config(&heir).to_lowercase().contains(digits(&patient));
+    assert!(!acts(), "{}", config(&heir));
+    // It is on the chain by now; what was missing is the second word.
+    heir.run(finish).refused(1, wanted);
+    let honest = Proxy::start(stage.chain.url(), Fault::None);
+    confirm(&honest.url);
+    let done = heir.run(finish).json();
+    assert_eq!(
+        done["acts_for"].as_str().unwrap().to_lowercase(),
+        patient.address
+    );
+    assert!(acts());
+    heir.run(finish).refused(1, "no change of the account");
+}

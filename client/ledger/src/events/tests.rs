@@ -266,7 +266,7 @@ async fn ranges_shrink_until_the_node_answers_and_nothing_is_lost_or_doubled() {
         from_block: 50,
         ..Default::default()
     };
-    let events = ledger(&fake).events(&filter).await.unwrap();
+    let events = ledger(&fake).timed_events(&filter).await.unwrap();
     let blocks: Vec<u64> = events.iter().map(|e| e.block).collect();
     assert_eq!(blocks, (1..=10).map(|n| n * 100).collect::<Vec<u64>>());
     assert!(
@@ -286,6 +286,30 @@ async fn ranges_shrink_until_the_node_answers_and_nothing_is_lost_or_doubled() {
         ..Default::default()
     };
     assert!(ledger(&fake).events(&beyond).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn strangers_logs_and_the_times_of_blocks_are_not_asked_for() {
+    let fake = miserly_node().await;
+    let filter = EventFilter {
+        image: Some(IMAGE),
+        events: &["ContractCreated"],
+        from_block: 50,
+        ..Default::default()
+    };
+    ledger(&fake).events(&filter).await.unwrap();
+    assert_eq!(fake.count("eth_getBlockByNumber"), 0);
+    let asked: Vec<Value> = topics(&filter);
+    let registrations = [
+        v1::ContractCreated::SIGNATURE_HASH,
+        sol::ContractCreated::SIGNATURE_HASH,
+    ];
+    assert_eq!(asked, [json!([registrations, null, B256::from(IMAGE.0)])]);
+    let any = EventFilter {
+        events: &[],
+        ..filter
+    };
+    assert!(topics(&any).len() > 1);
 }
 
 #[tokio::test]

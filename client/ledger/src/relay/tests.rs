@@ -114,6 +114,26 @@ const DIGESTS: [B256; 11] = [
     b256!("239b7fdd4be7305f9034c5806e9a1efa6386703d480988fa994e123f5a969b53"),
 ];
 
+/// What a relay is given can be signed, and what cannot be signed is not given to it.
+#[test]
+fn calls_that_can_be_signed_are_told_apart() {
+    let more = [
+        Call::Batch(vec![]),
+        Call::AcceptConsortium,
+        Call::FinishChange { patient: OTHER },
+        Call::CancelChange { patient: OTHER },
+        Call::VoidNonces {
+            word: U256::ZERO,
+            mask: U256::ONE,
+        },
+    ];
+    for call in calls().into_iter().chain(more) {
+        let nonce = Nonce::Free(U256::from(5));
+        let signed = one().sign_call(&deployment(), &call, nonce, 1_790_000_000);
+        assert_eq!(signed.is_ok(), call.is_signable(), "{}", call.name());
+    }
+}
+
 #[test]
 fn a_signed_call_is_what_other_wallets_sign() {
     for (call, digest) in calls().iter().zip(DIGESTS) {

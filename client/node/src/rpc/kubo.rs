@@ -17,7 +17,7 @@ use super::api::{Api, Fault};
 use super::batch::RemoteBatch;
 use super::common::{ANSWER, OURS, WORK};
 use super::form;
-use crate::mail::{MAX_ANSWER as MAX_MAIL_ANSWER, Mailbox, Serving};
+use crate::mail::{MAX_ANSWER as MAX_MAIL_ANSWER, Mailbox, Serving, Topic};
 use crate::storage::{self, Reach, Storage};
 use crate::types::{MAX_BLOCK, RepoStat, Survey};
 use crate::{Error, Result, Tried, disk, peers, unixfs};
@@ -123,6 +123,16 @@ impl Kubo {
             }
             Err(fault) => Err(kubo.failed("answering")(fault)),
         }
+    }
+
+    /// Asks the daemon that listens on a socket to end; false if there is none.
+    pub(crate) async fn stop_daemon(socket: &Path) -> Result<bool> {
+        let Some(daemon) = Self::daemon(socket, Vec::new()).await? else {
+            return Ok(false);
+        };
+        let asked = daemon.call("pcim/stop", &[], ANSWER).await;
+        asked.map_err(daemon.failed("ending"))?;
+        Ok(true)
     }
 
     fn new(api: Api, ours: bool, known: Vec<String>) -> Self {
@@ -478,12 +488,22 @@ impl Storage for Kubo {
         serde_json::from_slice(&answer).map_err(|_| self.failed(doing)(Fault::Nonsense))
     }
 
-    async fn ask(&self, address: &str, question: Bytes, limit: Duration) -> Result<Bytes> {
+    async fn ask(
+        &self,
+        topic: Topic,
+        address: &str,
+        question: Bytes,
+        limit: Duration,
+    ) -> Result<Bytes> {
         if !self.0.ours {
             return Err(self.unable("asking a mailbox"));
         }
         let within = format!("{}ms", limit.as_millis());
-        let args = [("arg", address), ("timeout", within.as_str())];
+        let args = [
+            ("arg", address),
+            ("timeout", within.as_str()),
+            ("topic", topic.name()),
+        ];
         let boundary = form::new_boundary();
         let parts = [form::prefix(&boundary), question, form::suffix(&boundary)];
         let body = Full::new(Bytes::from(parts.concat())).map_err(|never| match never {});
@@ -497,7 +517,7 @@ impl Storage for Kubo {
         answered.map_err(self.failed("asking a mailbox"))
     }
 
-    async fn keep_mailbox(&self, _: Arc<dyn Mailbox>) -> Result<Serving> {
+    async fn keep_mailbox(&self, _: Topic, _: Arc<dyn Mailbox>) -> Result<Serving> {
         Err(self.unable("keeping a mailbox"))
     }
 

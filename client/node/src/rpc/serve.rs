@@ -19,13 +19,13 @@ use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::common::{ANSWER, Tied};
 use super::form::Form;
-use crate::mail::MAX_QUESTION;
+use crate::mail::{MAX_QUESTION, Topic};
 use crate::node::Node;
 use crate::storage::Reach;
 use crate::types::MAX_BLOCK;
@@ -43,6 +43,8 @@ const PATIENCE: Patience = Patience {
 };
 /// How long one request may take, a large image on its way in included.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
+/// How long the answer to the one who has the node end may take to leave.
+const GOODBYE: Duration = Duration::from_millis(200);
 /// Most bytes of a request's head.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -59,7 +61,16 @@ struct Patience {
 /// A node's socket; it goes away with this.
 pub struct Server {
     path: PathBuf,
+    stop: Arc<Notify>,
     _task: Tied<()>,
+}
+
+impl Server {
+    /// Returns when another process of the home has asked that this node end.
+    pub async fn is_to_stop(&self) {
+        self.stop.notified().await;
+        sleep(GOODBYE).await;
+    }
 }
 
 impl Drop for Server {
@@ -86,14 +97,17 @@ impl Node {
             source: source.into(),
         };
         let (listener, owner) = bind(socket).map_err(failed)?;
+        let stop = Arc::<Notify>::default();
         let service = Arc::new(Serving {
             node: self.share(),
+            stop: Arc::clone(&stop),
             grace,
             patience,
         });
         let task = tokio::spawn(accept(listener, owner, service));
         Ok(Server {
             path: socket.to_owned(),
+            stop,
             _task: Tied(task),
         })
     }
@@ -150,6 +164,7 @@ async fn converse(stream: UnixStream, service: Arc<Serving>) {
 
 struct Serving {
     node: Node,
+    stop: Arc<Notify>,
     grace: Duration,
     patience: Patience,
 }
@@ -402,6 +417,10 @@ impl Serving {
                 store.about(&args.cid()?).await;
                 Ok(Reply::Lines(Vec::new()))
             }
+            "pcim/stop" => {
+                self.stop.notify_one();
+                Ok(Reply::Lines(Vec::new()))
+            }
             "pcim/ask" => self.ask(&args, request).await,
             "pcim/survey" => {
                 let cid = args.cid()?;
@@ -429,7 +448,7 @@ impl Serving {
         }
     }
 
-    /// Carries a question to a peer's mailbox.
+    /// Carries a question to a peer's mailbox, or to a guest's host.
     async fn ask(
         &self,
         args: &Args,
@@ -444,8 +463,12 @@ impl Serving {
             }
         }
         let address = args.get("arg").unwrap_or_default();
-        let store = &self.node.store;
-        let answer = store.ask(address, question.into(), args.limit()).await?;
+        let topics = [Topic::Mail, Topic::Guests];
+        let topic = args.get("topic");
+        let topic = topics.into_iter().find(|it| Some(it.name()) == topic);
+        let topic = topic.ok_or("no topic that is known here")?;
+        let (store, limit) = (&self.node.store, args.limit());
+        let answer = store.ask(topic, address, question.into(), limit).await?;
         Ok(Reply::Bytes(answer))
     }
 

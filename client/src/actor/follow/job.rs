@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::follow::event::Kind;
 use crate::papers::emergency::{EmergencyObject, MAX_EMERGENCY_BYTES};
 use crate::papers::request::{MAX_CERTIFICATE_BYTES, MAX_REQUEST_BYTES};
-use pcim_core::{BlockDigest, ImageDigest};
+use pcim_core::{Address, BlockDigest, ImageDigest};
 use pcim_node::{BodyRef, Node, Root};
 
 /// Most bytes of a block that is kept by itself: an emergency object is larger than certificates and request documents.
@@ -32,6 +32,9 @@ pub(crate) struct Held {
     pub(crate) bytes: u64,
     /// Of a root: what it links to; of a body: itself.
     pub(crate) body: Option<Body>,
+    /// Of a block that a request names: the requestor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) requestor: Option<Address>,
 }
 
 /// A [`BodyRef`] as it is written down.

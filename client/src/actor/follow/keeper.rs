@@ -8,6 +8,7 @@ use futures::future::{AbortHandle, Aborted, BoxFuture, FutureExt, abortable};
 use crate::actor::follow::event::{FollowEvent, FollowSink, told};
 use crate::actor::follow::job::{self, Brought, Held, Item, MAX_BLOCK_BYTES};
 use crate::actor::follow::plan::Chain;
+use crate::actor::follow::quota;
 use crate::error::Result;
 use crate::home::config::FollowSettings;
 use crate::operation::journal::KnownImage;
@@ -62,7 +63,6 @@ struct Failures {
 
 /// The part of all that is kept which blocks of requests may take: one in so much.
 const REQUESTS_SHARE: u64 = 8;
-
 impl<'a> Keeper<'a> {
     pub(crate) fn new(
         node: &'a Node,
@@ -152,13 +152,20 @@ impl<'a> Keeper<'a> {
                 } else if !self.own.contains(&body_item) {
                     let bytes = body.dag_size;
                     let body = Some(body);
-                    bodies.push((body_item, Held { image, bytes, body }));
+                    let held = Held {
+                        image,
+                        bytes,
+                        body,
+                        requestor: None,
+                    };
+                    bodies.push((body_item, held));
                 }
             }
             let unknown = Held {
                 image,
                 bytes: ROOT_BYTES,
                 body: None,
+                requestor: None,
             };
             items.push((item, known.unwrap_or(unknown)));
         }
@@ -168,11 +175,12 @@ impl<'a> Keeper<'a> {
             known.into_iter().for_each(|known| known.image = held.image);
         }
         items.extend(bodies);
-        for (block, image) in wanted.blocks {
+        for (block, image, requestor) in wanted.blocks {
             let held = Held {
                 image,
                 bytes: MAX_BLOCK_BYTES as u64,
                 body: None,
+                requestor,
             };
             items.push((Item::Block(block), held));
         }
@@ -273,6 +281,12 @@ impl<'a> Keeper<'a> {
             let most = limits.max_bytes / REQUESTS_SHARE;
             if used.saturating_add(held.bytes) > most {
                 let reason = format!("{used} bytes of requests are kept; at most {most} are");
+                self.fail(item, held.image, reason);
+                return false;
+            }
+            let others = self.held.iter().chain(&self.begun);
+            let others = others.filter(|(other, _)| *other != item);
+            if let Some(reason) = quota::excess(held, others.map(|(_, kept)| kept), most) {
                 self.fail(item, held.image, reason);
                 return false;
             }

@@ -4,3 +4,4 @@ pub(crate) mod event;
 pub(crate) mod job;
 pub(crate) mod keeper;
 pub(crate) mod plan;
+pub(crate) mod quota;

@@ -1,9 +1,22 @@
 //! The items that the chain wants kept: a fold over the contract's events, and nothing else. No clock but the chain's, no network.
+//!
+//! Nobody destroys data in minutes, whatever key he has: an image that was withdrawn, and the roots and emergency objects that a
+//! reseal replaced, stay for [`RETENTION`], counted again when another key acts for the patient, and while a recovery is pending.
+
+mod account;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::actor::follow::plan::account::Account;
 use crate::papers::request::Notes;
 use pcim_core::{Address, B256, BlockDigest, Event, ImageDigest};
+
+/// How long that which the chain no longer wants is kept, in seconds.
+pub(crate) const RETENTION: u64 = 30 * 24 * 3600;
+/// The bit of a withdrawal among an image's flags.
+const WITHDRAWN: u8 = 1;
 
 /// The state of every image, as the events say it.
 #[derive(Debug, Default)]
@@ -14,15 +27,28 @@ pub(crate) struct Chain {
     /// The image that named a root first. Another image that names it later has no claim to it: otherwise anyone who has an
     /// image could have a header kept that its owner removed.
     claims: HashMap<ImageDigest, ImageDigest>,
+    /// The accounts that changed, by patient.
+    accounts: HashMap<Address, Account>,
 }
 
 #[derive(Debug)]
 struct Image {
+    patient: Address,
     /// The patient's own: as registered, then as resealed.
-    roots: Vec<ImageDigest>,
-    /// The emergency object that was named last.
-    emergency: Option<BlockDigest>,
+    roots: Vec<Named<ImageDigest>>,
+    /// The emergency objects; none, if a reseal named none.
+    emergencies: Vec<Named<Option<BlockDigest>>>,
+    /// When it was withdrawn, in unix seconds.
+    withdrawn: Option<u64>,
     grants: BTreeMap<Address, Grant>,
+}
+
+/// A thing that an image had from a moment on, until the next.
+#[derive(Debug)]
+struct Named<T> {
+    what: T,
+    /// Unix seconds.
+    from: u64,
 }
 
 #[derive(Debug)]
@@ -44,23 +70,33 @@ enum Grant {
 pub(crate) struct ToKeep {
     /// Sealed roots, with their headers and bodies.
     pub(crate) roots: Vec<(ImageDigest, ImageDigest)>,
-    /// Certificates, request documents and emergency objects.
-    pub(crate) blocks: Vec<(BlockDigest, ImageDigest)>,
+    /// Certificates, request documents and emergency objects; those of a request with the requestor.
+    pub(crate) blocks: Vec<(BlockDigest, ImageDigest, Option<Address>)>,
 }
 
 impl Chain {
-    /// Takes in the next event.
-    pub(crate) fn apply(&mut self, event: &Event) {
+    /// Takes in the next event, of unix second `at`.
+    pub(crate) fn apply(&mut self, at: u64, event: &Event) {
         match event {
-            Event::ContractCreated { image, .. } | Event::ImageImported { image, .. }
+            Event::ContractCreated { image, patient, .. }
+            | Event::ImageImported { image, patient, .. }
                 if !self.images.contains_key(image) =>
             {
                 self.order.push(*image);
-                let new = Image {
-                    roots: vec![*image],
-                    emergency: None,
+                let root = Named {
+                    what: *image,
+                    from: at,
+                };
+                let mut new = Image {
+                    patient: *patient,
+                    roots: vec![root],
+                    emergencies: Vec::new(),
+                    withdrawn: None,
                     grants: BTreeMap::new(),
                 };
+                if let Event::ImageImported { flags, .. } = event {
+                    new.flag(at, *flags);
+                }
                 self.images.insert(*image, new);
                 self.claim(*image, *image);
             }
@@ -72,11 +108,31 @@ impl Chain {
             } => {
                 self.claim(*root, *image);
                 if let Some(known) = self.images.get_mut(image) {
-                    known.roots.push(*root);
+                    let (what, from) = (*root, at);
+                    known.roots.push(Named { what, from });
                     let named = emergency.filter(|object| *object != B256::ZERO);
-                    known.emergency = named.map(|object| BlockDigest(object.0));
+                    let what = named.map(|object| BlockDigest(object.0));
+                    known.emergencies.push(Named { what, from });
                 }
             }
+            Event::ImageFlagged { image, flags, .. } => {
+                if let Some(known) = self.images.get_mut(image) {
+                    known.flag(at, *flags);
+                }
+            }
+            Event::AccountMoved { patient, .. } => {
+                self.accounts.entry(*patient).or_default().moved(at);
+            }
+            Event::AccountChanged {
+                patient,
+                kind,
+                ripe,
+                ..
+            } => self
+                .accounts
+                .entry(*patient)
+                .or_default()
+                .changed(*kind, *ripe),
             Event::RequestedForApproval {
                 requestor,
                 image,
@@ -150,36 +206,49 @@ impl Chain {
         let (mut roots, mut blocks) = (HashSet::new(), HashSet::new());
         for digest in &self.order {
             let image = &self.images[digest];
+            let account = self.accounts.get(&image.patient);
+            let stays = |from| account.copied().unwrap_or_default().keeps(from, now);
+            if image.withdrawn.is_some_and(|from| !stays(from)) {
+                continue;
+            }
             let mut root = |root: &ImageDigest| {
                 if self.claims.get(root) == Some(digest) && roots.insert(*root) {
                     wanted.roots.push((*root, *digest));
                 }
             };
+            let (mut replaced, mut found) = (None, false);
             for own in image.roots.iter().rev() {
                 // One that cannot be fetched stays wanted only while it is the latest.
-                let latest = image.roots.last() == Some(own);
-                let whole = complete(own);
-                if latest || whole {
-                    root(own);
+                let whole = complete(&own.what);
+                if replaced.is_none() || whole && (!found || replaced.is_some_and(stays)) {
+                    root(&own.what);
                 }
-                if whole {
-                    break;
-                }
+                found |= whole;
+                replaced = Some(own.from);
             }
-            let mut block = |block: &BlockDigest| {
+            let mut block = |block: &BlockDigest, requestor: Option<Address>| {
                 if blocks.insert(*block) {
-                    wanted.blocks.push((*block, *digest));
+                    wanted.blocks.push((*block, *digest, requestor));
                 }
             };
-            image.emergency.iter().for_each(&mut block);
-            for grant in image.grants.values() {
+            let mut replaced = None;
+            for object in image.emergencies.iter().rev() {
+                if let Some(object) = &object.what
+                    && replaced.is_none_or(stays)
+                {
+                    block(object, None);
+                }
+                replaced = Some(object.from);
+            }
+            for (requestor, grant) in &image.grants {
                 match grant {
                     Grant::Open {
                         certificate,
                         document,
                     } => {
-                        block(certificate);
-                        document.iter().for_each(&mut block);
+                        for each in [Some(certificate), document.as_ref()].into_iter().flatten() {
+                            block(each, Some(*requestor));
+                        }
                     }
                     Grant::Approved {
                         certificate,
@@ -187,7 +256,7 @@ impl Chain {
                         expires_at,
                     } if *expires_at == 0 || now < *expires_at => {
                         root(shared);
-                        block(certificate);
+                        block(certificate, Some(*requestor));
                     }
                     Grant::Approved { .. } | Grant::Closed => {}
                 }
@@ -197,165 +266,12 @@ impl Chain {
     }
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use pcim_core::Seal;
-
-    const PATIENT: Address = Address::repeat_byte(1);
-    const READER: Address = Address::repeat_byte(2);
-
-    fn root(n: u8) -> ImageDigest {
-        ImageDigest([n; 32])
-    }
-
-    fn block(n: u8) -> BlockDigest {
-        BlockDigest([n; 32])
-    }
-
-    fn registered(image: u8) -> Event {
-        Event::ContractCreated {
-            patient: PATIENT,
-            image: root(image),
-            radiologist: PATIENT,
-            seal: Seal([0; 32]),
-            attestation: None,
-            replaces: None,
-            info: String::new(),
-        }
-    }
-
-    fn requested(image: u8) -> Event {
-        let document = format!("TREAT {}", block(8));
-        Event::RequestedForApproval {
-            requestor: READER,
-            patient: PATIENT,
-            image: root(image),
-            public_key: block(7),
-            info: document,
-        }
-    }
-
-    fn approved(image: u8, shared: u8, expires_at: u64) -> Event {
-        Event::Approved {
-            requestor: READER,
-            image: root(image),
-            public_key: block(7),
-            shared_image: root(shared),
-            expires_at,
-            info: String::new(),
-        }
-    }
-
-    fn removed(image: u8) -> [Event; 2] {
-        [
-            Event::UserRemoved {
-                requestor: READER,
-                patient: PATIENT,
-                image: root(image),
-                info: "removed".to_owned(),
-            },
-            Event::Reason {
-                requestor: READER,
-                image: root(image),
-                info: "Contract expired".to_owned(),
-            },
-        ]
-    }
-
-    fn resealed(image: u8, to: u8) -> Event {
-        Event::ImageResealed {
-            image: root(image),
-            root: root(to),
-            emergency: None,
-            round: None,
-        }
-    }
-
-    fn kept(events: &[Event], now: u64, here: &[u8]) -> (Vec<u8>, Vec<u8>) {
-        let complete = |digest: &ImageDigest| here.contains(&digest.0[0]);
-        let mut chain = Chain::default();
-        events.iter().for_each(|event| chain.apply(event));
-        let wanted = chain.wanted(now, complete);
-        (
-            wanted.roots.iter().map(|(root, _)| root.0[0]).collect(),
-            wanted.blocks.iter().map(|(block, _)| block.0[0]).collect(),
-        )
-    }
-
-    #[test]
-    fn a_request_an_approval_and_its_end() {
-        let mut events = vec![registered(10)];
-        assert_eq!(kept(&events, 0, &[]), (vec![10], vec![]));
-        events.push(requested(10));
-        assert_eq!(kept(&events, 0, &[]), (vec![10], vec![7, 8]));
-        events.push(approved(10, 11, 0));
-        assert_eq!(kept(&events, 0, &[]), (vec![10, 11], vec![7]));
-        events.extend(removed(10));
-        assert_eq!(kept(&events, 0, &[]), (vec![10], vec![]));
-    }
-
-    #[test]
-    fn a_denial_ends_a_request() {
-        let denied = Event::Reason {
-            requestor: READER,
-            image: root(10),
-            info: "no".to_owned(),
+impl Image {
+    /// Takes in its flags of unix second `at`.
+    fn flag(&mut self, at: u64, flags: u8) {
+        self.withdrawn = match flags & WITHDRAWN {
+            0 => None,
+            _ => Some(self.withdrawn.unwrap_or(at)),
         };
-        let events = [registered(10), requested(10), denied];
-        assert_eq!(kept(&events, 0, &[]), (vec![10], vec![]));
-    }
-
-    #[test]
-    fn an_approval_ends_by_the_chains_clock_and_comes_back() {
-        let mut events = vec![registered(10), requested(10), approved(10, 11, 500)];
-        assert_eq!(kept(&events, 499, &[]).0, [10, 11]);
-        assert_eq!(kept(&events, 500, &[]), (vec![10], vec![]));
-        events.extend([requested(10), approved(10, 12, 900)]);
-        assert_eq!(kept(&events, 500, &[]).0, [10, 12]);
-        let longer = Event::Reshared {
-            requestor: READER,
-            image: root(10),
-            shared_image: root(13),
-            expires_at: 0,
-        };
-        events.push(longer);
-        assert_eq!(kept(&events, 1000, &[]).0, [10, 13]);
-    }
-
-    #[test]
-    fn the_old_root_stays_until_the_new_one_is_here() {
-        let events = [registered(10), resealed(10, 20), resealed(10, 30)];
-        assert_eq!(kept(&events, 0, &[]).0, [30]);
-        assert_eq!(kept(&events, 0, &[10]).0, [30, 10]);
-        assert_eq!(kept(&events, 0, &[10, 20]).0, [30, 20]);
-        assert_eq!(kept(&events, 0, &[10, 20, 30]).0, [30]);
-    }
-
-    #[test]
-    fn the_emergency_object_that_was_named_last_is_kept() {
-        let entrusted = |object: u8| Event::ImageResealed {
-            image: root(10),
-            root: root(10),
-            emergency: Some(B256::repeat_byte(object)),
-            round: Some(1),
-        };
-        let mut events = vec![registered(10), entrusted(5)];
-        assert_eq!(kept(&events, 0, &[10]), (vec![10], vec![5]));
-        events.push(entrusted(6));
-        assert_eq!(kept(&events, 0, &[10]), (vec![10], vec![6]));
-        events.push(entrusted(0));
-        assert_eq!(kept(&events, 0, &[10]), (vec![10], vec![]));
-    }
-
-    #[test]
-    fn a_removed_root_does_not_come_back_through_another_image() {
-        let mut events = vec![registered(10), requested(10), approved(10, 11, 0)];
-        events.extend(removed(10));
-        events.extend([registered(40), requested(40), approved(40, 11, 0)]);
-        assert_eq!(kept(&events, 0, &[]).0, [10, 40]);
-        events.push(resealed(40, 11));
-        assert_eq!(kept(&events, 0, &[40]).0, [10, 40]);
     }
 }

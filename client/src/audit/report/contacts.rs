@@ -1,6 +1,6 @@
 //! Names for addresses: the reader's own, bound to an address by a contact card that both keys signed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::report::text::visible;
 use crate::papers::card::Card;
@@ -13,6 +13,8 @@ pub const MAX_NAME_CHARS: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub struct Contacts {
     names: BTreeMap<Address, String>,
+    /// The fingerprints of the cards' OpenPGP keys.
+    keys: BTreeMap<Address, BTreeSet<String>>,
 }
 
 impl Contacts {
@@ -24,6 +26,14 @@ impl Contacts {
     /// Calls the owner of a verified card by a name. The first name of an address stays.
     pub fn add(&mut self, card: &Card, name: &str) {
         self.insert(card.address, name);
+        let keys = self.keys.entry(card.address).or_default();
+        keys.insert(card.certificate.fingerprint());
+    }
+
+    /// Says whether a key is that of a card of its owner; `None` if there is no card of the owner.
+    pub fn vouches(&self, owner: Address, fingerprint: &str) -> Option<bool> {
+        let keys = self.keys.get(&owner)?;
+        Some(keys.contains(fingerprint))
     }
 
     pub(super) fn insert(&mut self, address: Address, name: &str) {

@@ -16,6 +16,7 @@ pub(crate) mod pinned;
 pub(crate) mod schema;
 pub(crate) mod shown;
 pub(crate) mod signed;
+pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
 pub(crate) mod watch;
@@ -35,10 +36,14 @@ pub use crate::operation::journal::piece::{Piece, Verdict};
 pub use crate::operation::journal::pinned::PinnedContract;
 pub(crate) use crate::operation::journal::schema::open_as;
 pub use crate::operation::journal::shown::ShownRequest;
+pub use crate::operation::journal::taken::Taken;
 pub use crate::operation::journal::watch::{EventId, Finished, Noted, WatchStore, WrittenOutput};
 
 use crate::operation::deed::{Deed, DeedKey};
 use pcim_core::ImageDigest;
+
+/// The state of an operation that will not happen.
+const ABANDONED: i64 = 2;
 
 /// One actor's journal.
 #[derive(Debug)]
@@ -178,7 +183,7 @@ impl Journal {
     /// # Errors
     /// [`Error::NoOperation`] if there is no such operation, or it is done.
     pub fn abandon(&self, id: OperationId) -> Result<()> {
-        self.end(id, 2)
+        self.end(id, ABANDONED)
     }
 
     /// Lists the operations that were begun and neither finished nor abandoned, oldest first.
@@ -303,6 +308,9 @@ impl Journal {
                 params![id, how],
             )?;
             tx.execute("DELETE FROM piece WHERE operation = ?1", [id])?;
+            if how == ABANDONED {
+                tx.execute("DELETE FROM taken WHERE operation = ?1", [id])?;
+            }
             match ended {
                 0 => Err(Error::NoOperation { id }),
                 _ => Ok(()),

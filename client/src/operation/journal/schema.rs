@@ -11,7 +11,7 @@ use pcim_core::private::open_or_create;
 /// "PCIM", so that no other database is taken for a journal.
 pub(super) const APPLICATION_ID: i64 = 0x5043_494d;
 /// One step for each version; the file's `user_version` tells how many are behind it.
-pub(super) const STEPS: [&str; 5] = [
+pub(super) const STEPS: [&str; 6] = [
     "
     CREATE TABLE operation (
         id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -100,6 +100,15 @@ pub(super) const STEPS: [&str; 5] = [
         mail      BLOB CHECK (mail IS NULL OR length(mail) = 32),
         left_at   INTEGER
     ) STRICT, WITHOUT ROWID;
+",
+    "
+    CREATE TABLE taken (
+        operation INTEGER NOT NULL REFERENCES operation (id),
+        image     BLOB NOT NULL CHECK (length(image) = 32),
+        requester BLOB CHECK (requester IS NULL OR length(requester) = 20),
+        state     INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX taken_of ON taken (operation);
 ",
 ];
 

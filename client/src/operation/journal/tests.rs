@@ -284,7 +284,7 @@ fn what_is_no_journal_is_left_alone() {
         Journal::open(&newer),
         Err(Error::Newer {
             found: 99,
-            known: 5
+            known: 6
         })
     ));
 

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use pcim_client::ConsentReason;
 use pcim_core::ImageDigest;
 
+use super::emergency::CustodianDrillArgs;
 use crate::commands::write_result;
 use crate::context::{Context, read_card};
 use crate::names;
@@ -14,6 +15,7 @@ use crate::names;
 #[derive(Debug, Subcommand)]
 pub(crate) enum CustodianCommand {
     Consent(ConsentArgs),
+    Drill(CustodianDrillArgs),
 }
 
 /// Give your share of an image's key to one whom an emergency let in, or to the patient's new key
@@ -44,6 +46,7 @@ impl CustodianCommand {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         match self {
             Self::Consent(args) => args.run(context).await,
+            Self::Drill(args) => args.run(context).await,
         }
     }
 }

@@ -8,9 +8,9 @@ use pcim_client::papers::guardian::Drill;
 use pcim_client::papers::recovery::RecoveryRequest;
 use pcim_core::date::time;
 
-use crate::commands::backup::release::{Release, release};
+use crate::commands::backup::release::{ToArgs, release};
 use crate::commands::write_result;
-use crate::context::{Context, actor, read_card, read_small};
+use crate::context::{Context, actor, read_small};
 
 /// A guardian's commands.
 #[derive(Debug, Subcommand)]
@@ -80,15 +80,8 @@ pub(crate) struct ShareReleaseArgs {
     /// The letter with the share that you were given
     #[arg(value_name = "LETTER")]
     share: PathBuf,
-    /// Contact card of the new home
-    #[arg(long, value_name = "CARD")]
-    to: PathBuf,
-    /// File for the new letter
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Replace the file if it is there
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    to: ToArgs,
 }
 
 impl GuardianCommand {
@@ -172,14 +165,6 @@ impl DrillArgs {
 impl ShareReleaseArgs {
     async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let share = read_small(&self.share)?;
-        let to = read_card(&self.to)?;
-        let what = Release {
-            given: Given::Share(&share),
-            to: &to,
-            out: &self.out,
-            force: self.force,
-            moved_days: Some(0),
-        };
-        release(context, what).await
+        release(context, Given::Share(&share), &self.to, Some(0)).await
     }
 }

@@ -2,10 +2,12 @@
 
 pub(crate) mod custodian;
 mod drill;
+pub(crate) mod emergency;
 pub(crate) mod guardian;
 pub(crate) mod moves;
 pub(crate) mod recover;
 pub(crate) mod rescue;
+mod rotate;
 pub(crate) mod signed;
 
 use std::path::Path;

@@ -1,8 +1,11 @@
 //! `pcim account`
 
 use clap::{Args, Subcommand};
+use pcim_client::Error;
 use pcim_core::Address;
+use serde_json::json;
 
+use super::rotate::RotateKeyArgs;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::{Context, actor};
@@ -15,6 +18,7 @@ pub(crate) enum AccountCommand {
     Move(MoveArgs),
     Finish(FinishArgs),
     Cancel(CancelArgs),
+    RotateKey(RotateKeyArgs),
 }
 
 /// Show who acts for a patient, her guardians and desk, and what is pending
@@ -64,6 +68,7 @@ impl AccountCommand {
             Self::Move(args) => args.run(context).await,
             Self::Finish(args) => args.run(context).await,
             Self::Cancel(args) => args.run(context).await,
+            Self::RotateKey(args) => args.run(context).await,
         }
     }
 }
@@ -104,7 +109,21 @@ pub(super) async fn finish(
 ) -> anyhow::Result<()> {
     let client = sign.set(context.client().await?).await?;
     let patient = patient.unwrap_or(client.patient_address());
-    let finished = client.unlocked().finish_change(patient).await;
+    let acted = client.patient_address() == patient;
+    let unlocked = client.unlocked();
+    let mut finished = unlocked.finish_change(patient).await;
+    // It was finished before, and this home does not act on it yet: other providers had not confirmed it.
+    if matches!(finished, Err(Error::NothingPending { .. })) && !acted {
+        match unlocked.act_for(patient).await {
+            Ok(true) => {
+                client.shutdown().await;
+                let text = format!("acts for     {patient}\n");
+                return context.ui.result(&json!({ "acts_for": patient }), &text);
+            }
+            Ok(false) => {}
+            Err(error) => finished = Err(error),
+        }
+    }
     client.shutdown().await;
     let Some(written) = sign.settle(context, finished)? else {
         return Ok(());

@@ -2,8 +2,10 @@
 
 use pcim_client::audit::report::{Table, utc, visible};
 use pcim_client::audit::{Entry, Standing};
+use pcim_core::Address;
 
 use super::show::{self, Images, Right};
+use crate::names;
 
 /// The entries, in the order of the text.
 pub(super) fn timeline(entries: &[Entry], known: &Images) -> Table {
@@ -26,6 +28,9 @@ pub(super) fn timeline(entries: &[Entry], known: &Images) -> Table {
                 show::said(entry).unwrap_or_default(),
                 show::words(entry).unwrap_or_default(),
                 entry.tx.to_string(),
+                named(known.map(|it| it.patient)),
+                named(known.map(|it| it.radiologist)),
+                named(show::who(entry)),
             ]);
         }
     }
@@ -43,6 +48,9 @@ pub(super) fn timeline(entries: &[Entry], known: &Images) -> Table {
             "Details",
             "Text on the chain",
             "Transaction",
+            "Owner's name",
+            "Radiologist's name",
+            "Who's name",
         ],
         rows,
     }
@@ -69,6 +77,8 @@ pub(super) fn rights(title: &str, rights: &[Right]) -> Table {
             visible(&right.notes),
             right.reason.as_deref().map(visible).unwrap_or_default(),
             right.since.tx.to_string(),
+            named(Some(right.patient)),
+            named(Some(right.requestor)),
         ]
     });
     Table {
@@ -86,7 +96,14 @@ pub(super) fn rights(title: &str, rights: &[Right]) -> Table {
             "For",
             "Patient's words",
             "Transaction",
+            "Owner's name",
+            "Requestor's name",
         ],
         rows: rows.collect(),
     }
+}
+
+/// What the home calls the owner of an address; empty if it does not know him.
+fn named(address: Option<Address>) -> String {
+    address.and_then(names::name_of).unwrap_or_default()
 }

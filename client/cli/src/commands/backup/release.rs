@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use clap::Args;
 use pcim_client::backup::Given;
 use pcim_client::papers::backup::MAX_BACKUP_BYTES;
-use pcim_client::papers::card::Card;
 use pcim_terminal::files::write_result;
 use serde_json::json;
 
@@ -25,6 +24,13 @@ pub(crate) struct ReleaseArgs {
     /// The backup, if you are a follower
     #[arg(long, value_name = "FILE", conflicts_with = "share")]
     backup: Option<PathBuf>,
+    #[command(flatten)]
+    to: ToArgs,
+}
+
+/// Whom a letter is sealed to, and where it is written.
+#[derive(Debug, Args)]
+pub(crate) struct ToArgs {
     /// Contact card of the new home
     #[arg(long, value_name = "CARD")]
     to: PathBuf,
@@ -38,7 +44,6 @@ pub(crate) struct ReleaseArgs {
 
 impl ReleaseArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let to = read_card(&self.to)?;
         let bytes = match (&self.share, &self.backup) {
             (_, Some(backup)) => read_backup(backup)?,
             (Some(share), None) => read_small(share)?,
@@ -48,34 +53,23 @@ impl ReleaseArgs {
             Some(_) => Given::Backup(&bytes),
             None => Given::Share(&bytes),
         };
-        let what = Release {
-            given,
-            to: &to,
-            out: &self.out,
-            force: self.force,
-            moved_days: None,
-        };
-        release(context, what).await
+        release(context, given, &self.to, None).await
     }
 }
 
-/// A share or key that is sealed on, and its reader.
-pub(crate) struct Release<'a> {
-    pub(crate) given: Given<'a>,
-    pub(crate) to: &'a Card,
-    pub(crate) out: &'a Path,
-    pub(crate) force: bool,
-    /// For how many days the card's key must act for the patient; `None` if the chain is not asked.
-    pub(crate) moved_days: Option<u64>,
-}
-
-/// Seals on, and writes the letter.
-pub(crate) async fn release(context: &Context, what: Release<'_>) -> anyhow::Result<()> {
-    let Release { to, out, .. } = what;
+/// Seals a share or key on, and writes the letter. The card's key must act for the patient since `moved_days`; `None` if the chain is not
+/// asked.
+pub(crate) async fn release(
+    context: &Context,
+    given: Given<'_>,
+    args: &ToArgs,
+    moved_days: Option<u64>,
+) -> anyhow::Result<()> {
+    let (to, out) = (read_card(&args.to)?, &args.out);
     let client = context.client().await?;
     let work = async {
-        let done = client.backups().give_on(what.given, to)?;
-        if let Some(days) = what.moved_days {
+        let done = client.backups().give_on(given, &to)?;
+        if let Some(days) = moved_days {
             client.check_moved(done.patient, to.address, days).await?;
         }
         Ok::<_, pcim_client::Error>(done)
@@ -83,7 +77,7 @@ pub(crate) async fn release(context: &Context, what: Release<'_>) -> anyhow::Res
     let done = work.await;
     client.shutdown().await;
     let done = done?;
-    write_result(out, &done.letter, what.force)?;
+    write_result(out, &done.letter, args.force)?;
     let share = match done.share {
         Some(number) => format!("share {number}"),
         None => "the key".to_owned(),

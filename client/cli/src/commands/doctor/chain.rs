@@ -9,7 +9,7 @@ use pcim_core::U256;
 use pcim_core::date::{now, time};
 use pcim_deploy::artifact;
 use pcim_deploy::deploy::{Activation, Deployed, status};
-use pcim_ledger::{Chain, Deployment, shown_url};
+use pcim_ledger::{Chain, Deployment, RelayService, shown_url};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -48,8 +48,38 @@ pub(super) async fn findings(session: &Session) -> Vec<Finding> {
         return findings;
     };
     findings.extend(contract(deployment, file.ok().flatten().as_ref()).await);
-    findings.push(ether(session, &chain).await);
+    findings.push(match session.relay() {
+        Ok(Some(service)) => relay(&service, deployment).await,
+        Ok(None) => ether(session, &chain).await,
+        Err(error) => Finding::bad("relay", error.to_string(), "pcim network join FILE"),
+    });
     findings
+}
+
+/// The network's relay, which pays for this home's calls.
+async fn relay(service: &RelayService, deployment: &Deployment) -> Finding {
+    let (what, url) = ("relay", service.shown());
+    let own =
+        "ask its operator; `pcim config set pays_itself true` sends from this home's own ether";
+    match service.terms().await {
+        Err(error) => Finding::bad(what, error.to_string(), own),
+        Ok(terms)
+            if (terms.chain_id, terms.contract) != (deployment.chain_id, deployment.contract) =>
+        {
+            let found = format!(
+                "{url} calls contract {} on chain {}",
+                terms.contract, terms.chain_id
+            );
+            Finding::bad(what, found, own)
+        }
+        Ok(terms) => {
+            let most = terms.calls_per_signer;
+            Finding::good(
+                what,
+                format!("{url} pays for your calls, {most} a day at most"),
+            )
+        }
+    }
 }
 
 /// The network that the home is set up for.

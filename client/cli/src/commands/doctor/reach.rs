@@ -11,7 +11,10 @@ use super::finding::Finding;
 const LIMIT: Duration = Duration::from_secs(15);
 
 pub(super) async fn findings(session: &Session) -> Vec<Finding> {
-    let mut findings = vec![listening(session)];
+    let mut findings = vec![match through_relay(session).await {
+        Some(at) => Finding::good("reachable", format!("through a relay, at {at}")),
+        None => listening(session),
+    }];
     let followers = match session.network() {
         Ok(file) => file.map(|file| file.followers).unwrap_or_default(),
         Err(_) => Vec::new(),
@@ -40,6 +43,15 @@ pub(super) async fn findings(session: &Session) -> Vec<Finding> {
     findings
 }
 
+/// Where a relay lets others reach the home's node, while it runs.
+async fn through_relay(session: &Session) -> Option<String> {
+    if !session.home().socket_path().exists() {
+        return None;
+    }
+    let addresses = session.node().await.ok()?.addresses().await.ok()?;
+    addresses.into_iter().find(|at| at.contains("/p2p-circuit"))
+}
+
 /// What the contact card will say of where this node is found.
 fn listening(session: &Session) -> Finding {
     let what = "reachable";
@@ -64,7 +76,7 @@ fn listening(session: &Session) -> Finding {
         Some(Place::Private) => Finding::note(
             what,
             format!("{listen}: from its own network alone{running}"),
-            "outside of it others need a relay (node.relays) or a follower",
+            "outside of it others need a relay: let `pcim node` run, which asks the network's followers for a place",
         ),
         Some(Place::Open) => Finding::good(what, format!("{listen}{running}")),
     }

@@ -1,4 +1,4 @@
-//! Tasks on a sealed image as it is: `pcim node export`, `import`, `pin`, `pins`, `unpin`
+//! The tasks of `pcim node`: the service, and sealed images as they are
 
 use std::path::PathBuf;
 
@@ -9,6 +9,7 @@ use pcim_core::ImageDigest;
 use pcim_node::pinning::{PinStatus, Service};
 use serde_json::json;
 
+use super::service;
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::names;
@@ -16,9 +17,13 @@ use crate::names;
 /// Names a file that holds the token of the pinning service.
 const TOKEN_VARIABLE: &str = "PCIM_PIN_TOKEN_FILE";
 
-/// Move sealed images about, encrypted as they are
+/// Run the node as a service; move sealed images about, encrypted as they are
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodeTask {
+    Install(service::InstallArgs),
+    Status(service::NodeStatusArgs),
+    Stop(service::StopArgs),
+    Logs(service::LogsArgs),
     Export(ExportArgs),
     Import(ImportArgs),
     Pin(PinArgs),
@@ -102,6 +107,10 @@ pub(crate) struct UnpinArgs {
 impl NodeTask {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         match self {
+            Self::Install(args) => args.run(context).await,
+            Self::Status(args) => args.run(context).await,
+            Self::Stop(args) => args.run(context).await,
+            Self::Logs(args) => args.run(context),
             Self::Export(args) => args.run(context).await,
             Self::Import(args) => args.run(context).await,
             Self::Pin(args) => args.run(context).await,

@@ -8,11 +8,13 @@ use pcim_core::date::{now, time};
 use pcim_core::{Address, BlockDigest, GrantStatus, ImageDigest};
 use serde::Serialize;
 
+use super::delegated::ForArgs;
 use super::pairs::Pairs;
 use super::replicas::{self, AwaitReplicas};
 use super::revoke::resealed;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
+use crate::contacts;
 use crate::context::{Context, read_small};
 use crate::failure::Usage;
 use crate::names;
@@ -48,8 +50,10 @@ pub(crate) struct ApproveArgs {
     ///
     /// For all its readers: the other approvals go on, each with a root of its own on the chain, and the old body is
     /// dropped from this node. Without this option such a request is refused. For one approval at a time.
-    #[arg(long, conflicts_with_all = ["reviewed", "file", "sign_only"])]
+    #[arg(long, conflicts_with_all = ["reviewed", "file", "sign_only", "served"])]
     reseal_v1: bool,
+    #[command(flatten)]
+    delegated: ForArgs,
     #[command(flatten)]
     sign: SignArgs,
     #[command(flatten)]
@@ -88,8 +92,12 @@ impl ApproveArgs {
         if !self.pairs.confirmed(context, "approve", &pairs)? {
             return Ok(());
         }
-        let client = self.sign.set(context.client().await?).await?;
-        let shown = match self.check(&client, &pairs, reviewed.as_deref()).await {
+        let client = self.delegated.set(context.client().await?).await?;
+        let client = self.sign.set(client).await?;
+        let shown = match self
+            .check(context, &client, &pairs, reviewed.as_deref())
+            .await
+        {
             Ok(()) => match pairs.as_slice() {
                 [(image, requestor)] if !self.pairs.in_file() && reviewed.is_none() => {
                     self.one(context, &client, image, *requestor).await
@@ -105,6 +113,7 @@ impl ApproveArgs {
     /// Refuses requests that have changed since they were reviewed, and old ones.
     async fn check(
         &self,
+        context: &Context,
         client: &Actor,
         pairs: &[(ImageDigest, Address)],
         reviewed: Option<&[Reviewed]>,
@@ -112,6 +121,7 @@ impl ApproveArgs {
         if let Some(reviewed) = reviewed {
             client.patient().check_reviewed(reviewed).await?;
         }
+        self.check_cards(context, client, pairs).await?;
         if self.old {
             return Ok(());
         }
@@ -131,6 +141,39 @@ impl ApproveArgs {
         Ok(())
     }
 
+    /// Refuses a requestor whose card lies among the contacts and whose request names another certificate, unless the
+    /// certificate is named here: the account may be another's by now.
+    async fn check_cards(
+        &self,
+        context: &Context,
+        client: &Actor,
+        pairs: &[(ImageDigest, Address)],
+    ) -> anyhow::Result<()> {
+        if self.certificate.is_some() {
+            return Ok(());
+        }
+        let contacts = contacts::read(context.ui, &client.home().contacts_dir())?;
+        for (image, requestor) in pairs {
+            if contacts.name(*requestor).is_none() {
+                continue;
+            }
+            let patient = client.patient();
+            let fingerprint = match patient.requested_fingerprint(image, *requestor).await {
+                // Decided already, or away: what approves says so.
+                Err(_) => continue,
+                Ok(fingerprint) => fingerprint,
+            };
+            if contacts.vouches(*requestor, &fingerprint) == Some(false) {
+                let text = format!(
+                    "the request of {requestor} for image {image} names another certificate ({fingerprint}) than the card that you \
+                     have of this account: ask for a new card, or name the certificate with --certificate"
+                );
+                return Err(Usage(text).into());
+            }
+        }
+        Ok(())
+    }
+
     async fn one(
         &self,
         context: &Context,
@@ -138,7 +181,7 @@ impl ApproveArgs {
         image: &ImageDigest,
         requestor: Address,
     ) -> anyhow::Result<()> {
-        let expires_at = self.expires_at(client).await?;
+        let expires_at = self.expires_at(context, client).await?;
         let approved = match self.reseal_v1 {
             true => client
                 .patient()
@@ -184,7 +227,7 @@ impl ApproveArgs {
             let text = "--reseal-v1 is for one approval at a time";
             return Err(Usage(text.to_owned()).into());
         }
-        let expires_at = self.expires_at(client).await?;
+        let expires_at = self.expires_at(context, client).await?;
         let approvals = client.patient().approve_all(pairs, expires_at).await?;
         let mut text = approvals_text(&approvals);
         let roots = approvals.approvals.iter().map(|one| one.shared_image);
@@ -201,15 +244,21 @@ impl ApproveArgs {
         waited.map(drop)
     }
 
-    async fn expires_at(&self, client: &Actor) -> anyhow::Result<u64> {
-        Ok(match self.expires {
-            Expiry::At(moment) => moment,
-            Expiry::After(seconds) => {
-                // A chain without transactions stops at the time of its last block.
-                client.ledger().await?.now().await?.max(now()) + u64::from(seconds)
-            }
-        })
+    async fn expires_at(&self, context: &Context, client: &Actor) -> anyhow::Result<u64> {
+        let wished = end_of(self.expires, client).await?;
+        Ok(self.delegated.end(context, client, wished))
     }
+}
+
+/// The moment at which an access ends.
+pub(super) async fn end_of(expires: Expiry, client: &Actor) -> anyhow::Result<u64> {
+    Ok(match expires {
+        Expiry::At(moment) => moment,
+        Expiry::After(seconds) => {
+            // A chain without transactions stops at the time of its last block.
+            client.ledger().await?.now().await?.max(now()) + u64::from(seconds)
+        }
+    })
 }
 
 /// Reads a list of reviewed requests.

@@ -2,9 +2,10 @@
 
 use clap::Args;
 
+use super::delegated::ForArgs;
 use super::pairs::{Pairs, shown};
 use crate::commands::sign::SignArgs;
-use crate::commands::transaction;
+use crate::commands::{Finality, Taken, transaction};
 use crate::context::Context;
 use crate::names;
 use crate::ui::printable;
@@ -23,6 +24,8 @@ pub(crate) struct DenyArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
+    delegated: ForArgs,
+    #[command(flatten)]
     sign: SignArgs,
 }
 
@@ -32,7 +35,8 @@ impl DenyArgs {
             true => Vec::new(),
             false => self.pairs.read(&self.sign)?,
         };
-        let client = self.sign.set(context.client().await?).await?;
+        let client = self.delegated.set(context.client().await?).await?;
+        let client = self.sign.set(client).await?;
         if self.all {
             pairs = client.patient().open_requests().await?;
         }
@@ -47,17 +51,21 @@ impl DenyArgs {
         let many = self.all || self.pairs.in_file();
         let ([(image, requestor)], false) = (pairs.as_slice(), many) else {
             let endings = client.patient().deny_all(&pairs, &self.reason).await?;
-            return shown("denied", context, &endings);
+            let finality = Finality::of(&client, &endings.written).await;
+            return shown("denied", context, &endings, finality);
         };
         let written = client.patient().deny(image, *requestor, &self.reason).await;
         let Some(written) = self.sign.settle(context, written)? else {
             return Ok(());
         };
+        let finality = Finality::of(&client, &written).await;
         let text = format!(
-            "denied       {}\n{}",
+            "denied       {}\n{}{}",
             names::shown(*requestor),
-            transaction(&written)
+            transaction(&written),
+            finality.line()
         );
-        context.ui.result(&written, &text)
+        let (what, finality) = (&written, Some(finality));
+        context.ui.result(&Taken { what, finality }, &text)
     }
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use pcim_core::date::{now, time};
 use pcim_core::{Address, ImageDigest};
 
+use super::delegated::ForArgs;
 use crate::commands::sign::SignArgs;
 use crate::commands::transaction;
 use crate::context::Context;
@@ -25,18 +26,22 @@ pub(crate) struct ExtendArgs {
     #[arg(long, value_name = "WHEN", value_parser = parse::approval_end)]
     expires: Expiry,
     #[command(flatten)]
+    delegated: ForArgs,
+    #[command(flatten)]
     sign: SignArgs,
 }
 
 impl ExtendArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let client = self.sign.set(context.client().await?).await?;
+        let client = self.delegated.set(context.client().await?).await?;
+        let client = self.sign.set(client).await?;
         let expires_at = match self.expires {
             Expiry::At(moment) => moment,
             Expiry::After(seconds) => {
                 client.ledger().await?.now().await?.max(now()) + u64::from(seconds)
             }
         };
+        let expires_at = self.delegated.end(context, &client, expires_at);
         let patient = client.patient();
         let extended = patient
             .extend(&self.image, self.requestor, expires_at)

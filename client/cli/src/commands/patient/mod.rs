@@ -4,6 +4,7 @@ mod account;
 mod approve;
 mod audit;
 mod custodians;
+mod delegated;
 mod deny;
 mod extend;
 mod history;
@@ -18,6 +19,8 @@ mod rekey;
 mod replicas;
 mod requests;
 mod revoke;
+mod shred;
+mod share;
 
 use clap::Subcommand;
 
@@ -33,6 +36,8 @@ pub(crate) enum PatientCommand {
     Approve(approve::ApproveArgs),
     Extend(extend::ExtendArgs),
     Deny(deny::DenyArgs),
+    Share(share::ShareArgs),
+    Guests(share::GuestsArgs),
     Revoke(revoke::RevokeArgs),
     Rekey(rekey::RekeyArgs),
     Limit(limit::LimitArgs),
@@ -47,6 +52,7 @@ pub(crate) enum PatientCommand {
     Custodians(custodians::CustodiansArgs),
     Withdraw(account::WithdrawArgs),
     Restore(account::RestoreImageArgs),
+    Shred(shred::ShredArgs),
     Migrate(account::MigrateArgs),
 }
 
@@ -60,6 +66,8 @@ impl PatientCommand {
             Self::Approve(args) => args.run(context).await,
             Self::Extend(args) => args.run(context).await,
             Self::Deny(args) => args.run(context).await,
+            Self::Share(args) => args.run(context).await,
+            Self::Guests(args) => args.run(context),
             Self::Revoke(args) => args.run(context).await,
             Self::Rekey(args) => args.run(context).await,
             Self::Limit(args) => args.run(context).await,
@@ -74,6 +82,7 @@ impl PatientCommand {
             Self::Custodians(args) => args.run(context).await,
             Self::Withdraw(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
+            Self::Shred(args) => args.run(context).await,
             Self::Migrate(args) => args.run(context).await,
         }
     }

@@ -8,7 +8,7 @@ use pcim_core::{Address, ImageDigest};
 
 use crate::commands::confirm::ConfirmArgs;
 use crate::commands::sign::SignArgs;
-use crate::commands::transaction;
+use crate::commands::{Finality, Taken, transaction};
 use crate::context::{Context, read_small};
 use crate::failure::Usage;
 use crate::names;
@@ -83,7 +83,12 @@ fn pair(words: &[String]) -> Result<(ImageDigest, Address), String> {
 }
 
 /// Shows what one transaction ended.
-pub(crate) fn shown(what: &str, context: &Context, endings: &Endings) -> anyhow::Result<()> {
+pub(crate) fn shown(
+    what: &str,
+    context: &Context,
+    endings: &Endings,
+    finality: Finality,
+) -> anyhow::Result<()> {
     let mut text = String::new();
     for ending in &endings.ended {
         text.push_str(&format!(
@@ -93,5 +98,8 @@ pub(crate) fn shown(what: &str, context: &Context, endings: &Endings) -> anyhow:
         ));
     }
     text.push_str(&transaction(&endings.written));
-    context.ui.result(endings, &text)
+    text.push_str(finality.line());
+    let what = endings;
+    let finality = Some(finality);
+    context.ui.result(&Taken { what, finality }, &text)
 }

@@ -5,6 +5,7 @@ use pcim_client::PendingRequest;
 use pcim_core::date::time;
 use serde::Serialize;
 
+use super::delegated::ForArgs;
 use crate::contacts;
 use crate::context::Context;
 use crate::ui::printable;
@@ -15,7 +16,10 @@ use crate::ui::printable;
 /// notes of all others come from documents that they encrypted to you, which prove only that the requestor's key wrote them: that
 /// such a name is true is for you to judge.
 #[derive(Debug, Args)]
-pub(crate) struct RequestsArgs {}
+pub(crate) struct RequestsArgs {
+    #[command(flatten)]
+    delegated: ForArgs,
+}
 
 /// A request, and whom the owner of the home knows its requestor as.
 #[derive(Serialize)]
@@ -23,22 +27,31 @@ struct Listed<'r> {
     #[serde(flatten)]
     request: &'r PendingRequest,
     known_as: Option<&'r str>,
+    /// Whether the certificate is that of the requestor's card; absent without a card or the certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_of_card: Option<bool>,
 }
 
 impl RequestsArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
-        let client = context.client().await?;
+        let client = self.delegated.set(context.client().await?).await?;
         let contacts = contacts::read(context.ui, &client.home().contacts_dir())?;
         let requests = client.patient().requests().await;
         client.shutdown().await;
         let requests = requests?;
-        let listed: Vec<_> = requests
+        // Emergencies first, then those whom she knows; the others in the order in which they came.
+        let mut listed: Vec<_> = requests
             .iter()
             .map(|request| Listed {
                 request,
                 known_as: contacts.name(request.requestor),
+                certificate_of_card: request
+                    .fingerprint
+                    .as_deref()
+                    .and_then(|key| contacts.vouches(request.requestor, key)),
             })
             .collect();
+        listed.sort_by_key(|one| (one.request.purpose != "ETREAT", one.known_as.is_none()));
         if listed.is_empty() {
             context.ui.remark("no request waits for your decision");
         }
@@ -53,6 +66,11 @@ impl Listed<'_> {
         let mut text = format!("image        {}\n", request.image);
         if let Some(name) = self.known_as {
             text.push_str(&format!("known as     {}\n", printable(name)));
+        }
+        if self.certificate_of_card == Some(false) {
+            text.push_str(
+                "beware       the certificate is not that of the card you have: ask for a new card before you approve\n",
+            );
         }
         text.push_str(&format!(
             "requestor    {}\ncertificate  {}\npurpose      {}\nsince        {}\n",

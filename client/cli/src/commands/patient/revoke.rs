@@ -5,10 +5,11 @@ use pcim_client::{Actor, Error, Outcome, Resealed, Written};
 use pcim_core::{Address, ImageDigest};
 use serde::Serialize;
 
+use super::delegated::ForArgs;
 use super::pairs::{Pairs, shown};
 use super::replicas::{self, AwaitReplicas};
 use crate::commands::sign::SignArgs;
-use crate::commands::transaction;
+use crate::commands::{Finality, Taken, transaction};
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::names;
@@ -30,8 +31,10 @@ pub(crate) struct RevokeArgs {
     /// A reader of the image may have kept it, or its key: sealing again cannot take that back either.
     /// It costs a transaction for each remaining reader and one for the image, and is gone on with after a crash by
     /// `pcim resume`.
-    #[arg(long, conflicts_with_all = ["sign_only", "file"])]
+    #[arg(long, conflicts_with_all = ["sign_only", "file", "served"])]
     rekey: bool,
+    #[command(flatten)]
+    delegated: ForArgs,
     #[command(flatten)]
     sign: SignArgs,
     #[command(flatten)]
@@ -57,12 +60,21 @@ impl RevokeArgs {
             if self.rekey {
                 return Err(Usage("--rekey is for one removal at a time".to_owned()).into());
             }
-            let client = context.client().await?;
+            let client = self.delegated.set(context.client().await?).await?;
             let endings = client.patient().revoke_all(&pairs).await;
+            let ended = match endings {
+                Ok(endings) => {
+                    let finality = Finality::of(&client, &endings.written).await;
+                    Ok((endings, finality))
+                }
+                Err(error) => Err(error),
+            };
             client.shutdown().await;
-            return shown("revoked", context, &endings?);
+            let (endings, finality) = ended?;
+            return shown("revoked", context, &endings, finality);
         };
-        let client = self.sign.set(context.client().await?).await?;
+        let client = self.delegated.set(context.client().await?).await?;
+        let client = self.sign.set(client).await?;
         let revoked = self.revoke(&client, image, *requestor).await;
         let waited = match &revoked {
             Ok(Outcome::Mined(Revoked {
@@ -70,6 +82,13 @@ impl RevokeArgs {
                 ..
             })) => self.replicas.wait(&client, &rekeyed.root).await,
             _ => Ok(None),
+        };
+        let finality = match &revoked {
+            Ok(Outcome::Mined(Revoked {
+                written: Some(written),
+                ..
+            })) => Some(Finality::of(&client, written).await),
+            _ => None,
         };
         client.shutdown().await;
         let Some(revoked) = self.sign.settle(context, revoked)? else {
@@ -79,6 +98,7 @@ impl RevokeArgs {
         if let Some(written) = &revoked.written {
             text.push_str(&transaction(written));
         }
+        text.push_str(finality.map_or("", Finality::line));
         if let Some(rekeyed) = &revoked.rekeyed {
             text.push_str(&resealed(context, rekeyed));
         }
@@ -88,7 +108,8 @@ impl RevokeArgs {
                 "note: the new body is on this node alone: let `pcim node` run until followers have it (--replicas N waits)",
             );
         }
-        context.ui.result(&revoked, &text)?;
+        let what = &revoked;
+        context.ui.result(&Taken { what, finality }, &text)?;
         waited.map(drop)
     }
 

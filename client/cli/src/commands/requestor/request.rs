@@ -34,6 +34,9 @@ pub(crate) struct RequestArgs {
     /// A word to the patient only
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    /// Contact card of a delegate who decides for the patient: name and note are readable for him, too; may be repeated
+    #[arg(long, value_name = "CARD")]
+    delegate: Vec<PathBuf>,
     #[command(flatten)]
     sign: SignArgs,
 }
@@ -41,11 +44,13 @@ pub(crate) struct RequestArgs {
 impl RequestArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let patient = read_card(&self.patient)?;
+        let delegates = self.delegate.iter().map(|path| read_card(path));
         let request = AccessRequest {
             image: self.image,
             purpose: self.purpose,
             name: self.name.clone(),
             note: self.note.clone(),
+            delegates: delegates.collect::<anyhow::Result<_>>()?,
         };
         let client = self.sign.set(context.client().await?).await?;
         let requested = client.requestor().request(&patient, request).await;

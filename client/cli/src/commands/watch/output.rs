@@ -12,6 +12,7 @@ use pcim_client::journal::WrittenOutput;
 use pcim_core::private::open_or_create;
 use serde_json::json;
 
+use crate::names;
 use crate::ui::Ui;
 
 /// Where the lines go.
@@ -171,7 +172,7 @@ fn text(alert: &Alert, before: &str) -> String {
         line.push_str(&format!("  image {image}"));
     }
     if let Some(requestor) = &alert.requestor {
-        line.push_str(&format!("  requestor {requestor}"));
+        line.push_str(&format!("  requestor {}", names::shown(*requestor)));
     }
     line
 }

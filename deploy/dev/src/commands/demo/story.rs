@@ -203,6 +203,7 @@ async fn ask(
         purpose,
         name: Some(format!("The demo's {name}")),
         note: None,
+        delegates: Vec::new(),
     };
     let requested = requestor
         .requestor()
