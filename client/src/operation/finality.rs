@@ -1,5 +1,5 @@
 //! Access that was taken away, until that is final: a reorganisation that gives it back is found, and the same transaction is sent
-//! again. What was decided anew since is left alone.
+//! again. A later decision is left alone.
 
 use crate::error::Result;
 use crate::operation::deed::DeedKey;

@@ -1,7 +1,7 @@
 //! The items that the chain wants kept: a fold over the contract's events, and nothing else. No clock but the chain's, no network.
 //!
 //! Nobody destroys data in minutes, whatever key he has: an image that was withdrawn, and the roots and emergency objects that a
-//! reseal replaced, stay for [`RETENTION`], counted again when another key acts for the patient, and while a recovery is pending.
+//! reseal replaced, stay for thirty days, counted again when another key acts for the patient, and while a recovery is pending.
 
 mod account;
 #[cfg(test)]
@@ -13,8 +13,6 @@ use crate::actor::follow::plan::account::Account;
 use crate::papers::request::Notes;
 use pcim_core::{Address, B256, BlockDigest, Event, ImageDigest};
 
-/// How long that which the chain no longer wants is kept, in seconds.
-pub(crate) const RETENTION: u64 = 30 * 24 * 3600;
 /// The bit of a withdrawal among an image's flags.
 const WITHDRAWN: u8 = 1;
 

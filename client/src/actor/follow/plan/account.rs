@@ -1,6 +1,7 @@
 //! A patient's account, as far as it counts for what is kept.
 
-use crate::actor::follow::plan::RETENTION;
+/// How long that which the chain no longer wants is kept, in seconds.
+pub(super) const RETENTION: u64 = 30 * 24 * 3600;
 
 /// Kinds of `AccountChanged` (format.md §3.8.4).
 mod kind {

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use super::account::RETENTION;
 use super::*;
 use pcim_core::Seal;
 
