@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use pcim_dicom::deid::{KeyObjects, facts};
-use pcim_dicom::query::{Identifier, Query, Selection};
+use pcim_dicom::query::{SearchIdentifier, Query, Selection};
 use pcim_dicom::sample::write_instance;
 use pcim_dicom::web::Instance;
 use pcim_dicom::{Level, Listing, fhir, little_endian_data_set};
@@ -61,7 +61,7 @@ fuzz_target!(
             0 if choice & 8 != 0 => {
                 let bytes = changed(IDENTIFIER);
                 let syntax = SYNTAXES[usize::from(choice >> 4) % 2];
-                if let Ok(identifier) = Identifier::read(&bytes, syntax, choice & 64 != 0) {
+                if let Ok(identifier) = SearchIdentifier::read(&bytes, syntax, choice & 64 != 0) {
                     let answers = identifier.answers([listing].into_iter(), "PCIM");
                     assert!(answers.data_sets.len() <= 2 && !answers.has_more);
                 }

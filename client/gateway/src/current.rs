@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Result;
 use crate::http::Access;
 use crate::rules::Rules;
@@ -20,6 +22,17 @@ pub(crate) struct InForce {
 /// The settings in force, shared by everything that works by them.
 #[derive(Clone)]
 pub(crate) struct Current(Arc<RwLock<Arc<InForce>>>);
+
+/// The settings as they were read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Counts the rules.
+    pub rules: usize,
+    /// Counts the patients whose cards the rules name.
+    pub patients: usize,
+    /// Settings that differ and take effect at the next start.
+    pub at_next_start: Vec<String>,
+}
 
 impl InForce {
     /// Reads the rules and the certificates that settings name.

@@ -19,11 +19,10 @@ use tokio::sync::{Mutex, watch};
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::keeper::Keeper;
-use crate::current::{Current, InForce};
+use crate::current::{Current, InForce, Reloaded};
 use crate::dimse::Door;
 use crate::error::{Error, Result};
 use crate::http::Web;
-use crate::inbox::Reloaded;
 use crate::log::{Log, LogSink};
 use crate::metrics::Metrics;
 use crate::moment::{asked, now};

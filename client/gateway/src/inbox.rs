@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pcim_client::papers::card::{Card, CardDocument};
 use serde::{Deserialize, Serialize};
 
+use crate::current::Reloaded;
 use crate::error::{Error, Result};
 use crate::gateway::Gateway;
 use crate::spool::Study;
@@ -45,17 +46,6 @@ pub enum Request {
     },
     /// Reads the settings, the rules and the certificates again.
     Reload {},
-}
-
-/// The settings as they were read again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reloaded {
-    /// Counts the rules.
-    pub rules: usize,
-    /// Counts the patients whose cards the rules name.
-    pub patients: usize,
-    /// Settings that differ and take effect at the next start.
-    pub at_next_start: Vec<String>,
 }
 
 /// The answer to a request.

@@ -28,9 +28,10 @@ mod tls;
 mod wire;
 
 pub use control::{Control, ask, socket_path};
+pub use current::Reloaded;
 pub use error::{Error, Result};
 pub use gateway::{Gateway, Listening, Ports, Rereading};
-pub use inbox::{Entry, Reloaded, Reply, Request};
+pub use inbox::{Entry, Reply, Request};
 pub use log::LogSink;
 pub use rehearsal::{Rehearsal, Rehearsed};
 pub use rules::Rules;

@@ -30,7 +30,7 @@ pub enum QueryLevel {
 
 /// An identifier of C-FIND: a search, and the attributes that its answers have.
 #[derive(Clone)]
-pub struct Identifier {
+pub struct SearchIdentifier {
     query: Query,
     level: QueryLevel,
     asked: Vec<(Tag, VR)>,
@@ -97,7 +97,7 @@ impl QueryLevel {
     }
 }
 
-impl Identifier {
+impl SearchIdentifier {
     /// Reads an identifier in a transfer syntax without compression. Keys of every level above are taken with it, as in a
     /// relational query.
     ///

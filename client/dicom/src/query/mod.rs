@@ -12,7 +12,7 @@ use crate::tree::DataSet;
 use key::Key;
 
 pub use found::Match;
-pub use identifier::{ANSWERS_MAX, Answers, Identifier, QueryLevel};
+pub use identifier::{ANSWERS_MAX, Answers, QueryLevel, SearchIdentifier};
 pub use parameters::Error;
 pub use selection::{Selection, failed_instances};
 

@@ -77,7 +77,7 @@ impl Selection {
 }
 
 impl Query {
-    /// A search for the studies of the patient with this Patient ID, from the first on.
+    /// Makes a search for the studies of the patient with this Patient ID, from a number of them on.
     #[must_use]
     pub fn of_patient(id: &str, from: usize) -> Self {
         let key = super::Key::literal(tags::PATIENT_ID, Level::Study, id);

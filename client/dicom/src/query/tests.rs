@@ -194,7 +194,7 @@ fn identifiers_are_answered_at_their_level_with_what_they_ask_for() {
     for syntax in [EXPLICIT, IMPLICIT] {
         let answers = |attributes: &[(Tag, VR, &str)], has_patients| {
             let bytes = identifier(attributes, syntax);
-            let read = Identifier::read(&bytes, syntax, has_patients).unwrap();
+            let read = SearchIdentifier::read(&bytes, syntax, has_patients).unwrap();
             let answers = read.answers(all.iter(), "PCIM");
             let parse = |bytes: &Vec<u8>| file::read_bare(bytes, syntax).unwrap().0;
             let data_sets: Vec<_> = answers.data_sets.iter().map(parse).collect();
@@ -248,7 +248,7 @@ fn identifiers_are_answered_at_their_level_with_what_they_ask_for() {
         ),
     ] {
         let bytes = identifier(&attributes, EXPLICIT);
-        let error = Identifier::read(&bytes, EXPLICIT, has_patients).err();
+        let error = SearchIdentifier::read(&bytes, EXPLICIT, has_patients).err();
         assert_eq!(error, Some(wanted));
     }
 }
@@ -317,7 +317,7 @@ fn identifiers_that_are_changed_do_no_harm() {
             let at = (state >> 33) as usize % bytes.len();
             bytes[at] = (state >> 20) as u8;
         }
-        if let Ok(read) = Identifier::read(&bytes, EXPLICIT, true) {
+        if let Ok(read) = SearchIdentifier::read(&bytes, EXPLICIT, true) {
             assert!(read.answers(all.iter(), "PCIM").data_sets.len() <= 4);
         }
         // One that selects nothing is an error.

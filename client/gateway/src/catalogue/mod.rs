@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use pcim_client::Openable;
 use pcim_core::{Address, ImageDigest};
-use pcim_dicom::query::{Answers, Found, Identifier, Query};
+use pcim_dicom::query::{Answers, Found, Query, SearchIdentifier};
 use pcim_dicom::web::Instance;
 use pcim_dicom::{ListedInstance, Listing};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -120,7 +120,7 @@ impl Catalogue {
     }
 
     /// Answers an identifier of C-FIND; `ae` is the title under which it is retrieved.
-    pub(crate) fn identify(&self, identifier: &Identifier, ae: &str) -> Answers {
+    pub(crate) fn identify(&self, identifier: &SearchIdentifier, ae: &str) -> Answers {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let listings = known.studies.values().filter_map(|it| it.listing.as_ref());
         identifier.answers(listings, ae)

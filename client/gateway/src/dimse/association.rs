@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::command::{COMMAND_MAX, Command};
 use super::message::fragments;
-use super::negotiate::{negotiate, rejection};
+use super::negotiate::{Admission, Context, negotiate, rejection};
 use crate::limits::Timing;
 use crate::wire::Wire;
 
@@ -25,18 +25,6 @@ const TOGETHER: usize = 1 << 17;
 
 /// Most values that wait while an answer is sent.
 const WAITING_MAX: usize = 64;
-
-/// Who is let in, and as what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
-    Welcome,
-    /// Another AE title was called.
-    WrongCalled,
-    /// The calling AE title does not belong to the address.
-    Unknown,
-    /// Too many associations are open.
-    Busy,
-}
 
 /// A reason why an association ended otherwise than by its release.
 #[derive(Debug, thiserror::Error)]
@@ -82,15 +70,6 @@ impl From<UlError> for Broken {
             _ => Self::Malformed,
         }
     }
-}
-
-/// A presentation context that was accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Context {
-    pub(crate) class: String,
-    pub(crate) syntax: String,
-    /// True if the peer takes objects on it, as C-GET sends them (PS3.4 §C.4.3).
-    pub(crate) is_receiving: bool,
 }
 
 /// A part of a message.

@@ -9,7 +9,6 @@ use dicom_ul::pdu::{
     RequestorRoles, UserVariableItem,
 };
 
-use super::association::{Admission, Context};
 use super::classes::{COMMITMENT, EXPLICIT, IMPLICIT, Model, VERIFICATION, is_storage};
 use super::command::is_uid;
 
@@ -18,6 +17,27 @@ const APPLICATION: &str = "1.2.840.10008.3.1.1.1";
 /// This program, as its files name it.
 const IMPLEMENTATION_CLASS: &str = pcim_dicom::arrival::IMPLEMENTATION_CLASS_UID;
 const IMPLEMENTATION_NAME: &str = concat!("PCIM ", env!("CARGO_PKG_VERSION"));
+
+/// Who is let in, and as what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Welcome,
+    /// Another AE title was called.
+    WrongCalled,
+    /// The calling AE title does not belong to the address.
+    Unknown,
+    /// Too many associations are open.
+    Busy,
+}
+
+/// A presentation context that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Context {
+    pub(crate) class: String,
+    pub(crate) syntax: String,
+    /// True if the peer takes objects on it, as C-GET sends them (PS3.4 §C.4.3).
+    pub(crate) is_receiving: bool,
+}
 
 /// The reason for which a request is rejected, if there is one.
 pub(super) fn rejection(

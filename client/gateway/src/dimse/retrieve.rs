@@ -9,9 +9,10 @@ use pcim_dicom::arrival::file_parts;
 use pcim_dicom::little_endian_data_set;
 use pcim_dicom::query::{Selection, failed_instances};
 
-use super::association::{Broken, Context, Piece};
+use super::association::{Broken, Piece};
 use super::classes::{EXPLICIT, IMPLICIT, Operation};
 use super::command::{Command, Counts, field};
+use super::negotiate::Context;
 use super::outgoing::{Callee, Outgoing, Proposed};
 use super::serve::Service;
 use crate::catalogue::chosen::{Chosen, Held, apart};

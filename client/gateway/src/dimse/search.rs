@@ -1,6 +1,6 @@
 //! C-FIND (PS3.4 §C.4.1): searches over the images that this home may open.
 
-use pcim_dicom::query::{ANSWERS_MAX, Identifier};
+use pcim_dicom::query::{ANSWERS_MAX, SearchIdentifier};
 
 use super::association::Broken;
 use super::classes::Operation;
@@ -18,7 +18,7 @@ impl Service<'_> {
         let Some((data, named, model)) = asked else {
             return Ok(());
         };
-        let identifier = match Identifier::read(&data, &named.syntax, model.has_patients) {
+        let identifier = match SearchIdentifier::read(&data, &named.syntax, model.has_patients) {
             Ok(identifier) => identifier,
             Err(error) => {
                 let why = error.to_string();

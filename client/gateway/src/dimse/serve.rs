@@ -9,9 +9,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::association::{Admission, Association, Broken, Context, Piece};
+use super::association::{Association, Broken, Piece};
 use super::classes::{COMMITMENT, COMMITMENT_INSTANCE, Model, Operation, is_storage};
 use super::command::{Command, field};
+use super::negotiate::{Admission, Context};
 use super::report::{Report, event};
 use crate::catalogue::Catalogue;
 use crate::current::Current;

@@ -8,7 +8,7 @@ use crate::failure::{FromInbox, Usage};
 
 /// Have the running gateway read its configuration, rules and certificates again
 ///
-/// What begins from then on goes by them: peers, tokens, origins, rules, TLS, quiet time. Settings that need a restart are named.
+/// Associations, requests and studies that begin from then on go by them: peers, tokens, origins, rules, TLS, quiet time. Settings that need a restart are named.
 /// A configuration that does not read leaves everything as it is. SIGHUP does the same.
 #[derive(Debug, Args)]
 pub(crate) struct ReloadArgs {}

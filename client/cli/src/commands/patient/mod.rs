@@ -19,8 +19,8 @@ mod rekey;
 mod replicas;
 mod requests;
 mod revoke;
-mod shred;
 mod share;
+mod shred;
 
 use clap::Subcommand;
 

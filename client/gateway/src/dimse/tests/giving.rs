@@ -1,4 +1,4 @@
-//! What the door gives out: searched and retrieved by other programs.
+//! Images that the door gives out: searched and retrieved by other programs.
 
 use super::*;
 use crate::catalogue::Refusal;
