@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
+use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use crate::actor::delegate::Delegacy;
 use crate::home::Home;
 use crate::home::config::Config;
 use crate::limits::Limits;
@@ -43,6 +43,15 @@ pub struct Overrides {
     pub ipfs_api: Option<String>,
     /// Takes an RPC of another machine over `http://`.
     pub insecure_rpc: bool,
+}
+
+/// A delegate's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Delegacy {
+    /// The patient.
+    pub patient: Address,
+    /// Its end, unix seconds.
+    pub until: u64,
 }
 
 /// An open home with its journal, its IPFS node and its connection to the chain; without its keys.

@@ -1,19 +1,9 @@
 //! A delegate: decides for a patient who named this home, about images that it may open itself (format.md §3.8.4).
 
-use serde::Serialize;
-
 use crate::error::{AccountError, Result};
+use crate::session::Delegacy;
 use crate::unlocked::Actor;
 use pcim_core::Address;
-
-/// A delegate's time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Delegacy {
-    /// The patient.
-    pub patient: Address,
-    /// Its end, unix seconds.
-    pub until: u64,
-}
 
 impl Actor {
     /// Has this home decide for a patient as her delegate, as long as this value lives. The contract lets a delegate approve others

@@ -27,7 +27,7 @@ enum Receiver {
     /// The peer, on its own association.
     Peer,
     /// Another application.
-    Other(Outgoing),
+    Other(Box<Outgoing>),
 }
 
 /// The end of one operation.
@@ -105,7 +105,7 @@ impl Service<'_> {
                     &command,
                     &named,
                     &chosen,
-                    Receiver::Other(outgoing),
+                    Receiver::Other(Box::new(outgoing)),
                 )
                 .await
             }
