@@ -4,7 +4,7 @@
 //! withdraw → remove every approval and open request → headers, body and emergency object leave this node → notes and journal
 //! ```
 //!
-//! Each step looks for what is left of it, so that the same call goes on after a kill. What stands on the chain stays there, and a copy
+//! Each step looks for what is left of it, so that the same call goes on after a kill. The chain keeps what stands on it, and a copy
 //! that another holds is beyond this home: the record of a shredding says both.
 
 use serde::Serialize;
@@ -19,7 +19,7 @@ use pcim_core::date::now;
 use pcim_core::{Address, BlockDigest, Event, ImageDigest};
 use pcim_node::BodyRef;
 
-/// What shredding cannot take back.
+/// The limits of a shredding, for its record.
 const REMAINS: [&str; 5] = [
     "the image's digest, its attestation, requests, decisions and traces stay on the chain for good",
     "a reader who opened the image may have kept it, or its key",
@@ -28,7 +28,7 @@ const REMAINS: [&str; 5] = [
     "copies of this home that were made before still hold headers and keys",
 ];
 
-/// What there is to shred of an image.
+/// The traces of an image that shredding ends.
 #[derive(Clone, Debug, Serialize)]
 pub struct ShredPlan {
     /// The image.
@@ -56,12 +56,12 @@ pub struct Shredded {
     pub at: u64,
     /// The patient.
     pub patient: Address,
-    /// What there was.
+    /// The traces that there were.
     #[serde(flatten)]
     pub plan: ShredPlan,
     /// The transactions of this call.
     pub written: Vec<Written>,
-    /// What shredding cannot take back.
+    /// The limits: all that shredding cannot take back.
     pub remains: Vec<&'static str>,
 }
 

@@ -9,7 +9,7 @@ const DAY: u64 = 24 * 3_600;
 type Held = (Address, Vec<u8>);
 /// A gift: its name, and what makes it after what it needs.
 type Give = (&'static str, fn() -> Held);
-/// What takes: its name, what does it, and which gifts die with it.
+/// A call that takes: its name, what does it, and which gifts die with it.
 type Take = (&'static str, fn(), &'static [&'static str]);
 
 fn held(caller: Address, call: impl SolCall) -> Held {
@@ -20,7 +20,7 @@ fn sent((caller, data): Held) -> Result<Vec<u8>, Vec<u8>> {
     send(caller, &data)
 }
 
-/// What gives, each after what it needs.
+/// Everything that gives, each after what it needs.
 const GIVES: [Give; 9] = [
     ("approve", || {
         requested();
@@ -115,7 +115,7 @@ fn removal() -> remove_IRsCall {
     }
 }
 
-/// What takes, and which gifts die with it.
+/// Everything that takes, and which gifts die with it.
 const TAKES: [Take; 9] = [
     (
         "denial",

@@ -1,4 +1,4 @@
-//! Who decides for a patient and with which key: delegates, keys that change, images that are shredded or were another's.
+//! Delegates who decide for a patient, keys that change, images that are shredded or were another's.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -75,7 +75,7 @@ fn a_clinic_decides_for_a_patient_within_its_rights_and_within_its_time() {
     assert_eq!(std::fs::read(&opened).unwrap(), IMAGE);
     drop((at_clinic, at_radiologists));
 
-    // What it has no right to.
+    // It has no right to more.
     let own = [
         "patient",
         "extend",

@@ -5,7 +5,7 @@ use pcim_client::Actor;
 
 use crate::context::{Context, actor};
 
-/// Whose decision it is.
+/// The patient for whom a delegate decides.
 #[derive(Debug, Args)]
 pub(crate) struct ForArgs {
     /// Decide for this patient, who named you her delegate (`pcim patient delegate`)

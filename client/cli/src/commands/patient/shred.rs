@@ -15,7 +15,7 @@ use crate::names;
 /// End all access to an image for good, and throw away its keys and bytes that are here
 ///
 /// Withdraws it, removes every approval and open request, and deletes its headers, its encrypted body, its emergency object and your
-/// notes from this home. What stands on the chain stays there, and what others have is beyond this home: the record says both. After
+/// notes from this home. The chain keeps what stands on it, and what others have is beyond this home: the record says both. After
 /// a kill the same command goes on.
 #[derive(Debug, Args)]
 pub(crate) struct ShredArgs {
@@ -57,7 +57,7 @@ impl ShredArgs {
     }
 }
 
-/// What there is to shred, for people.
+/// A plan, for people.
 fn planned(plan: &ShredPlan) -> String {
     let mut text = match plan.withdrawn {
         true => "  withdrawn already\n".to_owned(),
