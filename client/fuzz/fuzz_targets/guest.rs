@@ -38,8 +38,14 @@ static GOOD: LazyLock<Good> = LazyLock::new(|| {
 });
 
 fn look(bytes: &[u8]) {
-    if let Some(link) = std::str::from_utf8(bytes).ok().and_then(|text| Link::read(text).ok()) {
-        assert_eq!(Link::read(&link.text()).expect("what was read is written"), link);
+    if let Some(link) = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| Link::read(text).ok())
+    {
+        assert_eq!(
+            Link::read(&link.text()).expect("what was read is written"),
+            link
+        );
     }
     if let Some(question) = GuestQuestion::read(bytes) {
         assert!(GuestQuestion::read(&question.to_bytes()) == Some(question));

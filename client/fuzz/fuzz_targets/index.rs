@@ -54,7 +54,9 @@ fn part(input: &[u8]) {
     if parts.seal() != sealed.seal {
         return;
     }
-    let at = input.iter().fold(7, |at, byte| (at * 31 + usize::from(*byte)) % PAYLOAD);
+    let at = input
+        .iter()
+        .fold(7, |at, byte| (at * 31 + usize::from(*byte)) % PAYLOAD);
     let end = (at + 70_000).min(PAYLOAD);
     let mut out = Vec::new();
     if parts.read(at as u64..end as u64, &mut out).is_ok() {

@@ -15,16 +15,23 @@ use pcim_fuzz::{account, edited, write};
 const WAYS: u8 = 3;
 
 static GOOD: LazyLock<NetworkFile> = LazyLock::new(|| {
-    let (account, contract) = (account(1), (Address::repeat_byte(0xc0), B256::repeat_byte(1)));
+    let (account, contract) = (
+        account(1),
+        (Address::repeat_byte(0xc0), B256::repeat_byte(1)),
+    );
     let mut file = NetworkFile::new("clinic".to_owned(), 412_346, contract, account.address());
     let rpc = |url: &str, insecure| NetworkRpc {
         url: url.to_owned(),
         insecure,
     };
-    file.rpcs = vec![rpc("https://rpc.example", false), rpc("ws://192.0.2.1", true)];
+    file.rpcs = vec![
+        rpc("https://rpc.example", false),
+        rpc("ws://192.0.2.1", true),
+    ];
     file.followers = vec!["/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWtest".to_owned()];
     file.relay = Some("https://relay.example".to_owned());
-    file.sign(&account, 1_790_000_000, 86_400).expect("a key signs");
+    file.sign(&account, 1_790_000_000, 86_400)
+        .expect("a key signs");
     file
 });
 

@@ -26,9 +26,8 @@ static TERMS: LazyLock<RecoveryTerms> = LazyLock::new(|| RecoveryTerms {
     deadline: 1_790_000_000,
 });
 
-static REQUEST: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    serde_json::to_vec(&RecoveryRequest::new(TERMS.clone())).expect("it is JSON")
-});
+static REQUEST: LazyLock<Vec<u8>> =
+    LazyLock::new(|| serde_json::to_vec(&RecoveryRequest::new(TERMS.clone())).expect("it is JSON"));
 
 static AGREEMENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let agreement = Agreement::sign(TERMS.clone(), &account(1)).expect("a key signs");

@@ -37,7 +37,7 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let peers = vec!["/ip4/192.0.2.1/tcp/4001".to_owned()];
     let document = RequestDocument::new(subject, Purpose::Treat, name, None, peers);
     let document = document.expect("it is short");
-    let sealed = document.seal(&requestor, &patient.certificate());
+    let sealed = document.seal(&requestor, &[&patient.certificate()]);
     Scene {
         sealed: sealed.expect("it is sealed"),
         json: serde_json::to_vec(&document).expect("it is JSON"),

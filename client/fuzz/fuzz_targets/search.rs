@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use pcim_dicom::deid::{KeyObjects, facts};
-use pcim_dicom::query::{SearchIdentifier, Query, Selection};
+use pcim_dicom::query::{Query, SearchIdentifier, Selection};
 use pcim_dicom::sample::write_instance;
 use pcim_dicom::web::Instance;
 use pcim_dicom::{Level, Listing, fhir, little_endian_data_set};
