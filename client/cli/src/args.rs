@@ -108,7 +108,7 @@ pub(crate) enum Command {
     /// Help a patient whose guardian you are
     #[command(subcommand)]
     Guardian(GuardianCommand),
-    /// Keep shares of patients' images, and give them in an emergency
+    /// Keep shares of the keys of patients' images, for emergencies
     #[command(subcommand)]
     Custodian(CustodianCommand),
     /// Rehearse an emergency with your desk and custodians

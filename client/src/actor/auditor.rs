@@ -44,6 +44,9 @@ pub struct OwnImage {
     pub approval_limit: u32,
     /// The window's length.
     pub window_seconds: u32,
+    /// True if it was withdrawn: nobody can ask for it any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
 }
 
 /// The auditor's work: what the chain recorded. No key is needed.
@@ -72,7 +75,7 @@ impl Auditor<'_> {
     pub async fn images(&self) -> Result<Vec<OwnImage>> {
         let ledger = self.ledger().await?;
         let filter = EventFilter {
-            patient: Some(self.address()),
+            patient: Some(self.patient_address()),
             events: &["ContractCreated"],
             ..EventFilter::default()
         };
@@ -93,6 +96,7 @@ impl Auditor<'_> {
                     description: info,
                     approval_limit: record.approval_limit,
                     window_seconds: record.window_seconds,
+                    withdrawn: record.flags.withdrawn(),
                 });
             }
         }

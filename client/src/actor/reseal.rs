@@ -353,7 +353,7 @@ impl Patient<'_> {
     pub(crate) async fn events_of(&self, image: &ImageDigest) -> Result<Vec<Event>> {
         let filter = EventFilter {
             image: Some(*image),
-            events: &["Approved", "ImageResealed"],
+            events: &["Approved", "Reshared", "ImageResealed"],
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;

@@ -17,6 +17,7 @@ use crate::operation::deed::Deed;
 use crate::operation::write::{Outcome, Written};
 use pcim_core::date::now;
 use pcim_core::{Address, BlockDigest, Event, ImageDigest};
+use pcim_ledger::EventFilter;
 use pcim_node::BodyRef;
 
 /// The limits of a shredding, for its record.
@@ -75,7 +76,7 @@ impl Patient<'_> {
         let record = self.own_record(image).await?;
         let mut known = vec![*image, self.own_root(image).await?];
         let mut asked: Vec<Address> = Vec::new();
-        for event in self.events_of(image).await? {
+        for event in self.events_to_shred(image).await? {
             match event {
                 Event::RequestedForApproval { requestor, .. } if !asked.contains(&requestor) => {
                     asked.push(requestor);
@@ -122,6 +123,22 @@ impl Patient<'_> {
             }
         }
         Ok(plan)
+    }
+
+    /// The events that say who asked for an image, and which roots it has or had.
+    async fn events_to_shred(&self, image: &ImageDigest) -> Result<Vec<Event>> {
+        let filter = EventFilter {
+            image: Some(*image),
+            events: &[
+                "RequestedForApproval",
+                "Approved",
+                "Reshared",
+                "ImageResealed",
+            ],
+            ..EventFilter::default()
+        };
+        let events = self.ledger().await?.events(&filter).await?;
+        Ok(events.into_iter().map(|logged| logged.event).collect())
     }
 
     /// Shreds an image of one's own. After a kill the same call goes on.

@@ -99,7 +99,7 @@ impl ReportArgs {
             now: now.as_secs(),
             contacts: &contacts,
         };
-        let text = self.text(context, &facts, client.address())?;
+        let text = self.text(context, &facts, client.patient_address())?;
         client.shutdown().await;
         match &self.out {
             None => context.ui.document(text.as_bytes()),

@@ -81,7 +81,7 @@ impl SearchArgs {
         say_rebuilt(context, index.rebuilt());
         let freshness = read_before(&index)?;
         let images = index.images(&ImageQuery {
-            party: Some(session.address()),
+            party: Some(session.patient_address()),
             ..ImageQuery::default()
         })?;
         session.shutdown().await;

@@ -14,15 +14,15 @@ use crate::stage::{IMAGE, Stage};
 /// Which moments are killed.
 const SEED: u64 = 0x5eed_0016;
 
-/// A drill that these answer; what the patient hears.
-fn drilled(stage: &Stage, by: &[&Actor]) -> Run {
+/// A drill of this name that these answer; what the patient hears.
+fn drilled(stage: &Stage, name: &str, by: &[&Actor]) -> Run {
     let patient = stage.actor("patient");
-    let drill = stage.file(&format!("emergency-{}.json", by.len()));
+    let drill = stage.file(&format!("{name}.json"));
     run(&patient, &["emergency", "drill", "--out", &drill]).json();
     let mut judge = patient.command();
     judge.args(["emergency", "drill", "--drill", &drill]);
     for (number, actor) in by.iter().enumerate() {
-        let answer = stage.file(&format!("emergency-{number}-of-{}.answer", by.len()));
+        let answer = stage.file(&format!("{name}-{number}.answer"));
         run(actor, &["custodian", "drill", &drill, "--out", &answer]).json();
         judge.arg(answer);
     }
@@ -84,22 +84,26 @@ fn an_unconscious_patients_image_opens_to_the_desk_and_two_custodians_and_is_her
     drop(at_home);
 
     // Rehearsed: nothing is opened, and what is missing is said.
-    let good = drilled(&stage, &[mother, friend, old, &desk]).json();
+    let good = drilled(&stage, "whole", &[mother, friend, old, &desk]).json();
     assert_eq!(good["standing"], "good", "{good}");
     assert_eq!(good["desk_answered"], true);
     assert_eq!(good["images"].as_array().unwrap().len(), 2);
     assert_eq!(good["images"][0]["opened"], 3);
-    let close = drilled(&stage, &[mother, old, &desk]).json();
+    let close = drilled(&stage, "close", &[mother, old, &desk]).json();
     assert_eq!(close["standing"], "close", "{close}");
     assert_eq!(close["absent"], json!([friend.address]));
-    for few in [&[mother, &desk][..], &[mother, friend, old]] {
-        let failed = drilled(&stage, few);
+    let few = [
+        ("alone", &[mother, &desk][..]),
+        ("no-desk", &[mother, friend, old]),
+    ];
+    for (name, few) in few {
+        let failed = drilled(&stage, name, few);
         assert_eq!(failed.code, Some(1), "{failed:?}");
         assert_eq!(failed.document()["standing"], "would_fail");
         assert!(failed.stderr.contains("would not work"), "{failed:?}");
     }
-    let twice = ["emergency-0-of-3.answer", "emergency-1-of-3.answer"].map(|it| stage.file(it));
-    let earlier = stage.file("emergency-4.json");
+    let twice = ["close-0.answer", "close-1.answer"].map(|it| stage.file(it));
+    let earlier = stage.file("whole.json");
     let other = [
         "emergency",
         "drill",

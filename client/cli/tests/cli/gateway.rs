@@ -214,11 +214,11 @@ fn a_study_goes_from_a_modality_to_its_patient() {
     assert_eq!(curl(&[&format!("{}/healthz", gateway.http)]), "ok\n");
     let numbers = curl(&[&format!("{}/metrics", gateway.http)]);
     assert!(
-        numbers.contains("pcim_gateway_objects_known_total 8\n"),
+        numbers.contains("pcim_gateway_objects_known_total 4\n"),
         "{numbers}"
     );
     assert!(
-        numbers.contains("pcim_gateway_studies_sealed_total 1\n"),
+        numbers.contains("pcim_gateway_studies_waiting 0\n"),
         "{numbers}"
     );
     let evil = curl(&[

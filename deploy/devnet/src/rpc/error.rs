@@ -5,7 +5,7 @@ use alloy_sol_types::{Panic, Revert, SolError as _};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 
 use crate::{
-    arbos::precompiles::described,
+    arbos::precompiles::errors::described,
     chain,
     evm::{Outcome, Status},
 };

@@ -163,7 +163,7 @@ impl AuditArgs {
             ));
         }
         let answer = match self.who || self.mine {
-            true => self.rights(&index, client.address(), freshness.block_time)?,
+            true => self.rights(&index, client.patient_address(), freshness.block_time)?,
             false => Answer::timeline(&index, index.entries(&query)?)?,
         };
         let differences = match self.offline {
@@ -231,7 +231,7 @@ impl AuditArgs {
             image: self.image,
             requestor,
             patient,
-            party: (!self.all && !named).then(|| client.address()),
+            party: (!self.all && !named).then(|| client.patient_address()),
             kinds: self.events.clone(),
             standing: self.status,
             from: self.from,

@@ -27,6 +27,9 @@ impl ImagesArgs {
                     own.approval_limit, own.window_seconds
                 ));
             }
+            if own.withdrawn {
+                text.push_str("  withdrawn");
+            }
             text.push('\n');
         }
         if images.is_empty() {

@@ -26,7 +26,7 @@ use crate::evm::db::StateError;
 
 mod cache_manager;
 mod debug;
-mod errors;
+pub(crate) mod errors;
 mod filtering;
 mod gas_info;
 mod info;
@@ -36,8 +36,6 @@ mod sys;
 mod table;
 mod wasm;
 mod wasm_cache;
-
-pub(crate) use errors::described;
 
 /// The last bytes of the addresses that Arbitrum reserves for precompiles, whatever the version.
 const RESERVED: [u8; 16] = [
