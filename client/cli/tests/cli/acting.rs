@@ -269,7 +269,7 @@ fn a_shredded_image_opens_to_nobody_and_nothing_of_it_is_left_here() {
     assert_eq!(listed[0]["image"], json!(image));
     assert_eq!(listed[0]["withdrawn"], true, "the chain keeps it: {listed}");
     let opened = out(&stage, "own.dcm");
-    let open = ["--wait", "1", "patient", "open", image, "--out", &opened];
+    let open = ["--wait", "1s", "patient", "open", image, "--out", &opened];
     let gone = run(&patient, &open);
     assert_eq!(gone.code, Some(1), "{gone:?}");
     let left = blocks(&patient.home);
