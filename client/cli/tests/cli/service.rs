@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use serde_json::json;
 
-use crate::program::{Run, pcim};
+use crate::program::{PATIENCE, Run, pcim};
 use crate::stage::Stage;
 
 #[test]
@@ -37,8 +38,15 @@ fn a_node_is_installed_looked_at_stopped_and_its_messages_are_read() {
         patient.run(["node", "status"]).json(),
         json!({ "running": false })
     );
+    // It writes its last message after it has let go of the socket.
+    let began = Instant::now();
+    let logs = loop {
+        let logs = patient.run(["node", "logs"]).json();
+        if logs.to_string().contains("the node ends") || began.elapsed() > PATIENCE {
+            break logs;
+        }
+    };
     drop(served);
-    let logs = patient.run(["node", "logs"]).json();
     let lines: Vec<_> = logs
         .as_array()
         .unwrap()
