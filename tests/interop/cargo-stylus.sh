@@ -118,7 +118,7 @@ check "and is constructed" is "$(view "$contract" 'consortium()(address)')" "$(c
 check "deploy: code that is active already" says 'wasm already activated' signed deploy --no-verify --wasm-file "$pcac"
 check "check: code that is active already" says 'contract size: [0-9.]* KB' stylus check --wasm-file "$pcac"
 check "and asks no fee for it" refused '' grep 'data fee' <<<"$said"
-check "activate: a program that is up to date" refused 'code 3: execution reverted, data: "0xcc944bf2"' signed activate --address "$contract"
+check "activate: a program that is up to date" refused 'code 3: execution reverted: error ProgramUpToDate.*, data: "0xcc944bf2"' signed activate --address "$contract"
 check "activate: an account without code" refused 'code 3: execution reverted' signed activate --address 0x00000000000000000000000000000000000000aa
 
 check "cache status: not cached" says 'is not yet cached' stylus cache status --address "$contract"
