@@ -41,6 +41,16 @@ pub(crate) struct Acceptors {
 #[derive(Clone, Default)]
 pub(crate) struct Acceptor(Option<TlsAcceptor>);
 
+impl TlsFiles {
+    /// Checks that the files read, and fit each other.
+    ///
+    /// # Errors
+    /// [`Error::Settings`], naming the file.
+    pub fn check(&self) -> Result<()> {
+        Acceptors::read(Some(self)).map(drop)
+    }
+}
+
 impl Acceptors {
     /// Reads the files; without them connections are plain.
     pub(crate) fn read(files: Option<&TlsFiles>) -> Result<Self> {

@@ -228,6 +228,18 @@ fn a_study_goes_from_a_modality_to_its_patient() {
     ]);
     assert_eq!(evil, "another host was called\n");
 
+    // Its configuration is read again; one that does not read changes nothing.
+    let reload = || radiologist.run(["gateway", "reload"]);
+    std::fs::write(&config, "quiet_seconds = 1\nlook_seconds = 7\n").unwrap();
+    let again = reload().json();
+    assert_eq!(
+        (&again["rules"], &again["patients"]),
+        (&0.into(), &0.into())
+    );
+    assert_eq!(again["at_next_start"], serde_json::json!(["look_seconds"]));
+    std::fs::write(&config, "quiet_seconds = 1\nquiet = 2\n").unwrap();
+    reload().refused(1, "unknown field `quiet`");
+
     // A later study is rejected.
     let later = files(&dir.join("later"), 10..11);
     gateway.store(&later);
@@ -244,6 +256,7 @@ fn a_study_goes_from_a_modality_to_its_patient() {
     }
     assert!(log.contains(r#""event":"sealed""#), "{log}");
     // Without a gateway the inbox is opened with the passphrase; what was sealed is known with its size.
+    reload().refused(1, "no gateway of this home runs");
     let left = inbox(&radiologist);
     assert_eq!(left.len(), 2);
     assert_eq!(left[0]["bytes"], waiting["bytes"]);

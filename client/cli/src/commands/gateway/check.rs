@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pcim_gateway::{Rehearsal, Rules};
+use pcim_gateway::{Rehearsal, Rules, TlsFiles};
 use serde_json::json;
 
 use super::ConfigArg;
@@ -32,6 +32,7 @@ pub(crate) struct CheckArgs {
 impl CheckArgs {
     pub(crate) fn run(&self, context: &Context) -> anyhow::Result<()> {
         let settings = self.config.settings(&context.home_dir()?)?;
+        settings.tls.as_ref().map_or(Ok(()), TlsFiles::check)?;
         let rules = match self.rules.as_ref().or(settings.rules.as_ref()) {
             Some(path) => Rules::read(path)?,
             None => Rules::default(),

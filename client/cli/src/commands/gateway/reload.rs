@@ -4,7 +4,7 @@ use clap::Args;
 use pcim_gateway::{Reply, Request, ask};
 
 use crate::context::Context;
-use crate::failure::{FromInbox, Usage};
+use crate::failure::FromInbox;
 
 /// Have the running gateway read its configuration, rules and certificates again
 ///
@@ -17,9 +17,10 @@ impl ReloadArgs {
     pub(crate) async fn run(&self, context: &Context) -> anyhow::Result<()> {
         let home = context.home_dir()?;
         match ask(&home, &Request::Reload {}).await? {
-            None => Err(Usage(
-                "no gateway of this home runs; it reads them when it starts".to_owned(),
-            )
+            None => Err(FromInbox {
+                why: "no gateway of this home runs".to_owned(),
+                hints: vec!["start it with `pcim gateway`: it reads them then".to_owned()],
+            }
             .into()),
             Some(Reply::Reloaded(reloaded)) => {
                 let (rules, patients) = (reloaded.rules, reloaded.patients);

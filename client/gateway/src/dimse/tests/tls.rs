@@ -111,7 +111,9 @@ async fn files_that_do_not_fit_are_named() {
             "no certificates in PEM",
         ),
     ] {
+        let files = settings.tls.clone().unwrap();
         let error = InForce::read(settings).err().unwrap().to_string();
+        assert_eq!(files.check().unwrap_err().to_string(), error);
         assert!(
             error.starts_with(path.to_str().unwrap()) && error.contains(why),
             "{error}"
