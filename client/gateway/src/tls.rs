@@ -134,3 +134,47 @@ fn config(files: &TlsFiles, clients: Option<&PathBuf>) -> Result<ServerConfig> {
         .with_single_cert(own, key)
         .map_err(|error| bad(&files.certificate, format!("does not fit its key: {error}")))
 }
+
+/// Certificates for tests.
+#[cfg(test)]
+pub(crate) mod standing {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::{Path, PathBuf};
+
+    /// Makes a certificate for this machine that signs itself, and its key; none where openssl is not installed.
+    pub(crate) fn certificate(dir: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
+        let (certificate, key) = (
+            dir.join(format!("{name}.pem")),
+            dir.join(format!("{name}.key")),
+        );
+        // Without the system's settings, which would make it an authority's.
+        let config = dir.join("openssl.cnf");
+        std::fs::write(&config, "[req]\ndistinguished_name = dn\n[dn]\n").unwrap();
+        let made = std::process::Command::new("openssl")
+            .args([
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            ])
+            .args([
+                "-subj",
+                &format!("/CN={name}"),
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+            ])
+            .arg("-config")
+            .arg(&config)
+            .arg("-out")
+            .arg(&certificate)
+            .arg("-keyout")
+            .arg(&key)
+            .output();
+        match made {
+            Ok(made) => assert!(made.status.success(), "{made:?}"),
+            Err(_) => {
+                println!("skipped: openssl is not installed");
+                return None;
+            }
+        }
+        Some((certificate, key))
+    }
+}

@@ -32,6 +32,10 @@ struct Open {
 
 impl Open {
     async fn new(spool_bytes: u64) -> Self {
+        Self::with(spool_bytes, |_| {}).await
+    }
+
+    async fn with(spool_bytes: u64, change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let key = Arc::new(UnlockedKey::generate(KeyKind::default(), None).unwrap());
         let limits = Limits {
@@ -48,7 +52,7 @@ impl Open {
             expires: None,
             may: vec![right],
         };
-        let settings = Settings {
+        let mut settings = Settings {
             token: vec![
                 token("web", "s3cret", Right::Store),
                 token("viewer", "r3ader", Right::Read),
@@ -57,6 +61,7 @@ impl Open {
             stall_seconds: 1,
             ..Settings::default()
         };
+        change(&mut settings);
         let log = Log::new(Arc::new(|_| {}));
         let (catalogue, asks) = Catalogue::new();
         let catalogue = Arc::new(catalogue);
@@ -248,4 +253,29 @@ async fn a_full_spool_is_said_to_be() {
     let (status, _) = open.store("/studies", &[open.file(3, 2000)]).await;
     assert_eq!(status, 503);
     assert_eq!(open.ask("GET /healthz", "", b"", 0).await.0, 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_program_asks_by_https() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some((certificate, key)) = crate::tls::standing::certificate(dir.path(), "door") else {
+        return;
+    };
+    let files = crate::tls::TlsFiles {
+        certificate: certificate.clone(),
+        key,
+        clients: None,
+    };
+    let open = Open::with(1 << 30, |settings| settings.tls = Some(files)).await;
+    let ask = async |scheme: &str| {
+        let address = format!("{scheme}://{}/healthz", open.address);
+        let asked = tokio::process::Command::new("curl")
+            .args(["-s", "-m", "20", "--cacert"])
+            .arg(&certificate)
+            .arg(address)
+            .output();
+        asked.await.unwrap()
+    };
+    assert_eq!(ask("https").await.stdout, b"ok\n");
+    assert!(!ask("http").await.status.success());
 }
