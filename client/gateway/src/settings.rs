@@ -101,7 +101,7 @@ pub struct Token {
     pub may: Vec<Right>,
 }
 
-/// A right of a token's holder.
+/// A right of a token's holder, or of an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Right {

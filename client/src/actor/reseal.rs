@@ -343,17 +343,21 @@ impl Patient<'_> {
 
     /// The root that the chain recorded last.
     async fn announced(&self, image: &ImageDigest) -> Result<Option<ImageDigest>> {
-        let events = self.events_of(image).await?;
+        let events = self.events_of(image, &["ImageResealed"]).await?;
         Ok(events.into_iter().rev().find_map(|event| match event {
             Event::ImageResealed { root, .. } => Some(root),
             _ => None,
         }))
     }
 
-    pub(crate) async fn events_of(&self, image: &ImageDigest) -> Result<Vec<Event>> {
+    pub(crate) async fn events_of(
+        &self,
+        image: &ImageDigest,
+        events: &'static [&'static str],
+    ) -> Result<Vec<Event>> {
         let filter = EventFilter {
             image: Some(*image),
-            events: &["Approved", "Reshared", "ImageResealed"],
+            events,
             ..EventFilter::default()
         };
         let events = self.ledger().await?.events(&filter).await?;
@@ -367,7 +371,7 @@ impl Patient<'_> {
         moved: &Move,
     ) -> Result<(Vec<Reshared>, Vec<LeftOut>)> {
         let mut readers: Vec<(Address, BlockDigest)> = Vec::new();
-        for event in self.events_of(image).await? {
+        for event in self.events_of(image, &["Approved"]).await? {
             if let Event::Approved {
                 requestor,
                 public_key,
@@ -453,7 +457,10 @@ impl Patient<'_> {
     /// Drops every root over the old body, and the body.
     async fn drop_old(&self, image: &ImageDigest, moved: &Move) -> Result<()> {
         self.drop_old_objects(image).await?;
-        let shared = self.events_of(image).await?.into_iter();
+        let shared = self
+            .events_of(image, &["Approved", "Reshared"])
+            .await?
+            .into_iter();
         let shared = shared.filter_map(|event| match event {
             Event::Approved { shared_image, .. } | Event::Reshared { shared_image, .. } => {
                 Some(shared_image)

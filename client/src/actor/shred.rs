@@ -17,7 +17,6 @@ use crate::operation::deed::Deed;
 use crate::operation::write::{Outcome, Written};
 use pcim_core::date::now;
 use pcim_core::{Address, BlockDigest, Event, ImageDigest};
-use pcim_ledger::EventFilter;
 use pcim_node::BodyRef;
 
 /// The limits of a shredding, for its record.
@@ -27,6 +26,14 @@ const REMAINS: [&str; 5] = [
     "followers and other nodes keep encrypted copies until they drop them; the withdrawal on the chain asks them to",
     "the radiologist has the original, and may have to keep it by law",
     "copies of this home that were made before still hold headers and keys",
+];
+
+/// The events that say who asked for an image, and which roots it has or had.
+const TRACES: [&str; 4] = [
+    "RequestedForApproval",
+    "Approved",
+    "Reshared",
+    "ImageResealed",
 ];
 
 /// The traces of an image that shredding ends.
@@ -76,7 +83,7 @@ impl Patient<'_> {
         let record = self.own_record(image).await?;
         let mut known = vec![*image, self.own_root(image).await?];
         let mut asked: Vec<Address> = Vec::new();
-        for event in self.events_to_shred(image).await? {
+        for event in self.events_of(image, &TRACES).await? {
             match event {
                 Event::RequestedForApproval { requestor, .. } if !asked.contains(&requestor) => {
                     asked.push(requestor);
@@ -123,22 +130,6 @@ impl Patient<'_> {
             }
         }
         Ok(plan)
-    }
-
-    /// The events that say who asked for an image, and which roots it has or had.
-    async fn events_to_shred(&self, image: &ImageDigest) -> Result<Vec<Event>> {
-        let filter = EventFilter {
-            image: Some(*image),
-            events: &[
-                "RequestedForApproval",
-                "Approved",
-                "Reshared",
-                "ImageResealed",
-            ],
-            ..EventFilter::default()
-        };
-        let events = self.ledger().await?.events(&filter).await?;
-        Ok(events.into_iter().map(|logged| logged.event).collect())
     }
 
     /// Shreds an image of one's own. After a kill the same call goes on.

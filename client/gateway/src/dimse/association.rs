@@ -162,7 +162,6 @@ impl Association {
             match came {
                 Ok(Some(values)) => self.waiting.extend(values),
                 Ok(None) => return Err(Broken::Protocol("a release before the end of an answer")),
-                Err(Broken::Silent(_)) => break,
                 Err(broken) => return Err(broken),
             }
             if self.waiting.len() > WAITING_MAX {

@@ -63,6 +63,7 @@ struct Failures {
 
 /// The part of all that is kept which blocks of requests may take: one in so much.
 const REQUESTS_SHARE: u64 = 8;
+
 impl<'a> Keeper<'a> {
     pub(crate) fn new(
         node: &'a Node,
